@@ -17,23 +17,16 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
 from deepseek_report.artifacts.split import DataIssue, Dataset, Split
-from deepseek_report.datasets.assembly.assemble import (
-    EncodedTable,
-    TableSource,
-    assemble,
-    with_metadata,
-)
+from deepseek_report.datasets.assembly.assemble import EncodedTable, Origin, assemble, with_metadata
+from deepseek_report.datasets.assembly.cell_encoding import EncodedTarget
 from deepseek_report.datasets.assembly.layouts import (
     Arrays,
-    Origin,
-    as_dataset,
     image_layout,
     moments,
     pixels,
     series_layout,
 )
 from deepseek_report.datasets.assembly.row_metadata import RowMetadata, RowMoments
-from deepseek_report.datasets.assembly.targets import EncodedTarget, TargetRule
 from deepseek_report.datasets.assembly.texts import Corpus, TextRule, assemble_texts
 from deepseek_report.datasets.data_card import Description
 from deepseek_report.datasets.splitting import SplitRule
@@ -114,7 +107,7 @@ def dataset(
     names = ("no", "yes", *(f"class {k}" for k in range(2, int(labels.max()) + 1)))
     schema = Schema(features, Target("y", "Y", names, 0))
     rows = Split(values, labels, np.arange(len(labels)))
-    source = TableSource("f", "0", Description("x", "X"), {}, TargetRule("y"))
+    source = Origin("f", "0", Description("x", "X"))
     metadata = RowMetadata(None if entities is None else "person", entities)
     table = with_metadata(EncodedTable(schema, rows), metadata, SplitRule())
     return assemble(table, source, SplitRule(), seed)
@@ -349,8 +342,8 @@ def reviews(n: int, random: np.random.Generator) -> tuple[list[str], Ints]:
 def text_issues(texts: Sequence[str], labels: Ints, seed: int) -> list[DataIssue]:
     target = Target("y", "Y", ("no", "yes"), 0)
     corpus = Corpus(texts, EncodedTarget(target, labels))
-    source = TableSource("f", "0", Description("x", "X"), {}, TargetRule("y"))
-    data = assemble_texts(corpus, source, TextRule(), SplitRule(), seed)
+    source = Origin("f", "0", Description("x", "X"))
+    data = assemble_texts(corpus, source, TextRule(max_length=64), SplitRule(), seed)
     return [issue for issue in data.issues if issue.check in {"near_leak", "spurious_cues"}]
 
 
@@ -394,7 +387,8 @@ def _grid(values: Floats, labels: Ints, kind: str, seed: int) -> list[DataIssue]
             series_layout(shape[0], ["level"], 10),
         )
     arrays = Arrays(values, labels, target, features, layout)
-    data = as_dataset(arrays, Origin("f", "0", Description("x", "X")), SplitRule(), seed)
+    origin, rule = Origin("f", "0", Description("x", "X")), SplitRule()
+    data = assemble(arrays.table(rule), origin, rule, seed)
     return [issue for issue in data.issues if issue.check == "near_leak"]
 
 
@@ -559,7 +553,7 @@ def time_trial(level: int, n: int, seed: int) -> Outcome:
     schema = Schema(features, Target("y", "Y", ("no", "yes"), 0))
     table = EncodedTable(schema, Split(values, labels, np.arange(n)))
     metadata = RowMetadata(moments=RowMoments("day", moments, are_dates=True))
-    source = TableSource("f", "0", Description("x", "X"), {}, TargetRule("y"))
+    source = Origin("f", "0", Description("x", "X"))
     data = assemble(with_metadata(table, metadata, SplitRule()), source, SplitRule(), seed)
     stated = 1 / (1 + np.exp(-(data.test.inputs @ np.array([1.5, 0.7, 0.0]))))
     findings = concluded(data, stated, ["part_performance"])

@@ -32,7 +32,7 @@ from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.coalitions import n_players, player_sums, spread_evenly
 from deepseek_report.datasets.assembly.layouts import image_layout, moments, pixels, series_layout
-from deepseek_report.datasets.sources.known_effects import FORMULAS, known_rows
+from deepseek_report.datasets.sources.generated import FORMULAS, known_rows
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.findings.explainer_verdicts import leading_explainer
 from deepseek_report.metrics.explanations.agreement import rowwise_spearman
@@ -41,7 +41,7 @@ from deepseek_report.metrics.explanations.explanation_plugin import (
     bootstrap_mean,
     ratio_of_means,
 )
-from deepseek_report.metrics.explanations.true_error import Truth, answers_of, direction_errors
+from deepseek_report.metrics.explanations.known_answers import Truth, answers_of, direction_errors
 from deepseek_report.models.estimators.sklearn import Sklearn
 from deepseek_report.models.perceptron.mlp import MLP
 from deepseek_report.models.routed.deepseek import DeepSeek

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 from deepseek_report.artifacts.schema import Feature, Schema, Target
-from deepseek_report.metrics.explanations.interactions import PairSearch, PairSizes
+from deepseek_report.metrics.explanations.interactions import Interactions, PairSizes
 from deepseek_report.models.estimators.estimator import read_trees
 from worlds.trials import Plan, Table, repeat, share
 
 COLUMNS, CASES, BACKGROUND = 10, 100, 64
 #: Of the neighbouring columns.
 CORRELATION = 0.3
-SEARCH = PairSearch(most=4, features=25, surrogate_rows=1500, draws=5)
+SEARCH = Interactions(pairs=4, features=25, surrogate_rows=1500, draws=5)
 #: What a column adds: terms of an additive model.
 TERMS: tuple[Callable[[np.ndarray], np.ndarray], ...] = (
     lambda x: x,
@@ -194,7 +194,7 @@ def _models(n: int, plan: Plan) -> Table:
     return Table(
         "Interactions of models that are known",
         f"{n} models each, a function of {COLUMNS} correlated columns in log-odds that the metric "
-        f"asks {SEARCH.surrogate_rows + 4 * SEARCH.most * SEARCH.draws * CASES:,} rows: {CASES} "
+        f"asks {SEARCH.surrogate_rows + 4 * SEARCH.pairs * SEARCH.draws * CASES:,} rows: {CASES} "
         "cases, a background of 64 rows. Wrong: a pair that is none is called an interaction.",
         ("model", "the right pair is found first", "wrong"),
         rows,

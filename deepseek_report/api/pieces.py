@@ -32,7 +32,7 @@ from deepseek_report.api.rows import Rows, digest_of, digest_of_array, in_order_
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.schema import TaskName
 from deepseek_report.artifacts.storage.local_paths import PLAIN_NAME, unfit_name
-from deepseek_report.datasets.assembly.targets import MOST_CLASSES
+from deepseek_report.datasets.assembly.cell_encoding import MOST_CLASSES
 from deepseek_report.explainers.accounts import HeldAttributions
 from deepseek_report.models.given.given_answers import HeldAnswers
 

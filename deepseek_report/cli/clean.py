@@ -164,11 +164,7 @@ def say_remote(url: str, inventory: RemoteInventory, *, repairing: bool) -> None
         print("All of them are whole.")
         return
     print(f"{len(damaged)} cannot be fetched whole:")
-    for stage in damaged[:_MOST_LINES]:
-        reason = console.printable(stage.reason)
-        print(f"  – {console.printable(stage.stage)} {stage.key[:12]}: {reason}")
-    if len(damaged) > _MOST_LINES:
-        print(f"  – and {len(damaged) - _MOST_LINES} more")
+    _list([f"{stage.stage} {stage.key[:12]}: {stage.reason}" for stage in damaged])
     if not repairing:
         here = sum(stage.is_here for stage in damaged)
         print(
@@ -194,7 +190,12 @@ def say_cleaned(cleaned: Cleaned) -> None:
     print(
         f"Removed {_parts(len(cleaned.removed))}: {console.in_bytes(cleaned.freed)} are free again."
     )
-    for folder, reason in cleaned.kept[:_MOST_LINES]:
-        print(f"  – kept {console.printable(folder.path)}: {console.printable(reason)}")
-    if len(cleaned.kept) > _MOST_LINES:
-        print(f"  – and {len(cleaned.kept) - _MOST_LINES} more")
+    _list([f"kept {folder.path}: {reason}" for folder, reason in cleaned.kept])
+
+
+def _list(texts: Sequence[str]) -> None:
+    """The first of many texts, one a line however long it is."""
+    more = len(texts) - _MOST_LINES
+    rest = [f"and {more} more"] if more > 0 else []
+    for text in [*texts[:_MOST_LINES], *rest]:
+        print(f"  – {console.printable(text)}")

@@ -55,6 +55,14 @@ def _python() -> str:
     return f"{platform.python_version()}, {platform.system()} {platform.machine()}"
 
 
+def _library(name: str, library: str, state: State, cost: str, detail: str = "{}") -> Examined:
+    """A library by its version. state, cost : where it is not installed."""
+    version = version_of(library)
+    if version == "not installed":
+        return Examined(name, state, version, cost)
+    return Examined(name, "ok", detail.format(version))
+
+
 def _libraries() -> Iterator[Examined]:
     try:
         required = importlib.metadata.requires("deepseek-report") or []
@@ -64,16 +72,8 @@ def _libraries() -> Iterator[Examined]:
         if "extra ==" in requirement:
             continue
         name = re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0]
-        version = version_of(name)
-        if version == "not installed":
-            yield Examined(
-                name,
-                "missing",
-                "not installed",
-                f"an experiment cannot run; pip install '{requirement}'",
-            )
-        else:
-            yield Examined(name, "ok", version)
+        cost = f"an experiment cannot run; pip install '{requirement}'"
+        yield _library(name, name, "missing", cost)
 
 
 def _pandoc() -> Examined:
@@ -122,12 +122,9 @@ def _converter() -> Examined:
 def _launchers() -> Iterator[Examined]:
     """By what the stages of a run can be brought to processes, besides those of this machine."""
     for library in _LAUNCHERS:
-        name, version = f"launcher={library}", version_of(library)
-        if version == "not installed":
-            cost = f"{name} cannot work; {pip_install(library)}"
-            yield Examined(name, "optional", version, cost)
-        else:
-            yield Examined(name, "ok", version)
+        name = f"launcher={library}"
+        cost = f"{name} cannot work; {pip_install(library)}"
+        yield _library(name, library, "optional", cost)
     if version_of("submitit") != "not installed" and shutil.which("srun") is None:
         cost = "launcher=submitit can start no job of Slurm from here, but launcher.cluster=local"
         yield Examined("srun", "optional", "not on PATH", cost)
@@ -135,11 +132,8 @@ def _launchers() -> Iterator[Examined]:
 
 def _signing() -> Examined:
     """By what keys are made, and runs signed and their signatures checked."""
-    version = version_of("cryptography")
-    if version == "not installed":
-        cost = "nothing can be signed and no signature checked; " + pip_install("cryptography")
-        return Examined("signatures", "optional", version, cost)
-    return Examined("signatures", "ok", f"cryptography {version}")
+    cost = f"nothing can be signed and no signature checked; {pip_install('cryptography')}"
+    return _library("signatures", "cryptography", "optional", cost, "cryptography {}")
 
 
 def _version(program: str) -> str | None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from deepseek_report.cli.output.console import printable
+from deepseek_report.cli.output.console import printable, some
 from deepseek_report.cli.parsing import make_parser
 from deepseek_report.errors import ConfigError
 
@@ -241,8 +241,7 @@ def _answer(question: str, default: str) -> str:
 
 
 def _few(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else ""
-    return f"({', '.join(names[:_MOST_SHOWN])}{more})"
+    return f"({some(names, _MOST_SHOWN)})"
 
 
 def say_study(study: NewStudy, made: MadeStudy) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from deepseek_report.artifacts.rounding import interval, number, percent
 from deepseek_report.cli.dispatch import exit_code_of
-from deepseek_report.cli.output.console import cell, console, plain_table, say
+from deepseek_report.cli.output.console import cell, console, plain_table, say, some
 from deepseek_report.cli.parsing import add_trust, run_parser
 from deepseek_report.errors import ConfigError
 
@@ -161,10 +161,10 @@ def say_reproduction(made: Reproduction) -> None:
     _say_differences(made.differences, "Data, code, versions and machine")
     say("The config is the recorded one; what its files hold is compared as data.")
     if made.files:
-        say(f"\nFiles of results that are not the same bytes: {_some(made.files)}")
+        say(f"\nFiles of results that are not the same bytes: {some(made.files, 5)}")
     if made.documents and not made.files:
         say(
-            f"\nDocuments that are not the same bytes: {_some(made.documents)}; the results "
+            f"\nDocuments that are not the same bytes: {some(made.documents, 5)}; the results "
             "are, so they were written by other code or with other options"
         )
     _say_scores([score for score in made.scores if score.verdict != "same"], len(made.scores))
@@ -228,8 +228,3 @@ def _say_explanations(explanations: Sequence[MovedExplanation]) -> None:
         largest = "" if moved.cases == 0 else f"{percent(moved.largest)} of the largest"
         table.add_row(cell(moved.name), str(moved.cases), largest, beyond, moved.verdict)
     console().print(table)
-
-
-def _some(names: Sequence[str], most: int = 5) -> str:
-    more = len(names) - most
-    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")

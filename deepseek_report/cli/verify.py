@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepseek_report.cli.output.console import printable
+from deepseek_report.cli.output.console import printable, some
 from deepseek_report.cli.parsing import add_trust, make_parser
 
 if TYPE_CHECKING:
@@ -163,17 +163,17 @@ def _made_again(made: Remade, verified: Verified) -> str:
     if made.different:
         return (
             f"Documents not proved: of {count}, {len(made.different)} are not the same bytes when "
-            f"they are made again here ({_some(made.different)})."
+            f"they are made again here ({some(made.different, _MOST_NAMES)})."
         )
     again = f"made again from these results, all {count} are the same bytes"
-    words = f", with the words of {_some(verified.people)}" if verified.people else ""
+    words = f", with the words of {some(verified.people, _MOST_NAMES)}" if verified.people else ""
     stand = "proved" if verified.expected else "agree with the results"
     return f"Documents {stand}: {again}{words}."
 
 
 def _additions(verified: Verified) -> str:
     added = [*verified.foreign, *verified.unlisted]
-    return f"Added: {_some(added)}." if added else "No file was added."
+    return f"Added: {some(added, _MOST_NAMES)}." if added else "No file was added."
 
 
 def _not_compared(verified: Verified) -> Iterator[str]:
@@ -181,9 +181,4 @@ def _not_compared(verified: Verified) -> Iterator[str]:
     if made is None or not made.different or verified.documents:
         return
     for reason in made.reasons:
-        yield f"{_some(made.different)}: {reason}"
-
-
-def _some(names: Sequence[str]) -> str:
-    more = len(names) - _MOST_NAMES
-    return ", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+        yield f"{some(made.different, _MOST_NAMES)}: {reason}"

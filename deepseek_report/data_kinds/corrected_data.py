@@ -51,18 +51,6 @@ def way_of(item: CorrectionItem, schema: Schema, sort: ModelSort) -> Way | None:
     return "drop" if item.kind == "feature" and schema.layout is None else "swap"
 
 
-def _ways(item: CorrectionItem, schema: Schema, sort: ModelSort) -> tuple[Way, ...]:
-    """The ways that there are for an item."""
-    if item.kind in {"rises", "falls"}:
-        by_sort: dict[ModelSort, tuple[Way, ...]] = {
-            "network": ("penalty",),
-            "directed": ("constraint",),
-        }
-        return by_sort.get(sort, ())
-    dropped: tuple[Way, ...] = ("drop",) if schema.layout is None else ()
-    return (*dropped, "swap", "penalty") if sort == "network" else (*dropped, "swap")
-
-
 @dataclass(frozen=True)
 class ItemCue:
     """The cue of an item, and how the model is kept from it."""
@@ -120,8 +108,16 @@ class ResolvedCorrections:
             self.cues.append(ItemCue(item, cue, how))
 
     def _way(self, item: CorrectionItem) -> Way:
-        schema = self.data.schema
-        how, allowed = way_of(item, schema, self.sort), _ways(item, schema, self.sort)
+        how, allowed = way_of(item, self.data.schema, self.sort), list[Way]()
+        if item.kind in {"rises", "falls"}:
+            if self.sort != "fitted":
+                allowed.append("penalty" if self.sort == "network" else "constraint")
+        else:
+            if self.data.schema.layout is None:
+                allowed.append("drop")
+            allowed.append("swap")
+            if self.sort == "network":
+                allowed.append("penalty")
         if how in allowed:
             return how
         if not allowed:

@@ -212,11 +212,8 @@ class _ConditionReader:
         here = f"`{at.text}` (character {at.at + 1})" if at else "the end"
         return ConditionError(f"`{self.text}`: {expected} should stand where {here} is")
 
-    def _next_reads(self, *words: str) -> bool:
-        return self.place < len(self.tokens) and self.tokens[self.place].reads(*words)
-
     def _take(self, *words: str) -> bool:
-        taken = self._next_reads(*words)
+        taken = self.place < len(self.tokens) and self.tokens[self.place].reads(*words)
         self.place += taken
         return taken
 
@@ -225,16 +222,16 @@ class _ConditionReader:
             raise self.error(f"`{word}`")
 
     def any_of(self, depth: int) -> RowCondition:
-        parts = [self._all_of(depth)]
-        while self._take("or"):
-            parts.append(self._all_of(depth))
-        return parts[0] if len(parts) == 1 else AllOf(tuple(parts), any_of=True)
+        return self._joined("or", self._all_of, depth)
 
     def _all_of(self, depth: int) -> RowCondition:
-        parts = [self._part(depth)]
-        while self._take("and"):
-            parts.append(self._part(depth))
-        return parts[0] if len(parts) == 1 else AllOf(tuple(parts))
+        return self._joined("and", self._part, depth)
+
+    def _joined(self, word: str, read: Callable[[int], RowCondition], depth: int) -> RowCondition:
+        parts = [read(depth)]
+        while self._take(word):
+            parts.append(read(depth))
+        return parts[0] if len(parts) == 1 else AllOf(tuple(parts), any_of=word == "or")
 
     def _part(self, depth: int) -> RowCondition:
         if depth > _DEEPEST:
@@ -373,7 +370,7 @@ class ColumnRelation:
     def broken(self, rows: Floats) -> Bools:
         """(row,) whether each row (row, feature) breaks it; a row with a missing part does not."""
         known = ~np.isnan(rows[:, self.columns]).any(axis=1)
-        return np.asarray(known & ~self.condition.holds(self.schema, _unlabelled(rows)))
+        return np.asarray(known & ~self.condition.holds(self.schema, unlabelled(rows)))
 
 
 @dataclass(frozen=True)
@@ -420,12 +417,12 @@ def relation_in_words(schema: Schema, text: str) -> str:
 
 def _read(schema: Schema, text: str) -> ColumnRelation:
     relation = ColumnRelation(schema, text, read_condition(text))
-    relation.condition.holds(schema, _unlabelled(np.zeros((0, len(schema.features)))))
+    relation.condition.holds(schema, unlabelled(np.zeros((0, len(schema.features)))))
     if not relation.columns:
         raise ConditionError(f"`{text}` names no column of the inputs")
     return relation
 
 
-def _unlabelled(rows: Floats) -> Split:
+def unlabelled(rows: Floats) -> Split:
     """Rows (row, feature) of which nothing else is known."""
     return Split(rows, np.zeros(len(rows), np.int64), np.arange(len(rows)), {})

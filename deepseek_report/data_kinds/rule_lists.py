@@ -7,16 +7,16 @@ points to the output. Points are log-odds, or in the unit of a number.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations, pairwise
-from typing import Any
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field, TypeAdapter
 
 from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.schema import Feature, Schema
-from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds.row_conditions import (
     AllOf,
     ColumnComparison,
@@ -25,6 +25,7 @@ from deepseek_report.data_kinds.row_conditions import (
     NotSo,
     RowCondition,
     read_condition,
+    unlabelled,
 )
 from deepseek_report.errors import ConfigError
 from deepseek_report.statistics import rule_search
@@ -187,21 +188,14 @@ class RuleEdit:
         if (self.rule is None) == (self.add is None):
             return "name either a `rule` by its number or the conditions that you `add`"
         if self.add is not None:
-            return (
-                self._problem_of_conditions() if not self.remove else "`add` and `remove` at once"
-            )
-        if self.remove == (self.weight is not None):
+            if self.remove:
+                return "`add` and `remove` at once"
+            try:
+                read_condition(self.add)
+            except ConditionError as error:
+                return str(error)
+        elif self.remove == (self.weight is not None):
             return f"rule {self.rule}: say either `remove: true` or a `weight`"
-        return self._problem_of_weight()
-
-    def _problem_of_conditions(self) -> str | None:
-        try:
-            read_condition(str(self.add))
-        except ConditionError as error:
-            return str(error)
-        return self._problem_of_weight()
-
-    def _problem_of_weight(self) -> str | None:
         weights = self.weight.values() if isinstance(self.weight, Mapping) else [self.weight]
         if all(weight is None or math.isfinite(weight) for weight in weights):
             return None
@@ -268,9 +262,14 @@ class RuleList:
         """
         middle, spread = targets.scale()
         scaled, link = (targets.values - middle) / spread, targets.link
-        rules = _numbered(_chosen_sets(schema, inputs, scaled, link, size, seed), inputs)
-        points = rule_search.fit_points(fired(rules, inputs), scaled, link)
-        rules, points = _by_weight(rules, points, fired(rules, inputs))
+        sets = _chosen_sets(schema, inputs, scaled, link, size, seed)
+        rules = [WeightedRule(0, each).with_shares(inputs) for each in sets]
+        fires = fired(rules, inputs)
+        points = rule_search.fit_points(fires, scaled, link)
+        moved = np.abs(points.weights).sum(axis=1) * fires.std(axis=0)
+        order = np.argsort(-moved, kind="stable")  # the first moves the outputs the most
+        rules = [replace(rules[at], number=n) for n, at in enumerate(order, start=1)]
+        points = Points(points.base, points.weights[order])
         if edits:
             unedited = cls(tuple(rules), (), targets.names, link, schema)
             rules, declared = unedited.edited(edits, inputs)
@@ -339,7 +338,16 @@ class RuleList:
                 rules[number] = new.with_shares(inputs)
             else:
                 number = int(edit.rule or 0)
-                self._check_number(number, touched, where)
+                if number in touched:
+                    raise ConfigError(
+                        f"{where}: rule {number} is edited twice; leave one of the two"
+                    )
+                if number not in {rule.number for rule in self.rules}:
+                    raise ConfigError(
+                        f"{where}: there is no rule {number}, only 1 to {len(self.rules)}; name "
+                        "one of these by the number that it has without edits:\n"
+                        f"{self.numbers()}"
+                    )
                 touched.add(number)
                 rules[number] = replace(rules[number], edited=True)
             if edit.remove:
@@ -350,75 +358,94 @@ class RuleList:
         fixed = [declared.get(number, nothing) for number in rules]
         return list(rules.values()), np.array(fixed).reshape(len(rules), len(self.names))
 
-    def _check_number(self, number: int, touched: set[int], where: str) -> None:
-        if number in touched:
-            raise ConfigError(f"{where}: rule {number} is edited twice; leave one of the two")
-        if number not in {rule.number for rule in self.rules}:
-            raise ConfigError(
-                f"{where}: there is no rule {number}, only 1 to {len(self.rules)}; name one of "
-                f"these by the number that it has without edits:\n{self.numbers()}"
-            )
-
     def _points(self, weight: float | Mapping[str, float], where: str) -> list[float]:
         """(output,) what an edit declares."""
-        if not isinstance(weight, Mapping):
-            if len(self.names) == 1:
-                return [float(weight)]
-            names = ", ".join(f"“{name}”" for name in self.names)
+        names = ", ".join(f"“{name}”" for name in self.names)
+        if isinstance(weight, Mapping):
+            if unknown := [name for name in weight if name not in self.names]:
+                raise ConfigError(
+                    f"{where}: a rule has no points for “{unknown[0]}”, only for {names}"
+                )
+            return [float(weight.get(name, math.nan)) for name in self.names]
+        if len(self.names) > 1:
             raise ConfigError(
                 f"{where}: a rule has points for each of {names}; name them one by one, as "
                 f"weight: {{{self.names[0]}: {weight}}}; those that you leave out are fitted"
             )
-        unknown = [name for name in weight if name not in self.names]
-        if unknown:
-            names = ", ".join(f"“{name}”" for name in self.names)
-            raise ConfigError(f"{where}: a rule has no points for “{unknown[0]}”, only for {names}")
-        return [float(weight.get(name, math.nan)) for name in self.names]
+        return [float(weight)]
 
     def to_json(self) -> dict[str, object]:
         """Plain data: features by name and categories by their code in the source."""
+        features = self.schema.features
         return {
             "link": self.link,
             "outputs": list(self.names),
             "base": list(self.base),
-            "rules": [self._rule_json(rule) for rule in self.rules],
-        }
-
-    def _rule_json(self, rule: WeightedRule) -> dict[str, object]:
-        return {
-            "rule": rule.number,
-            "text": rule.in_words(self.schema),
-            "conditions": [
-                _set_json(part, self.schema.features[part.feature]) for part in rule.sets
+            "rules": [
+                {
+                    "rule": rule.number,
+                    "text": rule.in_words(self.schema),
+                    "conditions": [_set_json(part, features[part.feature]) for part in rule.sets],
+                    "weights": list(rule.weights),
+                    "training_shares": list(rule.shares),
+                    "edited": rule.edited,
+                }
+                for rule in self.rules
             ],
-            "weights": list(rule.weights),
-            "training_shares": list(rule.shares),
-            "edited": rule.edited,
         }
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any], schema: Schema) -> RuleList:
+    def from_json(cls, data: Mapping[str, object], schema: Schema) -> RuleList:
         """The list that `to_json` gave.
 
         Raises KeyError, ValueError, TypeError : it was written by something else.
         """
-        rules = [
+        stored = TypeAdapter(_StoredRules).validate_python(data)
+        rules = tuple(
             WeightedRule(
-                int(rule["rule"]),
-                tuple(_set_of(part, schema) for part in rule["conditions"]),
-                tuple(map(float, rule["weights"])),
-                tuple(map(float, rule["training_shares"])),
-                bool(rule["edited"]),
+                rule.rule,
+                tuple(_set_of(part, schema) for part in rule.conditions),
+                rule.weights,
+                rule.training_shares,
+                rule.edited,
             )
-            for rule in data["rules"]
-        ]
-        return cls(
-            tuple(rules),
-            tuple(map(float, data["base"])),
-            tuple(map(str, data["outputs"])),
-            data["link"],
-            schema,
+            for rule in stored.rules
         )
+        return cls(rules, stored.base, stored.outputs, stored.link, schema)
+
+
+@dataclass(frozen=True)
+class _StoredSet:
+    """A `ValueSet` as it is stored; `in` is called `codes` here, and `from` `start`."""
+
+    feature: str
+    or_missing: bool
+    codes: Annotated[tuple[str, ...] | None, Field(alias="in")] = None
+    start: Annotated[float | None, Field(alias="from")] = None
+    over: float | None = None
+    up_to: float | None = None
+    below: float | None = None
+
+
+@dataclass(frozen=True)
+class _StoredRule:
+    """A `WeightedRule` as it is stored."""
+
+    rule: int
+    conditions: tuple[_StoredSet, ...]
+    weights: tuple[float, ...]
+    training_shares: tuple[float, ...]
+    edited: bool
+
+
+@dataclass(frozen=True)
+class _StoredRules:
+    """A `RuleList` as it is stored."""
+
+    link: Link
+    outputs: tuple[str, ...]
+    base: tuple[float, ...]
+    rules: tuple[_StoredRule, ...]
 
 
 def fired(rules: Sequence[WeightedRule], inputs: Floats) -> Bools:
@@ -440,20 +467,23 @@ def _set_json(part: ValueSet, feature: Feature) -> dict[str, object]:
     return {**plain, "or_missing": part.missing}
 
 
-def _set_of(data: Mapping[str, Any], schema: Schema) -> ValueSet:
-    place = schema.position(str(data["feature"]))
-    feature, missing = schema.features[place], bool(data["or_missing"])
+def _set_of(stored: _StoredSet, schema: Schema) -> ValueSet:
+    place, missing = schema.position(stored.feature), stored.or_missing
+    feature = schema.features[place]
     if not feature.is_numeric:
         codes = [category.code for category in feature.categories]
-        return ValueSet(place, levels=tuple(codes.index(c) for c in data["in"]), missing=missing)
-    if "in" in data:
+        levels = tuple(codes.index(code) for code in stored.codes or ())
+        return ValueSet(place, levels=levels, missing=missing)
+    if stored.codes is not None:
         return ValueSet(place, low=_INF, high=-_INF, missing=missing)
+    lows = (end for end in (stored.start, stored.over, -_INF) if end is not None)
+    highs = (end for end in (stored.up_to, stored.below, _INF) if end is not None)
     return ValueSet(
         place,
-        float(data.get("from", data.get("over", -_INF))),
-        float(data.get("up_to", data.get("below", _INF))),
-        low_in="from" in data,
-        high_in="below" not in data,
+        next(lows),
+        next(highs),
+        low_in=stored.start is not None,
+        high_in=stored.below is None,
         missing=missing,
     )
 
@@ -481,21 +511,6 @@ def _chosen_sets(
     kept = rule_search.distinct(fires)
     chosen = kept[rule_search.choose_rules(fires[:, kept], wanted, link, size.most)]
     return [proposed[place] for place in chosen]
-
-
-def _numbered(conditions: Iterable[tuple[ValueSet, ...]], inputs: Floats) -> list[WeightedRule]:
-    rules = [WeightedRule(n, sets) for n, sets in enumerate(conditions, start=1)]
-    return [rule.with_shares(inputs) for rule in rules]
-
-
-def _by_weight(
-    rules: Sequence[WeightedRule], points: Points, fires: Bools
-) -> tuple[list[WeightedRule], Points]:
-    """The rules numbered by how much they move the outputs, the first the most."""
-    moved = np.abs(points.weights).sum(axis=1) * fires.std(axis=0)
-    order = np.argsort(-moved, kind="stable")
-    numbered = [replace(rules[at], number=n) for n, at in enumerate(order, start=1)]
-    return numbered, Points(points.base, points.weights[order])
 
 
 @dataclass(frozen=True)
@@ -574,7 +589,7 @@ def conditions_as_sets(text: str, schema: Schema, where: str) -> tuple[ValueSet,
     """
     try:
         condition = read_condition(text)
-        condition.holds(schema, _rows(np.zeros((0, len(schema.features)))))
+        condition.holds(schema, unlabelled(np.zeros((0, len(schema.features)))))
         parts: dict[int, list[RowCondition]] = {}
         for part in _joined_by_and(condition):
             parts.setdefault(_feature_of(part, schema), []).append(part)
@@ -593,41 +608,27 @@ def _joined_by_and(condition: RowCondition) -> Iterator[RowCondition]:
 
 def _feature_of(part: RowCondition, schema: Schema) -> int:
     """The only feature that a part is about."""
-    columns = {column.lower() for column in _columns_of(part)}
-    places = [
-        next(
-            (j for j, f in enumerate(schema.features) if name in (f.name.lower(), f.label.lower())),
-            -1,
-        )
-        for name in columns
-    ]
+    called = [{f.name.lower(), f.label.lower()} for f in schema.features]
+    columns = {leaf.column.lower() for leaf in _leaves(part)}
+    places = {next((j for j, names in enumerate(called) if c in names), -1) for c in columns}
     if -1 in places:
         raise ConditionError("a rule asks about features of the model alone, and not about groups")
-    if len(set(places)) != 1:
+    if len(places) != 1:
         raise ConditionError(
             "parts about several features are joined by `and`; write two rules instead of `or`"
         )
-    return places[0]
+    return places.pop()
 
 
-def _columns_of(part: RowCondition) -> Iterator[str]:
+def _leaves(part: RowCondition) -> Iterator[ColumnComparison | Missing]:
+    """What a condition asks about single columns."""
     if isinstance(part, AllOf):
         for inside in part.parts:
-            yield from _columns_of(inside)
+            yield from _leaves(inside)
     elif isinstance(part, NotSo):
-        yield from _columns_of(part.part)
+        yield from _leaves(part.part)
     elif isinstance(part, ColumnComparison | Missing):
-        yield part.column
-
-
-def _values_of(part: RowCondition) -> Iterator[str]:
-    if isinstance(part, AllOf):
-        for inside in part.parts:
-            yield from _values_of(inside)
-    elif isinstance(part, NotSo):
-        yield from _values_of(part.part)
-    elif isinstance(part, ColumnComparison):
-        yield part.value
+        yield part
 
 
 def _declared_set(place: int, condition: RowCondition, schema: Schema) -> ValueSet:
@@ -637,25 +638,32 @@ def _declared_set(place: int, condition: RowCondition, schema: Schema) -> ValueS
     def holds(values: Sequence[float]) -> list[bool]:
         inputs = np.zeros((len(values), len(schema.features)))
         inputs[:, place] = values
-        return [bool(met) for met in condition.holds(schema, _rows(inputs))]
+        return [bool(met) for met in condition.holds(schema, unlabelled(inputs))]
 
     missing = holds([math.nan])[0]
     if not feature.is_numeric:
         met = holds([float(k) for k in range(len(feature.categories))])
         levels = tuple(k for k, is_met in enumerate(met) if is_met)
-        return _not_empty(ValueSet(place, levels=levels, missing=missing))
-    try:
-        ends = sorted({float(value) for value in _values_of(condition)})
-    except ValueError:
-        raise ConditionError(
-            f"`{feature.name}` is compared with another column; a rule compares it with numbers"
-        ) from None
-    if not all(map(math.isfinite, ends)):
-        raise ConditionError(f"`{feature.name}` is compared with a number that is not finite")
-    return _not_empty(_stretch(place, ends, holds, missing))
+        part = ValueSet(place, levels=levels, missing=missing)
+    else:
+        values = {x.value for x in _leaves(condition) if isinstance(x, ColumnComparison)}
+        try:
+            ends = sorted(set(map(float, values)))
+        except ValueError:
+            raise ConditionError(
+                f"`{feature.name}` is compared with another column; a rule compares it with numbers"
+            ) from None
+        if not all(map(math.isfinite, ends)):
+            raise ConditionError(f"`{feature.name}` is compared with a number that is not finite")
+        part = _stretch(place, ends, holds, missing)
+    if part.is_empty and not part.missing:
+        raise ConditionError("the conditions contradict each other: no value meets them")
+    return part
 
 
-def _stretch(place: int, ends: Sequence[float], holds: Any, missing: bool) -> ValueSet:
+def _stretch(
+    place: int, ends: Sequence[float], holds: Callable[[Sequence[float]], list[bool]], missing: bool
+) -> ValueSet:
     """The one stretch of a number in which a condition holds.
 
     ends : the numbers that it compares with, ascending, between which nothing changes.
@@ -675,14 +683,3 @@ def _stretch(place: int, ends: Sequence[float], holds: Any, missing: bool) -> Va
     low, high = [-_INF, *ends][(first + 1) // 2], [*ends, _INF][last // 2]
     high_in = last % 2 == 1 or high == _INF
     return ValueSet(place, low, high, low_in=first % 2 == 1, high_in=high_in, missing=missing)
-
-
-def _not_empty(part: ValueSet) -> ValueSet:
-    if part.is_empty and not part.missing:
-        raise ConditionError("the conditions contradict each other: no value meets them")
-    return part
-
-
-def _rows(inputs: Floats) -> Split:
-    """Rows (row, feature) of which nothing else is known."""
-    return Split(inputs, np.zeros(len(inputs), np.int64), np.arange(len(inputs)), {})

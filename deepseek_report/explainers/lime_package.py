@@ -14,7 +14,7 @@ from lime.lime_tabular import LimeTabularExplainer
 
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.explainers.attributions import seed_of
-from deepseek_report.explainers.lime_surrogate import (
+from deepseek_report.explainers.lime import (
     CodedNeighbourhoods,
     PlayerNeighbourhoods,
     Surrogates,

@@ -41,17 +41,21 @@ class ModelMetric(MetricPart):
     scope: ClassVar[Scope] = "model"
 
 
-class ComputeMetric(ModelMetric):
-    """Defaults of a metric of what a model costs, and of what its parts do."""
+class EntityMetric(ModelMetric):
+    """Defaults of a metric whose intervals and tests, if any, hold for rows of entities too."""
 
     counts_entities = True
+
+
+class ComputeMetric(EntityMetric):
+    """Defaults of a metric of what a model costs, and of what its parts do."""
+
     category = "compute"
 
 
-class PeopleMetric(ModelMetric):
+class PeopleMetric(EntityMetric):
     """Defaults of a metric that compares how groups of people are decided about."""
 
-    counts_entities = True
     category = "fairness"
     needs_groups = PEOPLE
     needs_favourable = True
@@ -63,17 +67,15 @@ class ClassMetric(ModelMetric):
     tasks = CLASS_TASKS
 
 
-class DecisionMetric(ClassMetric):
-    """Defaults of a metric of how well classes are decided, with intervals for entities as well."""
+class DecisionMetric(EntityMetric, ClassMetric):
+    """Defaults of a metric of how well classes are decided."""
 
-    counts_entities = True
     category = "performance"
 
 
 class NumberMetric(ModelMetric):
-    """Defaults of a metric that judges predicted numbers, with intervals for entities as well."""
+    """Defaults of a metric that judges predicted numbers."""
 
-    counts_entities = True
     tasks = NUMBER_TASKS
 
 

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from deepseek_report.artifacts.protocols.metrics import MetricPlugin
 
 
+#: What the page asks: an object of JSON that nobody has checked.
+Question = Mapping[str, Any]
 #: Characters of a note that is sent at once.
 MOST_OF_NOTE = 4000
 _PAGE = "report.html"
@@ -139,12 +141,12 @@ class Companion:
             return None
         return plain_files.read_bytes(folder / path, below=folder)
 
-    def answer(self, name: str, question: Mapping[str, Any]) -> dict[str, object]:
+    def answer(self, name: str, question: Question) -> dict[str, object]:
         """The answer to one question of the page.
 
         Raises DataError, ArtifactError: it asks for what is not there; says what is.
         """
-        answers: Mapping[str, Callable[[Mapping[str, Any]], dict[str, object]]] = {
+        answers: Mapping[str, Callable[[Question], dict[str, object]]] = {
             "threshold": self._threshold,
             "what-if": self._what_if,
             "case": self._case,
@@ -155,7 +157,7 @@ class Companion:
         with self._case_lock if name == "case" else self._lock:
             return answers[name](question)
 
-    def _threshold(self, question: Mapping[str, Any]) -> dict[str, object]:
+    def _threshold(self, question: Question) -> dict[str, object]:
         levels, band = question.get("levels") or [], question.get("band")
         pairs = tuple((_whole(pair, 0), _whole(pair, 1)) for pair in _list(levels))
         chosen = Subset(
@@ -163,7 +165,7 @@ class Companion:
         )
         return self._slider.answer(chosen)
 
-    def _what_if(self, question: Mapping[str, Any]) -> dict[str, object]:
+    def _what_if(self, question: Question) -> dict[str, object]:
         """The model's answer to a case of the test part with other values."""
         columns = self._columns
         if not len(columns):
@@ -189,7 +191,7 @@ class Companion:
             raise DataError(f"set: {feature.label} has {n} values, from 0, but got {value:g}")
         return value
 
-    def _case(self, question: Mapping[str, object]) -> dict[str, object]:
+    def _case(self, question: Question) -> dict[str, object]:
         """A page on any row of the data, as `explain-case` makes it."""
         number = _whole(question, "row")
         row = self._row(number)
@@ -208,7 +210,7 @@ class Companion:
                 return part.take(places[:1])
         raise DataError(f"row {number}: the data of this run have no such row")
 
-    def _note(self, question: Mapping[str, Any]) -> dict[str, object]:
+    def _note(self, question: Question) -> dict[str, object]:
         """Add to a person's note on a section, which the report shows."""
         section, text = question.get("section"), question.get("text")
         sections = list(self.opened.run.config.get("sections") or {})

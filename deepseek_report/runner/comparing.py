@@ -259,9 +259,9 @@ def _results(
         folder = work / "artifacts" / "measures" / name
         measurement.save(folder)
         paths[ArtifactId.measure(name)] = folder
-    config = opened[0].run.config
-    report = {"language": options.language, "words": config["report"].get("words")}
-    config = {**config, "report": report}
+    first = opened[0].run
+    report = {"language": options.language, "words": first.report.get("words")}
+    config = {**first.config, "report": report}
     return Results(paths, config, run_id=identity, folder=work)
 
 

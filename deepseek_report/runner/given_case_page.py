@@ -11,9 +11,7 @@ from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.message import plain
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.storage import plain_files
-from deepseek_report.data_kinds import kind_of
 from deepseek_report.datasets.readers.case_rows import read_case_rows
-from deepseek_report.errors import DataError
 from deepseek_report.exports import letters
 from deepseek_report.rendering.document import write_qmd
 from deepseek_report.rendering.page_words import ReportOptions
@@ -21,10 +19,10 @@ from deepseek_report.rendering.render import render
 from deepseek_report.runner.execution.given_rows import (
     ModelRequest,
     StoredModel,
-    refuse_private,
+    run_to_ask,
     stored_model,
 )
-from deepseek_report.runner.run_folders.open_run import OpenRun, open_run
+from deepseek_report.runner.run_folders.open_run import OpenRun
 from deepseek_report.sections.cases import given_cases
 from deepseek_report.wording.of_results import in_words, words_of
 
@@ -81,16 +79,8 @@ def write_letters(
 
 
 def _opened(request: ModelRequest) -> OpenRun:
-    """The run, whose rows are tables and may be shown."""
-    opened = open_run(request.run)
-    schema = opened.results.schema
-    if not kind_of(schema).named_columns:
-        raise DataError(
-            f"{opened.folder}: its inputs are of kind {schema.modality}; explain-case reads rows "
-            "of named columns"
-        )
-    refuse_private(opened)
-    return opened
+    reads = "; explain-case reads rows of named columns"
+    return run_to_ask(request, lambda kind: kind.named_columns, reads)
 
 
 def case_page(

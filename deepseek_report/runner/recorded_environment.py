@@ -211,8 +211,8 @@ def _run(command: list[str], *, alone: bool = False) -> str:
     """What a command printed. alone : without pip's own variables and files of settings."""
     known = variables()
     if alone:
-        known = {name: text for name, text in known.items() if not name.startswith("PIP_")}
-        known["PIP_CONFIG_FILE"] = os.devnull
+        others = {name: text for name, text in known.items() if not name.startswith("PIP_")}
+        known = {**others, "PIP_CONFIG_FILE": os.devnull}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=known)
     if done.returncode == 0:
         return done.stdout

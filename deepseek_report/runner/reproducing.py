@@ -187,16 +187,19 @@ def recorded_experiment(
             f"{opened.folder}: rows or a model of this run were given in Python, and no folder "
             "holds them; call deepseek_report.report again with the same objects"
         )
-    if WITHHELD in (config["report"].get("cases") or ()):
+    if WITHHELD in (opened.run.report.get("cases") or ()):
         raise ArtifactError(
             f"{opened.folder}: report.privacy keeps the numbers of the named cases out of the "
             "folder, so it cannot be made again from it alone; use the configuration that it was "
             "made from"
         )
     raw = {key: _with_folders(value) for key, value in config.items()}
-    raw["paths"] = {"reports": str(reports), "store": str(store)}
     device = opened.run.environment.get("device")
-    raw |= {"device": "cpu" if device == "cpu" else "auto", "jobs": options.jobs}
+    raw |= {
+        "paths": {"reports": str(reports), "store": str(store)},
+        "device": "cpu" if device == "cpu" else "auto",
+        "jobs": options.jobs,
+    }
     left_out = {
         ArtifactId(stage).name: reason
         for stage, reason in reasons(opened.run.problems, "not applicable").items()

@@ -6,7 +6,9 @@ import csv
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -44,74 +46,79 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def experiment_of(folder: Path, monkeypatch: pytest.MonkeyPatch, *overrides: str) -> Experiment:
+def written(folder: Path) -> str:
+    """The experiment file of a study."""
+    (path,) = (folder / "conf" / "experiment").glob("*.yaml")
+    return path.read_text(encoding="utf-8")
+
+
+def declared(folder: Path) -> dict[str, Any]:
+    """What it says of the data."""
+    fields: dict[str, Any] = yaml.safe_load(written(folder))["dataset"]
+    return fields
+
+
+def experiment_of(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Experiment:
     """The experiment of a study, composed as its README says."""
     monkeypatch.chdir(folder)
     name = next((folder / "conf" / "experiment").glob("*.yaml")).stem
     for module in (f"{name}_plugins", f"{name}_plugins.typical_value"):  # of another test's folder
         monkeypatch.delitem(sys.modules, module, raising=False)
-    composed = compose([f"experiment={name}", *overrides], "conf")
-    return validate(composed, [f"{name}_plugins"])
+    return validate(compose([f"experiment={name}"], "conf"), [f"{name}_plugins"])
+
+
+@pytest.fixture
+def study(here: Path, terminal: Terminal) -> Callable[..., Path]:
+    """Makes a study of a table with these columns beside those of `write_table`."""
+
+    def made(columns: Sequence[str] = ("income",), target: str = "deny", *more: str) -> Path:
+        write_table(here, list(columns))
+        terminal("init", "study", "--data", "loans.csv", "--target", target, *more)
+        return here / "study"
+
+    return made
 
 
 def test_a_study_runs_as_its_readme_says(
-    here: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    terminal: Terminal,
+    here: Path, monkeypatch: pytest.MonkeyPatch, terminal: Terminal
 ) -> None:
     write_table(here, ["income", "größe in m"])
-    arguments = ["init", "my-loans", "--data", "loans.csv", "--target", "deny", "--plugin"]
-    assert run(arguments) == 0
-    capsys.readouterr()
+    terminal("init", "my-loans", "--data", "loans.csv", "--target", "deny", "--plugin")
     readme = (here / "my-loans" / "README.md").read_text(encoding="utf-8")
     command = "--config-dir conf experiment=my_loans"
     assert f"`deepseek-report {command}`" in readme
     monkeypatch.chdir(here / "my-loans")
-    page = Path(
-        terminal(*command.split(), "debug=fast", "jobs=1", *FEW).out.strip().splitlines()[-1]
-    )
+    out = terminal(*command.split(), "debug=fast", "jobs=1", *FEW).out
+    page = Path(out.strip().splitlines()[-1])
     assert page.is_file()
-    judged = page.parent / "artifacts" / "measures" / "deletion" / "typical_value" / "scores.json"
-    assert judged.is_file()
+    assert (page.parent / "artifacts/measures/deletion/typical_value/scores.json").is_file()
 
 
-def test_what_was_inferred_is_written_out_to_be_confirmed(
-    here: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write_table(here, ["income_eur", "region"])
-    assert run(["init", "study", "--data", "loans.csv", "--target", "deny"]) == 0
-    text = (here / "study" / "conf" / "experiment" / "study.yaml").read_text(encoding="utf-8")
-    declared = yaml.safe_load(text)["dataset"]
-    assert declared["path"] == "../loans.csv"
-    assert declared["task"] == "classification"
-    assert declared["columns"] == {
+def test_what_was_inferred_is_written_out_to_be_confirmed(study: Callable[..., Path]) -> None:
+    folder = study(["income_eur", "region"])
+    fields = declared(folder)
+    assert fields["path"] == "../loans.csv"
+    assert fields["task"] == "classification"
+    assert fields["columns"] == {
         "income_eur": {"kind": "numeric", "label": "income", "unit": "€"},
         "region": {"kind": "numeric", "unit": None},
         "sex": {"kind": "categorical", "categories": {"f": "female", "m": "male"}},
     }
-    assert declared["favourable"] == "no"
-    assert declared["sensitive"] == ["sex"]
-    assert "by its name; confirm it" in text
+    assert fields["favourable"] == "no"
+    assert fields["sensitive"] == ["sex"]
+    assert "by its name; confirm it" in written(folder)
 
 
 def test_what_only_a_person_can_say_stands_in_the_file_and_check_names_it(
-    here: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    terminal: Terminal,
+    study: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, terminal: Terminal
 ) -> None:
-    write_table(here, ["income"])
-    assert run(["init", "study", "--data", "loans.csv", "--target", "sex"]) == 0
-    text = (here / "study" / "conf" / "experiment" / "study.yaml").read_text(encoding="utf-8")
+    text = written(study(target="sex"))
     assert "# open: favourable: …  # one of f, m" in text
-    monkeypatch.chdir(here / "study")
-    capsys.readouterr()
-    named = terminal("check", "--config-dir", "conf", "experiment=study").out.partition(
-        "Open in conf/experiment/study.yaml"
-    )[2]
-    lines = text.splitlines()
-    waiting = [i for i, line in enumerate(lines, 1) if line.strip().startswith("# open:")]
+    monkeypatch.chdir("study")
+    told = terminal("check", "--config-dir", "conf", "experiment=study").out
+    _, _, named = told.partition("Open in conf/experiment/study.yaml")
+    lines = enumerate(text.splitlines(), 1)
+    waiting = [i for i, line in lines if line.strip().startswith("# open:")]
     assert len(waiting) >= 4
     assert all(f"  line {number}: " in named for number in waiting)
 
@@ -119,7 +126,7 @@ def test_what_only_a_person_can_say_stands_in_the_file_and_check_names_it(
 def test_each_open_line_of_the_data_is_a_setting_once_its_mark_is_taken_away(here: Path) -> None:
     write_table(here, ["income"])
     assert run(["init", "study", "--data", "loans.csv", "dataset.sensitive=[]"]) == 0
-    text = (here / "study" / "conf" / "experiment" / "study.yaml").read_text(encoding="utf-8")
+    text = written(here / "study")
     for line in text.splitlines():
         if "# open: " in line and "mutable" not in line:
             taken = text.replace(line, line.replace("# open: ", ""))
@@ -127,35 +134,28 @@ def test_each_open_line_of_the_data_is_a_setting_once_its_mark_is_taken_away(her
 
 
 def test_the_data_are_read_alike_with_and_without_what_was_written_out(
-    here: Path, monkeypatch: pytest.MonkeyPatch
+    here: Path, study: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from deepseek_report.artifacts.protocols.progress import Silent
     from deepseek_report.datasets.assembly.column_declarations import ColumnDeclaration
     from deepseek_report.datasets.sources.csv import TableFile
 
-    path = write_table(here, ["income", "rank"])
-    arguments = ["--data", "loans.csv", "--target", "deny", "dataset.sensitive=[]"]
-    assert run(["init", "study", *arguments]) == 0
-    experiment = experiment_of(here / "study", monkeypatch)
-    declared = experiment.dataset.load(1, Silent())
+    folder = study(["income", "rank"], "deny", "dataset.sensitive=[]")
     named = {"sex": ColumnDeclaration(categories={"f": "female", "m": "male"})}
-    table = TableFile(path=str(path), target="deny", favourable="no", columns=named)
-    inferred = table.load(1, Silent())
-    assert declared.schema == inferred.schema
+    path = str(here / "loans.csv")
+    table = TableFile(path=path, target="deny", favourable="no", columns=named)
+    dataset = experiment_of(folder, monkeypatch).dataset
+    assert dataset.load(1, Silent()).schema == table.load(1, Silent()).schema
 
 
 @pytest.mark.parametrize("target", ["deny", "no", "${oc.env:HOME}"])
 def test_names_of_columns_are_text_and_nothing_else(
-    target: str, here: Path, monkeypatch: pytest.MonkeyPatch
+    target: str, study: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_table(here, ODD)
-    assert run(["init", "study", "--data", "loans.csv", "--target", target]) == 0
-    experiment = experiment_of(here / "study", monkeypatch)
-    dataset = experiment.raw["dataset"]
+    dataset = experiment_of(study(ODD, target), monkeypatch).raw["dataset"]
     assert dataset["target"] == target
-    assert list(dataset["columns"]) == [
-        column for column in [*ODD, "sex", "deny"] if column != target
-    ]
+    others = [column for column in [*ODD, "sex", "deny"] if column != target]
+    assert list(dataset["columns"]) == others
     assert os.environ["HOME"] not in str(dataset)
 
 
@@ -177,11 +177,12 @@ def test_a_text_is_one_line_of_yaml_that_means_that_text(text: str) -> None:
     }
 
 
-def test_a_number_gets_a_unit_to_fill_in_and_no_favourable_class(here: Path) -> None:
-    write_table(here, ["income", "price_eur"])
-    assert run(["init", "study", "--data", "loans.csv", "--target", "price_eur"]) == 0
-    text = (here / "study" / "conf" / "experiment" / "study.yaml").read_text(encoding="utf-8")
-    assert yaml.safe_load(text)["dataset"]["task"] == "regression"
+def test_a_number_gets_a_unit_to_fill_in_and_no_favourable_class(
+    study: Callable[..., Path],
+) -> None:
+    folder = study(["income", "price_eur"], "price_eur")
+    text = written(folder)
+    assert declared(folder)["task"] == "regression"
     assert "# open: unit: …  # of the number that is predicted" in text
     assert "favourable" not in text
 
@@ -195,8 +196,7 @@ def test_nothing_is_overwritten(here: Path, terminal: Terminal) -> None:
     assert not (here / "study" / "Makefile").exists()
     (here / "study" / "README.md").unlink()
     assert run(arguments) == 0
-    text = (here / "study" / "conf" / "experiment" / "study.yaml").read_text(encoding="utf-8")
-    assert yaml.safe_load(text)["dataset"]["path"] == "loans.csv"
+    assert declared(here / "study")["path"] == "loans.csv"
     assert run(arguments) == 2
 
 
@@ -204,8 +204,7 @@ def test_a_copy_of_the_data_is_made_only_where_asked_for(here: Path) -> None:
     path = write_table(here / "elsewhere", ["income"])
     assert run(["init", "a", "--data", str(path), "--target", "deny", "--copy"]) == 0
     assert (here / "a" / "data" / "loans.csv").read_bytes() == path.read_bytes()
-    text = (here / "a" / "conf" / "experiment" / "a.yaml").read_text(encoding="utf-8")
-    assert yaml.safe_load(text)["dataset"]["path"] == "data/loans.csv"
+    assert declared(here / "a")["path"] == "data/loans.csv"
 
 
 @pytest.mark.parametrize(
@@ -254,9 +253,10 @@ def test_a_name_is_made_of_the_folders(folder: str, name: str, tmp_path: Path) -
     assert study_name(tmp_path / folder) == name
 
 
-def test_make_runs_the_tests_and_the_check_of_a_study(here: Path) -> None:
-    write_table(here, ["income"])
-    assert run(["init", "study", "--data", "loans.csv", "--target", "deny", "--plugin"]) == 0
+def test_make_runs_the_tests_and_the_check_of_a_study(
+    here: Path, study: Callable[..., Path]
+) -> None:
+    folder = study(["income"], "deny", "--plugin")
     program = here / "bin" / "deepseek-report"
     program.parent.mkdir()
     program.write_text(
@@ -272,7 +272,7 @@ def test_make_runs_the_tests_and_the_check_of_a_study(here: Path) -> None:
     }
 
     def make(target: str) -> subprocess.CompletedProcess[str]:
-        command = ["make", "-C", str(here / "study"), target]
+        command = ["make", "-C", str(folder), target]
         return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
     tested = make("test")
@@ -284,28 +284,12 @@ def test_make_runs_the_tests_and_the_check_of_a_study(here: Path) -> None:
 
 
 def test_overrides_and_options_are_written_into_the_study(
-    here: Path, monkeypatch: pytest.MonkeyPatch
+    study: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_table(here, ["income", "debt"])
-    arguments = [
-        "--data",
-        "loans.csv",
-        "--drop",
-        "debt",
-        "--sensitive",
-        "sex",
-        "--favourable",
-        "no",
-    ]
-    overrides = [
-        "model=sklearn",
-        "metrics=[roc_auc]",
-        "report.title=Loans",
-        "dataset.test_share=0.3",
-    ]
-    overrides += ["decision.threshold=0.4", "+dataset.columns.income.label=earnings"]
-    assert run(["init", "study", *arguments, *overrides]) == 0
-    experiment = experiment_of(here / "study", monkeypatch)
+    options = ["--drop", "debt", "--sensitive", "sex", "--favourable", "no", "model=sklearn"]
+    options += ["metrics=[roc_auc]", "report.title=Loans", "dataset.test_share=0.3"]
+    options += ["decision.threshold=0.4", "+dataset.columns.income.label=earnings"]
+    experiment = experiment_of(study(["income", "debt"], "deny", *options), monkeypatch)
     dataset = experiment.dataset
     assert dataset.drop == ("debt",)
     assert (dataset.favourable, dataset.test_share) == ("no", 0.3)
@@ -317,10 +301,8 @@ def test_overrides_and_options_are_written_into_the_study(
 
 def test_without_a_target_the_likeliest_is_taken_and_told(here: Path, terminal: Terminal) -> None:
     write_table(here, ["income"])
-    assert (
-        "target: deny (nobody named it"
-        in terminal("init", "study", "--data", "loans.csv", "--yes").out
-    )
+    told = terminal("init", "study", "--data", "loans.csv", "--yes").out
+    assert "target: deny (nobody named it" in told
 
 
 def test_a_table_that_cannot_be_used_yet_gives_a_study_that_says_why(
@@ -331,9 +313,8 @@ def test_a_table_that_cannot_be_used_yet_gives_a_study_that_says_why(
     out = terminal("init", "study", "--data", "few.csv", "--target", "bad").out
     assert "this is open in it" in out
     assert "make check" in out
-    text = (here / "study" / "conf" / "experiment" / "study.yaml").read_text(encoding="utf-8")
-    assert "# open: " in text
-    assert yaml.safe_load(text)["dataset"]["target"] == "bad"
+    assert "# open: " in written(here / "study")
+    assert declared(here / "study")["target"] == "bad"
 
 
 @pytest.fixture
@@ -374,10 +355,11 @@ def test_trust_is_asked_for_once_and_kept_for_this_person_in_this_folder(
 
     write_table(here, ["income"])
     assert run(["init", "study", "--data", "loans.csv", "--plugin", "--yes"]) == 0
-    assert kept(here / "study") == ("study_plugins",)
+    folder = here / "study"
+    assert kept(folder) == ("study_plugins",)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(here / "somebody else"))
-    assert kept(here / "study") == ()
-    monkeypatch.chdir(here / "study")
+    assert kept(folder) == ()
+    monkeypatch.chdir(folder)
     for module in ("study_plugins", "study_plugins.typical_value"):
         monkeypatch.delitem(sys.modules, module, raising=False)
     command = ["--config-dir", "conf", "experiment=study", "-c", "job"]
@@ -386,7 +368,7 @@ def test_trust_is_asked_for_once_and_kept_for_this_person_in_this_folder(
     assert run(command) == 0
     assert run(command) == 0  # nothing is typed any more
     (here / "copy").mkdir()
-    (here / "copy" / FILE).write_bytes((here / "study" / FILE).read_bytes())
+    (here / "copy" / FILE).write_bytes((folder / FILE).read_bytes())
     assert kept(here / "copy") == ()
 
 
@@ -432,21 +414,20 @@ def test_without_the_program_make_installs_it_from_the_place_that_a_person_names
 
 
 def test_a_declared_use_chooses_the_frameworks_of_a_study_and_without_one_it_is_asked_for(
-    here: Path, capsys: pytest.CaptureFixture[str], terminal: Terminal
+    here: Path, terminal: Terminal
 ) -> None:
     path = write_table(here, ["income"])
     about = ["--data", str(path), "--target", "deny", "--yes"]
     use = ["--sector", "credit", "--place", "de", "--place", "US-CO"]
-    assert run(["init", str(here / "loans"), *about, *use]) == 0
-    text = (here / "loans/conf/experiment/loans.yaml").read_text(encoding="utf-8")
+    terminal("init", here / "loans", *about, *use)
+    text = written(here / "loans")
     for line in ("- override /frameworks: [auto]", "sector: credit", "places: [DE, US-CO]"):
         assert f"  {line}\n" in text
-    assert run(["init", str(here / "open"), *about]) == 0
-    text = (here / "open/conf/experiment/open.yaml").read_text(encoding="utf-8")
+    terminal("init", here / "open", *about)
+    text = written(here / "open")
     assert "# open: sector: …" in text
     assert "# open: places: […]" in text
     assert "/frameworks" not in text
-    capsys.readouterr()
     assert (
         "did you mean DE (Germany)?"
         in terminal("init", here / "odd", *about, "--place", "Germny", code=2).err

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import pickle
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
-from deepseek_report.cli.dispatch import run
+from deepseek_report.artifacts.results import Results
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.datasets.readers.case_rows import header_of, line_of
 from deepseek_report.findings.thresholds import DriftVerdict
@@ -23,6 +23,10 @@ from deepseek_report.statistics.exchangeability import StabilityIndex
 from tests.conftest import SmallRun, Terminal
 from tests.real_runs import small_results
 
+if TYPE_CHECKING:
+    from _pytest.capture import CaptureResult
+    from tensorboard.backend.event_processing.event_accumulator import ScalarEvent
+
 
 @pytest.fixture(autouse=True)
 def few_reasons(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,88 +35,104 @@ def few_reasons(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(open_stream, bound, 12)
 
 
-def scored(small_run: SmallRun, tmp_path: Path, *more: str) -> list[dict[str, Any]]:
-    """What the log of a stream holds."""
-    log = tmp_path / "log.jsonl"
-    places = ("--store", str(small_run.store), "--board", str(tmp_path / "board"))
-    asked_for = ("score-stream", str(small_run.folder), *places, "--once", "--out", str(log), *more)
-    assert run(list(asked_for)) == 0
-    return [json.loads(line) for line in log.read_text("utf-8").splitlines()]
+class Streaming:
+    """A small run, and the lines that come to it in a file; `printed`: what the command said."""
+
+    def __init__(self, run: SmallRun, folder: Path, terminal: Terminal) -> None:
+        self.run, self.folder, self.terminal = run, folder, terminal
+        self.results = small_results(run)
+        self.rows, self.board = folder / "rows.csv", folder / "board"
+
+    def __call__(
+        self, *options: str, code: int = 0, store: Path | None = None
+    ) -> CaptureResult[str]:
+        places = ("--store", store or self.run.store, "--board", self.board, "--once")
+        arguments = ("score-stream", self.run.folder, *places, *options)
+        self.printed = self.terminal(*arguments, code=code)
+        return self.printed
+
+    def logged(self, *options: str) -> list[dict[str, Any]]:
+        """What the log of the stream holds."""
+        log = self.folder / "log.jsonl"
+        self("--out", str(log), *options)
+        return [json.loads(line) for line in log.read_text("utf-8").splitlines()]
+
+    def scored(self, *options: str) -> list[dict[str, Any]]:
+        """The same of the lines of the file."""
+        return self.logged("--rows", str(self.rows), *options)
+
+    def first(self, n: int) -> list[str]:
+        """A header and the first cases of the test part as lines."""
+        schema = self.results.schema
+        return [header_of(schema), *(line_of(row, schema) for row in self.results.test.inputs[:n])]
+
+    def write(self, lines: Iterable[str]) -> None:
+        self.rows.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+
+    def with_number(self, line: str, number: str) -> str:
+        """The line with another text for its first number."""
+        at = [feature.is_numeric for feature in self.results.schema.features].index(True)
+        cells = line.split(",")
+        return ",".join([*cells[:at], number, *cells[at + 1 :]])
 
 
-def written(small_run: SmallRun, path: Path, n: int) -> list[str]:
-    """The first cases of the test part as lines of a file with a header."""
-    results = small_results(small_run)
-    schema = results.schema
-    lines = [header_of(schema), *(line_of(row, schema) for row in results.test.inputs[:n])]
-    path.write_text("\n".join(lines) + "\n", "utf-8")
-    return lines
+@pytest.fixture
+def stream(small_run: SmallRun, tmp_path: Path, terminal: Terminal) -> Streaming:
+    return Streaming(small_run, tmp_path, terminal)
 
 
-def scalars(folder: Path) -> dict[str, list[float]]:
+def scalars(folder: Path) -> dict[str, list[ScalarEvent]]:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     events = EventAccumulator(str(folder / "stream"))
     events.Reload()
-    return {tag: [event.value for event in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
+    return {tag: events.Scalars(tag) for tag in events.Tags()["scalars"]}
 
 
-def test_cases_get_the_answers_and_attributions_of_the_run(
-    small_run: SmallRun, tmp_path: Path
-) -> None:
-    rows = tmp_path / "rows.csv"
-    written(small_run, rows, 4)
-    log = scored(small_run, tmp_path, "--rows", str(rows), "--batch", "3", "--explain", "all")
-    results = small_results(small_run)
-    p, names = results.predictions, results.schema.target.classes
+def values(folder: Path) -> dict[str, list[float]]:
+    return {tag: [event.value for event in events] for tag, events in scalars(folder).items()}
+
+
+def test_cases_get_the_answers_and_attributions_of_the_run(stream: Streaming) -> None:
+    stream.write(stream.first(4))
+    log = stream.scored("--batch", "3", "--explain", "all")
+    p, schema = stream.results.predictions, stream.results.schema
+    names = schema.target.classes
     assert [record["line"] for record in log] == [2, 3, 4, 5]
     assert [record["batch"] for record in log] == [1, 1, 1, 2]
     for at, record in enumerate(log):
         assert record["decided"] == names[p.decisions[at]]
         assert record["probabilities"][names[1]] == pytest.approx(p.scores[at], abs=1e-5)
-        assert set(record["attributions"]) == set(results.schema.labels)
+        assert set(record["attributions"]) == set(schema.labels)
         assert any(record["attributions"].values())
 
 
-def test_a_bad_line_is_told_and_counted_and_the_stream_goes_on(
-    small_run: SmallRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    rows = tmp_path / "rows.csv"
-    lines = written(small_run, rows, 4)
-    cells = lines[2].split(",")
-    numeric = [feature.is_numeric for feature in small_results(small_run).schema.features].index(
-        True
-    )
-    cells[numeric] = "plenty"
-    lines[2] = ",".join(cells)
-    rows.write_text("\n".join(lines) + "\n", "utf-8")
-    log = scored(small_run, tmp_path, "--rows", str(rows), "--batch", "2", "--explain", "0")
+def test_a_bad_line_is_told_and_counted_and_the_stream_goes_on(stream: Streaming) -> None:
+    lines = stream.first(4)
+    lines[2] = stream.with_number(lines[2], "plenty")
+    stream.write(lines)
+    log = stream.scored("--batch", "2", "--explain", "0")
     assert ["rejected" in record for record in log] == [False, True, False, False]
     assert "line 3" in log[1]["rejected"]
     assert "'plenty'" in log[1]["rejected"]
-    output = capsys.readouterr()
-    assert "3 scored, 1 rejected of 4 lines" in output.out
-    assert "rejected: " in output.err
-    assert "line 3" in output.err
-    assert scalars(tmp_path / "board")["lines/rejected"] == [1, 0]
+    assert "3 scored, 1 rejected of 4 lines" in stream.printed.out
+    assert "rejected: " in stream.printed.err
+    assert "line 3" in stream.printed.err
+    assert values(stream.board)["lines/rejected"] == [1, 0]
 
 
-def test_planted_drift_is_found_and_named_and_the_board_shows_it(
-    small_run: SmallRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    results = small_results(small_run)
-    feature = next(f for f in results.schema.features if f.is_numeric)
-    options = ("--replay", "--plant", f"{feature.label}=3", "--batch", "50", "--explain", "2")
-    log = scored(small_run, tmp_path, *options)
-    assert len(log) == len(results.test)
+def test_planted_drift_is_found_and_named_and_the_board_shows_it(stream: Streaming) -> None:
+    feature = next(f for f in stream.results.schema.features if f.is_numeric)
+    plant = ("--plant", f"{feature.label}=3")
+    log = stream.logged("--replay", *plant, "--batch", "50", "--explain", "2")
+    assert len(log) == len(stream.results.test)
     assert sum("attributions" in record for record in log) == 2 * -(-len(log) // 50)
-    output = capsys.readouterr().out
-    assert f"Drift is found in {feature.label}" in output
-    board = scalars(tmp_path / "board")
+    assert f"Drift is found in {feature.label}" in stream.printed.out
+    board = values(stream.board)
     evidence = np.array(board[f"drift_evidence/{feature.label}"])
     half = len(evidence) // 2
     assert evidence[: half - 1].max() < -np.log10(0.05) < evidence[-1]
-    decided = [values for tag, values in board.items() if tag.startswith("decided/")]
+    decided = [shares for tag, shares in board.items() if tag.startswith("decided/")]
     assert np.sum(decided, axis=0) == pytest.approx(1)
 
 
@@ -128,54 +148,43 @@ def test_shuffled_values_are_as_frequent_as_they_were_and_go_with_others() -> No
 
 
 def test_reasons_are_watched_where_cases_are_explained_and_the_board_shows_them(
-    small_run: SmallRun, tmp_path: Path
+    stream: Streaming,
 ) -> None:
     names = {}
     for explain in ("3", "none"):
-        scored(small_run, tmp_path, "--replay", "--explain", explain, "--batch", "200")
-        names[explain] = [tag for tag in scalars(tmp_path / "board") if "attribution to" in tag]
-    features = len(small_results(small_run).schema.features)
-    assert len(names["3"]) == 2 * features
+        stream.logged("--replay", "--explain", explain, "--batch", "200")
+        names[explain] = [tag for tag in scalars(stream.board) if "attribution to" in tag]
+    assert len(names["3"]) == 2 * len(stream.results.schema.features)
     assert names["none"] == []
 
 
-def test_a_stream_of_its_own_cases_without_drift_raises_no_alarm(
-    small_run: SmallRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    scored(small_run, tmp_path, "--replay", "--explain", "8", "--batch", "100")
-    assert "no drift shown" in capsys.readouterr().out.splitlines()[-2]
+def test_a_stream_of_its_own_cases_without_drift_raises_no_alarm(stream: Streaming) -> None:
+    stream.logged("--replay", "--explain", "8", "--batch", "100")
+    assert "no drift shown" in stream.printed.out.splitlines()[-2]
 
 
-def test_the_same_stream_gives_the_same_log(small_run: SmallRun, tmp_path: Path) -> None:
+def test_the_same_stream_gives_the_same_log(stream: Streaming) -> None:
     options = ("--replay", "--batch", "200", "--explain", "4")
-    assert scored(small_run, tmp_path, *options) == scored(small_run, tmp_path, *options)
+    assert stream.logged(*options) == stream.logged(*options)
 
 
 def test_a_stream_that_is_stopped_scores_the_batch_that_it_has_begun(
-    small_run: SmallRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stream: Streaming, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lines = written(small_run, tmp_path / "rows.csv", 3)
-
     def until_ctrl_c(path: Path, *, follow: bool) -> Iterator[bytes]:
         del path, follow
-        yield from (f"{line}\n".encode() for line in lines)
+        yield from (f"{line}\n".encode() for line in stream.first(3))
         raise KeyboardInterrupt
 
     monkeypatch.setattr(open_stream, "lines_of_file", until_ctrl_c)
-    log = scored(small_run, tmp_path, "--rows", "rows.csv", "--explain", "0")
-    assert [record["line"] for record in log] == [2, 3, 4]
+    assert [record["line"] for record in stream.scored("--explain", "0")] == [2, 3, 4]
 
 
 def test_another_model_than_the_runs_is_refused(
-    small_run: SmallRun, store_of_another_model: Path, tmp_path: Path, terminal: Terminal
+    stream: Streaming, store_of_another_model: Path
 ) -> None:
-    arguments = ["score-stream", str(small_run.folder), "--replay", "--once"]
-    assert (
-        "this is not the model that the run was made from"
-        in terminal(
-            *arguments, "--store", store_of_another_model, "--board", tmp_path / "b", code=1
-        ).err
-    )
+    told = stream("--replay", code=1, store=store_of_another_model).err
+    assert "this is not the model that the run was made from" in told
 
 
 @pytest.mark.parametrize(
@@ -192,79 +201,49 @@ def test_another_model_than_the_runs_is_refused(
     ],
 )
 def test_what_cannot_be_scored_is_told(
-    small_run: SmallRun, tmp_path: Path, terminal: Terminal, options: tuple[str, ...], says: str
+    stream: Streaming, options: tuple[str, ...], says: str
 ) -> None:
-    places = ("--store", str(small_run.store), "--board", str(tmp_path / "b"), "--once")
-    assert says in terminal("score-stream", small_run.folder, *places, *options, code=2).err
+    assert says in stream(*options, code=2).err
 
 
 @pytest.mark.parametrize("content", ["", "header"], ids=["nothing", "a header alone"])
-def test_a_stream_without_rows_says_so_and_ends_with_2(
-    small_run: SmallRun, tmp_path: Path, terminal: Terminal, content: str
-) -> None:
-    rows = tmp_path / "rows.csv"
-    if content:
-        written(small_run, rows, 0)
-    else:
-        rows.write_text("", "utf-8")
-    places = ("--store", str(small_run.store), "--board", str(tmp_path / "b"), "--once")
-    assert (
-        "no rows" in terminal("score-stream", small_run.folder, *places, "--rows", rows, code=2).out
-    )
+def test_a_stream_without_rows_says_so_and_ends_with_2(stream: Streaming, content: str) -> None:
+    stream.write(stream.first(0) if content else ())
+    assert "no rows" in stream("--rows", str(stream.rows), code=2).out
 
 
-def test_a_stream_of_which_every_line_is_rejected_ends_with_1(
-    small_run: SmallRun, tmp_path: Path, terminal: Terminal
-) -> None:
-    rows = tmp_path / "rows.csv"
-    lines = written(small_run, rows, 0)
-    rows.write_text(f"{lines[0]}\nnonsense\n", "utf-8")
-    places = ("--store", str(small_run.store), "--board", str(tmp_path / "b"), "--once")
-    assert (
-        "0 scored, 1 rejected of 1 line"
-        in terminal("score-stream", small_run.folder, *places, "--rows", rows, code=1).out
-    )
+def test_a_stream_of_which_every_line_is_rejected_ends_with_1(stream: Streaming) -> None:
+    stream.write([*stream.first(0), "nonsense"])
+    told = stream("--rows", str(stream.rows), code=1).out
+    assert "0 scored, 1 rejected of 1 line" in told
 
 
-def test_what_only_python_takes_for_a_number_is_rejected(
-    small_run: SmallRun, tmp_path: Path
-) -> None:
+def test_what_only_python_takes_for_a_number_is_rejected(stream: Streaming) -> None:
     numbers = ["1_000", "١٢", "0x10", "1 000", "nan?", "infinity"]
-    rows = tmp_path / "rows.csv"
-    head, first, second = written(small_run, rows, 2)
-    numeric = [f.is_numeric for f in small_results(small_run).schema.features].index(True)
-    cells = first.split(",")
-    bad = [",".join([*cells[:numeric], number, *cells[numeric + 1 :]]) for number in numbers]
-    rows.write_text("\n".join([head, *bad, second]) + "\n", "utf-8")
-    log = scored(small_run, tmp_path, "--rows", str(rows), "--explain", "none")
+    head, first, second = stream.first(2)
+    stream.write([head, *(stream.with_number(first, number) for number in numbers), second])
+    log = stream.scored("--explain", "none")
     assert ["rejected" in record for record in log] == [*[True] * len(numbers), False]
     assert all(number in record["rejected"] for number, record in zip(numbers, log, strict=False))
 
 
-def test_those_that_are_refused_are_explained_and_no_others(
-    small_run: SmallRun, tmp_path: Path
-) -> None:
-    target, rows = small_results(small_run).schema.target, tmp_path / "rows.csv"
-    written(small_run, rows, 60)
-    log = scored(small_run, tmp_path, "--rows", str(rows), "--explain", "refused", "--batch", "40")
-    refused = [record["decided"] != target.favourable_class for record in log]
+def test_those_that_are_refused_are_explained_and_no_others(stream: Streaming) -> None:
+    stream.write(stream.first(60))
+    log = stream.scored("--explain", "refused", "--batch", "40")
+    favourable = stream.results.schema.target.favourable_class
+    refused = [record["decided"] != favourable for record in log]
     assert ["attributions" in record for record in log] == refused
     assert 0 < sum(refused) < len(log)
 
 
 def test_where_nobody_says_which_class_is_favourable_no_case_is_known_to_be_refused(
-    small_run: SmallRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, terminal: Terminal
+    stream: Streaming, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from deepseek_report.artifacts.results import Results
-
-    schema = small_results(small_run).schema
+    schema = stream.results.schema
     unjudged = replace(schema, target=replace(schema.target, favourable=None))
     monkeypatch.setattr(Results, "schema", unjudged)
-    places = ("--store", str(small_run.store), "--board", str(tmp_path / "b"), "--once")
-    arguments = [str(small_run.folder), *places, "--replay", "--explain", "refused"]
-    assert (
-        "nothing says which class is favourable" in terminal("score-stream", *arguments, code=2).err
-    )
+    told = stream("--replay", "--explain", "refused", code=2).err
+    assert "nothing says which class is favourable" in told
 
 
 @pytest.mark.parametrize("link", ["boards", "board", "stream", "events", "out"])
@@ -292,27 +271,20 @@ def test_nothing_is_deleted_or_written_through_a_link_beside_the_run(
     before = sorted(outside.rglob("*"))
     arguments = [str(folder), "--store", str(small_run.store), "--once", "--replay"]
     arguments += ["--out", str(tmp_path / "log.jsonl")] if link == "out" else []
-    assert (
-        f"{place}: a link, "
-        in terminal("score-stream", *arguments, code=2 if link == "out" else 1).err
-    )
+    told = terminal("score-stream", *arguments, code=2 if link == "out" else 1).err
+    assert f"{place}: a link, " in told
     assert sorted(outside.rglob("*")) == before
     assert kept.read_text("utf-8") == "theirs"
     assert place.is_symlink()
 
 
 def test_a_long_stream_is_shown_ever_more_seldom_and_its_last_batch_always(
-    small_run: SmallRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stream: Streaming, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stream_board, "_EACH", 4)
-    rows = tmp_path / "rows.csv"
-    written(small_run, rows, 23)
-    scored(small_run, tmp_path, "--rows", str(rows), "--batch", "1", "--explain", "none")
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    events = EventAccumulator(str(tmp_path / "board" / "stream"))
-    events.Reload()
-    steps = [event.step for event in events.Scalars("lines/rejected")]
+    stream.write(stream.first(23))
+    stream.scored("--batch", "1", "--explain", "none")
+    steps = [event.step for event in scalars(stream.board)["lines/rejected"]]
     assert steps == [1, 2, 3, 4, 6, 8, 12, 16, 23]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,9 @@ import pytest
 import yaml
 
 from deepseek_report.artifacts.storage.local_paths import shipped
-from deepseek_report.cli import run
 from deepseek_report.config.compose import compose
 from deepseek_report.config.validate import validate
+from tests.conftest import Terminal
 
 DOCS = shipped("conf").parent / "docs"
 README = DOCS.parent / "README.md"
@@ -29,76 +30,67 @@ def python_block(holds: str) -> str:
     return matching
 
 
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
+    """Writes the block of the plug-in guide that holds a text as a module of a package, and the
+    YAML that chooses it; gives the arguments that find this.
+    """
+
+    def written(module: str, holds: str, group: str = "", choice: str = "") -> list[str]:
+        package, _, name = module.partition(".")
+        (tmp_path / package).mkdir()
+        (tmp_path / package / "__init__.py").touch()
+        (tmp_path / package / f"{name}.py").write_text(python_block(holds))
+        monkeypatch.syspath_prepend(str(tmp_path))
+        if not group:
+            return []
+        (tmp_path / "my_conf" / group).mkdir(parents=True)
+        (tmp_path / "my_conf" / group / f"{name}.yaml").write_text(choice)
+        return ["--config-dir", str(tmp_path / "my_conf")]
+
+    return written
+
+
+#: Little beside what a test is about.
+FEW = ("report.thresholds=[]", "frameworks=[]")
+
+
 def test_the_explainer_of_the_plugin_guide_is_run_and_judged(
-    small_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small_run: Any, tmp_path: Path, package: Callable[..., list[str]], terminal: Terminal
 ) -> None:
-    (tmp_path / "my_package").mkdir()
-    (tmp_path / "my_package" / "__init__.py").touch()
-    source = python_block("class TypicalValue:")
-    (tmp_path / "my_package" / "typical_value.py").write_text(source)
-    (tmp_path / "my_conf" / "explainers").mkdir(parents=True)
     (choice,) = blocks(DOCS / "plugins.md", "yaml")
-    (tmp_path / "my_conf" / "explainers" / "typical_value.yaml").write_text(choice)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    few = [
-        "metrics=[deletion]",
-        "report.thresholds=[]",
-        "visualizations=[]",
-        "sections=[summary]",
-        "frameworks=[]",
-    ]
-    chosen = ["--config-dir", str(tmp_path / "my_conf"), "explainers=[typical_value,random]"]
-    arguments = [*chosen, *small_run.overrides(tmp_path / "reports"), *few]
-    assert run(arguments) == 2  # nobody has said that the package is to be trusted
-    assert run([*arguments, "--trust", "my_package"]) == 0
+    here = package("my_package.typical_value", "class TypicalValue:", "explainers", choice)
+    few = ["metrics=[deletion]", "visualizations=[]", "sections=[summary]", *FEW]
+    few = ["explainers=[typical_value,random]", *small_run.overrides(tmp_path / "reports"), *few]
+    terminal(*here, *few, code=2)  # nobody has said that the package is to be trusted
+    terminal(*here, *few, "--trust", "my_package")
     paths = list((tmp_path / "reports").rglob("measures/deletion/typical_value/scores.json"))
     assert len(paths) == 1
 
 
 def test_the_module_of_the_plugin_guide_is_trained_and_reported_on(
-    small_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small_run: Any, tmp_path: Path, package: Callable[..., list[str]], terminal: Terminal
 ) -> None:
-    (tmp_path / "my_nets").mkdir()
-    (tmp_path / "my_nets" / "__init__.py").touch()
-    source = python_block("class Net(")
-    (tmp_path / "my_nets" / "net.py").write_text(source)
-    monkeypatch.syspath_prepend(str(tmp_path))
+    package("my_nets.net", "class Net(")
     shown = ["model=torch_module", "model.module=my_nets.net.Net", "+model.params.width=16"]
-    few = [
-        "metrics=[accuracy]",
-        "report.thresholds=[]",
-        "visualizations=[]",
-        "sections=[model]",
-        "frameworks=[]",
-    ]
+    few = ["metrics=[accuracy]", "visualizations=[]", "sections=[model]", *FEW]
     few += ["explainers=[random]", *small_run.overrides(tmp_path / "reports")]
     few = [override for override in few if not override.startswith(("model.", "model="))]
-    assert run([*shown, *few]) == 2  # nobody has said that the package is to be trusted
-    assert run([*shown, *few, "--trust", "my_nets"]) == 0
+    terminal(*shown, *few, code=2)  # nobody has said that the package is to be trusted
+    terminal(*shown, *few, "--trust", "my_nets")
     (report,) = (tmp_path / "reports").rglob("report.qmd")
     assert "a module of the user’s own" in report.read_text(encoding="utf-8")
 
 
 def test_the_picture_of_the_plugin_guide_appears_in_its_section(
-    small_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small_run: Any, tmp_path: Path, package: Callable[..., list[str]], terminal: Terminal
 ) -> None:
-    (tmp_path / "my_pictures").mkdir()
-    (tmp_path / "my_pictures" / "__init__.py").touch()
-    (tmp_path / "my_pictures" / "densities.py").write_text(python_block("class Densities:"))
-    (tmp_path / "my_conf" / "visualizations").mkdir(parents=True)
-    (tmp_path / "my_conf" / "visualizations" / "densities.yaml").write_text(
-        "densities: {_target_: my_pictures.densities.Densities}\n"
-    )
-    monkeypatch.syspath_prepend(str(tmp_path))
-    chosen = ["--config-dir", str(tmp_path / "my_conf"), "--trust", "my_pictures"]
-    few = [
-        "metrics=[roc_auc]",
-        "report.thresholds=[]",
-        "visualizations=[roc_curve,densities]",
-        "frameworks=[]",
-    ]
+    choice = "densities: {_target_: my_pictures.densities.Densities}\n"
+    here = package("my_pictures.densities", "class Densities:", "visualizations", choice)
+    few = ["metrics=[roc_auc]", "visualizations=[roc_curve,densities]", *FEW]
     few += ["sections=[performance,reproducibility]", "explainers=[random]"]
-    assert run([*chosen, *small_run.overrides(tmp_path / "reports"), *few]) == 0
+    overrides = small_run.overrides(tmp_path / "reports")
+    terminal(*here, "--trust", "my_pictures", *overrides, *few)
     (report,) = (tmp_path / "reports").rglob("report.qmd")
     text = report.read_text(encoding="utf-8")
     places = ["{#sec-performance}", "{#fig-roc-curve", "{#fig-densities", "{#sec-reproducibility}"]

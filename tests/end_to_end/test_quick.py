@@ -77,6 +77,18 @@ def quick(call: dict[str, Any]) -> dr.Run:
 _BY_PLACE = ("model", "X_train", "y_train", "X_test", "y_test")
 
 
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The stages that are computed from now on."""
+    computed, compute = [], computing._compute
+
+    def counting(store: Any, stage: Any, *rest: Any) -> Any:
+        computed.append(stage.id)
+        return compute(store, stage, *rest)
+
+    monkeypatch.setattr(computing, "_compute", counting)
+    return computed
+
+
 def _document(made: dr.Run) -> str:
     return (made.path / "report.qmd").read_text(encoding="utf-8")
 
@@ -113,13 +125,7 @@ def test_a_promise_on_what_is_left_out_says_so_and_is_kept(quick: dr.Run) -> Non
 def test_the_whole_report_takes_up_every_stage_of_the_quick_one(
     quick: dr.Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    computed, compute = [], computing._compute
-
-    def counting(store: Any, stage: Any, *rest: Any) -> Any:
-        computed.append(stage.id)
-        return compute(store, stage, *rest)
-
-    monkeypatch.setattr(computing, "_compute", counting)
+    computed = counted(monkeypatch)
     whole = quick.deepen()
     again = {*computed} & {*quick.record["plan"]}
     assert again <= {*RESTS_ON_MORE, "pictures/roc_curve"}
@@ -187,12 +193,6 @@ def test_the_command_that_deepens_stands_on_the_page_and_works(
     screen = page.read_text(encoding="utf-8").partition("# Cases")[0]
     assert "deepseek-report --config-dir" in screen
     assert "report=quick" not in screen
-    computed, compute = [], computing._compute
-
-    def counting(store: Any, stage: Any, *rest: Any) -> Any:
-        computed.append(stage.id)
-        return compute(store, stage, *rest)
-
-    monkeypatch.setattr(computing, "_compute", counting)
+    computed = counted(monkeypatch)
     assert run([text for text in arguments if text != "report=quick"]) == 0
     assert not {"data", "training", "predictions", "explanations/shap"} & {*computed}

@@ -24,6 +24,7 @@ from deepseek_report.explainers.lime import Lime
 from deepseek_report.explainers.occlusion import Occlusion
 from deepseek_report.explainers.shapley.conditional_shap import ConditionalShap
 from deepseek_report.explainers.shapley.shap import Shap
+from tests.explainers.toys import AttentionModule, toy
 from tests.worded import say
 
 EXPLAINERS = [
@@ -49,11 +50,11 @@ every = pytest.mark.parametrize(
 
 
 @pytest.fixture
-def to_explain(toy_schema, toy_classifier, attention_module, context) -> Any:
+def to_explain() -> Any:
     rng = np.random.default_rng(0)
     attention = {"global": rng.dirichlet(np.ones(5), size=(2, 5))}
-    module = attention_module(rng.normal(size=(4, 3)), [(attention, None)])
-    return context(toy_classifier(toy_schema(4, n_classes=3), module=module))
+    module = AttentionModule(rng.normal(size=(4, 3)), [(attention, None)])
+    return toy(4, n_classes=3, module=module)
 
 
 @every

@@ -22,6 +22,7 @@ from deepseek_report.explainers.occlusion import Occlusion
 from deepseek_report.explainers.shapley.shap import Shap
 from deepseek_report.models.perceptron.mlp import MLP
 from deepseek_report.models.routed.deepseek import DeepSeek
+from tests.explainers.toys import context, toy_schema
 
 MODELS = [
     DeepSeek(width=8, layers=2, heads=2, experts=4, expert_width=8),
@@ -45,7 +46,7 @@ EXPLAINERS = [
 
 @pytest.mark.parametrize("model", MODELS, ids=["deepseek", "deepseek-mean", "mlp"])
 @pytest.mark.parametrize("n_classes", [2, 3])
-def test_every_model_is_explained_or_refused(model, n_classes, toy_schema, context) -> None:
+def test_every_model_is_explained_or_refused(model, n_classes) -> None:
     schema = toy_schema(3, n_classes=n_classes, categories=4)
     classifier = model.wrap(_built(model, schema), schema, "cpu")
     to_explain = context(classifier, n=4, target=n_classes - 1)
@@ -64,7 +65,7 @@ def test_every_model_is_explained_or_refused(model, n_classes, toy_schema, conte
             assert explanation.n_model_calls == planned, explanation.method
 
 
-def test_integrated_gradients_of_a_smooth_model_are_complete(toy_schema, context) -> None:
+def test_integrated_gradients_of_a_smooth_model_are_complete() -> None:
     schema = toy_schema(3, categories=4)
     classifier = MLP().wrap(_built(MLP(), schema), schema, "cpu")
     explanation = IntegratedGradients(n_steps=200).explain(context(classifier))

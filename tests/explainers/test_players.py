@@ -18,6 +18,7 @@ from deepseek_report.data_kinds.coalitions import player_sums, spread_evenly
 from deepseek_report.explainers.shapley import shap_players
 from deepseek_report.explainers.shapley.shap import Shap
 from deepseek_report.explainers.shapley.shapley_engine import groups_of, middle_of, partition_order
+from tests.explainers.toys import ToyClassifier, context, toy
 from tests.worded import refused, say
 
 LAYOUTS = ["text", "image", "series"]
@@ -180,7 +181,7 @@ def test_a_word_behind_the_end_of_a_text_is_not_there(layout_schema) -> None:
     assert np.isnan(kind_of(schema).by_player(np.zeros((1, 8)), rows)[0, 3:]).all()
 
 
-def given_layout(modality: str, layout_schema, toy_classifier, context) -> Any:
+def given_layout(modality: str, layout_schema) -> Any:
     """An additive model of the columns that are unlike the reference, and its true effects."""
     schema = layout_schema(modality)
     effects = np.random.default_rng(1).normal(0, 0.02, len(schema.features))
@@ -189,7 +190,7 @@ def given_layout(modality: str, layout_schema, toy_classifier, context) -> Any:
         present = (rows == 2) if modality == "text" else np.nan_to_num(rows)
         return 0.5 + present @ effects
 
-    to_explain = context(toy_classifier(schema, probability=probability))
+    to_explain = context(ToyClassifier(schema, probability=probability))
     if modality == "text":
         inputs = np.full((5, 8), 2.0)
         inputs[0, 3:] = np.nan
@@ -202,9 +203,9 @@ def given_layout(modality: str, layout_schema, toy_classifier, context) -> Any:
 @pytest.mark.parametrize("modality", LAYOUTS)
 @pytest.mark.parametrize("algorithm", ["exact", "permutation", "owen", "pairs"])
 def test_the_value_of_a_player_is_the_sum_of_its_columns_effects(
-    modality, algorithm, layout_schema, toy_classifier, context
+    modality, algorithm, layout_schema
 ) -> None:
-    to_explain, effects = given_layout(modality, layout_schema, toy_classifier, context)
+    to_explain, effects = given_layout(modality, layout_schema)
     owners = to_explain.classifier.schema.owners
     explainer = Shap(algorithm=algorithm)
     explanation = explainer.explain(to_explain)
@@ -217,10 +218,10 @@ def test_the_value_of_a_player_is_the_sum_of_its_columns_effects(
     assert planned / 4 < explanation.n_model_calls <= planned  # rows that are alike ask once
 
 
-def test_a_planted_column_is_found_among_two_thousand(toy_classifier, context) -> None:
+def test_a_planted_column_is_found_among_two_thousand() -> None:
     columns = tuple(Feature(f"x{j}", f"x{j}", "numeric") for j in range(2000))
     schema = Schema(columns, Target("y", "y", ("no", "yes"), 0))
-    toy = toy_classifier(schema, probability=lambda x: 1 / (1 + np.exp(-3 * x[:, 1234])))
+    toy = ToyClassifier(schema, probability=lambda x: 1 / (1 + np.exp(-3 * x[:, 1234])))
     to_explain = context(toy, n=3, n_background=16)
     explainer = Shap(max_evaluations=400)
     explanation = explainer.explain(to_explain)
@@ -231,9 +232,7 @@ def test_a_planted_column_is_found_among_two_thousand(toy_classifier, context) -
     assert "51 parts had a value of their own" in " ".join(map(say, explanation.notes))
 
 
-def test_too_many_coalitions_are_refused_with_a_way_out(
-    toy_schema, toy_classifier, context
-) -> None:
-    to_explain = context(toy_classifier(toy_schema(17), probability=lambda x: x[:, 0]), n=1)
+def test_too_many_coalitions_are_refused_with_a_way_out() -> None:
+    to_explain = toy(17, probability=lambda x: x[:, 0], n=1)
     with refused("Set algorithm=auto"):
         Shap(algorithm="exact").explain(to_explain)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -57,9 +56,7 @@ def concluding(toy: Any) -> Measurement:
     return measured(Decided(), toy())
 
 
-def test_a_metric_gives_its_finding_itself(
-    concluding: Measurement, real_run: Results, tmp_path: Path
-) -> None:
+def test_a_metric_gives_its_finding_itself(concluding, real_run, tmp_path) -> None:
     concluding.save(tmp_path)
     stored = Measurement.load(tmp_path)
     assert stored.findings == concluding.findings
@@ -71,9 +68,7 @@ def test_a_metric_gives_its_finding_itself(
     assert order == sorted(order)
 
 
-def test_a_finding_may_bring_its_own_words_which_are_text_and_no_template(
-    concluding: Measurement,
-) -> None:
+def test_a_finding_may_bring_its_own_words_which_are_text_and_no_template(concluding) -> None:
     own = concluding.findings[1]
     worded = wording("zh").finding(own)
     assert {part: getattr(worded, part) for part in PARTS} == OWN_WORDS
@@ -93,7 +88,7 @@ def test_a_finding_that_bears_on_nothing_is_stored_as_before() -> None:
     ],
 )
 def test_a_finding_that_is_not_declared_or_has_no_words_fails_with_what_to_write(
-    toy: Any, monkeypatch: pytest.MonkeyPatch, finding: Finding, problem: str
+    toy, monkeypatch, finding: Finding, problem: str
 ) -> None:
     monkeypatch.setattr(Decided, "measure", lambda *_: Measurement(findings=(finding,)))
     with pytest.raises(ArtifactError, match=problem):
@@ -101,7 +96,7 @@ def test_a_finding_that_is_not_declared_or_has_no_words_fails_with_what_to_write
 
 
 def test_what_a_metric_concludes_is_withheld_with_any_of_its_numbers(
-    concluding: Measurement, monkeypatch: pytest.MonkeyPatch
+    concluding: Measurement, monkeypatch
 ) -> None:
     source: Any = SimpleNamespace(privacy=SimpleNamespace(level="aggregate"))
     monkeypatch.setattr(measures, "is_private", lambda text, _: "All is one" in text)
@@ -111,9 +106,7 @@ def test_what_a_metric_concludes_is_withheld_with_any_of_its_numbers(
     assert not measures.released_measurement(concluding, Decided(), source).findings
 
 
-def test_a_section_is_a_yaml_and_its_words(
-    real_run: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_section_is_a_yaml_and_its_words(real_run: Results, tmp_path, monkeypatch) -> None:
     (tmp_path / "qaa").mkdir()
     (tmp_path / "qaa" / "choices.yaml").write_text(
         """
@@ -136,7 +129,7 @@ def test_a_section_is_a_yaml_and_its_words(
     assert content.incomplete
 
 
-def test_check_lists_all_texts_that_a_new_part_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_check_lists_all_texts_that_a_new_part_lacks(monkeypatch) -> None:
     monkeypatch.setattr(Accuracy, "findings", {"brand_new": ("metrics.performance",)})
     monkeypatch.setitem(KINDS, "graph", TableKind)
     monkeypatch.setattr(rules, "nature_of", lambda experiment: DataTraits("graph"))

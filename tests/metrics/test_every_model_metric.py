@@ -69,9 +69,7 @@ def once(key: str, toy) -> Measurement:
 
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("key", KEYS)
-def test_a_metric_keeps_the_contract_and_survives_storage(
-    toy, tmp_path: Path, key: str, n_classes: int
-) -> None:
+def test_a_metric_keeps_the_contract_and_survives_storage(toy, tmp_path, key, n_classes) -> None:
     metric, context = build(key), toy(n_classes, n=400)
     if n_classes > 2 and key in ONLY_TWO_CLASSES:
         with pytest.raises(NotApplicableError):

@@ -189,9 +189,7 @@ def test_the_median_has_the_interval_of_order_statistics() -> None:
         ("a.b.3.c", "a.b.3"),
     ],
 )
-def test_a_parameter_belongs_to_its_first_numbered_block_or_its_own_layer(
-    path: str, expected: str
-) -> None:
+def test_a_parameter_belongs_to_its_first_numbered_block_or_its_own_layer(path, expected) -> None:
     assert layer_name(path) == expected
 
 

@@ -17,87 +17,50 @@ from deepseek_report.runner.run_folders.sealing import writing_key
 
 CodeOf = Callable[[str], dict[str, str]]
 
-#: Layouts of a plug-in `plug` that takes a formula from elsewhere: files, the module that a YAML
-#: names, and the file that holds the formula.
+FORMULA = "def f(): return 1\n"
+
+
+def layout(
+    text: str, formula: str = "plug/formula.py", module: str = "plug.part", **more: str
+) -> tuple[dict[str, str], str, str]:
+    """The files of a plug-in, the module that a YAML names, and the file that holds its formula."""
+    return {formula: FORMULA, f"{module.replace('.', '/')}.py": text, **more}, module, formula
+
+
+#: Layouts of a plug-in that takes a formula from elsewhere.
 LAYOUTS = {
-    "a folder without __init__.py": ({"plug/part.py": "def f(): return 1\n"}, "plug.part", None),
-    "a module beside it, by its full name": (
-        {"plug/part.py": "from plug.formula import f\n", "plug/formula.py": "def f(): return 1\n"},
-        "plug.part",
-        "plug/formula.py",
-    ),
-    "from . import x": (
-        {"plug/part.py": "from . import formula\n", "plug/formula.py": "def f(): return 1\n"},
-        "plug.part",
-        "plug/formula.py",
-    ),
-    "from .x import y": (
-        {"plug/part.py": "from .formula import f\n", "plug/formula.py": "def f(): return 1\n"},
-        "plug.part",
-        "plug/formula.py",
-    ),
-    "from ..x import y, two folders up": (
-        {
-            "plug/deep/part.py": "from ..sums.formula import f\n",
-            "plug/sums/formula.py": "def f(): return 1\n",
-        },
-        "plug.deep.part",
-        "plug/sums/formula.py",
+    "a folder without __init__.py": layout(FORMULA, "plug/part.py"),
+    "a module beside it, by its full name": layout("from plug.formula import f\n"),
+    "from . import x": layout("from . import formula\n"),
+    "from .x import y": layout("from .formula import f\n"),
+    "from ..x import y, two folders up": layout(
+        "from ..sums.formula import f\n", "plug/sums/formula.py", "plug.deep.part"
     ),
     "a package that imports its parts relatively": (
-        {"plug/__init__.py": "from .part import P\n", "plug/part.py": "def f(): return 1\n"},
-        "plug",
-        "plug/part.py",
+        {"plug/__init__.py": "from .part import P\n", "plug/part.py": FORMULA},
+        *("plug", "plug/part.py"),
     ),
-    "the __init__.py of a package above": (
-        {"plug/__init__.py": "RATE = 1\n", "plug/part.py": "import plug\n"},
-        "plug.part",
-        "plug/__init__.py",
+    "the __init__.py of a package above": layout("import plug\n", "plug/__init__.py"),
+    "a single file": layout(FORMULA, "plug.py", "plug"),
+    "a single file that imports another one": layout(
+        "import formula_beside\n", "formula_beside.py", "plug"
     ),
-    "a single file": ({"plug.py": "def f(): return 1\n"}, "plug", None),
-    "a single file that imports another one": (
-        {"plug.py": "import formula_beside\n", "formula_beside.py": "def f(): return 1\n"},
-        "plug",
-        "formula_beside.py",
+    "another local package": layout("from sums_of_ours.f import f\n", "sums_of_ours/f.py"),
+    "a local package behind another one": layout(
+        *("import sums_of_ours\n", "rates_of_ours.py"),
+        **{"sums_of_ours/__init__.py": "from rates_of_ours import f\n"},
     ),
-    "another local package": (
-        {"plug/part.py": "from sums_of_ours.f import f\n", "sums_of_ours/f.py": "f = 1\n"},
-        "plug.part",
-        "sums_of_ours/f.py",
+    "an import inside a function": layout("def f():\n    from plug import g\n", "plug/g.py"),
+    "import_module with the name written out": layout(
+        "import importlib\nimportlib.import_module('.g', 'plug')\n", "plug/g.py"
     ),
-    "a local package behind another one": (
-        {
-            "plug/part.py": "import sums_of_ours\n",
-            "sums_of_ours/__init__.py": "from rates_of_ours import rate\n",
-            "rates_of_ours.py": "rate = 1\n",
-        },
-        "plug.part",
-        "rates_of_ours.py",
+    "a class inside a class": (
+        {"plug/part.py": "class A:\n    x = 1\n"},
+        *("plug.part.A", "plug/part.py"),
     ),
-    "an import inside a function": (
-        {"plug/part.py": "def f():\n    from plug import g\n", "plug/g.py": "g = 1\n"},
-        "plug.part",
-        "plug/g.py",
-    ),
-    "import_module with the name written out": (
-        {
-            "plug/part.py": "import importlib\nimportlib.import_module('.g', 'plug')\n",
-            "plug/g.py": "g = 1\n",
-        },
-        "plug.part",
-        "plug/g.py",
-    ),
-    "a class inside a class": ({"plug/part.py": "class A:\n    x = 1\n"}, "plug.part.A", None),
-    "a text file beside it": (
-        {"plug/part.py": "x = 1\n", "plug/data/words.txt": "one\n"},
-        "plug.part",
-        "plug/data/words.txt",
-    ),
-    "a file that a single-file module names": (
-        {"plug.py": "from pathlib import Path\nfile = Path(__file__).with_name('w.txt')\n"}
-        | {"w.txt": "one\n"},
-        "plug",
-        "w.txt",
+    "a text file beside it": layout("x = 3\n", "plug/data/words.txt"),
+    "a file that a single-file module names": layout(
+        "from pathlib import Path\nfile = Path(__file__).with_name('w.txt')\n", "w.txt", "plug"
     ),
 }
 
@@ -132,17 +95,14 @@ def test_an_edit_of_any_local_file_is_another_key(
     write(place, files)
     before = code_of(module)
     assert before == code_of(module)
-    path = place / (edited or next(iter(files)))
-    path.write_text(path.read_text().replace("1", "2").replace("one", "two"))
+    path = place / edited
+    path.write_text(path.read_text().replace("1", "2"))
     assert before != code_of(module)
 
 
 def test_nothing_of_it_is_imported(place: Path, code_of: CodeOf) -> None:
-    files = {
-        "plug_unseen/__init__.py": "raise SystemExit\n",
-        "plug_unseen/part.py": "import this\n",
-    }
-    write(place, files)
+    unseen = "plug_unseen/__init__.py"
+    write(place, {unseen: "raise SystemExit\n", "plug_unseen/part.py": "import this\n"})
     hashes = code_of("plug_unseen.part")
     assert {"plug_unseen", "plug_unseen.part"} <= set(hashes)
     assert not {"plug_unseen", "this"} & set(sys.modules)
@@ -164,24 +124,18 @@ def test_an_installed_library_counts_by_its_version_alone(code_of: CodeOf, place
     assert set(hashes) == {"python", "plug.part", "numpy", "sklearn", "PIL"}
 
 
-def test_a_library_whose_distribution_has_another_name_counts_by_version(place: Path) -> None:
-    record = "cv9/__init__.py,,\nopencv_nine-9.1.dist-info/METADATA,,\n"
-    write(
-        place,
-        {
-            "lib/site-packages/cv9/__init__.py": "x = 1\n",
-            "lib/site-packages/opencv_nine-9.1.dist-info/METADATA": "Name: opencv-nine\n"
-            "Version: 9.1\n",
-            "lib/site-packages/opencv_nine-9.1.dist-info/RECORD": record,
-            "plug/part.py": "import cv9\n",
-        },
-    )
-    sys.path.insert(0, str(place / "lib" / "site-packages"))
-    try:
-        code.forget()
-        hashes = code.code_of("plug.part")
-    finally:
-        sys.path.remove(str(place / "lib" / "site-packages"))
+def test_a_library_whose_distribution_has_another_name_counts_by_version(
+    place: Path, code_of: CodeOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lib, info = "lib/site-packages", "lib/site-packages/opencv_nine-9.1.dist-info"
+    files = {
+        f"{lib}/cv9/__init__.py": "x = 1\n",
+        f"{info}/METADATA": "Name: opencv-nine\nVersion: 9.1\n",
+        f"{info}/RECORD": "cv9/__init__.py,,\nopencv_nine-9.1.dist-info/METADATA,,\n",
+    }
+    write(place, {**files, "plug/part.py": "import cv9\n"})
+    monkeypatch.syspath_prepend(str(place / lib))
+    hashes = code_of("plug.part")
     assert hashes["cv9"] == "9.1"
     assert "x" not in hashes
 
@@ -203,15 +157,16 @@ def test_a_project_that_is_installed_in_place_counts_by_its_code(
     assert len(code_of("plug.part")["ours"]) == 64
 
 
-def test_code_in_a_zip_file_counts(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_code_in_a_zip_file_counts(
+    place: Path, code_of: CodeOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
     hashes = []
     for number in (1, 2):
         archive = place / f"{number}.zip"
         with zipfile.ZipFile(archive, "w") as stream:
             stream.writestr("zipped_plug.py", f"x = {number}\n")
         monkeypatch.syspath_prepend(str(archive))
-        code.forget()
-        hashes.append(code.code_of("zipped_plug"))
+        hashes.append(code_of("zipped_plug"))
     assert hashes[0] != hashes[1]
 
 

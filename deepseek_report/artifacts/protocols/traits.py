@@ -6,9 +6,9 @@ written. A part of a user need not: whoever asks for a trait asks `traits_of`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal, NoReturn, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn, Self, TypeVar
 
 from deepseek_report.artifacts.disclosure import Releases, Reveals
 from deepseek_report.artifacts.estimate import Estimate
@@ -19,6 +19,9 @@ from deepseek_report.artifacts.schema import ALL_TASKS, AttributeKind, Modality,
 from deepseek_report.artifacts.score import Bounds, Category, Direction, Score
 from deepseek_report.artifacts.table import TableTypes
 from deepseek_report.artifacts.table_rows import problems_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Part:
@@ -100,6 +103,16 @@ class MetricPart(Part):
         """
         bounds = (cls.bounds or {}).get(metric, (None, None))
         return measured.score(metric, cls.category, direction, **{"bounds": bounds, **fields})
+
+    @classmethod
+    def frame(cls, table: str, rows: Iterable[object]) -> pd.DataFrame:
+        """One of its tables, of rows as `TableType.frame` takes them."""
+        return cls.tables[table].frame(rows)
+
+    @classmethod
+    def frames(cls, **rows: Iterable[object]) -> dict[str, pd.DataFrame]:
+        """{table: its frame} of the rows of several of its tables."""
+        return {table: cls.frame(table, cells) for table, cells in rows.items()}
 
 
 class PicturePart(Part):

@@ -7,6 +7,7 @@ import os
 import sys
 import time
 import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -113,6 +114,20 @@ def say(text: object) -> None:
     folds = sys.stdout.isatty()
     shown = printable_lines(text)
     console().print(shown, markup=False, emoji=False, soft_wrap=not folds)
+
+
+def say_first(texts: Sequence[object], most: int, rest: str = "  and {} more") -> None:
+    """The first of many texts, one a line, and how many more there are."""
+    for text in texts[:most]:
+        say(text)
+    if len(texts) > most:
+        say(rest.format(len(texts) - most))
+
+
+def some(names: Sequence[str], most: int) -> str:
+    """`a, b, c and 4 more`."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def cell(text: object) -> str:

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.rounding import count, plural, quantity
-from deepseek_report.cli.output.console import cell, console, duration_range, plain_table, say
+from deepseek_report.cli.output.console import (
+    cell,
+    console,
+    duration_range,
+    plain_table,
+    say,
+    say_first,
+)
 from deepseek_report.config.composed import MOST, OpenLine
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.runner.execution.whole_run import duration
@@ -66,10 +73,7 @@ def say_forecast(plan: Forecast) -> None:
 def _say_corrections(corrections: Sequence[Text], texts: Wording) -> None:
     if corrections:
         say(f"\nCorrections ({len(corrections)})")
-    for correction in corrections[:_MOST_ISSUES]:
-        say(f"  – {texts.say(correction)}")
-    if len(corrections) > _MOST_ISSUES:
-        say(f"  and {len(corrections) - _MOST_ISSUES} more")
+    say_first([f"  – {texts.say(correction)}" for correction in corrections], _MOST_ISSUES)
 
 
 def say_open(lines: Sequence[OpenLine]) -> None:
@@ -77,10 +81,7 @@ def say_open(lines: Sequence[OpenLine]) -> None:
     if not lines:
         return
     say(f"\nOpen in {lines[0].file}, for a person to say ({len(lines)})")
-    for line in lines[:MOST]:
-        say(f"  line {line.number}: {line.text}")
-    if len(lines) > MOST:
-        say(f"  and {len(lines) - MOST} more")
+    say_first([f"  line {line.number}: {line.text}" for line in lines], MOST)
 
 
 def say_choice(chosen: Mapping[str, Text], evaluations: int | None, texts: Wording) -> None:
@@ -132,11 +133,8 @@ def _say_data(data: DataSeen, texts: Wording) -> None:
         _say_columns(data)
     else:
         say(f"  {texts.say(kind_of(schema).summary())}")
-    notes = data.card.get("preparation", ())
-    for note in notes[:_MOST_NOTES]:
-        say(f"  – {texts.say(note)}")
-    if len(notes) > _MOST_NOTES:
-        say(f"  – and {len(notes) - _MOST_NOTES} more, which the report lists")
+    notes = [f"  – {texts.say(note)}" for note in data.card.get("preparation", ())]
+    say_first(notes, _MOST_NOTES, "  – and {} more, which the report lists")
     for limit in data.card.get("limited", ()):
         say(f"  – {texts.say(limit)}")
 
@@ -208,10 +206,11 @@ def _say_issues(data: DataSeen, texts: Wording) -> None:
         say("\nThe checks of the data found nothing.")
         return
     say(f"\nFound in the data ({len(data.issues)})")
-    for issue in data.issues[:_MOST_ISSUES]:
-        say(f"  {texts.label('severities', issue.severity)}: {texts.say(issue.text)}")
-    if len(data.issues) > _MOST_ISSUES:
-        say(f"  and {len(data.issues) - _MOST_ISSUES} more, which the report lists")
+    told = [
+        f"  {texts.label('severities', issue.severity)}: {texts.say(issue.text)}"
+        for issue in data.issues
+    ]
+    say_first(told, _MOST_ISSUES, "  and {} more, which the report lists")
 
 
 def _say_causes(graph: DeclaredGraph, texts: Wording) -> None:
@@ -222,10 +221,8 @@ def _say_causes(graph: DeclaredGraph, texts: Wording) -> None:
         say(f"  {texts.say(line)}")
     claims = graph.claims()
     say(f"By its missing arrows it claims, and the report tests ({len(claims)})")
-    for claim in claims[:_MOST_CLAIMS]:
-        say(f"  – {texts.say(claim)}")
-    if len(claims) > _MOST_CLAIMS:
-        say(f"  – and {len(claims) - _MOST_CLAIMS} more")
+    told = [f"  – {texts.say(claim)}" for claim in claims]
+    say_first(told, _MOST_CLAIMS, "  – and {} more")
     say(f"Questions to it ({len(declaration.questions)})")
     for question in declaration.questions:
         say(f"  – {texts.say(graph.plan_of(question))}")

@@ -58,15 +58,44 @@ def reporter() -> Iterator[Reporter]:
         bars.end()
 
 
-class Lines:
-    """Plain lines, for a file, a pipe, or a terminal that cannot move its cursor."""
+class _Shown:
+    """What is said of stages that have ended, in lines or beside bars."""
+
+    not_done: str
+    took: str
 
     def __init__(self) -> None:
         self.whole, self.refused = Whole(), NotApplicable()
+
+    def _say(self, text: str, sign: str) -> None:
+        raise NotImplementedError
+
+    def _say_end_of(self, stage: str, seconds: float, problem: str, *, applicable: bool) -> None:
+        name = words_of(stage)
+        if problem and applicable:
+            self._say(f"{name}: {self.not_done}{printable(problem)}", "[red]✗[/]")
+        elif problem:
+            self.refused.take(stage, problem)
+        elif _took_long(stage, seconds):
+            self._say(f"{name}{self.took}{seconds:.1f} s", "[green]✓[/]")
+
+    def end(self) -> None:
+        """The run has ended."""
+        if self.refused.reasons:
+            self._say(printable(self.refused), "[dim]–[/]")
+
+
+class Lines(_Shown):
+    """Plain lines, for a file, a pipe, or a terminal that cannot move its cursor."""
+
+    not_done, took = "not done, ", ": "
+
+    def __init__(self) -> None:
+        super().__init__()
         self.printed: dict[str, float] = {}
         self.whole_printed = time.monotonic()
 
-    def _say(self, text: str) -> None:
+    def _say(self, text: str, sign: str = "") -> None:
         print(text, file=sys.stderr, flush=True)
 
     def planned(self, expected: Mapping[str, float], parallel: int) -> None:
@@ -91,21 +120,11 @@ class Lines:
         self, stage: str, seconds: float, problem: str, *, applicable: bool = True
     ) -> None:
         self.whole.finish(stage, seconds, done=not problem)
-        if problem and applicable:
-            self._say(f"{words_of(stage)}: not done, {printable(problem)}")
-        elif problem:
-            self.refused.take(stage, problem)
-        elif _took_long(stage, seconds):
-            self._say(f"{words_of(stage)}: {seconds:.1f} s")
+        self._say_end_of(stage, seconds, problem, applicable=applicable)
         self._say_whole()
 
     def warned(self, text: str) -> None:
         self._say(printable(text))
-
-    def end(self) -> None:
-        """The run has ended."""
-        if self.refused.reasons:
-            self._say(printable(self.refused))
 
     def _say_whole(self) -> None:
         now = time.monotonic()
@@ -114,12 +133,14 @@ class Lines:
             self._say(f"  {self.whole}")
 
 
-class Bars:
+class Bars(_Shown):
     """A bar for the whole run, and one for each stage that runs now."""
 
+    not_done, took = "", "  "
+
     def __init__(self, progress: Progress) -> None:
+        super().__init__()
         self.progress = progress
-        self.whole, self.refused = Whole(), NotApplicable()
         self.overall: TaskID | None = None
         self.tasks: dict[str, TaskID] = {}
 
@@ -149,24 +170,13 @@ class Bars:
             self.progress.remove_task(task)
         self.whole.finish(stage, seconds, done=not problem)
         self._show_whole()
-        name = escape(words_of(stage))
-        if problem and applicable:
-            self._print(f"[red]✗[/] {name}: {escape(printable(problem))}")
-        elif problem:
-            self.refused.take(stage, problem)
-        elif _took_long(stage, seconds):
-            self._print(f"[green]✓[/] {name}  {seconds:.1f} s")
+        self._say_end_of(stage, seconds, problem, applicable=applicable)
 
     def warned(self, text: str) -> None:
-        self._print(f"[yellow]![/] {escape(printable(text))}")
+        self._say(printable(text), "[yellow]![/]")
 
-    def end(self) -> None:
-        """The run has ended."""
-        if self.refused.reasons:
-            self._print(f"[dim]–[/] {escape(printable(self.refused))}")
-
-    def _print(self, text: str) -> None:
-        self.progress.console.print(text, highlight=False)
+    def _say(self, text: str, sign: str) -> None:
+        self.progress.console.print(f"{sign} {escape(text)}", highlight=False)
 
     def _show_whole(self) -> None:
         if self.overall is not None:

@@ -11,18 +11,23 @@ import numpy as np
 from deepseek_report.artifacts.advice import column_override, override
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.message import Message, Text, message
-from deepseek_report.artifacts.schema import Attribute, Feature, Schema
+from deepseek_report.artifacts.schema import Feature, Schema
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.data_kinds.row_conditions import ConditionError, Relations, relation_in_words
+from deepseek_report.datasets.assembly.cell_encoding import (
+    EncodedTarget,
+    TargetRule,
+    encode_feature,
+    encode_target,
+)
 from deepseek_report.datasets.assembly.column_declarations import (
     ColumnDeclaration,
     data_error,
     error_text,
     group_by,
+    grouped,
 )
-from deepseek_report.datasets.assembly.feature_encoding import encode_feature
 from deepseek_report.datasets.assembly.row_metadata import RowMetadata
-from deepseek_report.datasets.assembly.targets import EncodedTarget, TargetRule, encode_target
 from deepseek_report.datasets.checks import find_issues
 from deepseek_report.datasets.data_card import (
     Copies,
@@ -61,8 +66,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class TableSource:
-    """Where a table comes from, and what is declared about it; `notes` go to the card.
+class Origin:
+    """Where data come from, and what is known about them; `notes` go to the card.
 
     sha256 : of the bytes that were read. relations : between features, see `Schema.relations`.
     reads_all : the model reads every column, so that none is left out by its look.
@@ -71,13 +76,27 @@ class TableSource:
     file: str
     sha256: str
     description: Description
+    notes: tuple[Text, ...] = ()
+    relations: tuple[str, ...] = ()
+    reads_all: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableSource(Origin):
+    """Where a table comes from, and what is declared about its columns."""
+
     columns: Mapping[str, ColumnDeclaration]
     target: TargetRule
     max_categories: int = 100
     decimal: str = "."
-    notes: tuple[Text, ...] = ()
-    relations: tuple[str, ...] = ()
-    reads_all: bool = False
+
+    def column(self, name: str) -> ColumnDeclaration:
+        """What is declared about a column, as far as anything is."""
+        return self.columns.get(name, ColumnDeclaration())
+
+    def where(self, name: str) -> str:
+        """A column as messages name it."""
+        return f"{self.file}, column `{name}`"
 
 
 class RowEncoder(Protocol):
@@ -147,28 +166,23 @@ def encode(
         problems.append(error_text(source.file, "no feature is left", "at least one", "drop fewer"))
     if problems or answer is None:
         raise DataError("\n".join(problems))
-    attributes, groups = _group(read, source)
-    schema = Schema(tuple(read.features), answer.target, attributes)
-    inputs = _side_by_side(read.values)
+    attributes, groups = grouped(
+        group_by(feature, values, source.column(feature.name))
+        for feature, values in zip(read.features, read.values, strict=True)
+        if source.column(feature.name).groups is not None
+    )
+    inputs = np.empty((len(read.values[0]), len(read.values)))
+    for place in reversed(range(len(read.values))):  # each column is let go of once it is copied
+        inputs[:, place] = read.values.pop()
     ids = np.arange(len(inputs))
-    whole = Split(inputs, answer.labels, ids, groups, answer.all_labels)
-    notes = (*source.notes, *read.notes, *answer.notes)
     return EncodedTable(
-        schema,
-        whole,
-        notes,
+        Schema(tuple(read.features), answer.target, attributes),
+        Split(inputs, answer.labels, ids, groups, answer.all_labels),
+        (*source.notes, *read.notes, *answer.notes),
         dates=tuple(read.dates),
         mixed_dates=tuple(read.mixed_dates),
         identifiers=tuple(read.identifiers),
     )
-
-
-def _side_by_side(columns: list[Floats]) -> Floats:
-    """(row, column) of columns (row,), each of which is let go of once it is copied."""
-    inputs = np.empty((len(columns[0]), len(columns)))
-    for place in reversed(range(len(columns))):
-        inputs[:, place] = columns.pop()
-    return inputs
 
 
 def with_metadata(table: EncodedTable, metadata: RowMetadata, rule: SplitRule) -> EncodedTable:
@@ -179,10 +193,6 @@ def with_metadata(table: EncodedTable, metadata: RowMetadata, rule: SplitRule) -
         mixed = (*mixed, MixedDates(metadata.moments.column, metadata.moments.forms, True))
     together = metadata.constraint(rule)
     return replace(table, schema=schema, rows=rows, together=together, mixed_dates=mixed)
-
-
-def _where(source: TableSource, name: str) -> str:
-    return f"{source.file}, column `{name}`"
 
 
 @dataclass
@@ -214,7 +224,7 @@ class _EncodedColumns:
         except TypeError as error:
             self.unreadable.append(
                 error_text(
-                    _where(self.source, name),
+                    self.source.where(name),
                     f"it {error}",
                     "numbers, texts or booleans",
                     f"drop it: `{override('dataset.drop', [name])}`",
@@ -228,28 +238,33 @@ class _EncodedColumns:
 
     def _left_out(self, cells: Cells) -> bool:
         """Whether the column holds dates or identifies its rows, which is noted."""
+        left_out = not self.source.reads_all
         if is_date(cells) or is_compact_date(cells):
-            return not self.source.reads_all and self._date(cells)
+            if left_out:
+                self.dates.append(cells.name)
+                self.notes.append(message("preparation.dates", column=cells.name))
+                if len(forms := date_forms(cells)) > 1:
+                    self.mixed_dates.append(MixedDates(cells.name, forms))
+            return left_out
         if (identifier := identifier_of(cells)) is None:
             return False
         self.identifiers.append(identifier)
-        if not self.source.reads_all:
-            self.notes.append(_left_out_identifier(identifier))
-        return not self.source.reads_all
-
-    def _date(self, cells: Cells) -> bool:
-        """Note a column of dates, which is left out."""
-        self.dates.append(cells.name)
-        if len(forms := date_forms(cells)) > 1:
-            self.mixed_dates.append(MixedDates(cells.name, forms))
-        self.notes.append(message("preparation.dates", column=cells.name))
-        return True
+        if left_out:
+            name, sign = cells.name, identifier.sign
+            numbers = sign in ("order", "unrepeated", "digits")
+            keep = column_override(name, "kind", "numeric") if numbers else ""
+            reason = reason_of(identifier)
+            self.notes.append(
+                message("preparation.left_out_identifier", column=name, reason=reason, keep=keep)
+            )
+        return left_out
 
     def _encode(self, cells: Cells) -> None:
-        column = self.source.columns.get(cells.name, ColumnDeclaration())
-        where, most = _where(self.source, cells.name), self.source.max_categories
+        source, name = self.source, cells.name
         try:
-            feature, values = encode_feature(cells, column, where, most)
+            feature, values = encode_feature(
+                cells, source.column(name), source.where(name), source.max_categories
+            )
         except DataError as error:
             self.problems.append(str(error))
         else:
@@ -268,49 +283,26 @@ def reason_of(identifier: Identifier) -> Message:
     )
 
 
-def _left_out_identifier(identifier: Identifier) -> Message:
-    """The sentence on a column that is left out, and what keeps it where it holds numbers."""
-    name, holds_numbers = identifier.column, identifier.sign in ("order", "unrepeated", "digits")
-    return message(
-        "preparation.left_out_identifier",
-        column=name,
-        reason=reason_of(identifier),
-        keep=column_override(name, "kind", "numeric") if holds_numbers else "",
-    )
-
-
 def _target_or_problem(
     by_name: Mapping[str, Cells], source: TableSource, problems: list[str]
 ) -> EncodedTarget | None:
-    target_cells = [by_name[name] for name in source.target.columns if name in by_name]
-    if len(target_cells) < len(source.target.columns):
-        return None
-    columns = [source.columns.get(column.name, ColumnDeclaration()) for column in target_cells]
-    try:
-        return encode_target(target_cells, columns, source.target, source.file)
-    except DataError as error:
-        problems.append(str(error))
+    names = source.target.columns
+    if set(names) <= by_name.keys():
+        columns = [source.column(name) for name in names]
+        try:
+            return encode_target(
+                [by_name[name] for name in names], columns, source.target, source.file
+            )
+        except DataError as error:
+            problems.append(str(error))
     return None
-
-
-def _group(
-    read: _EncodedColumns, source: TableSource
-) -> tuple[tuple[Attribute, ...], dict[str, Ints]]:
-    grouped = [
-        group_by(feature, values, source.columns.get(feature.name, ColumnDeclaration()))
-        for feature, values in zip(read.features, read.values, strict=True)
-        if source.columns.get(feature.name, ColumnDeclaration()).groups is not None
-    ]
-    return tuple(attribute for attribute, _ in grouped), {
-        attribute.name: codes for attribute, codes in grouped
-    }
 
 
 # --- assemble -------------------------------------------------------------------------------------
 
 
 def assemble(
-    table: EncodedTable, source: TableSource, rule: SplitRule, seed: int, use_sensitive: bool = True
+    table: EncodedTable, source: Origin, rule: SplitRule, seed: int, use_sensitive: bool = True
 ) -> Dataset:
     """Choose the rows, split them, and describe and check the result.
 
@@ -329,8 +321,12 @@ def assemble(
     schema, related = _related(schema, whole, source.relations)
     names = schema.target.classes if task_of(schema.target).decides else ()
     parts = split_rows(whole, rule, seed, names, together)
-    counts = _count_copies(table, whole, parts, int(repeat.sum()))
-    encoder = table.learn(parts["train"]) if table.learn else None
+    copies, n_shared = table.copies, shared_between(parts)
+    n_copies = int(repeat.sum()) if copies is None else copies.exact + copies.near
+    every, labels_of = whole.all_labels, whole.labels
+    labels_of = labels_of if every is None else row_identity(every.astype(float))
+    contradicting = disagrees(row_identity(whole.inputs), labels_of)
+    encoder = table.learn(next(iter(parts.values()))) if table.learn else None
     if encoder is not None:
         schema, whole, parts = _encoded(encoder, whole, parts)
     facts = DataFacts(
@@ -340,10 +336,12 @@ def assemble(
         description=source.description,
         file=source.file,
         sha256=source.sha256,
-        **counts,
-        n_same_inputs=counts["n_shared"] if encoder is None else shared_between(parts),
+        n_duplicates=n_copies,
+        n_contradictions=int(contradicting.sum()),
+        n_shared=n_shared,
+        n_same_inputs=n_shared if encoder is None else shared_between(parts),
         dropped=rule.duplicates == "drop",
-        split_method=describe_rule(rule, counts["n_duplicates"], together, schema.target.task),
+        split_method=describe_rule(rule, n_copies, together, schema.target.task),
         preparation=(*_preparation(table, draw, use_sensitive), *related),
         texts=encoder.facts(whole, parts) if encoder else None,
         dates=table.dates,
@@ -365,25 +363,14 @@ def _taken(rows: Split, positions: Ints) -> Split:
     return rows if len(positions) == len(rows) else rows.take(positions)
 
 
-def _count_copies(
-    table: EncodedTable, whole: Split, parts: Mapping[str, Split], n_repeats: int
-) -> dict[str, int]:
-    copies = table.copies
-    return {
-        "n_duplicates": n_repeats if copies is None else copies.exact + copies.near,
-        "n_contradictions": _contradictions(whole),
-        "n_shared": shared_between(parts),
-    }
-
-
 def _torn_entities(whole: Split, parts: Mapping[str, Split], together: GroupConstraint) -> int:
     """Rows of validation and test of whose entity the training part holds rows too."""
     if together.units is None:
         return 0
     unit = dict(zip(whole.instance_ids.tolist(), together.units.tolist(), strict=True))
-    trained = {unit[i] for i in parts["train"].instance_ids.tolist()}
-    rest = [*parts["validation"].instance_ids.tolist(), *parts["test"].instance_ids.tolist()]
-    return sum(unit[i] in trained for i in rest)
+    train, *rest = ([unit[i] for i in part.instance_ids.tolist()] for part in parts.values())
+    trained = set(train)
+    return sum(entity in trained for part in rest for entity in part)
 
 
 def _encoded(
@@ -415,7 +402,7 @@ def _related(
             "relations between columns that are features, such as `paid <= owed`",
             "correct the relation, or remove it",
         ) from None
-    kept = [
+    kept = tuple(
         message(
             "preparation.relation",
             relation=relation_in_words(schema, relation.text),
@@ -423,8 +410,8 @@ def _related(
             n=len(rows),
         )
         for relation in relations.parts
-    ]
-    return replace(schema, relations=declared), tuple(kept)
+    )
+    return replace(schema, relations=declared), kept
 
 
 def _blind(schema: Schema, rows: Split) -> tuple[Schema, Split]:
@@ -439,14 +426,8 @@ def _blind(schema: Schema, rows: Split) -> tuple[Schema, Split]:
         )
     attributes = tuple(replace(attribute, source=None) for attribute in schema.attributes)
     features = tuple(schema.features[i] for i in kept)
-    return replace(schema, features=features, attributes=attributes), replace(
-        rows, inputs=rows.inputs[:, kept]
-    )
-
-
-def _contradictions(rows: Split) -> int:
-    labels = rows.labels if rows.all_labels is None else row_identity(rows.all_labels.astype(float))
-    return int(disagrees(row_identity(rows.inputs), labels).sum())
+    schema = replace(schema, features=features, attributes=attributes)
+    return schema, replace(rows, inputs=rows.inputs[:, kept])
 
 
 def _preparation(
@@ -456,8 +437,7 @@ def _preparation(
     if draw is not None:
         task = table.schema.target.task
         notes.append(message(f"preparation.drawn.{task}", n=draw.rows, of=draw.of, seed=draw.seed))
-    sensitive = [feature.label for feature in table.schema.features if feature.sensitive]
-    if sensitive:
+    if sensitive := [feature.label for feature in table.schema.features if feature.sensitive]:
         key = "given" if use_sensitive else "not_given"
         notes.append(message(f"preparation.sensitive.{key}", features=sensitive))
     if table.learn is None:

@@ -219,6 +219,14 @@ def group_by(feature: Feature, values: Floats, column: ColumnDeclaration) -> tup
     return Attribute(name, label, tuple(levels), feature.name, kind), codes
 
 
+def grouped(
+    pairs: Iterable[tuple[Attribute, Ints]],
+) -> tuple[tuple[Attribute, ...], dict[str, Ints]]:
+    """The attributes, and {name: (row,) position of the level}."""
+    known = list(pairs)
+    return tuple(attribute for attribute, _ in known), {a.name: codes for a, codes in known}
+
+
 def _levels(feature: Feature, values: Floats, column: ColumnDeclaration) -> tuple[list[str], Ints]:
     """Missing values, and codes that the code book does not know, are unknown."""
     names = [category.label if category.documented else None for category in feature.categories]
@@ -247,17 +255,15 @@ def too_many_groups(where: str, column: str, n: int) -> DataError:
 
 def _bands(feature: Feature, values: Floats, column: ColumnDeclaration) -> tuple[list[str], Ints]:
     known = values[~np.isnan(values)]
-    edges = np.unique(column.bands) if column.bands else _quartiles(known)
+    if column.bands:
+        edges = np.unique(column.bands)
+    else:  # lower ends of the second to fourth quarter; fewer where values are tied
+        quarters = np.quantile(known, [0.25, 0.5, 0.75], method="higher")
+        edges = np.unique(quarters[quarters > known.min()])
     whole = bool(np.all(known == np.round(known)) and np.all(edges == np.round(edges)))
     codes = np.searchsorted(edges, values, side="right").astype(np.int64)
     codes[np.isnan(values)] = -1
     return band_labels(edges, whole, feature.unit), codes
-
-
-def _quartiles(known: Floats) -> Floats:
-    """Lower ends of the second to fourth quarter; fewer where values are tied."""
-    quarters = np.quantile(known, [0.25, 0.5, 0.75], method="higher")
-    return np.asarray(np.unique(quarters[quarters > known.min()]))
 
 
 def band_labels(edges: Floats, whole: bool, unit: str | None) -> list[str]:

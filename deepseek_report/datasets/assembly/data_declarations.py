@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Annotated, Literal
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -18,32 +20,40 @@ from deepseek_report.artifacts.schema import (
     TaskName,
     readable_name,
 )
+from deepseek_report.artifacts.storage.plain_files import sha256_file
+from deepseek_report.datasets.assembly.cell_encoding import (
+    MOST_CATEGORIES,
+    MOST_CLASSES,
+    MOST_DECLARED,
+    EncodedTarget,
+    TargetRule,
+    read_target,
+    task_of,
+)
 from deepseek_report.datasets.assembly.column_declarations import (
     MOST_GROUPS,
     Code,
     ColumnDeclaration,
     config_problems,
     default_label,
+    error_text,
+    grouped,
+    not_set,
     too_many_groups,
 )
-from deepseek_report.datasets.assembly.feature_encoding import MOST_CATEGORIES
 from deepseek_report.datasets.assembly.row_metadata import (
     RowMetadata,
     SplitBy,
     possible_entity,
     read_metadata,
 )
-from deepseek_report.datasets.assembly.targets import (
-    MOST_CLASSES,
-    MOST_DECLARED,
-    EncodedTarget,
-    TargetRule,
-    encode_target,
-)
 from deepseek_report.datasets.data_card import Description, Sector
 from deepseek_report.datasets.readers.cells import observed, read_cells
-from deepseek_report.datasets.readers.file_form import Bounds
+from deepseek_report.datasets.readers.excel import is_excel
+from deepseek_report.datasets.readers.file_form import Bounds, Decimal, FileForm, WrittenFile
+from deepseek_report.datasets.readers.table_file import file_problem, read_header
 from deepseek_report.datasets.splitting import GroupConstraint, Shares
+from deepseek_report.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -168,6 +178,14 @@ class DescribedArrays(OwnDataDeclarations):
             [column for column in self.compare_by if column not in people], "other"
         )
 
+    def groups_of(
+        self, frame: pd.DataFrame, file: str, decimal: str = "."
+    ) -> tuple[tuple[Attribute, ...], dict[str, Ints]]:
+        """The attributes by the compared columns, and {name: (row,) position of the level}."""
+        return grouped(
+            attribute_of(frame[name], kind, file, decimal) for name, kind in self.compared.items()
+        )
+
     def task_problems(self, targets: Sequence[str]) -> list[str]:
         several = self.task == "multi_label"
         return config_problems(
@@ -200,9 +218,7 @@ class DescribedArrays(OwnDataDeclarations):
         Raises DataError: empty cells, one class, too many classes, or values that are not of the
         task.
         """
-        rule = self.rule_of(self.task, targets)
-        cells = [read_cells(frame[name], name, decimal) for name in rule.columns]
-        return encode_target(cells, [ColumnDeclaration()] * len(cells), rule, file)
+        return read_target(frame, {}, self.rule_of(self.task, targets), file, decimal)
 
 
 def attribute_of(
@@ -282,17 +298,30 @@ class TableDeclarations(OwnDataDeclarations):
     @property
     def declared_columns(self) -> dict[str, ColumnDeclaration]:
         """What is known of single columns, those that the rows are compared by marked."""
-        columns = dict(self.columns)
+        columns = {name: ColumnDeclaration() for name in self.compared} | self.columns
         for name in self.sensitive:
-            columns[name] = replace(columns.get(name, ColumnDeclaration()), sensitive=True)
+            columns[name] = replace(columns[name], sensitive=True)
         for name in self.compare_by:
-            columns[name] = replace(columns.get(name, ColumnDeclaration()), compare_by=True)
+            columns[name] = replace(columns[name], compare_by=True)
         return columns
 
     @property
     def compared(self) -> tuple[str, ...]:
         """The columns that rows are compared by, those of people first."""
         return (*self.sensitive, *self.compare_by)
+
+    def named_columns(
+        self, first: Iterable[tuple[str, str]], left_out: Iterable[tuple[str, str]] = ()
+    ) -> list[tuple[str, str]]:
+        """(field, column) of all that the config names; first, left_out : of the other fields."""
+        return [
+            *first,
+            *(("sensitive", name) for name in self.sensitive),
+            *(("compare_by", name) for name in self.compare_by),
+            *left_out,
+            *(("columns", name) for name in self.columns),
+            *self.metadata_columns.items(),
+        ]
 
     @property
     def kinds_of_groups(self) -> frozenset[AttributeKind]:
@@ -366,3 +395,89 @@ class DeclaredTable(TableDeclarations):
         """Columns that are not features, as the config asks."""
         ids = [self.id_column] if self.id_column is not None else []
         return list(dict.fromkeys([*self.drop, *ids, *self.metadata_columns.values()]))
+
+
+# What data sets from one file of the user's own have in common.
+
+#: Reads one column of a file by its name, and tells the sign before its decimals.
+Reader = Callable[[Path, FileForm, str], tuple["pd.Series", Decimal]]
+
+
+def task_in_file(path: Path, form: FileForm, rule: TargetRule, read: Reader) -> TaskName:
+    """As declared, else as the column shows it; what cannot be read is told by `problems`."""
+    if rule.task != "auto":
+        return rule.task
+    try:
+        seen = path.stat()
+        stamp = (str(path.absolute()), seen.st_size, seen.st_mtime_ns)
+        return _task(stamp, form, rule, read)
+    except (DataError, OSError):
+        return "classification"
+
+
+@lru_cache(maxsize=8)
+def _task(stamp: tuple[str, int, int], form: FileForm, rule: TargetRule, read: Reader) -> TaskName:
+    """Asked again only when the file has changed."""
+    column, decimal = read(Path(stamp[0]), form, rule.name)
+    return task_of(read_cells(column, rule.name, decimal), rule)
+
+
+@dataclass(frozen=True)
+class OwnFile(WrittenFile):
+    """A file, and what can be known of it before its rows are read.
+
+    path : the file, from the folder that the command runs in.
+    """
+
+    #: Fields that must be set, with what each holds.
+    wanted: ClassVar[tuple[tuple[str, str], ...]] = (("path", "the path of a file"),)
+    #: Endings of files that can be read besides those of tables.
+    also: ClassVar[tuple[str, ...]] = ()
+
+    path: str | None = None
+
+    def problems(self) -> list[str]:
+        """What is wrong, as far as the config, the file's name and its first line can tell."""
+        problems = [*not_set(self, self.wanted), *self._rules()]
+        if self.path is None:
+            return problems
+        path = Path(self.path)
+        if (problem := file_problem(path, self.also)) is not None:
+            return [*problems, problem]
+        problems.extend(self._without_sheets(path))
+        try:
+            return [*problems, *self._unknown_columns(self._names(path))]
+        except DataError as error:
+            return [*problems, str(error)]
+
+    def _without_sheets(self, path: Path) -> list[str]:
+        if self.sheet is None or is_excel(path):
+            return []
+        return [
+            error_text(
+                str(path),
+                f"`dataset.sheet` is {self.sheet!r}, and `{path.suffix}` files have no sheets",
+                "a sheet of a workbook (.xlsx)",
+                "remove `dataset.sheet`, or name the workbook in `dataset.path`",
+            )
+        ]
+
+    def existing(self) -> Path:
+        """The file; raises DataError: it is not named, or cannot be a data file."""
+        path = Path(str(self.path))
+        if problem := "; ".join(not_set(self, self.wanted)) or file_problem(path, self.also):
+            raise DataError(problem)
+        return path
+
+    def source_digest(self) -> str:
+        """SHA-256 of the file; raises as `existing` does."""
+        return sha256_file(self.existing(), links=True)
+
+    def _rules(self) -> list[str]:
+        raise NotImplementedError
+
+    def _names(self, path: Path) -> list[str]:
+        return read_header(path, self.form)
+
+    def _unknown_columns(self, names: Sequence[str]) -> list[str]:
+        raise NotImplementedError

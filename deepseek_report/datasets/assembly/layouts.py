@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.message import Text
@@ -14,73 +15,10 @@ from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.rounding import DASH
 from deepseek_report.artifacts.schema import Attribute, Feature, Layout, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.datasets.assembly.assemble import EncodedTable, TableSource, assemble
-from deepseek_report.datasets.assembly.column_declarations import data_error
-from deepseek_report.datasets.assembly.targets import TargetRule
+from deepseek_report.datasets.assembly.assemble import EncodedTable, Origin, assemble, with_metadata
+from deepseek_report.datasets.assembly.row_metadata import RowMetadata
 from deepseek_report.datasets.data_card import Description
-from deepseek_report.datasets.splitting import GroupConstraint, SplitRule
-
-
-@dataclass(frozen=True)
-class Cuts:
-    """Upper left corners of square patches, and the part of the picture that each belongs to.
-
-    rows, columns : (patch,) in pixels. parts : (patch,) position in `PARTS`.
-    """
-
-    rows: Ints
-    columns: Ints
-    parts: Ints
-
-    def take(self, positions: Ints) -> Cuts:
-        return Cuts(self.rows[positions], self.columns[positions], self.parts[positions])
-
-    def of(self, picture: NDArray[np.generic], size: int) -> NDArray[np.generic]:
-        """(patch, row, column, …) the patches of a picture (row, column, …)."""
-        steps = np.arange(size)
-        rows = (self.rows[:, None] + steps)[:, :, None]
-        return np.asarray(picture[rows, (self.columns[:, None] + steps)[:, None, :]])
-
-
-def bands(length: int, rule: SplitRule, gap: int) -> list[tuple[int, int]]:
-    """[start, end) of the training, validation and test band along one side, `gap` apart.
-
-    The bands share the length without the two gaps by the shares of the rule; test is last.
-    """
-    ends = np.cumsum(rule.shares) * (length - 2 * gap)
-    starts = [0.0, *ends[:-1]]
-    return [
-        (round(start) + part * gap, round(end) + part * gap)
-        for part, (start, end) in enumerate(zip(starts, ends, strict=True))
-    ]
-
-
-def cut(
-    shape: tuple[int, int], size: int, strides: tuple[int, int, int], places: list[tuple[int, int]]
-) -> Cuts:
-    """Every patch that lies whole in one band of columns, by the stride of its part.
-
-    shape : (row, column) of the picture. size : side of a patch. strides : distance of
-        neighbouring patches in each part. places : from `bands`.
-
-    Raises DataError: a band is narrower than a patch.
-    """
-    corners = []
-    for part, ((start, end), stride) in enumerate(zip(places, strides, strict=True)):
-        if end - start < size or shape[0] < size:
-            raise data_error(
-                "dataset",
-                f"a part of the picture is {min(end - start, shape[0])} pixels wide",
-                f"at least {size} pixels",
-                "lower `dataset.size`, or give each part a larger share",
-            )
-        rows = np.arange(0, shape[0] - size + 1, stride)
-        columns = np.arange(start, end - size + 1, stride)
-        grid = np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1).reshape(-1, 2)
-        corners.append(np.column_stack([grid, np.full(len(grid), part)]))
-    whole = np.concatenate(corners)
-    return Cuts(whole[:, 0], whole[:, 1], whole[:, 2])
-
+from deepseek_report.datasets.splitting import GroupConstraint, Shares, SplitRule
 
 #: What the channels of an image are called, by how many there are.
 CHANNELS: dict[int, tuple[str, ...]] = {1: ("grey",), 3: ("red", "green", "blue")}
@@ -120,7 +58,7 @@ def series_layout(steps: int, channels: Sequence[str], window: int) -> Layout:
         modality="series",
         shape=shape,
         players=tuple(_columns(places[a:b, channel]) for channel, (a, b) in pairs),
-        player_labels=tuple(_of(channels, channel) + _span("step", *run) for channel, run in pairs),
+        player_labels=tuple(_of(channels, place) + _span("step", *run) for place, run in pairs),
         channels=tuple(channels),
     )
 
@@ -190,6 +128,7 @@ class Arrays:
     labels, all_labels, truth, groups : as in `Split`; truth may have the shape of the values, or
         lack their last axis, in which case it holds for all channels.
     features : one a column. layout : None for wide tables. notes : sentences for the card.
+    metadata : of all rows, in place of `together`, where their moments are known.
     """
 
     values: Floats
@@ -202,64 +141,70 @@ class Arrays:
     all_labels: Ints | None = None
     truth: Bools | None = None
     together: GroupConstraint = field(default_factory=GroupConstraint)
+    metadata: RowMetadata | None = None
     notes: tuple[Text, ...] = ()
 
-    def table(self) -> EncodedTable:
+    def table(self, rule: SplitRule) -> EncodedTable:
         """The same instances as columns."""
-        n = len(self.values)
+        n, shape, truth = len(self.values), self.values.shape, self.truth
+        if truth is not None:
+            whole = truth if truth.shape == shape else np.broadcast_to(truth[..., None], shape)
+            truth = np.ascontiguousarray(whole).reshape(n, -1)
         rows = Split(
             inputs=np.asarray(self.values, dtype=np.float64).reshape(n, -1),
             labels=self.labels,
             instance_ids=np.arange(n),
             groups=dict(self.groups),
             all_labels=self.all_labels,
-            truth=_flat(self.truth, self.values.shape),
+            truth=truth,
         )
         schema = Schema(self.features, self.target, self.attributes, self.layout)
-        return EncodedTable(schema, rows, self.notes, self.together)
-
-
-def _flat(truth: Bools | None, shape: tuple[int, ...]) -> Bools | None:
-    if truth is None:
-        return None
-    whole = truth if truth.shape == shape else np.broadcast_to(truth[..., None], shape)
-    return np.ascontiguousarray(whole).reshape(len(whole), -1)
+        table = EncodedTable(schema, rows, self.notes, self.together)
+        return table if self.metadata is None else with_metadata(table, self.metadata, rule)
 
 
 @dataclass(frozen=True)
-class Origin:
-    """Which file the arrays come from, and what is known about it."""
+class ArraySource(Shares, ABC):
+    """Base of the data sets that are made here of arrays, be they drawn or of a package.
 
-    file: str
-    sha256: str
-    description: Description
-
-
-def as_dataset(arrays: Arrays, origin: Origin, rule: SplitRule, seed: int) -> Dataset:
-    """Choose instances, split them, describe and check them, as for a table.
-
-    Raises DataError: too few instances of a class for three parts.
+    about : what the card says of them.
     """
-    source = TableSource(
-        file=origin.file,
-        sha256=origin.sha256,
-        description=origin.description,
-        columns={},
-        target=TargetRule(arrays.target.name),
-    )
-    return assemble(arrays.table(), source, rule, seed)
 
+    about: ClassVar[Description]
 
-def load_arrays(
-    make: Callable[[], Arrays], origin: Origin, rule: SplitRule, seed: int, progress: Progress
-) -> Dataset:
-    """Read images or series, and make a data set of them, step by step.
+    def problems(self) -> list[str]:
+        return self.rule.problems()
 
-    Raises DataError: the source is not there, or too few of a class for three parts.
-    """
-    progress.start("Load the data", 2)
-    arrays = make()
-    progress.advance()
-    dataset = as_dataset(arrays, origin, rule, seed)
-    progress.advance()
-    return dataset
+    @property
+    def sector(self) -> str:
+        return self.about.sector
+
+    @property
+    def file_name(self) -> str:
+        """What the card calls the file that is read."""
+        return "generated, no file"
+
+    @abstractmethod
+    def source_digest(self) -> str:
+        """Hash of what is read, or of what is drawn; the seed is part of the run."""
+
+    def load(self, seed: int, progress: Progress) -> Dataset:
+        """Make the arrays, split, describe and check them.
+
+        Raises DataError: a source is not there, or too few of a class for three parts.
+        """
+        progress.start("Load the data", 2)
+        arrays, sha256 = self._read(seed)
+        progress.advance()
+        origin = Origin(self.file_name, sha256, self.about)
+        dataset = assemble(arrays.table(self.rule), origin, self.rule, seed)
+        progress.advance()
+        return dataset
+
+    def _read(self, seed: int) -> tuple[Arrays, str]:
+        """The arrays, and the hash of the very bytes that they were made of."""
+        return self._arrays(seed), self.source_digest()
+
+    def _arrays(self, seed: int) -> Arrays:
+        """All instances."""
+        raise NotImplementedError

@@ -14,7 +14,6 @@ from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.message import Message, Text, message
-from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import (
     LENGTH_BAND,
     Attribute,
@@ -25,10 +24,10 @@ from deepseek_report.artifacts.schema import (
 )
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.written_texts import WrittenTexts
-from deepseek_report.datasets.assembly.assemble import EncodedTable, TableSource, assemble
+from deepseek_report.datasets.assembly.assemble import EncodedTable, Origin, assemble
+from deepseek_report.datasets.assembly.cell_encoding import EncodedTarget
 from deepseek_report.datasets.assembly.column_declarations import band_labels, data_error
 from deepseek_report.datasets.assembly.row_metadata import RowMetadata
-from deepseek_report.datasets.assembly.targets import EncodedTarget
 from deepseek_report.datasets.data_card import Copies, TextFacts
 from deepseek_report.datasets.readers.tokenizing import (
     CutText,
@@ -82,26 +81,12 @@ _MOSTLY = 0.5
 
 @dataclass(frozen=True)
 class TextRule:
-    """How texts become tokens.
+    """How texts become tokens: settings that every data set of texts has.
 
     tokenizer : "words", "characters", "pieces", or the folder or hub id of a checkpoint.
     max_length : places of a text; what is longer loses its end. vocabulary : most tokens.
     hide : what of a text is replaced by one sign each, so that a model cannot read it.
     """
-
-    tokenizer: str = "words"
-    max_length: int = 64
-    vocabulary: int = 8000
-    hide: tuple[Hidden, ...] = ()
-
-    def problems(self) -> list[str]:
-        problem = tokenizer_problem(self.tokenizer)
-        return [problem] if problem else []
-
-
-@dataclass(frozen=True)
-class Tokens:
-    """The settings of tokens that every data set of texts has; see `TextRule`."""
 
     tokenizer: str = "words"
     max_length: Annotated[int, Field(ge=2, le=4096)] = 128
@@ -112,9 +97,9 @@ class Tokens:
         """The hash of the texts, and what decides the tokens."""
         return f"{sha256} {tokenizer_digest(self.tokenizer)}"
 
-    @property
-    def text_rule(self) -> TextRule:
-        return TextRule(self.tokenizer, self.max_length, self.vocabulary, self.hide)
+    def tokenizer_problems(self) -> list[str]:
+        problem = tokenizer_problem(self.tokenizer)
+        return [problem] if problem else []
 
 
 @dataclass(frozen=True)
@@ -137,7 +122,7 @@ class Corpus:
 
 
 def assemble_texts(
-    corpus: Corpus, source: TableSource, text_rule: TextRule, rule: SplitRule, seed: int
+    corpus: Corpus, source: Origin, text_rule: TextRule, rule: SplitRule, seed: int
 ) -> Dataset:
     """Leave out empty texts and copies, split, learn the tokenizer, describe and check.
 
@@ -155,48 +140,22 @@ def assemble_texts(
     schema, rows = corpus.metadata.with_periods(schema, rows)
 
     def learn_encoder(train: Split) -> _Encoder:
-        tokenizer = learn(
-            text_rule.tokenizer, [texts[i] for i in train.instance_ids], text_rule.vocabulary
-        )
+        seen = [texts[i] for i in train.instance_ids]
+        tokenizer = learn(text_rule.tokenizer, seen, text_rule.vocabulary)
         encoder = _Encoder(tokenizer, texts, schema, copies, text_rule, corpus.repaired)
         encoder.make_places(train)
         return encoder
 
-    notes = (*source.notes, *corpus.notes, *_hidden_note(text_rule))
-    together = (
-        corpus.together(rows)
-        if corpus.together
-        else corpus.metadata.constraint(rule).take(rows.instance_ids)
-    )
-    table = EncodedTable(schema, rows, notes, together, learn_encoder, copies)
+    notes = [*source.notes, *corpus.notes]
+    if text_rule.hide:
+        kinds = [message(f"preparation.hidden_kinds.{kind}") for kind in text_rule.hide]
+        notes.append(message("preparation.hidden", kinds=kinds))
+    if corpus.together:
+        together = corpus.together(rows)
+    else:
+        together = corpus.metadata.constraint(rule).take(rows.instance_ids)
+    table = EncodedTable(schema, rows, tuple(notes), together, learn_encoder, copies)
     return assemble(table, source, rule, seed)
-
-
-def load_texts(
-    read: Callable[[], Corpus],
-    source: TableSource,
-    tokens: Tokens,
-    rule: SplitRule,
-    seed: int,
-    progress: Progress,
-) -> Dataset:
-    """Read texts, and make a data set of them, step by step.
-
-    Raises DataError: see `assemble_texts`, or what `read` raises.
-    """
-    progress.start("Load the data", 2)
-    corpus = read()
-    progress.advance()
-    dataset = assemble_texts(corpus, source, tokens.text_rule, rule, seed)
-    progress.advance()
-    return replace(dataset, read=tokens.digest(source.sha256))
-
-
-def _hidden_note(rule: TextRule) -> tuple[Message, ...]:
-    if not rule.hide:
-        return ()
-    kinds = [message(f"preparation.hidden_kinds.{kind}") for kind in rule.hide]
-    return (message("preparation.hidden", kinds=kinds),)
 
 
 # --- copies ---------------------------------------------------------------------------------------
@@ -206,6 +165,7 @@ def _without_copies(texts: Sequence[str], corpus: Corpus, rule: SplitRule) -> tu
     """The rows that are used, whose one column says which texts are the same, and the counts."""
     answer = corpus.answer
     same = _identity([core(text) for text in texts])
+    column = same[:, None].astype(np.float64)
     labels = answer.labels if answer.all_labels is None else answer.all_labels
     answers = row_identity(np.asarray(labels, dtype=np.float64).reshape(len(texts), -1))
     empty = np.array([not pieces(text) for text in texts], dtype=bool)
@@ -216,7 +176,7 @@ def _without_copies(texts: Sequence[str], corpus: Corpus, rule: SplitRule) -> tu
     drops_conflicts = drops and task_of(answer.target).decides
     kept = ~empty
     if drops:
-        kept &= ~is_repeat(row_identity(same[:, None].astype(np.float64), answers))
+        kept &= ~is_repeat(row_identity(column, answers))
     if drops_conflicts:
         kept &= ~conflict
     if not kept.any():
@@ -231,13 +191,8 @@ def _without_copies(texts: Sequence[str], corpus: Corpus, rule: SplitRule) -> tu
         empty=int(empty.sum()),
         conflicts_dropped=drops_conflicts,
     )
-    whole = Split(
-        inputs=same[:, None].astype(np.float64),
-        labels=answer.labels,
-        instance_ids=np.arange(len(texts)),
-        groups=dict(corpus.groups or {}),
-        all_labels=answer.all_labels,
-    )
+    ids, groups = np.arange(len(texts)), dict(corpus.groups or {})
+    whole = Split(column, answer.labels, ids, groups, answer.all_labels)
     return whole.take(np.flatnonzero(kept)), copies
 
 
@@ -348,27 +303,25 @@ class KnownTokens:
         )
 
 
+@dataclass
 class _Encoder:
-    """Writes the tokens of each text in its places; a text that has ended leaves NaN."""
+    """Writes the tokens of each text in its places; a text that has ended leaves NaN.
 
-    def __init__(
-        self,
-        tokenizer: Tokenizer,
-        texts: Sequence[str],
-        schema: Schema,
-        copies: Copies,
-        rule: TextRule,
-        repaired: int,
-    ) -> None:
-        self.tokenizer, self.schema = tokenizer, schema
-        self._texts, self._copies, self._rule = texts, copies, rule
-        self._repaired = repaired
-        self._cut: dict[int, CutText] = {}
+    texts, repaired : of the whole source. cut : {row of the source: its tokens}, as far as needed.
+    """
+
+    tokenizer: Tokenizer
+    texts: Sequence[str]
+    schema: Schema
+    copies: Copies
+    rule: TextRule
+    repaired: int
+    cut: dict[int, CutText] = field(default_factory=dict)
 
     def make_places(self, train: Split) -> None:
         """Add a column for each place of the longest text of the training part, up to the limit."""
         longest = max(len(text.tokens) for text in self._cut_of(train))
-        width = max(1, min(self._rule.max_length, longest))
+        width = max(1, min(self.rule.max_length, longest))
         cut = self.tokenizer
         features, layout = token_places(cut.tokens, cut.noun, cut.mask, width)
         self.schema = replace(self.schema, features=features, layout=layout)
@@ -382,48 +335,45 @@ class _Encoder:
         for row, text in enumerate(cut):
             places = text.spans[:width]
             spans[row, : len(places)] = np.array(places).reshape(-1, 2)
-        written = WrittenTexts.of([self._texts[i] for i in rows.instance_ids], spans)
+        written = WrittenTexts.of([self.texts[i] for i in rows.instance_ids], spans)
         return replace(rows, inputs=inputs, texts=written)
 
     def _cut_of(self, rows: Split) -> list[CutText]:
         """The tokens of each row's text, which is cut once."""
         ids = rows.instance_ids.tolist()
-        new = [i for i in ids if i not in self._cut]
-        self._cut |= zip(new, self.tokenizer.cut([self._texts[i] for i in new]), strict=True)
-        return [self._cut[i] for i in ids]
+        new = [i for i in ids if i not in self.cut]
+        self.cut |= zip(new, self.tokenizer.cut([self.texts[i] for i in new]), strict=True)
+        return [self.cut[i] for i in ids]
 
     def facts(self, whole: Split, parts: Mapping[str, Split]) -> TextFacts:
         """What the card and the checks say of the texts."""
-        ids = whole.instance_ids.tolist()
+        texts, unknown = [self.texts[i] for i in whole.instance_ids], self.tokenizer.unknown
+        shares = {
+            name: float((part.inputs[~np.isnan(part.inputs)] == unknown).mean())
+            for name, part in parts.items()
+        }
         return TextFacts(
             tokenizer=self.tokenizer.description,
             noun=self.tokenizer.noun,
-            words=tuple(self._words(whole)),
+            words=tuple(map(self._words, texts, whole.inputs)),
             lengths=np.array([len(text.tokens) for text in self._cut_of(whole)], dtype=np.int64),
-            unknown=self.tokenizer.unknown,
-            unknown_share={name: self._unknown(part) for name, part in parts.items()},
-            copies=self._copies,
-            hidden=self._rule.hide,
-            names=proper_names(self._texts[i] for i in ids),
-            damaged=sum(is_damaged(self._texts[i]) for i in ids),
-            repaired=self._repaired,
+            unknown=unknown,
+            unknown_share=shares,
+            copies=self.copies,
+            hidden=self.rule.hide,
+            names=proper_names(texts),
+            damaged=sum(map(is_damaged, texts)),
+            repaired=self.repaired,
         )
 
-    def _unknown(self, part: Split) -> float:
-        known = ~np.isnan(part.inputs)
-        return float((part.inputs[known] == self.tokenizer.unknown).mean())
-
-    def _words(self, whole: Split) -> list[frozenset[str]]:
+    def _words(self, text: str, row: Floats) -> frozenset[str]:
         """By words of the text; pieces of Chinese characters are the tokens themselves."""
-        words_of_texts = []
-        for i, row in zip(whole.instance_ids, whole.inputs, strict=True):
-            words = set(pieces(self._texts[i]))
-            if self._rule.tokenizer in {"pieces", "characters"}:
-                known = row[~np.isnan(row)].astype(np.int64)
-                words |= {self.tokenizer.tokens[token] for token in known}
-                words -= {self.tokenizer.tokens[0]}
-            words_of_texts.append(frozenset(words))
-        return words_of_texts
+        words = set(pieces(text))
+        if self.rule.tokenizer in {"pieces", "characters"}:
+            known = row[~np.isnan(row)].astype(np.int64)
+            words |= {self.tokenizer.tokens[token] for token in known}
+            words -= {self.tokenizer.tokens[0]}
+        return frozenset(words)
 
 
 def _in_places(texts: Sequence[CutText], width: int, unknown: int) -> Floats:

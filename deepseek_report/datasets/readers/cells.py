@@ -96,7 +96,10 @@ def read_cells(series: pd.Series, name: str, decimal: str = ".") -> Cells:
     if types.is_bool_dtype(series):
         return _from_texts(series.map({True: "True", False: "False"}), name)
     if isinstance(series.dtype, pd.CategoricalDtype):
-        return _from_categories(series, name)
+        codes = [code_text(category) for category in series.cat.categories]
+        positions = series.cat.codes.to_numpy(dtype=np.int64)
+        numbers, ordered = _to_numbers(codes, positions), bool(series.cat.ordered)
+        return Cells(name, tuple(codes), positions, numbers, ordered)
     if types.is_numeric_dtype(series):
         return _from_numbers(series.to_numpy(dtype=np.float64, na_value=np.nan), name)
     return _from_objects(series, name, decimal)
@@ -107,13 +110,6 @@ def _from_numbers(numbers: Floats, name: str) -> Cells:
     known = values[~np.isnan(values)]
     positions = np.where(np.isnan(numbers), -1, positions).astype(np.int64)
     return Cells(name, NumberCodes(known), positions, numbers)
-
-
-def _from_categories(series: pd.Series, name: str) -> Cells:
-    codes = [code_text(category) for category in series.cat.categories]
-    positions = series.cat.codes.to_numpy(dtype=np.int64)
-    cells = Cells(name, tuple(codes), positions, _to_numbers(codes, positions))
-    return Cells(**{**vars(cells), "ordered": bool(series.cat.ordered)})
 
 
 def _from_objects(series: pd.Series, name: str, decimal: str) -> Cells:

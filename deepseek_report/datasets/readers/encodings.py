@@ -87,14 +87,13 @@ def recognise(raw: bytes) -> str | Unclear:
     """
     for mark, codec in _MARKS:
         if raw.startswith(mark):
-            return codec if _decodes(raw, codec) else Unclear(_first_bad(raw, codec), {})
-    if b"\0" in raw:
-        return _without_mark(raw)
-    try:
-        raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        return _of_one_byte_or_two(raw, error.start + 1)
-    return "utf-8"
+            text, byte = _decoded(raw, codec)
+            return Unclear(byte, {}) if text is None or _CONTROL.search(text) else codec
+    if b"\0" in raw:  # UTF-16 of either order, if just one gives lines of text
+        fitting = [codec for codec in ("utf-16-le", "utf-16-be") if _is_utf16(raw, codec)]
+        return fitting[0] if len(fitting) == 1 else Unclear(raw.index(b"\0") + 1, {})
+    text, byte = _decoded(raw, "utf-8")
+    return _of_one_byte_or_two(raw, byte) if text is None else "utf-8"
 
 
 def is_known(encoding: str) -> bool:
@@ -109,65 +108,42 @@ def is_known(encoding: str) -> bool:
     }
 
 
-def _decodes(raw: bytes, codec: str) -> bool:
+def _decoded(raw: bytes, codec: str) -> tuple[str | None, int]:
+    """The text, or None where it is of another codec; and the first byte that tells so, else 1."""
     try:
-        return not _CONTROL.search(raw.decode(codec))
-    except UnicodeDecodeError:
-        return False
-
-
-def _first_bad(raw: bytes, codec: str) -> int:
-    try:
-        raw.decode(codec)
+        return raw.decode(codec), 1
     except UnicodeDecodeError as error:
-        return error.start + 1
-    return 1
+        return None, error.start + 1
 
 
-# --- UTF-16 without a mark ------------------------------------------------------------------------
-
-
-def _without_mark(raw: bytes) -> str | Unclear:
-    """UTF-16 of either order, if just one gives lines of text: their ends are bytes with zeros."""
-    codecs_that_fit = [codec for codec in ("utf-16-le", "utf-16-be") if _is_text(raw, codec)]
-    return codecs_that_fit[0] if len(codecs_that_fit) == 1 else Unclear(raw.index(b"\0") + 1, {})
-
-
-def _is_text(raw: bytes, codec: str) -> bool:
+def _is_utf16(raw: bytes, codec: str) -> bool:
     """A text with a line end, without control characters and characters that do not exist."""
-    try:
-        text = raw.decode(codec)
-    except UnicodeDecodeError:
+    text, _ = _decoded(raw, codec)
+    if text is None or "\n" not in text or _CONTROL.search(text):
         return False
-    odd = re.search(r"[\ue000-\uf8ff\ufdd0-\ufdef\ufffe\uffff\u0a00\u0d00\u2c00\u3b00\u0900]", text)
-    return "\n" in text and not _CONTROL.search(text) and odd is None
+    odd = r"[\ue000-\uf8ff\ufdd0-\ufdef\ufffe\uffff\u0a00\u0d00\u2c00\u3b00\u0900]"
+    return re.search(odd, text) is None
 
 
 # --- one or two bytes a character -----------------------------------------------------------------
 
 
 def _of_one_byte_or_two(raw: bytes, byte: int) -> str | Unclear:
-    if _CONTROL.search(raw.decode("latin-1")) or _is_damaged_utf8(raw):
+    runs = [run[0] for run in islice(_HIGH.finditer(raw), _DECODED)]
+    utf8 = sum(map(len, _SEQUENCE.findall(b" ".join(runs))))
+    is_damaged_utf8 = utf8 >= 0.8 * sum(map(len, runs))
+    if is_damaged_utf8 or _CONTROL.search(raw.decode("latin-1")):
         return Unclear(byte, {})
-    texts = {
-        name: text for name, (codec, fits) in _CANDIDATES.items() if (text := fits(raw, codec))
-    }
+    texts = {codec: text for codec, fits in _CANDIDATES.items() if (text := fits(raw, codec))}
     if len(texts) == 1:
         return next(iter(texts))
-    return Unclear(byte, {name: first_word(text) for name, text in texts.items()})
-
-
-def _is_damaged_utf8(raw: bytes) -> bool:
-    """Whether most of what is beyond ASCII is UTF-8, so that a few bytes are broken."""
-    runs = [run[0] for run in islice(_HIGH.finditer(raw), _DECODED)]
-    return sum(map(len, _SEQUENCE.findall(b" ".join(runs)))) >= 0.8 * sum(map(len, runs))
+    return Unclear(byte, {codec: first_word(text) for codec, text in texts.items()})
 
 
 def _chinese(raw: bytes, codec: str) -> str:
     """The text, if nearly all of it beyond ASCII is Chinese of common characters; else nothing."""
-    try:
-        text = raw.decode(codec)
-    except UnicodeDecodeError:
+    text, _ = _decoded(raw, codec)
+    if text is None:
         return ""
     beyond = _beyond(text)
     characters = [character for character in beyond if _CHINESE.match(character)]
@@ -194,14 +170,12 @@ def _western(raw: bytes, codec: str) -> str:
 
     Such letters stand alone or in pairs between plain ones; two-byte encodings have them in pairs.
     """
-    try:
-        text = raw.decode(codec)
-    except UnicodeDecodeError:
+    text, _ = _decoded(raw, codec)
+    if text is None:
         return ""
     beyond = _beyond(text)
-    known = sum(character in _WESTERN for character in beyond) - sum(
-        1 for _ in _first(_MISPLACED, text)
-    )
+    misplaced = sum(1 for _ in _first(_MISPLACED, text))
+    known = sum(character in _WESTERN for character in beyond) - misplaced
     runs = [len(run[0]) for run in _first(_RUN, text)]
     single = sum(length == 1 for length in runs)
     long = sum(length > 3 for length in runs)
@@ -217,10 +191,10 @@ def _first(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
     return islice(pattern.finditer(text), _DECODED)
 
 
-_CANDIDATES: dict[str, tuple[str, Callable[[bytes, str], str]]] = {
-    "gb18030": ("gb18030", _chinese),
-    "big5": ("big5", _chinese),
-    "cp1252": ("cp1252", _western),
+_CANDIDATES: dict[str, Callable[[bytes, str], str]] = {
+    "gb18030": _chinese,
+    "big5": _chinese,
+    "cp1252": _western,
 }
 
 

@@ -68,17 +68,15 @@ def read_sheet(
         names = _header(next(rows, []), file.path, sheet.title)
         table = [_fitted(row, len(names), i + 2, file.path) for i, row in enumerate(rows)]
     columns = {
-        place: [None if _is_missing(cell, missing) else cell for cell in column]
+        place: [
+            None if isinstance(cell, str) and cell.strip() in missing else cell for cell in column
+        ]
         for place, column in enumerate(zip(*[row for row in table if row], strict=True))
     }
     frame = pd.DataFrame(columns, columns=range(len(names))).infer_objects()
     several = form.sheet is None and len(titles) > 1
     note = message("preparation.sheet", title=sheet.title, sheets=len(titles) if several else 1)
     return frame, names, (note,)
-
-
-def _is_missing(cell: object, missing: set[str]) -> bool:
-    return isinstance(cell, str) and cell.strip() in missing
 
 
 @contextmanager
@@ -120,20 +118,18 @@ def _sheet(file: FileBytes, form: FileForm) -> Iterator[tuple[Worksheet, list[st
 
 def _chosen(sheets: dict[str, Worksheet], wanted: str | int | None, path: Path) -> Worksheet:
     titles = list(sheets)
-    if isinstance(wanted, int) and wanted <= len(titles):
-        return sheets[titles[wanted - 1]]
-    if wanted is None and titles:
-        return sheets[titles[0]]
-    if isinstance(wanted, str) and wanted in sheets:
-        return sheets[wanted]
-    allowed = ", ".join(f"`{title}`" for title in titles) or "a sheet of cells"
-    do = nearest(str(wanted), titles) if titles else "save a table in it"
-    raise data_error(
-        str(path),
-        "it holds no sheet of cells" if not titles else f"there is no sheet `{wanted}`",
-        allowed,
-        do,
-    )
+    place = 1 if wanted is None else wanted
+    if isinstance(place, int) and place <= len(titles):
+        return sheets[titles[place - 1]]
+    if isinstance(place, str) and place in sheets:
+        return sheets[place]
+    where, allowed = str(path), ", ".join(f"`{title}`" for title in titles)
+    if not titles:
+        raise data_error(
+            where, "it holds no sheet of cells", "a sheet of cells", "save a table in it"
+        )
+    do = nearest(str(wanted), titles)
+    raise data_error(where, f"there is no sheet `{wanted}`", allowed, do)
 
 
 def _rows(sheet: Worksheet, path: Path, limits: ReadLimits) -> Iterator[list[object]]:
@@ -146,24 +142,19 @@ def _rows(sheet: Worksheet, path: Path, limits: ReadLimits) -> Iterator[list[obj
         widest = max(widest, len(row), 1)
         limits.check("columns", len(values), str(path))
         limits.check("cells", number * widest, str(path), at_least=True)
-        characters += sum(len(cell) for cell in values if isinstance(cell, str))
+        text = "".join(cell for cell in values if isinstance(cell, str))
+        characters += len(text)
         limits.check("bytes", characters, str(path), at_least=True)
-        yield [_plain(cell, number, path) for cell in values]
-
-
-def _plain(value: object, row: int, path: Path) -> object:
-    """A text that can be written as UTF-8, or a value."""
-    if isinstance(value, str):
         try:
-            value.encode()
+            text.encode()
         except UnicodeEncodeError:
             raise data_error(
                 str(path),
-                f"row {count(row)} holds half of a character (a lone surrogate)",
+                f"row {count(number)} holds half of a character (a lone surrogate)",
                 "whole characters",
                 "correct it",
             ) from None
-    return value
+        yield values
 
 
 def _header(row: list[object], path: Path, title: str) -> list[str]:

@@ -7,7 +7,6 @@ makes alike in any distribution on their range, or that are called so and hardly
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -159,38 +158,21 @@ def _of_numbers(name: str, numbers: Floats, different: int) -> Identifier | None
         return Identifier(name, "order", n, different)
     if is_sorted or n < _FEWEST or different < _UNIQUE * n:
         return None  # a file may be sorted by a measurement
-    return _handed_out(name, numbers, different)
-
-
-def _handed_out(name: str, numbers: Floats, different: int) -> Identifier | None:
-    """Whether whole numbers differ more than those of any measurement."""
-    expected = _pairs_by_chance(numbers)
-    if _poisson_below(_equal_pairs(numbers), expected) < _BY_CHANCE:
-        return Identifier(name, "unrepeated", len(numbers), different, expected=expected)
-    digits = _long(numbers)
-    return Identifier(name, "digits", len(numbers), different, size=digits) if digits else None
-
-
-def _pairs_by_chance(numbers: Floats) -> float:
-    """Equal pairs to be expected of so many whole numbers drawn from this range.
-
-    They are fewest where all numbers are equally frequent; any other distribution has more.
-    """
-    n, width = len(numbers), float(numbers.max() - numbers.min() + 1)
-    return n * (n - 1) / (2 * width)
-
-
-def _equal_pairs(numbers: Floats) -> int:
+    # Equal pairs of so many whole numbers drawn from this range, where all of them are equally
+    # frequent; any other distribution has more.
+    expected = n * (n - 1) / (2 * float(numbers.max() - numbers.min() + 1))
     sizes = np.unique(numbers, return_counts=True)[1]
-    return int((sizes * (sizes - 1) // 2).sum())
+    if _poisson_below(int((sizes * (sizes - 1) // 2).sum()), expected) < _BY_CHANCE:
+        return Identifier(name, "unrepeated", n, different, expected=expected)
+    digits = _long(numbers)
+    return Identifier(name, "digits", n, different, size=digits) if digits else None
 
 
 def _poisson_below(k: int, mean: float) -> float:
     """Probability that a Poisson variable with this mean is at most k."""
-    if k >= mean:
-        return 1.0
-    logs = [i * math.log(mean) - mean - math.lgamma(i + 1) for i in range(k + 1)]
-    return math.fsum(math.exp(value) for value in logs)
+    from scipy.special import pdtr
+
+    return float(pdtr(k, mean))
 
 
 def _long(numbers: Floats) -> int:
@@ -217,20 +199,15 @@ def _of_texts(cells: Cells, n: int, different: int) -> Identifier | None:
     if _share(texts, _CLOCK.fullmatch) >= 0.5:
         return None
     words = round(float(np.mean([len(text.split()) for text in texts])))
-    sign = _form_of(texts) if different >= max(_FEWEST, n / 20) else None
+    sign: Sign | None = None
+    if different >= max(_FEWEST, n / 20):  # the form that nearly all texts have
+        forms = (s for s, form in _FORMS.items() if _share(texts, form.fullmatch) >= _NEARLY_ALL)
+        sign = next(forms, None)
     if sign is None and words >= _WORDS_OF_TEXT and different >= max(_FEWEST, n / 2):
         sign = "free_text"
     if sign is None and different >= _UNIQUE_CALLED * n:
         sign = _of_different(cells.name, texts, n)
     return None if sign is None else Identifier(cells.name, sign, n, different, size=words)
-
-
-def _form_of(texts: list[str]) -> Sign | None:
-    """The form that nearly all texts have, where it is one of `_FORMS`."""
-    for sign, form in _FORMS.items():
-        if _share(texts, form.fullmatch) >= _NEARLY_ALL:
-            return sign
-    return None
 
 
 def _of_different(name: str, texts: list[str], n: int) -> Sign | None:

@@ -238,7 +238,12 @@ def _check_lines(table: TextTable, width: int, wanted: Wanted) -> None:
     try:
         for cells in reader:
             if cells and len(cells) != width:
-                raise DataError(_width_problem(path, reader.line_num, len(cells), width))
+                raise data_error(
+                    str(path),
+                    f"line {count(reader.line_num)} has {len(cells)} cells, the header has {width}",
+                    "as many cells in every line as in the header",
+                    "quote cells that contain the separator, or declare `dataset.separator`",
+                )
             rows += 1
             if bounded:
                 limits.check("cells", rows * width, str(path), at_least=True)
@@ -252,15 +257,6 @@ def _check_lines(table: TextTable, width: int, wanted: Wanted) -> None:
             "one record a line",
             "correct the quotes there, or declare `dataset.separator`",
         ) from None
-
-
-def _width_problem(path: object, line: int, n: int, width: int) -> str:
-    return error_text(
-        str(path),
-        f"line {count(line)} has {n} cells, the header has {width}",
-        "as many cells in every line as in the header",
-        "quote cells that contain the separator, or declare `dataset.separator`",
-    )
 
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
@@ -353,7 +349,20 @@ def read_table(path: Path, form: FileForm) -> ReadTable:
     """
     if (problem := file_problem(path)) is not None:
         raise DataError(problem)
-    table = _parse(read_bytes(path, form.limits), form)
+    file = read_bytes(path, form.limits)
+    if is_parquet(path):
+        _check_names(path, parquet_names(path, form.limits, file.content))
+        table = ReadTable(read_parquet(file, form.limits), file.sha256)
+    elif is_excel(path):
+        frame, names, notes = read_sheet(file, form)
+        _check_names(path, names)
+        frame.columns = names
+        table = ReadTable(frame, file.sha256, form.decimal or ".", notes)
+    else:
+        text = open_table(file, form)
+        names = header_of(text)
+        _check_names(path, names)
+        table = _parsed_text(text, form, names)
     _refuse_empty(table.frame, path)
     return table
 
@@ -445,25 +454,6 @@ def read_column(path: Path, form: FileForm, name: str) -> tuple[pd.Series, Decim
     return column, form.decimal or "."
 
 
-def _parse(file: FileBytes, form: FileForm) -> ReadTable:
-    if is_parquet(file.path):
-        _check_names(file.path, parquet_names(file.path, form.limits, file.content))
-        return ReadTable(read_parquet(file, form.limits), file.sha256)
-    if is_excel(file.path):
-        frame, names, notes = read_sheet(file, form)
-        _check_names(file.path, names)
-        frame.columns = names
-        return ReadTable(frame, file.sha256, form.decimal or ".", notes)
-    return _parse_text(file, form)
-
-
-def _parse_text(file: FileBytes, form: FileForm) -> ReadTable:
-    table = open_table(file, form)
-    names = header_of(table)
-    _check_names(file.path, names)
-    return _parsed_text(table, form, names)
-
-
 def _parsed_text(
     table: TextTable, form: FileForm, names: list[str], wanted: Wanted = ALL_OF_IT
 ) -> ReadTable:
@@ -471,8 +461,8 @@ def _parsed_text(
     frame = read_rows(table, form, len(names), wanted)
     notes, decimal = table.notes, form.decimal
     if decimal is None:
-        decimals = recognise_decimals(frame, names)
-        decimal, notes = decimals.sign, (*notes, *decimals.notes)
+        decimal, about = recognise_decimals(frame, names)
+        notes = (*notes, *about)
     if decimal == ",":
         frame, group_notes = without_groups(frame, names)
         notes = (*notes, *group_notes)
@@ -500,16 +490,10 @@ _SURELY_GROUPED = r"[+-]?\d{1,3}((\.\d{3})+,\d+|(\.\d{3}){2,})"
 _SHOWN = 3
 
 
-@dataclass(frozen=True)
-class Decimals:
-    """The sign before decimals, and what is said of it."""
-
-    sign: Decimal
-    notes: tuple[Message, ...] = ()
-
-
-def recognise_decimals(frame: pd.DataFrame, names: list[str]) -> Decimals:
-    """Decimal commas, if columns of numbers have them and none has a decimal point.
+def recognise_decimals(
+    frame: pd.DataFrame, names: list[str]
+) -> tuple[Decimal, tuple[Message, ...]]:
+    """Decimal commas, if columns of numbers have them and none has a decimal point; what is said.
 
     frame : cells as text, missing ones as NaN, its columns in the order of `names`.
     """
@@ -521,15 +505,22 @@ def recognise_decimals(frame: pd.DataFrame, names: list[str]) -> Decimals:
             commas = column[column.str.contains(",", regex=False, na=False)]
             (unclear if _all(commas, _THOUSANDS) else with_comma).append(name)
     if not with_comma:
-        return Decimals(".", _unclear(unclear))
+        return ".", (_about("unclear_commas", unclear),) if unclear else ()
     with_point = [
         name
         for place, name in enumerate(names)
         if has_sign(column := frame.iloc[:, place], ".") and _is_pointed(column)
     ]
-    if with_point:
-        return Decimals(".", (_both(with_comma, with_point),))
-    return Decimals(",", (_about("decimal_comma", with_comma),))
+    if not with_point:
+        return ",", (_about("decimal_comma", with_comma),)
+    both = message(
+        "preparation.both_decimals",
+        commas=_listed(with_comma),
+        points=_listed(with_point),
+        n_commas=len(with_comma),
+        n_points=len(with_point),
+    )
+    return ".", (both,)
 
 
 def without_groups(
@@ -573,27 +564,13 @@ def _is_pointed(column: pd.Series) -> bool:
     return _all(column, _POINT) and not _all(with_point, _GROUPED)
 
 
-def _unclear(names: list[str]) -> tuple[Message, ...]:
-    return (_about("unclear_commas", names),) if names else ()
-
-
-def _both(with_comma: list[str], with_point: list[str]) -> Message:
-    return message(
-        "preparation.both_decimals",
-        commas=message("preparation.columns", **_first(with_comma)),
-        points=message("preparation.columns", **_first(with_point)),
-        n_commas=len(with_comma),
-        n_points=len(with_point),
-    )
-
-
 def _about(key: str, names: list[str]) -> Message:
-    columns = message("preparation.columns", **_first(names))
-    return message(f"preparation.commas.{key}", columns=columns, n=len(names))
+    return message(f"preparation.commas.{key}", columns=_listed(names), n=len(names))
 
 
-def _first(names: list[str]) -> dict[str, object]:
-    return {"names": names[:_SHOWN], "more": max(len(names) - _SHOWN, 0)}
+def _listed(names: list[str]) -> Message:
+    more = max(len(names) - _SHOWN, 0)
+    return message("preparation.columns", names=names[:_SHOWN], more=more)
 
 
 # Parquet within bounds: a small file can unpack to any size, so it is counted before and while.
@@ -631,7 +608,8 @@ def read_parquet(
     with _readable(file.path):
         with pq.ParquetFile(pa.BufferReader(file.content)) as opened:
             check_contents(opened.metadata, where, limits)
-            texts = _text_columns(opened)
+            columns = map(opened.metadata.schema.column, range(opened.metadata.num_columns))
+            texts = [column.path for column in columns if column.physical_type == "BYTE_ARRAY"]
             names = _names(opened) if only is None else list(only)
             schema = pa.schema([opened.schema_arrow.field(name) for name in names])
         # a repeated text is kept once while reading, so that counting needs no room
@@ -665,13 +643,6 @@ def check_contents(metadata: pq.FileMetaData, where: str, limits: ReadLimits) ->
 def _names(file: pq.ParquetFile) -> list[str]:
     """Without the row labels that pandas writes beside the columns."""
     return [name for name in file.schema_arrow.names if not name.startswith("__index_level_")]
-
-
-def _text_columns(file: pq.ParquetFile) -> list[str]:
-    """Paths of the columns of texts, also those inside of lists."""
-    schema = file.metadata.schema
-    columns = [schema.column(place) for place in range(file.metadata.num_columns)]
-    return [column.path for column in columns if column.physical_type == "BYTE_ARRAY"]
 
 
 def _counted(

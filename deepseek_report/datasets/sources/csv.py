@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
-from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
@@ -18,10 +18,9 @@ from deepseek_report.datasets.assembly.assemble import (
     encode,
     with_metadata,
 )
+from deepseek_report.datasets.assembly.cell_encoding import EncodedTarget, TargetDraw
 from deepseek_report.datasets.assembly.column_declarations import error_text, not_columns
-from deepseek_report.datasets.assembly.data_declarations import DeclaredTable
-from deepseek_report.datasets.assembly.own_file import OwnFile, task_in_file
-from deepseek_report.datasets.assembly.targets import EncodedTarget, TargetDraw
+from deepseek_report.datasets.assembly.data_declarations import DeclaredTable, OwnFile, task_in_file
 from deepseek_report.datasets.readers.file_form import FileForm
 from deepseek_report.datasets.readers.table_file import (
     ReadTable,
@@ -61,23 +60,14 @@ class TableFile(DeclaredTable, OwnFile):
         return DataTraits("table", task, groups=self.kinds_of_groups)
 
     def _unknown_columns(self, names: Sequence[str]) -> list[str]:
-        named = [
-            *(("target", name) for name in self.targets),
-            *([("id_column", self.id_column)] if self.id_column is not None else []),
-            *(("sensitive", name) for name in self.sensitive),
-            *(("compare_by", name) for name in self.compare_by),
-            *(("drop", name) for name in self.drop),
-            *(("columns", name) for name in self.columns),
-            *self.metadata_columns.items(),
-        ]
-        return [*not_columns(str(self.path), named, names), *self._two_roles()]
-
-    def _two_roles(self) -> list[str]:
-        left_out = {*self.left_out}
-        both = sorted(str(name) for name in left_out & {*self.targets, *self.compared})
+        first = [("target", name) for name in self.targets]
+        if self.id_column is not None:
+            first.append(("id_column", self.id_column))
+        named = self.named_columns(first, (("drop", name) for name in self.drop))
+        both = sorted(str(name) for name in {*self.left_out} & {*self.targets, *self.compared})
         both.extend(name for name in self.targets if name in self.compared)
         both.extend(name for name in self.sensitive if name in self.compare_by)
-        return [
+        two_roles = [
             error_text(
                 "dataset",
                 f"`{name}` has two roles",
@@ -87,6 +77,7 @@ class TableFile(DeclaredTable, OwnFile):
             )
             for name in both
         ]
+        return [*not_columns(str(self.path), named, names), *two_roles]
 
     @property
     def form(self) -> FileForm:
@@ -138,6 +129,8 @@ class TableFile(DeclaredTable, OwnFile):
 
     def _source(self, read: ReadTable) -> TableSource:
         path = self.existing()
+        columns = [name for name in self.left_out if name not in self.metadata_columns.values()]
+        left_out = (message("preparation.left_out", columns=columns),) if columns else ()
         return TableSource(
             file=path.name,
             sha256=read.sha256,
@@ -146,10 +139,6 @@ class TableFile(DeclaredTable, OwnFile):
             target=self.target_rule,
             max_categories=self.max_categories,
             decimal=read.decimal,
-            notes=(*read.notes, *self._notes()),
+            notes=(*read.notes, *left_out),
             relations=self.relations,
         )
-
-    def _notes(self) -> tuple[Message, ...]:
-        columns = [name for name in self.left_out if name not in self.metadata_columns.values()]
-        return (message("preparation.left_out", columns=columns),) if columns else ()

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
-from deepseek_report.artifacts.protocols.datasets import DataTraits
+from deepseek_report.artifacts.protocols.datasets import DatasetPlugin, DataTraits
+from deepseek_report.artifacts.protocols.progress import Progress
+from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.assembly.column_declarations import data_error
-from deepseek_report.datasets.readers.file_form import ReadLimits, WrittenFile
+from deepseek_report.datasets.readers.file_form import WrittenFile
 from deepseek_report.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
+    from _typeshed import DataclassInstance
 
 
 _File = TypeVar("_File", bound=WrittenFile)
+_Facts = TypeVar("_Facts")
 
 
 @dataclass(frozen=True)
@@ -31,9 +36,9 @@ class Fetched:
     def is_there(self) -> bool:
         return self.file.exists() and self._facts_file.exists()
 
-    @property
-    def facts(self) -> dict[str, Any]:
-        return dict(json.loads(self._facts_file.read_text("utf-8")))
+    def facts(self, cls: type[_Facts]) -> _Facts:
+        """What the publisher says, as an object of this dataclass."""
+        return cls(**json.loads(self._facts_file.read_text("utf-8")))
 
     def keep(self, frame: pd.DataFrame, facts: Mapping[str, object]) -> None:
         """Write both; the table last and in one move, so that it is whole or absent."""
@@ -49,7 +54,7 @@ class Fetched:
 
 
 def from_cache(
-    cls: type[_File], plugin: Any, kept: Fetched, published: Mapping[str, object]
+    cls: type[_File], plugin: DataclassInstance, kept: Fetched, published: Mapping[str, object]
 ) -> _File:
     """The plug-in that reads the cached file with the settings of another one.
 
@@ -59,16 +64,6 @@ def from_cache(
     settings = {name: getattr(plugin, name) for name in sorted(names)}
     settings |= {name: settings[name] or value for name, value in published.items()}
     return cls(**settings | {"path": str(kept.file)})
-
-
-def check_frame(frame: pd.DataFrame, where: str, limits: ReadLimits) -> None:
-    """Refuse a table that could not be read from the cache again.
-
-    Raises DataError: more columns, cells or bytes than are allowed.
-    """
-    limits.check("columns", frame.shape[1], where)
-    limits.check("cells", frame.size, where)
-    limits.check("bytes", int(frame.memory_usage(index=False).sum()), where)
 
 
 def file_name(request: str) -> str:
@@ -134,17 +129,85 @@ def _said(error: Exception) -> str:
     return text.splitlines()[0].rstrip(".")
 
 
-def require_assumed(assumed: DataTraits, actual: DataTraits, where: str, what: str) -> None:
-    """Refuse to go on with a plan that was made for another task.
+class FetchedSource(ABC):
+    """Base of what is fetched once, and then read from the cache by a plug-in for files.
 
-    Raises DataError: the target of what was fetched turned out to be of another task than was
-    assumed.
+    them_in : names what was fetched in a sentence that says that it is in the cache.
     """
-    if actual == assumed:
-        return
-    raise data_error(
-        where,
-        f"the target turned out to be of task {actual.task}, which was not known before",
-        "classes",
-        f"run again, now that {what} in the cache, or set `dataset.task={actual.task}`",
-    )
+
+    them_in: ClassVar[str]
+
+    @property
+    def nature(self) -> DataTraits:
+        """As what is in the cache shows it; as declared, and classes, until it is fetched."""
+        return self._cached().nature if self._is_kept else self._assumed
+
+    @property
+    @abstractmethod
+    def _assumed(self) -> DataTraits:
+        """The nature as far as the config tells it."""
+
+    @property
+    @abstractmethod
+    def _request(self) -> FetchRequest:
+        """What is fetched, for messages."""
+
+    @property
+    @abstractmethod
+    def _kept(self) -> Fetched:
+        """Where it is kept."""
+
+    @abstractmethod
+    def _unidentified(self) -> list[str]:
+        """Why the config does not say what to fetch."""
+
+    def _missing_package(self) -> list[str]:
+        """That what fetches is not installed."""
+        return []
+
+    @abstractmethod
+    def _fetch(self) -> tuple[pd.DataFrame, Mapping[str, object]]:
+        """All columns that are kept, and what the publisher says about the data."""
+
+    @abstractmethod
+    def _cached(self) -> DatasetPlugin:
+        """The plug-in that reads the file in the cache."""
+
+    @property
+    def _is_kept(self) -> bool:
+        return not self._unidentified() and self._kept.is_there
+
+    def _fetch_once(self) -> None:
+        if self._is_kept:
+            return
+        if problems := self._unidentified() or self._missing_package():
+            raise DataError("\n".join(problems))
+        with fetching(self._request):
+            frame, facts = self._fetch()
+        self._kept.keep(frame, facts)
+
+    def source_digest(self) -> str:
+        """SHA-256 of what is fetched unless it is in the cache.
+
+        Raises DataError: it can neither be found in the cache nor be fetched, or the target turned
+        out to be of another task than was assumed before.
+        """
+        assumed = self.nature
+        self._fetch_once()
+        if (actual := self.nature) != assumed:
+            raise data_error(
+                self._request.where,
+                f"the target turned out to be of task {actual.task}, which was not known before",
+                "classes",
+                f"run again, now that {self.them_in} in the cache, or set "
+                f"`dataset.task={actual.task}`",
+            )
+        return self._cached().source_digest()
+
+    def load(self, seed: int, progress: Progress) -> Dataset:
+        """Fetch or read from the cache, then go on as with a file of one's own.
+
+        Raises DataError: it cannot be fetched, or cannot be used as declared.
+        """
+        self._fetch_once()
+        return self._cached().load(seed, progress)

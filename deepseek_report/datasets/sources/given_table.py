@@ -13,12 +13,19 @@ from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.protocols.traits import GivenInPython, not_held
+from deepseek_report.artifacts.schema import TaskName
 from deepseek_report.artifacts.split import PARTS, DataIssue, Dataset, Split
-from deepseek_report.datasets.assembly.assemble import TableSource, assemble, encode, with_metadata
+from deepseek_report.datasets.assembly.assemble import (
+    Origin,
+    TableSource,
+    assemble,
+    encode,
+    with_metadata,
+)
+from deepseek_report.datasets.assembly.cell_encoding import TargetRule, task_of
 from deepseek_report.datasets.assembly.column_declarations import error_text, not_columns
 from deepseek_report.datasets.assembly.data_declarations import DeclaredTable
 from deepseek_report.datasets.assembly.row_metadata import RowMetadata
-from deepseek_report.datasets.assembly.targets import task_of
 from deepseek_report.datasets.assembly.texts import assemble_texts
 from deepseek_report.datasets.readers.cells import observed, read_cells
 from deepseek_report.datasets.sources.text_file import TextFile
@@ -64,6 +71,12 @@ class GivenRows:
     frame: pd.DataFrame
     parts: Ints
     notices: tuple[Text, ...] = ()
+
+    def predicted(self, target: str, rule: TargetRule) -> tuple[TaskName, int | None]:
+        """What is predicted, and of how many classes."""
+        cells = read_cells(self.frame[target], target)
+        task = task_of(cells, rule)
+        return task, len(observed(cells)) if task == "classification" else None
 
     def training_rows(self, fits: bool) -> TrainingRows:
         """Whether training rows are among them; `fits`: the model looks fitted to the test rows."""
@@ -146,9 +159,7 @@ class GivenTable(HoldsRows, DeclaredTable):
         """Known whole, since the rows are here."""
         if self.held is None or not self.targets or set(self.targets) - set(self.held.frame):
             return DataTraits()
-        cells = read_cells(self.held.frame[self.targets[0]], self.targets[0])
-        task = task_of(cells, self.target_rule)
-        classes = len(observed(cells)) if task == "classification" else None
+        task, classes = self.rows_held.predicted(self.targets[0], self.target_rule)
         return DataTraits("table", task, groups=self.kinds_of_groups, classes=classes)
 
     def source_digest(self) -> str:
@@ -156,13 +167,7 @@ class GivenTable(HoldsRows, DeclaredTable):
         return self.sha256
 
     def _unknown_columns(self) -> list[str]:
-        named = [
-            *(("sensitive", name) for name in self.sensitive),
-            *(("compare_by", name) for name in self.compare_by),
-            *(("drop", name) for name in self.drop),
-            *(("columns", name) for name in self.columns),
-            *self.metadata_columns.items(),
-        ]
+        named = self.named_columns((), (("drop", name) for name in self.drop))
         features = [name for name in self.rows_held.frame if name not in self.targets]
         used = {*self.left_out} & {*self.compared}
         used |= {*self.sensitive} & {*self.compare_by}
@@ -265,9 +270,7 @@ class GivenTexts(HoldsRows, TextFile):
         """Known whole, since the texts are here."""
         if self.held is None:
             return DataTraits("text")
-        cells = read_cells(self.rows_held.frame[self.targets[0]], self.targets[0])
-        task = task_of(cells, self.target_rule)
-        classes = len(observed(cells)) if task == "classification" else None
+        task, classes = self.rows_held.predicted(self.targets[0], self.target_rule)
         return DataTraits("text", task, groups=self._kinds, classes=classes)
 
     def source_digest(self) -> str:
@@ -287,15 +290,8 @@ class GivenTexts(HoldsRows, TextFile):
         together = partial(
             share_out, held=self.rows_held, rule=self.rule, seed=seed, metadata=metadata
         )
-        source = TableSource(
-            file=ROWS,
-            sha256=self.sha256,
-            description=self.described("Texts given in Python"),
-            columns=self.declared_columns,
-            target=self.target_rule,
-            notes=self.rows_held.notices,
-        )
-        corpus = replace(corpus, together=together)
-        dataset = assemble_texts(corpus, source, self.text_rule, self.rule, seed)
+        about = self.described("Texts given in Python")
+        origin = Origin(ROWS, self.sha256, about, self.rows_held.notices)
+        dataset = assemble_texts(replace(corpus, together=together), origin, self, self.rule, seed)
         progress.advance()
         return replace(dataset, read=self.source_digest(), issues=self.issues(dataset))

@@ -7,23 +7,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from deepseek_report.artifacts.advice import pip_install
 from deepseek_report.artifacts.protocols.datasets import DataTraits
-from deepseek_report.artifacts.protocols.progress import Progress
-from deepseek_report.artifacts.split import Dataset
-from deepseek_report.datasets.assembly.column_declarations import error_text, not_set
+from deepseek_report.datasets.assembly.column_declarations import config_problems, not_set
 from deepseek_report.datasets.sources.fetched import (
     Fetched,
+    FetchedSource,
     FetchRequest,
-    fetching,
     file_name,
     from_cache,
-    require_assumed,
 )
 from deepseek_report.datasets.sources.text_file import BETWEEN, TextFile, joined
-from deepseek_report.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +29,16 @@ _PATIENCE = 2
 
 
 @dataclass(frozen=True)
-class HuggingFaceText(TextFile):
+class _PublishedTexts:
+    """What the hub says of texts."""
+
+    version: str
+    licence: str
+    citation: str
+
+
+@dataclass(frozen=True)
+class HuggingFaceText(FetchedSource, TextFile):
     """Texts from the Hugging Face hub by name, config and split; needs a network the first time.
 
     name : id of the data set, such as "imdb" or "org/name", or a folder that holds a copy of it.
@@ -46,6 +51,8 @@ class HuggingFaceText(TextFile):
     hub stores as numbers get their names.
     """
 
+    them_in: ClassVar[str] = "the texts are"
+
     name: str | None = None
     config: str | None = None
     split: str = "train"
@@ -57,53 +64,26 @@ class HuggingFaceText(TextFile):
     def problems(self) -> list[str]:
         if problems := [*self._unidentified(), *self._rules()]:
             return problems
-        if self._kept.is_there:
-            return self._file_plugin().problems()
-        return self._missing_package()
+        return self._cached().problems() if self._kept.is_there else self._missing_package()
 
     def _unidentified(self) -> list[str]:
         wanted = (("name", "the id of a data set"), ("text", "a column"), ("target", "a column"))
-        problems = not_set(self, wanted)
-        if self.path is not None:
-            problems.append(
-                error_text(
-                    "dataset",
-                    "`path` is set beside `name`",
-                    "`name` alone",
-                    "remove it, or use `dataset=text_file`",
-                )
-            )
-        return problems
+        do = "remove it, or use `dataset=text_file`"
+        case = (self.path is not None, "`path` is set beside `name`", "`name` alone", do)
+        return [*not_set(self, wanted), *config_problems(case)]
 
     def _missing_package(self) -> list[str]:
-        if find_spec("datasets") is not None:
-            return []
-        return [
-            error_text(
-                "dataset",
-                "the package `datasets` is not installed, and the texts are not in the cache",
-                "an installed package, or a filled cache",
-                f"install it: `{pip_install('datasets')}`",
-            )
-        ]
+        case = (
+            find_spec("datasets") is None,
+            "the package `datasets` is not installed, and the texts are not in the cache",
+            "an installed package, or a filled cache",
+            f"install it: `{pip_install('datasets')}`",
+        )
+        return config_problems(case)
 
     @property
-    def nature(self) -> DataTraits:
-        """As declared; else as the fetched texts show it, and classes before they are fetched."""
-        if self.name is not None and self._kept.is_there:
-            return self._file_plugin().nature
-        return super().nature
-
-    def source_digest(self) -> str:
-        """SHA-256 of the texts, which are fetched unless they are in the cache.
-
-        Raises DataError: they can neither be found in the cache nor be fetched, or the target
-        turned out to be of another task than was assumed before they were fetched.
-        """
-        assumed = self.nature
-        self._fetch_once()
-        require_assumed(assumed, self.nature, self._asked, "the texts are")
-        return self._file_plugin().source_digest()
+    def _assumed(self) -> DataTraits:
+        return self.traits()
 
     # --- fetch ------------------------------------------------------------------------------------
 
@@ -119,13 +99,7 @@ class HuggingFaceText(TextFile):
         return folder.name if folder.is_dir() else ""
 
     @property
-    def _source(self) -> str:
-        if self._folder_name:
-            return f"Hugging Face data set in the folder {self._folder_name}"
-        return f"{self._asked} (huggingface.co/datasets/{self.name})"
-
-    @property
-    def _where_asked(self) -> FetchRequest:
+    def _request(self) -> FetchRequest:
         return FetchRequest(
             where=self._asked,
             wanted="an existing, public data set",
@@ -135,26 +109,11 @@ class HuggingFaceText(TextFile):
             otherwise="save the texts as CSV, Parquet or JSON Lines and use `dataset=text_file`",
         )
 
-    def _reachable(self) -> bool:
-        """Whether there is a folder of this name, or somebody answers at the hub's address."""
-        return Path(str(self.name)).exists() or _answers()
-
     @property
     def _kept(self) -> Fetched:
         """The texts in the cache."""
         folder = Path(self.cache) if self.cache else Path.home() / ".cache" / "deepseek-report"
         return Fetched(folder / "texts" / f"{file_name(self._asked)}.parquet")
-
-    def _fetch_once(self) -> None:
-        if problems := self._unidentified():
-            raise DataError("\n".join(problems))
-        if self._kept.is_there:
-            return
-        if problems := self._missing_package():
-            raise DataError("\n".join(problems))
-        with fetching(self._where_asked), _only_of_the_cache(not self._reachable()):
-            frame, facts = self._fetch()
-        self._kept.keep(frame, facts)
 
     def _fetch(self) -> tuple[pd.DataFrame, dict[str, str]]:
         """All columns that hold values or lists of them, and what the hub says about the data."""
@@ -162,16 +121,13 @@ class HuggingFaceText(TextFile):
         from datasets.exceptions import DatasetsError
 
         disable_progress_bars()
-        try:
-            rows = load_dataset(
-                self.name,
-                self.config,
-                split=self.split,
-                revision=self.revision,
-                cache_dir=self.cache,
-            )
-        except DatasetsError as error:
-            raise ValueError(str(error)) from None
+        reachable = Path(str(self.name)).exists() or _answers()  # a folder, or the hub
+        where = {"split": self.split, "revision": self.revision, "cache_dir": self.cache}
+        with _only_of_the_cache(not reachable):
+            try:
+                rows = load_dataset(self.name, self.config, **where)
+            except DatasetsError as error:
+                raise ValueError(str(error)) from None
         self.bounds.check("columns", rows.num_columns, self._asked)
         self.bounds.check("cells", rows.num_rows * rows.num_columns, self._asked)
         self.bounds.check("bytes", rows.data.nbytes, self._asked)
@@ -179,29 +135,17 @@ class HuggingFaceText(TextFile):
         for column, feature in rows.features.items():
             frame[column] = _readable(frame[column], feature)
         info = rows.info
-        return frame, {
-            "version": str(info.version or ""),
-            "licence": info.license or "",
-            "citation": " ".join((info.citation or "").split()),
-        }
+        version, citation = str(info.version or ""), " ".join((info.citation or "").split())
+        return frame, vars(_PublishedTexts(version, info.license or "", citation))
 
-    # --- load -------------------------------------------------------------------------------------
-
-    def load(self, seed: int, progress: Progress) -> Dataset:
-        """Fetch or read from the cache, then go on as with texts of one's own.
-
-        Raises DataError: the texts cannot be fetched, or cannot be used as declared.
-        """
-        self._fetch_once()
-        return self._file_plugin().load(seed, progress)
-
-    def _file_plugin(self) -> TextFile:
-        facts = self._kept.facts
+    def _cached(self) -> TextFile:
+        facts, folder = self._kept.facts(_PublishedTexts), self._folder_name
+        source = f"{self._asked} (huggingface.co/datasets/{self.name})"
         published = {
-            "title": self._folder_name or str(self.name),
-            "source": self._source,
-            "licence": facts["licence"],
-            "citation": facts["citation"],
+            "title": folder or str(self.name),
+            "source": f"Hugging Face data set in the folder {folder}" if folder else source,
+            "licence": facts.licence,
+            "citation": facts.citation,
         }
         return from_cache(TextFile, self, self._kept, published)
 

@@ -2,43 +2,46 @@
 
 from __future__ import annotations
 
+import io
+import os
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats
-from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.rounding import count, plural
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.storage.plain_files import sha256_file
-from deepseek_report.datasets.assembly.column_declarations import data_error, error_text, nearest
-from deepseek_report.datasets.assembly.data_declarations import DescribedArrays, attribute_of
-from deepseek_report.datasets.assembly.layouts import (
-    Arrays,
-    Origin,
-    as_dataset,
-    image_layout,
-    pixels,
+from deepseek_report.datasets.assembly.assemble import Origin, assemble
+from deepseek_report.datasets.assembly.column_declarations import (
+    config_problems,
+    data_error,
+    error_text,
+    nearest,
 )
-from deepseek_report.datasets.readers.file_form import FileForm
-from deepseek_report.datasets.readers.images import (
-    CLASS,
-    SUFFIXES,
-    ListedImages,
-    class_folders,
-    is_inside,
-    read_hashed,
-    read_image,
-)
+from deepseek_report.datasets.assembly.data_declarations import DescribedArrays
+from deepseek_report.datasets.assembly.layouts import Arrays, image_layout, pixels
+from deepseek_report.datasets.readers.file_bytes import read_open
+from deepseek_report.datasets.readers.file_form import FileForm, ReadLimits
 from deepseek_report.datasets.readers.table_file import file_problem, read_header, read_table
 from deepseek_report.errors import DataError
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 _SHOWN = 3
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp")
+CLASS = "class"
 
 
 @dataclass(frozen=True)
@@ -79,21 +82,15 @@ class ImageFolder(DescribedArrays):
         """What is wrong, as far as the names of folders and columns can tell."""
         problems = [*self.rule.problems(), *self.task_problems(self.targets)]
         if self.path is None:
-            return [
-                *problems,
-                error_text(
-                    "dataset",
-                    "`dataset.path` is not set",
-                    "a folder or a file",
-                    "set `dataset.path=…`",
-                ),
-            ]
+            case = (True, "`dataset.path` is not set", "a folder or a file", "set `dataset.path=…`")
+            return [*problems, *config_problems(case)]
         for field, folder in (("masks", self.masks), ("root", self.root)):
             if folder is not None and not Path(folder).is_dir():
-                do = f"correct `dataset.{field}`, or leave it out"
-                problems.append(
-                    error_text(folder, "there is no such folder", "a folder of images", do)
+                problem, do = (
+                    "there is no such folder",
+                    f"correct `dataset.{field}`, or leave it out",
                 )
+                problems.append(error_text(folder, problem, "a folder of images", do))
         try:
             self._check_path(Path(self.path))
         except DataError as error:
@@ -139,8 +136,11 @@ class ImageFolder(DescribedArrays):
         Raises DataError: the path cannot be used.
         """
         listed = self._listed()
-        pairs = [(self._root / name, self._mask(name)) for name in listed.names]
-        return listed.digest([_hash_or_dash(file) for pair in pairs for file in pair])
+        files = (file for name in listed.names for file in (self._root / name, self._mask(name)))
+        return listed.digest(
+            sha256_file(file, links=True) if file is not None and file.is_file() else "-"
+            for file in files
+        )
 
     # --- load -------------------------------------------------------------------------------------
 
@@ -158,7 +158,7 @@ class ImageFolder(DescribedArrays):
         targets = (CLASS,) if self._is_folder else self.targets
         file = Path(str(self.path)).name
         answer = self.answer(frame, targets, file)
-        grouped = [attribute_of(frame[name], kind, file) for name, kind in self.compared.items()]
+        attributes, groups = self.groups_of(frame, file)
         shape = images.shape[1:]
         scaled = message("preparation.scaled", size=self.size, colour=self.colour)
         arrays = Arrays(
@@ -168,14 +168,14 @@ class ImageFolder(DescribedArrays):
             target=answer.target,
             features=pixels(shape),
             layout=image_layout(shape, self.patch),
-            attributes=tuple(attribute for attribute, _ in grouped),
-            groups={attribute.name: codes for attribute, codes in grouped},
+            attributes=attributes,
+            groups=groups,
             truth=truths,
             together=self.together(frame, "images"),
             notes=(*listed.notes, scaled, *answer.notes),
         )
         origin = Origin(file, digest, self.described(Path(str(self.path)).stem))
-        return as_dataset(arrays, origin, self.rule, seed)
+        return assemble(arrays.table(self.rule), origin, self.rule, seed)
 
     @property
     def _is_folder(self) -> bool:
@@ -278,10 +278,168 @@ class ImageFolder(DescribedArrays):
         return next((path for path in near if path.is_file() and is_inside(path, whole)), None)
 
 
-def _hash_or_dash(file: Path | None) -> str:
-    return sha256_file(file, links=True) if file is not None and file.is_file() else "-"
-
-
 def _below(file: Path, root: Path) -> str:
     """The path from the root, as messages name it."""
     return file.relative_to(root).as_posix() if file.is_relative_to(root) else file.name
+
+
+# Which files there are, and one image file read within bounds and by its own bytes.
+
+
+@dataclass(frozen=True)
+class ListedImages:
+    """The images that are to be read. column : of the frame, holds their paths from the root."""
+
+    frame: pd.DataFrame
+    column: str
+    notes: tuple[Text, ...]
+
+    @property
+    def names(self) -> list[str]:
+        return [str(path) for path in self.frame[self.column]]
+
+    def digest(self, files: Iterable[str]) -> str:
+        """SHA-256 over the list and the SHA-256 of each image and mask, "-" where there is none."""
+        whole = sha256(self.frame.to_csv(index=False).encode())
+        for file_digest in files:
+            whole.update(file_digest.encode())
+        return whole.hexdigest()
+
+
+@dataclass(frozen=True)
+class ClassFolders:
+    """The images of a folder with one sub-folder for each class.
+
+    files : (path from the folder, class), in order. links : how many links were left out.
+    """
+
+    files: tuple[tuple[str, str], ...]
+    links: int
+
+    @property
+    def classes(self) -> list[str]:
+        return list(dict.fromkeys(name for _, name in self.files))
+
+    def frame(self) -> pd.DataFrame:
+        """One row an image."""
+        import pandas as pd
+
+        return pd.DataFrame(list(self.files), columns=["path", CLASS])
+
+    def notes(self) -> tuple[Message, ...]:
+        """What the card says of links, if there were any."""
+        return (message("preparation.links", n=self.links),) if self.links else ()
+
+
+def class_folders(root: Path, limits: ReadLimits) -> ClassFolders:
+    """The images below the sub-folders; no link to a folder and none out of `root` is followed.
+
+    Raises DataError: more images than are allowed, or a name that is no text.
+    """
+    whole = root.resolve()
+    files: list[tuple[str, str]] = []
+    links = 0
+    for folder in sorted(root.iterdir()):
+        if folder.name.startswith(".") or not (folder.is_symlink() or folder.is_dir()):
+            continue
+        if folder.is_symlink():
+            links += _is_folder_or_nothing(folder)
+            continue
+        for file, to_folder in _walk(folder):
+            if to_folder or (file.is_symlink() and not is_inside(file, whole)):
+                links += 1
+            elif file.is_file():
+                files.append((file.relative_to(root).as_posix(), folder.name))
+                limits.check("files", len(files), str(root), at_least=True)
+    _check_names(root, files)
+    return ClassFolders(tuple(files), links)
+
+
+def _walk(folder: Path) -> Iterator[tuple[Path, bool]]:
+    for place, folders, names in os.walk(folder, followlinks=False):
+        folders.sort()
+        inner = [Path(place, name) for name in folders]
+        yield from ((link, True) for link in inner if link.is_symlink())
+        for name in sorted(names):
+            if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
+                yield Path(place, name), False
+
+
+def _is_folder_or_nothing(link: Path) -> bool:
+    """Whether a link beside the sub-folders would be a class, or leads nowhere or in a circle."""
+    try:
+        return not link.is_file()
+    except OSError:
+        return True
+
+
+def is_inside(path: Path, root: Path) -> bool:
+    """Whether a path, all links followed, lies below `root`, itself without links."""
+    try:
+        return path.resolve(strict=True).is_relative_to(root)
+    except (OSError, RuntimeError):  # leads nowhere, or in a circle
+        return False
+
+
+def _check_names(root: Path, files: list[tuple[str, str]]) -> None:
+    for name, _ in files:
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            shown = name.encode("utf-8", "replace").decode()
+            raise data_error(
+                str(root),
+                f"the name `{shown}` is not written in UTF-8",
+                "names in UTF-8",
+                "rename it",
+            ) from None
+
+
+#: Whatever an image file is called, it is read as one of these; others can run programs.
+_FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "GIF", "WEBP")
+
+
+def read_image(raw: bytes, size: int, mode: str, limits: ReadLimits, where: str) -> Floats:
+    """An image, upright, scaled to a square; the first picture of several in a file.
+
+    Raises DataError: more pixels than are allowed, by the file's own head; ValueError: no image.
+    """
+    from PIL import Image, ImageOps
+
+    try:
+        with _bounded(limits.pixels), Image.open(io.BytesIO(raw), formats=_FORMATS) as image:
+            limits.check("pixels", image.width * image.height, where)
+            upright = ImageOps.exif_transpose(image).convert(mode)
+            scaled = upright.resize((size, size), Image.Resampling.BILINEAR, reducing_gap=3.0)
+    except DataError:
+        raise
+    except Image.DecompressionBombError:  # twice as many, which Pillow does not even open
+        raise limits.exceeded("pixels", 2 * limits.pixels, where, at_least=True) from None
+    except Exception as error:  # the decoders raise whatever they meet
+        raise ValueError(str(error).partition("\n")[0][:80] or type(error).__name__) from None
+    return np.asarray(scaled, dtype=np.float64)
+
+
+@contextmanager
+def _bounded(pixels: int) -> Iterator[None]:
+    """Pillow refuses frames of more pixels, and leaves the first look at the size to us."""
+    from PIL import Image
+
+    before = Image.MAX_IMAGE_PIXELS
+    Image.MAX_IMAGE_PIXELS = pixels
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
+
+
+def read_hashed(file: Path, limits: ReadLimits) -> tuple[bytes, str]:
+    """The bytes of an image file and their SHA-256.
+
+    Raises DataError: more bytes than are allowed; OSError: it cannot be read.
+    """
+    with file.open("rb") as stream:
+        raw = read_open(stream, str(file), limits)
+    return raw, sha256(raw).hexdigest()

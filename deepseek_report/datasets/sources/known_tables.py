@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field, TypeAdapter
 
@@ -23,12 +23,12 @@ from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.storage import bounded_yaml
 from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.datasets.assembly.assemble import TableSource, assemble, encode
+from deepseek_report.datasets.assembly.cell_encoding import TargetRule
 from deepseek_report.datasets.assembly.column_declarations import (
     ColumnDeclaration,
     error_text,
     nearest,
 )
-from deepseek_report.datasets.assembly.targets import TargetRule
 from deepseek_report.datasets.data_card import Description, shipped_description
 from deepseek_report.datasets.readers.file_form import FileForm
 from deepseek_report.datasets.readers.table_file import file_problem, read_table
@@ -52,16 +52,22 @@ class Known:
     digest: str
 
 
+@dataclass(frozen=True)
+class _Written:
+    """What stands in the YAML of a table."""
+
+    origin: dict[str, str]
+    limits: tuple[str, ...]
+    columns: dict[str, ColumnDeclaration]
+
+
 @cache
 def known(name: str) -> Known:
     """What is known of a table, from `data/<name>.yaml`."""
     file = _DATA / f"{name}.yaml"
-    written: dict[str, Any] = bounded_yaml.load(file)
-    return Known(
-        shipped_description(name, limits=written["limits"], **written["origin"]),
-        TypeAdapter(dict[str, ColumnDeclaration]).validate_python(written["columns"]),
-        sha256_file(file, links=True),
-    )
+    written = TypeAdapter(_Written).validate_python(bounded_yaml.load(file))
+    about = shipped_description(name, limits=written.limits, **written.origin)
+    return Known(about, written.columns, sha256_file(file, links=True))
 
 
 def load_table(
@@ -120,9 +126,6 @@ class KnownTable(Shares, ABC):
     def _digest(self, files: str) -> str:
         return sha256(f"{files} {known(self.table).digest}".encode()).hexdigest()
 
-    def load(self, seed: int, progress: Progress) -> Dataset:
-        return self._load(seed, progress)
-
     def _load(
         self,
         seed: int,
@@ -136,33 +139,22 @@ class KnownTable(Shares, ABC):
         frame, file, digest = self._read()
         labels = [str(about.columns[name].label) for name in drop]
         left_out = (message("preparation.left_out", columns=labels),) if drop else ()
-        notes = (*self.notes, *left_out)
         source = TableSource(
             file,
             digest,
             about.description,
-            about.columns,
-            self.target,
-            notes=notes,
-            relations=relations,
+            (*self.notes, *left_out),
+            relations,
+            columns=about.columns,
+            target=self.target,
         )
         frame = frame.drop(columns=list(drop))
         dataset = load_table(lambda: frame, source, self.rule, seed, progress, use_sensitive)
         return replace(dataset, read=self._digest(digest))
 
-    def _drop_problems(self, drop: tuple[str, ...]) -> list[str]:
-        features = [name for name in known(self.table).columns if name != self.target.name]
-        return [
-            error_text(
-                "dataset",
-                f"`dataset.drop` names `{name}`, which is "
-                + ("the target" if name == self.target.name else "not a column"),
-                "a feature of the data",
-                nearest(name, features),
-            )
-            for name in drop
-            if name not in features
-        ]
+    @abstractmethod
+    def load(self, seed: int, progress: Progress) -> Dataset:
+        """As `_load`, with what is chosen of the columns."""
 
     @abstractmethod
     def _files_digest(self) -> str:
@@ -183,7 +175,7 @@ class _ShippedTable(KnownTable):
 
     def problems(self) -> list[str]:
         missing = file_problem(self._file)
-        return [*([missing] if missing else []), *self.rule.problems()]
+        return [*([missing] if missing else []), *super().problems()]
 
     def _files_digest(self) -> str:
         return sha256_file(self._file, links=True)
@@ -235,12 +227,35 @@ class TaiwanCredit(_ShippedTable):
     relations: tuple[str, ...] = ("PAY_AMT1 <= BILL_AMT1",)
 
     def load(self, seed: int, progress: Progress) -> Dataset:
-        chosen: dict[str, Any] = {"use_sensitive": self.use_sensitive, "relations": self.relations}
-        return self._load(seed, progress, **chosen)
+        sensitive, relations = self.use_sensitive, self.relations
+        return self._load(seed, progress, use_sensitive=sensitive, relations=relations)
 
 
 @dataclass(frozen=True)
-class BostonMortgages(_ShippedTable):
+class _Dropping(KnownTable):
+    """A table of which features can be left out."""
+
+    drop: tuple[str, ...] = ()
+
+    def problems(self) -> list[str]:
+        target = self.target.name
+        features = [name for name in known(self.table).columns if name != target]
+        wrong = [
+            error_text(
+                "dataset",
+                f"`dataset.drop` names `{name}`, which is "
+                + ("the target" if name == target else "not a column"),
+                "a feature of the data",
+                nearest(name, features),
+            )
+            for name in self.drop
+            if name not in features
+        ]
+        return [*wrong, *super().problems()]
+
+
+@dataclass(frozen=True)
+class BostonMortgages(_Dropping, _ShippedTable):
     """2 380 applications for a home mortgage, Boston 1990: what lenders decided (in the package).
 
     drop : features to leave out, such as [insurance], which nearly gives the decision away.
@@ -259,11 +274,7 @@ class BostonMortgages(_ShippedTable):
         message("data_sets.boston_hmda.preparation.changeable"),
     )
 
-    drop: tuple[str, ...] = ()
     use_sensitive: bool = True
-
-    def problems(self) -> list[str]:
-        return [*self._drop_problems(self.drop), *super().problems()]
 
     def load(self, seed: int, progress: Progress) -> Dataset:
         return self._load(seed, progress, drop=self.drop, use_sensitive=self.use_sensitive)
@@ -276,7 +287,7 @@ class BostonMortgages(_ShippedTable):
 
 
 @dataclass(frozen=True)
-class BreastCancer(_ScikitLearnTable):
+class BreastCancer(_Dropping, _ScikitLearnTable):
     """569 breast masses, Wisconsin: malignant or benign by their cell nuclei (from scikit-learn).
 
     drop : features to leave out.
@@ -294,11 +305,6 @@ class BreastCancer(_ScikitLearnTable):
     )
     files: ClassVar[tuple[str, ...]] = ("breast_cancer.csv",)
 
-    drop: tuple[str, ...] = ()
-
-    def problems(self) -> list[str]:
-        return [*self._drop_problems(self.drop), *super().problems()]
-
     def load(self, seed: int, progress: Progress) -> Dataset:
         return self._load(seed, progress, drop=self.drop)
 
@@ -311,7 +317,7 @@ class BreastCancer(_ScikitLearnTable):
 
 
 @dataclass(frozen=True)
-class Diabetes(_ScikitLearnTable):
+class Diabetes(_Dropping, _ScikitLearnTable):
     """442 patients: how far diabetes has progressed after a year, a number (from scikit-learn).
 
     drop : features to leave out. use_sensitive : whether the model is given age and sex.
@@ -324,12 +330,8 @@ class Diabetes(_ScikitLearnTable):
     task: ClassVar[TaskName] = "regression"
     files: ClassVar[tuple[str, ...]] = ("diabetes_data_raw.csv.gz", "diabetes_target.csv.gz")
 
-    drop: tuple[str, ...] = ()
     use_sensitive: bool = True
     test_share: Share = 0.3
-
-    def problems(self) -> list[str]:
-        return [*self._drop_problems(self.drop), *super().problems()]
 
     def load(self, seed: int, progress: Progress) -> Dataset:
         return self._load(seed, progress, drop=self.drop, use_sensitive=self.use_sensitive)

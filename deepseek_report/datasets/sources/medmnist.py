@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import math
 import zipfile
 import zlib
@@ -12,27 +11,22 @@ from dataclasses import dataclass
 from functools import cache as remembered
 from hashlib import md5
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
 from deepseek_report.artifacts.array_types import Array, Ints
-from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.split import Dataset
+from deepseek_report.datasets.assembly.assemble import Origin, assemble
 from deepseek_report.datasets.assembly.column_declarations import data_error, error_text, nearest
-from deepseek_report.datasets.assembly.layouts import (
-    Arrays,
-    Origin,
-    as_dataset,
-    image_layout,
-    pixels,
-)
+from deepseek_report.datasets.assembly.layouts import Arrays, image_layout, pixels
 from deepseek_report.datasets.data_card import Description, Sector
 from deepseek_report.datasets.readers.file_bytes import FileBytes, check_archive, read_bytes
 from deepseek_report.datasets.readers.file_form import Bounds, ReadLimits
@@ -73,11 +67,27 @@ _PIECE = 1 << 20
 _TIMEOUT = 30
 
 
+@dataclass(frozen=True)
+class PublishedImages:
+    """What is known of a set; labels : of which an image may have several, in place of classes."""
+
+    md5: str
+    shows: str
+    licence: str
+    classes: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the labels or the classes."""
+        return self.labels or self.classes
+
+
 @remembered
-def catalogue() -> dict[str, dict[str, Any]]:
-    """{name: md5 of the file, what the images show, licence, and classes or labels}."""
+def catalogue() -> dict[str, PublishedImages]:
+    """{name: what is known of the set}."""
     path = Path(__file__).parent / "data" / "medmnist.json"
-    return dict(json.loads(path.read_text(encoding="utf-8")))
+    return TypeAdapter(dict[str, PublishedImages]).validate_json(path.read_bytes())
 
 
 @dataclass(frozen=True)
@@ -116,10 +126,10 @@ class MedMNIST(Bounds):
 
     @property
     def nature(self) -> DataTraits:
-        facts = catalogue().get(self.name, {})
-        if "labels" in facts:
+        facts = catalogue().get(self.name)
+        if facts and facts.labels:
             return DataTraits("image", "multi_label", groups=frozenset())
-        many = len(facts["classes"]) if facts else None
+        many = len(facts.classes) if facts else None
         return DataTraits("image", "classification", groups=frozenset(), classes=many)
 
     def problems(self) -> list[str]:
@@ -129,7 +139,7 @@ class MedMNIST(Bounds):
             problem = f"`{self.name}` is not a set of MedMNIST that is read here"
             do = nearest(self.name, list(known))
             return [error_text("dataset", problem, ", ".join(known), do)]
-        names = self._names
+        names = self._facts.names
         return [
             error_text(
                 "dataset",
@@ -142,12 +152,8 @@ class MedMNIST(Bounds):
         ]
 
     @property
-    def _facts(self) -> dict[str, Any]:
+    def _facts(self) -> PublishedImages:
         return catalogue()[self.name]
-
-    @property
-    def _names(self) -> list[str]:
-        return list(self._facts.get("labels") or self._facts["classes"])
 
     def source_digest(self) -> str:
         """SHA-256 of the file, which is fetched unless it is in the cache.
@@ -158,27 +164,24 @@ class MedMNIST(Bounds):
 
     # --- fetch ------------------------------------------------------------------------------------
 
-    def _file(self) -> Path:
-        if problems := self.problems():
-            raise DataError("\n".join(problems))
-        folder = Path.home() / ".medmnist" if self.cache is None else Path(self.cache)
-        file = folder / f"{self.name}.npz"
-        if not file.is_file():
-            self._fetch(file)
-        return file
-
     def _contents(self) -> FileBytes:
         """The published file, which is fetched unless it is in the cache.
 
         Raises DataError: it cannot be fetched, is another one, or holds more than is allowed.
         """
-        file = read_bytes(self._file(), self.bounds)
+        if problems := self.problems():
+            raise DataError("\n".join(problems))
+        folder = Path.home() / ".medmnist" if self.cache is None else Path(self.cache)
+        path = folder / f"{self.name}.npz"
+        if not path.is_file():
+            self._fetch(path)
+        file = read_bytes(path, self.bounds)
         # MedMNIST names its files by MD5, against damage; it does not guard against forgery
-        if md5(file.content, usedforsecurity=False).hexdigest() != self._facts["md5"]:
+        if md5(file.content, usedforsecurity=False).hexdigest() != self._facts.md5:
             raise data_error(
-                str(file.path),
+                str(path),
                 "the file is not the one that MedMNIST published (another MD5)",
-                f"MD5 {self._facts['md5']}",
+                f"MD5 {self._facts.md5}",
                 "delete it, and it is fetched again",
             )
         return file
@@ -223,37 +226,39 @@ class MedMNIST(Bounds):
         self.bounds.check("cells", len(kept) * math.prod(images.shape[1:]), str(file.path))
         arrays = self._arrays(images[kept], labels[kept], parts[kept], len(images))
         origin = Origin(file.path.name, file.sha256, self._description())
-        dataset = as_dataset(arrays, origin, self.rule, seed)
+        dataset = assemble(arrays.table(self.rule), origin, self.rule, seed)
         progress.advance()
         return dataset
 
     @property
     def _explained(self) -> int:
         if self.positive is not None:
-            return self._names.index(self.positive)
-        return 0 if "labels" in self._facts else 1
+            return self._facts.names.index(self.positive)
+        return 0 if self._facts.labels else 1
 
     def _reported(self, labels: Ints) -> Ints:
         """(instance,) the label that the report is about."""
-        return labels[:, self._explained] if "labels" in self._facts else labels[:, 0]
+        return labels[:, self._explained if self._facts.labels else 0]
 
     def _arrays(self, images: NDArray[np.uint8], labels: Ints, parts: Ints, n_all: int) -> Arrays:
-        shape = (*images.shape[1:3], 3 if images.ndim == 4 else 1)
-        several = "labels" in self._facts
+        n, shape = len(images), (*images.shape[1:3], 3 if images.ndim == 4 else 1)
+        notes = [message("data_sets.medmnist.preparation.levels")]
+        if n < n_all:
+            notes.append(message("data_sets.medmnist.preparation.drawn", n=n, of=n_all))
         return Arrays(
-            values=images.reshape(len(images), *shape).astype(np.float64),
+            values=images.reshape(n, *shape).astype(np.float64),
             labels=self._reported(labels),
-            all_labels=labels if several else None,
+            all_labels=labels if self._facts.labels else None,
             target=self._target(),
             features=pixels(shape),
             layout=image_layout(shape, self.patch),
             together=GroupConstraint(parts=parts, method=message("data_sets.medmnist.split")),
-            notes=self._notes(len(images), n_all),
+            notes=tuple(notes),
         )
 
     def _target(self) -> Target:
-        names, explained = tuple(self._names), self._explained
-        if "labels" in self._facts:
+        names, explained = self._facts.names, self._explained
+        if self._facts.labels:
             label = names[explained]
             return Target(
                 name=label,
@@ -266,14 +271,7 @@ class MedMNIST(Bounds):
         good = None if self.favourable is None else names.index(self.favourable)
         return Target("finding", "Finding", names, good, explained, favourable_by="config")
 
-    def _notes(self, n: int, n_all: int) -> tuple[Message, ...]:
-        notes = [message("data_sets.medmnist.preparation.levels")]
-        if n < n_all:
-            notes.append(message("data_sets.medmnist.preparation.drawn", n=n, of=n_all))
-        return tuple(notes)
-
     def _description(self) -> Description:
-        facts = self._facts
         shows = message(f"data_sets.medmnist.shows.{self.name}")
         where = message("data_sets.medmnist.see_sources")
         return Description(
@@ -281,7 +279,7 @@ class MedMNIST(Bounds):
             title=message("data_sets.medmnist.title", shows=shows),
             description=message("data_sets.medmnist.description", shows=shows),
             source=f"MedMNIST v2, {self.name} (zenodo.org/records/10519652)",
-            licence=facts["licence"],
+            licence=self._facts.licence,
             citation="Yang, J. et al. (2023). MedMNIST v2: a large-scale lightweight benchmark for "
             "2D and 3D biomedical image classification. Scientific Data 10, 41.",
             doi="10.1038/s41597-022-01721-8",

@@ -2,37 +2,42 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
 from deepseek_report.artifacts.protocols.datasets import DataTraits
-from deepseek_report.artifacts.protocols.progress import Progress
-from deepseek_report.artifacts.split import Dataset
-from deepseek_report.datasets.assembly.column_declarations import error_text
+from deepseek_report.datasets.assembly.column_declarations import config_problems
 from deepseek_report.datasets.assembly.data_declarations import DeclaredTable
 from deepseek_report.datasets.sources.csv import TableFile
 from deepseek_report.datasets.sources.fetched import (
     Fetched,
+    FetchedSource,
     FetchRequest,
-    check_frame,
-    fetching,
     file_name,
     from_cache,
-    require_assumed,
 )
-from deepseek_report.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_KEPT = ("id", "name", "version", "licence", "citation", "default_target_attribute")
+
+@dataclass(frozen=True)
+class _PublishedTable:
+    """What OpenML says of a table, by its own names."""
+
+    id: str
+    name: str
+    version: str
+    licence: str | None
+    citation: list[str] | str | None
+    default_target_attribute: str | None
 
 
 @dataclass(frozen=True)
-class OpenML(DeclaredTable):
+class OpenML(FetchedSource, DeclaredTable):
     """A table from OpenML by its id, or by name and version; needs a network the first time.
 
     data_id : number of the data set; or name with version, None for the oldest active one.
@@ -42,6 +47,8 @@ class OpenML(DeclaredTable):
 
     All other fields are those of `DeclaredTable`.
     """
+
+    them_in: ClassVar[str] = "the table is"
 
     data_id: Annotated[int, Field(ge=1)] | None = None
     name: str | None = None
@@ -54,34 +61,24 @@ class OpenML(DeclaredTable):
     def problems(self) -> list[str]:
         if problems := [*self._unidentified(), *self.rule.problems(), *self.target_problems()]:
             return problems
-        return self._table().problems() if self._kept.is_there else []
+        return [*self._cached().problems()] if self._kept.is_there else []
 
     @property
-    def nature(self) -> DataTraits:
-        """As declared, or as the table in the cache shows it; classes until it is fetched."""
-        if not self._unidentified() and self._kept.is_there:
-            return self._table().nature
+    def _assumed(self) -> DataTraits:
         declared = self.target_rule.task if self.targets else self.task
         task = "classification" if declared == "auto" else declared
         return DataTraits("table", task, groups=self.kinds_of_groups)
 
-    def source_digest(self) -> str:
-        """SHA-256 of the table, which is fetched unless it is in the cache.
-
-        Raises DataError: the table can neither be found in the cache nor be fetched.
-        """
-        assumed = self.nature
-        self._fetch_once()
-        require_assumed(assumed, self.nature, f"OpenML ({self._asked})", "the table is")
-        return self._table().source_digest()
-
     def _unidentified(self) -> list[str]:
-        if (self.data_id is None) == (self.name is None):
-            problem = "neither an id nor a name is set" if self.name is None else "both are set"
-            return [_identify(problem)]
-        if self.data_id is not None and self.version is not None:
-            return [_identify("`dataset.version` is set beside the id, which has one version")]
-        return []
+        allowed = "either an id, or a name with a version"
+        do = "set `dataset.data_id=…`, or `dataset.name=…` with `dataset.version=…`"
+        beside = "`dataset.version` is set beside the id, which has one version"
+        has_id, has_name = self.data_id is not None, self.name is not None
+        return config_problems(
+            (not (has_id or has_name), "neither an id nor a name is set", allowed, do),
+            (has_id and has_name, "both are set", allowed, do),
+            (has_id and not has_name and self.version is not None, beside, allowed, do),
+        )
 
     # --- fetch ------------------------------------------------------------------------------------
 
@@ -92,7 +89,7 @@ class OpenML(DeclaredTable):
         return f"{self.name}, " + (f"version {self.version}" if self.version else "oldest active")
 
     @property
-    def _where_asked(self) -> FetchRequest:
+    def _request(self) -> FetchRequest:
         return FetchRequest(
             where=f"OpenML ({self._asked})",
             wanted="an active, dense table",
@@ -109,16 +106,6 @@ class OpenML(DeclaredTable):
 
         name = f"openml-{file_name(self._asked)}.parquet"
         return Fetched(Path(get_data_home(self.cache)) / "tables" / name)
-
-    def _fetch_once(self) -> None:
-        if problems := self._unidentified():
-            raise DataError("\n".join(problems))
-        if self._kept.is_there:
-            return
-        with fetching(self._where_asked):
-            frame, facts = self._fetch()
-        check_frame(frame, f"OpenML ({self._asked})", self.bounds)
-        self._kept.keep(frame, facts)
 
     def _fetch(self) -> tuple[pd.DataFrame, dict[str, object]]:
         """All columns but those that OpenML says to ignore, and what it says about the data."""
@@ -138,36 +125,22 @@ class OpenML(DeclaredTable):
                 n_retries=self.retries,
                 parser="auto",
             )
-        return bunch.frame, {key: bunch.details.get(key) for key in _KEPT}
+        frame, where = bunch.frame, self._request.where  # it must be read from the cache again
+        self.bounds.check("columns", frame.shape[1], where)
+        self.bounds.check("cells", frame.size, where)
+        self.bounds.check("bytes", int(frame.memory_usage(index=False).sum()), where)
+        names = (field.name for field in fields(_PublishedTable))
+        return frame, {name: bunch.details.get(name) for name in names}
 
-    # --- load -------------------------------------------------------------------------------------
-
-    def load(self, seed: int, progress: Progress) -> Dataset:
-        """Fetch or read from the cache, then go on as with a table of one's own.
-
-        Raises DataError: the table cannot be fetched, or cannot be used as declared.
-        """
-        self._fetch_once()
-        return self._table().load(seed, progress)
-
-    def _table(self) -> TableFile:
-        facts = self._kept.facts
-        cited = facts["citation"]  # a text, a list of texts, or nothing
-        where = f"OpenML {facts['id']}: {facts['name']}, version {facts['version']}"
+    def _cached(self) -> TableFile:
+        facts = self._kept.facts(_PublishedTable)
+        cited = facts.citation
+        where = f"OpenML {facts.id}: {facts.name}, version {facts.version}"
         published = {
-            "target": facts["default_target_attribute"],
-            "title": facts["name"],
-            "source": f"{where} (openml.org/d/{facts['id']})",
-            "licence": facts["licence"] or "",
+            "target": facts.default_target_attribute,
+            "title": facts.name,
+            "source": f"{where} (openml.org/d/{facts.id})",
+            "licence": facts.licence or "",
             "citation": "; ".join(map(str, cited)) if isinstance(cited, list) else str(cited or ""),
         }
         return from_cache(TableFile, self, self._kept, published)
-
-
-def _identify(problem: str) -> str:
-    return error_text(
-        "dataset",
-        problem,
-        "either an id, or a name with a version",
-        "set `dataset.data_id=…`, or `dataset.name=…` with `dataset.version=…`",
-    )

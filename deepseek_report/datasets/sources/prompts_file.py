@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,13 +17,17 @@ from deepseek_report.artifacts.schema import Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.written_texts import joined
 from deepseek_report.datasets.assembly.assemble import EncodedTable, assemble
-from deepseek_report.datasets.assembly.column_declarations import config_problems, data_error
+from deepseek_report.datasets.assembly.column_declarations import (
+    config_problems,
+    data_error,
+    grouped,
+)
 from deepseek_report.datasets.assembly.row_metadata import RowMetadata
 from deepseek_report.datasets.assembly.texts import KnownTokens, token_places
+from deepseek_report.datasets.readers.table_file import ReadTable
 from deepseek_report.datasets.readers.tokenizing import NOUNS, CutText, Tokenizer, is_chinese, learn
-from deepseek_report.datasets.sources.text_file import TextFile, read_texts
+from deepseek_report.datasets.sources.text_file import TextFile, strings
 from deepseek_report.datasets.splitting import FEWEST_OF_A_CLASS, GroupConstraint
-from deepseek_report.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,25 +96,19 @@ class PromptsFile(TextFile):
         Raises DataError: the file cannot be used, or no two tokens are frequent enough.
         """
         progress.start("Load the data", 2)
-        path = self.existing()
-        read = read_texts(path, self.form)
-        if problems := [*self._rules(), *self._unknown_columns(list(map(str, read.frame.columns)))]:
-            raise DataError("\n".join(problems))
+        file, read = self._read_checked()
         tokenizer = learn(self.tokenizer, [], self.vocabulary)
         texts, places = self._places(read.frame, tokenizer)
-        classes, kept, notes = self._classes(places, path.name)
+        classes, kept, notes = self._classes(places, file)
         progress.advance()
-        table = self._table(read.frame, read.decimal, tokenizer, texts, (classes, kept), notes)
-        dataset = assemble(table, self._file_source(path, read), self.rule, seed)
+        table = self._table(read, tokenizer, texts, (classes, kept), notes)
+        dataset = assemble(table, self._origin(file, read), self.rule, seed)
         progress.advance()
         return replace(dataset, read=self.digest(read.sha256))
 
     def _places(self, frame: pd.DataFrame, tokenizer: Tokenizer) -> tuple[list[str], list[_Place]]:
         """The whole texts, and all places of their answers."""
-        prompts, answers = (
-            [str(cell) for cell in frame[name].where(frame[name].notna(), "")]
-            for name in (str(self.text), self.targets[0])
-        )
+        prompts, answers = strings(frame[self.text]), strings(frame[self.targets[0]])
         texts = [
             prompt + _between(prompt) + answer
             for prompt, answer in zip(prompts, answers, strict=True)
@@ -140,28 +138,16 @@ class PromptsFile(TextFile):
             )
         chosen = set(classes)
         kept = [place for place in places if place.follows in chosen]
-        notes = [
-            message(
-                "preparation.continuations",
-                prompts=len({place.row for place in kept}),
-                places=len(kept),
-            )
-        ]
-        if len(kept) < len(places):
-            notes.append(
-                message(
-                    "preparation.rare_tokens",
-                    left=len(places) - len(kept),
-                    of=len(places),
-                    fewest=FEWEST_OF_A_CLASS,
-                )
-            )
+        of, left, n_prompts = len(places), len(places) - len(kept), len({at.row for at in kept})
+        notes = [message("preparation.continuations", prompts=n_prompts, places=len(kept))]
+        if left:
+            fewest = FEWEST_OF_A_CLASS
+            notes.append(message("preparation.rare_tokens", left=left, of=of, fewest=fewest))
         return classes, kept, tuple(notes)
 
     def _table(
         self,
-        frame: pd.DataFrame,
-        decimal: Any,
+        read: ReadTable,
         tokenizer: Tokenizer,
         texts: Sequence[str],
         chosen: tuple[list[int], list[_Place]],
@@ -179,22 +165,15 @@ class PromptsFile(TextFile):
             written[at] = texts[place.row], spans
         rows = np.array([place.row for place in kept], dtype=np.int64)
         labels = np.array([classes.index(place.follows) for place in kept], dtype=np.int64)
-        groups = [self._group(frame[name], "", decimal) for name in self.compared]
+        attributes, groups = grouped(
+            self._group(read.frame[name], "", read.decimal) for name in self.compared
+        )
+        groups = {name: own[rows] for name, own in groups.items()}
         features, layout = token_places(tokenizer.tokens, tokenizer.noun, tokenizer.mask, width)
-        target = Target(
-            self.targets[0],
-            self.targets[0],
-            _names(classes, kept, tokenizer),
-            explained=0,
-            codes=tuple(f"token {token}" for token in classes),
-        )
-        schema = Schema(features, target, tuple(attribute for attribute, _ in groups), layout)
-        split = Split(
-            inputs,
-            labels,
-            np.arange(len(kept)),
-            groups={attribute.name: codes[rows] for attribute, codes in groups},
-        )
+        name, codes = self.targets[0], tuple(f"token {token}" for token in classes)
+        target = Target(name, name, _names(classes, kept, tokenizer), explained=0, codes=codes)
+        schema = Schema(features, target, attributes, layout)
+        split = Split(inputs, labels, np.arange(len(kept)), groups)
         encoder = KnownTokens(schema, tokenizer.description, written, tokenizer.noun)
         units = RowMetadata(entity=str(self.text), units=rows)
         together = units.named(GroupConstraint(units=rows))

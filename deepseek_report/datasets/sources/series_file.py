@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,28 +11,22 @@ import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.message import Message, Text, message
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.rounding import number, plural
 from deepseek_report.artifacts.schema import readable_name
 from deepseek_report.artifacts.split import Dataset
+from deepseek_report.datasets.assembly.assemble import Origin, assemble
 from deepseek_report.datasets.assembly.column_declarations import (
     data_error,
     error_text,
     not_columns,
 )
-from deepseek_report.datasets.assembly.data_declarations import DescribedArrays, attribute_of
-from deepseek_report.datasets.assembly.layouts import (
-    Arrays,
-    Origin,
-    as_dataset,
-    moments,
-    series_layout,
-)
-from deepseek_report.datasets.assembly.own_file import OwnFile
-from deepseek_report.datasets.readers.cells import is_date, read_cells
-from deepseek_report.datasets.readers.file_form import Decimal
+from deepseek_report.datasets.assembly.data_declarations import DescribedArrays, OwnFile
+from deepseek_report.datasets.assembly.layouts import Arrays, moments, series_layout
+from deepseek_report.datasets.assembly.row_metadata import moments_of
+from deepseek_report.datasets.readers.cells import read_cells
 from deepseek_report.datasets.readers.table_file import ReadTable, read_table
 from deepseek_report.errors import DataError
 
@@ -59,23 +53,16 @@ def times_of(column: pd.Series, where: str, decimal: str) -> Floats:
 
     Raises DataError: a moment is missing, or is neither a number nor a date.
     """
-    import pandas as pd
-
-    cells = read_cells(column, str(column.name), decimal)
-    bad = cells.missing
-    if is_date(cells) or cells.not_numbers.any():
-        dates = pd.to_datetime(column, errors="coerce", format="mixed", utc=True)
-        bad = dates.isna().to_numpy()
-        times = (dates - pd.Timestamp(0, tz="UTC")).dt.total_seconds().to_numpy(dtype=np.float64)
-    else:
-        times = cells.numbers
-    if bad.any():
-        problem = (
-            f"{plural(int(bad.sum()), 'moment is', 'moments are')} missing or neither a number "
+    times = moments_of(column, decimal).values
+    if (bad := np.isnan(times)).any():
+        many = plural(int(bad.sum()), "moment is", "moments are")
+        raise data_error(
+            where,
+            f"{many} missing or neither a number nor a date, first in row {np.argmax(bad) + 1}",
+            "numbers or dates",
+            "correct these rows",
         )
-        problem += f"nor a date, first in row {int(np.argmax(bad)) + 1}"
-        raise data_error(where, problem, "numbers or dates", "correct these rows")
-    return np.asarray(times)
+    return times
 
 
 def to_grid(
@@ -108,40 +95,38 @@ def to_grid(
             "check `dataset.id` and `dataset.time`",
         )
     usual = float(np.median(gaps)) if step is None else step
-    uneven = [
-        i
-        for i, series in enumerate(pieces)
-        if (np.abs(np.diff(series[:, 0]) / usual - 1) > _TOLERANCE).any()
-    ]
+    is_off = [np.abs(np.diff(series[:, 0]) / usual - 1) > _TOLERANCE for series in pieces]
+    uneven = [i for i, off in enumerate(is_off) if off.any()]
     if uneven and not resample:
-        raise DataError(_uneven(pieces[uneven[0]], names[uneven[0]], len(uneven), usual, file))
-    _check_growth(pieces, usual, file)
-    whole = [_resampled(series, usual) if resample else series[:, 1:] for series in pieces]
-    return OnGrid(_padded(whole), tuple(_notes(whole, uneven, usual)))
-
-
-def _uneven(piece: Floats, name: str, n: int, usual: float, file: str) -> str:
-    gaps = np.diff(piece[:, 0])
-    first = int(np.argmax(np.abs(gaps / usual - 1) > _TOLERANCE))
-    return error_text(
-        file,
-        f"{plural(n, 'series is', 'series are')} not evenly spaced: in {name!r} moments "
-        f"{first + 1} and {first + 2} are {number(gaps[first])} apart, and the usual distance is "
-        f"{number(usual)}",
-        "even steps",
-        "set `dataset.irregular=resampled`, or fill the gaps in the file",
-    )
-
-
-def _check_growth(pieces: Sequence[Floats], usual: float, file: str) -> None:
-    longest = max(float(np.ptp(piece[:, 0])) / usual + 1 for piece in pieces)
-    if longest > _MOST_GROWTH * max(len(piece) for piece in pieces):
+        odd, first = uneven[0], int(np.argmax(is_off[uneven[0]]))
+        gap = pieces[odd][first + 1, 0] - pieces[odd][first, 0]
         raise data_error(
             file,
-            f"with a step of {number(usual)} the longest series would have {number(longest)} steps",
+            f"{plural(len(uneven), 'series is', 'series are')} not evenly spaced: in "
+            f"{names[odd]!r} moments {first + 1} and {first + 2} are {number(gap)} apart, and "
+            f"the usual distance is {number(usual)}",
+            "even steps",
+            "set `dataset.irregular=resampled`, or fill the gaps in the file",
+        )
+    steps = max(float(np.ptp(piece[:, 0])) / usual + 1 for piece in pieces)
+    if steps > _MOST_GROWTH * max(map(len, pieces)):
+        raise data_error(
+            file,
+            f"with a step of {number(usual)} the longest series would have {number(steps)} steps",
             "a step that fits the moments",
             "set a longer `dataset.step`",
         )
+    whole = [_resampled(series, usual) if resample else series[:, 1:] for series in pieces]
+    lengths = [len(series) for series in whole]
+    values = np.full((len(whole), max(lengths), whole[0].shape[1]), np.nan)
+    for row, series in zip(values, whole, strict=True):
+        row[: len(series)] = series
+    notes = [message("preparation.step", step=float(usual))]
+    if uneven:
+        notes.append(message("preparation.uneven", n=len(uneven)))
+    if (shortest := min(lengths)) < (longest := max(lengths)):
+        notes.append(message("preparation.unequal_lengths", shortest=shortest, longest=longest))
+    return OnGrid(values, tuple(notes))
 
 
 def _resampled(piece: Floats, step: float) -> Floats:
@@ -161,26 +146,6 @@ def _resampled(piece: Floats, step: float) -> Floats:
         line = np.interp(grid, times[known], values[known])
         columns.append(np.where((grid >= edges[0]) & (grid <= edges[1]), line, np.nan))
     return np.column_stack(columns)
-
-
-def _padded(pieces: Sequence[Floats]) -> Floats:
-    longest = max(map(len, pieces))
-    whole = np.full((len(pieces), longest, pieces[0].shape[1]), np.nan)
-    for position, piece in enumerate(pieces):
-        whole[position, : len(piece)] = piece
-    return whole
-
-
-def _notes(whole: Sequence[Floats], uneven: Sequence[int], step: float) -> list[Message]:
-    lengths = [len(series) for series in whole]
-    notes = [message("preparation.step", step=float(step))]
-    if uneven:
-        notes.append(message("preparation.uneven", n=len(uneven)))
-    if min(lengths) < max(lengths):
-        notes.append(
-            message("preparation.unequal_lengths", shortest=min(lengths), longest=max(lengths))
-        )
-    return notes
 
 
 @dataclass(frozen=True)
@@ -245,21 +210,16 @@ class SeriesFile(DescribedArrays, OwnFile):
                     "name the recorded columns: `dataset.values=[…]`",
                 )
             )
-        return [*problems, *self._two_roles()]
-
-    def _two_roles(self) -> list[str]:
-        used = [
-            name for field, name in self._roles() if field not in {"groups", "compare_by", "entity"}
-        ]
-        twice = sorted({name for name in used if used.count(name) > 1})
+        shared = {"groups", "compare_by", "entity"}
+        used = [name for field, name in self._roles() if field not in shared]
+        allowed, do = "one of id, time, values and target", "name each column once"
         return [
-            error_text(
-                "dataset",
-                f"`{name}` has two roles",
-                "one of id, time, values and target",
-                "name each column once",
-            )
-            for name in twice
+            *problems,
+            *(
+                error_text("dataset", f"`{name}` has two roles", allowed, do)
+                for name in sorted(set(used))
+                if used.count(name) > 1
+            ),
         ]
 
     def _channels(self, names: Sequence[str]) -> list[str]:
@@ -286,10 +246,9 @@ class SeriesFile(DescribedArrays, OwnFile):
         once = self._once(frame, path.name)
         series = self._series(frame, numbers, path.name)
         progress.advance()
-        arrays = self._arrays(series, once, channels, path.name, read.decimal)
-        arrays = replace(arrays, notes=(*read.notes, *arrays.notes))
+        arrays = self._arrays(series, once, channels, path.name, read)
         origin = Origin(path.name, read.sha256, self.described(path.stem))
-        dataset = as_dataset(arrays, origin, self.rule, seed)
+        dataset = assemble(arrays.table(self.rule), origin, self.rule, seed)
         progress.advance()
         return dataset
 
@@ -324,11 +283,10 @@ class SeriesFile(DescribedArrays, OwnFile):
         for name in names:
             if different[name].any():
                 which = different.index[different[name]].tolist()
-                problem = f"`{name}` changes within {plural(len(which), 'series', 'series')}, "
-                problem += f"first in {which[0]!r}"
+                many = plural(len(which), "series", "series")
                 raise data_error(
                     file,
-                    problem,
+                    f"`{name}` changes within {many}, first in {which[0]!r}",
                     "the same value in all rows of a series",
                     "give each series one value, or cut it into several ids",
                 )
@@ -342,31 +300,25 @@ class SeriesFile(DescribedArrays, OwnFile):
         return to_grid(pieces, names[starts].tolist(), self.step, resample, file)
 
     def _arrays(
-        self, series: OnGrid, once: pd.DataFrame, channels: list[str], file: str, decimal: Decimal
+        self, series: OnGrid, once: pd.DataFrame, channels: list[str], file: str, read: ReadTable
     ) -> Arrays:
-        values = series.values[:, : self.most_steps]
-        answer = self.answer(once, self.targets, file, decimal)
-        grouped = [
-            attribute_of(once[name], kind, file, decimal) for name, kind in self.compared.items()
-        ]
-        units = self.units or {}
+        values, longest = series.values[:, : self.most_steps], series.values.shape[1]
+        kept, units = values.shape[1], self.units or {}
+        answer = self.answer(once, self.targets, file, read.decimal)
+        attributes, groups = self.groups_of(once, file, read.decimal)
         labels = [readable_name(name) for name in channels]
+        notes = [*read.notes, *series.notes]
+        if longest > kept:
+            notes.append(message("preparation.cut_series", kept=kept, longest=longest))
         return Arrays(
             values=values,
             labels=answer.labels,
             all_labels=answer.all_labels,
             target=answer.target,
-            features=moments(values.shape[1], labels, [units.get(name) for name in channels]),
-            layout=series_layout(values.shape[1], labels, self.window),
-            attributes=tuple(attribute for attribute, _ in grouped),
-            groups={attribute.name: codes for attribute, codes in grouped},
+            features=moments(kept, labels, [units.get(name) for name in channels]),
+            layout=series_layout(kept, labels, self.window),
+            attributes=attributes,
+            groups=groups,
             together=self.together(once, "series"),
-            notes=(*self._notes(series, values.shape[1]), *answer.notes),
+            notes=(*notes, *answer.notes),
         )
-
-    def _notes(self, series: OnGrid, kept: int) -> list[Text]:
-        notes = [*series.notes]
-        longest = series.values.shape[1]
-        if longest > kept:
-            notes.append(message("preparation.cut_series", kept=kept, longest=longest))
-        return notes

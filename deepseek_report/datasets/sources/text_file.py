@@ -18,21 +18,28 @@ from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.rounding import plural
 from deepseek_report.artifacts.schema import Attribute, AttributeKind
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.datasets.assembly.assemble import TableSource
+from deepseek_report.datasets.assembly.assemble import Origin
+from deepseek_report.datasets.assembly.cell_encoding import (
+    EncodedTarget,
+    encode_feature,
+    read_target,
+)
 from deepseek_report.datasets.assembly.column_declarations import (
     ColumnDeclaration,
     config_problems,
     data_error,
     error_text,
     group_by,
+    grouped,
     nearest,
     not_columns,
 )
-from deepseek_report.datasets.assembly.data_declarations import TableDeclarations
-from deepseek_report.datasets.assembly.feature_encoding import encode_feature
-from deepseek_report.datasets.assembly.own_file import OwnFile, task_in_file
-from deepseek_report.datasets.assembly.targets import EncodedTarget, encode_target
-from deepseek_report.datasets.assembly.texts import Corpus, Tokens, assemble_texts
+from deepseek_report.datasets.assembly.data_declarations import (
+    OwnFile,
+    TableDeclarations,
+    task_in_file,
+)
+from deepseek_report.datasets.assembly.texts import Corpus, TextRule, assemble_texts
 from deepseek_report.datasets.readers.cells import read_cells
 from deepseek_report.datasets.readers.file_form import Decimal, FileForm
 from deepseek_report.datasets.readers.json_lines import (
@@ -72,8 +79,7 @@ def separate(
     """
     import pandas as pd
 
-    texts = [str(text) for text in cells.where(cells.notna(), "")]
-    rows = [{part.strip() for part in text.split(separator)} - {""} for text in texts]
+    rows = [{part.strip() for part in text.split(separator)} - {""} for text in strings(cells)]
     sizes = Counter(label for row in rows for label in row)
     most = len(rows) - FEWEST_OF_A_CLASS
     often = sorted(label for label, n in sizes.items() if FEWEST_OF_A_CLASS <= n <= most)
@@ -85,19 +91,38 @@ def separate(
             f"2 to {MOST_LABELS} labels",
             f"correct `dataset.label_separator` ({separator!r}), or merge labels",
         )
-    rare = [label for label in sizes if label not in labels]
-    note = message("preparation.rare_labels", labels=sorted(rare), fewest=FEWEST_OF_A_CLASS)
-    frame = pd.DataFrame(
-        {label: ["1" if label in row else "0" for row in rows] for label in labels}
-    )
-    return frame, labels, (note,) if rare else ()
+    rare = sorted(label for label in sizes if label not in labels)
+    note = message("preparation.rare_labels", labels=rare, fewest=FEWEST_OF_A_CLASS)
+    columns = {label: ["1" if label in row else "0" for row in rows] for label in labels}
+    return pd.DataFrame(columns), labels, (note,) if rare else ()
 
 
 _MOST_GROUPS = 1000
 
 
 @dataclass(frozen=True)
-class TextFile(TableDeclarations, Tokens, OwnFile):
+class TextRows(OwnFile):
+    """A file with a text in each row, which may be JSON Lines."""
+
+    also: ClassVar[tuple[str, ...]] = SUFFIXES
+
+    def _names(self, path: Path) -> list[str]:
+        return read_keys(path, self.form) if is_json_lines(path) else super()._names(path)
+
+    def _read_checked(self) -> tuple[str, ReadTable]:
+        """The file's name, and all of its rows.
+
+        Raises DataError: the file or what is declared about it cannot be used.
+        """
+        path = self.existing()
+        read = read_texts(path, self.form)
+        if problems := [*self._rules(), *self._unknown_columns([*map(str, read.frame.columns)])]:
+            raise DataError("\n".join(problems))
+        return path.name, read
+
+
+@dataclass(frozen=True)
+class TextFile(TableDeclarations, TextRule, TextRows):
     """Texts of your own from a CSV, TSV, Parquet, Excel or JSON Lines file.
 
     text : the column of texts.
@@ -116,7 +141,6 @@ class TextFile(TableDeclarations, Tokens, OwnFile):
         *OwnFile.wanted,
         *(("text", "a column"), ("target", "a column")),
     )
-    also: ClassVar[tuple[str, ...]] = SUFFIXES
 
     text: str | None = None
     label_separator: Annotated[str, Field(min_length=1, max_length=8)] | None = None
@@ -125,6 +149,9 @@ class TextFile(TableDeclarations, Tokens, OwnFile):
 
     @property
     def nature(self) -> DataTraits:
+        return self.traits()
+
+    def traits(self) -> DataTraits:
         """The task as declared, or as the target column of the file shows it."""
         if self.label_separator is not None:
             return DataTraits("text", "multi_label", groups=self._kinds)
@@ -161,20 +188,13 @@ class TextFile(TableDeclarations, Tokens, OwnFile):
         )
 
     def _rules(self) -> list[str]:
-        return [*self.rule.problems(), *self.text_rule.problems(), *self.target_problems()]
-
-    def _names(self, path: Path) -> list[str]:
-        return read_keys(path, self.form) if is_json_lines(path) else super()._names(path)
+        return [*self.rule.problems(), *self.tokenizer_problems(), *self.target_problems()]
 
     def _unknown_columns(self, names: Sequence[str]) -> list[str]:
-        named = [
-            *([("text", self.text)] if self.text is not None else []),
-            *(("target", name) for name in self.targets),
-            *(("sensitive", name) for name in self.sensitive),
-            *(("compare_by", name) for name in self.compare_by),
-            *(("columns", name) for name in self.columns),
-            *self.metadata_columns.items(),
-        ]
+        first = [("target", name) for name in self.targets]
+        if self.text is not None:
+            first.insert(0, ("text", self.text))
+        named = self.named_columns(first)
         roles = [name for where, name in named if where != "columns"]
         twice = sorted({name for name in roles if roles.count(name) > 1})
         allowed = "one of text, target, sensitive, compare_by, entity, time"
@@ -192,41 +212,22 @@ class TextFile(TableDeclarations, Tokens, OwnFile):
         Raises DataError: the file or what is declared about it cannot be used.
         """
         progress.start("Load the data", 2)
-        path = self.existing()
-        read = read_texts(path, self.form)
-        frame = read.frame
-        names = [str(name) for name in frame.columns]
-        if problems := [*self._rules(), *self._unknown_columns(names)]:
-            raise DataError("\n".join(problems))
-        corpus = self._corpus(frame, path.name, read.decimal)
+        file, read = self._read_checked()
+        corpus = self._corpus(read.frame, file, read.decimal)
         progress.advance()
-        source = self._file_source(path, read)
-        dataset = assemble_texts(corpus, source, self.text_rule, self.rule, seed)
+        dataset = assemble_texts(corpus, self._origin(file, read), self, self.rule, seed)
         progress.advance()
         return replace(dataset, read=self.digest(read.sha256))
 
-    def _file_source(self, path: Path, read: ReadTable) -> TableSource:
-        """What the file is, and what was declared of it."""
-        return TableSource(
-            file=path.name,
-            sha256=read.sha256,
-            description=self.described(path.stem),
-            columns=self.declared_columns,
-            target=self.target_rule,
-            decimal=read.decimal,
-            notes=read.notes,
-        )
+    def _origin(self, file: str, read: ReadTable) -> Origin:
+        return Origin(file, read.sha256, self.described(Path(file).stem), read.notes)
 
     def _corpus(self, frame: pd.DataFrame, file: str, decimal: Decimal) -> Corpus:
-        column = frame[self.text]
-        texts = [str(text) for text in column.where(column.notna(), "")]
-        groups = [self._group(frame[name], file, decimal) for name in self.compared]
-        attributes = tuple(attribute for attribute, _ in groups)
-        codes = {attribute.name: positions for attribute, positions in groups}
+        groups = grouped(self._group(frame[name], file, decimal) for name in self.compared)
         answer = self._answer(frame, file, decimal)
         metadata = self.metadata(frame, file, decimal)
-        corpus = Corpus(texts, answer, attributes, codes, answer.notes)
-        return replace(corpus, metadata=metadata)
+        texts = strings(frame[self.text])
+        return Corpus(texts, answer, *groups, answer.notes, metadata=metadata)
 
     def _group(self, series: pd.Series, file: str, decimal: Decimal) -> tuple[Attribute, Ints]:
         name = str(series.name)
@@ -247,35 +248,32 @@ class TextFile(TableDeclarations, Tokens, OwnFile):
             name = self._reported(labels)
             rule = replace(rule, name=name, task="multi_label", labels=labels)
             columns = {label: ColumnDeclaration(label=label) for label in labels}
-        cells = [read_cells(frame[name], name, decimal) for name in rule.columns]
-        known = [columns.get(name, ColumnDeclaration()) for name in rule.columns]
-        answer = encode_target(cells, known, rule, file)
+        answer = read_target(frame, columns, rule, file, decimal)
         return replace(answer, notes=(*answer.notes, *notes))
 
     def _reported(self, labels: Sequence[str]) -> str:
         """The label that the report is about: the declared one, else the most frequent."""
-        if self.report_label is None:
-            return labels[0]
-        if self.report_label in labels:
-            return self.report_label
-        do = nearest(self.report_label, labels)
-        raise data_error(
-            "dataset",
-            f"`dataset.report_label` is `{self.report_label}`, which is not a frequent label",
-            ", ".join(labels[:12]),
-            do,
-        )
+        reported = labels[0] if self.report_label is None else self.report_label
+        if reported not in labels:
+            raise data_error(
+                "dataset",
+                f"`dataset.report_label` is `{reported}`, which is not a frequent label",
+                ", ".join(labels[:12]),
+                nearest(reported, labels),
+            )
+        return reported
+
+
+def strings(column: pd.Series) -> list[str]:
+    """The cells of a column of texts; an empty one is an empty text."""
+    return [str(text) for text in column.where(column.notna(), "")]
 
 
 def read_texts(path: Path, form: FileForm) -> ReadTable:
     """All rows; lists in cells become their parts, one `|` between them."""
     read = read_json_lines(path, form) if is_json_lines(path) else read_table(path, form)
-    return replace(
-        read,
-        frame=read.frame.apply(
-            lambda column: column.map(joined) if column.dtype == object else column
-        ),
-    )
+    frame = read.frame.apply(lambda cells: cells.map(joined) if cells.dtype == object else cells)
+    return replace(read, frame=frame)
 
 
 def _read_column(path: Path, form: FileForm, name: str) -> tuple[pd.Series, Decimal]:

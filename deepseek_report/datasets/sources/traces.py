@@ -15,8 +15,9 @@ from deepseek_report.artifacts.array_types import Bools, Ints
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Attribute, Target
-from deepseek_report.artifacts.split import PARTS, Dataset
-from deepseek_report.datasets.assembly.assemble import TableSource
+from deepseek_report.artifacts.split import Dataset
+from deepseek_report.datasets.assembly.assemble import Origin
+from deepseek_report.datasets.assembly.cell_encoding import EncodedTarget
 from deepseek_report.datasets.assembly.column_declarations import (
     config_problems,
     data_error,
@@ -25,16 +26,12 @@ from deepseek_report.datasets.assembly.column_declarations import (
     sorted_codes,
     truth_of,
 )
-from deepseek_report.datasets.assembly.own_file import OwnFile
-from deepseek_report.datasets.assembly.targets import EncodedTarget, TargetRule
-from deepseek_report.datasets.assembly.texts import Corpus, Tokens, assemble_texts
+from deepseek_report.datasets.assembly.texts import Corpus, TextRule, assemble_texts
 from deepseek_report.datasets.data_card import NO_PERIOD, Description, shipped_description
 from deepseek_report.datasets.readers.cells import Cells, observed, read_cells
-from deepseek_report.datasets.readers.json_lines import SUFFIXES, is_json_lines, read_keys
 from deepseek_report.datasets.readers.table_file import ReadTable
-from deepseek_report.datasets.sources.text_file import read_texts
+from deepseek_report.datasets.sources.text_file import TextRows, strings
 from deepseek_report.datasets.splitting import Duplicates, Shares
-from deepseek_report.errors import DataError
 from deepseek_report.metrics.language.chain_of_thought import (
     ACKNOWLEDGED,
     AFTER,
@@ -59,7 +56,7 @@ Phrase = Annotated[str, Field(min_length=2, max_length=200)]
 
 
 @dataclass(frozen=True)
-class Traces(Shares, Tokens, OwnFile):
+class Traces(Shares, TextRule, TextRows):
     """Chains of thought and answers from a CSV, TSV, Parquet, Excel or JSON Lines file.
 
     A row is a pair of prompts that are alike but for a hint.
@@ -79,7 +76,6 @@ class Traces(Shares, Tokens, OwnFile):
     bounds : how much the file may hold, see `limits.ReadLimits`.
     """
 
-    also: ClassVar[tuple[str, ...]] = SUFFIXES
     wanted: ClassVar[tuple[tuple[str, str], ...]] = (("path", "the path of a file of traces"),)
 
     pair: str = "pair"
@@ -118,7 +114,7 @@ class Traces(Shares, Tokens, OwnFile):
         wrong = [name for name in self.after if not _CHANGE.fullmatch(name)]
         return [
             *self.rule.problems(),
-            *self.text_rule.problems(),
+            *self.tokenizer_problems(),
             *config_problems(
                 (
                     self.acknowledged is None and not self.phrases,
@@ -146,9 +142,6 @@ class Traces(Shares, Tokens, OwnFile):
             *((f"after.{change}", column) for change, column in self.after.items()),
         ]
 
-    def _names(self, path: Path) -> list[str]:
-        return read_keys(path, self.form) if is_json_lines(path) else super()._names(path)
-
     def _unknown_columns(self, names: Sequence[str]) -> list[str]:
         return not_columns(str(self.path), self._columns, names)
 
@@ -158,38 +151,26 @@ class Traces(Shares, Tokens, OwnFile):
         Raises DataError: the file or what is declared about it cannot be used.
         """
         progress.start("Load the data", 2)
-        path = self.existing()
-        read = read_texts(path, self.form)
-        names = [str(name) for name in read.frame.columns]
-        if problems := [*self._rules(), *self._unknown_columns(names)]:
-            raise DataError("\n".join(problems))
-        columns = _TraceColumns(self, read, path.name)
+        file, read = self._read_checked()
+        columns = _TraceColumns(self, read, file)
         corpus = columns.corpus()
         progress.advance()
-        rule = TargetRule("right_answer")
-        source = TableSource(path.name, read.sha256, self.description, {}, rule, notes=read.notes)
-        dataset = assemble_texts(corpus, source, self.text_rule, self.rule, seed)
+        origin = Origin(file, read.sha256, self.description, read.notes)
+        dataset = assemble_texts(corpus, origin, self, self.rule, seed)
         progress.advance()
         questions = columns.questions
         issues = tuple(issue for issue in dataset.issues if issue.check in _TOLD)
         # No model learns from a part, so that one question may stand in several.
-        parts = {
-            part: replace(rows, entities=questions[rows.instance_ids])
-            for part in PARTS
-            for rows in [getattr(dataset, part)]
-        }
-        observations = {
-            "entity": self.pair,
-            "rows_of": len(np.unique(questions)),
-            "tested_of": len(np.unique(parts["test"].entities)),
-        }
-        card = {
-            **dataset.card,
-            DECIDED: columns.decided(),
-            "observations": dataset.card["observations"] | observations,
-        }
+        train, validation, test = (
+            replace(rows, entities=questions[rows.instance_ids])
+            for rows in (dataset.train, dataset.validation, dataset.test)
+        )
+        n, tested = len(np.unique(questions)), len(np.unique(questions[test.instance_ids]))
+        observations = {"entity": self.pair, "rows_of": n, "tested_of": tested}
+        observations = dataset.card["observations"] | observations
+        card = {**dataset.card, DECIDED: columns.decided(), "observations": observations}
         read_of = self.digest(read.sha256)
-        return replace(dataset, **parts, card=card, issues=issues, read=read_of)
+        return Dataset(dataset.schema, train, validation, test, card, issues, read_of)
 
 
 SYNTHETIC = shipped_description(
@@ -258,8 +239,12 @@ class _TraceColumns:
                 "leave these rows out",
             )
         target = Target("right_answer", "Right answer", answers, explained=0)
+        texts = strings(self.frame[traces.chain])
+        if traces.prompt is not None:
+            prompts = strings(self.frame[traces.prompt])
+            texts = [f"{prompt}\n\n{chain}" for prompt, chain in zip(prompts, texts, strict=True)]
         return Corpus(
-            self._texts(),
+            texts,
             EncodedTarget(target, labels),
             (Attribute(HINT, "Kind of hint", levels, kind="other", partial=True),),
             groups,
@@ -301,13 +286,6 @@ class _TraceColumns:
             )
         return answers, {role: _positions(each, answers) for role, each in cells.items()}
 
-    def _texts(self) -> list[str]:
-        chains = self._strings(self.traces.chain)
-        if self.traces.prompt is None:
-            return chains
-        prompts = self._strings(self.traces.prompt)
-        return [f"{prompt}\n\n{chain}" for prompt, chain in zip(prompts, chains, strict=True)]
-
     def _acknowledged(self) -> Ints:
         """(row,) 1 where the chain names the hint, 0 where not, −1 where nobody judged it."""
         column = self.traces.acknowledged
@@ -329,7 +307,7 @@ class _TraceColumns:
     def _holds_phrase(self) -> Bools:
         """(row,) whether the chain holds one of the phrases."""
         phrases = [_folded(phrase) for phrase in self.traces.phrases]
-        chains = (_folded(chain) for chain in self._strings(self.traces.chain))
+        chains = map(_folded, strings(self.frame[self.traces.chain]))
         return np.array([any(phrase in chain for phrase in phrases) for chain in chains], bool)
 
     def decided(self) -> dict[str, object]:
@@ -343,10 +321,6 @@ class _TraceColumns:
 
     def _cells(self, column: str) -> Cells:
         return read_cells(self.frame[column], column, self.read.decimal)
-
-    def _strings(self, column: str) -> list[str]:
-        cells = self.frame[column]
-        return [str(text) for text in cells.where(cells.notna(), "")]
 
     def _where(self, column: str) -> str:
         return f"{self.file}, column `{column}`"

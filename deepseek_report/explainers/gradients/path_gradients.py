@@ -14,13 +14,8 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.explainers.attributions import (
-    ModuleExplainer,
-    chunks,
-    playable,
-    seed_of,
-    sum_units,
-)
+from deepseek_report.explainers import attributions
+from deepseek_report.explainers.attributions import ModuleExplainer, playable, sum_units
 from deepseek_report.statistics.intervals import student_ratio
 from deepseek_report.statistics.ranking import systematic
 
@@ -273,7 +268,7 @@ class GradientShap(ModuleExplainer):
         module, (starts, end) = context.classifier.module, ways
         for number, points in enumerate(self._levels(len(starts))):
             which, places = _places(context, index, number, points, len(starts))
-            for part in chunks(points, _BATCH):
+            for part in attributions.chunks(points, _BATCH):
                 apart = end - starts[which[part]]
                 way = gradients.as_tensor(module, places[part]).reshape(-1, *(1 for _ in end.shape))
                 slopes = gradients.gradient(answer, end - way * apart)
@@ -318,7 +313,7 @@ def _places(
     Two draws of one part of one way follow each other.
     """
     parts = points // (2 * starts)
-    rng = np.random.default_rng(seed_of(context.seed, context.draws[index], number))
+    rng = np.random.default_rng(attributions.seed_of(context.seed, context.draws[index], number))
     uniform = rng.random((starts, parts, 2))
     places = (np.arange(parts)[:, None] + uniform) / parts
     return np.repeat(np.arange(starts), 2 * parts).tolist(), places.ravel()

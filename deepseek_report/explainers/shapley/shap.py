@@ -20,8 +20,11 @@ from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.explainers.attributions import Explainer, chunks, missing_capability
 from deepseek_report.explainers.shapley.shap_players import Players, about_players, about_regression
-from deepseek_report.explainers.shapley.shap_settings import ShapSettings, planned_questions
-from deepseek_report.explainers.shapley.shapley_engine import ShapleyEngine
+from deepseek_report.explainers.shapley.shapley_engine import (
+    ShapleyEngine,
+    ShapSettings,
+    planned_questions,
+)
 from deepseek_report.statistics.games.coalition_design import all_pairs
 from deepseek_report.statistics.games.tree_shapley import tree_shapley
 

@@ -13,16 +13,8 @@ from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.coalitions import Coalitions, spread_evenly
 from deepseek_report.explainers.attributions import seed_of
-from deepseek_report.explainers.shapley.shap_settings import (
-    ShapSettings,
-    about_screening,
-    elementary_effects,
-)
-from deepseek_report.explainers.shapley.shapley_engine import (
-    ShapleyEngine,
-    middle_of,
-    partition_order,
-)
+from deepseek_report.explainers.shapley import shapley_engine
+from deepseek_report.explainers.shapley.shapley_engine import ShapleyEngine, ShapSettings
 from deepseek_report.statistics.games.formula import coalitions, shapley_values
 
 # Shapley and Owen values of players by walking through orders of them, many rows per model call.
@@ -56,7 +48,7 @@ def flipped_orders(order: Ints, rounds: int, rng: np.random.Generator) -> Ints:
     starts, stops = np.array([0]), np.array([len(order)])
     places = np.zeros((rounds, 1), dtype=np.int64)  # where each part begins in each round
     while (stops - starts > 1).any():
-        middles = middle_of(starts, stops)
+        middles = shapley_engine.middle_of(starts, stops)
         first, second = middles - starts, stops - middles  # a single player has no second half
         swapped = rng.random(places.shape) < 0.5
         halves = np.stack([places + swapped * second, places + ~swapped * first], axis=2)
@@ -127,7 +119,7 @@ class _FlippedOrders:
         """(round, part) where each order is cut between the halves of a part."""
         places = []
         for start, stop in parts:
-            middle = middle_of(start, stop)
+            middle = shapley_engine.middle_of(start, stop)
             places.append(np.maximum(self.place(start, middle), self.place(middle, stop)))
         return np.stack(places, axis=1)
 
@@ -153,7 +145,7 @@ def largest_shares(order: Ints, orders: Ints, ends: Floats, expansions: int, ask
         chosen = _next_cut(parts)[:expansions]
         walk.learn(walk.cut_places(chosen), ask)
         for start, stop in chosen:
-            middle = middle_of(start, stop)
+            middle = shapley_engine.middle_of(start, stop)
             del parts[(start, stop)]
             for half in ((start, middle), (middle, stop)):
                 parts[half] = walk.share(*half)
@@ -216,8 +208,8 @@ class Players:
             return np.arange(self.present.shape[1])
         config, effects = self.config, None
         if config.screening:
-            effects = elementary_effects(self.context, config.screening)
-        return partition_order(
+            effects = shapley_engine.elementary_effects(self.context, config.screening)
+        return shapley_engine.partition_order(
             self.schema, self.context.background, effects, config.permutation_up_to
         )
 
@@ -272,7 +264,7 @@ def about_players(config: ShapSettings, players: Players) -> tuple[Message, ...]
             message("explainer_notes.players.halved", alike=alike, total=total, parts=parts)
         )
         if config.screening:
-            notes.append(about_screening(config.screening, total))
+            notes.append(shapley_engine.about_screening(config.screening, total))
     if players.rounds > 1:
         notes.append(message("explainer_notes.players.spread", rounds=players.rounds))
     return tuple(notes)

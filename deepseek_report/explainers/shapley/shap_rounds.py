@@ -99,10 +99,11 @@ class Rounds:
     ) -> None:
         self.context, self.tape, self.is_exact = context, _Tape(), algorithm == "exact"
         explainer = shap.ExactExplainer if self.is_exact else shap.PermutationExplainer
-        self.recorders, self.players = (
-            [explainer(model, IndependentMasker(rows)) for rows in backgrounds]
-            for model in (self.tape.record, self.tape.replay)
-        )
+        with _as_it_was():
+            self.recorders, self.players = (
+                [explainer(model, IndependentMasker(rows)) for rows in backgrounds]
+                for model in (self.tape.record, self.tape.replay)
+            )
 
     def values(self, part: slice) -> Floats:
         """(round, instance, feature) for the instances of the slice."""

@@ -36,7 +36,7 @@ from deepseek_report.metrics.behaviour.expected import (
     class_of,
     outcome_of,
 )
-from deepseek_report.metrics.plugin import ModelMetric
+from deepseek_report.metrics.plugin import EntityMetric
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
 
@@ -155,20 +155,10 @@ class FeatureCurve:
         edges = (self.levels[1:] + self.levels[:-1]) / 2
         at = np.searchsorted(edges, self.own) == place
         at &= ~np.isnan(self.own) & ~rare
-        observed, beside = self._observed(rare), self._observed(at)
         rises = self.direction > 0
         wanted = -1.0 if (rises == (place == high)) else 1.0
-        return Question(
-            "turn",
-            self.column,
-            float(self.levels[high]),
-            float(self.levels[low]),
-            moved,
-            int(rare.sum()),
-            observed,
-            beside,
-            _apart(observed, beside, wanted),
-        )
+        ends = self.levels[high], self.levels[low]
+        return self._question("turn", ends, moved, rare, (rare, at), wanted)
 
     def _jump(self, answers: LevelAnswers, target: int) -> Question | None:
         """The largest step of a number that stays as large where its place is narrowed down."""
@@ -197,18 +187,8 @@ class FeatureCurve:
             (self.own >= self.levels[at]) & (self.own <= ends[0]),
             inside & (self.own >= ends[1]),
         )
-        observed, beside = self._observed(high), self._observed(low)
-        return Question(
-            "jump",
-            self.column,
-            float(ends[0]),
-            float(ends[1]),
-            moved,
-            int(inside.sum()),
-            observed,
-            beside,
-            _apart(observed, beside, float(np.sign(moved.value))),
-        )
+        sign = float(np.sign(moved.value))
+        return self._question("jump", (ends[0], ends[1]), moved, inside, (high, low), sign)
 
     def _tails(self) -> Iterator[Question]:
         """Ends of the range where hardly a row or an entity lies and the answer still moves."""
@@ -226,19 +206,26 @@ class FeatureCurve:
             if abs(moved.value) < _LEAST_TAIL * self.scale:
                 continue
             outside = self.own > self.levels[last] if order > 0 else self.own < self.levels[last]
-            observed = self._observed(outside)
-            beside = self._observed(self.own == self.levels[last])
-            yield Question(
-                "tail",
-                self.column,
-                float(self.levels[last]),
-                float(self.levels[farthest]),
-                moved,
-                int(outside.sum()),
-                observed,
-                beside,
-                _apart(observed, beside, float(np.sign(moved.value))),
-            )
+            sides = outside, np.asarray(self.own == self.levels[last])
+            ends, sign = (self.levels[last], self.levels[farthest]), float(np.sign(moved.value))
+            yield self._question("tail", ends, moved, outside, sides, sign)
+
+    def _question(
+        self,
+        kind: Kind,
+        ends: tuple[float, float],
+        moved: Estimate,
+        rows: Bools,
+        sides: tuple[Bools, Bools],
+        sign: float,
+    ) -> Question:
+        """What moves between two values, and whether the rows of the first side lie apart from
+        those of the other, above for a sign of 1.
+        """
+        observed, beside = (self._observed(side) for side in sides)
+        start, end = map(float, ends)
+        n, borne_out = int(rows.sum()), _apart(observed, beside, sign)
+        return Question(kind, self.column, start, end, moved, n, observed, beside, borne_out)
 
     def _observed(self, rows: Bools) -> Estimate:
         outcomes, drawn = self.outcomes[rows], self.trained.take(rows)
@@ -279,7 +266,7 @@ class AnswerPoint:
 
 
 @dataclass(frozen=True)
-class Behaviour(ModelMetric):
+class Behaviour(EntityMetric):
     """Declared expectations of the model, and turns, jumps and bare ends of its answers.
 
     Of each expectation (`behaviour:` in the config, and the relations of the data) the share of the
@@ -296,7 +283,6 @@ class Behaviour(ModelMetric):
     doi:10.1214/aos/1013203451 (the mean answer along a feature).
     """
 
-    counts_entities = True
     reveals = "aggregate"
     category = "behaviour"
     tables = {

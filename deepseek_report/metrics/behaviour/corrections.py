@@ -22,7 +22,7 @@ from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.metrics import BeforeCorrections, MeasureContext
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.seeds import row_digests
-from deepseek_report.artifacts.split import Split
+from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.table import SEPARATOR, TableType, columns_of, estimate
 from deepseek_report.data_kinds.corrected_data import ItemCue, ResolvedCorrections
 from deepseek_report.data_kinds.cues import InputCue, changes, grid_of, wrong_way
@@ -34,7 +34,7 @@ from deepseek_report.metrics.behaviour.behaviour_rows import (
     TakenOver,
 )
 from deepseek_report.metrics.performance.predicting import predict_alike
-from deepseek_report.metrics.plugin import ModelMetric, Rows
+from deepseek_report.metrics.plugin import EntityMetric, Rows
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
 
@@ -49,7 +49,7 @@ _METHOD = message("interval_methods.students_of_mean")
 
 
 @dataclass(frozen=True)
-class Corrections(ModelMetric):
+class Corrections(EntityMetric):
     """What corrections did: the use of what was corrected, before and after.
 
     The use is how far the answer moves where the value is drawn anew from other rows: no training
@@ -61,7 +61,6 @@ class Corrections(ModelMetric):
     windows of which it is measured whether they gained use, corrected for so many.
     """
 
-    counts_entities = True
     reveals = "aggregate"
     category = "behaviour"
     bounds = {}
@@ -159,20 +158,18 @@ class _Comparison:
 
     def use_before(self, cue: InputCue) -> Floats:
         """(row,) by the columns of the data before."""
-        data = self.before.dataset
-        rows = data.test.inputs
-        model, labels = self.before.classifier, data.train.labels
-        return use_of(model, rows[self.chosen], rows, cue, labels, self.context.seed)
+        return self._use(self.before.dataset, self.before.classifier, cue)
 
     def use_after(self, cue: InputCue) -> Floats:
         """(row,) of the same cue; none where all of its columns are left out."""
         left = self.corrections.remaining(cue)
         if left is None:
             return np.zeros(len(self.chosen))
-        data = self.context.dataset
-        rows = data.test.inputs
-        model, labels = self.context.classifier, self.before.dataset.train.labels
-        return use_of(model, rows[self.chosen], rows, left, labels, self.context.seed)
+        return self._use(self.context.dataset, self.context.classifier, left)
+
+    def _use(self, data: Dataset, model: Classifier, cue: InputCue) -> Floats:
+        rows, labels = data.test.inputs, self.before.dataset.train.labels
+        return use_of(model, rows[self.chosen], rows, cue, labels, self.context.seed)
 
     # --- what was corrected, and whether it worked ------------------------------------------------
 

@@ -243,10 +243,7 @@ class Anchors(ClassMetric):
             ]
             context.progress.advance()
         return Measurement(
-            tables={
-                "rules": self.tables["rules"].frame(rules),
-                "conditions": self.tables["conditions"].frame(listed),
-            },
+            tables=self.frames(rules=rules, conditions=listed),
             notes=(
                 message(
                     "notes.anchors.rule",

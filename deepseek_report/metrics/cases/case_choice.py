@@ -275,9 +275,8 @@ def _further(predictions: Predictions, schema: Schema, sampled: Ints, count: int
     """
     count = min(count, len(sampled))
     preferences = _preferences(predictions, schema)
-    if "nearest_threshold" in preferences:
-        fits = preferences["nearest_threshold"]
-        preferences["nearest_threshold"] = np.where(fits >= -_CLOSE, fits, -np.inf)
+    if (fits := preferences.get("nearest_threshold")) is not None:
+        preferences |= {"nearest_threshold": np.where(fits >= -_CLOSE, fits, -np.inf)}
     roles: dict[str, int] = {}
     for wanted in (_TEACHING, _FILLING):
         queues = {

@@ -276,7 +276,7 @@ class CasePages(ExplanationMetric):
             )
         return Measurement(
             arrays=arrays,
-            tables={name: _TABLES[name].frame(records) for name, records in rows.items()},
+            tables=self.frames(**rows),
             scores=(*changes.scores, *scores),
             notes=_notes(schema, self),
         )

@@ -57,10 +57,7 @@ class TreeWays:
                         self._questions(ensemble, int(tree), read[:, case], rows[case]), start=1
                     )
                 ]
-        return {
-            "trees": DecisionWay.tables["trees"].frame(summary),
-            "paths": DecisionWay.tables["paths"].frame(steps),
-        }
+        return DecisionWay.frames(trees=summary, paths=steps)
 
     def _questions(
         self, ensemble: TreeEnsemble, tree: int, read: Floats, row: Floats

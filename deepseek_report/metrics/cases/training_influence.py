@@ -400,13 +400,7 @@ class TracIn(ModelMetric):
                 ]
             decision = target.classes[targets[case]] if task.decides else ""
             summed.append((case, decision, len(row), covered))
-        return Measurement(
-            tables={
-                "pushes": self.tables["pushes"].frame(listed),
-                "pushed": self.tables["pushed"].frame(summed),
-            },
-            notes=(note,),
-        )
+        return Measurement(tables=self.frames(pushes=listed, pushed=summed), notes=(note,))
 
     def _pushes(
         self, context: MeasureContext, train: Split, rows: Floats, targets: Ints

@@ -29,7 +29,7 @@ from deepseek_report.metrics.causes.cause_rows import (
     TestedClaim,
 )
 from deepseek_report.metrics.causes.declared_graph import DeclaredGraph, GraphNode, value_of
-from deepseek_report.metrics.plugin import ModelMetric
+from deepseek_report.metrics.plugin import EntityMetric
 from deepseek_report.statistics.causes.cross_fitting import CausalData, Variable
 from deepseek_report.statistics.causes.effects import (
     CausalEffect,
@@ -71,7 +71,7 @@ def questions_of(
 
 
 @dataclass(frozen=True)
-class CausalClaims(ModelMetric):
+class CausalClaims(EntityMetric):
     """Tests each missing arrow of the declared graph against the data.
 
     Where no arrow joins two nodes, the graph claims that they are independent once others are held
@@ -84,7 +84,6 @@ class CausalClaims(ModelMetric):
     Reference: Shah & Peters 2020, doi:10.1214/19-AOS1857 (generalised covariance measure).
     """
 
-    counts_entities = True
     reveals = "aggregate"
     category = "causes"
     modalities = frozenset({"table"})
@@ -101,9 +100,8 @@ class CausalClaims(ModelMetric):
         "claims": TableType(
             (
                 *columns_of("first second", shown=False),
-                *columns_of("first_label second_label held"),
-                *columns_of("correlation:number n:count p_value:p_value"),
-                *columns_of("p_adjusted:p_value contradicted:yes_no"),
+                *columns_of("first_label second_label held correlation:number n:count"),
+                *columns_of("p_value:p_value p_adjusted:p_value contradicted:yes_no"),
             ),
             row=TestedClaim,
         ),
@@ -117,29 +115,20 @@ class CausalClaims(ModelMetric):
         context.progress.start("claims of the graph", len(claims))
         data = declared.data(context.dataset.every_part, context.seed, self.rows)
         tests = independence_tests(claims, data)
-        types = self.tables
-        tables = {
-            "nodes": types["nodes"].frame(
-                [(node.name, node.label, node.role) for node in declared.nodes.values()]
-            ),
-            "arrows": types["arrows"].frame(
-                [(*arrow, *declared.labels(arrow)) for arrow in declared.graph.arrows]
-            ),
-            "claims": types["claims"]
-            .frame(
-                [
-                    (
-                        *(test.claim.first, test.claim.second),
-                        *declared.labels((test.claim.first, test.claim.second)),
-                        SEPARATOR.join(declared.labels(test.claim.held)),
-                        *(test.correlation, test.n, test.p_value, test.p_adjusted),
-                        bool(test.is_contradicted),
-                    )
-                    for test in tests
-                ]
+        nodes = ((node.name, node.label, node.role) for node in declared.nodes.values())
+        arrows = ((*arrow, *declared.labels(arrow)) for arrow in declared.graph.arrows)
+        rows = (
+            (
+                *(test.claim.first, test.claim.second),
+                *declared.labels((test.claim.first, test.claim.second)),
+                SEPARATOR.join(declared.labels(test.claim.held)),
+                *(test.correlation, test.n, test.p_value, test.p_adjusted),
+                bool(test.is_contradicted),
             )
-            .astype({"contradicted": bool}),
-        }
+            for test in tests
+        )
+        tested = self.frame("claims", rows).astype({"contradicted": bool})
+        tables = {**self.frames(nodes=nodes, arrows=arrows), "claims": tested}
         n_contradicted = sum(test.is_contradicted for test in tests)
         score = self.score(
             "contradicted_claims",
@@ -157,7 +146,7 @@ OF_SHARES = {"effect": "effect_points", "naive": "naive_points", "value": "value
 
 
 @dataclass(frozen=True)
-class CausalEffects(ModelMetric):
+class CausalEffects(EntityMetric):
     """What setting one node would do to another in the world, if the declared graph holds.
 
     What the graph says must be held alike is held alike: predictions of the outcome are corrected
@@ -172,7 +161,6 @@ class CausalEffects(ModelMetric):
     al. 2018, doi:10.1111/ectj.12097; Cinelli & Hazlett 2020, doi:10.1111/rssb.12348.
     """
 
-    counts_entities = True
     reveals = "aggregate"
     category = "causes"
     modalities = frozenset({"table"})
@@ -191,8 +179,7 @@ class CausalEffects(ModelMetric):
                 Column("adjusted_for"),
                 *columns_of("outside:share effective:count moved:share", shown=False),
                 Column("n", "count"),
-                *columns_of("robustness:share e_value:number strongest", shown=False),
-                *columns_of("times:number", shown=False),
+                *columns_of("robustness:share e_value:number strongest times:number", shown=False),
                 Column("controls_hold", "yes_no"),
             ),
             row=DeclaredEffect,
@@ -424,7 +411,7 @@ _OF_SHARES = {
 
 
 @dataclass(frozen=True)
-class CausalGaps(ModelMetric):
+class CausalGaps(EntityMetric):
     """Splits the gap between groups by the paths of the declared graph, for labels and for answers.
 
     Direct is what groups differ by where everything else is as it was; indirect what comes through
@@ -440,7 +427,6 @@ class CausalGaps(ModelMetric):
     Reference: Plečko & Bareinboim 2024, doi:10.1561/2200000106, arXiv 2207.11385.
     """
 
-    counts_entities = True
     reveals = "aggregate"
     category = "causes"
     modalities = frozenset({"table"})
@@ -450,8 +436,7 @@ class CausalGaps(ModelMetric):
         "paths": TableType(
             (
                 Column("place", "place", shown=False),
-                Column("attribute", "attribute"),
-                *columns_of("compared reference path"),
+                *columns_of("attribute:attribute compared reference path"),
                 estimate("labels_points", "points", "labels_points", optional=True),
                 estimate("decisions_points", "points", "decisions_points", optional=True),
                 estimate("difference_points", "points", "difference_points", optional=True),
@@ -459,16 +444,14 @@ class CausalGaps(ModelMetric):
                 estimate("answers", "number", "answers", optional=True),
                 estimate("difference", "number", "difference", optional=True),
                 Column("p_adjusted", "p_value", shown=False),
-                Column("widened", "yes_no"),
-                Column("n", "count"),
+                *columns_of("widened:yes_no n:count"),
             ),
             row=GapPath,
         ),
         "sets": TableType(
             (
                 Column("place", "place", shown=False),
-                Column("attribute", "attribute"),
-                *columns_of("compared reference confounders mediators"),
+                *columns_of("attribute:attribute compared reference confounders mediators"),
                 *columns_of("outside:share n:count"),
             )
         ),
@@ -497,10 +480,9 @@ class CausalGaps(ModelMetric):
         verdicts = widened([(split.wider[path], split.is_larger(path)) for split, path in parts])
         judged = zip(parts, verdicts, strict=True)
         rows = [split.row(path, *verdict) for (split, path), verdict in judged]
-        types = self.tables
         tables = {
-            "paths": types["paths"].frame(rows).astype({"widened": bool}),
-            "sets": types["sets"].frame([split.set_row() for split in splits]),
+            "paths": self.frame("paths", rows).astype({"widened": bool}),
+            "sets": self.frame("sets", (split.set_row() for split in splits)),
         }
         n_widened = Estimate(sum(is_widened for _, is_widened in verdicts), n=len(rows))
         score = self.score("widened_paths", n_widened, "lower")

@@ -154,7 +154,7 @@ class ExplainerAgreement(ExplanationMetric):
         return Measurement(
             scores=tuple(self._scores(correlations, context)),
             tables={
-                "pairs": self._pairs(correlations, explanations, values, context.seed),
+                **self.frames(pairs=self._pairs(correlations, explanations, values, context.seed)),
                 "per_case": pd.concat(
                     [
                         pd.DataFrame(
@@ -204,8 +204,8 @@ class ExplainerAgreement(ExplanationMetric):
         explanations: dict[str, Explanation],
         values: dict[str, Floats],
         seed: int,
-    ) -> pd.DataFrame:
-        rows = []
+    ) -> list[tuple[object, ...]]:
+        rows: list[tuple[object, ...]] = []
         for (a, b), rho in correlations.items():
             known = rho[~np.isnan(rho)]
             mean, low, high = (float(x) for x in bootstrap_mean(known, self.resamples, seed))
@@ -216,7 +216,7 @@ class ExplainerAgreement(ExplanationMetric):
                 same = np.sign(values[a]) == np.sign(values[b])
                 sign = float(same[both].mean()) if both.any() else sign
             rows.append((a, b, mean, low, high, overlap, sign, len(known)))
-        return self.tables["pairs"].frame(rows)
+        return rows
 
 
 def mean_known(values: list[Floats]) -> Floats:

@@ -118,9 +118,7 @@ class ExplanationByGroup(ExplanationMetric):
                     scores.append(self._gap((name, attribute), codes, kept, gain, context.seed))
         if len(scores) > 1:
             notes.append(message("notes.explanation_by_group.uncorrected", n=len(scores)))
-        return Measurement(
-            tuple(scores), {"groups": self.tables["groups"].frame(rows)}, notes=tuple(notes)
-        )
+        return Measurement(tuple(scores), self.frames(groups=rows), notes=tuple(notes))
 
     def _watched(
         self, context: MeasureContext, explanations: dict[str, Explanation]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.schema import Feature, Schema
+from deepseek_report.artifacts.schema import Feature
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.artifacts.table_rows import From
@@ -39,11 +40,6 @@ _TAIL = 0.01
 _CATEGORIES, _FEWEST = 8, 5
 #: Bars of the density of a number.
 _BARS = 20
-
-#: Accumulated local effects, or partial dependence.
-Method = Literal["ale", "pdp"]
-#: The output of which rows of the sample, with a feature's number at which values.
-Output = Callable[[Ints, int, Floats], Floats]
 
 
 @dataclass(frozen=True)
@@ -102,6 +98,7 @@ DENSITY = TableType(
     release=TableRelease(values=("from", "to")),
     row=DensityBar,
 )
+_LINES = TableType(columns_of("feature line:count value:number effect:number"), row=CaseEffect)
 
 
 @dataclass(frozen=True)
@@ -153,9 +150,7 @@ class FeatureEffects(ModelMetric):
             row=EffectPoint,
         ),
         "density": DENSITY,
-        "lines": TableType(
-            columns_of("feature line:count value:number effect:number"), row=CaseEffect
-        ),
+        "lines": _LINES,
     }
     bounds = {}
     category = "explanation"
@@ -170,26 +165,16 @@ class FeatureEffects(ModelMetric):
 
     def measure(self, context: MeasureContext) -> Measurement:
         schema, train = context.dataset.schema, context.dataset.train.inputs
-        target = schema.target.explained
         sample = sampled(context.dataset.train, self.rows, context.seed)
-
-        moved_rows = MovedRows(context.classifier, sample)
-
-        def output(rows: Ints, column: int, values: Floats) -> Floats:
-            columns = np.full((len(rows), 1), column)
-            return np.asarray(moved_rows.probabilities(rows, columns, values[:, None])[:, target])
-
+        moved = MovedRows(context.classifier, sample)
         strongest = _strongest(context)[: self.most].tolist()
-        partners = Partners.of(schema, train, strongest)
-        parts = []
-        for column in strongest:
-            feature, own = schema.features[column], train[:, column]
-            moved = _Moved.of(feature, column, own, sample[:, column], self.bins)
-            partner = partners.of_column(column, self.correlated)
-            if len(moved.bins.edges) > 1:
-                parts.append(
-                    _FeatureEffect.of(moved, partner, output, self.resamples, context.seed)
-                )
+        ordered = np.array([feature.kind != "categorical" for feature in schema.features])
+        # How each goes with all others: 0 with itself, and where one of the two has no order.
+        correlations = spearman(train, strongest) * np.outer(ordered[strongest], ordered)
+        correlations[np.arange(len(strongest)), strongest] = 0.0
+        every = zip(strongest, correlations, strict=True)
+        effects = (self._effect(context, moved, column, rho) for column, rho in every)
+        parts = [effect for effect in effects if effect is not None]
         if not parts:
             raise NotApplicableError(message("refusals.constant_features"))
         return Measurement(
@@ -199,10 +184,7 @@ class FeatureEffects(ModelMetric):
                 ),
                 "curves": stacked([part.curve_table() for part in parts]),
                 "density": stacked(
-                    [
-                        density(part.moved.feature, part.moved.train, part.curve.values, _BARS)
-                        for part in parts
-                    ]
+                    [density(part.feature, part.train, part.curve.values, _BARS) for part in parts]
                 ),
                 "lines": stacked([part.lines(self.lines) for part in parts]),
             },
@@ -217,56 +199,35 @@ class FeatureEffects(ModelMetric):
             ),
         )
 
+    def _effect(
+        self, context: MeasureContext, moved: MovedRows, column: int, rho: Floats
+    ) -> _FeatureEffect | None:
+        """The effect of a feature, which goes with the others by ρ; None where it never varies."""
+        schema, seed = context.dataset.schema, context.seed
+        feature, train = schema.features[column], context.dataset.train.inputs[:, column]
+        sample = moved.rows[:, column]
+        rows = np.flatnonzero(_usual(feature, train, sample, self.bins))
+        bins = Bins.of(sample[rows], self.bins)
+        if len(bins.edges) < 2:
+            return None
 
-@dataclass(frozen=True)
-class Partners:
-    """Which other feature each one goes with most: both have an order.
+        def output(which: Ints, values: Floats) -> Floats:
+            columns = np.full((len(which), 1), column)
+            outputs = moved.probabilities(rows[which], columns, values[:, None])
+            return np.asarray(outputs[:, schema.target.explained])
 
-    labels : (feature,) what people call them.
-    correlations : {feature: (feature,)} Spearman's ρ over the training part; 0 with itself and
-        where one of the two has no order.
-    """
-
-    labels: Sequence[str]
-    correlations: Mapping[int, Floats]
-
-    @classmethod
-    def of(cls, schema: Schema, rows: Floats, columns: Sequence[int]) -> Partners:
-        ordered = np.array([feature.kind != "categorical" for feature in schema.features])
-        rho = spearman(rows, columns) * np.outer(ordered[columns], ordered)
-        rho[np.arange(len(columns)), columns] = 0.0
-        return cls(schema.labels, dict(zip(columns, rho, strict=True)))
-
-    def of_column(self, column: int, least: float) -> tuple[str, float] | None:
-        """The strongest partner and ρ; None where none reaches `least` in size."""
-        partner = int(np.abs(self.correlations[column]).argmax())
-        rho = float(self.correlations[column][partner])
-        return (self.labels[partner], rho) if abs(rho) >= least else None
-
-
-@dataclass(frozen=True)
-class _Moved:
-    """One feature, and the sampled rows in which it is moved.
-
-    train : (training row,) all its values. rows : (row,) positions in the sample of those with
-    usual values. bins : of these.
-    """
-
-    feature: Feature
-    column: int
-    train: Floats
-    rows: Ints
-    bins: Bins
-
-    @classmethod
-    def of(cls, feature: Feature, column: int, train: Floats, sample: Floats, most: int) -> _Moved:
-        """Sample : (row,) its values in the sample. most : bins."""
-        rows = np.flatnonzero(_usual(feature, train, sample, most))
-        return cls(feature, column, train, rows, Bins.of(sample[rows], most))
-
-    def outputs(self, output: Output, rows: Ints, values: Floats) -> Floats:
-        """(probe,) the output of these rows with these values of the feature."""
-        return output(self.rows[rows], self.column, values)
+        partner = int(np.abs(rho).argmax())
+        if abs(rho[partner]) >= self.correlated:
+            low, high = (output(bins.rows, ends) for ends in bins.ends)
+            curve = accumulated(bins, high - low, self.resamples, seed)
+            goes_with = schema.labels[partner], float(rho[partner])
+            return _FeatureEffect(feature, train, len(rows), *goes_with, curve, None)
+        shape = len(rows), len(bins.edges)
+        which, edges = (places.ravel() for places in np.indices(shape))
+        outputs = output(which, bins.edges[edges]).reshape(shape)
+        usual = (outputs * bins.weights.mean(axis=0)).sum(axis=1, keepdims=True)
+        curve = averaged(bins, outputs, self.resamples, seed)
+        return _FeatureEffect(feature, train, len(rows), "", math.nan, curve, outputs - usual)
 
 
 def _usual(feature: Feature, train: Floats, own: Floats, most: int) -> Bools:
@@ -288,65 +249,46 @@ def _usual(feature: Feature, train: Floats, own: Floats, most: int) -> Bools:
 class _FeatureEffect:
     """The effect of one feature.
 
-    single : (row, edge) the curves of the rows themselves, each against its own mean; None for ALE.
+    train : (training row,) all its values. n : sampled rows with usual values. partner, correlation
+    : the feature that it goes with; empty and NaN for partial dependence. single : (row, edge) the
+    curves of the rows themselves, each against its own mean; None for ALE.
     """
 
-    moved: _Moved
-    partner: tuple[str, float] | None
+    feature: Feature
+    train: Floats
+    n: int
+    partner: str
+    correlation: float
     curve: EffectCurve
     single: Floats | None
 
-    @property
-    def method(self) -> Method:
-        return "ale" if self.single is None else "pdp"
-
-    @classmethod
-    def of(
-        cls,
-        moved: _Moved,
-        partner: tuple[str, float] | None,
-        output: Output,
-        resamples: int,
-        seed: int,
-    ) -> _FeatureEffect:
-        bins = moved.bins
-        if partner is not None:
-            low, high = (moved.outputs(output, bins.rows, ends) for ends in bins.ends)
-            return cls(moved, partner, accumulated(bins, high - low, resamples, seed), None)
-        shape = len(moved.rows), len(bins.edges)
-        rows, edges = (places.ravel() for places in np.indices(shape))
-        outputs = moved.outputs(output, rows, bins.edges[edges]).reshape(shape)
-        usual = (outputs * bins.weights.mean(axis=0)).sum(axis=1, keepdims=True)
-        return cls(moved, None, averaged(bins, outputs, resamples, seed), outputs - usual)
-
     def curve_table(self) -> pd.DataFrame:
-        feature, curve, train = self.moved.feature, self.curve, self.moved.train
+        feature, curve = self.feature, self.curve
         return pd.DataFrame(
             {
                 "feature": feature.name,
                 "label": feature.label,
                 "kind": feature.kind,
                 "unit": feature.unit or "",
-                "method": self.method,
+                "method": "ale" if self.single is None else "pdp",
                 "value": curve.values,
                 "display": [feature.display(value) for value in curve.values],
                 "effect": curve.effect,
                 "low": curve.low,
                 "high": curve.high,
-                "share": [(train == value).mean() for value in curve.values],
-                "n": len(self.moved.rows),
+                "share": [(self.train == value).mean() for value in curve.values],
+                "n": self.n,
             }
         )
 
     def ends(self, *, is_number: bool) -> dict[str, object]:
         """Where the effect is least and greatest, and what it is there."""
-        feature, curve = self.moved.feature, self.curve
-        partner, correlation = self.partner or ("", np.nan)
+        feature, curve = self.feature, self.curve
         row = {
             "feature": feature.name,
             "label": feature.label,
-            "partner": partner,
-            "correlation": correlation,
+            "partner": self.partner,
+            "correlation": self.correlation,
         }
         for name, place in (("least", curve.effect.argmin()), ("most", curve.effect.argmax())):
             key = name if is_number else f"{name}_points"
@@ -361,14 +303,14 @@ class _FeatureEffect:
     def lines(self, most: int) -> pd.DataFrame:
         """The curves of some of the rows, evenly over their output; empty for ALE."""
         if self.single is None or not most:
-            return FeatureEffects.tables["lines"].frame([])
+            return _LINES.frame([])
         steepness = self.single[:, -1] - self.single[:, 0]
         order = np.argsort(steepness, kind="stable")
         chosen = self.single[order[thin(len(order), most)]]
         line, place = (places.ravel() for places in np.indices(chosen.shape))
         return pd.DataFrame(
             {
-                "feature": self.moved.feature.name,
+                "feature": self.feature.name,
                 "line": line,
                 "value": self.curve.values[place],
                 "effect": chosen.ravel(),

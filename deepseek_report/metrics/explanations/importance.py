@@ -40,6 +40,23 @@ LEAST_OCCURRENCES = 3
 MOST_INTERVALS, MOST_BY_GROUP = 300, 100
 
 
+_BY_GROUP = TableType(
+    (
+        Column("explainer", "explainer", shown=False),
+        Column("attribute", "attribute"),
+        Column("attribute_label", shown=False),
+        Column("level"),
+        Column("feature", shown=False),
+        Column("label"),
+        estimate("mean_absolute"),
+        Column("n", "count"),
+    ),
+    folded=True,
+    release=TableRelease(counts=("n",), lines=(("explainer", "attribute", "feature"),)),
+    row=GroupImportance,
+)
+
+
 @dataclass(frozen=True)
 class Importance(ExplanationMetric):
     """Mean magnitude of each feature's attributions, over all explained instances and by group.
@@ -72,21 +89,7 @@ class Importance(ExplanationMetric):
             release=TableRelease(counts=("n",)),
             row=ClassImportance,
         ),
-        "by_group": TableType(
-            (
-                Column("explainer", "explainer", shown=False),
-                Column("attribute", "attribute"),
-                Column("attribute_label", shown=False),
-                Column("level"),
-                Column("feature", shown=False),
-                Column("label"),
-                estimate("mean_absolute"),
-                Column("n", "count"),
-            ),
-            folded=True,
-            release=TableRelease(counts=("n",), lines=(("explainer", "attribute", "feature"),)),
-            row=GroupImportance,
-        ),
+        "by_group": _BY_GROUP,
     }
 
     resamples: Resamples = 2000
@@ -212,9 +215,8 @@ def _by_group(
         if attribute.name in context.predictions.groups
         for code in range(len(attribute.levels))
     ]
-    empty = Importance.tables["by_group"].frame([])
     kept = [frame for frame in frames if frame is not None]
-    return pd.concat(kept, ignore_index=True) if kept else empty
+    return pd.concat(kept, ignore_index=True) if kept else _BY_GROUP.frame([])
 
 
 def _level(

@@ -94,79 +94,6 @@ class ModelPairs:
     exact: bool
 
 
-@dataclass(frozen=True)
-class PairSearch:
-    """How pairs are searched.
-
-    most : pairs that are kept. features : the features of largest attribution whose pairs are
-    looked at. surrogate_rows, draws : rows for the surrogate's fit, and draws of each pair and
-    case of which four rows each are asked; neither is needed for a model of trees.
-    """
-
-    most: int
-    features: int
-    surrogate_rows: int
-    draws: int
-
-    def of_model(
-        self, classifier: Classifier, inputs: Floats, background: Floats, seed: int
-    ) -> ModelPairs:
-        """The strongest pairs: exact ones where trees add up to the output, else estimates."""
-        exact = self._of_trees(classifier, inputs, background)
-        return exact or self._estimated(classifier, inputs, background, seed)
-
-    def _of_trees(
-        self, classifier: Classifier, inputs: Floats, background: Floats
-    ) -> ModelPairs | None:
-        """None where the model's answers are no sums of trees."""
-        if "trees" not in classifier.capabilities:
-            return None
-        trees, target = cast(TreeClassifier, classifier), classifier.schema.target.explained
-        ensemble = trees.trees
-        inputs = inputs[_affordable(ensemble, len(inputs), len(background))]
-        cases, rows = trees.columns(inputs), trees.columns(background)
-        attributed = tree_shapley(ensemble, cases, rows, target)
-        if not attributed.add_up(classifier.probabilities(inputs)[:, target], ensemble.space):
-            return None
-        features = self._strongest(attributed.values)
-        values = tree_interactions(ensemble, cases, rows, target, features)
-        order = _by_size(values)[: self.most]
-        return ModelPairs(
-            pairs=pairs_of_features(features)[order],
-            values=PairValues.exact(values[order]),
-            looked_at=len(values),
-            spread=float(np.abs(attributed.outputs - attributed.base).mean()),
-            output=ExplainedOutput(classifier, ensemble.space),
-            exact=True,
-        )
-
-    def _estimated(
-        self, classifier: Classifier, inputs: Floats, background: Floats, seed: int
-    ) -> ModelPairs:
-        output = ExplainedOutput.chosen(classifier, np.concatenate([inputs, background]))
-        surrogate = TreeSurrogate.fitted(output.of, background, self.surrogate_rows, seed)
-        features = self._strongest(surrogate.values(inputs, background))
-        of_surrogate = surrogate.interactions(inputs, background, features)
-        order = _by_size(of_surrogate)[: self.most]
-        pairs = pairs_of_features(features)[order]
-        questions = PairQuestions(inputs, background, pairs, self.draws)
-        values = questions.answered(output.of, surrogate.outputs, of_surrogate[order], seed)
-        strongest = np.argsort(-values.magnitudes.mean(axis=1), kind="stable")
-        return ModelPairs(
-            pairs=pairs[strongest],
-            values=values.take(strongest),
-            looked_at=len(of_surrogate),
-            spread=float(np.abs(output.of(inputs) - output.of(background).mean()).mean()),
-            output=output,
-            exact=False,
-        )
-
-    def _strongest(self, values: Floats) -> Ints:
-        """Columns of largest mean attribution, of (case, column)."""
-        order = np.argsort(-np.abs(values).mean(axis=0), kind="stable")
-        return np.sort(order[: self.features])
-
-
 def _affordable(ensemble: TreeEnsemble, n_cases: int, n_background: int) -> Ints:
     """Positions of cases, spread evenly, whose exact values take a bounded number of products."""
     leaves = int((ensemble.nodes.feature < 0).sum())
@@ -270,6 +197,16 @@ class EffectBeside:
         return self.kind == "numeric"
 
 
+_EFFECTS = TableType(
+    (
+        *columns_of("feature label kind unit value:number display by_label by_display"),
+        *columns_of("output:number"),
+    ),
+    release=TableRelease(values=("value",)),
+    row=EffectBeside,
+)
+
+
 @dataclass(frozen=True)
 class Interactions(ModelMetric):
     """Which pairs of features act together in the model, and how strongly.
@@ -314,14 +251,7 @@ class Interactions(ModelMetric):
             release=TableRelease(counts=("n",)),
             row=FeaturePair,
         ),
-        "effects": TableType(
-            (
-                *columns_of("feature label kind unit value:number display by_label by_display"),
-                *columns_of("output:number"),
-            ),
-            release=TableRelease(values=("value",)),
-            row=EffectBeside,
-        ),
+        "effects": _EFFECTS,
     }
     bounds = {"strongest_interaction": (0.0, None)}
     category = "explanation"
@@ -338,9 +268,8 @@ class Interactions(ModelMetric):
         if len(schema.features) < 2 or len(explained) < _FEWEST_CASES:
             raise NotApplicableError(message("refusals.no_pairs", least=_FEWEST_CASES))
         chosen = explained[thin(len(explained), self.cases)]
-        search = PairSearch(self.pairs, self.features, self.surrogate_rows, self.draws)
         inputs = context.dataset.test.inputs[chosen]
-        model = search.of_model(context.classifier, inputs, context.background, context.seed)
+        model = self.of_model(context.classifier, inputs, context.background, context.seed)
         if not model.spread > 0:
             raise NotApplicableError(message("refusals.constant_output"))
         sizes = PairSizes.of(model.values, model.spread, model.looked_at)
@@ -362,6 +291,64 @@ class Interactions(ModelMetric):
                 ),
             ),
         )
+
+    def of_model(
+        self, classifier: Classifier, inputs: Floats, background: Floats, seed: int
+    ) -> ModelPairs:
+        """The strongest pairs: exact ones where trees add up to the output, else estimates."""
+        exact = self._of_trees(classifier, inputs, background)
+        return exact or self._estimated(classifier, inputs, background, seed)
+
+    def _of_trees(
+        self, classifier: Classifier, inputs: Floats, background: Floats
+    ) -> ModelPairs | None:
+        """None where the model's answers are no sums of trees."""
+        if "trees" not in classifier.capabilities:
+            return None
+        trees, target = cast(TreeClassifier, classifier), classifier.schema.target.explained
+        ensemble = trees.trees
+        inputs = inputs[_affordable(ensemble, len(inputs), len(background))]
+        cases, rows = trees.columns(inputs), trees.columns(background)
+        attributed = tree_shapley(ensemble, cases, rows, target)
+        if not attributed.add_up(classifier.probabilities(inputs)[:, target], ensemble.space):
+            return None
+        features = self._strongest(attributed.values)
+        values = tree_interactions(ensemble, cases, rows, target, features)
+        order = _by_size(values)[: self.pairs]
+        return ModelPairs(
+            pairs=pairs_of_features(features)[order],
+            values=PairValues.exact(values[order]),
+            looked_at=len(values),
+            spread=float(np.abs(attributed.outputs - attributed.base).mean()),
+            output=ExplainedOutput(classifier, ensemble.space),
+            exact=True,
+        )
+
+    def _estimated(
+        self, classifier: Classifier, inputs: Floats, background: Floats, seed: int
+    ) -> ModelPairs:
+        output = ExplainedOutput.chosen(classifier, np.concatenate([inputs, background]))
+        surrogate = TreeSurrogate.fitted(output.of, background, self.surrogate_rows, seed)
+        features = self._strongest(surrogate.values(inputs, background))
+        of_surrogate = surrogate.interactions(inputs, background, features)
+        order = _by_size(of_surrogate)[: self.pairs]
+        pairs = pairs_of_features(features)[order]
+        questions = PairQuestions(inputs, background, pairs, self.draws)
+        values = questions.answered(output.of, surrogate.outputs, of_surrogate[order], seed)
+        strongest = np.argsort(-values.magnitudes.mean(axis=1), kind="stable")
+        return ModelPairs(
+            pairs=pairs[strongest],
+            values=values.take(strongest),
+            looked_at=len(of_surrogate),
+            spread=float(np.abs(output.of(inputs) - output.of(background).mean()).mean()),
+            output=output,
+            exact=False,
+        )
+
+    def _strongest(self, values: Floats) -> Ints:
+        """Columns of largest mean attribution, of (case, column)."""
+        order = np.argsort(-np.abs(values).mean(axis=0), kind="stable")
+        return np.sort(order[: self.features])
 
     def _score(self, model: ModelPairs, sizes: PairSizes, schema: Schema) -> Score:
         first, second = (schema.labels[column] for column in model.pairs[0])
@@ -417,7 +404,7 @@ def _effects(model: ModelPairs, sizes: PairSizes, context: MeasureContext) -> pd
     Over at most 32 background rows, in which both features are replaced; empty without one.
     """
     if not sizes.is_interaction.any():
-        return Interactions.tables["effects"].frame([])
+        return _EFFECTS.frame([])
     schema, train = context.dataset.schema, context.dataset.train.inputs
     pair = model.pairs[int(sizes.is_interaction.argmax())]
     along, by = sorted(pair, key=lambda column: not schema.features[column].is_numeric)

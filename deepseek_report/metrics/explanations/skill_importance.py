@@ -425,7 +425,7 @@ def _of_groups(
         value, low, high = _three(earned[k])
         share = value / skill.value, low / skill.value, high / skill.value
         rows.append((*_named(subject.players, groups[k]), *share, value, low, high, len(values)))
-    return {"groups": Sage.tables["groups"].frame(rows)}
+    return Sage.frames(groups=rows)
 
 
 def _three(measured: Estimate) -> tuple[float, float, float]:
@@ -509,19 +509,15 @@ class PermutationImportance(ModelMetric):
         groups = subject.groups(self.correlated)
         context.progress.start("features exchanged", len(named) + len(groups))
         rows = sorted(map(exchange.row, named), key=lambda row: -row.loss_rise.value)
-        features = self.tables["features"].frame(
-            (*row.cells, rank) for rank, row in enumerate(rows, 1)
-        )
+        tables = self.frames(features=((*row.cells, rank) for rank, row in enumerate(rows, 1)))
         about = message(
             "notes.permutation_importance.method",
             n=len(subject),
             repeats=repeats,
             moved=subject.is_moved,
         )
-        tables = {"features": features}
         if groups:
-            rows = [exchange.row(group) for group in groups]
-            tables["groups"] = self.tables["groups"].frame(row.cells for row in rows)
+            tables |= self.frames(groups=(exchange.row(group).cells for group in groups))
         return Measurement(tables=tables, notes=(about,))
 
 

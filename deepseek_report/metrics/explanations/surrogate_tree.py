@@ -75,8 +75,17 @@ class SurrogateNode:
         return not self.label
 
 
+class SurrogateMetric(ModelMetric):
+    """Base of what stands for the model's output in a table, and is held against it."""
+
+    counts_entities = True
+    modalities = frozenset({"table"})
+    category = "explanation"
+    reads = frozenset({"classifier", "dataset", "predictions", "seed"})
+
+
 @dataclass(frozen=True)
-class SurrogateTree(ModelMetric):
+class SurrogateTree(SurrogateMetric):
     """A small regression tree fitted to the model's output, and its fidelity on the test part.
 
     Fidelity is R² of the output, 1 where the tree gives what the model gives, and with two classes
@@ -89,9 +98,7 @@ class SurrogateTree(ModelMetric):
     Reference: Craven & Shavlik 1995 (trees extracted from networks).
     """
 
-    counts_entities = True
     reveals = "aggregate"
-    modalities = frozenset({"table"})
     tables = {
         "rules": TableType(
             (
@@ -114,8 +121,6 @@ class SurrogateTree(ModelMetric):
         ),
     }
     bounds = {"surrogate_fidelity": (None, 1.0), "surrogate_agreement": SHARE}
-    category = "explanation"
-    reads = frozenset({"classifier", "dataset", "predictions", "seed"})
 
     depth: Annotated[int, Field(ge=1, le=4)] = 4
     leaves: Annotated[int, Field(ge=2, le=10)] = 8
@@ -135,14 +140,14 @@ class SurrogateTree(ModelMetric):
             scores=copied.scores(fitted, self.n_resamples, "surrogate"),
             tables={
                 "rules": _rules(tree, schema, passes, copied),
-                "nodes": _node_table(tree, schema, passes),
+                **self.frames(nodes=_node_rows(tree, schema, passes)),
             },
             notes=(message("notes.surrogate_tree.method", rows=len(copied.sample), n=len(p)),),
         )
 
 
 @dataclass(frozen=True)
-class SurrogateRules(ModelMetric):
+class SurrogateRules(SurrogateMetric):
     """A list of rules fitted to the model's output, its fidelity on the test part, and its errors.
 
     The output starts at a value, and each rule that holds adds its points: log-odds, or the unit of
@@ -155,9 +160,7 @@ class SurrogateRules(ModelMetric):
     Reference: Friedman & Popescu 2008, doi:10.1214/07-AOAS148 (rule ensembles).
     """
 
-    counts_entities = True
     reveals = "aggregate"
-    modalities = frozenset({"table"})
     tables = {
         "rules": TableType(
             (
@@ -172,8 +175,6 @@ class SurrogateRules(ModelMetric):
         )
     }
     bounds = {"rule_list_fidelity": (None, 1.0), "rule_list_agreement": SHARE}
-    category = "explanation"
-    reads = frozenset({"classifier", "dataset", "predictions", "seed"})
 
     most: Annotated[int, Field(ge=1, le=50)] = 12
     max_conditions: Annotated[int, Field(ge=1, le=4)] = 2
@@ -198,7 +199,7 @@ class SurrogateRules(ModelMetric):
         rows = _errors(rules, fires, apart, _otherwise(p, fitted), Resampling.of(p))
         return Measurement(
             scores=copied.scores(fitted, self.n_resamples, "rule_list"),
-            tables={"rules": self.tables["rules"].frame(rows)},
+            tables=self.frames(rules=rows),
             notes=(
                 message(
                     "notes.surrogate_rules.method",
@@ -280,8 +281,8 @@ def _agreement(p: Predictions, fitted: Floats, name: str) -> Score:
     )
 
 
-def _node_table(tree: SmallTree, schema: Schema, passes: Bools) -> pd.DataFrame:
-    rows = []
+def _node_rows(tree: SmallTree, schema: Schema, passes: Bools) -> list[tuple[object, ...]]:
+    rows: list[tuple[object, ...]] = []
     for place, node in enumerate(tree.nodes):
         label = split = ""
         if node.column:
@@ -291,7 +292,7 @@ def _node_table(tree: SmallTree, schema: Schema, passes: Bools) -> pd.DataFrame:
         is_category = bool(node.column and node.column.category is not None)
         inside = passes[:, place]
         rows.append((*about, is_category, node.value, float(inside.mean()), int(inside.sum())))
-    return SurrogateTree.tables["nodes"].frame(rows)
+    return rows
 
 
 def _split(node: TreeNode, feature: Feature) -> str:

@@ -131,10 +131,7 @@ class Cohorts(ModelMetric):
             for row in self._drivers(name, context.explanations[name], cohort, context)
         ]
         return Measurement(
-            tables={
-                "cohorts": self.tables["cohorts"].frame(rows),
-                "drivers": self.tables["drivers"].frame(drivers),
-            },
+            tables=self.frames(cohorts=rows, drivers=drivers),
             notes=_notes({cohort.origin for cohort in cohorts}),
         )
 

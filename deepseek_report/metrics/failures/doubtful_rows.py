@@ -21,7 +21,7 @@ from deepseek_report.artifacts.table import TableType, columns_of, estimate
 from deepseek_report.data_kinds.base import encoding_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.failures.failure_rows import CopyComparison
-from deepseek_report.metrics.plugin import ClassMetric, ModelMetric
+from deepseek_report.metrics.plugin import ClassMetric, EntityMetric
 from deepseek_report.statistics.intervals import SHARE, compare_rates, difference_of_means
 from deepseek_report.statistics.nearness import CHANCE, near_copies
 from deepseek_report.statistics.ranking import thin
@@ -75,10 +75,9 @@ def neighbours_agreeing(data: Dataset, positions: Ints, n_neighbours: int) -> Fl
 
 
 @dataclass(frozen=True)
-class LabelSuspects(ClassMetric):
+class LabelSuspects(EntityMetric, ClassMetric):
     """Test rows whose label both the model and similar training rows contradict."""
 
-    counts_entities = True
     reveals = "aggregate"
     tables = {
         "suspects": TableType(
@@ -147,7 +146,7 @@ _SAME = 0.01
 
 
 @dataclass(frozen=True)
-class NearCopies(ModelMetric):
+class NearCopies(EntityMetric):
     """How many test rows are near copies of a training row, and the error on the others.
 
     Distance is Euclidean over standardised numbers and one-hot categories, or weighted words; see
@@ -155,7 +154,6 @@ class NearCopies(ModelMetric):
     be right about it, so the error that counts is that on the other rows.
     """
 
-    counts_entities = True
     reveals = "aggregate"
     tables = {
         "comparison": TableType(
@@ -219,7 +217,7 @@ class NearCopies(ModelMetric):
         notes = [message("notes.near_copies.no_proof")]
         if len(near.rows) < len(p):
             notes.append(message("notes.near_copies.searched", n=len(near.rows), rows=len(p)))
-        tables = {"comparison": self.tables["comparison"].frame([row])}
+        tables = self.frames(comparison=[row])
         return Measurement(scores, tables, notes=tuple(notes))
 
 

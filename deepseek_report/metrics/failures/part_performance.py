@@ -21,8 +21,14 @@ from deepseek_report.artifacts.table import Column, TableType, columns_of, estim
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.failures.failure_rows import DriftTest, PartLevel, PeriodLevel
 from deepseek_report.metrics.fairness.group_gaps import GAPS, PartGaps
-from deepseek_report.metrics.fairness.groups import Grouping, MinCell, MinEvents, groupings
-from deepseek_report.metrics.plugin import ModelMetric, Resamples
+from deepseek_report.metrics.fairness.groups import (
+    OF_ATTRIBUTE,
+    Grouping,
+    MinCell,
+    MinEvents,
+    groupings,
+)
+from deepseek_report.metrics.plugin import EntityMetric, Resamples
 from deepseek_report.statistics.excess import larger_mean_p_value
 from deepseek_report.statistics.intervals import SHARE, holm
 from deepseek_report.statistics.resampling import Resampling
@@ -37,7 +43,7 @@ _OF_ONE_CLASS = {"ece": math.nan}
 
 
 @dataclass(frozen=True)
-class PartPerformance(ModelMetric):
+class PartPerformance(EntityMetric):
     """How well parts of the data are predicted (a site, short texts), and the largest gaps.
 
     `accuracy_gap` is the greatest difference between two parts in the share that is decided
@@ -52,13 +58,11 @@ class PartPerformance(ModelMetric):
     would give fewer right decisions. n_resamples : draws for interval and null.
     """
 
-    counts_entities = True
     reveals = "aggregate"
     tables = {
         "parts": TableType(
             (
-                Column("attribute", "attribute"),
-                Column("attribute_label", shown=False),
+                *OF_ATTRIBUTE,
                 *columns_of("level n:count"),
                 *of_some_task((task.part_table for task in TASKS.values()), unless="too_few"),
                 *columns_of("too_few:yes_no missed_rate:share flagged_rate:share", shown=False),
@@ -144,7 +148,7 @@ def _more(
 
 
 @dataclass(frozen=True)
-class PeriodDrift(ModelMetric):
+class PeriodDrift(EntityMetric):
     """What the model states in each period of the test part, on average, and what happened.
 
     `score_drift_p` is the p-value of the Kruskal–Wallis test that what is stated is distributed
@@ -156,13 +160,11 @@ class PeriodDrift(ModelMetric):
     Reference: Kruskal & Wallis 1952, doi:10.1080/01621459.1952.10483441.
     """
 
-    counts_entities = True
     reveals = "aggregate"
     tables = {
         "periods": TableType(
             (
-                Column("attribute", "attribute"),
-                Column("attribute_label", shown=False),
+                *OF_ATTRIBUTE,
                 *columns_of("level n:count"),
                 estimate("stated", "number", prefix="stated"),
                 estimate("happened", "number", prefix="happened"),
@@ -203,10 +205,7 @@ class PeriodDrift(ModelMetric):
             for name, value in p_values.items()
             if value is not None
         ]
-        tables = {
-            "periods": self.tables["periods"].frame(rows),
-            "tests": self.tables["tests"].frame(p_values.items()),
-        }
+        tables = self.frames(periods=rows, tests=p_values.items())
         return Measurement(tuple(scores), tables)
 
 

@@ -23,7 +23,7 @@ from deepseek_report.metrics.performance.baselines import (
     limits_of,
     reference_predictions,
 )
-from deepseek_report.metrics.plugin import ClassMetric, ModelMetric, Rows
+from deepseek_report.metrics.plugin import ClassMetric, EntityMetric, Rows
 from deepseek_report.statistics.classification_errors import require_both
 from deepseek_report.statistics.ranking import delong, macro_auc, paired_difference
 from deepseek_report.statistics.resampling import Resampling, stratified_order
@@ -37,10 +37,9 @@ _Ranking = tuple[float, Floats]
 
 
 @dataclass(frozen=True)
-class LearningCurve(ClassMetric):
+class LearningCurve(EntityMetric, ClassMetric):
     """Test AUC of a reference predictor trained on growing parts of the training data."""
 
-    counts_entities = True
     reveals = "aggregate"
     tables = {
         "curve": TableType(
@@ -85,15 +84,15 @@ class LearningCurve(ClassMetric):
         gain = _last_doubling(rankings, test, REFERENCES[self.predictor])
         return Measurement(
             (gain,),
-            {
-                "curve": self.tables["curve"].frame(
+            self.frames(
+                curve=(
                     (
                         *(n, n / len(context.dataset.train)),
                         *(delong(*rankings[n], test.labels, Resampling.of(test)), self.predictor),
                     )
                     for n in rows
                 )
-            },
+            ),
             notes=(about, limits) if limits else (about,),
         )
 
@@ -150,7 +149,7 @@ _NODES = 29
 
 
 @dataclass(frozen=True)
-class WithoutInputs(ModelMetric):
+class WithoutInputs(EntityMetric):
     """What a plain predictor gains, loses and decides otherwise if inputs are left out.
 
     Left out are, one after the other, the inputs that a check of the data suspects to hold the
@@ -165,7 +164,6 @@ class WithoutInputs(ModelMetric):
     max_rows : training rows that it is fitted to.
     """
 
-    counts_entities = True
     reveals = "aggregate"
     tables = {
         "refits": TableType(
@@ -209,7 +207,7 @@ class WithoutInputs(ModelMetric):
             refits.append((left_out, measure.key, score, change, len(rows), change.n))
             context.progress.advance()
         return Measurement(
-            tables={"refits": self.tables["refits"].frame(refits)},
+            tables=self.frames(refits=refits),
             notes=self._notes(len(rows), len(candidates) - len(chosen)),
         )
 

@@ -29,7 +29,7 @@ from deepseek_report.metrics.failures.conditions import (
     frequent,
 )
 from deepseek_report.metrics.failures.failure_rows import RiskPattern
-from deepseek_report.metrics.plugin import ClassMetric
+from deepseek_report.metrics.plugin import ClassMetric, EntityMetric
 from deepseek_report.statistics.excess import larger_share_p_value, share_scores
 from deepseek_report.statistics.intervals import wilson
 from deepseek_report.statistics.resampling import Resampling
@@ -46,7 +46,7 @@ _LEAST_SCORE = 2.0
 
 
 @dataclass(frozen=True)
-class RiskPatterns(ClassMetric):
+class RiskPatterns(EntityMetric, ClassMetric):
     """Combinations of up to three feature values in which the explained class is most frequent.
 
     One half of the test part is searched for the combination whose rate has the highest lower end
@@ -61,7 +61,6 @@ class RiskPatterns(ClassMetric):
     searched for.
     """
 
-    counts_entities = True
     reveals = "aggregate"
     modalities = frozenset({"table"})
     tables = {
@@ -107,7 +106,7 @@ class RiskPatterns(ClassMetric):
 
         tested = HalfSearch(conditions, halves, apart=False).parts(find, tell, 2 * self.most)
         listed = [part for part in tested if part.p_adjusted < self.alpha]
-        table = self.tables["patterns"].frame(part.row() for part in listed)
+        table = self.frame("patterns", (part.row() for part in listed))
         return Measurement(
             tables={"patterns": table.sort_values("rate", ascending=False, kind="stable")},
             notes=(

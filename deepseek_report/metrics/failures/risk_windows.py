@@ -33,7 +33,7 @@ from deepseek_report.metrics.failures.conditions import (
     Part,
     part_of,
 )
-from deepseek_report.metrics.plugin import ClassMetric
+from deepseek_report.metrics.plugin import ClassMetric, EntityMetric
 from deepseek_report.statistics.excess import larger_share_p_value, scan_statistic
 from deepseek_report.statistics.ranking import thin
 from deepseek_report.statistics.resampling import Resampling
@@ -360,7 +360,7 @@ class RiskCell:
 
 
 @dataclass(frozen=True)
-class RiskWindows(ClassMetric):
+class RiskWindows(EntityMetric, ClassMetric):
     """Ranges of up to three parameters in which the explained class is most frequent, in all rows.
 
     Parameters are the features of a table; of series the mean, spread, extremes, largest step and
@@ -379,7 +379,6 @@ class RiskWindows(ClassMetric):
     Reference: Kulldorff 1997, A spatial scan statistic, doi:10.1080/03610929708831995.
     """
 
-    counts_entities = True
     reveals = "aggregate"
     tables = {
         "windows": TableType(
@@ -457,10 +456,7 @@ class RiskWindows(ClassMetric):
         sure = [(part, windows_of[part.text]) for part in listed]
         cells = _cells(search, sure, len(rows), self.cell_size)
         return Measurement(
-            tables={
-                "windows": self.tables["windows"].frame(part.row() for part in listed),
-                "cells": self.tables["cells"].frame(cells),
-            },
+            tables=self.frames(windows=(part.row() for part in listed), cells=cells),
             notes=(
                 message(
                     "notes.risk_windows.method",

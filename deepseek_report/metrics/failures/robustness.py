@@ -21,7 +21,7 @@ from deepseek_report.artifacts.table import Column, TableType, columns_of, estim
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.base import Disturbance, Levels
 from deepseek_report.metrics.failures.failure_rows import PerturbationEffect
-from deepseek_report.metrics.plugin import ModelMetric, Rows
+from deepseek_report.metrics.plugin import EntityMetric, Rows
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.tasks import TASKS, Task, of_some_task, task_of
 from deepseek_report.tasks.task import Disturbed
@@ -44,14 +44,13 @@ class Effect:
 
 
 @dataclass(frozen=True)
-class Robustness(ModelMetric):
+class Robustness(EntityMetric):
     """How predictions hold up under noise, swapped categories and missing values.
 
     Of texts words are masked with the chances of `swaps`, and dropped with those of `missing`; in
     images and series there is noise alone.
     """
 
-    counts_entities = True
     reveals = "aggregate"
     tables = {
         "perturbations": TableType(
@@ -176,17 +175,20 @@ def _disturbance(name: str, schema: Schema) -> Disturbance:
 
 def _table(task: Task, effects: list[Effect], schema: Schema) -> pd.DataFrame:
     """One row for each perturbation and level."""
-    return Robustness.tables["perturbations"].frame(
-        {
-            "perturbation": effect.kind,
-            "label": _disturbance(effect.kind, schema).label,
-            "level": effect.level,
-            task.held.key: effect.does.held,
-            task.moved.key: effect.does.moved,
-            "before": effect.does.before,
-            "lost": effect.does.lost,
-            "smooth": effect.smooth,
-            "n": effect.does.moved.n,
-        }
-        for effect in effects
+    return Robustness.frame(
+        "perturbations",
+        (
+            {
+                "perturbation": effect.kind,
+                "label": _disturbance(effect.kind, schema).label,
+                "level": effect.level,
+                task.held.key: effect.does.held,
+                task.moved.key: effect.does.moved,
+                "before": effect.does.before,
+                "lost": effect.does.lost,
+                "smooth": effect.smooth,
+                "n": effect.does.moved.n,
+            }
+            for effect in effects
+        ),
     )

@@ -37,7 +37,7 @@ from deepseek_report.metrics.failures.conditions import (
     joined,
 )
 from deepseek_report.metrics.failures.failure_rows import Slice
-from deepseek_report.metrics.plugin import ModelMetric
+from deepseek_report.metrics.plugin import EntityMetric
 from deepseek_report.statistics.excess import Excess, Totals
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.resampling import Resampling
@@ -126,7 +126,7 @@ def search(cut: Cut, excess: Excess, least: int, most: int) -> list[int]:
 
 
 @dataclass(frozen=True)
-class Slices(ModelMetric):
+class Slices(EntityMetric):
     """Slices of up to two feature values in which the model loses more than was to be expected.
 
     One half of the test part is searched and the other gives the numbers and the tests, so that
@@ -143,7 +143,6 @@ class Slices(ModelMetric):
     share of the test part. alpha : level of the test. most : how many slices of a kind are listed.
     """
 
-    counts_entities = True
     reveals = "aggregate"
     tables = {
         "slices": TableType(

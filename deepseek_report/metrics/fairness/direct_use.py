@@ -22,7 +22,14 @@ from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimate
 from deepseek_report.metrics.fairness.fairness_rows import SplitGap, SwappedAttribute
 from deepseek_report.metrics.fairness.group_gaps import WidestPair
-from deepseek_report.metrics.fairness.groups import UNKNOWN, Grouping, MinCell, MinEvents, groupings
+from deepseek_report.metrics.fairness.groups import (
+    OF_ATTRIBUTE,
+    UNKNOWN,
+    Grouping,
+    MinCell,
+    MinEvents,
+    groupings,
+)
 from deepseek_report.metrics.fairness.proxies import permutation_importance
 from deepseek_report.metrics.performance.baselines import fit_predictor
 from deepseek_report.metrics.plugin import ClassMetric, PeopleMetric, Resamples, Rows
@@ -433,8 +440,7 @@ class DirectUse(PeopleMetric, ClassMetric):
     tables = {
         "swaps": TableType(
             (
-                Column("attribute", "attribute"),
-                Column("attribute_label", shown=False),
+                *OF_ATTRIBUTE,
                 Column("given", "yes_no"),
                 estimate("turned", "share", prefix="turned"),
                 estimate("direct", "points", prefix="direct"),
@@ -447,8 +453,7 @@ class DirectUse(PeopleMetric, ClassMetric):
         ),
         "split": TableType(
             (
-                Column("attribute", "attribute"),
-                Column("attribute_label", shown=False),
+                *OF_ATTRIBUTE,
                 *columns_of("level reference"),
                 *(estimate(part, "points", prefix=part) for part in PARTS),
                 *columns_of("n:count n_asked:count"),
@@ -489,10 +494,7 @@ class DirectUse(PeopleMetric, ClassMetric):
             splits.append(measured.split_row(grouping))
             known_by = _known_by(schema, grouping.name, measured.pair, self.stand_in_auc)
             learnt += [(*known_by, column) for column in sorted(measured.together) or [-1]]
-        tables = {
-            "swaps": self.tables["swaps"].frame(swaps),
-            "split": self.tables["split"].frame(splits),
-        }
+        tables = self.frames(swaps=swaps, split=splits)
         arrays = {_TOGETHER: np.array(learnt, dtype=np.float64)} if learnt else {}
         return Measurement(tuple(scores), tables, arrays, tuple(notes))
 

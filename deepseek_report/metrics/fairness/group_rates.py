@@ -21,7 +21,14 @@ from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, column
 from deepseek_report.artifacts.table_rows import read_rows
 from deepseek_report.metrics.fairness.fairness_rows import GroupLevel, GroupStep, StatedGroup
 from deepseek_report.metrics.fairness.group_gaps import GAPS, PartGaps
-from deepseek_report.metrics.fairness.groups import UNKNOWN, Grouping, MinCell, MinEvents, groupings
+from deepseek_report.metrics.fairness.groups import (
+    OF_ATTRIBUTE,
+    UNKNOWN,
+    Grouping,
+    MinCell,
+    MinEvents,
+    groupings,
+)
 from deepseek_report.metrics.plugin import ClassMetric, PeopleMetric, Resamples
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.logistic import GroupShifts, recalibrated, share_off
@@ -50,8 +57,7 @@ class GroupRates(PeopleMetric):
     tables = {
         "groups": TableType(
             (
-                Column("attribute", "attribute"),
-                Column("attribute_label", shown=False),
+                *OF_ATTRIBUTE,
                 *columns_of("level n:count"),
                 *of_some_task((task.group_table for task in TASKS.values()), unless="too_few"),
                 *columns_of("too_few:yes_no crossing:yes_no", shown=False),
@@ -86,7 +92,7 @@ class GroupRates(PeopleMetric):
             min_cell=self.min_cell,
             pool=True,
         )
-        table = self.tables["groups"].frame(self._rows(context, groups))
+        table = self.frame("groups", self._rows(context, groups))
         levels, gaps = read_rows(table, GroupLevel), self._gaps(context)
         return Measurement(
             (*_selection(levels, Resampling.of(context.predictions)), *gaps.scores),
@@ -126,9 +132,7 @@ class GroupRates(PeopleMetric):
         """The rates of every level of an attribute at each threshold, of two classes."""
         floor = (self.min_cell, self.min_events)
         single = [grouping for grouping in groups if not grouping.crossing]
-        return self.tables["steps"].frame(
-            _step_rows(predictions, target, single, thresholds, floor)
-        )
+        return self.frame("steps", _step_rows(predictions, target, single, thresholds, floor))
 
     def _gaps(self, context: MeasureContext) -> Measurement:
         """What the task compares groups by; nothing where decisions are compared elsewhere."""
@@ -243,8 +247,7 @@ class GroupCalibration(PeopleMetric, ClassMetric):
     tables = {
         "groups": TableType(
             (
-                Column("attribute", "attribute"),
-                Column("attribute_label", shown=False),
+                *OF_ATTRIBUTE,
                 *columns_of("level n:count stated:share"),
                 estimate("observed", "share", prefix="observed"),
                 estimate("off", "points", prefix="off"),
@@ -315,7 +318,7 @@ class GroupCalibration(PeopleMetric, ClassMetric):
                 for row in rows
                 if not (row.too_few or row.is_crossing)
             ),
-            {"groups": self.tables["groups"].frame(rows)},
+            self.frames(groups=rows),
             notes=_notes(schema.target.explained_class if p.probabilities.shape[1] == 2 else ""),
         )
 

@@ -14,10 +14,13 @@ from deepseek_report.artifacts.array_types import Bools, Ints
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.schema import CROSS, PARTS, PEOPLE, Attribute, AttributeKind, Schema
+from deepseek_report.artifacts.table import Column
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.statistics.resampling import Resampling
 
 UNKNOWN = "unknown"
+#: The first columns of a table on attributes.
+OF_ATTRIBUTE = (Column("attribute", "attribute"), Column("attribute_label", shown=False))
 #: So many names of small levels stand in the name of their pool.
 _NAMED = 3
 #: Why nothing can be compared by attributes of these kinds.

@@ -34,6 +34,7 @@ from deepseek_report.metrics.fairness.group_gaps import (
     rate_table,
 )
 from deepseek_report.metrics.fairness.groups import (
+    OF_ATTRIBUTE,
     Grouping,
     MinCell,
     MinEvents,
@@ -411,8 +412,7 @@ class ImpactRatio(PeopleMetric, ClassMetric):
     tables = {
         "pairs": TableType(
             (
-                Column("attribute", "attribute"),
-                Column("attribute_label", shown=False),
+                *OF_ATTRIBUTE,
                 *columns_of("level reference n:count"),
                 Column("n_reference", "count", shown=False),
                 *columns_of("rate:share reference_rate:share"),
@@ -507,7 +507,7 @@ class ImpactRatio(PeopleMetric, ClassMetric):
                     rows.append(((float(threshold), grouping.name, *ratio), level, len(pairs)))
                     pairs.append(pair)
         ends = {level: rate_ratios(pairs, level) for level, pairs in counts.items()}
-        return self.tables["steps"].frame((*row, *ends[lvl][place]) for row, lvl, place in rows)
+        return self.frame("steps", ((*row, *ends[lvl][place]) for row, lvl, place in rows))
 
     def _rates(self, compared: Sequence[Grouping], outcomes: Outcomes, seed: int) -> list[Rates]:
         """Intervals hold for a whole attribute, and for all crossings together (Bonferroni)."""
@@ -559,15 +559,24 @@ class ImpactRatio(PeopleMetric, ClassMetric):
         """
         surest = np.array([rates.p_value for rates in attributes])
         factors = holm(surest, KINDS_OF_COMPARISONS) / surest
-        return self.tables["pairs"].frame(
+        return self.frame(
+            "pairs",
             (
-                *(rates.grouping.name, rates.grouping.label, *pair.levels, *pair.n, *pair.rates),
-                *(pair.ratio, pair.difference, pair.p_value),
-                math.nan if any(pair.small) else min(1.0, pair.p_value * float(factor)),
-                *(pair.verdict(self.threshold), *pair.small),
-            )
-            for rates, reference, factor in zip(attributes, references, factors, strict=True)
-            for pair in rates.compare(reference)
+                (
+                    *(
+                        rates.grouping.name,
+                        rates.grouping.label,
+                        *pair.levels,
+                        *pair.n,
+                        *pair.rates,
+                    ),
+                    *(pair.ratio, pair.difference, pair.p_value),
+                    math.nan if any(pair.small) else min(1.0, pair.p_value * float(factor)),
+                    *(pair.verdict(self.threshold), *pair.small),
+                )
+                for rates, reference, factor in zip(attributes, references, factors, strict=True)
+                for pair in rates.compare(reference)
+            ),
         )
 
 

@@ -140,7 +140,6 @@ class Options(PeopleMetric, ClassMetric):
     is balanced accuracy.
     """
 
-    counts_entities = True
     reveals = "aggregate"
     tables = {
         "options": TableType(
@@ -208,8 +207,9 @@ class Options(PeopleMetric, ClassMetric):
                 changes = OptionChanges.of(today.test, option.test, groups, self.costs)
                 judged.append(JudgedOption(groups, option, changes, option is chosen))
         adjusted = iter(holm([each.changes.p_value for each in judged if each.is_chosen]))
-        table = self.tables["options"].frame(
-            each.cells(float(next(adjusted)) if each.is_chosen else math.nan) for each in judged
+        table = self.frame(
+            "options",
+            (each.cells(float(next(adjusted)) if each.is_chosen else math.nan) for each in judged),
         )
         notes = self._notes(n_left, own_note)
         return Measurement(tuple(_scores(judged)), {"options": table}, notes=notes)

@@ -22,7 +22,7 @@ from deepseek_report.artifacts.table import Column, TableType, columns_of, estim
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.fairness.fairness_rows import ProxyFeature
 from deepseek_report.metrics.performance.baselines import Predict, fit_predictor
-from deepseek_report.metrics.plugin import ModelMetric, Rows
+from deepseek_report.metrics.plugin import EntityMetric, Rows
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.ranking import delong, macro_auc, most_telling, paired_difference
 from deepseek_report.statistics.resampling import Resampling
@@ -86,10 +86,9 @@ def _sample(
 
 
 @dataclass(frozen=True)
-class Proxies(ModelMetric):
+class Proxies(EntityMetric):
     """How well each sensitive attribute can be predicted from the other features, and by which."""
 
-    counts_entities = True
     reveals = "aggregate"
     tables = {
         "features": TableType(
@@ -131,7 +130,7 @@ class Proxies(ModelMetric):
             scores.append(_score(attribute, proxy.auc))
             names = [context.dataset.schema.features[j] for j in features]
             rows += _rows(attribute, names, proxy.importance)[: self.top]
-        table = self.tables["features"].frame(rows)
+        table = self.frame("features", rows)
         if len(context.dataset.schema.features) > _MOST_FEATURES + 1:
             notes.append(message("notes.proxies.most_telling", n=_MOST_FEATURES))
         notes += [message("notes.proxies.predicted"), message("notes.proxies.shared")]

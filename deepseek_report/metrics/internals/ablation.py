@@ -24,7 +24,7 @@ from deepseek_report.artifacts.protocols.modules import (
     Step,
 )
 from deepseek_report.artifacts.score import Score
-from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
+from deepseek_report.artifacts.table import TableType, columns_of, estimate
 from deepseek_report.artifacts.table_rows import read_rows
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.internals.internal_rows import AblatedInGroup, AblatedPart
@@ -76,8 +76,7 @@ class Ablation(ComputeMetric):
         ),
         "by_group": TableType(
             (
-                Column("attribute", "attribute"),
-                *columns_of("level layer:place kind number:count"),
+                *columns_of("attribute:attribute level layer:place kind number:count"),
                 estimate("mean", prefix="mean"),
                 estimate("rest", prefix="rest"),
                 *columns_of("n:count p_adjusted:p_value"),
@@ -110,7 +109,7 @@ class Ablation(ComputeMetric):
         return Measurement(
             tuple(self._scores(context, judged)),
             {
-                "parts": self.tables["parts"].frame(_rows(judged, seen, drawn, _loads(context))),
+                "parts": self.frame("parts", _rows(judged, seen, drawn, _loads(context))),
                 "by_group": self._by_group(context, seen, groups, drawn),
             },
             notes=(
@@ -152,8 +151,8 @@ class Ablation(ComputeMetric):
                     about = (name, level, step.layer - 1, step.kind, step.number or np.nan)
                     rows.append((*about, *both, int(inside.sum())))
                     p_values.append(_differ(drawn, rises, inside))
-        return self.tables["by_group"].frame(
-            (*row, p) for row, p in zip(rows, holm(p_values).tolist(), strict=True)
+        return self.frame(
+            "by_group", ((*row, p) for row, p in zip(rows, holm(p_values).tolist(), strict=True))
         )
 
     def _scores(

@@ -97,7 +97,7 @@ class Parameters(ComputeMetric):
             ]
         rows = [(*layer, layer[2] / max(total, 1)) for layer in layers if layer[2]]
         score = self.score("parameters", Estimate(total, n=total), "none")
-        return Measurement((score,), {"layers": self.tables["layers"].frame(rows)})
+        return Measurement((score,), self.frames(layers=rows))
 
 
 @dataclass(frozen=True)
@@ -146,13 +146,13 @@ class LayerProfile(ComputeMetric):
         )
         return Measurement(
             (score,),
-            {
-                "layers": self.tables["layers"].frame(
+            self.frames(
+                layers=(
                     (name, kinds[name], middle, middle.value / forward.value)
                     for name, ms in times.items()
                     for middle in [median_interval(ms)]
                 )
-            },
+            ),
             notes=(_CLOCK, message("notes.layer_profile.own_time")),
         )
 
@@ -210,7 +210,7 @@ class Latency(ComputeMetric):
             ),
         )
         rows = ((size, ms, per_second[size]) for size, ms in times.items())
-        return Measurement(scores, {"latency": self.tables["latency"].frame(rows)}, notes=(_CLOCK,))
+        return Measurement(scores, self.frames(latency=rows), notes=(_CLOCK,))
 
     def _time(self, context: MeasureContext, size: int) -> Estimate:
         """Milliseconds of a pass over so many rows."""

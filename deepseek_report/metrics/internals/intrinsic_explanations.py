@@ -17,7 +17,6 @@ from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Classifier, TellsShapes
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.protocols.modules import HasPrototypes
 from deepseek_report.artifacts.schema import Feature, Schema
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.data_kinds import kind_of
@@ -26,13 +25,12 @@ from deepseek_report.data_kinds.rule_lists import RuleList
 from deepseek_report.metrics.cases.single_case_rows import ComparedPrototype, FiredRule
 from deepseek_report.metrics.explanations.feature_effects import DENSITY, density, stacked
 from deepseek_report.metrics.internals.internal_rows import NearPrototype
-from deepseek_report.metrics.internals.tracing import contributions, torch_module
-from deepseek_report.metrics.plugin import ModelMetric
+from deepseek_report.metrics.internals.tracing import contributions, in_batches, torch_module
+from deepseek_report.metrics.plugin import EntityMetric
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
 
-_BATCH = 1024
 #: Prototypes of the class decided for that are told of a case.
 _TOLD = 3
 
@@ -68,7 +66,7 @@ class PrototypeInput:
 
 
 @dataclass(frozen=True)
-class Prototypes(ModelMetric):
+class Prototypes(EntityMetric):
     """The prototypes, their classes, for how many test cases each decides, and who is nearest.
 
     A prototype decides for a case where, of those of the class decided for, it adds most evidence.
@@ -77,7 +75,6 @@ class Prototypes(ModelMetric):
     count most, and which one of another class.
     """
 
-    counts_entities = True
     reveals = "rows"
     tables = {
         "prototypes": TableType(
@@ -118,7 +115,7 @@ class Prototypes(ModelMetric):
         schema, test = context.dataset.schema, context.dataset.test
         module = torch_module(context.classifier)
         inputs, ids, classes = (tensor.cpu().numpy() for tensor in module.prototypes())
-        evidence, distances = _evidence(module, test.inputs)
+        evidence, distances = in_batches(module, test.inputs, module.evidence)
         context.classifier.calls += len(test)
         own = np.where(classes == context.predictions.decisions[:, None], evidence, -np.inf).argmax(
             axis=1
@@ -158,31 +155,20 @@ class Prototypes(ModelMetric):
 
     def _nearest(self, context: MeasureContext, distances: Floats) -> pd.DataFrame:
         p, classes = context.predictions, context.dataset.schema.target.classes
-        return self.tables["nearest"].frame(
+        return self.frame(
+            "nearest",
             (
-                *(prototype, rank, int(context.dataset.test.instance_ids[case])),
-                *(float(column[case]), classes[int(p.labels[case])]),
-                classes[int(p.decisions[case])],
-            )
-            for prototype, column in enumerate(distances.T, start=1)
-            for rank, case in enumerate(np.argsort(column, kind="stable")[: self.nearest], start=1)
+                (
+                    *(prototype, rank, int(context.dataset.test.instance_ids[case])),
+                    *(float(column[case]), classes[int(p.labels[case])]),
+                    classes[int(p.decisions[case])],
+                )
+                for prototype, column in enumerate(distances.T, start=1)
+                for rank, case in enumerate(
+                    np.argsort(column, kind="stable")[: self.nearest], start=1
+                )
+            ),
         )
-
-
-def _evidence(module: HasPrototypes, inputs: Floats) -> tuple[Floats, Floats]:
-    import torch
-
-    device = next(module.parameters()).device
-    parts = [
-        module.evidence(
-            torch.as_tensor(inputs[start : start + _BATCH], dtype=torch.float32, device=device)
-        )
-        for start in range(0, len(inputs), _BATCH)
-    ]
-    evidence, distances = (
-        torch.cat(list(tensors)).double().cpu().numpy() for tensors in zip(*parts, strict=True)
-    )
-    return evidence, distances
 
 
 def _compared(context: MeasureContext, evidence: Floats, ids: Ints, classes: Ints) -> pd.DataFrame:
@@ -198,7 +184,7 @@ def _compared(context: MeasureContext, evidence: Floats, ids: Ints, classes: Int
             instance = int(context.dataset.test.instance_ids[case])
             about = (instance, rank, int(ids[at]), names[classes[at]])
             rows.append((*about, bool(own[at]), float(share)))
-    return Prototypes.tables["compared"].frame(rows)
+    return Prototypes.frame("compared", rows)
 
 
 def _inputs(schema: Schema, inputs: Floats, sizes: Floats) -> pd.DataFrame:
@@ -207,12 +193,15 @@ def _inputs(schema: Schema, inputs: Floats, sizes: Floats) -> pd.DataFrame:
     sizes : (column,) how much each column adds or takes away on average, which ranks them.
     """
     if not kind_of(schema).named_columns:
-        return Prototypes.tables["inputs"].frame([])
+        return Prototypes.frame("inputs", [])
     ranks = np.argsort(np.argsort(-sizes, kind="stable"), kind="stable") + 1
-    return Prototypes.tables["inputs"].frame(
-        (prototype, feature.name, feature.label, feature.display(float(value)), int(rank))
-        for prototype, row in enumerate(inputs, start=1)
-        for feature, value, rank in zip(schema.features, row, ranks, strict=True)
+    return Prototypes.frame(
+        "inputs",
+        (
+            (prototype, feature.name, feature.label, feature.display(float(value)), int(rank))
+            for prototype, row in enumerate(inputs, start=1)
+            for feature, value, rank in zip(schema.features, row, ranks, strict=True)
+        ),
     )
 
 
@@ -220,7 +209,7 @@ _MEAN = message("interval_methods.students_of_mean")
 
 
 @dataclass(frozen=True)
-class RulePoints(ModelMetric):
+class RulePoints(EntityMetric):
     """Every rule with its points, and for how many test cases it holds with which outcome.
 
     The table `list` has a row for each rule, and with several classes or labels one for each of
@@ -228,7 +217,6 @@ class RulePoints(ModelMetric):
     their points for the class that was decided for.
     """
 
-    counts_entities = True
     reveals = "aggregate"
     modalities = frozenset({"table"})
     tables = {
@@ -262,10 +250,9 @@ class RulePoints(ModelMetric):
         starts = dict(zip(rules.names, rules.base, strict=True))
         return Measurement(
             scores=(),
-            tables={
-                "list": self.tables["list"].frame(_list(context, rules, fires)),
-                "fired": self.tables["fired"].frame(_fired(context, rules, fires)),
-            },
+            tables=self.frames(
+                list=_list(context, rules, fires), fired=_fired(context, rules, fires)
+            ),
             notes=(
                 message(
                     "notes.rules.points",
@@ -356,7 +343,7 @@ class PairPoint:
 
 
 @dataclass(frozen=True)
-class ShapeFunctions(ModelMetric):
+class ShapeFunctions(EntityMetric):
     """The function of each of the most important features, and where the training part lies.
 
     most : features, those whose contributions vary most over the test part; points : values of a
@@ -365,7 +352,6 @@ class ShapeFunctions(ModelMetric):
     A model that adds up pairs of features too has them in the table `pairs`, on a grid of values.
     """
 
-    counts_entities = True
     reveals = "aggregate"
     tables = {
         "curves": TableType(
@@ -423,9 +409,9 @@ class ShapeFunctions(ModelMetric):
         return Measurement(
             scores=(),
             tables={
-                "curves": self.tables["curves"].frame(curves),
+                "curves": self.frame("curves", curves),
                 "density": stacked(densities),
-                **({"pairs": self.tables["pairs"].frame(pairs)} if pairs else {}),
+                **(self.frames(pairs=pairs) if pairs else {}),
             },
             notes=(message("notes.shape_functions.the_model"),),
         )

@@ -28,7 +28,7 @@ from deepseek_report.metrics.internals.tracing import (
     sample_rows,
     traces,
 )
-from deepseek_report.metrics.plugin import ComputeMetric, ModelMetric, Resamples, Rows
+from deepseek_report.metrics.plugin import ComputeMetric, EntityMetric, Resamples, Rows
 from deepseek_report.statistics.intervals import SHARE, mean_interval
 from deepseek_report.statistics.resampling import (
     Resampling,
@@ -101,10 +101,9 @@ class AttentionBranch:
 
 
 @dataclass(frozen=True)
-class Attention(ModelMetric):
+class Attention(EntityMetric):
     """Mean attention between features in every head, over the explained cases."""
 
-    counts_entities = True
     reveals = "aggregate"
     tables = {
         "tokens": TableType(
@@ -297,9 +296,7 @@ class ExpertLoad(ComputeMetric):
         ),
         "asked": TableType(
             (
-                *columns_of("layer:place expert:place"),
-                Column("attribute", "attribute"),
-                *columns_of("label"),
+                *columns_of("layer:place expert:place attribute:attribute label"),
                 estimate("share", "share"),
                 *columns_of("load:share n:count"),
             ),
@@ -329,8 +326,7 @@ class ExpertLoad(ComputeMetric):
         replicates = bootstrap(lambda weights: _imbalance(weights, chosen), *draws)
         share, low, high = mean_interval(drawn.per_unit(chosen))
         unused = int((share < self.unused_below / experts).sum())
-        table = _grid_table(("layer", "expert"), share, low, high, "share")
-        table["layer"] = np.array(layers)[table["layer"]]
+        load = ((layers[at], expert, size) for (at, expert), size in _estimates(share, low, high))
         imbalance = bootstrapped(replicates, n, context.seed, (1.0, float(experts)))
         scores = (
             self.score(
@@ -352,7 +348,9 @@ class ExpertLoad(ComputeMetric):
         )
         subjects = self._subjects(context, rows, drawn, dict(zip(layers, choices, strict=True)))
         notes = (message("notes.expert_load.load", n=n),)
-        return Measurement(scores, {"load": table, "asked": subjects}, notes=notes)
+        return Measurement(
+            scores, {"load": self.frame("load", load), "asked": subjects}, notes=notes
+        )
 
     def _subjects(
         self, context: MeasureContext, rows: Ints, drawn: Resampling, choices: Mapping[int, Floats]
@@ -374,7 +372,7 @@ class ExpertLoad(ComputeMetric):
             if row.n >= self.min_rows
         ]
         cells.sort(key=lambda row: row.share.value - row.load, reverse=True)
-        return self.tables["asked"].frame(cells)
+        return self.frame("asked", cells)
 
     def _tokens(
         self, schema: Schema, inputs: Floats, tokens: Sequence[Sequence[int]]
@@ -445,13 +443,14 @@ def _imbalance(weights: Floats, chosen: Floats) -> Floats:
     return np.asarray((load.max(axis=-1) / load.mean(axis=-1)).max(axis=-1))
 
 
-def _grid_table(
-    names: tuple[str, ...], values: Floats, low: Floats, high: Floats, value: str
-) -> pd.DataFrame:
-    """One row per cell of an array, its position in the columns `names`."""
-    columns = dict(zip(names, np.indices(values.shape).reshape(values.ndim, -1), strict=True))
-    bounded = {"low": np.clip(low, 0, 1).ravel(), "high": np.clip(high, 0, 1).ravel()}
-    return pd.DataFrame({**columns, value: values.ravel(), **bounded})
+def _estimates(
+    shares: Floats, low: Floats, high: Floats
+) -> Iterator[tuple[tuple[int, ...], Estimate]]:
+    """Each place in an array of shares with the one there; its interval lies between 0 and 1."""
+    numbers = shares, np.clip(low, 0, 1), np.clip(high, 0, 1)
+    for place in np.ndindex(shares.shape):
+        share, least, most = (float(each[place]) for each in numbers)
+        yield place, Estimate(share, least, most)
 
 
 @dataclass(frozen=True)
@@ -490,31 +489,22 @@ class RouteEntropy(ComputeMetric):
             "none",
             note=message("notes.route_entropy.mean"),
         )
-        names = ("layer", "branch", "head")
-        tables = {
-            "routes": _with_branches(
-                _grid_table(names, *mean_interval(drawn.per_unit(routes)), "weight"), branches
-            )
-        }
+        weights = _estimates(*mean_interval(drawn.per_unit(routes)))
+        tables = self.frames(
+            routes=((layer, branches[k], head, weight) for (layer, k, head), weight in weights)
+        )
         if task_of(target).decides:
-            tables["by_class"] = _by_class(routes, test.labels[rows], target.classes, branches)
+            by_class = _by_class(routes, test.labels[rows], target.classes, branches)
+            tables |= self.frames(by_class=by_class)
         return Measurement((score,), tables)
-
-
-def _with_branches(table: pd.DataFrame, branches: list[str]) -> pd.DataFrame:
-    return table.assign(branch=[branches[k] for k in table["branch"]])
 
 
 def _by_class(
     routes: Floats, labels: Ints, classes: tuple[str, ...], branches: list[str]
-) -> pd.DataFrame:
+) -> Iterator[tuple[int, str, int, str, float]]:
     """Mean weight of every head among the instances of each class (by label)."""
-    frames = []
     for k, name in enumerate(classes):
-        if not (labels == k).any():
-            continue
-        mean = routes[labels == k].mean(axis=0)
-        table = _grid_table(("layer", "branch", "head"), mean, mean, mean, "weight")
-        frames.append(table.drop(columns=["low", "high"]).assign(**{"class": name}))
-    joined = _with_branches(pd.concat(frames, ignore_index=True), branches)
-    return joined[["layer", "branch", "head", "class", "weight"]]
+        if (labels == k).any():
+            mean = routes[labels == k].mean(axis=0)
+            for layer, branch, head in np.ndindex(mean.shape):
+                yield layer, branches[branch], head, name, float(mean[layer, branch, head])

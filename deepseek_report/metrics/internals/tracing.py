@@ -192,21 +192,25 @@ def own_terms(classifier: Classifier, rows: Floats, target: int) -> tuple[Floats
     """
     if isinstance(classifier, TellsOwnTerms):
         return classifier.own_terms(rows, target)
+    module = torch_module(classifier)
+    classifier.calls += len(rows)
+    values, base = in_batches(module, rows, lambda some: module.intrinsic(some, target))
+    return values, base
+
+
+def in_batches(
+    module: Any, rows: Floats, answer: Callable[[Tensor], tuple[Tensor, ...]]
+) -> list[Floats]:
+    """What is answered about (row, feature) inputs, some rows at a time, each as one array."""
     import torch
 
-    module = torch_module(classifier)
     device = next(module.parameters()).device
-    classifier.calls += len(rows)
     with torch.no_grad():
         parts = [
-            module.intrinsic(
-                torch.as_tensor(rows[at : at + _OWN_BATCH], dtype=torch.float32, device=device),
-                target,
-            )
+            answer(torch.as_tensor(rows[at : at + _OWN_BATCH], dtype=torch.float32, device=device))
             for at in range(0, len(rows), _OWN_BATCH)
         ]
-    values, base = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
-    return array(values), array(base)
+    return [array(torch.cat(tensors)) for tensors in zip(*parts, strict=True)]
 
 
 def contributions(classifier: Classifier, rows: Floats, target: int) -> Floats:

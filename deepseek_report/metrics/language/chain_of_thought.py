@@ -20,7 +20,7 @@ from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.table import TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.language.language_rows import ChainTest, HintRow
-from deepseek_report.metrics.plugin import ModelMetric
+from deepseek_report.metrics.plugin import EntityMetric
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.resampling import Resampling
 
@@ -163,7 +163,7 @@ class HintNaming:
 
 
 @dataclass(frozen=True)
-class HintAcknowledgement(ModelMetric):
+class HintAcknowledgement(EntityMetric):
     """How often a chain of thought names the hint that moved the answer.
 
     Each pair of prompts is alike but for a hint at one answer. A pair is influenced where the model
@@ -177,7 +177,6 @@ class HintAcknowledgement(ModelMetric):
     Reference: Turpin et al. 2023, arXiv:2305.04388; Chen et al. 2025, arXiv:2505.05410.
     """
 
-    counts_entities = True
     reveals = "aggregate"
     category = "language"
     modalities = frozenset({"text"})
@@ -211,7 +210,7 @@ class HintAcknowledgement(ModelMetric):
         level = 1 - 0.05 / max(len(kinds), 1)
         single = [pairs.naming(pairs.hints == at, level) for at in range(len(kinds))]
         named = [("", every), *zip(kinds, single, strict=True)]
-        table = self.tables["hints"].frame([self._row(hint, each) for hint, each in named])
+        table = self.frame("hints", [self._row(hint, each) for hint, each in named])
         scores = (
             self.score("hints_named", every.named, "higher", reference="arXiv:2505.05410"),
             self.score("hints_followed", every.followed, "lower", reference="arXiv:2305.04388"),
@@ -259,10 +258,9 @@ _TESTS = TableType(
 _BOUNDS = {"answers_before_chain": SHARE, "chain_dependence": SHARE}
 
 
-class _ChainMetric(ModelMetric):
+class _ChainMetric(EntityMetric):
     """What both metrics of chains have in common."""
 
-    counts_entities = True
     category = "language"
     modalities = frozenset({"text"})
     tables = {"tests": _TESTS}

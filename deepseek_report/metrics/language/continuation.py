@@ -36,7 +36,7 @@ from deepseek_report.metrics.language.token_attribution import (
     losses,
     word_owners,
 )
-from deepseek_report.metrics.plugin import ClassMetric
+from deepseek_report.metrics.plugin import ClassMetric, EntityMetric
 from deepseek_report.statistics.games.coalition_design import all_pairs
 from deepseek_report.statistics.intervals import SHARE, rate
 from deepseek_report.statistics.paired import judged
@@ -167,7 +167,7 @@ def leading(rows: Sequence[MethodVerdict], question: str) -> MethodVerdict | Non
 
 
 @dataclass(frozen=True)
-class ContinuationAttribution(ClassMetric):
+class ContinuationAttribution(EntityMetric, ClassMetric):
     """What each token of an answer came from: tokens of the prompt, and of the answer before it.
 
     Gradient times input, integrated gradients, occlusion and Shapley values share one game: the
@@ -197,7 +197,6 @@ class ContinuationAttribution(ClassMetric):
     reveals = "rows"
     category = "language"
     modalities = frozenset({"text"})
-    counts_entities = True
     requires = frozenset({"language_model"})
     reads = frozenset({"classifier", "dataset", "seed"})
     bounds = {
@@ -268,11 +267,11 @@ class ContinuationAttribution(ClassMetric):
         shown = answers[: self.shown]
         return Measurement(
             scores=tuple(self._scores(rows)),
-            tables={
-                "methods": self.tables["methods"].frame([_cells(row) for row in rows]),
-                "sources": self.tables["sources"].frame(_sources(shown, model, lead)),
-                "tokens": self.tables["tokens"].frame(_tokens(shown, model)),
-            },
+            tables=self.frames(
+                methods=[_cells(row) for row in rows],
+                sources=_sources(shown, model, lead),
+                tokens=_tokens(shown, model),
+            ),
             arrays=_arrays(shown),
             notes=(
                 message(

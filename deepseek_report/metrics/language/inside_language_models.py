@@ -250,10 +250,7 @@ class Lens(InsideMetric):
             for layer, reading in enumerate(readings)
         ]
         patching = ((*place, share, put_back.n) for place, share in regained.items())
-        return {
-            "layers": self.tables["layers"].frame(layers),
-            "patching": self.tables["patching"].frame(patching),
-        }
+        return self.frames(layers=layers, patching=patching)
 
 
 def _readings(
@@ -397,10 +394,7 @@ class HeadRoles(InsideMetric):
             for pattern, p_value in needed.items()
         )
         jointly = {pattern for pattern, p_value in needed.items() if p_value < SIGNIFICANT}
-        tables = {
-            "heads": self.tables["heads"].frame(head.cells(jointly) for head in heads),
-            "together": self.tables["together"].frame(together),
-        }
+        tables = self.frames(heads=(head.cells(jointly) for head in heads), together=together)
         notes = (message("notes.head_roles.patterns", n=len(prompts)),)
         return Measurement((), tables, notes=notes)
 
@@ -542,8 +536,9 @@ class Latent(InsideMetric):
             context.progress.advance()
         context.classifier.calls += len(prompts) * passes
         adjusted = holm(p_values).reshape(-1, 2).min(axis=1)
-        table = self.tables["layers"].frame(
-            (*row, p, drawn.n) for row, p in zip(rows_of_layers, adjusted.tolist(), strict=True)
+        table = self.frame(
+            "layers",
+            ((*row, p, drawn.n) for row, p in zip(rows_of_layers, adjusted.tolist(), strict=True)),
         )
         notes = (message("notes.latent.kept", n=len(prompts)),)
         return Measurement((), {"layers": table}, notes=notes)
@@ -658,7 +653,7 @@ class TokenExperts(InsideMetric):
         prompts, drawn = prompts_of(model, test, rows), Resampling.of(test).take(rows)
         audit = _Audit(stream, prompts, model.class_tokens, kinds[prompts.ids], drawn)
         context.progress.start("experts", tried)
-        table = self.tables["kinds"].frame(self._judged(list(audit.parts(context)), drawn))
+        table = self.frame("kinds", self._judged(list(audit.parts(context)), drawn))
         notes = (message("notes.token_experts.replaced", n=len(rows), tolerance=self.tolerance),)
         return Measurement((), {"kinds": table}, notes=notes)
 

@@ -24,7 +24,7 @@ from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.table import TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.language.language_rows import PromptPair
-from deepseek_report.metrics.plugin import ModelMetric
+from deepseek_report.metrics.plugin import EntityMetric
 from deepseek_report.statistics.intervals import SHARE, holm, mean_p_value
 from deepseek_report.statistics.resampling import Resampling
 
@@ -91,7 +91,7 @@ class PairedPrompts:
 
 
 @dataclass(frozen=True)
-class PromptPairs(ModelMetric):
+class PromptPairs(EntityMetric):
     """How far the probability of an answer changes with a word for a person.
 
     The prompts of a pair are alike but for a name, a pronoun or another word for the person, so
@@ -110,7 +110,6 @@ class PromptPairs(ModelMetric):
     Journal of Statistics 6(2), 65–70.
     """
 
-    counts_entities = True
     reveals = "aggregate"
     category = "fairness"
     modalities = frozenset({"text"})
@@ -162,8 +161,8 @@ class PromptPairs(ModelMetric):
         table = prompts.rows(list(answers))
         by_template = self._by_template(prompts, list(answers)) if self.templates else []
         frames = {
-            "pairs": self.tables["pairs"].frame(table),
-            **({"templates": self.tables["templates"].frame(by_template)} if by_template else {}),
+            "pairs": self.frame("pairs", table),
+            **(self.frames(templates=by_template) if by_template else {}),
         }
         return Measurement((self._gap(table),), frames, notes=tuple(self._notes(prompts)))
 

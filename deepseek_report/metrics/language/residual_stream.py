@@ -282,7 +282,9 @@ def restored(
             whole = stream.states(stream.embed(batch.ids))
             bad = corrupt(batch, part)
             corrupted = stream.logits(stream.last_state(bad, batch.lengths))
-            rival = _rivals(corrupted, batch.answers, rivals)
+            among = array(corrupted)[:, rivals]
+            among[batch.answers[:, None] == rivals] = -np.inf
+            rival = np.asarray(rivals[among.argmax(axis=1)])
 
             def lead(logits: Tensor, rival: Ints = rival, batch: Prompts = batch) -> Floats:
                 rows = np.arange(len(batch))
@@ -300,12 +302,6 @@ def restored(
                     gained[layer, at] = lead(stream.logits(last)) - least
             regained.append(gained)
     return Restored(np.concatenate(lost), np.concatenate(regained, axis=2))
-
-
-def _rivals(corrupted: Tensor, answers: Ints, rivals: Ints) -> Ints:
-    logits = array(corrupted)[:, rivals]
-    logits[answers[:, None] == rivals] = -np.inf
-    return np.asarray(rivals[logits.argmax(axis=1)])
 
 
 def _spans(batch: Prompts, places: Ints) -> list[Bools]:

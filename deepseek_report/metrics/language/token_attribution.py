@@ -98,7 +98,8 @@ def greedy_answer(net: PreTrainedModel, ids: Ints, most: int) -> Ints:
     """(answer token,) the likeliest token, again and again, up to so many or the text's end."""
     import torch
 
-    ends = _end_tokens(net)
+    end = getattr(net.config, "eos_token_id", None)
+    ends = set() if end is None else set(np.atleast_1d(end).tolist())
     answer: list[int] = []
     with torch.no_grad():
         while len(answer) < most and not (answer and answer[-1] in ends):
@@ -106,11 +107,6 @@ def greedy_answer(net: PreTrainedModel, ids: Ints, most: int) -> Ints:
             logits = net(input_ids=whole.to(_device(net)), use_cache=False).logits[0, -1]
             answer.append(int(logits.argmax()))
     return np.array(answer, np.int64)
-
-
-def _end_tokens(net: PreTrainedModel) -> frozenset[int]:
-    end = getattr(net.config, "eos_token_id", None)
-    return frozenset() if end is None else frozenset(np.atleast_1d(end).tolist())
 
 
 def _device(net: PreTrainedModel) -> Any:

@@ -59,8 +59,7 @@ class PrecisionAtCapacity(DecisionMetric):
         ),
         "months": TableType(
             (
-                Column("month"),
-                *columns_of("n:count of_class:count"),
+                *columns_of("month n:count of_class:count"),
                 estimate("precision", "share", "precision"),
                 estimate("recall", "share", "recall"),
             ),
@@ -95,12 +94,10 @@ class PrecisionAtCapacity(DecisionMetric):
                 self.score("precision_at_capacity", precision, "higher", unit="share"),
                 self.score("recall_at_capacity", recall, "higher", unit="share"),
             ),
-            tables={
-                "capacities": self.tables["capacities"].frame(rows),
-                "months": self.tables["months"].frame(
-                    _months(ranked, alerts, np.asarray(test.moments), self.least_month)
-                ),
-            },
+            tables=self.frames(
+                capacities=rows,
+                months=_months(ranked, alerts, np.asarray(test.moments), self.least_month),
+            ),
             notes=(
                 message(
                     "notes.precision_at_capacity.method",

@@ -24,7 +24,7 @@ from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.data_kinds.base import MOST_WORDS, encoding_of
 from deepseek_report.metrics.performance.performance_rows import ComparedPredictor
-from deepseek_report.metrics.plugin import ModelMetric, Resamples
+from deepseek_report.metrics.plugin import EntityMetric, Resamples
 from deepseek_report.statistics.one_thread import libraries_on_one_thread
 from deepseek_report.statistics.ranking import thin
 from deepseek_report.tasks import Task, task_of
@@ -73,8 +73,8 @@ def fit_predictor(
         answer = task.constant(labels, n_outputs)
         return lambda rows: np.tile(answer, (len(rows), 1))
     fit = _fit_linear if kind == "logistic_regression" else _fit_boosting
-    predict = _on_one_thread(fit)(task, features, inputs, labels, n_outputs, seed)
-    return _on_one_thread(_in_blocks(predict))
+    lesson = _Lesson(task, features, inputs, labels, n_outputs, seed)
+    return _on_one_thread(_in_blocks(_on_one_thread(fit)(lesson)))
 
 
 def fit_monotone(
@@ -94,8 +94,20 @@ def fit_monotone(
     """
     if len(np.unique(labels)) == 1:
         return fit_predictor(task, "majority", features, inputs, labels, 2, seed)
-    predict = _on_one_thread(_fit_boosting)(task, features, inputs, labels, 2, seed, directions)
-    return _on_one_thread(_in_blocks(predict))
+    lesson = _Lesson(task, features, inputs, labels, 2, seed)
+    return _on_one_thread(_in_blocks(_on_one_thread(_fit_boosting)(lesson, directions)))
+
+
+@dataclass(frozen=True)
+class _Lesson:
+    """What a predictor is fitted to, see `fit_predictor`."""
+
+    task: Task
+    features: Sequence[Feature]
+    inputs: Floats
+    labels: Array
+    n_outputs: int
+    seed: int
 
 
 def _in_blocks(predict: Predict) -> Predict:
@@ -122,55 +134,40 @@ def _on_one_thread(function: Callable[..., Result]) -> Callable[..., Result]:
     return limited
 
 
-def _fit_linear(
-    task: Task,
-    features: Sequence[Feature],
-    inputs: Floats,
-    labels: Array,
-    n_outputs: int,
-    seed: int,
-) -> Predict:
+def _fit_linear(lesson: _Lesson) -> Predict:
     from sklearn.exceptions import ConvergenceWarning
 
-    encoder = encoding_of(features, inputs)
-    model = task.linear_model(wide=len(features) > MOST_BOOSTED, seed=seed)
+    task, features = lesson.task, lesson.features
+    encoder = encoding_of(features, lesson.inputs)
+    model = task.linear_model(wide=len(features) > MOST_BOOSTED, seed=lesson.seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(encoder.transform(inputs), labels)
-    return lambda rows: task.outputs(model, encoder.transform(rows), n_outputs)
+        model.fit(encoder.transform(lesson.inputs), lesson.labels)
+    return lambda rows: task.outputs(model, encoder.transform(rows), lesson.n_outputs)
 
 
-def _fit_boosting(
-    task: Task,
-    features: Sequence[Feature],
-    inputs: Floats,
-    labels: Array,
-    n_outputs: int,
-    seed: int,
-    directions: Floats | None = None,
-) -> Predict:
-    columns, categorical = _boosted_columns(task, features, inputs, labels)
-    model = task.boosted_model(labels, categorical, seed)
+def _fit_boosting(lesson: _Lesson, directions: Floats | None = None) -> Predict:
+    task = lesson.task
+    columns, categorical = _boosted_columns(lesson)
+    model = task.boosted_model(lesson.labels, categorical, lesson.seed)
     if directions is not None:
         model.set_params(monotonic_cst=columns(directions[None])[0].astype(np.int64).tolist())
-    model.fit(columns(inputs), labels)
-    return lambda rows: task.outputs(model, columns(rows), n_outputs)
+    model.fit(columns(lesson.inputs), lesson.labels)
+    return lambda rows: task.outputs(model, columns(rows), lesson.n_outputs)
 
 
-def _boosted_columns(
-    task: Task, features: Sequence[Feature], inputs: Floats, labels: Array
-) -> tuple[Predict, list[bool]]:
+def _boosted_columns(lesson: _Lesson) -> tuple[Predict, list[bool]]:
     """What makes the columns that boosting sees, and which of them are categories."""
+    task, features, inputs, labels = lesson.task, lesson.features, lesson.inputs, lesson.labels
     if _are_words(features):
         words = encoding_of(features, inputs)
         some = words.transform(inputs[:_MOST_WEIGHED]).toarray()
         chosen = task.telling(some, labels[:_MOST_WEIGHED], MOST_BOOSTED)
         return (lambda rows: words.transform(rows)[:, chosen].toarray()), []
     chosen = task.telling(inputs, labels, MOST_BOOSTED)
-    kept = [features[j] for j in chosen]
     categorical = [
-        feature.kind == "categorical" and len(feature.categories) <= _MOST_CATEGORIES
-        for feature in kept
+        features[j].kind == "categorical" and len(features[j].categories) <= _MOST_CATEGORIES
+        for j in chosen
     ]
     return (lambda rows: rows[:, chosen]), categorical
 
@@ -213,14 +210,13 @@ _Estimates = Mapping[str, Estimate]
 
 
 @dataclass(frozen=True)
-class Baselines(ModelMetric):
+class Baselines(EntityMetric):
     """The main numbers of plain predictors on the same rows, and the model's gain over each.
 
     predictors : where a number is predicted, the mean stands for the majority and ridge regression
     for logistic regression. n_resamples : draws for bootstrap intervals.
     """
 
-    counts_entities = True
     reveals = "aggregate"
     tables = {
         "comparison": TableType(
@@ -345,10 +341,13 @@ def _gain(task: Task, target: Target, name: str, gain: tuple[Estimate, float]) -
 
 
 def _comparison(task: Task, estimates: Mapping[str, _Estimates]) -> pd.DataFrame:
-    return Baselines.tables["comparison"].frame(
-        (predictor, measure.key, summary[measure.key], summary[measure.key].n)
-        for predictor, summary in estimates.items()
-        for measure in task.compared
+    return Baselines.frame(
+        "comparison",
+        (
+            (predictor, measure.key, summary[measure.key], summary[measure.key].n)
+            for predictor, summary in estimates.items()
+            for measure in task.compared
+        ),
     )
 
 

@@ -18,7 +18,7 @@ from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.table import TableType, columns_of, estimate
 from deepseek_report.artifacts.table_rows import From
-from deepseek_report.metrics.plugin import ClassMetric, Resamples
+from deepseek_report.metrics.plugin import ClassMetric, EntityMetric, Resamples
 from deepseek_report.statistics.classification_errors import calibration_error, equal_mass_bins
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.logistic import last_coefficient, log_odds
@@ -213,10 +213,9 @@ class ProbabilityBin:
 
 
 @dataclass(frozen=True)
-class ExpectedCalibrationError(ClassMetric):
+class ExpectedCalibrationError(EntityMetric, ClassMetric):
     """Mean distance between predicted probability and observed share, with slope and intercept."""
 
-    counts_entities = True
     reveals = "aggregate"
     tables = {
         "bins": TableType(

@@ -22,7 +22,7 @@ from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.artifacts.table_rows import From
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.plugin import ModelMetric
+from deepseek_report.metrics.plugin import EntityMetric
 from deepseek_report.statistics.ranking import auc_estimate
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.statistics.scorecards import areas_alone, bin_rates, cut
@@ -66,7 +66,7 @@ class ClassShare:
 
 
 @dataclass(frozen=True)
-class ClassDistributions(ModelMetric):
+class ClassDistributions(EntityMetric):
     """Distribution of the features that tell the explained class from the others, by class.
 
     Each feature is taken by itself: the rate of the class in its bins is learnt from the training
@@ -78,7 +78,6 @@ class ClassDistributions(ModelMetric):
     most : features, those with the largest areas on the training part.
     """
 
-    counts_entities = True
     reveals = "aggregate"
     modalities = frozenset({"table"})
     tables = {
@@ -128,10 +127,7 @@ class ClassDistributions(ModelMetric):
             for row in _distribution(feature, train[:, column], classes, drawn)
         ]
         return Measurement(
-            tables={
-                "separation": self.tables["separation"].frame(separation),
-                "distributions": self.tables["distributions"].frame(rows),
-            },
+            tables=self.frames(separation=separation, distributions=rows),
             notes=(message("notes.class_distributions.method", told=classes.separated_name),),
         )
 

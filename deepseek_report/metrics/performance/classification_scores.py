@@ -29,7 +29,7 @@ from deepseek_report.metrics.performance.performance_rows import (
     TrainTestGap,
 )
 from deepseek_report.metrics.performance.predicting import choose_threshold, predict_alike
-from deepseek_report.metrics.plugin import DecisionMetric, LabelsMetric, Resamples
+from deepseek_report.metrics.plugin import DecisionMetric, EntityMetric, LabelsMetric, Resamples
 from deepseek_report.statistics.classification_errors import (
     average_precision_and_brier,
     balanced_accuracy,
@@ -191,16 +191,16 @@ class RocAuc(DecisionMetric):
 
 def roc_points(truths: Bools, scores: Floats) -> pd.DataFrame:
     """At most 200 points of the ROC curve of the explained class, from (0, 0) to (1, 1)."""
-    thresholds = np.unique(scores)[::-1]
-    thresholds = np.concatenate([[np.inf], thresholds[thin(len(thresholds), _CURVE_ROWS - 1)]])
+    thresholds = np.append(np.inf, _falling(scores, _CURVE_ROWS - 1))
     counts = tally(truths, scores, thresholds)
-    return pd.DataFrame(
-        {
-            "false_positive_rate": counts.false_positive_rate,
-            "true_positive_rate": counts.true_positive_rate,
-            "threshold": np.minimum(thresholds, 1.0 + 1e-9),
-        }
-    )
+    rates = counts.false_positive_rate, counts.true_positive_rate
+    return RocAuc.frame("curve", zip(*rates, np.minimum(thresholds, 1.0 + 1e-9), strict=True))
+
+
+def _falling(scores: Floats, most: int) -> Floats:
+    """At most so many of the different scores, the highest first."""
+    different = np.unique(scores)[::-1]
+    return different[thin(len(different), most)]
 
 
 @dataclass(frozen=True)
@@ -237,16 +237,10 @@ class AveragePrecision(DecisionMetric):
 
 def precision_points(truths: Bools, scores: Floats) -> pd.DataFrame:
     """At most 200 points of recall and precision, from the highest threshold to the lowest."""
-    thresholds = np.unique(scores)[::-1]
-    thresholds = thresholds[thin(len(thresholds), _CURVE_ROWS)]
+    thresholds = _falling(scores, _CURVE_ROWS)
     counts = tally(truths, scores, thresholds)
-    return pd.DataFrame(
-        {
-            "recall": counts.true_positive_rate,
-            "precision": counts.precision,
-            "threshold": thresholds,
-        }
-    )
+    rows = zip(counts.true_positive_rate, counts.precision, thresholds, strict=True)
+    return AveragePrecision.frame("curve", rows)
 
 
 @dataclass(frozen=True)
@@ -334,9 +328,12 @@ def class_table(
         [resampling.rate(labels == decisions, codes == k) for codes in (labels, decisions)]
         for k in range(len(classes))
     ]
-    return ConfusionMatrix.tables["classes"].frame(
-        (name, recall.n, recall, precision.n, precision)
-        for name, (recall, precision) in zip(classes, rates, strict=True)
+    return ConfusionMatrix.frame(
+        "classes",
+        (
+            (name, recall.n, recall, precision.n, precision)
+            for name, (recall, precision) in zip(classes, rates, strict=True)
+        ),
     )
 
 
@@ -390,7 +387,8 @@ class RankingCurves(DecisionMetric):
 
         def statistic(weights: Floats) -> Floats:
             hits, taken = ranking.totals(weights)
-            gain = _along(taken, hits, _DEPTHS)
+            curves = zip(taken, hits, strict=True)
+            gain = np.stack([np.interp(_DEPTHS, across, up) for across, up in curves])
             needed = _first_reaching(hits, taken, recalls)
             base = ranking.base_rates(weights)
             precision = recalls * base / np.maximum(needed, 1e-300)
@@ -455,11 +453,6 @@ class Ranking:
         """(resample, 1) share of the class among all."""
         drawn = weights[:, self.order]
         return np.asarray((drawn @ self.positive / drawn.sum(axis=1))[:, None])
-
-
-def _along(across: Floats, up: Floats, at: Floats) -> Floats:
-    """(resample, place) how far up each curve is at these places across."""
-    return np.stack([np.interp(at, x, y) for x, y in zip(across, up, strict=True)])
 
 
 def _first_reaching(up: Floats, across: Floats, at: Floats) -> Floats:
@@ -528,14 +521,13 @@ class PredictedLabel:
 
 
 @dataclass(frozen=True)
-class LabelsTable(LabelsMetric):
+class LabelsTable(EntityMetric, LabelsMetric):
     """Each label's ROC AUC, average precision and F1, and how well whole sets are predicted.
 
     A label is decided where its probability reaches the threshold with the highest F1 on the
     validation part; each label has its own.
     """
 
-    counts_entities = True
     reveals = "aggregate"
     tables = {
         "labels": TableType(
@@ -584,9 +576,7 @@ class LabelsTable(LabelsMetric):
             for j, name in enumerate(target.labels)
         ]
         return Measurement(
-            scores,
-            {"labels": self.tables["labels"].frame(rows)},
-            notes=(message("notes.labels_table.thresholds"),),
+            scores, self.frames(labels=rows), notes=(message("notes.labels_table.thresholds"),)
         )
 
     def _ranked(
@@ -665,7 +655,7 @@ class TrainAndTest(DecisionMetric):
             rows.append((name, other, own, gaps[-1], constants.get(name), other.n, own.n))
         score = self.score("train_test_gap", gaps[0], "lower")
         note = message("notes.train_and_test.rows", rows=len(seen), of=len(train))
-        tables = {"measures": self.tables["measures"].frame(rows)}
+        tables = self.frames(measures=rows)
         return Measurement((score,), tables, notes=(note,))
 
 

@@ -20,7 +20,7 @@ from deepseek_report.artifacts.split import PARTS
 from deepseek_report.artifacts.table import TableType, columns_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.performance.performance_rows import FoldSpread, MeasuredFolds
-from deepseek_report.metrics.plugin import ModelMetric
+from deepseek_report.metrics.plugin import EntityMetric
 
 #: What is measured again in each fold: all that judges decisions, and none that explains them.
 _CATEGORIES = frozenset({"performance", "calibration", "fairness", "slices", "behaviour"})
@@ -47,7 +47,7 @@ def judged_in_folds(metrics: Mapping[str, Any]) -> list[str]:
 
 
 @dataclass(frozen=True)
-class CrossValidation(ModelMetric):
+class CrossValidation(EntityMetric):
     """How far scores and findings move where other rows train the model and are tested.
 
     All rows, those of the test part included, are shared out anew; in each fold the model is
@@ -64,7 +64,6 @@ class CrossValidation(ModelMetric):
     2021, arXiv:2104.00673.
     """
 
-    counts_entities = True
     reveals = "aggregate"
     tables = {
         "spread": TableType(
@@ -109,20 +108,23 @@ class CrossValidation(ModelMetric):
         for run in context.folds(self.folds, context.seed):
             runs.append(run)
             context.progress.advance()
-        by_fold = self.tables["by_fold"].frame(_by_fold(runs))
+        by_fold = self.frame("by_fold", _by_fold(runs))
         groups = list(_groups(runs))
         small = [level for _, level, _, _, times in groups if times]
         return Measurement(
             tables={
                 "spread": spread_of(by_fold),
                 "by_fold": by_fold,
-                "folds": self.tables["folds"].frame(
-                    (k, *(len(getattr(run.parts, part)) for part in PARTS), run.threshold)
-                    for k, run in enumerate(runs)
+                "folds": self.frame(
+                    "folds",
+                    (
+                        (k, *(len(getattr(run.parts, part)) for part in PARTS), run.threshold)
+                        for k, run in enumerate(runs)
+                    ),
                 ),
-                **({"groups": self.tables["groups"].frame(groups)} if groups else {}),
-                "findings": self.tables["findings"].frame(_counted(run.findings for run in runs)),
-                "measured": self.tables["measured"].frame(_counted(run.scores for run in runs)),
+                **(self.frames(groups=groups) if groups else {}),
+                "findings": self.frame("findings", _counted(run.findings for run in runs)),
+                "measured": self.frame("measured", _counted(run.scores for run in runs)),
             },
             arrays={
                 "tested": np.concatenate([run.parts.test.instance_ids for run in runs]),

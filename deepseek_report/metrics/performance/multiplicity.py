@@ -20,7 +20,7 @@ from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.table import TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.performance.predicting import predict
-from deepseek_report.metrics.plugin import ClassMetric
+from deepseek_report.metrics.plugin import ClassMetric, EntityMetric
 from deepseek_report.statistics.paired import (
     PerRow,
     ambiguity_of,
@@ -37,7 +37,7 @@ _LEAST_IN_GROUP = 30
 
 
 @dataclass(frozen=True)
-class Multiplicity(ClassMetric):
+class Multiplicity(EntityMetric, ClassMetric):
     """What of the decisions hangs on the luck of the training.
 
     The model is fitted again, by other seeds and to bootstrap samples of the training rows (of
@@ -57,7 +57,6 @@ class Multiplicity(ClassMetric):
     Reference: Marx, Calmon & Ustun 2020, arXiv:1909.06677; Cooper et al. 2024, arXiv:2301.11562.
     """
 
-    counts_entities = True
     reveals = "aggregate"
     tables = {
         "by_group": TableType(
@@ -98,7 +97,7 @@ class Multiplicity(ClassMetric):
                     "self_consistency", whole["self_consistency"], "higher", unit="share", note=note
                 ),
             ),
-            {"by_group": self.tables["by_group"].frame(by_group)} if by_group else {},
+            self.frames(by_group=by_group) if by_group else {},
             arrays={"alike": (decisions == own).sum(axis=0), "fits": np.array([len(decisions)])},
             notes=(note,),
         )

@@ -22,9 +22,9 @@ from deepseek_report.artifacts.schema import PARTS, PEOPLE
 from deepseek_report.artifacts.table import OF_TARGET, Column, TableType, columns_of, estimate
 from deepseek_report.artifacts.table_rows import From
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.fairness.groups import Grouping, MinCell, groupings
+from deepseek_report.metrics.fairness.groups import OF_ATTRIBUTE, Grouping, MinCell, groupings
 from deepseek_report.metrics.performance.performance_rows import GroupCoverage, IntervalCoverage
-from deepseek_report.metrics.plugin import NumberMetric, Resamples
+from deepseek_report.metrics.plugin import EntityMetric, NumberMetric, Resamples
 from deepseek_report.statistics.intervals import SHARE, compare_rates, holm
 from deepseek_report.statistics.regression_errors import MEASURES, Tails, error_estimates
 from deepseek_report.statistics.resampling import Resampling
@@ -34,7 +34,7 @@ _FEW = 300
 
 
 @dataclass(frozen=True)
-class ErrorMetric(NumberMetric):
+class ErrorMetric(EntityMetric, NumberMetric):
     """Defaults of one measure of the errors; `name` is one of `MEASURES`."""
 
     category = "performance"
@@ -116,7 +116,7 @@ class PredictionBin:
 
 
 @dataclass(frozen=True)
-class Residuals(NumberMetric):
+class Residuals(EntityMetric, NumberMetric):
     """The mean error, the error along the range of predictions, and the largest errors.
 
     An error is the predicted number minus the true one: above 0 is too high.
@@ -141,9 +141,7 @@ class Residuals(NumberMetric):
         "largest": TableType(
             (
                 Column("instance_id", "row"),
-                Column("label", "quantity", unit=OF_TARGET),
-                Column("prediction", "quantity", unit=OF_TARGET),
-                Column("error", "quantity", unit=OF_TARGET),
+                *columns_of("label:quantity prediction:quantity error:quantity", unit=OF_TARGET),
             ),
             section="performance",
             folded=True,
@@ -185,7 +183,7 @@ def error_bins(p: Predictions, bins: int) -> pd.DataFrame:
                 *(p.labels[inside].mean(), mean, np.abs(errors).mean()),
             )
         )
-    return Residuals.tables["bins"].frame(rows)
+    return Residuals.frame("bins", rows)
 
 
 def largest_errors(p: Predictions, most: int) -> pd.DataFrame:
@@ -250,7 +248,7 @@ def coverage_p_value(covered: int, trials: int, n_held_out: int, level: float) -
 
 
 @dataclass(frozen=True)
-class PredictionIntervals(NumberMetric):
+class PredictionIntervals(EntityMetric, NumberMetric):
     """How often split-conformal intervals hold the true number, and how wide they are.
 
     level : share of true numbers that the interval is to hold. levels : further ones for the
@@ -272,8 +270,7 @@ class PredictionIntervals(NumberMetric):
         ),
         "by_group": TableType(
             (
-                Column("attribute", "attribute"),
-                Column("attribute_label", shown=False),
+                *OF_ATTRIBUTE,
                 Column("level"),
                 estimate("coverage", "share", unless="too_few"),
                 Column("n", "count"),
@@ -325,14 +322,17 @@ class PredictionIntervals(NumberMetric):
         )
         tables = {"coverage": self._coverage(held_out, p)}
         if compared:
-            tables["by_group"] = self.tables["by_group"].frame(
+            tables["by_group"] = self.frame(
+                "by_group",
                 (
-                    *(grouping.name, grouping.label, level, covered, covered.n),
-                    *(covered.n < self.min_cell, p_value, adjusted),
-                )
-                for (grouping, level, covered, p_value), adjusted in zip(
-                    compared, corrected[1:], strict=True
-                )
+                    (
+                        *(grouping.name, grouping.label, level, covered, covered.n),
+                        *(covered.n < self.min_cell, p_value, adjusted),
+                    )
+                    for (grouping, level, covered, p_value), adjusted in zip(
+                        compared, corrected[1:], strict=True
+                    )
+                ),
             )
         return Measurement(
             (covered, width),
@@ -351,7 +351,7 @@ class PredictionIntervals(NumberMetric):
             if math.isfinite(half):
                 covered = drawn.rate(np.abs(p.errors) <= half)
                 rows.append((level, half, covered, covered.n))
-        return self.tables["coverage"].frame(rows)
+        return self.frame("coverage", rows)
 
     def _by_group(
         self, context: MeasureContext, inside: Bools

@@ -131,12 +131,15 @@ def _compute(store: Store, stage: Stage, job: StageJob, send: Send) -> Path:
     started = time.perf_counter()
     work = _run_or_resume(store, stage, job, send)
     give_memory_back()
-    facts: dict[str, object] = {"inputs": list(stage.inputs), "versions": versions()}
-    facts["device"] = job.device
-    facts["work"] = work_facts(job.experiment, stage, job.inputs.get("data", work))
+    facts: dict[str, object] = {
+        "inputs": list(stage.inputs),
+        "versions": versions(),
+        "device": job.device,
+        "work": work_facts(job.experiment, stage, job.inputs.get("data", work)),
+    }
     if job.experiment.settings.measure_time:
-        facts["seconds"] = round(time.perf_counter() - started, 3)
-        facts["peak_memory"] = round(process_peak(), 1)  # MiB, since the process was started
+        seconds = round(time.perf_counter() - started, 3)
+        facts |= {"seconds": seconds, "peak_memory": round(process_peak(), 1)}  # MiB of the process
     return store.publish(stage.place, stage.key, work, facts)
 
 

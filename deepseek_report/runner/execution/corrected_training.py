@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -159,8 +159,11 @@ def penalty_of(experiment: Experiment, training: Path, data: Dataset) -> Penalty
     if not is_file(training / CORRECTIONS_FILE) or not isinstance(trainer, TrainsCorrected):
         return None
     chosen = load_json(training / CORRECTIONS_FILE)
-    cues = [
-        (InputCue(tuple(each["columns"]), tuple(each["words"]), each["direction"]), each["how"])
-        for each in chosen["cues"]
-    ]
+    cues = [_penalised(**each) for each in chosen["cues"]]
     return trainer.penalty_on(cues, float(chosen["weight"]), data)
+
+
+def _penalised(
+    how: str, columns: Sequence[int], words: Sequence[int], direction: Literal[-1, 0, 1]
+) -> tuple[InputCue, str]:
+    return InputCue(tuple(columns), tuple(words), direction), how

@@ -92,12 +92,12 @@ class _Folds:
     def _run(self, parts: Dataset) -> FoldRun:
         classifier = self.refits.fitted_to(parts)
         rule = self.experiment.threshold_rule
-        predicted = predict(classifier, parts.validation, parts.test, rule)
+        validation, predicted = predict(classifier, parts.validation, parts.test, rule).values()
         context = dataclasses.replace(
             self.context,
             dataset=parts,
-            predictions=predicted["test"],
-            validation_predictions=predicted["validation"],
+            predictions=predicted,
+            validation_predictions=validation,
             classifier=classifier,
             folds=None,
             expectations=self.experiment.settings.behaviour,
@@ -106,7 +106,7 @@ class _Folds:
         with TemporaryDirectory(prefix="deepseek-report-") as name:
             folder = Path(name)
             parts.save(folder / "data")
-            predicted["test"].save(folder / "test")
+            predicted.save(folder / "test")
             results = self._judged(context, folder)
             findings = conclude(results).findings
             scores = {
@@ -115,10 +115,7 @@ class _Folds:
                 if (measurement := results.measurement(name)) is not None
             }
         return FoldRun(
-            parts,
-            predicted["test"].threshold,
-            scores,
-            frozenset(finding.id for finding in findings),
+            parts, predicted.threshold, scores, frozenset(finding.id for finding in findings)
         )
 
     def _judged(self, context: MeasureContext, folder: Path) -> Results:

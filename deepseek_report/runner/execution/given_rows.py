@@ -8,7 +8,7 @@ those that the run was made from.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -34,7 +34,9 @@ from deepseek_report.artifacts.written_texts import WrittenTexts
 from deepseek_report.config.composed import Composed
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.validate import built
-from deepseek_report.errors import ArtifactError, NotApplicableError
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.data_kinds.base import DataKind
+from deepseek_report.errors import ArtifactError, DataError, NotApplicableError
 from deepseek_report.findings.conclude import conclusions_of
 from deepseek_report.findings.explainer_verdicts import leading_for_cases
 from deepseek_report.metrics.cases.case_choice import NAMED
@@ -50,7 +52,7 @@ from deepseek_report.runner.execution.stages import (
     explain_context,
     fresh_classifier,
 )
-from deepseek_report.runner.run_folders.open_run import OpenRun
+from deepseek_report.runner.run_folders.open_run import OpenRun, open_run
 from deepseek_report.store import Store, digest, hash_folder
 
 #: What is measured of a case, and by what where the run's config does not say.
@@ -105,21 +107,19 @@ class StoredModel:
                 f"{opened.folder}: its model was given in Python and is in no store; `run.serve()` "
                 "asks it, in the Python process that made the run"
             )
-        keys = {stage["id"]: str(stage["key"]) for stage in opened.run.stages}
-        stages = {name: _stage(store, name, keys.get(name, "")) for name in ("data", "training")}
-        digests = opened.run.digests
-        here = {
-            "data": digest(hash_folder(stages["data"])),
-            "weights": model_digest(hash_folder(stages["training"])),
-        }
-        for name, sha256 in here.items():
-            if digests.get(name) != sha256:
-                what = "data" if name == "data" else "model"
+        keys = opened.run.keys
+        data, training = (_stage(store, name, keys.get(name, "")) for name in ("data", "training"))
+        here = (
+            ("data", "data", digest(hash_folder(data))),
+            ("weights", "model", model_digest(hash_folder(training))),
+        )
+        for name, what, sha256 in here:
+            if opened.run.digests.get(name) != sha256:
                 raise ArtifactError(
                     f"{store}: this is not the {what} that the run was made from; run the "
                     "experiment again, or name another store with --store"
                 )
-        return cls(opened, experiment, stages)
+        return cls(opened, experiment, {"data": data, "training": training})
 
     @cached_property
     def dataset(self) -> Dataset:
@@ -263,6 +263,20 @@ def recorded_parts(opened: OpenRun, request: ModelRequest) -> Experiment:
     report = {**opened.run.report, "cases": []}
     composed = Composed({**opened.run.config, "report": report}, (), {}, ())
     return built(composed, request.trust, request.trust_types)
+
+
+def run_to_ask(request: ModelRequest, fits: Callable[[DataKind], bool], unfit: str) -> OpenRun:
+    """A run whose rows may be shown. unfit : what is said of kinds of inputs that do not fit.
+
+    Raises ArtifactError, DataError: it is not as it was written, not for everybody, or its inputs
+        do not fit.
+    """
+    opened = open_run(request.run)
+    schema = opened.results.schema
+    if not fits(kind_of(schema)):
+        raise DataError(f"{opened.folder}: its inputs are of kind {schema.modality}{unfit}")
+    refuse_private(opened)
+    return opened
 
 
 def refuse_private(opened: OpenRun) -> None:

@@ -36,7 +36,7 @@ from deepseek_report.runner.execution.run_events import (
 from deepseek_report.runner.execution.stages import StageJob
 from deepseek_report.runner.planning.against_data import refuse_misfits
 from deepseek_report.runner.planning.cost import Cost, cost_left
-from deepseek_report.runner.planning.plan import CONCLUSIONS, Stage
+from deepseek_report.runner.planning.plan import CONCLUSIONS, DATA_BEFORE, Stage
 from deepseek_report.runner.run_folders.open_run import MissingPart, disclosed_problems, reasons
 from deepseek_report.store import Store, digest
 from deepseek_report.wording.words import wording
@@ -44,8 +44,7 @@ from deepseek_report.wording.words import wording
 #: Stages after which it is better known how long the others take.
 _TELLING = frozenset({"data", "training"})
 #: Stages that give data: the run's own, and those before corrections.
-_DATA_BEFORE = BEFORE["data"]
-_DATA = frozenset({"data", _DATA_BEFORE})
+_DATA = frozenset({"data", DATA_BEFORE})
 T = TypeVar("T")
 
 
@@ -347,7 +346,7 @@ class OpenPlan(Generic[T]):
         if outcome.bad_data:
             self.stop(DataError(self.words.say(outcome.reason)))
         elif outcome.stage in _DATA and outcome.folder is not None:
-            original = "data" if self.experiment.before is None else _DATA_BEFORE
+            original = "data" if self.experiment.before is None else DATA_BEFORE
             if outcome.stage == original:
                 self.check_against_data(outcome.folder)
         elif outcome.stage in _DATA:

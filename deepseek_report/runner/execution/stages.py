@@ -304,12 +304,12 @@ def measure_context(
 
 def _text_reader(job: StageJob, dataset: Dataset) -> metrics.ReadsTexts | None:
     """Reads further texts as those of the data; None of data that are no texts."""
-    from deepseek_report.datasets.assembly.texts import TextReader, Tokens
+    from deepseek_report.datasets.assembly.texts import TextReader, TextRule
 
     if not dataset.schema.vocabulary:
         return None
     plugin = job.experiment.dataset
-    return TextReader(dataset, plugin.text_rule if isinstance(plugin, Tokens) else None)
+    return TextReader(dataset, plugin if isinstance(plugin, TextRule) else None)
 
 
 def _before(job: StageJob) -> metrics.BeforeCorrections | None:

@@ -103,7 +103,6 @@ _TYPICAL: Mapping[str, float] = {
     "measures": 0.4,
     "conclusions": 0.3,
     "pictures": 0.3,
-    "report": 3.0,
 }
 #: MiB of a process that has the libraries of a run loaded, and how many times it holds the numbers
 #: of the data at its peak: as texts and numbers while they are read, as parts and codes later.
@@ -169,7 +168,7 @@ def cost_of(
     works = {stage: work_of(experiment, stage, size) if size else None for stage in waiting}
     spans = {stage.id: span_of(stage, work, past, row) for stage, work in works.items()}
     spans |= _of_folds(experiment, spans, past, size, row)
-    spans["report"] = Span(2.0, _TYPICAL["report"], 6.0, "typical")
+    spans |= {"report": Span(2.0, 3.0, 6.0, "typical")}
     memory = memory_of(works, past, size) if waiting else None
     wished = experiment.settings.jobs or (1 if experiment.is_quick else None)
     parallel = min(wished, cores()) if wished else processes(memory.expected if memory else None)
@@ -235,18 +234,18 @@ def memory_of(works: Mapping[Stage, Work | None], past: PastTimes, size: Size | 
     peak that was seen at these stages here counts. Where they had other work, or another model, it
     is a similar one.
     """
-    peaks: dict[Basis, list[float]] = {"measured": [], "similar": []}
-    for stage, work in works.items():
-        for earlier in past.of(stage.id):
-            if earlier.memory is not None:
-                basis: Basis = "measured" if _is_near(earlier, work) else "similar"
-                peaks[basis].append(earlier.memory)
-    if peaks["measured"]:
-        most = max(peaks["measured"])
+    peaks = [
+        (_is_near(earlier, work), earlier.memory)
+        for stage, work in works.items()
+        for earlier in past.of(stage.id)
+        if earlier.memory is not None
+    ]
+    if near := [memory for is_near, memory in peaks if is_near]:
+        most = max(near)
         return Span(0.8 * most, most, 1.3 * most, "measured")
     usual = _usual_memory(size)
-    if peaks["similar"]:
-        most = max(*peaks["similar"], usual if size is not None else 0.0)
+    if peaks:
+        most = max(*(memory for _, memory in peaks), usual if size is not None else 0.0)
         return Span(0.6 * most, most, 2 * most, "similar")
     return Span(0.7 * usual, usual, 1.3 * usual + _BARE, "typical")
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from deepseek_report.artifacts.ids import BEFORE, ArtifactId
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Text, from_plain, message
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.models import BringsTrainer
@@ -35,6 +35,7 @@ from deepseek_report.provenance import signatures
 from deepseek_report.runner.planning.against_data import not_judged, refuse_misfits
 from deepseek_report.runner.planning.cost import Cost, PastTimes, cost_of, row_of_past, span_of
 from deepseek_report.runner.planning.plan import (
+    TRAINING_BEFORE,
     Stage,
     data_stage,
     make_plan,
@@ -116,7 +117,7 @@ def forecast(experiment: Experiment) -> Forecast:
     stages = make_plan(experiment)
     parts = _parts(dataset, stages[0].folder(store))
     folders = {stage.id: stage.folder(store) for stage in stages}
-    refuse_misfits(experiment, data.schema, parts, folders.get(BEFORE["training"]))
+    refuse_misfits(experiment, data.schema, parts, folders.get(TRAINING_BEFORE))
     stored = {name: folder is not None for name, folder in folders.items()}
     identity = run_id(experiment, stages)
     refused, unfit = _left_out(experiment)
@@ -138,7 +139,7 @@ def forecast(experiment: Experiment) -> Forecast:
         ),
         trainings=_trainings(experiment, stored),
         whole=(experiment.reports / experiment.name / identity / "run.json").is_file(),
-        language=str(experiment.raw["report"]["language"]),
+        language=experiment.report.language,
         question=kind_of(data.schema).compared(
             experiment.question(data.schema), background_of(experiment, size)
         ),
@@ -147,7 +148,7 @@ def forecast(experiment: Experiment) -> Forecast:
         corrections=_corrections(experiment, data.schema, parts),
         frameworks=list(_frameworks(experiment, str(data.card.get("sector") or ""))),
         without_law=without_law(
-            experiment.raw["report"].get("places", ()),
+            experiment.report.places,
             (choice.load().applies for choice in _all_frameworks(experiment).values()),
         ),
     )
@@ -184,7 +185,7 @@ def _corrections(
 
 def _frameworks(experiment: Experiment, sector: str) -> Iterator[tuple[str, Fit, bool]]:
     """See `Forecast.frameworks`."""
-    places = experiment.raw["report"].get("places")
+    places = experiment.report.places
     if not places:
         return
     chosen = {choice.id for choice in experiment.frameworks.values()}

@@ -38,7 +38,7 @@ _FOLDS = f"{PACKAGE}.runner.execution.fold_runs"
 CONCLUSIONS = "conclusions"
 CONTROL = "random"
 _CORRECTED = f"{PACKAGE}.data_kinds.corrected_data"
-_DATA_BEFORE, _TRAINING_BEFORE = BEFORE["data"], BEFORE["training"]
+DATA_BEFORE, TRAINING_BEFORE, _ = BEFORE.values()
 #: {kind of artifact: the group of the config whose plug-ins make it}
 _GROUPS = {"explanations": "explainers", "measures": "metrics", "pictures": "visualizations"}
 
@@ -148,7 +148,7 @@ class _Planner:
         seed = self.seeds.data
         if self.corrections:
             corrected = f"{_CORRECTED}.ResolvedCorrections"
-            return self.add("data", self.corrections, (_DATA_BEFORE,), corrected, seed=seed)
+            return self.add("data", self.corrections, (DATA_BEFORE,), corrected, seed=seed)
         source, target = self.experiment.dataset.source_digest(), self.target("dataset")
         made_from = [self.part("dataset"), source]
         return self.add("data", made_from, (), target, seed=seed, source=source)
@@ -175,7 +175,7 @@ class _Planner:
             others = model.source_digest()
             trained.append(others)
         if self.corrections:
-            inputs = ("data", _DATA_BEFORE, _TRAINING_BEFORE)
+            inputs = ("data", DATA_BEFORE, TRAINING_BEFORE)
             trained.append(self.corrections)
         self.add("training", trained, inputs, *targets, seed=self.seeds.training, source=others)
         explain, cases = self.experiment.settings.explain, self.experiment.report.cases
@@ -326,18 +326,16 @@ def beside_config(experiment: Experiment) -> dict[str, str]:
 
     Raises ConfigError: a file is no policy, or no seal.
     """
-    report = experiment.report
-    files: dict[str, str] = {}
+    policy, seal = experiment.report.policy, experiment.report.seal
     try:
-        if report.policy is not None:
-            read_policy(report.policy)
-            files["policy"] = sha256_file(report.policy, links=True)
-        if report.seal is not None:
-            read_seal(report.seal, links=True)
-            files[SEAL] = sha256_file(report.seal, links=True)
+        if policy is not None:
+            read_policy(policy)
+        if seal is not None:
+            read_seal(seal, links=True)
+        files = (("policy", policy), (SEAL, seal))
+        return {name: sha256_file(path, links=True) for name, path in files if path is not None}
     except (ArtifactError, OSError) as error:
         raise ConfigError(f"report.seal: {error}") from None
-    return files
 
 
 def identity_of(run: RecordedRun) -> str:
@@ -371,17 +369,17 @@ def _identity(
     refused: Iterable[str],
     frameworks: Mapping[str, str],
 ) -> str:
+    told = (config.get("explain") or {}).get("reasons")  # by the report
     content = {
         "name": name,
         "stages": dict(plan),
         "report": {group: config.get(group) for group in WRITTEN},
         "refused": sorted(refused),
         "frameworks": dict(frameworks),
+        **({"reasons": told} if told else {}),
+        # Runs of older versions have one seed alone.
+        **({"seeds": config["seeds"]} if "seeds" in config else {}),
     }
-    if reasons := (config.get("explain") or {}).get("reasons"):
-        content["reasons"] = reasons  # the report says them
-    if "seeds" in config:  # runs of older versions have one seed alone
-        content["seeds"] = config["seeds"]
     return digest(content)[:12]
 
 

@@ -50,22 +50,34 @@ from deepseek_report.store import Store
 MEASURED = Path(__file__).with_name("measured_methods.yaml")
 
 
-@lru_cache(maxsize=1)
-def measured() -> Mapping[str, Any]:
-    """The table of `MEASURED`: `errors` {kind of data: {game: {explainer: mean true error}}},
-    `microseconds` {kind of data: {class of the model: {explainer: CPU time of a planned row}}},
-    and the `machine` and `date` of these.
+@dataclass(frozen=True)
+class Measured:
+    """The table of `MEASURED`.
+
+    errors : {kind of data: {game: {explainer: mean true error}}}. microseconds : {kind of data:
+    {class of the model: {explainer: CPU time of a planned row}}}. machine, date, worlds : on what,
+    when and on how many of known truth this was measured.
     """
-    return dict(bounded_yaml.load(MEASURED))
+
+    errors: Mapping[str, Mapping[str, Mapping[str, float]]]
+    microseconds: Mapping[str, Mapping[str, Mapping[str, float]]]
+    machine: str
+    date: object
+    worlds: int
+
+
+@lru_cache(maxsize=1)
+def measured() -> Measured:
+    """The table, read once."""
+    return Measured(**bounded_yaml.load(MEASURED))
 
 
 def true_error(experiment: Experiment, schema: Schema, explainer: str) -> float | None:
     """The mean true error of a shipped method on such data, where the truth was known; 0 is exact,
     1 has nothing of it. None where it was not measured in the game that the run asks about.
     """
-    games = measured()["errors"].get(schema.modality, {})
-    known: float | None = games.get(experiment.question(schema), {}).get(explainer)
-    return known
+    games = measured().errors.get(schema.modality, {})
+    return games.get(experiment.question(schema), {}).get(explainer)
 
 
 def seconds_a_row(experiment: Experiment, schema: Schema, explainer: str) -> float | None:
@@ -73,18 +85,15 @@ def seconds_a_row(experiment: Experiment, schema: Schema, explainer: str) -> flo
     table: of such data and such a model, else of the slowest model that was measured. None where
     the method was not measured, on such data or on any.
     """
-    by_kind = measured()["microseconds"]
+    by_kind = measured().microseconds
     model = type(experiment.model).__name__
     same = by_kind.get(schema.modality, {})
-    for models in ([same[model]] if model in same else [], [*same.values()], _all_of(by_kind)):
+    every = [prices for models in by_kind.values() for prices in models.values()]
+    for models in ([same[model]] if model in same else [], [*same.values()], every):
         known = [prices[explainer] for prices in models if explainer in prices]
         if known:
             return float(max(known)) / 1e6
     return None
-
-
-def _all_of(by_kind: Mapping[str, Mapping[str, Any]]) -> list[Mapping[str, float]]:
-    return [prices for models in by_kind.values() for prices in models.values()]
 
 
 def decided(experiment: Experiment, size: work.Size | None = None) -> Experiment:

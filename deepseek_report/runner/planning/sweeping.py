@@ -147,7 +147,8 @@ def _with_block(job: Sequence[str], base: Composed) -> Iterator[JobOverrides]:
     axes = _axes(base)
     taken = {_key(text) for text in job}
     open_axes = [axis for axis in axes if axis.key not in taken]
-    split = base.raw["seed"] if base.raw["seeds"]["data"] is None else base.raw["seeds"]["data"]
+    of_data = base.raw["seeds"]["data"]
+    split = base.raw["seed"] if of_data is None else of_data
     if math.prod(len(axis.overrides) for axis in open_axes) > MOST_JOBS:
         where = locate(base, (BLOCK,))
         raise ConfigProblems.of(where, f"more than {MOST_JOBS} runs", todo="run it in parts")

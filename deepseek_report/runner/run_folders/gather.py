@@ -192,8 +192,10 @@ def _digests(
     artifacts: Collection[str], config: Mapping[str, object], stages: Sequence[Stage], store: Store
 ) -> dict[str, str]:
     keys = {stage.id: stage.key for stage in stages}
-    trained = store.manifest("training", keys["training"]).files if "training" in artifacts else {}
-    data = store.manifest("data", keys["data"]).files if "data" in artifacts else {}
+    data, trained = (
+        store.manifest(name, keys[name]).files if name in artifacts else {}
+        for name in ("data", "training")
+    )
     return {
         "data": digest(data),
         "weights": model_digest(trained),

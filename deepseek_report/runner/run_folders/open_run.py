@@ -73,8 +73,7 @@ class MissingPart:
     @classmethod
     def from_json(cls, entry: Mapping[str, Any]) -> MissingPart:
         """What `to_json` wrote."""
-        reason = text_of(entry["reason"])
-        return cls(entry["stage"], reason, entry["kind"], bool(entry.get("named")))
+        return cls(**{**entry, "reason": text_of(entry["reason"])})
 
     def to_json(self) -> dict[str, object]:
         """An entry of `problems` in `run.json`; `named` is there where it is true alone."""
@@ -130,6 +129,11 @@ class RecordedRun:
         """The options of its report."""
         report: Mapping[str, Any] = self.config["report"]
         return report
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """{stage: its key in the store} of the finished stages."""
+        return {str(stage["id"]): str(stage["key"]) for stage in self.stages}
 
     @property
     def failed(self) -> set[str]:

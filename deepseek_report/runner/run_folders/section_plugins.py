@@ -22,7 +22,8 @@ from deepseek_report.errors import MissingArtifactError
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.wording.of_results import words_of
 
-OWN = {"section": "deepseek_report.sections.", "picture": "deepseek_report.visualizations."}
+OWN_SECTIONS = "deepseek_report.sections."
+_OWN = {"section": OWN_SECTIONS, "picture": "deepseek_report.visualizations."}
 _PACKAGE = "deepseek_report"
 
 
@@ -58,7 +59,7 @@ def _load(entry: Mapping[str, object], kind: str, trust: Sequence[str]) -> Any:
     package = module.partition(".")[0]
     if package not in trusted_packages(trust) or not module:
         raise UntrustedPartError(message("refusals.untrusted", target=target, package=package))
-    if package == _PACKAGE and not module.startswith(OWN[kind]):
+    if package == _PACKAGE and not module.startswith(_OWN[kind]):
         raise UntrustedPartError(message(f"refusals.no_own_part.{kind}", target=target))
     cls = getattr(importlib.import_module(module), name)
     if not (isinstance(cls, type) and dataclasses.is_dataclass(cls)):

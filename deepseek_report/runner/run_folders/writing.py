@@ -56,7 +56,7 @@ from deepseek_report.runner.run_folders.open_run import (
     run_schema_problems,
 )
 from deepseek_report.runner.run_folders.sealing import drawn_again, publish, writing_key
-from deepseek_report.runner.run_folders.section_plugins import OWN, write_section
+from deepseek_report.runner.run_folders.section_plugins import OWN_SECTIONS, write_section
 from deepseek_report.sections.summary import SummarySection
 from deepseek_report.store.run_folder import WORK_PREFIX, look_into
 
@@ -133,7 +133,7 @@ def load_for_writing(experiment: Experiment) -> None:
         for name in experiment.sections
     )
     for module in modules:
-        if module.startswith(OWN["section"]):
+        if module.startswith(OWN_SECTIONS):
             import_module(module)
     run_schema_problems({"format_version": FORMAT_VERSION})
     writing_key(recorded_config(experiment))

@@ -12,8 +12,8 @@ import numpy as np
 
 from deepseek_report.artifacts.schema import Feature, readable_name
 from deepseek_report.datasets.assembly.assemble import reason_of
+from deepseek_report.datasets.assembly.cell_encoding import encode_feature
 from deepseek_report.datasets.assembly.column_declarations import ColumnDeclaration
-from deepseek_report.datasets.assembly.feature_encoding import encode_feature
 from deepseek_report.datasets.assembly.row_metadata import possible_entity
 from deepseek_report.datasets.readers.cells import (
     Cells,

@@ -30,7 +30,7 @@ from deepseek_report.datasets.sources.csv import TableFile
 from deepseek_report.datasets.sources.text_file import TextFile
 from deepseek_report.errors import ConfigError, DataError
 from deepseek_report.runner.scaffold.column_proposals import TableSeen, dataset_fields, look_at
-from deepseek_report.runner.scaffold.new_study_config import StudyDraft, experiment_file
+from deepseek_report.runner.scaffold.new_study_config import Fields, StudyDraft, experiment_file
 
 #: Settings that say how a file is written, and so are needed before it is looked at.
 _FORM = ("separator", "encoding", "decimal", "missing_values", "sheet")
@@ -52,8 +52,8 @@ class Wishes:
     text: str | None = None
     keep: tuple[str, ...] = ()
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    dataset: Mapping[str, Any] = field(default_factory=dict)
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    dataset: Fields = field(default_factory=dict)
+    settings: Fields = field(default_factory=dict)
 
     def with_overrides(self, overrides: Sequence[str]) -> Wishes:
         """The same with overrides as the command line takes them.
@@ -253,12 +253,13 @@ def _add_roles(proposed: _Proposed, seen: TableSeen, wishes: Wishes, target: str
 
 
 def _left_out(
-    seen: TableSeen, wishes: Wishes, fields: Mapping[str, Any]
+    seen: TableSeen, wishes: Wishes, fields: Fields
 ) -> tuple[dict[str, str], dict[str, str]]:
     """{column: why it is no feature}: of those that must be named, and of those that need not."""
-    targets = fields["target"] if isinstance(fields["target"], list | tuple) else [fields["target"]]
-    used = {*targets, *fields.get("sensitive", ()), fields.get("entity"), fields.get("time")}
-    used |= {*wishes.keep, *wishes.dataset.get("columns", {}), fields.get("id_column")}
+    target = fields["target"]
+    used = {*(target if isinstance(target, list | tuple) else [target])}
+    used |= {*fields.get("sensitive", ()), *map(fields.get, ("entity", "time", "id_column"))}
+    used |= {*wishes.keep, *wishes.dataset.get("columns", {})}
     wished = dict.fromkeys(wishes.drop, "as a person said")
     out = [column for column in seen.columns if column.name not in {*used, *wished}]
     unusable = {column.name: column.reason for column in out if column.role == "unusable"}
@@ -289,7 +290,7 @@ def _read(draft: StudyDraft, data: Path, seed: int) -> Dataset:
     return plugin.load(seed, Silent())
 
 
-def _built(kind: type, fields: Mapping[str, Any]) -> Any:
+def _built(kind: type, fields: Fields) -> Any:
     """An object of the class, its fields checked as those of a config.
 
     Raises ConfigProblems: a field is unknown, or its value is not of its type.

@@ -25,6 +25,8 @@ from deepseek_report.statistics.ranking import spearman
 from deepseek_report.tasks import task_of
 from deepseek_report.wording.words import wording
 
+#: Fields of a plug-in, or settings below one another, as a person wrote them.
+Fields = Mapping[str, Any]
 #: Columns that are written out; those of wider tables are inferred whenever they are read.
 _MOST_COLUMNS = 200
 _MOST_SHOWN, _MOST_PROPOSED = 8, 5
@@ -47,11 +49,11 @@ class StudyDraft:
     name: str
     title: str
     choices: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    dataset: Mapping[str, Any] = field(default_factory=dict)
+    settings: Fields = field(default_factory=dict)
+    dataset: Fields = field(default_factory=dict)
     dropped: Mapping[str, str] = field(default_factory=dict)
     recognised: Mapping[str, str] = field(default_factory=dict)
-    columns: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    columns: Mapping[str, Fields] = field(default_factory=dict)
     guessed: Mapping[str, str] = field(default_factory=dict)
     seen: column_proposals.TableSeen | None = None
     read: Dataset | None = None
@@ -69,18 +71,21 @@ def experiment_file(draft: StudyDraft) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _plain(anything: Any) -> str:
+def _plain(anything: object) -> str:
     """A value, or the name of a key, as YAML on one line."""
-    style: dict[str, Any] = {"default_flow_style": True, "allow_unicode": True, "width": 10**9}
-    style["sort_keys"] = False
-    text = yaml.safe_dump([anything], **style).strip()
+    style: Fields = {
+        "default_flow_style": True,
+        "allow_unicode": True,
+        "width": 10**9,
+        "sort_keys": False,
+    }
+    text = str(yaml.safe_dump([anything], **style)).strip()
     if not text.isprintable():
-        text = yaml.safe_dump([anything], default_style='"', **style).strip()
-    inner: str = text[1:-1]
-    return inner
+        text = str(yaml.safe_dump([anything], default_style='"', **style)).strip()
+    return text[1:-1]
 
 
-def value(anything: Any) -> str:
+def value(anything: object) -> str:
     """A text, list or mapping as YAML on one line; no part of a text is taken for a variable."""
     return _plain(_escaped(anything))
 
@@ -215,7 +220,7 @@ def _columns(draft: StudyDraft, dataset: Dataset) -> Iterator[str]:
     yield "  columns:"
     for feature in features[:_MOST_COLUMNS]:
         declared = draft.columns.get(feature.name, {})
-        line = value({**_column(feature), **declared})
+        line = value({**dict(_column(feature)), **declared})
         yield f"    {_plain(feature.name)}: {line}  # {_values(feature, numbers.get(feature.name))}"
         codes = column_proposals.unnamed_codes(feature)
         if codes and "categories" not in line:
@@ -226,23 +231,21 @@ def _columns(draft: StudyDraft, dataset: Dataset) -> Iterator[str]:
         yield f"    # {count(len(features) - _MOST_COLUMNS)} more columns are inferred when read"
 
 
-def _column(feature: Feature) -> dict[str, object]:
+def _column(feature: Feature) -> Iterator[tuple[str, object]]:
     """What is proposed of a column: its kind, and what its name and its codes tell."""
-    known: dict[str, object] = {"kind": feature.kind}
+    yield "kind", feature.kind
     if (label := column_proposals.proposed_label(feature.name)) != readable_name(feature.name):
-        known["label"] = label
+        yield "label", label
+    codes = [category.code for category in feature.categories]
     if feature.is_numeric:
-        known["unit"] = column_proposals.unit_of(feature.name) or None
+        yield "unit", column_proposals.unit_of(feature.name) or None
     elif levels := column_proposals.proposed_levels(feature):
-        known["categories"] = levels
-    elif feature.kind == "ordinal" and not all(
-        is_number(category.code) for category in feature.categories
-    ):
-        known["categories"] = [category.code for category in feature.categories]
-    return known
+        yield "categories", levels
+    elif feature.kind == "ordinal" and not all(map(is_number, codes)):
+        yield "categories", codes
 
 
-def _values(feature: Feature, numbers: Any) -> str:
+def _values(feature: Feature, numbers: Fields | None) -> str:
     """What occurs in a column, for a comment."""
     if numbers is not None:
         return f"{quantity(numbers['min'], None)} to {quantity(numbers['max'], None)}"

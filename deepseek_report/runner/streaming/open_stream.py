@@ -20,11 +20,10 @@ from deepseek_report.errors import ConfigError, DataError
 from deepseek_report.runner.execution.given_rows import (
     ModelRequest,
     StoredModel,
-    refuse_private,
+    run_to_ask,
     stored_model,
 )
 from deepseek_report.runner.planning.work import planned_calls, size_of
-from deepseek_report.runner.run_folders.open_run import open_run
 from deepseek_report.runner.streaming import scored_batches
 from deepseek_report.runner.streaming.drift_watch import DriftWatch
 from deepseek_report.wording.of_results import in_words
@@ -135,14 +134,9 @@ def open_stream(request: StreamRequest) -> OpenStream:
     Raises ArtifactError, DataError, ConfigProblems: what is missing, not as the run wrote it, not
         trusted, or cannot come as lines.
     """
-    opened = open_run(request.run)
+    lines = ", which do not come as lines of named cells; score-stream reads tables and series"
+    opened = run_to_ask(request, lambda kind: kind.one_line, lines)
     schema = opened.results.schema
-    if not kind_of(schema).one_line:
-        raise DataError(
-            f"{opened.folder}: its inputs are of kind {schema.modality}, which do not come as "
-            "lines of named cells; score-stream reads tables and series"
-        )
-    refuse_private(opened)
     if request.explain == "refused" and schema.target.favourable is None:
         raise DataError(
             f"{opened.folder}: nothing says which class is favourable, so no case is known to be "

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from operator import itemgetter
+from typing import Literal
 
 import numpy as np
 
@@ -304,31 +305,30 @@ def importance(batch: ScoredBatch, labels: Sequence[str], most: int) -> list[tup
     return [(labels[player], float(sizes[player])) for player in order]
 
 
-def records(batch: ScoredBatch, schema: Schema) -> Iterator[dict[str, Any]]:
+def records(batch: ScoredBatch, schema: Schema) -> Iterator[dict[str, object]]:
     """What is kept of every line, in the order of the lines: what was decided, or why not."""
     places = {int(row): place for place, row in enumerate(batch.explained)}
-    scored = [
-        _record(batch, schema, position, places.get(position))
-        for position in range(len(batch.rows))
+    told: list[tuple[int, dict[str, object]]] = [
+        (row.line, {"batch": batch.number, **dict(_said(batch, schema, at, places.get(at)))})
+        for at, row in enumerate(batch.rows)
     ]
-    rejected = [{"line": row.line, "rejected": row.problem} for row in batch.rejected]
-    yield from sorted([*scored, *rejected], key=lambda record: record["line"])
+    told += [(row.line, {"rejected": row.problem}) for row in batch.rejected]
+    for line, record in sorted(told, key=itemgetter(0)):
+        yield {"line": line, **record}
 
 
-def _record(
+def _said(
     batch: ScoredBatch, schema: Schema, position: int, explained: int | None
-) -> dict[str, Any]:
+) -> Iterator[tuple[str, object]]:
     p, target = batch.predictions, schema.target
-    record: dict[str, Any] = {"line": batch.rows[position].line, "batch": batch.number}
     if p is None:
-        return record
+        return
     if not task_of(target).decides:
-        record["predicted"] = float(p.values[position])
+        yield "predicted", float(p.values[position])
     else:
         shares = p.probabilities[position].tolist()
-        record["decided"] = target.classes[int(p.decisions[position])]
-        record["probabilities"] = dict(zip(target.classes, shares, strict=True))
+        yield "decided", target.classes[int(p.decisions[position])]
+        yield "probabilities", dict(zip(target.classes, shares, strict=True))
     if explained is not None:
         values = np.nan_to_num(batch.attributions[explained]).tolist()
-        record["attributions"] = dict(zip(schema.player_labels, values, strict=True))
-    return record
+        yield "attributions", dict(zip(schema.player_labels, values, strict=True))

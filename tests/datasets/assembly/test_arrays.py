@@ -11,18 +11,10 @@ from scipy.special import expit
 
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import PARTS, Dataset
-from deepseek_report.datasets.assembly.layouts import (
-    bands,
-    cut,
-    image_layout,
-    moments,
-    pixels,
-    series_layout,
-)
+from deepseek_report.datasets.assembly.layouts import image_layout, moments, pixels, series_layout
 from deepseek_report.datasets.sources.generated import Wide, log_odds
-from deepseek_report.datasets.sources.histology import Histology
 from deepseek_report.datasets.sources.packages import Digits, Trace
-from deepseek_report.datasets.sources.surface_defects import SurfaceDefects
+from deepseek_report.datasets.sources.picture_patches import Histology, SurfaceDefects, bands, cut
 from deepseek_report.datasets.splitting import GroupConstraint, SplitRule, joined, split_rows
 from deepseek_report.errors import DataError
 from tests.worded import say

@@ -12,8 +12,8 @@ import pytest
 from deepseek_report.artifacts.schema import Schema, Target
 from deepseek_report.artifacts.split import DataIssue, Dataset, Split
 from deepseek_report.artifacts.written_texts import WrittenTexts
-from deepseek_report.datasets.assembly.assemble import TableSource
-from deepseek_report.datasets.assembly.targets import EncodedTarget, TargetRule
+from deepseek_report.datasets.assembly.assemble import Origin
+from deepseek_report.datasets.assembly.cell_encoding import EncodedTarget
 from deepseek_report.datasets.assembly.texts import Corpus, TextRule, assemble_texts, length_bands
 from deepseek_report.datasets.checks.text_checks import find_cues
 from deepseek_report.datasets.data_card import Description
@@ -36,7 +36,7 @@ def reviews(n: int = 200, seed: int = 0) -> tuple[list[str], np.ndarray]:
 def load(texts: list[str], labels: Any, rule: dict[str, Any] | None = None, **how: Any) -> Dataset:
     target = Target("mood", "Mood", ("sad", "glad"), favourable=1)
     answer = EncodedTarget(target, np.asarray(labels, dtype=np.int64))
-    source = TableSource("x", "0", Description("x", "X"), {}, TargetRule("mood"))
+    source = Origin("x", "0", Description("x", "X"))
     split = SplitRule(**{"duplicates": "drop", **(rule or {})})
     return assemble_texts(Corpus(texts, answer), source, TextRule(**how), split, 1)
 
@@ -367,7 +367,7 @@ def test_a_number_can_be_the_target() -> None:
     texts, _ = reviews()
     numbers = np.array([float(len(text.split())) for text in texts])
     target = Target("n", "Words", ("Words",), favourable=0, explained=0, task="regression")
-    source = TableSource("x", "0", Description("x", "X"), {}, TargetRule("n"))
+    source = Origin("x", "0", Description("x", "X"))
     corpus = Corpus(texts, EncodedTarget(target, numbers))
     dataset = assemble_texts(corpus, source, TextRule(), SplitRule(), 1)
     assert say(issues_of(dataset)["telling_length"].values["class"]) == "the upper half"

@@ -10,7 +10,7 @@ import pytest
 
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.datasets.sources.known_effects import Family, KnownEffects
+from deepseek_report.datasets.sources.generated import Family, KnownEffects
 from deepseek_report.statistics.games.formula import Formula
 
 

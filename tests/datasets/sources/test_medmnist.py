@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A mirror with two sets as MedMNIST writes them, whose MD5 the catalogue knows."""
     random, mirror = np.random.default_rng(0), tmp_path / "mirror"
     mirror.mkdir()
-    facts = {name: dict(facts_of_set) for name, facts_of_set in catalogue().items()}
+    facts = dict(catalogue())
     for name, colour in (("chestmnist", False), ("bloodmnist", True)):
         arrays = {}
         for part, n in SIZES.items():
@@ -35,7 +36,8 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             )
         np.savez(mirror / f"{name}.npz", **arrays)
         raw = (mirror / f"{name}.npz").read_bytes()
-        facts[name]["md5"] = hashlib.md5(raw, usedforsecurity=False).hexdigest()
+        md5 = hashlib.md5(raw, usedforsecurity=False).hexdigest()
+        facts[name] = replace(facts[name], md5=md5)
     monkeypatch.setattr(medmnist, "catalogue", lambda: facts)
     return mirror
 
@@ -93,6 +95,6 @@ def test_unknown_names_and_classes_are_told_with_the_nearest() -> None:
 
 def test_every_set_of_the_catalogue_has_what_a_card_needs() -> None:
     for facts in catalogue().values():
-        assert len(facts["md5"]) == 32
-        assert facts["licence"].startswith("CC BY")
-        assert len(facts.get("labels") or facts["classes"]) >= 2
+        assert len(facts.md5) == 32
+        assert facts.licence.startswith("CC BY")
+        assert len(facts.names) >= 2

@@ -7,9 +7,8 @@ import pytest
 
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target
 from deepseek_report.artifacts.split import DataIssue, Dataset, Split
-from deepseek_report.datasets.assembly.assemble import EncodedTable, TableSource, assemble
+from deepseek_report.datasets.assembly.assemble import EncodedTable, Origin, assemble
 from deepseek_report.datasets.assembly.layouts import image_layout, moments, pixels, series_layout
-from deepseek_report.datasets.assembly.targets import TargetRule
 from deepseek_report.datasets.data_card import Description, constant_columns, describe_values
 from deepseek_report.datasets.splitting import SplitRule
 from tests.worded import say
@@ -20,7 +19,7 @@ def dataset(inputs: np.ndarray, layout: Layout | None = None) -> Dataset:
     features = tuple(Feature(f"g{i}", f"Gene {i}", "numeric") for i in range(width))
     schema = Schema(features, Target("y", "Y", ("no", "yes"), 0), layout=layout)
     rows = Split(inputs, np.arange(n) % 2, np.arange(n))
-    source = TableSource("f", "0", Description("x", "X"), {}, TargetRule("y"))
+    source = Origin("f", "0", Description("x", "X"))
     return assemble(EncodedTable(schema, rows), source, SplitRule(), 1)
 
 

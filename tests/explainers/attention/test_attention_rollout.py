@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from deepseek_report.explainers.attention_flow import AttentionRollout, combine, read_out, rollout
+from tests.explainers.toys import AttentionModule, ToyClassifier, context, toy, toy_schema
 from tests.worded import refused
 
 
@@ -54,21 +55,17 @@ def test_what_the_output_reads_takes_the_place_of_the_summary() -> None:
     np.testing.assert_allclose(shares, [[0.25 / 0.75, 0.5 / 0.75]])
 
 
-def test_a_model_whose_summary_looks_at_one_feature_names_that_feature(
-    toy_schema, toy_classifier, attention_module, context
-) -> None:
+def test_a_model_whose_summary_looks_at_one_feature_names_that_feature() -> None:
     attention = np.full((1, 4, 4), 0.25)
     attention[0, 0] = [0, 0, 1, 0]
-    module = attention_module(np.zeros((3, 2)), [({"global": attention}, None)])
-    explanation = AttentionRollout().explain(context(toy_classifier(toy_schema(3), module=module)))
+    module = AttentionModule(np.zeros((3, 2)), [({"global": attention}, None)])
+    explanation = AttentionRollout().explain(toy(3, module=module))
     np.testing.assert_allclose(explanation.values, np.tile([0, 1, 0], (5, 1)))
     assert not explanation.signed
     assert explanation.output_space == "none"
 
 
-def test_a_model_without_attention_is_refused_with_what_to_do(
-    toy_schema, toy_classifier, attention_module, context
-) -> None:
-    classifier = toy_classifier(toy_schema(3), module=attention_module(np.zeros((3, 2)), []))
+def test_a_model_without_attention_is_refused_with_what_to_do() -> None:
+    classifier = ToyClassifier(toy_schema(3), module=AttentionModule(np.zeros((3, 2)), []))
     with refused("Remove attention_rollout"):
         AttentionRollout().explain(context(classifier))

@@ -19,6 +19,7 @@ from deepseek_report.models.perceptron.mlp import MLP
 from deepseek_report.models.routed.deepseek import DeepSeek
 from deepseek_report.models.transformers.deepseek_v2 import DeepSeekV2
 from deepseek_report.models.transformers.deepseek_v3 import DeepSeekV3
+from tests.explainers.toys import context
 from tests.models.test_transformers import SIZES, WORDS, schema_of, texts
 from tests.worded import refused, say
 
@@ -124,7 +125,7 @@ def test_the_rules_change_no_answer(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_the_planted_word_has_the_largest_relevance(name: str, context) -> None:
+def test_the_planted_word_has_the_largest_relevance(name: str) -> None:
     classifier, rows = trained(MODELS[name], steps=60), texts(60, seed=9)
     explanation = AttnLRP(chunk=25).explain(context(classifier, inputs=rows.inputs))
     values = np.where(np.isnan(rows.inputs), 0.0, explanation.values)
@@ -195,7 +196,7 @@ def test_a_model_without_attention_is_refused() -> None:
     assert AttnLRP().refuses(DeepSeek(), DataTraits()) is None
 
 
-def test_weights_need_gradients_again_afterwards(context) -> None:
+def test_weights_need_gradients_again_afterwards() -> None:
     classifier = trained(MODELS["mean"])
     AttnLRP().explain(context(classifier, inputs=texts(3).inputs))
     assert all(parameter.requires_grad for parameter in classifier.module.parameters())

@@ -6,20 +6,19 @@ import numpy as np
 
 from deepseek_report.explainers.accounts import Random
 from deepseek_report.explainers.attributions import seed_of, sum_units
+from tests.explainers.toys import toy
 
 
-def test_an_input_that_changes_gets_unrelated_values(toy_schema, toy_classifier, context) -> None:
-    to_explain = context(
-        toy_classifier(toy_schema(200), probability=lambda x: np.full(len(x), 0.5))
-    )
+def test_an_input_that_changes_gets_unrelated_values() -> None:
+    to_explain = toy(200, probability=lambda x: np.full(len(x), 0.5))
     moved = replace(to_explain, inputs=to_explain.inputs + 1e-9)
     first, second = Random().explain(to_explain).values, Random().explain(moved).values
     rho = [np.corrcoef(a, b)[0, 1] for a, b in zip(first, second, strict=True)]
     assert np.abs(rho).max() < 0.25
 
 
-def test_another_seed_gives_other_values(toy_schema, toy_classifier, context) -> None:
-    to_explain = context(toy_classifier(toy_schema(4), probability=lambda x: np.full(len(x), 0.5)))
+def test_another_seed_gives_other_values() -> None:
+    to_explain = toy(4, probability=lambda x: np.full(len(x), 0.5))
     again = Random().explain(replace(to_explain, seed=8))
     assert not np.isclose(Random().explain(to_explain).values, again.values).any()
 

@@ -18,6 +18,7 @@ from deepseek_report.data_kinds import kind_of
 from deepseek_report.explainers.gradients.deep_lift import DeepLift, DeepShap
 from deepseek_report.models.perceptron.mlp import MLP
 from deepseek_report.models.routed.deepseek import DeepSeek
+from tests.explainers.toys import LinearModule, ToyClassifier, context, toy, toy_schema
 from tests.worded import refused, say
 
 METHODS = [DeepShap(), DeepLift()]
@@ -55,8 +56,8 @@ def built(model: Any, schema: Any) -> Any:
 
 
 @pytest.fixture
-def convolutional(layout_schema, toy_classifier, context):
-    classifier = toy_classifier(layout_schema("series"), module=Convolutional())
+def convolutional(layout_schema):
+    classifier = ToyClassifier(layout_schema("series"), module=Convolutional())
     return context(classifier, n=6, n_background=12)
 
 
@@ -74,9 +75,7 @@ class Odds(nn.Module):
 
 @pytest.mark.parametrize("explainer", METHODS)
 @pytest.mark.parametrize("n_classes", [2, 3])
-def test_of_a_perceptron_they_add_up_to_the_difference(
-    explainer, n_classes, toy_schema, context
-) -> None:
+def test_of_a_perceptron_they_add_up_to_the_difference(explainer, n_classes) -> None:
     to_explain = context(built(MLP(), toy_schema(4, n_classes=n_classes)), n=12)
     explanation = explainer.explain(to_explain)
     np.testing.assert_allclose(explanation.completeness_gap, 0, atol=1e-5)
@@ -112,18 +111,16 @@ def test_of_a_convolution_deep_lift_is_that_of_captum(convolutional) -> None:
 
 
 @pytest.mark.parametrize("explainer", METHODS)
-def test_a_transformer_is_refused_with_the_measured_gap(explainer, toy_schema, context) -> None:
+def test_a_transformer_is_refused_with_the_measured_gap(explainer) -> None:
     model = DeepSeek(width=8, layers=2, heads=2, experts=4, expert_width=8)
     to_explain = context(built(model, toy_schema(4)), n=12)
     with refused(r"of deepseek .* on 8 instances .* by \d+\.\d\s% .* at most 1"):
         explainer.explain(to_explain)
 
 
-def test_a_model_without_hidden_layers_gets_weight_times_difference(
-    toy_schema, toy_classifier, linear_module, context
-) -> None:
+def test_a_model_without_hidden_layers_gets_weight_times_difference() -> None:
     weights = np.array([[0.0, 1.0], [0.0, -2.0], [0.0, 0.5]])
-    to_explain = context(toy_classifier(toy_schema(3), module=linear_module(weights)))
+    to_explain = toy(3, module=LinearModule(weights))
     distance = to_explain.inputs - to_explain.background.mean(axis=0)
     values = DeepShap().explain(to_explain).values
     np.testing.assert_allclose(values, weights[:, 1] * distance, atol=1e-5)

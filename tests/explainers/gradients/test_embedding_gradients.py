@@ -10,14 +10,15 @@ from deepseek_report.data_kinds.base import typical_row
 from deepseek_report.explainers.gradients.embedding_gradients import log_odds
 from deepseek_report.explainers.gradients.local_gradients import InputXGradient
 from deepseek_report.explainers.gradients.path_gradients import IntegratedGradients
+from tests.explainers.toys import LinearModule, OddsModule, ToyClassifier, context, toy, toy_schema
 from tests.worded import say
 
 WEIGHTS = np.array([[0.0, 1.0], [0.0, -2.0], [0.0, 0.5]])
 
 
 @pytest.fixture
-def to_explain(toy_schema, toy_classifier, linear_module, context):
-    return context(toy_classifier(toy_schema(3), module=linear_module(WEIGHTS)))
+def to_explain():
+    return toy(3, module=LinearModule(WEIGHTS))
 
 
 def test_integrated_gradients_of_a_linear_model_are_weight_times_distance(to_explain) -> None:
@@ -71,11 +72,9 @@ def test_input_times_gradient_of_a_linear_model_is_weight_times_input(to_explain
     assert explanation.base_values is None
 
 
-def test_integrated_gradients_of_three_classes_add_up_to_the_log_odds(
-    toy_schema, toy_classifier, linear_module, context
-) -> None:
+def test_integrated_gradients_of_three_classes_add_up_to_the_log_odds() -> None:
     weights = np.random.default_rng(1).normal(size=(3, 3))
-    classifier = toy_classifier(toy_schema(3, n_classes=3), module=linear_module(weights))
+    classifier = ToyClassifier(toy_schema(3, n_classes=3), module=LinearModule(weights))
     explanation = IntegratedGradients(n_steps=256).explain(context(classifier, target=2))
     np.testing.assert_allclose(explanation.completeness_gap, 0, atol=1e-4)
 
@@ -90,26 +89,12 @@ def test_log_odds_are_those_of_the_softmax() -> None:
     assert torch.allclose(log_odds(logits, 1), torch.log(p / (1 - p)))
 
 
-def test_in_a_text_the_path_starts_at_the_mask_of_every_place_that_is_there(
-    layout_schema, toy_classifier, context
-) -> None:
-    class Places(torch.nn.Module):
-        """A unit a place that holds the token's number, 0 where the text has ended."""
-
-        unit_features = tuple(range(8))
-
-        def embed(self, inputs: torch.Tensor) -> torch.Tensor:
-            return torch.nan_to_num(inputs)[:, :, None]
-
-        def forward_embedded(self, embedded: torch.Tensor) -> torch.Tensor:
-            total = embedded[:, :, 0].sum(dim=1)
-            return torch.stack([torch.zeros_like(total), total], dim=1)
-
-        def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-            return self.forward_embedded(self.embed(inputs))
-
+def test_in_a_text_the_path_starts_at_the_mask_of_every_place_that_is_there(layout_schema) -> None:
     inputs = np.array([[5.0, 3, *[np.nan] * 6], [2.0] * 8])
-    to_explain = context(toy_classifier(layout_schema("text"), module=Places()), inputs=inputs)
+    to_explain = context(
+        ToyClassifier(layout_schema("text"), module=OddsModule(lambda x: x.sum(dim=1), 8)),
+        inputs=inputs,
+    )
     explanation = IntegratedGradients(n_steps=4).explain(
         replace(to_explain, positions=np.arange(2))
     )

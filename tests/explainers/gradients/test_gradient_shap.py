@@ -10,26 +10,15 @@ import torch
 from captum.attr import GradientShap as CaptumGradientShap
 
 from deepseek_report.explainers.gradients.path_gradients import GradientShap
+from tests.explainers.toys import LinearModule, OddsModule, toy
 from tests.worded import say
 
 WEIGHTS = np.array([[0.0, 1.0], [0.0, -2.0], [0.0, 0.5]])
 
 
-class Curved(torch.nn.Module):
-    """Log-odds x₀ x₁ + x₀² x₂, whose expected gradients are known for every row."""
-
-    unit_features = (0, 1, 2)
-
-    def embed(self, inputs: torch.Tensor) -> torch.Tensor:
-        return inputs[:, :, None]
-
-    def forward_embedded(self, embedded: torch.Tensor) -> torch.Tensor:
-        x = embedded[:, :, 0]
-        odds = x[:, 0] * x[:, 1] + x[:, 0] ** 2 * x[:, 2]
-        return torch.stack([torch.zeros_like(odds), odds], dim=1)
-
-    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        return self.forward_embedded(self.embed(inputs))
+def curved_odds(x: torch.Tensor) -> torch.Tensor:
+    """x₀ x₁ + x₀² x₂, whose expected gradients are known for every row."""
+    return x[:, 0] * x[:, 1] + x[:, 0] ** 2 * x[:, 2]
 
 
 def expected_gradients(row: np.ndarray, background: np.ndarray) -> np.ndarray:
@@ -44,14 +33,12 @@ def expected_gradients(row: np.ndarray, background: np.ndarray) -> np.ndarray:
 
 
 @pytest.fixture
-def curved(toy_schema, toy_classifier, context):
-    return context(toy_classifier(toy_schema(3), module=Curved()), n=60, n_background=40)
+def curved():
+    return toy(3, module=OddsModule(curved_odds), n=60, n_background=40)
 
 
-def test_of_a_linear_model_they_are_exact_whatever_is_drawn(
-    toy_schema, toy_classifier, linear_module, context
-) -> None:
-    to_explain = context(toy_classifier(toy_schema(3), module=linear_module(WEIGHTS)))
+def test_of_a_linear_model_they_are_exact_whatever_is_drawn() -> None:
+    to_explain = toy(3, module=LinearModule(WEIGHTS))
     explanation = GradientShap().explain(to_explain)
     distance = to_explain.inputs - to_explain.background.mean(axis=0)
     np.testing.assert_allclose(explanation.values, WEIGHTS[:, 1] * distance, atol=1e-5)
@@ -77,7 +64,7 @@ def test_the_mean_of_many_draws_is_that_of_captum(curved) -> None:
         replace(curved, inputs=curved.inputs[:4])
     )
     np.random.seed(0)  # noqa: NPY002 (captum draws from it)
-    theirs = CaptumGradientShap(lambda x: Curved().forward(x)[:, 1]).attribute(
+    theirs = CaptumGradientShap(curved_odds).attribute(
         torch.as_tensor(curved.inputs[:4], dtype=torch.float32),
         torch.as_tensor(curved.background, dtype=torch.float32),
         n_samples=20_000,
@@ -107,15 +94,8 @@ def test_a_run_that_asks_about_a_baseline_gets_the_path_from_it(curved) -> None:
     np.testing.assert_allclose(explanation.values, exact, atol=0.02 * np.abs(exact).max())
 
 
-def test_a_jump_of_the_model_is_stated_beside_the_sampling_error(
-    toy_schema, toy_classifier, context
-) -> None:
-    class Jumps(Curved):
-        def forward_embedded(self, embedded: torch.Tensor) -> torch.Tensor:
-            odds = 0.1 * embedded[:, 0, 0] + (embedded[:, 1, 0] > 0)
-            return torch.stack([torch.zeros_like(odds), odds], dim=1)
-
-    to_explain = context(toy_classifier(toy_schema(3), module=Jumps()), n=40)
+def test_a_jump_of_the_model_is_stated_beside_the_sampling_error() -> None:
+    to_explain = toy(3, module=OddsModule(lambda x: 0.1 * x[:, 0] + (x[:, 1] > 0)), n=40)
     explanation = GradientShap().explain(to_explain)
     within = np.abs(explanation.completeness_gap) <= explanation.params["stated_error"]
     assert within.mean() >= 0.95

@@ -11,23 +11,8 @@ from captum.attr import NoiseTunnel
 from captum.attr import Saliency as CaptumSaliency
 
 from deepseek_report.explainers.gradients.local_gradients import Saliency, SmoothGrad
+from tests.explainers.toys import OddsModule, toy
 from tests.worded import say
-
-
-class Curved(torch.nn.Module):
-    """Log-odds tanh(x₀ x₁) + x₂³, whose units are the features themselves."""
-
-    unit_features = (0, 1, 2)
-
-    def embed(self, inputs: torch.Tensor) -> torch.Tensor:
-        return inputs[:, :, None]
-
-    def forward_embedded(self, embedded: torch.Tensor) -> torch.Tensor:
-        odds = odds_of(embedded[:, :, 0])
-        return torch.stack([torch.zeros_like(odds), odds], dim=1)
-
-    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        return self.forward_embedded(self.embed(inputs))
 
 
 def odds_of(x: torch.Tensor) -> torch.Tensor:
@@ -35,8 +20,8 @@ def odds_of(x: torch.Tensor) -> torch.Tensor:
 
 
 @pytest.fixture
-def to_explain(toy_schema, toy_classifier, context):
-    return context(toy_classifier(toy_schema(3), module=Curved()), n=12)
+def to_explain():
+    return toy(3, module=OddsModule(odds_of), n=12)
 
 
 def test_saliency_is_that_of_captum(to_explain) -> None:

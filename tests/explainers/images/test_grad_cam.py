@@ -15,6 +15,7 @@ from deepseek_report.explainers.gradients import embedding_gradients as gradient
 from deepseek_report.explainers.image_maps import GradCam
 from deepseek_report.models.estimators.sklearn import Sklearn
 from tests.explainers.images.test_rise import SIDE, image_schema
+from tests.explainers.toys import ToyClassifier, context
 from tests.worded import refused, say
 
 
@@ -35,21 +36,21 @@ class Convolutions(nn.Module):
         return logits
 
 
-def images_of(module: nn.Module, toy_classifier: Any, context: Any, channels: int = 1) -> Any:
+def images_of(module: nn.Module, channels: int = 1) -> Any:
     schema = image_schema(channels)
     rows = np.random.default_rng(0).normal(size=(7, SIDE * SIDE * channels))
-    model = toy_classifier(schema, module=module.eval())
+    model = ToyClassifier(schema, module=module.eval())
     return context(model, inputs=rows, positions=np.arange(7), background=rows)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_the_map_is_that_of_captum(channels: int, toy_classifier, context) -> None:
+def test_the_map_is_that_of_captum(channels: int) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         attr = pytest.importorskip("captum.attr")
     torch.manual_seed(0)
     module = Convolutions(channels, 2)
-    context_of = images_of(module, toy_classifier, context, channels)
+    context_of = images_of(module, channels)
     explanation = GradCam(chunk=3).explain(context_of)
     rows = torch.tensor(context_of.inputs, dtype=torch.float32)
     cam = attr.LayerGradCam(lambda x: gradients.log_odds(module(x), 1), module.last)
@@ -63,7 +64,7 @@ def test_the_map_is_that_of_captum(channels: int, toy_classifier, context) -> No
     assert explanation.game is None
 
 
-def test_a_planted_bright_square_is_where_the_map_is(toy_classifier, context) -> None:
+def test_a_planted_bright_square_is_where_the_map_is() -> None:
     torch.manual_seed(0)
     module = Convolutions(1, 2)
     for part in (module.first, module.last):
@@ -71,7 +72,7 @@ def test_a_planted_bright_square_is_where_the_map_is(toy_classifier, context) ->
         nn.init.zeros_(part.bias)
     with torch.no_grad():
         module.output.weight.copy_(torch.tensor([[-1.0] * 6, [1.0] * 6]))
-    context_of = images_of(module, toy_classifier, context)
+    context_of = images_of(module)
     context_of.inputs[:] = 0.0
     image = context_of.inputs[0].reshape(SIDE, SIDE)
     image[1:4, 7:10] = 1.0
@@ -82,8 +83,8 @@ def test_a_planted_bright_square_is_where_the_map_is(toy_classifier, context) ->
     assert drawn[8:].max() < 0.1 * drawn.max()
 
 
-def test_a_network_without_a_convolution_is_refused(toy_classifier, context) -> None:
+def test_a_network_without_a_convolution_is_refused() -> None:
     flat = nn.Sequential(nn.Linear(SIDE * SIDE, 2))
     with refused("reads the maps of a convolution"):
-        GradCam().explain(images_of(flat, toy_classifier, context))
+        GradCam().explain(images_of(flat))
     assert "needs gradients" in say(GradCam().refuses(Sklearn(), DataTraits()))

@@ -9,6 +9,7 @@ import pytest
 
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target
 from deepseek_report.explainers.image_maps import Rise, masks_of, shared_by, slopes
+from tests.explainers.toys import ToyClassifier, context
 
 SIDE = 12
 
@@ -27,10 +28,10 @@ def image_schema(channels: int = 1) -> Schema:
     return Schema(features, Target("y", "y", ("no", "yes"), explained=1), layout=layout)
 
 
-def explained(weights: np.ndarray, toy_classifier: Any, context: Any, rise: Rise) -> Any:
+def explained(weights: np.ndarray, rise: Rise) -> Any:
     """Of images that are 1 everywhere, beside a background of 0, by a linear probability."""
     schema = image_schema()
-    model = toy_classifier(schema, probability=lambda rows: 0.2 + rows @ weights)
+    model = ToyClassifier(schema, probability=lambda rows: 0.2 + rows @ weights)
     columns = SIDE * SIDE
     images = context(
         model,
@@ -70,18 +71,18 @@ def test_slopes_are_covariances_beyond_what_all_columns_have_alike() -> None:
     assert (errors > 0).all()
 
 
-def test_the_values_of_an_even_additive_model_are_its_own(toy_classifier, context) -> None:
+def test_the_values_of_an_even_additive_model_are_its_own() -> None:
     weights = np.full(SIDE * SIDE, 0.5 / SIDE**2)
-    explanation = explained(weights, toy_classifier, context, Rise(masks=200))
+    explanation = explained(weights, Rise(masks=200))
     np.testing.assert_allclose(explanation.values, np.tile(weights, (2, 1)), atol=1e-9)
     assert explanation.game == "baseline"
     assert explanation.signed
 
 
-def test_a_planted_patch_is_where_the_values_are(toy_classifier, context) -> None:
+def test_a_planted_patch_is_where_the_values_are() -> None:
     weights = np.zeros((SIDE, SIDE))
     weights[3:6, 6:9] = 0.6 / 9
-    explanation = explained(weights.ravel(), toy_classifier, context, Rise(masks=800))
+    explanation = explained(weights.ravel(), Rise(masks=800))
     values = explanation.values[0].reshape(SIDE, SIDE)
     assert values.max() == values[3:6, 6:9].max()
     assert values[3:6, 6:9].mean() > 3 * np.abs(values[:, :3]).mean()
@@ -109,10 +110,10 @@ def test_the_standard_errors_hold_the_values_of_many_masks() -> None:
     assert 0.93 <= np.mean(held) <= 0.97
 
 
-def test_asks_as_often_as_planned_and_alike_for_the_same_seed(toy_classifier, context) -> None:
+def test_asks_as_often_as_planned_and_alike_for_the_same_seed() -> None:
     weights, rise = np.full(SIDE * SIDE, 0.001), Rise(masks=30)
-    first = explained(weights, toy_classifier, context, rise)
-    second = explained(weights, toy_classifier, context, rise)
+    first = explained(weights, rise)
+    second = explained(weights, rise)
     np.testing.assert_array_equal(first.values, second.values)
     assert first.n_model_calls == rise.planned_calls(2, 16, 5)
     assert first.standard_error.shape == first.values.shape

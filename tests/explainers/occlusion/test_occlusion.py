@@ -12,6 +12,7 @@ from captum.attr import FeatureAblation
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.coalitions import player_sums
 from deepseek_report.explainers.occlusion import Occlusion
+from tests.explainers.toys import ToyClassifier, context, toy
 
 
 def probability(rows: np.ndarray) -> np.ndarray:
@@ -21,8 +22,8 @@ def probability(rows: np.ndarray) -> np.ndarray:
 
 
 @pytest.fixture
-def table(toy_schema, toy_classifier, context):
-    return context(toy_classifier(toy_schema(3, categories=4), probability), n=7)
+def table():
+    return toy(3, categories=4, probability=probability, n=7)
 
 
 def test_against_every_row_it_is_the_mean_loss(table) -> None:
@@ -45,16 +46,14 @@ def test_with_fewer_rows_it_is_near_what_it_is_with_all(table) -> None:
 
 
 @pytest.mark.parametrize("kind", ["text", "image", "series"])
-def test_against_the_baseline_it_is_that_of_captum(
-    kind, layout_schema, toy_classifier, context
-) -> None:
+def test_against_the_baseline_it_is_that_of_captum(kind, layout_schema) -> None:
     schema = layout_schema(kind)
     rng = np.random.default_rng(2)
     shape = (5, len(schema.features))
     inputs = rng.integers(2, 5, shape).astype(float) if kind == "text" else rng.normal(size=shape)
     rows = inputs[:4]
     to_explain = context(
-        toy_classifier(schema, probability), inputs=inputs, positions=np.arange(5), background=rows
+        ToyClassifier(schema, probability), inputs=inputs, positions=np.arange(5), background=rows
     )
     explanation = Occlusion().explain(replace(to_explain, question="baseline"))
     theirs = FeatureAblation(lambda x: torch.as_tensor(probability(x.numpy()))).attribute(
@@ -68,16 +67,11 @@ def test_against_the_baseline_it_is_that_of_captum(
     assert explanation.game == "baseline"
 
 
-def test_a_word_behind_the_end_of_a_text_gets_nothing(
-    layout_schema, toy_classifier, context
-) -> None:
+def test_a_word_behind_the_end_of_a_text_gets_nothing(layout_schema) -> None:
     schema = layout_schema("text")
     inputs = np.array([[5.0, 3, 2, *[np.nan] * 5]])
     to_explain = context(
-        toy_classifier(schema, probability),
-        inputs=inputs,
-        positions=np.arange(1),
-        background=inputs,
+        ToyClassifier(schema, probability), inputs=inputs, positions=np.arange(1), background=inputs
     )
     values = Occlusion().explain(replace(to_explain, question="baseline")).values
     assert (values[0, 4:] == 0).all()

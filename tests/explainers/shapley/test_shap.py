@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from deepseek_report.explainers.shapley.shap import Shap
 from deepseek_report.explainers.shapley.shap_rounds import shap as package
 from deepseek_report.statistics.ranking import systematic
+from tests.explainers.toys import toy
 from tests.worded import say
 
 
@@ -34,18 +35,16 @@ def second_order(rows: np.ndarray) -> np.ndarray:
     return 0.5 + 0.1 * rows[:, 0] * rows[:, 1] + 0.05 * rows[:, 2]
 
 
-def chosen_background(explanation, context) -> np.ndarray:
-    scores = context.classifier.probabilities(context.background)[:, 1]
+def chosen_background(explanation, explained) -> np.ndarray:
+    scores = explained.classifier.probabilities(explained.background)[:, 1]
     rows = explanation.params["background_rows"]
-    return context.background[systematic(scores, explanation.params["rounds"], rows).ravel()]
+    return explained.background[systematic(scores, explanation.params["rounds"], rows).ravel()]
 
 
 @pytest.mark.parametrize("algorithm", ["exact", "permutation"])
-def test_of_a_linear_model_is_weight_times_distance_from_the_mean(
-    algorithm, toy_schema, toy_classifier, context
-) -> None:
+def test_of_a_linear_model_is_weight_times_distance_from_the_mean(algorithm) -> None:
     weights = np.array([0.1, -0.05, 0.02])
-    to_explain = context(toy_classifier(toy_schema(3), probability=lambda x: 0.5 + x @ weights))
+    to_explain = toy(3, probability=lambda x: 0.5 + x @ weights)
     explanation = Shap(algorithm=algorithm).explain(to_explain)
     mean = chosen_background(explanation, to_explain).mean(axis=0)
     np.testing.assert_allclose(explanation.values, weights * (to_explain.inputs - mean), atol=1e-9)
@@ -53,8 +52,8 @@ def test_of_a_linear_model_is_weight_times_distance_from_the_mean(
     np.testing.assert_allclose(explanation.completeness_gap, 0, atol=1e-9)
 
 
-def test_exact_values_are_those_of_the_definition(toy_schema, toy_classifier, context) -> None:
-    to_explain = context(toy_classifier(toy_schema(3), probability=product), n=2)
+def test_exact_values_are_those_of_the_definition() -> None:
+    to_explain = toy(3, probability=product, n=2)
     explanation = Shap(algorithm="exact", rounds=2, background_rows=3).explain(to_explain)
     background = chosen_background(explanation, to_explain)
     for row, values in zip(to_explain.inputs, explanation.values, strict=True):
@@ -66,11 +65,9 @@ def test_exact_values_are_those_of_the_definition(toy_schema, toy_classifier, co
         np.testing.assert_allclose(values, brute_force(value, 3), atol=1e-9)
 
 
-def test_permutation_values_are_those_of_the_package_by_hand(
-    toy_schema, toy_classifier, context
-) -> None:
+def test_permutation_values_are_those_of_the_package_by_hand() -> None:
     """One antithetic pass is exact up to interactions of two features."""
-    to_explain = context(toy_classifier(toy_schema(3), probability=second_order), n=3)
+    to_explain = toy(3, probability=second_order, n=3)
     explanation = Shap(algorithm="permutation", rounds=1, background_rows=8).explain(to_explain)
     masker = package.maskers.Independent(chosen_background(explanation, to_explain))
     by_hand = package.PermutationExplainer(second_order, masker)
@@ -79,11 +76,11 @@ def test_permutation_values_are_those_of_the_package_by_hand(
     )
 
 
-def test_a_missing_value_is_a_value_like_any_other(toy_schema, toy_classifier, context) -> None:
+def test_a_missing_value_is_a_value_like_any_other() -> None:
     def probability(rows: np.ndarray) -> np.ndarray:
         return np.where(np.isnan(rows[:, 0]), 0.9, 0.1)
 
-    to_explain = context(toy_classifier(toy_schema(2), probability=probability))
+    to_explain = toy(2, probability=probability)
     inputs = to_explain.inputs.copy()
     inputs[0, 0] = np.nan
     explanation = Shap().explain(replace(to_explain, inputs=inputs))
@@ -91,17 +88,15 @@ def test_a_missing_value_is_a_value_like_any_other(toy_schema, toy_classifier, c
     np.testing.assert_allclose(explanation.values[1:], 0, atol=1e-12)
 
 
-def test_one_round_has_no_standard_error_and_says_so(toy_schema, toy_classifier, context) -> None:
-    explanation = Shap(algorithm="permutation", rounds=1).explain(
-        context(toy_classifier(toy_schema(3), probability=product))
-    )
+def test_one_round_has_no_standard_error_and_says_so() -> None:
+    explanation = Shap(algorithm="permutation", rounds=1).explain(toy(3, probability=product))
     assert explanation.standard_error is None
     assert "no standard error" in say(explanation.notes[1])
 
 
-def test_names_the_algorithm_that_it_chose(toy_schema, toy_classifier, context) -> None:
-    few = context(toy_classifier(toy_schema(3), probability=product))
-    many = context(toy_classifier(toy_schema(9), probability=product), n=1)
+def test_names_the_algorithm_that_it_chose() -> None:
+    few = toy(3, probability=product)
+    many = toy(9, probability=product, n=1)
     for to_explain, settings, name in [
         (few, {}, "Shapley values of features, by regression"),
         (few, {"algorithm": "exact"}, "ExactExplainer of shap"),

@@ -8,6 +8,7 @@ import pytest
 from deepseek_report.explainers.shapley import shapley_engine
 from deepseek_report.explainers.shapley.shap import Shap
 from deepseek_report.explainers.shapley.shap_rounds import shap as package
+from tests.explainers.toys import ToyClassifier, context, toy, toy_schema
 from tests.worded import say
 
 
@@ -17,54 +18,46 @@ def bent(rows: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-(rows @ slopes) - rows[:, 0] * rows[:, 1] * rows[:, 2]))
 
 
-def by_package(context) -> np.ndarray:
+def by_package(explained) -> np.ndarray:
     """Exact values against the whole background."""
-    masker = package.maskers.Independent(context.background)
-    return package.ExactExplainer(bent, masker)(context.inputs).values
+    masker = package.maskers.Independent(explained.background)
+    return package.ExactExplainer(bent, masker)(explained.inputs).values
 
 
-def test_of_all_coalitions_gives_the_values_of_the_package(
-    toy_schema, toy_classifier, context
-) -> None:
-    to_explain = context(toy_classifier(toy_schema(5), probability=bent), n_background=6)
+def test_of_all_coalitions_gives_the_values_of_the_package() -> None:
+    to_explain = toy(5, probability=bent, n_background=6)
     explanation = Shap(rounds=2, background_rows=3).explain(to_explain)
     np.testing.assert_allclose(explanation.values, by_package(to_explain), atol=1e-9)
     assert explanation.standard_error is None
     assert "every row, so the values are exact" in say(explanation.notes[-1])
 
 
-def test_estimates_lie_within_a_few_standard_errors_of_the_package(
-    toy_schema, toy_classifier, context
-) -> None:
-    to_explain = context(toy_classifier(toy_schema(10), probability=bent))
+def test_estimates_lie_within_a_few_standard_errors_of_the_package() -> None:
+    to_explain = toy(10, probability=bent)
     explanation = Shap().explain(to_explain)
     distance = np.abs(explanation.values - by_package(to_explain))
     assert (distance <= 4 * explanation.standard_error).all()
     assert np.corrcoef(explanation.values.ravel(), by_package(to_explain).ravel())[0, 1] > 0.97
 
 
-def test_values_and_the_mean_over_the_background_add_up_to_the_prediction(
-    toy_schema, toy_classifier, context
-) -> None:
-    to_explain = context(toy_classifier(toy_schema(10), probability=bent))
+def test_values_and_the_mean_over_the_background_add_up_to_the_prediction() -> None:
+    to_explain = toy(10, probability=bent)
     explanation = Shap(rounds=1, background_rows=1).explain(to_explain)
     np.testing.assert_allclose(explanation.completeness_gap, 0, atol=1e-12)
     np.testing.assert_allclose(explanation.base_values, bent(to_explain.background).mean())
 
 
-def test_of_a_linear_model_is_weight_times_distance_from_the_mean_of_the_whole_background(
-    toy_schema, toy_classifier, context
-) -> None:
+def test_of_a_linear_model_is_weight_times_distance_from_the_mean_of_the_whole_background() -> None:
     slopes = np.linspace(-0.02, 0.02, 10)
-    classifier = toy_classifier(toy_schema(10), probability=lambda x: 0.5 + x @ slopes)
+    classifier = ToyClassifier(toy_schema(10), probability=lambda x: 0.5 + x @ slopes)
     to_explain = context(classifier)
     explanation = Shap().explain(to_explain)
     distance = to_explain.inputs - to_explain.background.mean(axis=0)
     np.testing.assert_allclose(explanation.values, slopes * distance, atol=1e-9)
 
 
-def test_more_rounds_than_background_rows_are_of_use(toy_schema, toy_classifier, context) -> None:
-    to_explain = context(toy_classifier(toy_schema(10), probability=bent), n_background=5)
+def test_more_rounds_than_background_rows_are_of_use() -> None:
+    to_explain = toy(10, probability=bent, n_background=5)
     exact = by_package(to_explain)
     errors = [
         np.abs(Shap(rounds=rounds).explain(to_explain).values - exact).mean()
@@ -73,10 +66,8 @@ def test_more_rounds_than_background_rows_are_of_use(toy_schema, toy_classifier,
     assert errors[0] > 2 * errors[1] > 4 * errors[2]
 
 
-def test_goes_on_until_the_tolerance_is_reached_or_the_rows_are_spent(
-    toy_schema, toy_classifier, context
-) -> None:
-    to_explain = context(toy_classifier(toy_schema(10), probability=bent), n=8)
+def test_goes_on_until_the_tolerance_is_reached_or_the_rows_are_spent() -> None:
+    to_explain = toy(10, probability=bent, n=8)
     first = Shap().explain(to_explain)
     tolerance = float(np.median(first.standard_error.max(axis=1)))
     patient = Shap(tolerance=tolerance, max_evaluations=20_000)
@@ -90,18 +81,16 @@ def test_goes_on_until_the_tolerance_is_reached_or_the_rows_are_spent(
     assert spent.n_model_calls == 2000 + 30 + 8 * 401
 
 
-def test_small_batches_give_the_same_values(
-    toy_schema, toy_classifier, context, monkeypatch
-) -> None:
-    to_explain = context(toy_classifier(toy_schema(10), probability=bent), n=4)
+def test_small_batches_give_the_same_values(monkeypatch) -> None:
+    to_explain = toy(10, probability=bent, n=4)
     whole = Shap().explain(to_explain)
     monkeypatch.setattr(shapley_engine, "MOST_CELLS", 500)
     np.testing.assert_allclose(Shap().explain(to_explain).values, whole.values, atol=1e-12)
 
 
-def test_equal_rows_are_asked_once(toy_schema, toy_classifier, context) -> None:
+def test_equal_rows_are_asked_once() -> None:
     """Where an instance is a row of the background but for two features, few rows differ."""
-    to_explain = context(toy_classifier(toy_schema(6), probability=bent), n=1, n_background=1)
+    to_explain = toy(6, probability=bent, n=1, n_background=1)
     inputs = to_explain.background.copy()
     inputs[0, :2] += 1
     explanation = Shap(rounds=100).explain(replace(to_explain, inputs=inputs))
@@ -110,11 +99,11 @@ def test_equal_rows_are_asked_once(toy_schema, toy_classifier, context) -> None:
 
 
 @pytest.mark.parametrize("features", [1, 2])
-def test_of_one_or_two_features_is_exact(features, toy_schema, toy_classifier, context) -> None:
+def test_of_one_or_two_features_is_exact(features) -> None:
     def product(rows: np.ndarray) -> np.ndarray:
         return 1 / (1 + np.exp(-rows.prod(axis=1)))
 
-    to_explain = context(toy_classifier(toy_schema(features), probability=product), n_background=4)
+    to_explain = toy(features, probability=product, n_background=4)
     explanation = Shap().explain(to_explain)
     masker = package.maskers.Independent(to_explain.background)
     exact = package.ExactExplainer(product, masker)(to_explain.inputs).values
@@ -122,13 +111,11 @@ def test_of_one_or_two_features_is_exact(features, toy_schema, toy_classifier, c
     assert explanation.standard_error is None
 
 
-def test_a_surrogate_makes_sampled_values_sharper_and_leaves_them_right(
-    toy_schema, toy_classifier, context
-) -> None:
+def test_a_surrogate_makes_sampled_values_sharper_and_leaves_them_right() -> None:
     def stepped(table: np.ndarray) -> np.ndarray:
         return 1 / (1 + np.exp(-2 * table[:, 0] * (table[:, 1] > 0) - table[:, 2] ** 2 + 1))
 
-    to_explain = context(toy_classifier(toy_schema(12), probability=stepped), n=12, n_background=30)
+    to_explain = toy(12, probability=stepped, n=12, n_background=30)
     plain = Shap(surrogate_rows=0).explain(to_explain)
     helped = Shap().explain(to_explain)
     assert helped.standard_error.mean() < 0.7 * plain.standard_error.mean()

@@ -8,9 +8,9 @@ from lime.lime_tabular import LimeTabularExplainer
 from sklearn.linear_model import Ridge as SklearnRidge
 
 from deepseek_report.artifacts.schema import Category, Feature
-from deepseek_report.explainers import lime_surrogate
-from deepseek_report.explainers.lime import Lime
-from deepseek_report.explainers.lime_surrogate import CodedNeighbourhoods, Coding, WeightedRidge
+from deepseek_report.explainers import lime
+from deepseek_report.explainers.lime import CodedNeighbourhoods, Coding, Lime, WeightedRidge
+from tests.explainers.toys import ToyClassifier, context, toy, toy_schema
 from tests.worded import say
 
 
@@ -51,10 +51,8 @@ def test_an_output_that_never_changes_is_fitted_exactly() -> None:
     np.testing.assert_allclose(fits.intercepts, 0.25)
 
 
-def test_a_model_of_one_category_is_attributed_to_that_feature(
-    toy_schema, toy_classifier, context
-) -> None:
-    to_explain = context(toy_classifier(toy_schema(2, categories=3), probability=only_kind), n=8)
+def test_a_model_of_one_category_is_attributed_to_that_feature() -> None:
+    to_explain = toy(2, categories=3, probability=only_kind, n=8)
     explanation = Lime(num_samples=400).explain(to_explain)
     largest = np.abs(explanation.values).argmax(axis=1)
     assert (largest == 2).all()
@@ -62,15 +60,13 @@ def test_a_model_of_one_category_is_attributed_to_that_feature(
     np.testing.assert_array_equal(sign, np.where(to_explain.inputs[:, 2] == 2, 1, -1))
 
 
-def test_of_an_additive_model_of_codes_is_its_shapley_value(
-    toy_schema, toy_classifier, context
-) -> None:
+def test_of_an_additive_model_of_codes_is_its_shapley_value() -> None:
     """Two categories make "same as the instance" linear: b (1 − p) is f(x) − E f."""
 
     def probability(rows: np.ndarray) -> np.ndarray:
         return 0.3 + 0.4 * rows[:, 0]
 
-    to_explain = context(toy_classifier(toy_schema(0, categories=2), probability=probability), n=6)
+    to_explain = toy(0, categories=2, probability=probability, n=6)
     explanation = Lime(num_samples=2000, ridge=1e-6).explain(to_explain)
     counts = np.bincount(to_explain.background[:, 0].astype(int), minlength=2) + 0.5
     mean = 0.3 + 0.4 * counts[1] / counts.sum()
@@ -79,10 +75,10 @@ def test_of_an_additive_model_of_codes_is_its_shapley_value(
     np.testing.assert_allclose(explanation.params["fidelity"], 1, atol=1e-6)
 
 
-def test_coefficients_are_those_of_the_package_by_hand(toy_schema, toy_classifier, context) -> None:
+def test_coefficients_are_those_of_the_package_by_hand() -> None:
     """Two independent Monte-Carlo estimates of the same surrogate: ours, and lime used directly."""
     schema = toy_schema(0, categories=3)
-    to_explain = context(toy_classifier(schema, probability=only_kind), n=3, n_background=3000)
+    to_explain = context(ToyClassifier(schema, probability=only_kind), n=3, n_background=3000)
     explanation = Lime(num_samples=4000).explain(to_explain)
     by_hand = LimeTabularExplainer(
         to_explain.background, categorical_features=[0], random_state=1, discretize_continuous=True
@@ -101,9 +97,7 @@ def mixed(rows: np.ndarray) -> np.ndarray:
     return 0.5 + 0.2 * curved + 0.1 * np.array([-1, 0, 2])[rows[:, -1].astype(int)]
 
 
-def test_given_the_perturbations_of_the_package_the_surrogates_are_those_of_the_package(
-    toy_schema, toy_classifier, context
-) -> None:
+def test_given_the_perturbations_of_the_package_the_surrogates_are_those_of_the_package() -> None:
     """The rows that the package asks about are kept; ours weighs and fits them by itself."""
     asked_rows: list[np.ndarray] = []
 
@@ -111,7 +105,7 @@ def test_given_the_perturbations_of_the_package_the_surrogates_are_those_of_the_
         asked_rows.append(rows)
         return mixed(rows)
 
-    to_explain = context(toy_classifier(toy_schema(4, categories=3), probability=recorded), n=3)
+    to_explain = toy(4, categories=3, probability=recorded, n=3)
     theirs = Lime(num_samples=300, algorithm="package").explain(to_explain)
     near = CodedNeighbourhoods(to_explain, 4, None)
     for k, rows in enumerate(asked_rows):
@@ -125,8 +119,8 @@ def test_given_the_perturbations_of_the_package_the_surrogates_are_those_of_the_
         np.testing.assert_allclose(ours.fidelity, theirs.params["fidelity"][k], rtol=1e-9)
 
 
-def test_with_many_samples_it_agrees_with_the_package(toy_schema, toy_classifier, context) -> None:
-    to_explain = context(toy_classifier(toy_schema(4, categories=3), probability=mixed), n=4)
+def test_with_many_samples_it_agrees_with_the_package() -> None:
+    to_explain = toy(4, categories=3, probability=mixed, n=4)
     gaps = []
     for samples in (500, 50_000):
         ours = Lime(num_samples=samples).explain(to_explain)
@@ -138,20 +132,18 @@ def test_with_many_samples_it_agrees_with_the_package(toy_schema, toy_classifier
     assert gaps[1] < 0.005 < gaps[0]
 
 
-def test_an_instance_gets_the_same_surrogate_whatever_is_explained_beside_it(
-    toy_schema, toy_classifier, context, monkeypatch
-) -> None:
-    to_explain = context(toy_classifier(toy_schema(4, categories=3), probability=mixed), n=6)
+def test_an_instance_gets_the_same_surrogate_whatever_is_explained_beside_it(monkeypatch) -> None:
+    to_explain = toy(4, categories=3, probability=mixed, n=6)
     together = Lime(num_samples=200).explain(to_explain)
-    monkeypatch.setattr(lime_surrogate, "MOST_CELLS", 1)  # one instance at a time
+    monkeypatch.setattr(lime, "MOST_CELLS", 1)  # one instance at a time
     alone = Lime(num_samples=200).explain(to_explain)
     np.testing.assert_allclose(alone.values, together.values, atol=1e-12)
     np.testing.assert_array_equal(alone.predictions, together.predictions)
 
 
-def test_rows_that_are_alike_are_asked_about_once(toy_schema, toy_classifier, context) -> None:
+def test_rows_that_are_alike_are_asked_about_once() -> None:
     """Three categories give three different rows, whatever the number of neighbours."""
-    to_explain = context(toy_classifier(toy_schema(0, categories=3), probability=only_kind), n=5)
+    to_explain = toy(0, categories=3, probability=only_kind, n=5)
     explanation = Lime(num_samples=400).explain(to_explain)
     assert explanation.n_model_calls == to_explain.classifier.calls == 3
     np.testing.assert_allclose(explanation.predictions, only_kind(to_explain.inputs))
@@ -165,11 +157,11 @@ def test_codes_are_drawn_as_often_as_training_rows_have_them() -> None:
     assert coding.draw(np.array([np.nextafter(1, 0)]))[0] == 4
 
 
-def test_missing_values_are_a_code_of_their_own(toy_schema, toy_classifier, context) -> None:
+def test_missing_values_are_a_code_of_their_own() -> None:
     def probability(rows: np.ndarray) -> np.ndarray:
         return np.where(np.isnan(rows[:, 0]), 0.9, 0.1)
 
-    to_explain = context(toy_classifier(toy_schema(2), probability=probability))
+    to_explain = toy(2, probability=probability)
     background, inputs = to_explain.background.copy(), to_explain.inputs.copy()
     background[:10, 0] = np.nan
     inputs[0, 0] = np.nan
@@ -190,8 +182,8 @@ def test_codes_turn_back_into_training_values_of_the_same_code() -> None:
     assert coding.frequencies.sum() == pytest.approx(1)
 
 
-def test_a_value_beyond_all_training_rows_has_a_code(toy_schema, toy_classifier, context) -> None:
-    classifier = toy_classifier(toy_schema(1), probability=lambda x: 0.2 + 0.5 * (x[:, 0] > 5))
+def test_a_value_beyond_all_training_rows_has_a_code() -> None:
+    classifier = ToyClassifier(toy_schema(1), probability=lambda x: 0.2 + 0.5 * (x[:, 0] > 5))
     to_explain = context(classifier, n=2, n_background=20)
     background = np.zeros((20, 1))
     explanation = Lime(num_samples=60).explain(
@@ -208,12 +200,10 @@ def test_a_category_that_no_training_row_has_is_tried_as_well() -> None:
     np.testing.assert_array_equal(coding.decode(np.array([3, 1]), np.zeros(2)), [2.0, 0.0])
 
 
-def test_says_that_the_surrogate_is_poor_where_it_is(toy_schema, toy_classifier, context) -> None:
+def test_says_that_the_surrogate_is_poor_where_it_is() -> None:
     def rough(rows: np.ndarray) -> np.ndarray:
         return 0.5 + 0.4 * np.sign(np.prod(rows, axis=1))
 
-    explanation = Lime(num_samples=200).explain(
-        context(toy_classifier(toy_schema(4), probability=rough))
-    )
+    explanation = Lime(num_samples=200).explain(toy(4, probability=rough))
     assert explanation.params["fidelity_mean"] < 0.5
     assert "poor picture" in say(explanation.notes[1])

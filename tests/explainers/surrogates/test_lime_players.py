@@ -7,14 +7,14 @@ import pytest
 
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.data_kinds.coalitions import player_sums, spread_evenly
-from deepseek_report.explainers.lime import Lime
-from deepseek_report.explainers.lime_surrogate import cosine_distances
+from deepseek_report.explainers.lime import Lime, cosine_distances
+from tests.explainers.toys import ToyClassifier, context
 from tests.worded import say
 
 
 @pytest.mark.parametrize("modality", ["text", "image", "series"])
 def test_of_an_additive_model_the_coefficients_are_the_effects_of_players(
-    modality, layout_schema, toy_classifier, context
+    modality, layout_schema
 ) -> None:
     schema = layout_schema(modality)
     effects = np.random.default_rng(1).normal(0, 0.02, len(schema.features))
@@ -23,7 +23,7 @@ def test_of_an_additive_model_the_coefficients_are_the_effects_of_players(
         present = (rows == 2) if modality == "text" else np.nan_to_num(rows)
         return 0.5 + present @ effects
 
-    to_explain = context(toy_classifier(schema, probability=probability), n=3)
+    to_explain = context(ToyClassifier(schema, probability=probability), n=3)
     centre = np.median(to_explain.background, axis=0)
     true = (to_explain.inputs - centre) * effects
     if modality == "text":
@@ -41,10 +41,10 @@ def test_of_an_additive_model_the_coefficients_are_the_effects_of_players(
     assert (explanation.values[0][np.isnan(to_explain.inputs[0])] == 0).all()
 
 
-def test_a_wide_table_is_explained_by_groups_of_columns(toy_classifier, context) -> None:
+def test_a_wide_table_is_explained_by_groups_of_columns() -> None:
     features = tuple(Feature(f"x{j}", f"x{j}", "numeric") for j in range(300))
     schema = Schema(features, Target("y", "y", ("no", "yes"), 0))
-    toy = toy_classifier(schema, probability=lambda x: 1 / (1 + np.exp(-4 * x[:, 7])))
+    toy = ToyClassifier(schema, probability=lambda x: 1 / (1 + np.exp(-4 * x[:, 7])))
     to_explain = context(toy, n=2)
     to_explain.inputs[:, 7] = 2.0
     explainer = Lime()
@@ -58,10 +58,10 @@ def test_a_wide_table_is_explained_by_groups_of_columns(toy_classifier, context)
     assert "4 walks from one training row to another" in " ".join(map(say, explanation.notes))
 
 
-def test_without_screening_a_column_shares_with_its_group(toy_classifier, context) -> None:
+def test_without_screening_a_column_shares_with_its_group() -> None:
     features = tuple(Feature(f"x{j}", f"x{j}", "numeric") for j in range(300))
     schema = Schema(features, Target("y", "y", ("no", "yes"), 0))
-    toy = toy_classifier(schema, probability=lambda x: 1 / (1 + np.exp(-4 * x[:, 7])))
+    toy = ToyClassifier(schema, probability=lambda x: 1 / (1 + np.exp(-4 * x[:, 7])))
     to_explain = context(toy, n=2)
     explainer = Lime(screening=0)
     explanation = explainer.explain(to_explain)
@@ -69,13 +69,11 @@ def test_without_screening_a_column_shares_with_its_group(toy_classifier, contex
     assert ((explanation.values == explanation.values[:, [7]]).sum(axis=1) > 1).all()
 
 
-def test_of_a_number_the_surrogate_is_in_its_unit_and_says_so(
-    layout_schema, toy_classifier, context
-) -> None:
+def test_of_a_number_the_surrogate_is_in_its_unit_and_says_so(layout_schema) -> None:
     target = Target("y", "y", ("y",), 0, 0, task="regression")
     schema = Schema(tuple(Feature(f"x{j}", f"x{j}", "numeric") for j in range(3)), target)
 
-    class Number(toy_classifier):
+    class Number(ToyClassifier):
         def probabilities(self, inputs: np.ndarray) -> np.ndarray:
             self.calls += len(inputs)
             return 100 + 50 * inputs[:, :1]
@@ -89,7 +87,7 @@ def test_of_a_number_the_surrogate_is_in_its_unit_and_says_so(
 
 @pytest.mark.parametrize("modality", ["text", "image", "series"])
 def test_of_the_same_neighbours_the_package_makes_the_same_surrogates(
-    modality, layout_schema, toy_classifier, context
+    modality, layout_schema
 ) -> None:
     schema = layout_schema(modality)
     effects = np.random.default_rng(1).normal(0, 0.2, len(schema.features))
@@ -97,7 +95,7 @@ def test_of_the_same_neighbours_the_package_makes_the_same_surrogates(
     def probability(rows: np.ndarray) -> np.ndarray:
         return 1 / (1 + np.exp(-np.nan_to_num(rows) @ effects))
 
-    to_explain = context(toy_classifier(schema, probability=probability), n=4)
+    to_explain = context(ToyClassifier(schema, probability=probability), n=4)
     if modality == "text":
         to_explain = replace(to_explain, inputs=np.full((4, 8), 2.0))
         to_explain.inputs[0, 4:] = np.nan

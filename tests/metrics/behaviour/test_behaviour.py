@@ -6,20 +6,20 @@ import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 
 from deepseek_report.artifacts.conclusions import Expectation, InputChange
-from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.data_kinds.input_changes import changed_inputs
 from deepseek_report.data_kinds.row_conditions import ConditionError
 from deepseek_report.metrics.behaviour.behaviour import Behaviour
 from deepseek_report.metrics.behaviour.expected import misfits
+from tests import builders
 from tests.builders import Answers
 
 BENCHMARKS = Path(__file__).resolve().parents[3] / "benchmarks"
@@ -35,28 +35,26 @@ def worlds() -> ModuleType:
     return behaviour
 
 
-def test_a_turn_in_a_rare_range_is_asked_about_and_a_monotone_model_is_not(worlds: Any) -> None:
+def test_a_turn_in_a_rare_range_is_asked_about_and_a_monotone_model_is_not(worlds) -> None:
     turned = [worlds.TableTrial(partial(worlds.turned, by=1.5))(seed) for seed in range(4)]
     kept = [worlds.TableTrial(worlds.truth)(seed) for seed in range(4)]
     assert all(("turn", "late") in seen.asked for seen in turned)
     assert not any(seen.asked for seen in kept)
 
 
-def test_a_step_between_neighbouring_values_is_asked_about(worlds: Any) -> None:
+def test_a_step_between_neighbouring_values_is_asked_about(worlds) -> None:
     seen = worlds.TableTrial(partial(worlds.stepped, by=1.5))(1)
     assert seen.asked == {("jump", "income")}
 
 
-def test_a_declared_direction_is_broken_by_a_turn_alone_and_then_not_asked_about(
-    worlds: Any,
-) -> None:
+def test_a_declared_direction_is_broken_by_a_turn_alone_and_then_not_asked_about(worlds) -> None:
     broken = worlds.TableTrial(partial(worlds.turned, by=1.0), declared=True)(2)
     assert broken.broken
     assert not any(feature == "late" for _, feature in broken.asked)
     assert not worlds.TableTrial(worlds.truth, declared=True)(2).broken
 
 
-def test_intervals_of_repeated_rows_are_those_of_the_entities(worlds: Any) -> None:
+def test_intervals_of_repeated_rows_are_those_of_the_entities(worlds) -> None:
     rng = np.random.default_rng(4)
     train = worlds.labelled(worlds.drawn(400, rng), worlds.truth, rng)
     test = worlds.labelled(worlds.drawn(60, rng), worlds.truth, rng)
@@ -89,7 +87,7 @@ def test_intervals_of_repeated_rows_are_those_of_the_entities(worlds: Any) -> No
     assert (widths[1] > 0.95 * widths[0]).all()
 
 
-def test_another_word_must_not_count(worlds: Any) -> None:
+def test_another_word_must_not_count(worlds) -> None:
     assert worlds.WordTrial(0.6)(0).broken
     assert not worlds.WordTrial(0.0)(0).broken
 
@@ -110,22 +108,8 @@ def measured(*expectations: Expectation) -> Any:
     rows = np.array([[float(k), min(float(k), 50.0)] for k in range(100)])
     rows[:4, 1] = 60.0  # four rows pay more than they owe
     part = Split(rows, (rows[:, 0] > 50).astype(np.int64), np.arange(100), {})
-    probabilities = BY_OWED.probabilities(rows)
-    predictions = SimpleNamespace(
-        threshold=0.5,
-        explained=1,
-        probabilities=probabilities,
-        decisions=(probabilities[:, 1] >= 0.5).astype(np.int64),
-    )
-    context: Any = SimpleNamespace(
-        dataset=Dataset(TABLE, part, part, part, {}),
-        predictions=predictions,
-        classifier=BY_OWED,
-        seed=0,
-        expectations=expectations,
-        progress=Silent(),
-    )
-    return Behaviour().measure(context)
+    data = builders.dataset(TABLE, part)
+    return Behaviour().measure(builders.context(data, BY_OWED, expectations=expectations))
 
 
 def test_each_expectation_is_counted_as_by_hand() -> None:

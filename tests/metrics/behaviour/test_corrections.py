@@ -12,7 +12,7 @@ import pytest
 from deepseek_report.artifacts.conclusions import ThresholdRule
 from deepseek_report.artifacts.corrections import CorrectionItem
 from deepseek_report.artifacts.estimate import Estimate
-from deepseek_report.artifacts.protocols.metrics import BeforeCorrections, MeasureContext
+from deepseek_report.artifacts.protocols.metrics import BeforeCorrections
 from deepseek_report.artifacts.schema import Attribute, Feature, Schema, Target
 from deepseek_report.artifacts.seeds import row_digests
 from deepseek_report.artifacts.split import PARTS, Dataset, Split
@@ -20,6 +20,7 @@ from deepseek_report.data_kinds.corrected_data import ResolvedCorrections
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.behaviour.corrections import Corrections, outcome_of
 from deepseek_report.metrics.performance.predicting import predict, softmax
+from tests import builders
 
 NAMES = ("a", "b", "cue")
 SCHEMA = Schema(
@@ -67,17 +68,9 @@ def measured(
         predict(model, of.validation, of.test, rule)
         for model, of in zip(models, (data, corrected), strict=True)
     ]
-    nothing: Any = None
-    context = MeasureContext(
-        corrected,
-        answers[1]["test"],
-        answers[1]["validation"],
-        nothing,
-        models[1],
-        1,
-        corrected.train.inputs[:2],
-        before=BeforeCorrections(data, answers[0]["test"], models[0], resolved),
-    )
+    before_them = BeforeCorrections(data, answers[0]["test"], models[0], resolved)
+    made = {"predictions": answers[1]["test"], "validation_predictions": answers[1]["validation"]}
+    context = builders.context(corrected, models[1], **made, seed=1, before=before_them)
     tables = Corrections().measure(context).tables
     return {name: table.to_dict("records") for name, table in tables.items()}
 
@@ -151,15 +144,10 @@ def test_groups_have_rows_of_their_own() -> None:
         (0.3, 0.004, (-0.056, -0.06, 0.01), "worked"),
     ],
 )
-def test_an_interval_on_both_sides_tells_nothing(
-    was: float, now: float, left: tuple[float, float, float], outcome: str
-) -> None:
+def test_an_interval_on_both_sides_tells_nothing(was, now, left, outcome) -> None:
     assert outcome_of(Estimate(was), Estimate(now), Estimate(*left)) == outcome
 
 
 def test_without_corrections_there_is_nothing_to_measure() -> None:
-    nothing: Any = None
-    data = world(n=8)
-    context = MeasureContext(data, nothing, nothing, nothing, nothing, 1, data.train.inputs)
     with pytest.raises(NotApplicableError):
-        Corrections().measure(context)
+        Corrections().measure(builders.context(world(n=8)))

@@ -83,9 +83,7 @@ def test_ordered_levels_that_a_question_sets_are_classes() -> None:
         ({"unmeasured": ("sex",)}, ("unmeasured",), "“sex” is a column"),
     ],
 )
-def test_a_graph_that_does_not_fit_is_told(
-    changes: dict[str, object], place: tuple[str, ...], fault: str
-) -> None:
+def test_a_graph_that_does_not_fit_is_told(changes, place, fault) -> None:
     (first,) = faults_of(declared(**changes))
     assert first.path == place
     assert fault in first.fault
@@ -105,9 +103,7 @@ def test_a_graph_that_does_not_fit_is_told(
         (CausalQuestion(gap="zip"), "gap", "no attribute by which groups are compared"),
     ],
 )
-def test_a_question_that_cannot_be_asked_is_told_at_its_place(
-    question: CausalQuestion, field: str, fault: str
-) -> None:
+def test_a_question_that_cannot_be_asked_is_told_at_its_place(question, field, fault) -> None:
     (first,) = faults_of(declared(question))
     assert first.path == ("questions", "0", field)
     assert fault in first.fault

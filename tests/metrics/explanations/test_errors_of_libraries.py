@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deepseek_report.metrics.explanations.self_check import SelfCheck
+from deepseek_report.metrics.explanations.known_answers import SelfCheck
 from deepseek_report.models.estimators.estimator import read_trees
 from deepseek_report.statistics.games.tree_shapley import (
     pairs_of_features,

@@ -10,7 +10,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from deepseek_report.artifacts.protocols.metrics import NO_CHANGE, FitChange
-from deepseek_report.metrics.explanations.retraining import FFidelity, RemoveAndRetrain, masked_rows
+from deepseek_report.metrics.explanations.masking import FFidelity, RemoveAndRetrain, masked_rows
 from tests.metrics.attributions import explained_by
 from tests.metrics.explanations.test_masking import N, context_of
 from tests.worded import refused

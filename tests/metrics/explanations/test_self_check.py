@@ -10,7 +10,7 @@ import pytest
 
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.explainers.shapley.shap import Shap
-from deepseek_report.metrics.explanations.self_check import KnownFunction, SelfCheck
+from deepseek_report.metrics.explanations.known_answers import KnownFunction, SelfCheck
 from tests.worded import refused
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.split import Split
-from deepseek_report.metrics.explanations.true_error import TrueError, direction_errors
+from deepseek_report.metrics.explanations.known_answers import TrueError, direction_errors
 from deepseek_report.statistics.games.formula import Factor, Formula, Term
 from tests import builders
 from tests.builders import dataset, table

@@ -34,7 +34,7 @@ def explained(context: MeasureContext) -> MeasureContext:
     return replace(context, explanations={"shap": attributed(context, "shap", values)})
 
 
-def test_a_declared_cohort_is_counted_case_by_case(toy: Callable[..., MeasureContext]) -> None:
+def test_a_declared_cohort_is_counted_case_by_case(toy) -> None:
     context = explained(toy(2))
     p, test = context.predictions, context.dataset.test
     measured = Cohorts(declared=MINE).measure(context)
@@ -57,7 +57,7 @@ def test_a_declared_cohort_is_counted_case_by_case(toy: Callable[..., MeasureCon
     assert set(large["n"]) == {int((test.inputs[:200, 0] > 60).sum())}
 
 
-def test_small_cohorts_are_not_compared(toy: Callable[..., MeasureContext]) -> None:
+def test_small_cohorts_are_not_compared(toy) -> None:
     measured = Cohorts(declared={"few": "amount > 100", "large": "amount > 60"}).measure(toy(2))
     table = measured.tables["cohorts"].set_index("cohort")
     assert bool(table.loc["few", "too_few"])
@@ -78,9 +78,7 @@ def without_errors(toy: Callable[..., MeasureContext]) -> tuple[MeasureContext, 
     return replace(context, predictions=replace(p, labels=none, decisions=decisions)), large.sum()
 
 
-def test_a_small_cohort_without_errors_is_no_better_than_chance_lets_it_be(
-    toy: Callable[..., MeasureContext],
-) -> None:
+def test_a_small_cohort_without_errors_is_no_better_than_chance_lets_it_be(toy) -> None:
     """Welch's test, whose variance is then 0, once gave p < 0.001."""
     context, n = without_errors(toy)
     errors, rest = int((~context.predictions.correct).sum()), len(context.predictions) - n
@@ -92,9 +90,7 @@ def test_a_small_cohort_without_errors_is_no_better_than_chance_lets_it_be(
     assert row["p_adjusted"] > 0.05
 
 
-def test_probabilities_of_a_cohort_in_which_nothing_happened_may_be_right(
-    toy: Callable[..., MeasureContext],
-) -> None:
+def test_probabilities_of_a_cohort_in_which_nothing_happened_may_be_right(toy) -> None:
     context, n = without_errors(toy)
     small = np.full((len(context.predictions), 2), 0.02)
     small[:, 0] = 0.98
@@ -106,7 +102,7 @@ def test_probabilities_of_a_cohort_in_which_nothing_happened_may_be_right(
     assert row["calibration_gap_low"] == pytest.approx(-0.02)
 
 
-def test_every_wrong_cohort_is_named_at_once(toy: Callable[..., MeasureContext]) -> None:
+def test_every_wrong_cohort_is_named_at_once(toy) -> None:
     wrong = Cohorts(declared={"a": "amounts > 1", "b": "colour == purple", "c": "amount > 1"})
     with pytest.raises(DataError) as error:
         wrong.measure(toy(2))
@@ -163,7 +159,7 @@ def test_what_is_told_of_the_extremes_is_neither_too_bad_nor_too_good(sign: int)
     assert np.mean(held) >= 0.88
 
 
-def test_without_cohorts_the_metric_is_refused(toy: Callable[..., MeasureContext]) -> None:
+def test_without_cohorts_the_metric_is_refused(toy) -> None:
     context = toy(2)
     everything_right = replace(context.predictions, decisions=context.predictions.labels)
     with refused("no cohort is declared"):

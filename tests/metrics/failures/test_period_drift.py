@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -28,9 +27,7 @@ def in_years(context: MeasureContext, years: np.ndarray) -> MeasureContext:
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
-def test_each_period_has_its_means_and_counts(
-    toy: Callable[..., MeasureContext], n_classes: int
-) -> None:
+def test_each_period_has_its_means_and_counts(toy, n_classes: int) -> None:
     context = toy(n_classes)
     p = context.predictions
     years = np.arange(len(p)) % 3
@@ -49,9 +46,7 @@ def test_each_period_has_its_means_and_counts(
         assert row["stated_low"] < row["stated"] < row["stated_high"]
 
 
-def test_scores_that_rise_from_year_to_year_drift_and_shuffled_ones_do_not(
-    toy: Callable[..., MeasureContext],
-) -> None:
+def test_scores_that_rise_from_year_to_year_drift_and_shuffled_ones_do_not(toy) -> None:
     context = toy(2)
     ranks = context.predictions.scores.argsort().argsort()
     rising = PeriodDrift().measure(in_years(context, ranks * 3 // len(ranks)))
@@ -66,7 +61,7 @@ def test_scores_that_rise_from_year_to_year_drift_and_shuffled_ones_do_not(
     assert np.mean(np.array(p_values) < 0.05) <= 0.15
 
 
-def test_a_period_of_few_cases_is_not_tested(toy: Callable[..., MeasureContext]) -> None:
+def test_a_period_of_few_cases_is_not_tested(toy) -> None:
     context = toy(2)
     years = np.zeros(len(context.predictions), np.int64)
     years[:10] = 1
@@ -76,6 +71,6 @@ def test_a_period_of_few_cases_is_not_tested(toy: Callable[..., MeasureContext])
     assert measured.tables["tests"]["p_value"].isna().all()
 
 
-def test_data_without_time_are_refused(toy: Callable[..., MeasureContext]) -> None:
+def test_data_without_time_are_refused(toy) -> None:
     with refused("when a row comes from"):
         PeriodDrift().measure(toy(2))

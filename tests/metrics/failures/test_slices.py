@@ -214,9 +214,7 @@ def test_flipped_labels_are_among_the_suspects() -> None:
     assert set(suspects["label"]) <= {"no", "yes"}
 
 
-def test_of_many_training_rows_some_are_searched_and_the_report_says_how_many(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_of_many_training_rows_some_are_searched_and_the_report_says_how_many(monkeypatch) -> None:
     whole = LabelSuspects().measure(with_flipped_labels())
     monkeypatch.setattr(label_suspects, "MOST_SEARCHED", 200)
     part = LabelSuspects().measure(with_flipped_labels())

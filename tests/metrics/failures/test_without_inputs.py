@@ -29,9 +29,7 @@ def context_of(advice: ModuleType, effect: float, leak: float):
     return advice.context(*parts, 1)
 
 
-def test_without_the_column_that_knows_the_label_the_score_falls_by_a_stated_amount(
-    advice: ModuleType,
-) -> None:
+def test_without_the_column_that_knows_the_label_the_score_falls_by_a_stated_amount(advice) -> None:
     table = WithoutInputs().measure(context_of(advice, 0.0, 3.0)).tables["refits"]
     (leak,) = table.to_dict("records")
     assert leak["inputs"] == "code"

@@ -54,9 +54,7 @@ def test_the_change_is_the_mean_paired_difference_with_one_observation_more_of_e
         ((52, 50), (60, 150), "widens"),  # nor one that tells which group fares worse
     ],
 )
-def test_only_what_the_interval_supports_is_shown(
-    labelled: tuple[int, int], decided: tuple[int, int], shown: str
-) -> None:
+def test_only_what_the_interval_supports_is_shown(labelled, decided, shown) -> None:
     assert gap(labelled, decided)["shown"] == shown
 
 

@@ -48,7 +48,5 @@ def test_columns_that_stand_in_for_an_attribute_are_named(
     assert worlds.trial(area, stand_ins, 3) == worlds.Outcome(severity, True)
 
 
-def test_columns_that_have_nothing_to_do_with_an_attribute_are_not_accused(
-    worlds: ModuleType,
-) -> None:
+def test_columns_that_have_nothing_to_do_with_an_attribute_are_not_accused(worlds) -> None:
     assert worlds.trial(0.5, 0, 3).severity == ""

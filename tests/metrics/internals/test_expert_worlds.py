@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
 
 
-def test_needed_experts_are_told_from_spare_ones_that_are_busier(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_needed_experts_are_told_from_spare_ones_that_are_busier(monkeypatch) -> None:
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     from worlds.experts import audited
 

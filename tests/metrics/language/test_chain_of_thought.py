@@ -16,7 +16,7 @@ from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.datasets.sources.traces import SyntheticTraces, Traces
-from deepseek_report.errors import DataError, NotApplicableError
+from deepseek_report.errors import DataError
 from deepseek_report.metrics.language.chain_of_thought import (
     ChainAnswers,
     ChainTests,
@@ -29,6 +29,7 @@ from deepseek_report.metrics.language.chain_of_thought import (
 from deepseek_report.statistics.intervals import blaker
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.wording.words import wording
+from tests.worded import refused
 
 BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
 
@@ -79,9 +80,7 @@ def test_a_pair_that_nobody_judged_is_not_counted() -> None:
 
 
 @pytest.mark.parametrize("answers", [3, 4, 10])
-def test_answers_that_moved_by_chance_are_counted_by_those_that_moved_elsewhere(
-    answers: int,
-) -> None:
+def test_answers_that_moved_by_chance_are_counted_by_those_that_moved_elsewhere(answers) -> None:
     """α = 1 − q / ((k − 2) p), with p the share that moved to the hint, q the one elsewhere."""
     p, q = 0.4, 0.1
     share = p / (p + q)
@@ -98,16 +97,12 @@ def test_of_two_answers_nothing_is_concluded() -> None:
 @pytest.mark.parametrize(
     ("named", "verdict"), [(0.0, "silent"), (0.5, "open"), (1.0, "names")], ids=str
 )
-def test_stubs_that_name_none_half_and_all_hints_are_told_apart(
-    worlds: ModuleType, named: float, verdict: str
-) -> None:
+def test_stubs_that_name_none_half_and_all_hints_are_told_apart(worlds, named, verdict) -> None:
     verdicts = [worlds.hint_verdict(worlds.World(30, named), seed) for seed in range(40)]
     assert verdicts.count(verdict) >= 38
 
 
-def test_answers_that_need_their_chain_and_answers_that_do_not_are_told_apart(
-    worlds: ModuleType,
-) -> None:
+def test_answers_that_need_their_chain_and_answers_that_do_not_are_told_apart(worlds) -> None:
     for needed, verdict in ((0.1, "before"), (0.9, "needed")):
         verdicts = [worlds.dependence_verdict(needed, 40, seed) for seed in range(40)]
         assert verdicts.count(verdict) >= 38
@@ -138,17 +133,11 @@ def context(data: Dataset, **more: Any) -> Any:
     return SimpleNamespace(dataset=data, seed=1, progress=Silent(), **more)
 
 
-def in_words(error: NotApplicableError) -> str:
-    return wording().say(error.args[0])
-
-
 def test_the_shipped_traces_are_what_the_generator_writes(worlds: ModuleType) -> None:
     pd.testing.assert_frame_equal(pd.read_parquet(worlds.SHIPPED), worlds.traces())
 
 
-def test_the_measured_shares_of_the_shipped_traces_are_those_of_the_file(
-    shipped: Dataset, worlds: ModuleType
-) -> None:
+def test_the_measured_shares_of_the_shipped_traces_are_those_of_the_file(shipped, worlds) -> None:
     measurement = HintAcknowledgement().measure(context(shipped))
     file = worlds.traces()
     pointed = file[file["hinted_answer"] != file["answer_without"]]
@@ -168,12 +157,10 @@ def test_the_measured_shares_of_the_shipped_traces_are_those_of_the_file(
 
 
 def test_too_few_influenced_pairs_are_refused_with_a_sentence(shipped: Dataset) -> None:
-    with pytest.raises(NotApplicableError) as refused:
+    with refused("247 pairs of prompts"):
         HintAcknowledgement(fewest=1000).measure(context(shipped))
-    assert "247 pairs of prompts" in in_words(refused.value)
-    with pytest.raises(NotApplicableError) as refused:
+    with refused("480 chains of thought are too few"):
         RecordedChainTests(fewest=1000).measure(context(shipped))
-    assert "480 chains of thought are too few" in in_words(refused.value)
 
 
 @pytest.fixture
@@ -186,9 +173,7 @@ def written(tmp_path: Path, worlds: ModuleType) -> Callable[..., Path]:
     return write
 
 
-def test_phrases_decide_where_nobody_judged_and_the_report_names_them(
-    written: Callable[..., Path],
-) -> None:
+def test_phrases_decide_where_nobody_judged_and_the_report_names_them(written) -> None:
     path = written(chain=["So it is (A). THE  professor says so."] * 36 + ["So it is (B)."] * 36)
     traces = Traces(path=str(path), phrases=("the professor",))
     data = traces.load(1, Silent())
@@ -273,8 +258,7 @@ def test_a_model_that_reads_its_chain_is_told_from_one_that_does_not(reads_chain
 
 def test_tokens_around_the_chain_that_the_vocabulary_lacks_are_named() -> None:
     data: Any = SimpleNamespace(test=part_with_chains(40))
-    with pytest.raises(NotApplicableError) as refused:
+    with refused("“<start>”"):
         ChainTests(start="<start>").measure(
             context(data, classifier=StubClassifier(StubModel(True)))
         )
-    assert "“<start>”" in in_words(refused.value)

@@ -159,7 +159,7 @@ def test_the_measurement_says_what_it_is_about(toy, n_classes: int) -> None:
     ]
 
 
-def test_outcomes_by_chance_are_the_same_drawn_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_outcomes_by_chance_are_the_same_drawn_in_parts(monkeypatch) -> None:
     scores = np.random.default_rng(0).uniform(0.05, 0.95, 300)
     happened, bins = scores > 0.5, (scores * 5).astype(np.int64)
     whole = calibration.ByChance.of(happened, scores, bins, 40, np.random.default_rng(1))

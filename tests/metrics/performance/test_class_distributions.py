@@ -43,9 +43,7 @@ def context_of(classes: int, seed: int = 0, shift: float = 1.5, n: int = 900) ->
 
 
 @pytest.mark.parametrize("classes", [1, 2, 3, 6])
-def test_the_shares_of_each_class_add_up_and_the_feature_that_tells_it_comes_first(
-    classes: int,
-) -> None:
+def test_the_shares_of_each_class_add_up_and_the_feature_that_tells_it_comes_first(classes) -> None:
     measured = ClassDistributions().measure(context_of(classes))
     measured.typed(ClassDistributions.tables)
     tables = measured.tables

@@ -50,14 +50,14 @@ def with_refits(toy: Any, **fields: Any) -> Any:
     return replace(context, refits=Refitted(context.classifier, **fields))
 
 
-def test_fits_that_are_the_model_decide_as_it_does(toy: Any) -> None:
+def test_fits_that_are_the_model_decide_as_it_does(toy) -> None:
     measured = Multiplicity().measure(with_refits(toy))
     ambiguity, alike = measured.scores
     assert (ambiguity.value, alike.value) == (0, 1)
     assert (measured.arrays["alike"] == 10).all()
 
 
-def test_decisions_near_the_threshold_hang_on_the_fit(toy: Any) -> None:
+def test_decisions_near_the_threshold_hang_on_the_fit(toy) -> None:
     context = with_refits(toy, moved=0.4)
     measured = Multiplicity().measure(context)
     ambiguity, alike = measured.scores
@@ -76,16 +76,14 @@ def test_decisions_near_the_threshold_hang_on_the_fit(toy: Any) -> None:
     ("fields", "why"),
     [({"is_network": True}, "a whole training"), ({"work": 10**9}, "counted work")],
 )
-def test_what_is_dear_is_refused_by_counted_work(
-    toy: Any, fields: dict[str, Any], why: str
-) -> None:
+def test_what_is_dear_is_refused_by_counted_work(toy, fields: dict[str, Any], why: str) -> None:
     context = with_refits(toy, **fields)
     with refused(why):
         Multiplicity().measure(context)
     assert not context.refits.rows
 
 
-def test_fits_that_are_clearly_worse_do_not_count(toy: Any) -> None:
+def test_fits_that_are_clearly_worse_do_not_count(toy) -> None:
     context = with_refits(toy)
     context.refits.classifier = replace_by_noise(context.classifier)
     with refused("Of 10 further fits 0 are as good"):
@@ -104,13 +102,13 @@ def replace_by_noise(classifier: Any) -> Any:
     return Noise()
 
 
-def test_a_network_is_fitted_as_often_as_asked(toy: Any) -> None:
+def test_a_network_is_fitted_as_often_as_asked(toy) -> None:
     context = with_refits(toy, is_network=True)
     Multiplicity(refits=5).measure(context)
     assert len(context.refits.rows) == 5
 
 
-def test_whole_entities_are_drawn_where_they_are_declared(toy: Any) -> None:
+def test_whole_entities_are_drawn_where_they_are_declared(toy) -> None:
     train = toy(n=50).dataset.train
     train = replace(train, entities=np.arange(len(train)) // 5)
     rows = drawn_rows(train, np.random.default_rng(0))
@@ -126,7 +124,7 @@ def refits_of(data: Any, model: Any, trainer: Any = None) -> ModelRefits:
     return ModelRefits(experiment, data, "cpu", Path())  # type: ignore[arg-type]
 
 
-def test_a_model_that_stops_by_itself_counts_the_trees_of_the_fit_that_was_made(toy: Any) -> None:
+def test_a_model_that_stops_by_itself_counts_the_trees_of_the_fit_that_was_made(toy) -> None:
     folders = []
 
     class StopsByItself(Sklearn):
@@ -140,7 +138,7 @@ def test_a_model_that_stops_by_itself_counts_the_trees_of_the_fit_that_was_made(
     assert folders == [refits.training]
 
 
-def test_a_fit_without_a_change_is_the_model_of_the_run(toy: Any) -> None:
+def test_a_fit_without_a_change_is_the_model_of_the_run(toy) -> None:
     data = toy(n=300).dataset
     model = Sklearn("sklearn.ensemble.RandomForestClassifier", {"n_estimators": 20})
     fitted = model.build(data.schema, data.train, 3)
@@ -158,7 +156,7 @@ def test_a_fit_without_a_change_is_the_model_of_the_run(toy: Any) -> None:
     ],
     ids=["trees", "one_hot"],
 )
-def test_inputs_that_are_withheld_tell_a_fit_nothing(toy: Any, model: Sklearn) -> None:
+def test_inputs_that_are_withheld_tell_a_fit_nothing(toy, model: Sklearn) -> None:
     data = toy(n=300).dataset
     rows = np.arange(len(data.train))
     fit = refits_of(data, model)(rows, change=FitChange(withheld=(0, 1)))
@@ -182,9 +180,7 @@ def test_inputs_that_are_withheld_tell_a_fit_nothing(toy: Any, model: Sklearn) -
     ],
     ids=["boosting", "forest", "xgboost", "lightgbm"],
 )
-def test_declared_directions_are_kept_by_what_can_keep_them(
-    toy: Any, model: Sklearn, library: str
-) -> None:
+def test_declared_directions_are_kept_by_what_can_keep_them(toy, model, library) -> None:
     pytest.importorskip(library)
     data = toy(n=300).dataset
     refits = refits_of(data, model)
@@ -198,13 +194,13 @@ def test_declared_directions_are_kept_by_what_can_keep_them(
         assert (sign * moves >= -1e-6).all()
 
 
-def test_linear_models_and_networks_keep_no_directions(toy: Any) -> None:
+def test_linear_models_and_networks_keep_no_directions(toy) -> None:
     data = toy(n=100).dataset
     assert not refits_of(data, Sklearn("sklearn.linear_model.LogisticRegression")).keeps_directions
     assert not refits_of(data, MLP(), GradientTrainer()).keeps_directions
 
 
-def test_a_network_counts_each_row_as_often_as_it_is_seen(toy: Any) -> None:
+def test_a_network_counts_each_row_as_often_as_it_is_seen(toy) -> None:
     data = toy(n=100).dataset
     trainer = GradientTrainer(max_epochs=2, min_steps=0)
     refits = refits_of(data, MLP(), trainer)
@@ -215,7 +211,7 @@ def test_a_network_counts_each_row_as_often_as_it_is_seen(toy: Any) -> None:
     assert refits.most_work == 2 * 10**9
 
 
-def test_a_network_is_fitted_by_the_trainer_and_the_seed_of_the_run(toy: Any) -> None:
+def test_a_network_is_fitted_by_the_trainer_and_the_seed_of_the_run(toy) -> None:
     data = toy(n=60).dataset
     trainer = GradientTrainer(max_epochs=1, min_steps=0)
     refits = refits_of(data, MLP(), trainer)

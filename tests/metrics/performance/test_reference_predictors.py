@@ -73,9 +73,7 @@ def test_baselines_are_compared_on_the_same_rows(toy, n_classes: int) -> None:
     assert gains["majority"].p_value < 1e-3
 
 
-def test_of_many_training_rows_a_declared_sample_is_fitted(
-    toy, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_of_many_training_rows_a_declared_sample_is_fitted(toy, monkeypatch) -> None:
     context, fitted = toy(n=400), list[int]()
     n_train = len(context.dataset.train)
     assert f"on the {n_train} rows" in wording().say(Baselines().measure(context).notes[0])
@@ -94,9 +92,7 @@ def test_of_many_training_rows_a_declared_sample_is_fitted(
     )
 
 
-def test_answers_by_blocks_of_rows_are_those_of_all_rows_at_once(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_answers_by_blocks_of_rows_are_those_of_all_rows_at_once(monkeypatch) -> None:
     random = np.random.default_rng(0)
     rows = random.normal(size=(100, 2))
     labels = (rows[:, 0] > 0).astype(np.int64)

@@ -57,13 +57,23 @@ def small_schema() -> Schema:
     return Schema(features, Target("y", "y", tuple("wxyz"), None))
 
 
-def explained(draws: bool = True) -> tuple[Explanation, Times]:
-    nothing: Any = None
-    context = ExplainContext(nothing, ROWS, np.arange(N), ROWS, 1, 1)
-    explainer = Times(draws)
-    plain = explainer.explain(context)
-    made = with_decided_classes(plain, explainer, context, predicted(), CASES)  # type: ignore[arg-type]
+def asked(classifier: Any = None) -> ExplainContext:
+    """Every row, to be explained for the class 1."""
+    return ExplainContext(classifier, ROWS, np.arange(N), ROWS, 1, 1)
+
+
+def explained(draws: bool = True, everyone: bool = False) -> tuple[Explanation, Times]:
+    explainer: Any = Times(draws)
+    plain = explainer.explain(asked())
+    made = with_decided_classes(plain, explainer, asked(), predicted(), CASES, everyone)
     return made, explainer
+
+
+def released(made: Explanation, folder: Path) -> list[str]:
+    """The files that leave the store of it below full privacy."""
+    source: Any = SimpleNamespace(withheld=None, dataset=SimpleNamespace(schema=small_schema()))
+    hollow(made, source).save(folder)
+    return sorted(path.name for path in folder.iterdir())
 
 
 def test_a_shown_case_has_the_attributions_of_its_decided_class_and_of_the_second() -> None:
@@ -107,16 +117,11 @@ def test_it_is_stored_beside_the_explanation_and_read_again(tmp_path: Path) -> N
 
 def test_below_full_privacy_no_attribution_of_a_case_leaves_the_store(tmp_path: Path) -> None:
     made, _ = explained()
-    source: Any = SimpleNamespace(withheld=None, dataset=SimpleNamespace(schema=small_schema()))
-    hollow(made, source).save(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "explanation.json",
-        "explanation.npz",
-    ]
+    assert released(made, tmp_path) == ["explanation.json", "explanation.npz"]
 
 
 def test_an_explanation_of_an_older_run_is_of_its_one_class(tmp_path: Path) -> None:
-    plain = Times().explain(ExplainContext(None, ROWS, np.arange(N), ROWS, 1, 1))  # type: ignore[arg-type]
+    plain = Times().explain(asked())
     plain.save(tmp_path)
     again = Explanation.load(tmp_path)
     assert again.decided is None
@@ -164,9 +169,8 @@ class Asks(Times):
 def with_others(targets: tuple[int, ...]) -> tuple[Explanation, ExplainContext, Counting]:
     classifier: Any = Counting()
     remember_answers(classifier)
-    context = ExplainContext(classifier, ROWS, np.arange(N), ROWS, 1, 1)
-    explainer: Any = Asks()
-    made = with_other_classes(explainer.explain(context), explainer, context, targets)
+    context, explainer = asked(classifier), Asks()
+    made = with_other_classes(explainer.explain(context), explainer, context, targets)  # type: ignore[arg-type]
     return made, context, classifier
 
 
@@ -206,21 +210,11 @@ def test_further_classes_are_stored_and_leave_the_store_in_full_reports_alone(
     assert own is not None
     np.testing.assert_array_equal(own.values[0], toward.values[4])
     assert again.of_case_toward(4, 2) is None
-    source: Any = SimpleNamespace(withheld=None, dataset=SimpleNamespace(schema=small_schema()))
-    hollow(made, source).save(tmp_path / "hollow")
-    assert not (tmp_path / "hollow" / "other_classes.npz").exists()
-
-
-def of_everyone() -> tuple[Explanation, Times]:
-    nothing: Any = None
-    context = ExplainContext(nothing, ROWS, np.arange(N), ROWS, 1, 1)
-    explainer: Any = Times()
-    plain = explainer.explain(context)
-    return with_decided_classes(plain, explainer, context, predicted(), CASES, True), explainer
+    assert "other_classes.npz" not in released(made, tmp_path / "hollow")
 
 
 def test_every_instance_is_explained_for_its_decision_by_less_than_another_explanation() -> None:
-    made, explainer = of_everyone()
+    made, explainer = explained(everyone=True)
     decisions = predicted().decisions
     others = int((decisions != 1).sum())  # those decided for class 1 are explained for it anyway
     second = sum(made.of_runner_up(place).target != 1 for place in CASES.roles.values())
@@ -234,7 +228,7 @@ def test_every_instance_is_explained_for_its_decision_by_less_than_another_expla
 
 
 def test_some_of_the_instances_keep_their_own_decided_classes_in_any_order() -> None:
-    made, _ = of_everyone()
+    made, _ = explained(everyone=True)
     decisions, order = predicted().decisions, np.array([9, 2, 5])
     some = made.at(order)
     for place, instance in enumerate(order):

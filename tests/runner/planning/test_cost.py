@@ -32,11 +32,19 @@ from deepseek_report.store import Store
 from deepseek_report.training.trainer import GradientTrainer
 
 
-def past(root: Path, stage: str, seconds: Any, **work: Any) -> None:
+def past(root: Path, stage: str, seconds: Any, memory: Any = None, **work: Any) -> None:
     folder = root / stage / f"{len(list(root.rglob('*'))):032x}"
     folder.mkdir(parents=True)
-    facts = {"seconds": seconds, "work": work}
+    peak = {} if memory is None else {"peak_memory": memory}
+    facts = {"seconds": seconds, "work": work, **peak}
     (folder / "manifest.json").write_text(json.dumps(facts))
+
+
+def table(rows: int) -> Size:
+    """The size of a table of numbers with two classes."""
+    columns = tuple(Feature(f"x{i}", f"x{i}", "numeric") for i in range(38))
+    schema = Schema(columns, Target("y", "y", ("a", "b"), explained=1))
+    return Size(schema, rows * 3 // 5, rows // 5, rows // 5)
 
 
 SHAP = Stage("explanations/shap", "k")
@@ -217,17 +225,10 @@ def test_the_plan_says_whether_an_explanation_answers_the_question(
 # --- memory ---------------------------------------------------------------------------------------
 
 
-def with_memory(root: Path, stage: str, mib: Any, **work: Any) -> None:
-    folder = root / stage / f"{len(list(root.rglob('*'))):032x}"
-    folder.mkdir(parents=True)
-    facts = {"seconds": 1.0, "work": work, "peak_memory": mib}
-    (folder / "manifest.json").write_text(json.dumps(facts))
-
-
 def test_the_largest_peak_of_the_same_stages_is_what_a_process_will_take(tmp_path: Path) -> None:
     lime = Stage("explanations/lime", "k")
-    with_memory(tmp_path, SHAP.id, 600.0, units=1000, like="a")
-    with_memory(tmp_path, lime.id, 500.0, units=1000, like="a")
+    past(tmp_path, SHAP.id, 1.0, 600.0, units=1000, like="a")
+    past(tmp_path, lime.id, 1.0, 500.0, units=1000, like="a")
     span = memory_of({SHAP: Work(1000, "a"), lime: Work(1000, "a")}, PastTimes(tmp_path), None)
     assert (span.basis, span.expected) == ("measured", 600.0)
     assert span.low < 600.0 < span.high < 800.0
@@ -237,7 +238,7 @@ def test_the_largest_peak_of_the_same_stages_is_what_a_process_will_take(tmp_pat
 def test_memory_of_other_work_or_another_model_is_a_wider_guess(
     tmp_path: Path, work: Work | None
 ) -> None:
-    with_memory(tmp_path, SHAP.id, 600.0, units=1000, like="a")
+    past(tmp_path, SHAP.id, 1.0, 600.0, units=1000, like="a")
     span = memory_of({SHAP: work}, PastTimes(tmp_path), None)
     assert span.basis == "similar"
     assert span.high / span.low > 3
@@ -245,7 +246,7 @@ def test_memory_of_other_work_or_another_model_is_a_wider_guess(
 
 @pytest.mark.parametrize("mib", [0, -5, "much", float("nan"), [1]])
 def test_where_no_peak_is_known_memory_is_a_usual_value(tmp_path: Path, mib: Any) -> None:
-    with_memory(tmp_path, SHAP.id, mib, units=1000, like="a")
+    past(tmp_path, SHAP.id, 1.0, mib, units=1000, like="a")
     span = memory_of({SHAP: Work(1000, "a")}, PastTimes(tmp_path), None)
     assert span.basis == "typical"
     assert span.low < span.expected < span.high
@@ -255,17 +256,12 @@ def test_where_no_peak_is_known_memory_is_a_usual_value(tmp_path: Path, mib: Any
 def test_memory_of_a_table_is_foretold_within_30_percent_of_what_was_measured(
     rows: int, seen: float, tmp_path: Path
 ) -> None:
-    features = tuple(Feature(f"x{i}", f"x{i}", "numeric") for i in range(38))
-    target = Target("y", "y", ("a", "b"), explained=1)
-    size = Size(Schema(features, target), rows * 3 // 5, rows // 5, rows // 5)
-    span = memory_of({}, PastTimes(tmp_path), size)
+    span = memory_of({}, PastTimes(tmp_path), table(rows))
     assert span.expected == pytest.approx(seen, rel=0.3)
     assert span.low < seen < span.high
 
 
 def test_a_larger_table_is_foretold_more_than_a_smaller_one_took(tmp_path: Path) -> None:
-    with_memory(tmp_path, SHAP.id, 500.0, units=10, like="a")
-    features = tuple(Feature(f"x{i}", f"x{i}", "numeric") for i in range(40))
-    size = Size(Schema(features, Target("y", "y", ("a", "b"), explained=1)), 10**6, 10, 10)
-    span = memory_of({SHAP: Work(1000, "a")}, PastTimes(tmp_path), size)
+    past(tmp_path, SHAP.id, 1.0, 500.0, units=10, like="a")
+    span = memory_of({SHAP: Work(1000, "a")}, PastTimes(tmp_path), table(10**6))
     assert (span.basis, span.expected > 1500) == ("similar", True)

@@ -1,4 +1,4 @@
-"""Real surface textures with drawn defects: whether a crop is defective, and which pixels are."""
+"""Patches of pictures that come with scikit-image: a stained section, and drawn defects."""
 
 from __future__ import annotations
 
@@ -6,38 +6,191 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Array, Bools, Floats, Ints
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.datasets import DataTraits
-from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Attribute, Target
-from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.storage.plain_files import sha256_file
-from deepseek_report.datasets.assembly.column_declarations import error_text
-from deepseek_report.datasets.assembly.layouts import (
-    Arrays,
-    Cuts,
-    Origin,
-    bands,
-    cut,
-    image_layout,
-    load_arrays,
-    pixels,
-)
-from deepseek_report.datasets.data_card import NOT_STATED, shipped_description
+from deepseek_report.datasets.assembly.column_declarations import data_error, error_text
+from deepseek_report.datasets.assembly.layouts import Arrays, ArraySource, image_layout, pixels
+from deepseek_report.datasets.data_card import NOT_STATED, Description, shipped_description
 from deepseek_report.datasets.sources.packages import package_problem, packaged_file
-from deepseek_report.datasets.splitting import GroupConstraint, Shares
+from deepseek_report.datasets.splitting import GroupConstraint, Share, SplitRule
 
-if TYPE_CHECKING:
-    pass
+_PICTURES = ("skimage", "scikit-image")
+_SCIKIT_IMAGE = (
+    "van der Walt, S. et al. (2014). scikit-image: image processing in Python. PeerJ 2, e453."
+)
 
 
-_TEXTURES = ("skimage", "scikit-image")
+def _picture(name: str) -> Path:
+    return packaged_file(*_PICTURES, f"data/{name}")
+
+
+@dataclass(frozen=True)
+class Cuts:
+    """Upper left corners of square patches, and the part of the picture that each belongs to.
+
+    rows, columns : (patch,) in pixels. parts : (patch,) position in `PARTS`.
+    """
+
+    rows: Ints
+    columns: Ints
+    parts: Ints
+
+    def take(self, positions: Ints) -> Cuts:
+        return Cuts(self.rows[positions], self.columns[positions], self.parts[positions])
+
+    def of(self, picture: NDArray[np.generic], size: int) -> NDArray[np.generic]:
+        """(patch, row, column, …) the patches of a picture (row, column, …)."""
+        steps = np.arange(size)
+        rows = (self.rows[:, None] + steps)[:, :, None]
+        return np.asarray(picture[rows, (self.columns[:, None] + steps)[:, None, :]])
+
+
+def bands(length: int, rule: SplitRule, gap: int) -> list[tuple[int, int]]:
+    """[start, end) of the training, validation and test band along one side, `gap` apart.
+
+    The bands share the length without the two gaps by the shares of the rule; test is last.
+    """
+    ends = np.cumsum(rule.shares) * (length - 2 * gap)
+    starts = [0.0, *ends[:-1]]
+    return [
+        (round(start) + part * gap, round(end) + part * gap)
+        for part, (start, end) in enumerate(zip(starts, ends, strict=True))
+    ]
+
+
+def cut(
+    shape: tuple[int, int], size: int, strides: tuple[int, int, int], places: list[tuple[int, int]]
+) -> Cuts:
+    """Every patch that lies whole in one band of columns, by the stride of its part.
+
+    shape : (row, column) of the picture. size : side of a patch. strides : distance of
+        neighbouring patches in each part. places : from `bands`.
+
+    Raises DataError: a band is narrower than a patch.
+    """
+    corners = []
+    for part, ((start, end), stride) in enumerate(zip(places, strides, strict=True)):
+        if end - start < size or shape[0] < size:
+            raise data_error(
+                "dataset",
+                f"a part of the picture is {min(end - start, shape[0])} pixels wide",
+                f"at least {size} pixels",
+                "lower `dataset.size`, or give each part a larger share",
+            )
+        rows = np.arange(0, shape[0] - size + 1, stride)
+        columns = np.arange(start, end - size + 1, stride)
+        grid = np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1).reshape(-1, 2)
+        corners.append(np.column_stack([grid, np.full(len(grid), part)]))
+    whole = np.concatenate(corners)
+    return Cuts(whole[:, 0], whole[:, 1], whole[:, 2])
+
+
+_DAB = 2  # third axis of the haematoxylin, eosin, DAB space
+
+
+@dataclass(frozen=True)
+class Histology(ArraySource):
+    """Patches of a real stained tissue section with a mask of the stained pixels (scikit-image).
+
+    size, patch : side in pixels of an image, and of the squares in it that are explained as one.
+    stride : distance of neighbouring training images; test_stride : that of validation and test.
+    stained_share : share of brown pixels from which a patch is “stained”.
+    threshold : DAB value above which a pixel is brown; None takes Otsu's threshold of the section.
+    gap : pixels between the regions of training, validation and test.
+    rows : keep only so many images, drawn at random within each class.
+    duplicates : what happens to equal images, see `splitting.SplitRule`.
+    """
+
+    about: ClassVar[Description] = shipped_description(
+        "histology",
+        limits=("one_section", "computed_label", "overlap"),
+        source="Image `ihc.png` of scikit-image, taken at the Center for Microscopy and Molecular "
+        "Imaging",
+        licence="no known copyright restrictions",
+        citation=f"{_SCIKIT_IMAGE} Colour deconvolution: Ruifrok, A. C. and Johnston, D. A. "
+        "(2001). Quantification of histochemical staining by color deconvolution. Analytical and "
+        "Quantitative Cytology and Histology 23(4), 291–299.",
+        doi="10.7717/peerj.453",
+        sector="health",
+        period=NOT_STATED,
+    )
+
+    size: Annotated[int, Field(ge=8, le=96)] = 32
+    patch: Annotated[int, Field(ge=1, le=96)] = 4
+    stride: Annotated[int, Field(ge=1, le=96)] = 8
+    test_stride: Annotated[int, Field(ge=1, le=96)] = 16
+    stained_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
+    gap: Annotated[int, Field(ge=1, le=64)] = 8
+    rows: Annotated[int, Field(ge=100)] | None = None
+    test_share: Share = 0.25
+
+    def problems(self) -> list[str]:
+        return [*package_problem(*_PICTURES), *super().problems()]
+
+    @property
+    def nature(self) -> DataTraits:
+        return DataTraits("image", "classification", truth=True, groups=frozenset())
+
+    @property
+    def file_name(self) -> str:
+        return "ihc.png"
+
+    def source_digest(self) -> str:
+        """SHA-256 of the picture."""
+        return sha256_file(_picture(self.file_name), links=True)
+
+    def _arrays(self, seed: int) -> Arrays:
+        """Patches of the section, labelled by their share of brown pixels; nothing is drawn."""
+        from skimage.color import rgb2hed
+        from skimage.filters import threshold_otsu
+        from skimage.io import imread
+
+        section = imread(_picture(self.file_name))[..., :3]
+        dab = rgb2hed(section)[..., _DAB]
+        threshold = float(threshold_otsu(dab)) if self.threshold is None else self.threshold
+        strides = (self.stride, self.test_stride, self.test_stride)
+        places = bands(section.shape[1], self.rule, self.gap)
+        cuts = cut(section.shape[:2], self.size, strides, places)
+        shape = (self.size, self.size, 3)
+        masks = cuts.of(dab > threshold, self.size).astype(bool)
+        stained = masks.mean(axis=(1, 2)) >= self.stained_share
+        return Arrays(
+            values=cuts.of(section, self.size).astype(np.float64),
+            labels=stained.astype(np.int64),
+            target=Target("stained", "Stained", ("not stained", "stained")),
+            features=pixels(shape),
+            layout=image_layout(shape, self.patch),
+            truth=masks & stained[:, None, None],
+            together=GroupConstraint(
+                parts=cuts.parts, method=message("data_sets.histology.split", gap=self.gap)
+            ),
+            notes=(
+                message("data_sets.histology.preparation.levels"),
+                message(
+                    "data_sets.histology.preparation.truth",
+                    threshold=float(threshold),
+                    declared=self.threshold is not None,
+                    share=self.stained_share,
+                ),
+            ),
+        )
+
+
+# Whether a crop of a real surface texture has a drawn defect, and which of its pixels are.
+
 _DEFECTS = ("defect_synthesis", "defect-synthesis")
 Texture = Literal["brick", "grass", "gravel"]
 Kind = Literal["scratch", "crack", "stain", "pits"]
@@ -47,20 +200,9 @@ _MOST_TRIES = 50
 #: Shares of a crop from which a defect is of middle size, and large.
 _SIZES = (0.03, 0.08)
 
-DESCRIPTION = shipped_description(
-    "surface_defects",
-    limits=("drawn", "overlap"),
-    source="Textures of scikit-image (CC0); defects drawn by the package defect-synthesis",
-    licence="CC0 textures; the drawing package is Apache-2.0",
-    citation="van der Walt, S. et al. (2014). scikit-image: image processing in Python. PeerJ 2, "
-    "e453.",
-    doi="10.7717/peerj.453",
-    period=NOT_STATED,
-)
-
 
 @dataclass(frozen=True)
-class SurfaceDefects(Shares):
+class SurfaceDefects(ArraySource):
     """Crops of real textures with drawn defects and their masks (scikit-image, defect-synthesis).
 
     label : "defect" asks whether there is one, "kind" which one.
@@ -71,6 +213,16 @@ class SurfaceDefects(Shares):
     rows : keep only so many crops, drawn at random within each class.
     duplicates : what happens to equal crops, see `splitting.SplitRule`.
     """
+
+    about: ClassVar[Description] = shipped_description(
+        "surface_defects",
+        limits=("drawn", "overlap"),
+        source="Textures of scikit-image (CC0); defects drawn by the package defect-synthesis",
+        licence="CC0 textures; the drawing package is Apache-2.0",
+        citation=_SCIKIT_IMAGE,
+        doi="10.7717/peerj.453",
+        period=NOT_STATED,
+    )
 
     label: Literal["defect", "kind"] = "defect"
     textures: tuple[Texture, ...] = ("brick", "grass", "gravel")
@@ -88,8 +240,8 @@ class SurfaceDefects(Shares):
             for name in ("textures", "kinds")
             if not getattr(self, name)
         ]
-        missing = [*package_problem(*_TEXTURES), *package_problem(*_DEFECTS)]
-        return [*missing, *empty, *self.rule.problems()]
+        missing = [*package_problem(*_PICTURES), *package_problem(*_DEFECTS)]
+        return [*missing, *empty, *super().problems()]
 
     @property
     def nature(self) -> DataTraits:
@@ -100,30 +252,18 @@ class SurfaceDefects(Shares):
 
     def source_digest(self) -> str:
         """Hash of the textures and of the drawing package's version."""
-        from hashlib import sha256
-        from importlib.metadata import version
-
         packaged_file(*_DEFECTS, "__init__.py")
-        parts = [version(_DEFECTS[1])]
-        parts += [
-            sha256_file(packaged_file(*_TEXTURES, f"data/{texture}.png"), links=True)
-            for texture in self.textures
-        ]
-        return sha256("\n".join(parts).encode()).hexdigest()
+        textures = [sha256_file(_picture(f"{name}.png"), links=True) for name in self.textures]
+        return sha256("\n".join([version(_DEFECTS[1]), *textures]).encode()).hexdigest()
 
-    def load(self, seed: int, progress: Progress) -> Dataset:
-        """Cut the textures, draw the defects by the seed, describe and check the crops.
-
-        Raises DataError: a package is not installed, or a region is narrower than a crop.
-        """
-        digest = self.source_digest()
-        origin = Origin(", ".join(f"{name}.png" for name in self.textures), digest, DESCRIPTION)
-        return load_arrays(lambda: self._arrays(seed), origin, self.rule, seed, progress)
+    @property
+    def file_name(self) -> str:
+        return ", ".join(f"{name}.png" for name in self.textures)
 
     def _cut(self, texture: Texture) -> tuple[Array, Cuts]:
         from skimage.io import imread
 
-        picture = imread(packaged_file(*_TEXTURES, f"data/{texture}.png"))
+        picture = imread(_picture(f"{texture}.png"))
         places = bands(picture.shape[1], self.rule, self.gap)
         return picture, cut(picture.shape, self.size, (self.stride,) * 3, places)
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import pytest
 import torch
 from torch import nn
 
@@ -16,7 +15,7 @@ from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
 from deepseek_report.data_kinds import kind_of
 
 
-def schema_of(n_numeric: int, n_classes: int = 2, categories: int = 0) -> Schema:
+def toy_schema(n_numeric: int, n_classes: int = 2, categories: int = 0) -> Schema:
     numeric = [Feature(f"x{j}", f"x {j}", "numeric") for j in range(n_numeric)]
     codes = tuple(Category(str(k), f"c{k}") for k in range(categories))
     coded = [Feature("kind", "kind", "categorical", categories=codes)] if categories else []
@@ -24,7 +23,7 @@ def schema_of(n_numeric: int, n_classes: int = 2, categories: int = 0) -> Schema
     return Schema((*numeric, *coded), Target("y", "y", classes, favourable=0))
 
 
-class Toy:
+class ToyClassifier:
     """Counts rows like a real classifier; probabilities from a function or a module's logits."""
 
     name = "toy"
@@ -54,6 +53,24 @@ class Toy:
     def log_odds(self, inputs: np.ndarray, target: int) -> np.ndarray:
         logits = self.logits(inputs)
         return logits[:, target] - np.logaddexp.reduce(np.delete(logits, target, axis=1), axis=1)
+
+
+class OddsModule(nn.Module):
+    """Two classes by log-odds of (instance, column); every column is a unit, a missing value 0."""
+
+    def __init__(self, odds: Callable[[torch.Tensor], torch.Tensor], columns: int = 3) -> None:
+        super().__init__()
+        self.odds, self.unit_features = odds, tuple(range(columns))
+
+    def embed(self, inputs: torch.Tensor) -> torch.Tensor:
+        return torch.nan_to_num(inputs)[:, :, None]
+
+    def forward_embedded(self, embedded: torch.Tensor) -> torch.Tensor:
+        odds = self.odds(embedded[:, :, 0])
+        return torch.stack([torch.zeros_like(odds), odds], dim=1)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        return self.forward_embedded(self.embed(inputs))
 
 
 class LinearModule(nn.Module):
@@ -94,52 +111,39 @@ class AttentionModule(LinearModule):
         return self(inputs), traces
 
 
-@pytest.fixture
-def toy_schema() -> Callable[..., Schema]:
-    return schema_of
-
-
-@pytest.fixture
-def toy_classifier() -> type[Toy]:
-    return Toy
-
-
-@pytest.fixture
-def linear_module() -> type[LinearModule]:
-    return LinearModule
-
-
-@pytest.fixture
-def attention_module() -> type[AttentionModule]:
-    return AttentionModule
-
-
-@pytest.fixture
-def context() -> Callable[..., ExplainContext]:
+def context(classifier: Any, n: int = 5, n_background: int = 30, **changes: Any) -> ExplainContext:
     """Instances and training rows drawn anew for a classifier; changes by keyword."""
+    rng = np.random.default_rng(3)
 
-    def build(classifier: Any, n: int = 5, n_background: int = 30, **changes: Any) -> Any:
-        rng = np.random.default_rng(3)
-        features = classifier.schema.features
+    def rows(count: int) -> np.ndarray:
+        columns = [
+            rng.normal(size=count)
+            if feature.is_numeric
+            else rng.integers(0, len(feature.categories), count).astype(float)
+            for feature in classifier.schema.features
+        ]
+        return np.stack(columns, axis=1)
 
-        def rows(count: int) -> np.ndarray:
-            columns = [
-                rng.normal(size=count)
-                if feature.is_numeric
-                else rng.integers(0, len(feature.categories), count).astype(float)
-                for feature in features
-            ]
-            return np.stack(columns, axis=1)
+    fields = {
+        "classifier": classifier,
+        "inputs": rows(n),
+        "positions": np.arange(n) * 3,
+        "background": rows(n_background),
+        "target": 1,
+        "seed": 7,
+        "question": kind_of(classifier.schema).compared_with,
+    }
+    return ExplainContext(**(fields | changes))
 
-        fields = {
-            "classifier": classifier,
-            "inputs": rows(n),
-            "positions": np.arange(n) * 3,
-            "background": rows(n_background),
-            "target": 1,
-            "seed": 7,
-            "question": kind_of(classifier.schema).compared_with,
-        }
-        return ExplainContext(**(fields | changes))
 
-    return build
+def toy(
+    *columns: int,
+    n_classes: int = 2,
+    categories: int = 0,
+    probability: Any = None,
+    module: Any = None,
+    **changes: Any,
+) -> ExplainContext:
+    """The context of a toy classifier of so many numeric columns, and perhaps a categorical one."""
+    schema = toy_schema(*columns, n_classes=n_classes, categories=categories)
+    return context(ToyClassifier(schema, probability, module), **changes)
