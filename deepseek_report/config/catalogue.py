@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.config.config_files import MULTIPLE, SINGLE, WHOLE, read_yaml
@@ -217,7 +216,7 @@ class Completer:
         self.roots = folders(config_dir)
         self.groups = groups(self.roots)
         self.sets = set_names(self.roots, self.groups)
-        self.whole: Mapping[str, Any] = read_yaml(self.roots[-1] / "config.yaml")
+        self.whole: Mapping[str, object] = read_yaml(self.roots[-1] / "config.yaml")
 
     def overrides(self, current: str) -> list[str]:
         """The overrides that begin as the word does: keys up to their `=`, or whole values."""
@@ -295,7 +294,7 @@ class Completer:
 
     # --- the YAMLs that are chosen ----------------------------------------------------------------
 
-    def _content(self, group: str, path: Sequence[str]) -> Any:
+    def _content(self, group: str, path: Sequence[str]) -> object:
         """The settings of the chosen part of a group; of several parts the one that is named."""
         file = self._file(group, path)
         content = read_yaml(file) if file is not None else {}

@@ -105,7 +105,7 @@ class _Resolver:
 
     def item(
         self, container: Any, key: Any, path: tuple[str, ...], refused: list[tuple[str, str]]
-    ) -> Any:
+    ) -> object:
         from omegaconf import OmegaConf
         from omegaconf.errors import OmegaConfBaseException
 
@@ -125,7 +125,7 @@ class _Resolver:
             refused.clear()
         return self.plain(value, path, refused)
 
-    def plain(self, value: object, path: tuple[str, ...], refused: list[tuple[str, str]]) -> Any:
+    def plain(self, value: object, path: tuple[str, ...], refused: list[tuple[str, str]]) -> object:
         from omegaconf import DictConfig, ListConfig
 
         if isinstance(value, DictConfig):
@@ -209,7 +209,7 @@ def _targets(path: tuple[str, ...], text: str) -> Iterator[tuple[str, ...]]:
         yield (*base, *(part for part in key.split(".") if part))
 
 
-def _look_up(value: object, path: Sequence[str]) -> Any:
+def _look_up(value: object, path: Sequence[str]) -> object:
     for part in path:
         if isinstance(value, Mapping):
             other = (inside for key, inside in value.items() if str(key) == part)

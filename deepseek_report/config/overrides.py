@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deepseek_report.artifacts.corrections import Correction, items_of
 from deepseek_report.artifacts.protocols.models import (
@@ -100,7 +100,7 @@ def _with_quotes(value: str) -> str:
 
 def _written(value: object) -> str:
     if isinstance(value, Mapping):
-        whole: dict[str, Any] = {}
+        whole: dict[str, object] = {}
         for key, entry in value.items():
             if entry is None and whole and isinstance(last := whole[[*whole][-1]], str):
                 whole[[*whole][-1]] = f"{last}, {key}"

@@ -367,7 +367,7 @@ def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[
     reasons = {refusal.artifact: refusal.reason for refusal in refused}
     for group in ("visualizations", "sections"):
         problems.extend(_unmet_needs(kept, composed, group, reasons))
-    pictures: dict[str, Any] = dict(kept.visualizations)
+    pictures = dict(kept.visualizations)
     for key, reason in _undrawable(kept, reasons):
         refused.append(Refusal(ArtifactId.picture(key), reason))
         del pictures[key]

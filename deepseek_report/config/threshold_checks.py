@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import SKIPPED, Text
@@ -43,10 +42,10 @@ _SCORE = re.compile(r'"(\w+)":')
 class _Declared:
     """One threshold as it is written, with its place for messages."""
 
-    entry: Mapping[str, Any]
+    entry: Mapping[str, object]
     where: str
 
-    def __getitem__(self, key: str) -> Any:
+    def __getitem__(self, key: str) -> object:
         return self.entry.get(key)
 
     def text(self, key: str) -> str:
@@ -66,7 +65,7 @@ class _Source:
     """A metric that gives a score: its key, its plug-in or the class of it, the score's bounds."""
 
     metric: str
-    plugin: Any
+    plugin: object
     bounds: tuple[float | None, float | None]
 
     @property

@@ -384,7 +384,7 @@ def _said(entry: DataclassInstance) -> dict[str, object]:
     return {name: list(each) if isinstance(each, tuple) else each for name, each in known.items()}
 
 
-def _plain(plugin: object) -> dict[str, Any]:
+def _plain(plugin: object) -> dict[str, object]:
     cls: Any = type(plugin)
     return dict(_adapter(cls).dump_python(plugin, mode="json"))
 

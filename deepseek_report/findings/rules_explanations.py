@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any
 
 from deepseek_report.artifacts.conclusions import TRUSTED, ExplainerVerdict, Use
 from deepseek_report.artifacts.estimate import finite
@@ -96,7 +95,7 @@ def _of_use(results: Results, use: Use, names: Sequence[str]) -> Finding:
     return Finding(f"explainers-{use}", grade, f"explainers_{use}", values, evidence, "trust")
 
 
-def quotation(results: Results, verdict: ExplainerVerdict) -> dict[str, Any]:
+def quotation(results: Results, verdict: ExplainerVerdict) -> dict[str, object]:
     """What every sentence on the use of a method is made of.
 
     scope : what it may be quoted for. reach : share of the reachable gain. faults : tests on single

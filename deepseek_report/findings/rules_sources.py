@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
-from deepseek_report.artifacts.estimate import Estimate, finite
+from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
@@ -92,8 +92,7 @@ def _use_of(results: Results, score: Score) -> dict[str, Any]:
     """The decisions that turn with an attribute, and the parts of its gap where they are known."""
     swaps = results.rows("direct_use", "swaps", SwappedAttribute)
     swap = first(row for row in swaps if row.attribute == score.attribute)
-    splits = results.rows("direct_use", "split", SplitGap)
-    split = first(row for row in splits if row.attribute == score.attribute)
+    split = first(row for row in _splits(results) if row.attribute == score.attribute)
     parts = split.parts if split else {}
     return {
         "attribute": attribute_label(results, score.attribute),
@@ -112,13 +111,15 @@ def surest_gap(results: Results) -> dict[str, Any] | None:
     Returns its groups and parts as in the values of `direct_use`; None where every gap may be 0, or
     where no gap was split.
     """
-    known = []
-    for score in results.find("decisions_turned"):
-        use = _use_of(results, score)
-        gap: Estimate | None = use["gap"]
-        if gap is not None and gap.low is not None and gap.low > 0:
-            known.append((gap.low, use))
-    return max(known, key=lambda each: each[0], default=(0.0, None))[1]
+    gaps = {row.attribute: row.parts.get("gap") for row in _splits(results)}
+    low = {name: gap.low for name, gap in gaps.items() if gap is not None and (gap.low or 0) > 0}
+    known = [score for score in results.find("decisions_turned") if score.attribute in low]
+    widest = max(known, key=lambda score: low[score.attribute] or 0.0, default=None)
+    return None if widest is None else _use_of(results, widest)
+
+
+def _splits(results: Results) -> list[SplitGap]:
+    return results.rows("direct_use", "split", SplitGap)
 
 
 def proxies(results: Results) -> Iterator[Finding]:

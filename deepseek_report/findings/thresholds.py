@@ -56,7 +56,7 @@ def outcome(
 def judge(results: Results) -> list[Verdict]:
     """Every promise of `report.thresholds`, one verdict for each subject that it covers."""
     verdicts = []
-    for promise in _promises(results):
+    for promise in promises(results):
         named = {name: text for name in _ABOUT if (text := getattr(promise, name))}
         scores = [
             score
@@ -88,10 +88,10 @@ def within_promise(results: Results, grade: Severity, metric: str, attribute: st
 
 def unjudged(results: Results, reason: Text) -> list[Verdict]:
     """Every promise as one that was not measured, for this reason."""
-    return [replace(promise, reason=reason) for promise in _promises(results)]
+    return [replace(promise, reason=reason) for promise in promises(results)]
 
 
-def _promises(results: Results) -> Iterator[Verdict]:
+def promises(results: Results) -> Iterator[Verdict]:
     """What is promised, by whom and of which subject, before anything is looked up."""
     for stated in (results.config.get("report") or {}).get("thresholds") or []:
         side: Side = "at_most" if stated.get("at_least") is None else "at_least"

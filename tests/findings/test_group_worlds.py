@@ -33,14 +33,14 @@ def test_a_ratio_of_six_tenths_is_below_whichever_group_is_larger(
 
 
 @pytest.mark.parametrize(
-    ("world", "least"),
+    ("traits", "least"),
     [({"ratio": 0.5}, "high"), ({"flipped": 0.45}, "medium"), ({"noise": 0.45}, "high")],
 )
 def test_what_is_planted_on_one_group_is_told_of_its_attribute_alone(
-    groups: ModuleType, world: dict[str, float], least: str
+    groups: ModuleType, traits: dict[str, float], least: str
 ) -> None:
     attributes = {"sex": (0.6, 0.4), "status": (0.5, 0.5)}
-    planted = groups.World(3000, attributes=attributes, **world)
+    planted = groups.World(3000, attributes=attributes, **traits)
     for seed in range(2):
         severity, elsewhere = groups.told_of_planted(planted, seed)
         assert severity in ("high", least)
