@@ -14,9 +14,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -185,13 +183,6 @@ def run(real_run: Results, tiny_runs: TinyRuns, tmp_path: Path) -> VariedRun:
     from tests.varied_run import VariedRun
 
     return VariedRun(real_run, tiny_runs, tmp_path)
-
-
-@pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
-    """Gives a module of `benchmarks/worlds` by its name: what is simulated there."""
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "benchmarks"))
-    return lambda name: import_module(f"worlds.{name}")
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ from deepseek_report.artifacts.split import DataIssue, Dataset, Split
 from deepseek_report.metrics.failures.reference_refits import WithoutInputs
 from deepseek_report.metrics.performance import baselines
 
-from .trials import Plan, Table, repeat, share
+from .trials import Plan, Table, repeat, share, stated_predictions
 
 SEXES = (Category("0", "men"), Category("1", "women"))
 #: How much sex lowers the log-odds of the favourable label, and how far a leak moves with it.
@@ -104,16 +104,8 @@ def _stated(part: Split) -> Predictions:
     signal = 1.2 * part.inputs[:, 2] - 0.4 * part.inputs[:, 0]
     favourable = 1 / (1 + np.exp(-signal))
     both = np.column_stack([favourable, 1 - favourable])
-    return Predictions(
-        logits=np.log(both),
-        probabilities=both,
-        labels=part.labels,
-        instance_ids=part.instance_ids,
-        decisions=np.where(favourable >= 0.5, 0, 1),
-        threshold=0.5,
-        rule="declared",
-        explained=1,
-        groups=part.groups,
+    return stated_predictions(
+        both, part.labels, np.where(favourable >= 0.5, 0, 1), groups=part.groups
     )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.datasets.sources.generated_texts import RecallData
+from deepseek_report.datasets.sources.generated import RecallData
 from deepseek_report.metrics.language.continuation import (
     METHODS,
     ContinuationAttribution,

@@ -12,7 +12,7 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.finding import Finding
-from deepseek_report.artifacts.predictions import Cases, Predictions
+from deepseek_report.artifacts.predictions import Cases
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
@@ -33,7 +33,7 @@ from deepseek_report.datasets.splitting import SplitRule
 from deepseek_report.findings import rules_data, rules_parts
 from deepseek_report.metrics.failures.doubtful_rows import LabelSuspects, NearCopies
 from deepseek_report.metrics.failures.part_performance import PartPerformance
-from worlds.trials import Plan, Table, repeat, share
+from worlds.trials import Plan, Table, repeat, share, stated_predictions
 
 SIZES = (300, 1000, 6000)
 N = 3000
@@ -456,14 +456,12 @@ def concluded(data: Dataset, probabilities: Floats, metrics: Sequence[str]) -> t
         data.save(paths["data"])
         decided = (probabilities >= 0.5).astype(np.int64)
         both = np.column_stack([1 - probabilities, probabilities])
-        p = Predictions(
-            logits=np.log(np.clip(both, 1e-6, 1)),
-            probabilities=both,
-            labels=data.test.labels,
+        p = stated_predictions(
+            both,
+            data.test.labels,
+            decided,
+            least=1e-06,
             instance_ids=data.test.instance_ids,
-            decisions=decided,
-            threshold=0.5,
-            rule="declared",
             groups=data.test.groups,
         )
         context = MeasureContext(data, p, p, Cases(decided[:0], {}), None, 1, data.train.inputs)
@@ -583,14 +581,8 @@ def suspects_trial(noise: float, seed: int) -> float:
     model = HistGradientBoostingClassifier(max_iter=40, learning_rate=0.1, random_state=seed)
     model.fit(data.train.inputs, data.train.labels)
     validation, test = (
-        Predictions(
-            logits=np.log(np.clip(both, 1e-6, 1)),
-            probabilities=both,
-            labels=part.labels,
-            instance_ids=part.instance_ids,
-            decisions=both.argmax(axis=1),
-            threshold=0.5,
-            rule="declared",
+        stated_predictions(
+            both, part.labels, both.argmax(axis=1), least=1e-06, instance_ids=part.instance_ids
         )
         for part in (data.validation, data.test)
         for both in [model.predict_proba(part.inputs)]

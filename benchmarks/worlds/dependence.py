@@ -43,7 +43,7 @@ from deepseek_report.metrics.plugin import measured
 from deepseek_report.statistics.ranking import auc_influence
 
 from . import data, groups
-from .trials import Plan, Table, repeat, share
+from .trials import Plan, Table, repeat, share, stated_predictions
 
 ENTITIES = 300
 #: Rows of a person; 0 stands for one to twenty, most often few.
@@ -92,14 +92,11 @@ class World:
             name: rng.choice(len(shares), self.entities, p=shares)[people]
             for name, shares in ATTRIBUTES.items()
         }
-        return Predictions(
-            logits=np.log(np.clip(probabilities, 1e-12, 1)),
-            probabilities=probabilities,
-            labels=labels,
-            instance_ids=np.arange(n),
-            decisions=(stated > 0.5).astype(np.int64),
-            threshold=0.5,
-            rule="declared",
+        return stated_predictions(
+            probabilities,
+            labels,
+            (stated > 0.5).astype(np.int64),
+            least=1e-12,
             groups=codes,
             entities=people,
         )

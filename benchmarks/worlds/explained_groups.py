@@ -16,7 +16,6 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.explanation import Explanation
-from deepseek_report.artifacts.predictions import Cases
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Attribute
 from deepseek_report.findings.rules_sources import UNEQUAL
@@ -26,6 +25,7 @@ from deepseek_report.metrics.explanations.explanation_groups import ExplanationB
 from deepseek_report.statistics.resampling import permutation_p_value
 
 from .explainers import FEATURES, MODELS, RESAMPLES, World
+from .judging import explained_context
 from .trials import Plan, Table, repeat, share
 
 _PEOPLE = Attribute("group", "Group", ("others", "few"))
@@ -65,7 +65,7 @@ def trial(model: Any, spoilt: float, seed: int) -> Outcome:
         "occlusion": replace(right, values=np.where(wrong[:, None], noise, right.values)),
         "random": world.explanation("random", True),
     }
-    context = _context(world, few, explanations, seed)
+    context = _context(world, few, explanations)
     measured = ExplanationByGroup(resamples=RESAMPLES).measure(context)
     (gap,) = measured.scores
     others, own = measured.tables["groups"]["reached"]
@@ -74,23 +74,14 @@ def trial(model: Any, spoilt: float, seed: int) -> Outcome:
     return Outcome(beyond, is_finding, _earlier(context, few, rng), bool(own < others))
 
 
-def _context(
-    world: World, few: Bools, explanations: dict[str, Explanation], seed: int
-) -> MeasureContext:
+def _context(world: World, few: Bools, explanations: dict[str, Explanation]) -> MeasureContext:
     groups = {_PEOPLE.name: few.astype(np.int64)}
     schema = replace(world.dataset.schema, attributes=(_PEOPLE,))
-    return MeasureContext(
+    return replace(
+        explained_context(world, explanations, "random", "baseline"),
         dataset=replace(world.dataset, schema=schema),
         predictions=replace(world.predictions, groups=groups),
-        validation_predictions=world.predictions,
-        cases=Cases(world.positions, {}),
-        classifier=world.classifier,
-        seed=seed,
-        background=world.background,
-        question="baseline",
-        explanations=explanations,
         explanation=explanations["occlusion"],
-        control=explanations["random"],
     )
 
 

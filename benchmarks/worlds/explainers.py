@@ -13,8 +13,6 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.explanation import Explanation
-from deepseek_report.artifacts.predictions import Cases, Predictions
-from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.data_kinds import kind_of
@@ -30,8 +28,8 @@ from deepseek_report.metrics.explanations.stability import (
     NullPlayers,
     ParameterRandomisation,
 )
-from worlds.judging import results_of, use_of
-from worlds.trials import Plan, Share, Table, repeat
+from worlds.judging import explained_context, results_of, use_of
+from worlds.trials import Plan, Share, Table, repeat, stated_predictions
 
 #: Players, training rows, and bootstrap resamples (fewer than a report draws: verdicts do not hang
 #: on them).
@@ -149,15 +147,7 @@ class World:
         self.fixed = rng.gamma(1.0, size=FEATURES)
         p = self.classifier.probabilities(test.inputs)
         decided = (p[:, 1] >= 0.5).astype(np.int64)
-        self.predictions = Predictions(
-            logits=np.log(np.maximum(p, 1e-9)),
-            probabilities=p,
-            labels=test.labels,
-            instance_ids=test.instance_ids,
-            decisions=decided,
-            threshold=0.5,
-            rule="declared",
-        )
+        self.predictions = stated_predictions(p, test.labels, decided, least=1e-09)
 
     def _split(self, rng: np.random.Generator, n: int) -> Split:
         rows = drawn(rng, n)
@@ -243,18 +233,7 @@ class World:
         chosen = [(name, signed) for name, signed, _ in METHODS if name in methods]
         explanations = {name: self.explanation(name, signed) for name, signed in chosen}
         explanations["random"] = self.explanation("random", True)
-        context = MeasureContext(
-            dataset=self.dataset,
-            predictions=self.predictions,
-            validation_predictions=self.predictions,
-            cases=Cases(self.positions, {}),
-            classifier=self.classifier,
-            seed=self.seed,
-            background=self.background,
-            question="baseline",
-            explanations=explanations,
-            control=explanations["random"],
-        )
+        context = explained_context(self, explanations, "random", "baseline")
         with tempfile.TemporaryDirectory() as folder:
             results = results_of(context, self._again, self._metrics(), Path(folder))
             return {name: use_of(results, name) for name, _ in chosen}

@@ -40,7 +40,7 @@ from deepseek_report.statistics.classification_errors import calibration_error, 
 from deepseek_report.statistics.ranking import auc_influence, average_precision_statistic
 from deepseek_report.tasks.loss import decide
 from deepseek_report.wording.words import wording
-from worlds.trials import Plan, Table, repeat, share
+from worlds.trials import Plan, Table, repeat, share, stated_predictions
 
 NUMBERS = 6
 COLOURS, REGIONS = 4, 5
@@ -137,16 +137,12 @@ def world(n: int, rng: np.random.Generator, rule: Rule = Rule()) -> World:
 def predictions(of: World, threshold: float) -> Predictions:
     """What the model says of these cases, decided at a threshold."""
     p = np.column_stack([1 - of.stated, of.stated])
-    n = len(of.labels)
-    return Predictions(
-        logits=np.log(np.clip(p, 1e-12, 1)),
-        probabilities=p,
-        labels=of.labels,
-        instance_ids=np.arange(n),
-        decisions=decide(p, threshold, 1),
+    return stated_predictions(
+        p,
+        of.labels,
+        decide(p, threshold, 1),
+        least=1e-12,
         threshold=threshold,
-        rule="declared",
-        explained=1,
         groups={"origin": of.groups},
     )
 

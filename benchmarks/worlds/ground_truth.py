@@ -18,10 +18,10 @@ from torch import Tensor, nn
 
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.explanation import Explanation, Game
-from deepseek_report.artifacts.predictions import Cases, Predictions
+from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
-from deepseek_report.artifacts.protocols.metrics import ExplainAgain, MeasureContext
+from deepseek_report.artifacts.protocols.metrics import ExplainAgain
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.protocols.traits import ExplainerPart, MetricPart, traits_of
 from deepseek_report.artifacts.results import Results
@@ -48,7 +48,8 @@ from deepseek_report.models.routed.deepseek import DeepSeek
 from deepseek_report.models.shared.module_classifier import TorchClassifier
 from deepseek_report.statistics.games.formula import Factor, Formula, Term
 from deepseek_report.training.trainer import GradientTrainer
-from worlds.judging import results_of, use_of
+from worlds.judging import explained_context, results_of, use_of
+from worlds.trials import stated_predictions
 
 #: The last is of tables alone: in other data no method plays it.
 GAMES: tuple[Game, ...] = ("background", "baseline", "neighbours")
@@ -372,15 +373,7 @@ class GroundTruth:
         """Of the explained cases."""
         test = self.dataset.test
         p = self.classifier.probabilities(test.inputs)
-        return Predictions(
-            logits=np.log(np.maximum(p, 1e-9)),
-            probabilities=p,
-            labels=test.labels,
-            instance_ids=test.instance_ids,
-            decisions=(p[:, 1] >= 0.5).astype(np.int64),
-            threshold=0.5,
-            rule="declared",
-        )
+        return stated_predictions(p, test.labels, (p[:, 1] >= 0.5).astype(np.int64), least=1e-09)
 
     @property
     def games(self) -> tuple[Game, ...]:
@@ -516,29 +509,12 @@ class GroundTruth:
 
     def again(self, game: Game) -> Callable[[str], ExplainAgain]:
         """What explains further rows by each method."""
-        shipped_ones = shipped_parts("explainers")
+        explainers = shipped_parts("explainers")
+        return lambda name: partial(self._again, name, explainers.get(name), game)
 
-        def by(name: str) -> ExplainAgain:
-            if name in SPOILT:
-                return partial(self._again_spoilt, name, game)
-            return partial(self._again_shipped, shipped_ones[name], game)
-
-        return by
-
-    def _again_spoilt(
+    def _again(
         self,
         name: str,
-        game: Game,
-        model: Any,
-        rows: Floats,
-        drawn_as: Floats | None = None,
-        targets: None = None,
-    ) -> Floats:
-        del targets  # all are explained for one class
-        return self.spoilt_values(name, game, model, rows, drawn_as)
-
-    def _again_shipped(
-        self,
         explainer: Any,
         game: Game,
         model: Any,
@@ -547,6 +523,8 @@ class GroundTruth:
         targets: None = None,
     ) -> Floats:
         del targets  # all are explained for one class
+        if name in SPOILT:
+            return self.spoilt_values(name, game, model, rows, drawn_as)
         context = self.context(game, rows, classifier=model, drawn_as=drawn_as)
         values: Floats = explainer.explain(context).values
         return values
@@ -556,18 +534,7 @@ class GroundTruth:
     def measured(self, game: Game, metrics: dict[str, Any], folder: Path) -> Results:
         """What a report of all these explanations would read."""
         explanations = self.explanations(game)
-        context = MeasureContext(
-            dataset=self.dataset,
-            predictions=self.predictions,
-            validation_predictions=self.predictions,
-            cases=Cases(self.positions, {}),
-            classifier=self.classifier,
-            seed=self.seed,
-            background=self.background,
-            explanations=explanations,
-            control=explanations[CONTROL],
-            question=game,
-        )
+        context = explained_context(self, explanations, CONTROL, game)
         return results_of(context, self.again(game), metrics, folder)
 
 

@@ -40,7 +40,7 @@ from deepseek_report.metrics.fairness.impact_ratio import ImpactRatio, labelled_
 from deepseek_report.statistics.gaps import Pair, RateTable, largest_gap
 from deepseek_report.statistics.intervals import Z95, any_pair, level_within, rate_ratio
 
-from .trials import Plan, Table, repeat, share
+from .trials import Plan, Table, repeat, share, stated_predictions
 
 FAVOURABLE, OTHER = 0, 1
 #: Shares of the levels of the attributes in a world: two, three and five groups, unevenly large.
@@ -115,15 +115,8 @@ def schema_of(attributes: Mapping[str, tuple[float, ...]]) -> Schema:
 
 def predictions_of(favourable: Floats, labels: Ints, groups: dict[str, Ints]) -> Predictions:
     probabilities = np.column_stack([favourable, 1 - favourable])
-    return Predictions(
-        logits=np.log(probabilities),
-        probabilities=probabilities,
-        labels=labels,
-        instance_ids=np.arange(len(labels)),
-        decisions=np.where(favourable > 0.5, FAVOURABLE, OTHER),
-        threshold=0.5,
-        rule="declared",
-        groups=groups,
+    return stated_predictions(
+        probabilities, labels, np.where(favourable > 0.5, FAVOURABLE, OTHER), groups=groups
     )
 
 

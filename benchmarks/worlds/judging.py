@@ -7,14 +7,36 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.explanation import Explanation, Game
 from deepseek_report.artifacts.measurement import Measurement
+from deepseek_report.artifacts.predictions import Cases
 from deepseek_report.artifacts.protocols.metrics import ExplainAgain, MeasureContext
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage.files import save_json
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.findings.explainer_verdicts import verdict_of
 from deepseek_report.metrics.explanations.explanation_plugin import CONTROL
+
+
+def explained_context(
+    world: Any, explanations: Mapping[str, Explanation], control: str, question: Game
+) -> MeasureContext:
+    """What metrics of explanations read of a world that keeps its data, model, cases and seed.
+
+    control : name of the explanation that says nothing.
+    """
+    return MeasureContext(
+        dataset=world.dataset,
+        predictions=world.predictions,
+        validation_predictions=world.predictions,
+        cases=Cases(world.positions, {}),
+        classifier=world.classifier,
+        seed=world.seed,
+        background=world.background,
+        explanations=explanations,
+        control=explanations[control],
+        question=question,
+    )
 
 
 def results_of(

@@ -28,7 +28,7 @@ from deepseek_report.runner.execution.refitting import ModelRefits
 from deepseek_report.tasks.loss import decide
 
 from .advice import fitted_once, schema_of
-from .trials import Plan, Table, repeat, share
+from .trials import Plan, Table, repeat, share, stated_predictions
 
 #: How much sex lowers the log-odds of the favourable label, and how much it lowers skill.
 WORLDS = {
@@ -67,15 +67,11 @@ def people(n: int, effect: float, apart: float, rng: np.random.Generator) -> Spl
 def decided(model: Any, part: Split, threshold: float = 0.5) -> Predictions:
     """What a fitted model says of people."""
     probabilities = model.probabilities(part.inputs)
-    return Predictions(
-        logits=np.log(probabilities),
-        probabilities=probabilities,
-        labels=part.labels,
-        instance_ids=part.instance_ids,
-        decisions=decide(probabilities, threshold, 1),
+    return stated_predictions(
+        probabilities,
+        part.labels,
+        decide(probabilities, threshold, 1),
         threshold=threshold,
-        rule="declared",
-        explained=1,
         groups=part.groups,
     )
 

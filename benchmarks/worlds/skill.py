@@ -14,7 +14,6 @@ from statistics import NormalDist
 import numpy as np
 
 from deepseek_report.artifacts.conclusions import AlertCapacity
-from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.findings import rules_performance
@@ -23,7 +22,7 @@ from deepseek_report.metrics.performance.classification_scores import RocAuc
 
 from .failures import results_of
 from .groups import context
-from .trials import Plan, Table, repeat, share
+from .trials import Plan, Table, repeat, share, stated_predictions
 
 SCHEMA = Schema(
     (Feature("x", "x", "numeric"),),
@@ -47,17 +46,7 @@ def drawn(area: float, rare: float, n: int, seed: int) -> MeasureContext:
     scores = rng.normal(size=n) + math.sqrt(2) * NormalDist().inv_cdf(area) * labels
     yes = 1 / (1 + np.exp(-scores))
     p = np.column_stack([1 - yes, yes])
-    predictions = Predictions(
-        logits=np.log(p),
-        probabilities=p,
-        labels=labels,
-        instance_ids=np.arange(n),
-        decisions=(yes > 0.5).astype(np.int64),
-        threshold=0.5,
-        rule="declared",
-        explained=1,
-        groups={},
-    )
+    predictions = stated_predictions(p, labels, (yes > 0.5).astype(np.int64))
     return context(SCHEMA, predictions, seed)
 
 

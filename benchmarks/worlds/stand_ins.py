@@ -12,7 +12,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from deepseek_report.artifacts.predictions import Cases, Predictions
+from deepseek_report.artifacts.predictions import Cases
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Attribute, Category, Feature, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
@@ -20,7 +20,7 @@ from deepseek_report.findings import rules_sources
 from deepseek_report.metrics.fairness.proxies import Proxies
 
 from .failures import results_of
-from .trials import Plan, Table, repeat, share
+from .trials import Plan, Table, repeat, share, stated_predictions
 
 N, NUMBERS, LEVELS = 3000, 6, 4
 #: Area under the curve by which the planted columns tell sex.
@@ -68,17 +68,7 @@ def trial(area: float, stand_ins: int, seed: int) -> Outcome:
     rng = np.random.default_rng([seed, stand_ins, round(100 * area)])
     train, test = (people(N, area, stand_ins, rng) for _ in range(2))
     even = np.full((N, 2), 0.5)
-    predictions = Predictions(
-        logits=np.log(even),
-        probabilities=even,
-        labels=test.labels,
-        instance_ids=test.instance_ids,
-        decisions=np.zeros(N, np.int64),
-        threshold=0.5,
-        rule="declared",
-        explained=1,
-        groups=test.groups,
-    )
+    predictions = stated_predictions(even, test.labels, np.zeros(N, np.int64), groups=test.groups)
     context = MeasureContext(
         dataset=Dataset(schema(stand_ins), train, test, test, card={}),
         predictions=predictions,

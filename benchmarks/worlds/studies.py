@@ -20,7 +20,7 @@ from deepseek_report.comparisons.comparison import FEWEST_TO_CONCLUDE
 from deepseek_report.statistics.paired import MethodGap, SeedRuns, method_gap, signed_rank, tellable
 from deepseek_report.tasks import TASKS
 from deepseek_report.tasks.comparisons import RowMeasure
-from worlds.trials import Plan, Share, Table, repeat, share
+from worlds.trials import Plan, Share, Table, repeat, share, stated_predictions
 
 ROWS, SEEDS = 600, 5
 MEASURES = TASKS["classification"].by_rows
@@ -192,12 +192,4 @@ def _world(rng: np.random.Generator) -> tuple[Floats, Floats]:
 def _predicted(labels: Floats, margin: Floats) -> Predictions:
     scores = 1 / (1 + np.exp(-margin))
     both = np.stack([1 - scores, scores], axis=1)
-    return Predictions(
-        logits=np.log(both),
-        probabilities=both,
-        labels=labels,
-        instance_ids=np.arange(len(labels)),
-        decisions=(scores >= 0.5).astype(np.int64),
-        threshold=0.5,
-        rule="declared",
-    )
+    return stated_predictions(both, labels, (scores >= 0.5).astype(np.int64))

@@ -5,8 +5,12 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import numpy as np
+
+from deepseek_report.artifacts.array_types import Floats, Ints
+from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.statistics.intervals import wilson
 
 T = TypeVar("T")
@@ -83,3 +87,15 @@ def repeat(trial: Callable[[int], T], repeats: int, plan: Plan) -> list[T]:
 
 def share(outcomes: Sequence[bool]) -> Share:
     return Share(sum(outcomes), len(outcomes))
+
+
+def stated_predictions(
+    probabilities: Floats, labels: Ints, decisions: Ints, least: float = 0.0, **fields: Any
+) -> Predictions:
+    """Of a world's cases in their order, decided from one half on; fields : what is otherwise.
+
+    least : the smallest probability that a logarithm is taken of.
+    """
+    known = {"instance_ids": np.arange(len(labels)), "threshold": 0.5, "rule": "declared"}
+    logits = np.log(np.maximum(probabilities, least))
+    return Predictions(logits, probabilities, labels, decisions=decisions, **known | fields)

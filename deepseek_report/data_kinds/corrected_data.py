@@ -18,7 +18,7 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.schema import Schema, Target
 from deepseek_report.artifacts.seeds import row_digests
 from deepseek_report.artifacts.split import PARTS, Dataset, Part, Split
-from deepseek_report.data_kinds.cues import InputCue
+from deepseek_report.data_kinds.input_changes import InputCue
 
 #: What kind of model is corrected: a network that is trained here, trees that keep directions, or
 #: anything else that is fitted again.

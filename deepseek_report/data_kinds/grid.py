@@ -11,17 +11,7 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.schema import Feature
-from deepseek_report.data_kinds.base import (
-    SIDE,
-    STEPS,
-    DataKind,
-    Disturbance,
-    Glance,
-    Quantity,
-    Structure,
-    add_noise,
-    shrunk,
-)
+from deepseek_report.data_kinds import base
 from deepseek_report.data_kinds.coalitions import n_players
 
 #: What the summaries of a series are called in sentences, where that is not their key.
@@ -33,13 +23,13 @@ _SUMMARIES = {
 }
 
 
-class Grid(DataKind):
+class Grid(base.DataKind):
     """Inputs whose columns are the cells of a grid, and whose players are blocks of cells.
 
     cells : what these are called in the label of a disturbance.
     """
 
-    structure: ClassVar[Structure] = "grid"
+    structure: ClassVar[base.Structure] = "grid"
     shown_as_mean: ClassVar[bool] = True
     cells: ClassVar[str]
 
@@ -49,26 +39,26 @@ class Grid(DataKind):
         greatest = max((float(distances.max()) for distances in apart), default=0.0) or 1.0
         return [distances / greatest for distances in apart]
 
-    def disturbances(self) -> tuple[Disturbance, ...]:
+    def disturbances(self) -> tuple[base.Disturbance, ...]:
         """Noise alone."""
         if not any(feature.is_numeric for feature in self.schema.features):
             return ()
         label = f"noise on {self.cells}"
-        return (Disturbance("noise", label, "noise", self._noisy),)
+        return (base.Disturbance("noise", label, "noise", self._noisy),)
 
     def _noisy(
         self, inputs: Floats, train: Floats, level: float, rng: np.random.Generator
     ) -> Floats:
-        return add_noise(self.schema, inputs, train, level, rng)
+        return base.add_noise(self.schema, inputs, train, level, rng)
 
     def of_channel(
         self, named: Mapping[str, Floats], channel: int, channels: int
-    ) -> list[Quantity]:
+    ) -> list[base.Quantity]:
         """Quantities (case,) of one of several channels, by their names in sentences."""
         unit = self.schema.features[channel].unit
         of = f" of {self.layout.channel(channel)}" if channels > 1 else ""
         return [
-            Quantity(
+            base.Quantity(
                 f"{name}{of}", f"{name}{of}", Feature(name, name, "numeric", unit=unit), values
             )
             for name, values in named.items()
@@ -98,14 +88,16 @@ class ImageKind(Grid):
     becomes: ClassVar[str] = "typical pixels"
     cells: ClassVar[str] = "pixels"
 
-    def glance(self, row: Floats) -> Glance:
+    def glance(self, row: Floats) -> base.Glance:
         """A smaller image, each of whose pixels is the mean of a block."""
         image = row.reshape(self.shape)
-        across = max(1, -(-max(image.shape[:2]) // SIDE))
+        across = max(1, -(-max(image.shape[:2]) // base.SIDE))
         rows, columns = (-(-side // across) for side in image.shape[:2])
-        return Glance(pixels=shrunk(shrunk(image, rows).swapaxes(0, 1), columns).swapaxes(0, 1))
+        return base.Glance(
+            pixels=base.shrunk(base.shrunk(image, rows).swapaxes(0, 1), columns).swapaxes(0, 1)
+        )
 
-    def parameters(self, rows: Floats) -> list[Quantity]:
+    def parameters(self, rows: Floats) -> list[base.Quantity]:
         """Of each channel brightness, contrast, extremes, and the mean step between neighbours."""
         images = rows.reshape(len(rows), *self.shape)
         return [
@@ -114,7 +106,7 @@ class ImageKind(Grid):
             for quantity in self._measured(images[..., channel], channel)
         ]
 
-    def _measured(self, pixels: Floats, channel: int) -> list[Quantity]:
+    def _measured(self, pixels: Floats, channel: int) -> list[base.Quantity]:
         """Of (case, row, column) pixels of one channel."""
         steps = [np.abs(np.diff(pixels, axis=axis)).mean(axis=(1, 2)) for axis in (1, 2)]
         named = {
@@ -146,11 +138,11 @@ class SeriesKind(Grid):
     becomes: ClassVar[str] = "the typical course"
     cells: ClassVar[str] = "steps"
 
-    def glance(self, row: Floats) -> Glance:
+    def glance(self, row: Floats) -> base.Glance:
         """The course of the first channel."""
-        return Glance(course=shrunk(row.reshape(self.shape)[:, 0], STEPS))
+        return base.Glance(course=base.shrunk(row.reshape(self.shape)[:, 0], base.STEPS))
 
-    def watched(self, rows: Floats) -> list[Quantity]:
+    def watched(self, rows: Floats) -> list[base.Quantity]:
         """Of each channel mean, spread, extremes, largest step, and how many readings are missing.
 
         Readings at fixed steps are not: a pattern that comes a little later is no drift.
@@ -162,7 +154,7 @@ class SeriesKind(Grid):
             for quantity in self._watched(series[:, :, channel], channel)
         ]
 
-    def _watched(self, readings: Floats, channel: int) -> list[Quantity]:
+    def _watched(self, readings: Floats, channel: int) -> list[base.Quantity]:
         """Of (case, step) readings of one channel."""
         name, unit = self.layout.channel(channel), self.schema.features[channel].unit
         with warnings.catch_warnings():  # a series without any reading has none of these
@@ -181,11 +173,11 @@ class SeriesKind(Grid):
             )
         keys = ("mean", "spread", "lowest", "highest", "step", "missing")
         return [
-            Quantity(f"{name} {key}", label, Feature(key, key, "numeric", unit=unit), values)
+            base.Quantity(f"{name} {key}", label, Feature(key, key, "numeric", unit=unit), values)
             for key, (label, values) in zip(keys, summaries, strict=True)
         ]
 
-    def parameters(self, rows: Floats) -> list[Quantity]:
+    def parameters(self, rows: Floats) -> list[base.Quantity]:
         """What is watched, with labels that name the channel where there are several."""
         watched, channels = self.watched(rows), self.shape[1]
         count = len(watched) // channels

@@ -8,23 +8,14 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.message import Text
-from deepseek_report.data_kinds.base import (
-    DataKind,
-    Disturbance,
-    Structure,
-    add_noise,
-    drop_values,
-    gower_distances,
-    ranges,
-    swap_categories,
-)
+from deepseek_report.data_kinds import base
 
 
-class TableKind(DataKind):
+class TableKind(base.DataKind):
     """Rows of named columns."""
 
     name: ClassVar[str] = "table"
-    structure: ClassVar[Structure] = "columns"
+    structure: ClassVar[base.Structure] = "columns"
     views: ClassVar[tuple[str, ...]] = ("values",)
     changes: ClassVar[tuple[str, ...]] = ("add", "times")
     named_columns: ClassVar[bool] = True
@@ -44,32 +35,32 @@ class TableKind(DataKind):
 
     def distances(self, rows: Floats, train: Floats) -> list[Floats]:
         """Gower's distance over all features alike."""
-        scale = ranges(train, self.schema)
-        return [gower_distances(train, row, scale, self.schema) for row in rows]
+        scale = base.ranges(train, self.schema)
+        return [base.gower_distances(train, row, scale, self.schema) for row in rows]
 
-    def disturbances(self) -> tuple[Disturbance, ...]:
+    def disturbances(self) -> tuple[base.Disturbance, ...]:
         """Noise on numbers, categories drawn again, and values lost."""
         numeric = [feature.is_numeric for feature in self.schema.features]
-        noise = Disturbance("noise", "noise on numbers", "noise", self._noisy)
-        swap = Disturbance("swap", "categories drawn anew", "swaps", self._swapped)
-        missing = Disturbance("missing", "values missing", "missing", self._missing)
+        noise = base.Disturbance("noise", "noise on numbers", "noise", self._noisy)
+        swap = base.Disturbance("swap", "categories drawn anew", "swaps", self._swapped)
+        missing = base.Disturbance("missing", "values missing", "missing", self._missing)
         return (*([noise] if any(numeric) else []), *([] if all(numeric) else [swap]), missing)
 
     def _noisy(
         self, inputs: Floats, train: Floats, level: float, rng: np.random.Generator
     ) -> Floats:
-        return add_noise(self.schema, inputs, train, level, rng)
+        return base.add_noise(self.schema, inputs, train, level, rng)
 
     def _swapped(
         self, inputs: Floats, train: Floats, level: float, rng: np.random.Generator
     ) -> Floats:
-        return swap_categories(self.schema, inputs, train, level, rng)
+        return base.swap_categories(self.schema, inputs, train, level, rng)
 
     def _missing(
         self, inputs: Floats, train: Floats, level: float, rng: np.random.Generator
     ) -> Floats:
         del train
-        return drop_values(inputs, level, rng)
+        return base.drop_values(inputs, level, rng)
 
     def display(self, row: Floats, player: int) -> str:
         return self.schema.features[player].display(float(row[player]))

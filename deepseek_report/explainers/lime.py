@@ -5,7 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 from pydantic import Field
@@ -19,6 +20,9 @@ from deepseek_report.artifacts.schema import Feature, Schema
 from deepseek_report.data_kinds import coalitions, kind_of
 from deepseek_report.explainers.attributions import Explainer, chunks, seed_of
 from deepseek_report.explainers.shapley import shapley_engine
+
+if TYPE_CHECKING:
+    from lime.lime_tabular import LimeTabularExplainer
 
 #: Numbers in the neighbours of one chunk of instances, so that they do not fill the memory.
 MOST_CELLS = 2**20
@@ -96,6 +100,25 @@ def _explained(off_level: Floats, residuals: Floats, weights: Floats) -> Floats:
     return np.asarray(1 - share)
 
 
+class RidgeRegressor:
+    """A `WeightedRidge` of one instance as the package wants its regressions."""
+
+    def __init__(self, alpha: float) -> None:
+        self.alpha = alpha
+
+    def fit(self, X: Floats, y: Floats, sample_weight: Floats) -> RidgeRegressor:
+        self.ridge = WeightedRidge.fit(X[None], y[None], sample_weight[None], self.alpha)
+        self.coef_, self.intercept_ = self.ridge.coefficients[0], float(self.ridge.intercepts[0])
+        return self
+
+    def predict(self, X: Floats) -> Floats:
+        return np.asarray(X @ self.coef_ + self.intercept_)
+
+    def score(self, X: Floats, y: Floats, sample_weight: Floats) -> float:
+        """Weighted R² of what it was fitted to."""
+        return float(self.ridge.fidelity[0])
+
+
 class Neighbourhoods(ABC):
     """What the neighbours of instances are, how near they are, and what a surrogate then says.
 
@@ -139,6 +162,10 @@ class Neighbourhoods(ABC):
         """
 
     @abstractmethod
+    def by_package(self, num_samples: int, alpha: float) -> Surrogates:
+        """The same surrogates by the lime package, one instance after another."""
+
+    @abstractmethod
     def distances(self, part: slice, same: Floats) -> Floats:
         """(instance, neighbour) from (instance, neighbour, player)."""
 
@@ -168,7 +195,9 @@ class Coding:
 
     def __init__(self, feature: Feature, column: Floats, bins: int) -> None:
         self.feature = feature
-        self.edges = _inner_quantiles(column[~np.isnan(column)], bins)
+        known = column[~np.isnan(column)]
+        quantiles = np.quantile(known, np.arange(1, bins) / bins) if len(known) else known
+        self.edges = np.unique(quantiles)
         codes = self.encode(column)
         self.size = 1 + (len(self.edges) + 1 if feature.is_numeric else len(feature.categories))
         counts = np.bincount(codes, minlength=self.size).astype(np.float64)
@@ -204,12 +233,6 @@ class Coding:
         return np.asarray(self._values[np.minimum(places, len(self._values) - 1)])
 
 
-def _inner_quantiles(known: Floats, bins: int) -> Floats:
-    if not len(known):
-        return np.zeros(0)
-    return np.unique(np.quantile(known, np.arange(1, bins) / bins))
-
-
 class CodedNeighbourhoods(Neighbourhoods):
     """Neighbours that keep the code of a column or get another one, by its training frequencies.
 
@@ -243,7 +266,6 @@ class CodedNeighbourhoods(Neighbourhoods):
 
     def distances(self, part: slice, same: Floats) -> Floats:
         """(instance, neighbour) Euclidean, of 1 for "same" and 0 for "other"."""
-        del part
         return np.asarray(np.sqrt(same.shape[2] - same.sum(axis=2)))
 
     def attributions(self, part: slice, ridge: WeightedRidge, predictions: Floats) -> Surrogates:
@@ -255,6 +277,64 @@ class CodedNeighbourhoods(Neighbourhoods):
             base=ridge.intercepts + (ridge.coefficients * share).sum(axis=1),
             prediction=predictions,
             fidelity=ridge.fidelity,
+        )
+
+    def by_package(self, num_samples: int, alpha: float) -> Surrogates:
+        """By `LimeTabularExplainer`, on codes: the package draws, weighs and fits."""
+        explainer = self._tabular_explainer()
+        parts = []
+        for index in range(len(self.context.inputs)):
+            seed = seed_of(self.context.seed, self.context.draws[index])
+            explainer.random_state = np.random.RandomState(seed)
+            ridge, outputs = RidgeRegressor(alpha), list[float]()
+            explainer.explain_instance(
+                self.codes[index].astype(np.float64),
+                partial(self._answer, index, np.random.default_rng(seed), outputs),
+                labels=(1,),
+                num_features=len(self.codings),
+                num_samples=num_samples,
+                model_regressor=ridge,
+            )
+            part = slice(index, index + 1)
+            parts.append(self.attributions(part, ridge.ridge, np.array(outputs[:1])))
+            self.context.progress.advance()
+        return Surrogates.joined(parts)
+
+    def _answer(
+        self, index: int, rng: np.random.Generator, outputs: list[float], codes: Floats
+    ) -> Floats:
+        """(neighbour, 2) one minus the output, and the output; the first is the instance itself.
+
+        The package takes rows that sum to 1, and so gets what the output lacks to 1 as well.
+        """
+        drawn = rng.random(codes.shape)
+        columns = [
+            coding.decode(codes[:, j].astype(np.int64), drawn[:, j])
+            for j, coding in enumerate(self.codings)
+        ]
+        rows = np.stack(columns, axis=1)
+        rows[0] = self.context.inputs[index]
+        output = self.context.output(rows).astype(np.float64)
+        outputs.extend(output)
+        return np.stack([1 - output, output], axis=1)
+
+    def _tabular_explainer(self) -> LimeTabularExplainer:
+        from lime.lime_tabular import LimeTabularExplainer
+
+        unused: dict[str, list[float]] = {name: [] for name in ("means", "mins", "maxs", "stds")}
+        return LimeTabularExplainer(
+            self.encode(self.context.background).astype(np.float64),
+            categorical_features=list(range(len(self.codings))),
+            feature_names=self.context.classifier.schema.names,
+            kernel_width=self.width,
+            feature_selection="none",
+            discretize_continuous=False,
+            random_state=0,
+            training_data_stats={
+                **unused,
+                "feature_values": {j: np.arange(c.size) for j, c in enumerate(self.codings)},
+                "feature_frequencies": {j: c.frequencies for j, c in enumerate(self.codings)},
+            },
         )
 
 
@@ -308,7 +388,6 @@ class PlayerNeighbourhoods(Neighbourhoods):
         return cosine_distances(same, self.present[part].astype(np.float64))
 
     def attributions(self, part: slice, ridge: WeightedRidge, predictions: Floats) -> Surrogates:
-        del part
         return Surrogates(
             values=coalitions.spread_evenly(ridge.coefficients, self.owners),
             standard_error=coalitions.spread_evenly(ridge.standard_error, self.owners),
@@ -316,6 +395,30 @@ class PlayerNeighbourhoods(Neighbourhoods):
             prediction=predictions,
             fidelity=ridge.fidelity,
         )
+
+    def by_package(self, num_samples: int, alpha: float) -> Surrogates:
+        """By `LimeBase`, which fits to our neighbours, as the package's own explainers do."""
+        from lime.lime_base import LimeBase
+
+        base = LimeBase(lambda apart: np.sqrt(np.exp(-(apart**2) / self.width**2)))
+        parts = []
+        for index in range(len(self.context.inputs)):
+            part = slice(index, index + 1)
+            drawn, answers = self.answers(part, num_samples)
+            same, outputs = drawn[0].astype(np.float64), answers[0]
+            ridge = RidgeRegressor(alpha)
+            base.explain_instance_with_data(
+                same,
+                outputs[:, None],
+                self.distances(part, same[None])[0],
+                label=0,
+                num_features=self.groups,
+                feature_selection="none",
+                model_regressor=ridge,
+            )
+            parts.append(self.attributions(part, ridge.ridge, outputs[:1]))
+            self.context.progress.advance()
+        return Surrogates.joined(parts)
 
 
 def cosine_distances(same: Floats, present: Floats) -> Floats:
@@ -371,13 +474,25 @@ class Lime(Explainer):
         Returns values in units of the output; `params` holds the surrogates' weighted R², and the
         completeness gap is the surrogate's error at the instance.
         """
-        classifier = context.classifier
-        before = classifier.calls
+        classifier, schema = context.classifier, context.classifier.schema
+        before, kind, package = classifier.calls, kind_of(schema), self.algorithm == "package"
         context.progress.start(self.method, len(context.inputs))
-        suited = self.suited_to(classifier.capabilities, classifier.schema)
-        of_columns = suited._is_of_columns(classifier.schema)
-        surrogates = suited._of_table if of_columns else suited._of_players
-        fits, variant, meanings = surrogates(context)
+        near: CodedNeighbourhoods | PlayerNeighbourhoods
+        if kind.named_columns and len(schema.features) <= self.columns_up_to:
+            near, game = CodedNeighbourhoods(context, self.bins, self.kernel_width), "neighbours"
+            rows = self._samples(len(near.codings))
+            variant = message("explainer_variants.lime_rows", rows=rows, package=package)
+            notes = [message("explainer_notes.lime.rows", number=context.is_number)]
+        else:
+            screening = self.suited_to(classifier.capabilities, schema).screening
+            near = PlayerNeighbourhoods(context, self.kernel_width, self.columns_up_to, screening)
+            rows, game = self._samples(len(schema.player_labels)), "baseline"
+            unit, spread = "groups" if near.are_joined else "players", not near.are_columns
+            sizes = {"groups": near.groups, "rows": rows, "package": package}
+            variant = message(f"explainer_variants.lime_{unit}.{kind.name}", **sizes)
+            meaning = f"explainer_notes.lime.{unit}.{kind.name}"
+            notes = [message(meaning, number=context.is_number, spread=spread), *near.notes]
+        fits = (near.by_package if package else near.surrogates)(rows, self.ridge)
         fidelity = {"mean": float(fits.fidelity.mean()), "worst": float(fits.fidelity.min())}
         about = message("explainer_notes.lime.fidelity", **fidelity, n=len(fits.fidelity))
         return self.explanation(
@@ -388,59 +503,16 @@ class Lime(Explainer):
             predictions=fits.prediction,
             base_values=fits.base,
             variant=variant,
-            game="neighbours" if of_columns else "baseline",
+            game=game,
             params=vars(self)
             | {f"fidelity_{name}": share for name, share in fidelity.items()}
             | {"fidelity": fits.fidelity.tolist()},
-            notes=(*meanings, about),
+            notes=(*notes, about),
         )
 
     def suited_to(self, capabilities: frozenset[Capability], schema: Schema) -> Lime:
         """Without screening where there are no columns of a table to screen."""
         return self if kind_of(schema).named_columns else replace(self, screening=0)
-
-    def _is_of_columns(self, schema: Schema) -> bool:
-        """Whether columns of a table are drawn anew; else players are lost to the baseline."""
-        return kind_of(schema).named_columns and len(schema.features) <= self.columns_up_to
-
-    def _of_table(self, context: ExplainContext) -> tuple[Surrogates, Message, tuple[Message, ...]]:
-        """The surrogates, how they were made, and what their values mean."""
-        near = CodedNeighbourhoods(context, self.bins, self.kernel_width)
-        rows = self._samples(len(near.codings))
-        meaning = message("explainer_notes.lime.rows", number=context.is_number)
-        package = self.algorithm == "package"
-        variant = message("explainer_variants.lime_rows", rows=rows, package=package)
-        if package:
-            from deepseek_report.explainers.lime_package import of_table
-
-            return of_table(near, rows, self.ridge), variant, (meaning,)
-        return near.surrogates(rows, self.ridge), variant, (meaning,)
-
-    def _of_players(
-        self, context: ExplainContext
-    ) -> tuple[Surrogates, Message, tuple[Message, ...]]:
-        schema = context.classifier.schema
-        near = PlayerNeighbourhoods(context, self.kernel_width, self.columns_up_to, self.screening)
-        rows, kind = self._samples(len(schema.player_labels)), kind_of(schema)
-        package = self.algorithm == "package"
-        unit = "groups" if near.are_joined else "players"
-        meaning = message(
-            f"explainer_notes.lime.{unit}.{kind.name}",
-            number=context.is_number,
-            spread=not near.are_columns,
-        )
-        variant = message(
-            f"explainer_variants.lime_{unit}.{kind.name}",
-            groups=near.groups,
-            rows=rows,
-            package=package,
-        )
-        notes = (meaning, *near.notes)
-        if package:
-            from deepseek_report.explainers.lime_package import of_players
-
-            return of_players(near, rows, self.ridge), variant, notes
-        return near.surrogates(rows, self.ridge), variant, notes
 
     def _samples(self, n_players: int) -> int:
         return max(self.num_samples, self.samples_per_player * min(n_players, self.columns_up_to))

@@ -9,9 +9,9 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from deepseek_report.artifacts.array_types import Floats, Ints
+from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.explanation import Explanation, Game
-from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
 from deepseek_report.artifacts.schema import Schema
@@ -67,22 +67,19 @@ class Occlusion(Explainer):
             lost = occlusion._against_baseline(context, predictions)
         else:
             lost = occlusion._against_rows(context, predictions)
-        owners = classifier.schema.owners
+        owners, notes = classifier.schema.owners, [message("explainer_notes.occlusion.alone")]
+        if lost.shape[1] < len(owners):
+            notes.append(message("explainer_notes.players.whole"))
         return occlusion.explanation(
             context,
             before,
             values=spread_evenly(np.where(kind.present(context.inputs), lost, 0.0), owners),
             predictions=predictions,
-            variant=occlusion._variant(len(context.background)),
-            game="baseline" if occlusion.reference == "baseline" else "background",
-            notes=(
-                message("explainer_notes.occlusion.alone"),
-                *(
-                    [message("explainer_notes.players.whole")]
-                    if lost.shape[1] < len(owners)
-                    else []
-                ),
+            variant=message(
+                "explainer_variants.occlusion", rows=occlusion._rows(len(context.background))
             ),
+            game="baseline" if occlusion.reference == "baseline" else "background",
+            notes=tuple(notes),
         )
 
     def playing(self, question: Game) -> Occlusion:
@@ -98,24 +95,27 @@ class Occlusion(Explainer):
         return replace(self, reference=kind_of(schema).compared_with)
 
     def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:
-        rows = 1 if self.reference == "baseline" else self._count(n_background)
-        return n_instances * (1 + n_features * rows)
+        return n_instances * (1 + n_features * max(self._rows(n_background), 1))
 
     def offers(self, situation: Situation) -> Sequence[Offer]:
         """The simplest account; it shares nothing between features that act together."""
-        rows = 1 if self.reference == "baseline" else self._count(situation.background)
+        rows = max(self._rows(situation.background), 1)
         return [Offer(Turn.SPARE, self, message("recommendation.occlusion", background=rows))]
 
-    def _variant(self, background: int) -> Message:
-        rows = 0 if self.reference == "baseline" else self._count(background)
-        return message("explainer_variants.occlusion", rows=rows)
+    def _rows(self, background: int) -> int:
+        """How many background rows replace a player; none where the baseline does."""
+        return 0 if self.reference == "baseline" else max(min(self.references, background), 1)
 
     def _against_rows(self, context: ExplainContext, predictions: Floats) -> Floats:
         """(instance, player) what was lost on average over the rows that replaced it."""
         classifier, rows = context.classifier, context.background
         owners, players = classifier.schema.owners, len(classifier.schema.player_labels)
-        without = np.repeat(~np.eye(players, dtype=bool), self._count(len(rows)), axis=0)
-        which = self._replacing(player_sums(rows, owners)).ravel()
+        count = self._rows(len(rows))
+        without = np.repeat(~np.eye(players, dtype=bool), count, axis=0)
+        which = np.tile(np.arange(count), players)
+        if count < len(rows):  # by the order of what each row has of the player
+            own = player_sums(rows, owners).T
+            which = np.concatenate([systematic(column, 1, count)[0] for column in own])
         lost = np.zeros((len(predictions), players))
         for index, row in enumerate(context.inputs):
             outputs = Coalitions(classifier, row, owners, rows).probabilities(without, which)
@@ -123,16 +123,6 @@ class Occlusion(Explainer):
             lost[index] = predictions[index] - means
             context.progress.advance()
         return lost
-
-    def _count(self, background: int) -> int:
-        return max(min(self.references, background), 1)
-
-    def _replacing(self, traits: Floats) -> Ints:
-        """(player, reference) rows that replace a player, by (row, player) what they have of it."""
-        count = self._count(len(traits))
-        if count == len(traits):
-            return np.tile(np.arange(count), (traits.shape[1], 1))
-        return np.array([systematic(column, 1, count)[0] for column in traits.T])
 
     def _against_baseline(self, context: ExplainContext, predictions: Floats) -> Floats:
         """(instance, player) what was lost, of many instances at a time."""

@@ -13,9 +13,9 @@ from deepseek_report.metrics.behaviour.behaviour_rows import (
     JudgedExpectation,
     OpenQuestion,
 )
-from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.sections.shared.draft import Draft, ids_of
 
-_USES = frozenset({"measures/behaviour", "pictures/behaviour"})
+_USES = ids_of(measures="behaviour", pictures="behaviour")
 #: Questions that the section lists; the table has all.
 _LISTED = 8
 
@@ -36,17 +36,17 @@ class BehaviourSection:
         worst = results.rows("behaviour", "worst", GravestCase)
         for name, kept in (("expectations", table), ("worst", worst)):
             worded = [{**row.cells, "says": says[row.place]} for row in kept]
-            draft.values[name] = draft.metric_table("behaviour", name, worded) if worded else None
+            draft.values[name] = draft.metric_table("behaviour", name, worded)
         question_rows = results.rows("behaviour", "questions", OpenQuestion)
         named = [
             {**row.cells, "question": draft.text(f"kinds.{row.question}")} for row in question_rows
         ]
-        draft.values["questions_table"] = (
-            draft.metric_table("behaviour", "questions", named) if named else None
-        )
-        draft.values["questions"] = [
-            draft.words.say(question(results, row)) for row in open_questions(results)[:_LISTED]
-        ]
+        draft.values |= {
+            "questions_table": draft.metric_table("behaviour", "questions", named),
+            "questions": [
+                draft.words.say(question(results, row)) for row in open_questions(results)[:_LISTED]
+            ],
+        }
         if question_rows:
             draft.caveat("all_else_as_it_is")
         draft.notes(["behaviour"])

@@ -8,12 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from deepseek_report.artifacts.estimate import UNDEFINED
-from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import CROSS, NOT_JUDGED
-from deepseek_report.artifacts.table import Column, TableType
+from deepseek_report.artifacts.table import Column, TableType, columns_of
 from deepseek_report.findings.best_option import best_option, option_name
 from deepseek_report.findings.records import attribute_label, setting
 from deepseek_report.findings.rules_groups import (
@@ -34,7 +33,7 @@ from deepseek_report.metrics.fairness.fairness_rows import (
 )
 from deepseek_report.metrics.fairness.groups import Grouping, groupings
 from deepseek_report.sections.chains import largest_prompt_gap
-from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.sections.shared.draft import Draft, ids_of
 from deepseek_report.sections.shared.tables import ShownTable, Values, View, own_table
 from deepseek_report.sections.shared.task_columns import attribution, gap_table, quality
 from deepseek_report.tasks import task_of
@@ -51,12 +50,6 @@ def is_undeclared(results: Results) -> bool:
     schema = results.schema
     judged = schema.target.is_judged or not task_of(schema.target).decides
     return not judged and bool(schema.attributes_of("person"))
-
-
-def answer_undeclared(draft: Draft) -> None:
-    """That nothing is judged, and what to declare."""
-    classes = list(draft.results.schema.target.classes)
-    draft.answer("not_judged", reason=NOT_JUDGED, classes=classes)
 
 
 def undeclared_values(draft: Draft) -> Values:
@@ -85,7 +78,7 @@ def undeclared_values(draft: Draft) -> Values:
         for k, name in classes.items()
     )
     kind = TableType(
-        (Column("level"), Column("n", "count"), Column("right", "share", unless="too_few"), *heads)
+        (*columns_of("level n:count"), Column("right", "share", unless="too_few"), *heads)
     )
     return {"groups": [_attribute(draft, grouping, kind, list(classes)) for grouping in grouped]}
 
@@ -106,11 +99,12 @@ def _rows(draft: Draft, grouping: Grouping, classes: list[int]) -> Iterator[Valu
     for k, level in enumerate(grouping.levels):
         inside = grouping.codes == k
         size = int(inside.sum())
-        row: Values = {"level": level, "n": size, "too_few": size < floor}
-        row["right"] = grouping.drawn.rate(p.correct, inside)
-        for actual in classes:
-            row[f"wrong_{actual}"] = grouping.drawn.rate(~p.correct, inside & (p.labels == actual))
-        yield row
+        rate = grouping.drawn.rate
+        wrong = {
+            f"wrong_{actual}": rate(~p.correct, inside & (p.labels == actual)) for actual in classes
+        }
+        right = rate(p.correct, inside)
+        yield {"level": level, "n": size, "too_few": size < floor, "right": right, **wrong}
 
 
 # --- The tables of the bias section: what groups get, ratios, differences, options ----------------
@@ -140,7 +134,14 @@ def decision_values(draft: Draft) -> Values:
         "decides": task.decides,
         "options": draft.metric_table("options", "options", _options(draft), _option_view(draft)),
         "proposed": _proposed(draft),
-        "own_refits": _own_refits(draft),
+        "own_refits": next(
+            (
+                draft.words.say(note)
+                for note in draft.results.notes("options")
+                if isinstance(note, Message) and note.id == "notes.options.own"
+            ),
+            "",
+        ),
     }
 
 
@@ -278,13 +279,6 @@ def _option_view(draft: Draft) -> View:
     )
 
 
-def _own_refits(draft: Draft) -> str:
-    """Whether the model itself was fitted anew, and what asks for it."""
-    notes = draft.results.notes("options")
-    own = (note for note in notes if isinstance(note, Message) and note.id == "notes.options.own")
-    return draft.words.say(next(own, ""))
-
-
 def _proposed(draft: Draft) -> list[str]:
     """Of each attribute the option that narrows its gap, or that none is shown to."""
     first: dict[str, GapOption] = {}
@@ -306,11 +300,10 @@ def _proposed(draft: Draft) -> list[str]:
 #: The one measurement here that is also made where the data name no groups of people.
 _EXPLAINED = "explanation_by_group"
 _METRICS = (
-    *("group_rates", "impact_ratio"),
-    *DIFFERENCES,
+    *("group_rates", "impact_ratio", *DIFFERENCES),
     *("direct_use", "proxies", "options", _EXPLAINED),
 )
-_USES = frozenset(ArtifactId.measure(name) for name in _METRICS) | {"pictures/group_rates"}
+_USES = ids_of(measures=" ".join(_METRICS), pictures="group_rates")
 
 
 @dataclass(frozen=True)
@@ -323,17 +316,20 @@ class BiasSection:
         draft = Draft("bias", results)
         _answer(draft)
         _answer_gaps(draft)
-        _answer_sources(draft)
-        _answer_prompts(draft)
+        if gap := surest_gap(results):  # in favourable decisions
+            draft.answer("sources", **gap)
+        if prompts := largest_prompt_gap(results):
+            draft.answer("prompts", **prompts)
+            draft.caveat("prompts")
         _caveats(draft)
         draft.notes(metric for metric in _METRICS if metric != _EXPLAINED or _people(results))
-        draft.values |= {**decision_values(draft), **_sources(draft)}
-        draft.values["labelled"] = draft.metric_table(
-            "impact_ratio",
-            "labelled",
-            view=View("bias-labelled", "impact_ratio.labelled", _LABELLED),
-        )
-        draft.values["undeclared"] = undeclared_values(draft)
+        labelled = View("bias-labelled", "impact_ratio.labelled", _LABELLED)
+        draft.values |= {
+            **decision_values(draft),
+            **_sources(draft),
+            "labelled": draft.metric_table("impact_ratio", "labelled", view=labelled),
+            "undeclared": undeclared_values(draft),
+        }
         return draft.content(_needed(results, self.needs), _USES)
 
 
@@ -349,20 +345,14 @@ def _needed(results: Results, needs: frozenset[str]) -> frozenset[str]:
     return frozenset({"measures/prompt_pairs"}) if of_prompts else needs
 
 
-def _answer_prompts(draft: Draft) -> None:
-    """What a word for a person changes, where prompts differ in nothing else."""
-    if values := largest_prompt_gap(draft.results):
-        draft.answer("prompts", **values)
-        draft.caveat("prompts")
-
-
 def _answer(draft: Draft) -> None:
     results = draft.results
     if not _people(results):
         parts = [attribute.label for attribute in results.schema.attributes]
         draft.answer("no_people", parts=parts)
     elif is_undeclared(results):
-        answer_undeclared(draft)
+        classes = list(results.schema.target.classes)
+        draft.answer("not_judged", reason=NOT_JUDGED, classes=classes)
     pairs = results.rows("impact_ratio", "pairs", GroupPair)
     if pairs:
         judged = [row for row in pairs if row.is_judged and not row.is_crossing]
@@ -403,13 +393,6 @@ def _answer_gaps(draft: Draft) -> None:
     apart = dict.fromkeys(row.attribute for row in tests if is_beyond_chance(draft.results, row))
     names = [attribute_label(draft.results, name) for name in _uncrossed(list(apart))]
     draft.answer("gaps", judged=bool(tests), apart=names, tests=len(tests))
-
-
-def _answer_sources(draft: Draft) -> None:
-    """Where the surest gap in favourable decisions comes from."""
-    gap = surest_gap(draft.results)
-    if gap is not None:
-        draft.answer("sources", **gap)
 
 
 def _uncrossed(attributes: Sequence[str]) -> list[str]:
@@ -481,15 +464,7 @@ _OF_DIRECT_USE = {
     "swaps": ("attribute", "given", "turned", "direct", "stand_ins", "turned_stand_ins", "n"),
     "split": ("attribute", "level", "reference", *GAP_PARTS, "n", "n_asked"),
 }
-_PROXIES = TableType(
-    (
-        Column("attribute", "attribute"),
-        Column("auc", "number"),
-        Column("features"),
-        Column("n", "count"),
-    ),
-    folded=True,
-)
+_PROXIES = TableType(columns_of("attribute:attribute auc:number features n:count"), folded=True)
 
 
 def _sources(draft: Draft) -> Values:

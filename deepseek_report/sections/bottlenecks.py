@@ -27,11 +27,10 @@ from deepseek_report.metrics.internals.internal_rows import (
     AblatedPart,
     ProfiledLayer,
 )
-from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.sections.shared.draft import Draft, ids_of
 from deepseek_report.sections.shared.tables import Values
 from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
-from deepseek_report.wording.of_results import words_of
 
 
 def accuracy(draft: Draft) -> Values:
@@ -49,7 +48,7 @@ def accuracy(draft: Draft) -> Values:
 
 def _slice_sentence(draft: Draft) -> str:
     if not draft.results.has("measures/slices"):
-        return _part_not_measured(draft, "measures/slices")
+        return _not_measured(draft, "slices")
     results = draft.results
     loss = task_of(results.schema.target).loss
     worst, hard = unexpected_slice(results), expected_slice(results)
@@ -78,7 +77,7 @@ def data(draft: Draft) -> Values:
             predictor=draft.words.label("predictors", curve[-1].predictor) if curve else "",
         )
         if gain is not None and known
-        else _part_not_measured(draft, "measures/learning_curve"),
+        else _not_measured(draft, "learning_curve"),
         "issues": [
             draft.words.say(issue.text) for issue in results.issues if issue.severity != "info"
         ]
@@ -87,9 +86,11 @@ def data(draft: Draft) -> Values:
     }
 
 
-def _part_not_measured(draft: Draft, artifact: str) -> str:
-    """That nothing was measured, and why where the run knows it."""
-    reason = draft.words.say(draft.results.refused.get(artifact, "")).rstrip(".")
+def _not_measured(draft: Draft, *metrics: str) -> str:
+    """That none of these was measured, and why where the run knows it."""
+    refused = draft.results.refused
+    known = [refused[key] for key in map(ArtifactId.measure, metrics) if key in refused]
+    reason = draft.words.say(all_reasons(known)).rstrip(".") if known else ""
     return draft.text("not_measured_why", reason=reason) if reason else draft.text("not_measured")
 
 
@@ -119,31 +120,19 @@ def capacity(draft: Draft) -> Values:
     parts = results.rows("ablation", "parts", AblatedPart)
     groups = results.rows("ablation", "by_group", AblatedInGroup)
     apart = [row for row in groups if (row.p_adjusted or 0.0) < SIGNIFICANT]
-    sentences = [_heads(draft), _experts(draft), _groups(draft, groups, apart)]
+    heads = part_rows(results, "head")
+    counts = {mark: sum(row.verdict == mark for row in heads) for mark in ("spare", "needed")}
+    sentences = [
+        draft.text("heads", **counts, heads=len(heads)) if heads else "",
+        _experts(draft),
+        draft.text("part_groups", looked_at=len(groups), apart=len(apart)) if groups else "",
+    ]
     return {
-        "sentence": " ".join(filter(None, sentences)) or _not_measured(draft),
+        "sentence": " ".join(filter(None, sentences))
+        or _not_measured(draft, "ablation", "expert_load"),
         "parts": draft.table("parts", _PARTS, [_part(draft, row) for row in parts]),
         "groups": draft.table("part_groups", _GROUPS, [_part(draft, row) for row in apart]),
     }
-
-
-def _not_measured(draft: Draft) -> str:
-    """That neither heads nor experts were looked at, and why where the run knows it."""
-    known = [
-        draft.results.refused[artifact]
-        for artifact in map(ArtifactId.measure, ("ablation", "expert_load"))
-        if artifact in draft.results.refused
-    ]
-    reason = draft.words.say(all_reasons(known)).rstrip(".") if known else ""
-    return draft.text("not_measured_why", reason=reason) if reason else draft.text("not_measured")
-
-
-def _heads(draft: Draft) -> str:
-    heads = part_rows(draft.results, "head")
-    if not heads:
-        return ""
-    spare, needed = (sum(row.verdict == mark for row in heads) for mark in ("spare", "needed"))
-    return draft.text("heads", spare=spare, needed=needed, heads=len(heads))
 
 
 def _part(draft: Draft, row: AblatedPart | AblatedInGroup) -> Values:
@@ -168,11 +157,6 @@ def _experts(draft: Draft) -> str:
     if imbalance is None:
         return ""
     return draft.text("load", imbalance=estimates.of_score(imbalance))
-
-
-def _groups(draft: Draft, groups: list[AblatedInGroup], apart: list[AblatedInGroup]) -> str:
-    """Whether an expert matters more to one part of the data than to the rest."""
-    return draft.text("part_groups", looked_at=len(groups), apart=len(apart)) if groups else ""
 
 
 def compute(draft: Draft) -> Values:
@@ -233,18 +217,13 @@ def _worded(draft: Draft, row: Cohort | CohortDriver, name: str) -> Values:
 #: A gain in ROC AUC below which a remedy is not worth its cost.
 NO_HOPE = 0.01
 _METRICS = (
-    *("slices", "cohorts", "near_copies", "label_suspects", "learning_curve"),
-    *("expert_load", "route_entropy", "ablation"),
-    *("layer_profile", "latency", "peak_memory", "parameter_projection"),
+    "slices cohorts near_copies label_suspects learning_curve expert_load route_entropy ablation "
+    "layer_profile latency peak_memory parameter_projection"
 )
 _PICTURES = (
-    *("slices", "cohorts", "learning_curve"),
-    *("expert_effects", "expert_tokens", "layer_profile", "parameter_projection"),
+    "slices cohorts learning_curve expert_effects expert_tokens layer_profile parameter_projection"
 )
-_USES = frozenset(
-    {ArtifactId.measure(name) for name in _METRICS}
-    | {ArtifactId.picture(name) for name in _PICTURES}
-)
+_USES = ids_of(measures=_METRICS, pictures=_PICTURES)
 
 
 @dataclass(frozen=True)
@@ -256,7 +235,7 @@ class BottlenecksSection:
     def content(self, results: Results) -> SectionContent:
         draft = Draft("bottlenecks", results)
         _answer(draft)
-        draft.notes(_METRICS)
+        draft.notes(_METRICS.split())
         draft.values |= {
             "accuracy": accuracy(draft),
             "cohorts": cohorts(draft),
@@ -268,40 +247,28 @@ class BottlenecksSection:
 
 
 def _answer(draft: Draft) -> None:
-    """The measured gains that can be compared, largest first, and those that are none."""
-    offers = _offers(draft.results)
+    """What could raise the ROC AUC, or lower the error of a number, by its measured gain."""
+    results, words = draft.results, draft.words
+    curve = results.score("learning_curve_gain")
+    offers = list[tuple[str, Estimate]]()
+    if curve is not None and finite(curve.value) is not None:
+        offers.append((draft.text("offer.rows"), estimates.of_score(curve)))
+    for score in (*results.find("roc_auc_gain"), *results.find("mae_gain")):
+        if score.predictor not in {"majority", "mean"} and finite(score.value) is not None:
+            predictor = words.label("predictors", score.predictor)
+            what = draft.text("offer.model", predictor=predictor)
+            offers.append((what, estimates.of_score(score).negated()))
     if not offers:
         return
-    helping = sorted(
-        (offer for offer in offers if _helps(offer["gain"])), key=lambda offer: -offer["gain"].value
-    )
-    tried = draft.results.score("learning_curve_gain") is not None
-    hopeless = tried and all(_is_hopeless(offer["gain"]) for offer in offers)
-    draft.answer(
-        "help", helping=helping, offers=offers, hopeless=hopeless, unit=unit_of(draft.results)
-    )
-
-
-def _helps(gain: Estimate) -> bool:
-    return gain.value > 0 and (gain.low is None or gain.low > 0)
-
-
-def _is_hopeless(gain: Estimate) -> bool:
-    return gain.high is not None and gain.high < NO_HOPE
-
-
-def _offers(results: Results) -> list[Values]:
-    """What could raise the ROC AUC, or lower the error of a number, with the measured gain."""
-    words = words_of(results)
-    offers = []
-    curve = results.score("learning_curve_gain")
-    if curve is not None and finite(curve.value) is not None:
-        what = words.text("sections.bottlenecks.offer.rows")
-        offers.append({"what": what, "gain": estimates.of_score(curve)})
-    for score in (*results.find("roc_auc_gain"), *results.find("mae_gain")):
-        if score.predictor in {"majority", "mean"} or finite(score.value) is None:
-            continue
-        predictor = words.label("predictors", score.predictor)
-        what = words.text("sections.bottlenecks.offer.model", predictor=predictor)
-        offers.append({"what": what, "gain": estimates.of_score(score).negated()})
-    return offers
+    helping = [
+        (what, gain)
+        for what, gain in sorted(offers, key=lambda offer: -offer[1].value)
+        if gain.value > 0 and (gain.low is None or gain.low > 0)
+    ]
+    no_hope = all(gain.high is not None and gain.high < NO_HOPE for _, gain in offers)
+    told = {
+        name: [{"what": what, "gain": gain} for what, gain in listed]
+        for name, listed in (("helping", helping), ("offers", offers))
+    }
+    hopeless = curve is not None and no_hope
+    draft.answer("help", **told, hopeless=hopeless, unit=unit_of(results))

@@ -9,7 +9,6 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.estimate import Estimate
-from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.data_kinds import kind_of
@@ -20,7 +19,7 @@ from deepseek_report.findings.explainer_verdicts import (
 )
 from deepseek_report.findings.records import explainer_label, setting
 from deepseek_report.metrics.cases.single_case_rows import CaseRow, ChangeStep, RefusedCase
-from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.sections.shared.draft import Draft, ids_of
 from deepseek_report.sections.shared.tables import Values, compact, number_cell, percent_cell
 from deepseek_report.sections.single_cases.case_browser import browser
 from deepseek_report.sections.single_cases.case_pages import answer_codes, case_page, caveat_codes
@@ -91,11 +90,8 @@ def list_row(draft: Draft, case: ExplainedCase, page: Values) -> Values:
 # --- Single cases: why this decision, and what would change it ------------------------------------
 
 #: Pictures of one case, each named after its YAML and the case; the first shows the input itself.
-_PICTURES = ("text_highlights", "image_heatmaps", "series_attributions", "case_contributions")
-_USES = frozenset(
-    {"explanations", "measures/cases", "measures/prototypes", "measures/rules"}
-    | {ArtifactId.picture(name) for name in _PICTURES}
-)
+_PICTURES = "text_highlights image_heatmaps series_attributions case_contributions"
+_USES = ids_of(measures="cases prototypes rules", pictures=_PICTURES) | {"explanations"}
 
 
 @dataclass(frozen=True)

@@ -18,16 +18,9 @@ from deepseek_report.metrics.causes.cause_rows import (
     TestedClaim,
     listed,
 )
-from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.sections.shared.draft import Draft, ids_of
 
-_USES = frozenset(
-    {
-        "measures/causal_claims",
-        "measures/causal_effects",
-        "measures/causal_gaps",
-        "pictures/causal_graph",
-    }
-)
+_USES = ids_of(measures="causal_claims causal_effects causal_gaps", pictures="causal_graph")
 #: Contradictions that the section lists; the table has all.
 _LISTED = 6
 #: A share of rows without counterpart that is told.
@@ -68,7 +61,7 @@ class CausesSection:
         draft.values |= {
             "contradictions": _say(draft, map(contradiction, against[:_LISTED])),
             "more_contradictions": max(len(against) - _LISTED, 0),
-            "claims": draft.metric_table("causal_claims", "claims") if table else None,
+            "claims": draft.metric_table("causal_claims", "claims"),
             "arrows": draft.metric_table("causal_claims", "arrows"),
         }
         nodes = results.rows("causal_claims", "nodes", ClaimNode)
@@ -90,8 +83,8 @@ def _effects(draft: Draft) -> None:
     ]
     draft.values |= {
         "effects_told": [" ".join(_say(draft, _told_effect(row, controls))) for row in table],
-        "effects": draft.metric_table("causal_effects", "effects") if table else None,
-        "controls": draft.metric_table("causal_effects", "controls", named) if named else None,
+        "effects": draft.metric_table("causal_effects", "effects"),
+        "controls": draft.metric_table("causal_effects", "controls", named),
     }
 
 
@@ -145,8 +138,8 @@ def _gaps(draft: Draft) -> None:
     by_pair = [[row for row in table if (row.place, row.compared) == pair] for pair in pairs]
     draft.values |= {
         "gaps_told": [" ".join(_say(draft, _told_gap(draft, paths))) for paths in by_pair],
-        "gaps": draft.metric_table("causal_gaps", "paths", named) if named else None,
-        "sets": draft.metric_table("causal_gaps", "sets") if table else None,
+        "gaps": draft.metric_table("causal_gaps", "paths", named),
+        "sets": draft.metric_table("causal_gaps", "sets"),
     }
     if table:
         nodes = {n.name for n in draft.results.rows("causal_claims", "nodes", ClaimNode)}

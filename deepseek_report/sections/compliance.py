@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -32,7 +32,7 @@ from deepseek_report.compliance.evaluate import (
 )
 from deepseek_report.compliance.evidence import Evidence, named_score
 from deepseek_report.compliance.framework import Framework, Row
-from deepseek_report.compliance.statements import DECIDE, FORM, Statement
+from deepseek_report.compliance.statements import DECIDE, FORM
 from deepseek_report.compliance.status import DECIDED, STATUSES, Judgement, Status
 from deepseek_report.sections.shared.tables import Values
 from deepseek_report.wording.of_results import words_of
@@ -122,23 +122,64 @@ def framework(part: FrameworkReport, report: ComplianceReport, words: Wording) -
         "rows": rows,
         **pressing_rows(rows),
         "bearing": _bearing(part),
-        "file": [_filed(row, words) for row in rows],
+        "file": [row.filed(words) for row in rows],
     }
 
 
-def pressing_rows(rows: list[Values]) -> Values:
+@dataclass(frozen=True)
+class RequirementRow:
+    """A row of a framework as the section shows it.
+
+    mark : † where nobody has checked the text of the row. evidence : what the run shows, each with
+    the beginning of the hash of its file. person : what people said of the row, and what they must
+    still say. claims : the findings that bear on it. pressing : whether evidence is lacking.
+    """
+
+    id: str
+    title: str
+    asks: str
+    mark: str
+    cite: str
+    status: str
+    status__sort: int
+    tone: str
+    evidence: Sequence[tuple[Message, str]]
+    supplied: Sequence[Text]
+    lacking: Sequence[Text]
+    person: Text
+    claims: Sequence[str]
+    pressing: bool
+
+    def filed(self, words: Wording) -> dict[str, str]:
+        """The row as it stands in the list of all rows: plain text in every cell."""
+        say = words.say
+        evidence = (" ".join(filter(None, (say(text), digest))) for text, digest in self.evidence)
+        return {
+            "id": self.id,
+            "title": f"{self.title}{self.mark}",
+            "asks": self.asks,
+            "cite": self.cite,
+            "status": self.status,
+            "evidence": "; ".join([*evidence, *map(say, self.supplied)]) or DASH,
+            "lacking": "; ".join(map(say, self.lacking)) or DASH,
+            "person": say(self.person),
+            "findings": "; ".join(self.claims) or DASH,
+        }
+
+
+def pressing_rows(rows: Sequence[RequirementRow]) -> Values:
     """The rows for which evidence is lacking; what several rows all lack is told once, beside."""
-    pressing = [row for row in rows if row["pressing"]]
+    pressing = [row for row in rows if row.pressing]
     shared = [
         item
-        for item in (pressing[0]["lacking"] if len(pressing) > 1 else [])
-        if all(item in row["lacking"] for row in pressing)
+        for item in (pressing[0].lacking if len(pressing) > 1 else [])
+        if all(item in row.lacking for row in pressing)
     ]
     own = [
-        row | {"lacking": [item for item in row["lacking"] if item not in shared]}
+        replace(row, lacking=[item for item in row.lacking if item not in shared])
         for row in pressing
     ]
-    shown = [row for row in own if row["lacking"]]
+    shown = [row for row in own if row.lacking]
     return {"pressing": shown, "all_lack": shared, "n_pressing": len(pressing)}
 
 
@@ -157,55 +198,35 @@ def _bearing(part: FrameworkReport) -> list[Values]:
     ]
 
 
-def _filed(row: Mapping[str, Any], words: Wording) -> dict[str, str]:
-    """A row as it stands in the list of all rows: plain text in every cell."""
-    evidence = [
-        " ".join(filter(None, (words.say(item["text"]), item["hash"]))) for item in row["evidence"]
-    ]
-    lacking = [words.say(item) for item in row["lacking"]]
-    return {
-        "id": row["id"],
-        "title": f"{row['title']}{row['mark']}",
-        "asks": row["asks"],
-        "cite": row["cite"],
-        "status": row["status"],
-        "evidence": "; ".join([*evidence, *map(words.say, row["supplied"])]) or DASH,
-        "lacking": "; ".join(lacking) or DASH,
-        "person": words.say(row["person"]),
-        "findings": "; ".join(row["claims"]) or DASH,
-    }
-
-
 def _row(
     judgement: Judgement, row: Row, part: FrameworkReport, report: ComplianceReport, words: Wording
-) -> Values:
-    """The cells of a row. row : the same in the language of the report."""
+) -> RequirementRow:
+    """A row. row : its text in the language of the report."""
     bearing = [words.finding(finding) for finding in part.bearing.get(row.id, ())]
     bearing.sort(key=lambda finding: SEVERITIES.index(finding.severity))
-    supplied = [
-        message("compliance.supplied", evidence=report.evidence[kind].label)
-        for kind in judgement.supplied
-    ]
-    return {
-        "id": row.id,
-        "title": row.title,
-        "asks": row.asks,
-        "mark": "" if row.verified else UNVERIFIED,
-        "cite": row.cite,
-        "status": _status(judgement, words),
-        "status__sort": STATUSES.index(judgement.status),
-        "tone": TONES[judgement.status],
-        "evidence": []
-        if judgement.outside
-        else [_linked(report.evidence[kind]) for kind in judgement.present],
-        "supplied": supplied,
-        "lacking": []
-        if judgement.outside
-        else [*(report.evidence[kind].label for kind in judgement.missing), *judgement.lacks],
-        "person": _person(judgement, report),
-        "claims": [f"{finding.severity_label}: {finding.claim}" for finding in bearing],
-        "pressing": not judgement.outside and bool(judgement.missing or judgement.lacks),
-    }
+    evidence, lacking = list[tuple[Message, str]](), list[Text]()
+    if not judgement.outside:
+        evidence = [_linked(report.evidence[kind]) for kind in judgement.present]
+        lacking = [*(report.evidence[kind].label for kind in judgement.missing), *judgement.lacks]
+    return RequirementRow(
+        id=row.id,
+        title=row.title,
+        asks=row.asks,
+        mark="" if row.verified else UNVERIFIED,
+        cite=row.cite,
+        status=_status(judgement, words),
+        status__sort=STATUSES.index(judgement.status),
+        tone=TONES[judgement.status],
+        evidence=evidence,
+        supplied=[
+            message("compliance.supplied", evidence=report.evidence[kind].label)
+            for kind in judgement.supplied
+        ],
+        lacking=lacking,
+        person=_person(judgement, report),
+        claims=[f"{finding.severity_label}: {finding.claim}" for finding in bearing],
+        pressing=not judgement.outside and bool(judgement.missing or judgement.lacks),
+    )
 
 
 def _status(judgement: Judgement, words: Wording) -> str:
@@ -216,14 +237,9 @@ def _status(judgement: Judgement, words: Wording) -> str:
     return status_text(judgement.status, words)
 
 
-def _linked(evidence: Evidence) -> Values:
-    files = evidence.files
-    return {
-        "text": message("compliance.evidence", label=evidence.label, facts=list(evidence.facts)),
-        "section": evidence.section,
-        "artifacts": [item.artifact for item in evidence.items if item.counts],
-        "hash": files[0].sha256[:_SHORT] if files else "",
-    }
+def _linked(evidence: Evidence) -> tuple[Message, str]:
+    text = message("compliance.evidence", label=evidence.label, facts=list(evidence.facts))
+    return text, evidence.files[0].sha256[:_SHORT] if evidence.files else ""
 
 
 def _person(judgement: Judgement, report: ComplianceReport) -> Text:
@@ -263,18 +279,16 @@ def _fit(part: FrameworkReport, report: ComplianceReport) -> Values | None:
 
 def others(report: ComplianceReport, words: Wording) -> list[Values]:
     """Frameworks that are shipped and not shown, how to name them, and why they are not shown."""
-    rows: list[Values] = []
-    for other in report.others:
-        row: Values = {
+    return [
+        {
             "key": other.id,
             "name": other.short_name,
             "jurisdiction": other.jurisdiction,
             "sectors": _sectors(other, words),
+            **({"why": _why_not(other, report)} if report.declared.places else {}),
         }
-        if report.declared.places:
-            row["why"] = _why_not(other, report)
-        rows.append(row)
-    return rows
+        for other in report.others
+    ]
 
 
 def _why_not(other: Framework, report: ComplianceReport) -> Text:
@@ -291,12 +305,6 @@ def _near(report: ComplianceReport) -> list[Values]:
         for other in report.others
         if (stands := other.fit(report.declared)).near or stands.applies
     ]
-
-
-def _without_law(report: ComplianceReport) -> list[str]:
-    """Declared places for which in particular nothing is made of all that is shown or shipped."""
-    known = (*(part.framework for part in report.frameworks), *report.others)
-    return without_law(report.declared.places, (each.applies for each in known))
 
 
 def _sectors(other: Framework, words: Wording) -> str:
@@ -357,16 +365,19 @@ def filled_statements(report: ComplianceReport, words: Wording) -> list[Values]:
     """Statements that named persons signed, those that no shown framework asks for last."""
     asking_rows = {field.name: field.rows for field in report.form}
     signed = [entry for entry in report.options.human.statements.values() if not entry.generated]
-    rows = [
+    signed.sort(key=lambda entry: not asking_rows.get(entry.field))
+    return [
         {
             "field": words.label("human_fields", entry.field),
             "text": entry.text,
             "rows": asking_rows.get(entry.field, ()),
-            **_signed(entry),
+            "name": entry.name,
+            "role": entry.role,
+            "date": entry.date,
+            "source": f"{entry.source.file}:{entry.source.line}",
         }
         for entry in signed
     ]
-    return sorted(rows, key=lambda row: not row["rows"])
 
 
 def decisions(report: ComplianceReport, words: Wording) -> list[Values]:
@@ -426,12 +437,6 @@ def required(report: ComplianceReport, words: Wording) -> list[Values]:
         }
         for each in report.required
     ]
-
-
-def _signed(entry: Statement) -> dict[str, str]:
-    """Who signed it, and where it stands."""
-    source = f"{entry.source.file}:{entry.source.line}"
-    return {"name": entry.name, "role": entry.role, "date": entry.date, "source": source}
 
 
 def generated_statements(report: ComplianceReport, words: Wording) -> list[dict[str, str]]:
@@ -498,13 +503,14 @@ class ComplianceSection:
 
 def _values(report: ComplianceReport, results: Results, words: Wording) -> Values:
     day, sector = report.as_of.day, report.declared.sector
+    known = (*(part.framework for part in report.frameworks), *report.others)
     return {
         "as_of": day.isoformat() if day else "",
         "because": report.as_of.because,
         "sector": words.label("sectors", sector) if sector else "",
         "places": list(report.declared.places),
         "near": _near(report),
-        "without_law": _without_law(report),
+        "without_law": without_law(report.declared.places, (each.applies for each in known)),
         "others": others(report, words),
         "floor": report.options.floor,
         "disclaimers": list(dict.fromkeys(part.shown.disclaimer for part in report.frameworks)),

@@ -9,10 +9,10 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.table_rows import Cells, WholeRow
 from deepseek_report.findings.rules_declared import correction_lines
 from deepseek_report.metrics.behaviour.behaviour_rows import Corrected
-from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.sections.shared.draft import Draft, ids_of
 from deepseek_report.tasks import task_of
 
-_USES = frozenset({"measures/corrections"})
+_USES = ids_of(measures="corrections")
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class CorrectionsSection:
         for name in ("corrected", "cost", "groups", "changed", "took_over"):
             table = results.rows("corrections", name, WholeRow)
             worded = [_worded(draft, name, row.cells) for row in table]
-            draft.values[name] = draft.metric_table("corrections", name, worded) if worded else None
+            draft.values[name] = draft.metric_table("corrections", name, worded)
         if any(row.kind == "label" for row in items):
             draft.caveat("labels")
         if any(row.outcome in {"worked", "failed", "unsure"} for row in items):

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.message import Code, Message, Verbatim
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import AttributeKind, Feature
-from deepseek_report.artifacts.table import Column, TableType
+from deepseek_report.artifacts.split import DataIssue
+from deepseek_report.artifacts.table import Column, TableType, columns_of
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.records import period_of
 from deepseek_report.metrics.language.chain_of_thought import DECIDED
-from deepseek_report.sections.shared.draft import Draft
-from deepseek_report.sections.shared.tables import ShownTable, Values
+from deepseek_report.sections.shared.draft import Draft, ids_of
+from deepseek_report.sections.shared.tables import Row, ShownTable, Values
 from deepseek_report.tasks import task_of
 from deepseek_report.wording.words import Wording
 
@@ -26,31 +26,14 @@ _FIVE = ("min", "q25", "median", "q75", "max")
 _SPREAD = tuple(Column(name) for name in _FIVE)
 _FEATURES = {
     "features": TableType(
-        (
-            Column("label"),
-            Column("name", "code"),
-            Column("kind"),
-            Column("missing", "count"),
-            Column("sensitive", "yes_no"),
-            Column("mutable", "yes_no"),
-        ),
+        columns_of("label name:code kind missing:count sensitive:yes_no mutable:yes_no"),
         folded=True,
     ),
     "numeric": TableType((Column("label"), *_SPREAD), folded=True),
     "categorical": TableType(
-        (
-            Column("label"),
-            Column("category"),
-            Column("code"),
-            Column("documented", "yes_no"),
-            Column("n", "count"),
-            Column("share", "share"),
-        ),
-        folded=True,
+        columns_of("label category code documented:yes_no n:count share:share"), folded=True
     ),
-    "correlations": TableType(
-        (Column("label_a"), Column("label_b"), Column("spearman", "number")), folded=True
-    ),
+    "correlations": TableType(columns_of("label_a label_b spearman:number"), folded=True),
 }
 
 
@@ -98,7 +81,10 @@ def _features(draft: Draft) -> list[ShownTable]:
         "numeric": [
             ({"label": row["label"]} | _five(row, draft.words)) for row in card.get("numeric") or []
         ],
-        "categorical": [_categorical(row) for row in card.get("categorical") or []],
+        "categorical": [
+            {"documented": True, **row, "code": str(row.get("code", ""))}
+            for row in card.get("categorical") or []
+        ],
         "correlations": list(card.get("correlations") or []),
     }
     ends = _ends(draft)
@@ -118,7 +104,7 @@ def _feature(draft: Draft, feature: Feature) -> Values:
     }
 
 
-def _five(row: Mapping[str, Any], words: Wording) -> Values:
+def _five(row: Row, words: Wording) -> Values:
     """Smallest value, quartiles and largest value as cells."""
     cells: Values = {}
     unit = words.name(row.get("unit") or "")
@@ -128,10 +114,6 @@ def _five(row: Mapping[str, Any], words: Wording) -> Values:
         if known is not None:
             cells[f"{key}__sort"] = known
     return cells
-
-
-def _categorical(row: Mapping[str, object]) -> Values:
-    return {"documented": True, **row, "code": str(row.get("code", ""))}
 
 
 # --- texts, images, series ------------------------------------------------------------------------
@@ -159,7 +141,7 @@ def _lengths(draft: Draft) -> ShownTable:
         {"class": draft.words.say(row["class"]), "n": row["n"], **_five(row, draft.words)}
         for row in texts.get("lengths") or []
     ]
-    kind = TableType((Column("class"), Column("n", "count"), *_SPREAD))
+    kind = TableType((*columns_of("class n:count"), *_SPREAD))
     return draft.table("lengths", kind, rows, **_ends(draft))
 
 
@@ -174,9 +156,7 @@ def _channels(draft: Draft) -> ShownTable:
 
 # --- What the model learnt from, and what is wrong with it ----------------------------------------
 
-_USES = frozenset(
-    {"pictures/data_samples", "pictures/class_distributions", "measures/class_distributions"}
-)
+_USES = ids_of(measures="class_distributions", pictures="data_samples class_distributions")
 
 
 @dataclass(frozen=True)
@@ -206,12 +186,14 @@ def _answer(draft: Draft) -> None:
     results = draft.results
     card, schema = results.card, results.schema
     serious = [issue for issue in results.issues if issue.severity != "info"]
+    explained = schema.target.explained_class
+    shares = {row.get("class"): row.get("share") for row in card.get("labels") or []}
     draft.answer(
         "size",
         title=card.get("title") or card.get("name") or draft.words.label("artifacts", "data"),
         extent=extent(draft),
-        target=schema.target.explained_class,
-        share=_explained_share(results),
+        target=explained,
+        share=finite(shares.get(explained)),
         period=period_of(results),
     )
     _answer_number(draft)
@@ -230,14 +212,6 @@ def _answer_number(draft: Draft) -> None:
         }
         cut = draft.results.card.get("ends") == "quantiles"
         draft.answer("labels", label=numbers["label"], cut=cut, **ends)
-
-
-def _explained_share(results: Results) -> float | None:
-    explained = results.schema.target.explained_class
-    for row in results.card.get("labels") or []:
-        if row.get("class") == explained:
-            return finite(row.get("share"))
-    return None
 
 
 def _values(draft: Draft) -> Values:
@@ -273,11 +247,11 @@ def _values(draft: Draft) -> Values:
     }
 
 
-_ISSUES = TableType((Column("severity"), Column("found"), Column("todo")))
+_ISSUES = TableType(columns_of("severity found todo"))
 
 
 def _shares(key: str) -> TableType:
-    return TableType((Column(key), Column("n", "count"), Column("share", "share")))
+    return TableType((Column(key), *columns_of("n:count share:share")))
 
 
 def _validation(results: Results) -> str:
@@ -302,7 +276,7 @@ def _validation(results: Results) -> str:
 _ORIGIN = ("source", "period", "population", "licence", "citation", "doi", "file", "sha256")
 
 
-def _origin(card: Mapping[str, Any], draft: Draft) -> list[dict[str, str]]:
+def _origin(card: Row, draft: Draft) -> list[dict[str, str]]:
     """What the card says of source and rights, row by row; names of works stay as they are."""
     names = {"doi": Code, "file": Code, "sha256": Code}
     values = {
@@ -319,7 +293,7 @@ def _origin(card: Mapping[str, Any], draft: Draft) -> list[dict[str, str]]:
     ]
 
 
-def _parts(draft: Draft, is_number: bool, counted: Mapping[str, Any]) -> ShownTable:
+def _parts(draft: Draft, is_number: bool, counted: Row) -> ShownTable:
     last = (
         (Column("mean", "number"), Column("deviation", "number"))
         if is_number
@@ -329,9 +303,7 @@ def _parts(draft: Draft, is_number: bool, counted: Mapping[str, Any]) -> ShownTa
         {**row, "part": draft.words.label("parts", row["part"])}
         for row in draft.results.card.get("parts") or []
     ]
-    return draft.table(
-        "parts", TableType((Column("part"), Column("n", "count"), *last)), rows, **counted
-    )
+    return draft.table("parts", TableType((*columns_of("part n:count"), *last)), rows, **counted)
 
 
 def _groups(is_number: bool) -> TableType:
@@ -349,7 +321,7 @@ def _levels(results: Results, kind: AttributeKind) -> list[Values]:
     ]
 
 
-def _issue(issue: Any, draft: Draft) -> Values:
+def _issue(issue: DataIssue, draft: Draft) -> Values:
     order = ("high", "medium", "low", "info").index(issue.severity)
     return {
         "severity": draft.words.label("severities", issue.severity),
@@ -359,6 +331,6 @@ def _issue(issue: Any, draft: Draft) -> Values:
     }
 
 
-def _leakage(card: Mapping[str, Any], kind: str) -> int | None:
+def _leakage(card: Row, kind: str) -> int | None:
     count = (card.get("leakage") or {}).get(kind)
     return None if count is None else int(count)

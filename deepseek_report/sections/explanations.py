@@ -9,11 +9,10 @@ from dataclasses import dataclass, replace
 from deepseek_report.artifacts.conclusions import TRUSTED
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.explanation import Explanation, Game
-from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Verbatim, text_of
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.table import Column, TableType
+from deepseek_report.artifacts.table import Column, TableType, columns_of
 from deepseek_report.artifacts.table import estimate as estimate_column
 from deepseek_report.artifacts.table_rows import WholeRow
 from deepseek_report.data_kinds import kind_of
@@ -33,7 +32,7 @@ from deepseek_report.metrics.failures.failure_rows import RiskPattern
 from deepseek_report.metrics.failures.risk_windows import RiskWindow
 from deepseek_report.metrics.internals.internal_rows import NearPrototype
 from deepseek_report.metrics.internals.intrinsic_explanations import PrototypeCase
-from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.sections.shared.draft import Draft, ids_of
 from deepseek_report.sections.shared.tables import ShownTable, Values
 from deepseek_report.sections.shared.task_columns import attribution
 from deepseek_report.wording.estimates import of_score
@@ -43,40 +42,15 @@ SHOWN = 12
 #: What methods must be good for to be asked what counts most over all cases.
 _MAY_TELL = TRUSTED | {"overall"}
 _METRICS = (
-    "importance",
-    "sage",
-    "permutation_importance",
-    "attention",
-    "route_entropy",
-    "expert_load",
-    "feature_effects",
-    "interactions",
-    "risk_patterns",
-    "risk_windows",
-    "surrogate_tree",
-    "surrogate_rules",
-    "shape_functions",
-    "prototypes",
+    "importance sage permutation_importance attention route_entropy expert_load feature_effects "
+    "interactions risk_patterns risk_windows surrogate_tree surrogate_rules shape_functions "
+    "prototypes"
 )
 _PICTURES = (
-    "global_importance",
-    "reliance",
-    "beeswarm",
-    "feature_effects",
-    "attribution_by_value",
-    "surrogate_tree",
-    "interactions",
-    "risk_windows",
-    "shape_functions",
-    "prototypes",
-    "attention_maps",
-    "routing",
+    "global_importance reliance beeswarm feature_effects attribution_by_value surrogate_tree "
+    "interactions risk_windows shape_functions prototypes attention_maps routing"
 )
-_USES = frozenset(
-    {"explanations"}
-    | {ArtifactId.measure(name) for name in _METRICS}
-    | {ArtifactId.picture(name) for name in _PICTURES}
-)
+_USES = ids_of(measures=_METRICS, pictures=_PICTURES) | {"explanations"}
 
 
 @dataclass(frozen=True)
@@ -97,7 +71,7 @@ class ExplanationsSection:
         _as_rules(draft)
         _windows(draft)
         games = _compared_games(draft, table)
-        draft.notes(_METRICS)
+        draft.notes(_METRICS.split())
         _caveats(draft)
         draft.values |= {
             "chosen": _chosen(draft),
@@ -398,40 +372,24 @@ def _ranks(draft: Draft, table: Sequence[FeatureImportance], name: str = "") -> 
     order = {row.feature: row.rank for row in table if row.explainer == leader}
     features = {row.feature: row.label for row in table}
     shown = sorted(features, key=lambda name: order.get(name, len(features)))[:SHOWN]
-    cells = [
-        {"label": Verbatim(features[name]) if quotes else features[name]}
-        | {
-            key: cell
-            for row in table
-            if row.feature == name
-            for key, cell in _rank_cell(draft, row).items()
-        }
-        for name in shown
-    ]
+    percent = draft.words.numbers.percent
+    cells: dict[str, Values] = {
+        name: {"label": Verbatim(features[name]) if quotes else features[name]} for name in shown
+    }
+    for row in table:
+        if row.feature in cells:
+            cells[row.feature][row.explainer] = f"{row.rank} ({percent(finite(row.share))})"
+            cells[row.feature][f"{row.explainer}__sort"] = row.rank
     methods = (
         Column(name, label=explainer_label(draft.results, name))
         for name in dict.fromkeys(row.explainer for row in table)
     )
     kind = TableType((Column("label"), *methods))
-    shown_ranks = draft.table("ranks", kind, cells, feature=draft.text("feature"))
+    shown_ranks = draft.table("ranks", kind, cells.values(), feature=draft.text("feature"))
     return replace(shown_ranks, id=f"explanations-{name}") if name else shown_ranks
 
 
-def _rank_cell(draft: Draft, row: FeatureImportance) -> Values:
-    share = draft.words.numbers.percent(finite(row.share))
-    return {row.explainer: f"{row.rank} ({share})", f"{row.explainer}__sort": row.rank}
-
-
-_METHODS = TableType(
-    (
-        Column("explainer", "explainer"),
-        Column("idea"),
-        Column("variant"),
-        Column("space"),
-        Column("n", "count"),
-        Column("calls", "count"),
-    )
-)
+_METHODS = TableType(columns_of("explainer:explainer idea variant space n:count calls:count"))
 
 
 def _method(draft: Draft, name: str) -> Values:
@@ -447,14 +405,7 @@ def _method(draft: Draft, name: str) -> Values:
 
 
 _PROTOTYPES = TableType(
-    (
-        Column("case", "count"),
-        Column("class"),
-        Column("decides", "count"),
-        Column("share", "share"),
-        Column("nearest"),
-    ),
-    folded=True,
+    columns_of("case:count class decides:count share:share nearest"), folded=True
 )
 
 

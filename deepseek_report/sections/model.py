@@ -10,16 +10,14 @@ from deepseek_report.artifacts.message import Code
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.rounding import bounded
-from deepseek_report.artifacts.table import Column, TableType
+from deepseek_report.artifacts.table import TableType, columns_of
 from deepseek_report.artifacts.table_rows import WholeRow
 from deepseek_report.findings.rules_bottlenecks import expert_needs
-from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.sections.shared.draft import Draft, ids_of
 from deepseek_report.sections.shared.tables import ShownTable, Values
 from deepseek_report.tasks import task_of
 
-_USES = frozenset(
-    {"measures/parameters", "measures/ablation", "measures/rules", "pictures/training_curves"}
-)
+_USES = ids_of(measures="parameters ablation rules", pictures="training_curves")
 
 
 @dataclass(frozen=True)
@@ -34,8 +32,11 @@ class ModelSection:
             _answer(draft)
             draft.caveats.extend(map(draft.words.say, results.training.get("notes") or []))
             draft.values |= _training_values(draft)
-        draft.values |= {"decision": _decision(draft), "settings": _settings(draft)}
-        draft.values["decides"] = results.has("data") and task_of(results.schema.target).decides
+        draft.values |= {
+            "decision": _decision(draft),
+            "settings": _settings(draft),
+            "decides": results.has("data") and task_of(results.schema.target).decides,
+        }
         draft.notes(["parameters", "rules"])
         return draft.content(self.needs, _USES)
 
@@ -83,13 +84,7 @@ def _training_values(draft: Draft) -> Values:
 
 
 _LAYERS = TableType(
-    (
-        Column("layer", "layer"),
-        Column("kind", "layer_kind"),
-        Column("parameters", "count"),
-        Column("share", "share"),
-    ),
-    folded=True,
+    columns_of("layer:layer kind:layer_kind parameters:count share:share"), folded=True
 )
 
 
@@ -125,7 +120,7 @@ def _decision(draft: Draft) -> str:
     )
 
 
-_SETTINGS = TableType((Column("part"), Column("setting", "code"), Column("value")), folded=True)
+_SETTINGS = TableType(columns_of("part setting:code value"), folded=True)
 
 
 def _settings(draft: Draft) -> ShownTable:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from deepseek_report.artifacts.estimate import finite
-from deepseek_report.artifacts.ids import CROSS_VALIDATION, ArtifactId
+from deepseek_report.artifacts.ids import CROSS_VALIDATION
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
-from deepseek_report.artifacts.table import Column, TableType
+from deepseek_report.artifacts.table import Column, TableType, columns_of
 from deepseek_report.findings.conclude import all_findings
 from deepseek_report.findings.records import attribute_label, is_share, unit_of
 from deepseek_report.findings.rules_calibration import interval_row
@@ -24,7 +24,7 @@ from deepseek_report.metrics.performance.performance_rows import (
     SweptThreshold,
     TrainTestGap,
 )
-from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.sections.shared.draft import Draft, ids_of
 from deepseek_report.sections.shared.tables import ShownTable, Values, View, share_cell, value_cell
 from deepseek_report.sections.shared.task_columns import Levels, gap_table, levels_of
 from deepseek_report.sections.threshold_slider import slider_data
@@ -126,69 +126,25 @@ def _part(draft: Draft, part: Levels) -> ShownTable:
 # --- How well the model decides on data that it has not seen --------------------------------------
 
 #: Scores in the order in which they are shown.
-SCORES = (
-    "roc_auc",
-    "average_precision",
-    "balanced_accuracy",
-    "accuracy",
-    "true_positive_rate",
-    "false_positive_rate",
-    "precision",
-    "precision_at_capacity",
-    "recall_at_capacity",
-    "selection_rate",
-    "brier_score",
-    "expected_calibration_error",
-    "calibration_slope",
-    "calibration_intercept",
-    "micro_f1",
-    "macro_f1",
-    "hamming_loss",
-    "subset_accuracy",
-    "mae",
-    "median_absolute_error",
-    "rmse",
-    "r2",
-    "mean_error",
-    "prediction_interval_coverage",
-    "prediction_interval_width",
+_SHOWN = (
+    "roc_auc average_precision balanced_accuracy accuracy true_positive_rate false_positive_rate "
+    "precision precision_at_capacity recall_at_capacity selection_rate brier_score "
+    "expected_calibration_error calibration_slope calibration_intercept micro_f1 macro_f1 "
+    "hamming_loss subset_accuracy mae median_absolute_error rmse r2 mean_error "
+    "prediction_interval_coverage prediction_interval_width"
 )
 #: Scores about the explained class alone.
 _OF_ONE_CLASS = frozenset({"true_positive_rate", "false_positive_rate", "precision"})
 _METRICS = (
-    "accuracy",
-    "balanced_accuracy",
-    "roc_auc",
-    "average_precision",
-    "precision_at_capacity",
-    "brier_score",
-    "expected_calibration_error",
-    "confusion_matrix",
-    "baselines",
-    "ranking_curves",
-    "threshold_sweep",
-    "train_and_test",
-    "labels_table",
-    "mae",
-    "residuals",
-    "prediction_intervals",
-    "part_performance",
-    "period_drift",
-    CROSS_VALIDATION,
+    "accuracy balanced_accuracy roc_auc average_precision precision_at_capacity brier_score "
+    "expected_calibration_error confusion_matrix baselines ranking_curves threshold_sweep "
+    "train_and_test labels_table mae residuals prediction_intervals part_performance period_drift"
 )
-_USES = frozenset(ArtifactId.measure(name) for name in _METRICS) | {
-    "pictures/roc_curve",
-    "pictures/confusion_matrix",
-    "pictures/gain_and_lift",
-    "pictures/reliability",
-    "pictures/threshold_sweep",
-    "pictures/labels_table",
-    "pictures/predicted_vs_true",
-    "pictures/residuals",
-    "pictures/interval_coverage",
-    "pictures/part_performance",
-    "pictures/performance_by_period",
-}
+_PICTURES = (
+    "roc_curve confusion_matrix gain_and_lift reliability threshold_sweep labels_table "
+    "predicted_vs_true residuals interval_coverage part_performance performance_by_period"
+)
+_USES = ids_of(measures=f"{_METRICS} {CROSS_VALIDATION}", pictures=_PICTURES)
 
 
 @dataclass(frozen=True)
@@ -201,7 +157,7 @@ class PerformanceSection:
         draft = Draft("performance", results)
         _answer(draft)
         _caveats(draft)
-        draft.notes(name for name in _METRICS if name != CROSS_VALIDATION)
+        draft.notes(_METRICS.split())
         draft.values |= {
             "scores": _scores(draft),
             "comparison": _comparison(draft),
@@ -295,12 +251,9 @@ def _caveats(draft: Draft) -> None:
 
 _SCORES = TableType(
     (
-        Column("metric"),
-        Column("value"),
+        *columns_of("metric value"),
         Column("folds", optional=True),
-        Column("better"),
-        Column("n", "count"),
-        Column("method"),
+        *columns_of("better n:count method"),
     )
 )
 
@@ -309,7 +262,7 @@ def _scores(draft: Draft) -> ShownTable:
     """Of many classes none is favourable, unless groups of people are compared by it."""
     schema = draft.results.schema
     ranked = len(schema.target.classes) <= 2 or schema.attributes_of("person")
-    names = [name for name in SCORES if ranked or name != "selection_rate"]
+    names = [name for name in _SHOWN.split() if ranked or name != "selection_rate"]
     scores = [draft.results.score(name) for name in names]
     rows = [_score(draft, score) for score in scores if score is not None]
     return draft.table("scores", _SCORES, rows)
@@ -356,7 +309,8 @@ def _comparison(draft: Draft) -> ShownTable:
 
 def _place(measure: Measure) -> int:
     """Where the measure stands among the scores that are shown; others come last."""
-    return SCORES.index(measure.key) if measure.key in SCORES else len(SCORES)
+    shown = _SHOWN.split()
+    return shown.index(measure.key) if measure.key in shown else len(shown)
 
 
 def _counted(results: Results) -> str:
@@ -400,27 +354,14 @@ def _sweep(draft: Draft) -> ShownTable:
     shown = [
         {**row.cells, "in_use": row is nearest}
         for row in table
-        if row is nearest or _is_tenth(row.threshold)
+        if row is nearest or abs(row.threshold * 10 - round(row.threshold * 10)) < 1e-6
     ]
     return draft.metric_table("threshold_sweep", "sweep", shown)
 
 
-def _is_tenth(threshold: float) -> bool:
-    return abs(threshold * 10 - round(threshold * 10)) < 1e-6
-
-
 # What the performance section says of a cross-validation: scores and findings over its folds.
 
-_TYPE = TableType(
-    (
-        Column("metric"),
-        Column("value"),
-        Column("mean"),
-        Column("range"),
-        Column("deviation"),
-        Column("folds", "count"),
-    )
-)
+_TYPE = TableType(columns_of("metric value mean range deviation folds:count"))
 
 
 def fold_values(draft: Draft) -> Values:
@@ -431,8 +372,8 @@ def fold_values(draft: Draft) -> Values:
     if not folds:
         return {}
     findings = [finding for finding in map(words.finding, all_findings(results)) if finding.folds]
-    values = {finding.id: finding.values for finding in all_findings(results)}
-    missing = [finding for finding in findings if values[finding.id]["in_folds"] < folds]
+    times = {each.id: each.values.get("in_folds", folds) for each in all_findings(results)}
+    missing = [finding for finding in findings if times[finding.id] < folds]
     sentences = [words.say(note) for note in results.notes(CROSS_VALIDATION)]
     if findings:
         hold = len(findings) - len(missing)
@@ -443,12 +384,7 @@ def fold_values(draft: Draft) -> Values:
         "sentences": sentences,
         "scores": draft.table("folds", _TYPE, _fold_scores(draft)),
         "not_all": [
-            draft.text(
-                "folds.not_all",
-                times=values[finding.id]["in_folds"],
-                folds=folds,
-                claim=finding.claim,
-            )
+            draft.text("folds.not_all", times=times[finding.id], folds=folds, claim=finding.claim)
             for finding in missing
         ],
         "each": draft.metric_table(CROSS_VALIDATION, "folds"),
@@ -458,7 +394,8 @@ def fold_values(draft: Draft) -> Values:
 
 def fold_ends(draft: Draft, score: Score) -> Values:
     """Least and greatest value of a score over folds, in words; None for both without folds."""
-    row = _row_of(draft, score)
+    known = draft.results.rows(CROSS_VALIDATION, "spread", FoldSpread)
+    row = next((row for row in known if row.is_of(score)), None)
     if row is None:
         return {"least": None, "greatest": None, "folds": 0}
     least, greatest = (_written(draft, score, end) for end in (row.least, row.greatest))
@@ -469,11 +406,6 @@ def fold_range(draft: Draft, score: Score) -> str:
     """From the least to the greatest value of a score over folds; empty without folds."""
     ends = fold_ends(draft, score)
     return draft.text("folds.range", **ends) if ends["folds"] else ""
-
-
-def _row_of(draft: Draft, score: Score) -> FoldSpread | None:
-    known = draft.results.rows(CROSS_VALIDATION, "spread", FoldSpread)
-    return next((row for row in known if row.is_of(score)), None)
 
 
 def _written(draft: Draft, score: Score, value: float) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import ClassVar
 
@@ -12,7 +12,7 @@ from deepseek_report.artifacts.message import Code, Verbatim
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.seeds import Seeds
-from deepseek_report.artifacts.table import Column, TableType
+from deepseek_report.artifacts.table import TableType, columns_of
 from deepseek_report.config.portable import CALL, shell_line
 from deepseek_report.findings.error_budget import families as families_of_run
 from deepseek_report.findings.error_budget import levels
@@ -48,9 +48,11 @@ class ReproducibilitySection:
         draft.values |= {
             **_command(draft),
             "run_id": results.run_id,
-            "versions": draft.table("versions", _VERSIONS, _pairs(provenance.get("versions"))),
-            "environment": draft.table("environment", _FACTS, _environment(draft)),
-            "digests": draft.table("digests", _FACTS, [*_digests(draft), *_seeds(draft)]),
+            "versions": draft.table(
+                "versions", _VERSIONS, _facts((provenance.get("versions") or {}).items())
+            ),
+            "environment": draft.table("environment", _FACTS, _named(draft, "environment")),
+            "digests": draft.table("digests", _FACTS, [*_named(draft, "digests"), *_seeds(draft)]),
             "families": draft.table(
                 "families", _FAMILIES, _families(draft, families), budget=BUDGET
             ),
@@ -63,22 +65,15 @@ class ReproducibilitySection:
         return draft.content(self.needs)
 
 
-_VERSIONS = TableType((Column("what", "code"), Column("value", "code")), folded=True)
-_FACTS = TableType((Column("what"), Column("value", "code")), folded=True)
-_TIMES = TableType((Column("what"), Column("seconds", "seconds")), folded=True)
+_VERSIONS = TableType(columns_of("what:code value:code"), folded=True)
+_FACTS = TableType(columns_of("what value:code"), folded=True)
+_TIMES = TableType(columns_of("what seconds:seconds"), folded=True)
 _FAMILIES = TableType(
-    (
-        Column("family"),
-        Column("made", "count"),
-        Column("part", "share"),
-        Column("level", "share"),
-        Column("beyond", "count"),
-    ),
-    folded=True,
+    columns_of("family made:count part:share level:share beyond:count"), folded=True
 )
-_PROBLEMS = TableType((Column("part"), Column("reason")))
-_REFERENCES = TableType((Column("reference"), Column("used")))
-_FILES = TableType((Column("place"), Column("file", "code"), Column("sha256")))
+_PROBLEMS = TableType(columns_of("part reason"))
+_REFERENCES = TableType(columns_of("reference used"))
+_FILES = TableType(columns_of("place file:code sha256"))
 
 
 def _command(draft: Draft) -> Values:
@@ -104,38 +99,28 @@ def _file(draft: Draft, place: str, file: Mapping[str, object]) -> dict[str, str
     return {"place": place, "file": str(file["name"]), "sha256": digest}
 
 
-def _pairs(facts: Mapping[str, object] | None) -> list[dict[str, str]]:
-    return [{"what": str(name), "value": str(value)} for name, value in (facts or {}).items()]
+def _facts(facts: Iterable[tuple[str, object]]) -> list[dict[str, str]]:
+    return [{"what": str(name), "value": str(value)} for name, value in facts]
 
 
-def _environment(draft: Draft) -> list[dict[str, str]]:
-    return [
-        {"what": draft.words.label("environment", name), "value": str(value)}
-        for name, value in (draft.results.provenance.get("environment") or {}).items()
-    ]
-
-
-def _digests(draft: Draft) -> list[dict[str, str]]:
-    return [
-        {"what": draft.words.label("digests", name), "value": str(value)}
-        for name, value in (draft.results.provenance.get("digests") or {}).items()
-    ]
+def _named(draft: Draft, part: str) -> list[dict[str, str]]:
+    """A part of the record of the run, its names in words."""
+    recorded = draft.results.provenance.get(part) or {}
+    return _facts((draft.words.label(part, name), value) for name, value in recorded.items())
 
 
 def _seeds(draft: Draft) -> list[dict[str, str]]:
     """The seed of each step, and what the explainers that draw recorded."""
-    results = draft.results
+    results, label = draft.results, draft.words.label
     seeds = Seeds.recorded(results.config)
-    steps = asdict(seeds) if seeds is not None else {}
-    rows = [
-        {"what": draft.words.label("seeds", step), "value": str(seed)}
-        for step, seed in steps.items()
-    ]
-    return rows + [
-        {"what": explainer_label(results, name), "value": str(explanation.seed)}
-        for name, explanation in results.explanations.items()
-        if explanation.seed is not None
-    ]
+    steps = {} if seeds is None else asdict(seeds)
+    drawn = {name: each.seed for name, each in results.explanations.items()}
+    return _facts(
+        [
+            *((label("seeds", step), seed) for step, seed in steps.items()),
+            *((explainer_label(results, n), seed) for n, seed in drawn.items() if seed is not None),
+        ]
+    )
 
 
 def _families(draft: Draft, made: Mapping[str, FamilyOfTests]) -> list[Values]:
@@ -163,11 +148,10 @@ def _families(draft: Draft, made: Mapping[str, FamilyOfTests]) -> list[Values]:
 def _times(draft: Draft) -> list[Values]:
     results = draft.results
     stages = results.provenance.get("stages") or []
-    known = [stage for stage in stages if finite(stage.get("seconds")) is not None]
-    known.sort(key=lambda stage: -stage["seconds"])
-    return [
-        {"what": draft.words.artifact(stage["id"]), "seconds": stage["seconds"]} for stage in known
-    ]
+    times = [(stage["id"], finite(stage.get("seconds"))) for stage in stages]
+    known = [(name, seconds) for name, seconds in times if seconds is not None]
+    known.sort(key=lambda pair: -pair[1])
+    return [{"what": draft.words.artifact(name), "seconds": seconds} for name, seconds in known]
 
 
 def _problems(draft: Draft) -> list[dict[str, str]]:
@@ -180,11 +164,12 @@ def _problems(draft: Draft) -> list[dict[str, str]]:
 
 def _glossary(draft: Draft) -> list[dict[str, str]]:
     words = draft.words
+    parts = ("term", "meaning")
     entries = [
-        {part: words.text(f"glossary.{key}.{part}") for part in ("term", "meaning")}
-        for key in words.table("glossary")
+        [words.text(f"glossary.{key}.{part}") for part in parts] for key in words.table("glossary")
     ]
-    return sorted(entries, key=lambda entry: entry["term"])
+    entries.sort(key=lambda entry: entry[0])
+    return [dict(zip(parts, entry, strict=True)) for entry in entries]
 
 
 def _references(draft: Draft) -> list[dict[str, str]]:
@@ -204,11 +189,10 @@ def _references(draft: Draft) -> list[dict[str, str]]:
             key = identifier(reference)
             texts[key] = max(texts.get(key, ""), reference, key=len)
             used.setdefault(key, set()).add(name)
-    rows = [
+    return [
         {"reference": Verbatim(texts[key]), "used": words.numbers.listing(sorted(used[key]))}
-        for key in used
+        for key in sorted(used, key=lambda key: texts[key])
     ]
-    return sorted(rows, key=lambda row: row["reference"])
 
 
 def identifier(reference: str) -> str:

@@ -9,11 +9,11 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.records import unit_of
 from deepseek_report.findings.rules_bottlenecks import noise
 from deepseek_report.metrics.failures.failure_rows import PerturbationEffect
-from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.sections.shared.draft import Draft, ids_of
 from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
 
-_USES = frozenset({"measures/robustness", "pictures/robustness"})
+_USES = ids_of(measures="robustness", pictures="robustness")
 
 
 @dataclass(frozen=True)

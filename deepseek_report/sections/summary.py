@@ -91,8 +91,7 @@ class SummarySection:
         page = first_page_of(results, self.findings)
         if results.has("data"):
             draft.answer("decides", decision=_decision(draft), period=period_of(results))
-        draft.values |= _first_screen(draft, page) | _behind(draft)
-        draft.values["quick"] = _quick(draft)
+        draft.values |= {**_first_screen(draft, page), **_behind(draft), "quick": _quick(draft)}
         content = draft.content(self.needs)
         return replace(content, actions=(), caveats=())  # each finding says what to do itself
 
@@ -105,6 +104,8 @@ def first_page_of(results: Results, shown: int = SHOWN) -> FirstPage:
 
 def _first_screen(draft: Draft, page: FirstPage) -> Values:
     results, words = draft.results, draft.words
+    findings, sections = (*page.in_stories, *page.others), _sections(results)
+    unplaced = [finding for finding in findings if finding.section not in sections]
     return {
         "corrected": list(map(words.say, correction_lines(results))),
         "effect": [
@@ -117,7 +118,7 @@ def _first_screen(draft: Draft, page: FirstPage) -> Values:
         "promises": [_promise(draft, promise, page) for promise in page.promises],
         "shown": [_card(draft, page, finding) for finding in page.gravest],
         "others": [words.finding(finding) for finding in page.others],
-        "findings": [words.finding(finding) for finding in _without_section(results, page)],
+        "findings": [words.finding(finding) for finding in unplaced],
         "more": [draft.text(f"counted.{grade}", n=n) for grade, n in page.counts.items()],
         "on_promises": page.on_promises,
         "picture": page.picture,
@@ -172,13 +173,6 @@ def _card(draft: Draft, page: FirstPage, finding: Finding) -> StoryCard:
     worded = draft.words.finding(finding)
     others = tuple(draft.words.finding(other) for other in page.with_it[finding.id])
     return StoryCard(replace(worded, do=first_sentence(worded.do)), others)
-
-
-def _without_section(results: Results, page: FirstPage) -> list[Finding]:
-    """The findings whose section the report does not have: their cards stand here."""
-    sections = _sections(results)
-    findings = (*page.in_stories, *page.others)
-    return [finding for finding in findings if finding.section not in sections]
 
 
 def _sections(results: Results) -> set[str]:

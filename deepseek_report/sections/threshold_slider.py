@@ -241,9 +241,7 @@ def _rows(draft: Draft, levels: Sequence[_Levels], thresholds: Sequence[float]) 
     )
     if len(distinct) > _MOST_ROWS:
         return None
-    packed: Mapping[str, Any] = {
-        name: _bytes(distinct[:, at].astype(np.uint8)) for at, name in enumerate(columns)
-    }
+    packed = {name: _bytes(distinct[:, at].astype(np.uint8)) for at, name in enumerate(columns)}
     return {**packed, "size": _bytes(sizes.astype("<u4").view(np.uint8))}
 
 

@@ -12,7 +12,7 @@ from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
-from deepseek_report.artifacts.table import Column, TableType
+from deepseek_report.artifacts.table import Column, TableType, columns_of
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.explainer_verdicts import (
     CONDEMNED,
@@ -26,33 +26,20 @@ from deepseek_report.findings.rules_explanations import hits, quotation, telling
 from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.metrics.explanations.explanation_rows import JudgedGame
 from deepseek_report.metrics.explanations.localisation import LocalisedShare
-from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.sections.shared.draft import Draft, ids_of
 from deepseek_report.sections.shared.tables import ShownTable, Values
 from deepseek_report.sections.shared.task_columns import quality
 from deepseek_report.wording import estimates
 from deepseek_report.wording.words import sentence_case
 
 _METRICS = (
-    "deletion",
-    "insertion",
-    "faithfulness_effect",
-    "faithfulness_correlation",
-    "comprehensiveness",
-    "f_fidelity",
-    "remove_and_retrain",
-    "completeness_gap",
-    "max_sensitivity",
-    "parameter_randomisation",
-    "null_players",
-    "self_check",
-    "explainer_agreement",
-    "localisation",
-    "true_error",
+    "deletion insertion faithfulness_effect faithfulness_correlation comprehensiveness f_fidelity "
+    "remove_and_retrain completeness_gap max_sensitivity parameter_randomisation null_players "
+    "self_check explainer_agreement localisation true_error"
 )
-_USES = frozenset(
-    {"explanations", "pictures/deletion_curves", "pictures/agreement", "pictures/localisation"}
-    | {ArtifactId.measure(name) for name in _METRICS}
-)
+_PICTURES = "deletion_curves agreement localisation"
+_USES = ids_of(measures=_METRICS, pictures=_PICTURES) | {"explanations"}
+
 _FAITHFULNESS = ("deletion", "deletion_gain", "insertion", "insertion_gain")
 _EFFECTS = ("deletion_effect", "insertion_effect", "own_case_effect", "shared_order")
 _MASKED = (
@@ -78,7 +65,7 @@ class TrustSection:
     def content(self, results: Results) -> SectionContent:
         draft = Draft("trust", results)
         _answer(draft)
-        draft.notes(_METRICS)
+        draft.notes(_METRICS.split())
         if results.has("data") and results.schema.attributes_of("other"):
             draft.notes(["explanation_by_group"])
         draft.values |= {
@@ -229,15 +216,7 @@ def _estimate(draft: Draft, metric: str, explainer: str) -> Estimate | None:
     return None if score is None or silent else estimates.of_score(score)
 
 
-_COST = TableType(
-    (
-        Column("explainer", "explainer"),
-        Column("n", "count"),
-        Column("calls", "count"),
-        Column("seconds", "seconds"),
-        Column("error"),
-    )
-)
+_COST = TableType(columns_of("explainer:explainer n:count calls:count seconds:seconds error"))
 
 
 def _cost(draft: Draft, name: str) -> Values:
@@ -260,17 +239,7 @@ def _error_cell(draft: Draft, space: str, error: float | None) -> Values:
     return {"error": text, "error__sort": float(f"{error:.6g}")}
 
 
-_VERDICTS = TableType(
-    (
-        Column("explainer", "explainer"),
-        Column("use"),
-        Column("faithful"),
-        Column("own_case"),
-        Column("learnt"),
-        Column("steady"),
-        Column("adds_up"),
-    )
-)
+_VERDICTS = TableType(columns_of("explainer:explainer use faithful own_case learnt steady adds_up"))
 
 
 def _verdicts(draft: Draft) -> list[dict[str, str]]:

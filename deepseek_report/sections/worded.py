@@ -39,6 +39,8 @@ class WordedSection:
         for key in draft.words.table(f"sections.{self.name}.caveat"):
             draft.caveat(key)
         pictures = results.pictures.items()
-        draft.values["pictures"] = [key for key, each in pictures if each.section == self.name]
-        draft.values["measured"] = results.tables_of(self.name)
+        draft.values |= {
+            "pictures": [key for key, each in pictures if each.section == self.name],
+            "measured": results.tables_of(self.name),
+        }
         return draft.content(self.needs)

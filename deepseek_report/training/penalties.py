@@ -13,7 +13,7 @@ from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.corrections import Way
 from deepseek_report.artifacts.protocols.modules import ExplainableModule
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.data_kinds.cues import InputCue
+from deepseek_report.data_kinds.input_changes import InputCue
 from deepseek_report.tasks import task_of
 
 

@@ -11,7 +11,7 @@ from deepseek_report.artifacts.protocols.models import Penalty
 from deepseek_report.artifacts.protocols.modules import ExplainableModule
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.data_kinds.cues import InputCue
+from deepseek_report.data_kinds.input_changes import InputCue
 from deepseek_report.training.settings import TrainingSettings
 
 

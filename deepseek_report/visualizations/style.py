@@ -104,10 +104,11 @@ CONTROL = "random"
 WIDTH, NARROW = 7.2, 4.3
 SMALL = 9.0
 
+_FACE = "DejaVu Sans"
 _RC: Look = {
     "svg.fonttype": "none",
     "text.parse_math": False,
-    "font.family": ["DejaVu Sans"],
+    "font.family": [_FACE],
     "font.size": 10.0,
     "axes.labelsize": 9.5,
     "axes.titlesize": 10.0,
@@ -185,7 +186,7 @@ def draw_pixels(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    faces = [*_RC["font.family"], *_further_faces()]
+    faces = [_FACE, *_further_faces()]
     with _settings(**{"figure.facecolor": "white", "font.family": faces}):
         figure = Figure(figsize=(width, height), dpi=dots)
         canvas: Any = FigureCanvasAgg(figure)
@@ -228,13 +229,15 @@ def colours(names: Sequence[str]) -> dict[str, str]:
 
     Sorted here, so that the same set of names has the same colours in every picture.
     """
-    ordered = sorted(set(names) - {CONTROL})
-    tones = {name: SERIES[i % len(SERIES)] for i, name in enumerate(ordered)}
-    return {name: tones.get(name, LIGHT.context) for name in names}
+    return _dealt(names, SERIES, LIGHT.context)
 
 
 def markers(names: Sequence[str]) -> dict[str, str]:
     """{name: marker}, by the same rule as `colours`."""
+    return _dealt(names, MARKERS, "o")
+
+
+def _dealt(names: Sequence[str], kinds: Sequence[str], of_control: str) -> dict[str, str]:
     ordered = sorted(set(names) - {CONTROL})
-    shapes = {name: MARKERS[i % len(MARKERS)] for i, name in enumerate(ordered)}
-    return {name: shapes.get(name, "o") for name in names}
+    own = {name: kinds[i % len(kinds)] for i, name in enumerate(ordered)}
+    return {name: own.get(name, of_control) for name in names}

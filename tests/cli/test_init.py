@@ -115,8 +115,8 @@ def test_what_only_a_person_can_say_stands_in_the_file_and_check_names_it(
     text = written(study(target="sex"))
     assert "# open: favourable: …  # one of f, m" in text
     monkeypatch.chdir("study")
-    told = terminal("check", "--config-dir", "conf", "experiment=study").out
-    _, _, named = told.partition("Open in conf/experiment/study.yaml")
+    printed = terminal("check", "--config-dir", "conf", "experiment=study").out
+    _, _, named = printed.partition("Open in conf/experiment/study.yaml")
     lines = enumerate(text.splitlines(), 1)
     waiting = [i for i, line in lines if line.strip().startswith("# open:")]
     assert len(waiting) >= 4
@@ -301,8 +301,8 @@ def test_overrides_and_options_are_written_into_the_study(
 
 def test_without_a_target_the_likeliest_is_taken_and_told(here: Path, terminal: Terminal) -> None:
     write_table(here, ["income"])
-    told = terminal("init", "study", "--data", "loans.csv", "--yes").out
-    assert "target: deny (nobody named it" in told
+    printed = terminal("init", "study", "--data", "loans.csv", "--yes").out
+    assert "target: deny (nobody named it" in printed
 
 
 def test_a_table_that_cannot_be_used_yet_gives_a_study_that_says_why(

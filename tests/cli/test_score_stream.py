@@ -183,8 +183,8 @@ def test_a_stream_that_is_stopped_scores_the_batch_that_it_has_begun(
 def test_another_model_than_the_runs_is_refused(
     stream: Streaming, store_of_another_model: Path
 ) -> None:
-    told = stream("--replay", code=1, store=store_of_another_model).err
-    assert "this is not the model that the run was made from" in told
+    printed = stream("--replay", code=1, store=store_of_another_model).err
+    assert "this is not the model that the run was made from" in printed
 
 
 @pytest.mark.parametrize(
@@ -214,8 +214,8 @@ def test_a_stream_without_rows_says_so_and_ends_with_2(stream: Streaming, conten
 
 def test_a_stream_of_which_every_line_is_rejected_ends_with_1(stream: Streaming) -> None:
     stream.write([*stream.first(0), "nonsense"])
-    told = stream("--rows", str(stream.rows), code=1).out
-    assert "0 scored, 1 rejected of 1 line" in told
+    printed = stream("--rows", str(stream.rows), code=1).out
+    assert "0 scored, 1 rejected of 1 line" in printed
 
 
 def test_what_only_python_takes_for_a_number_is_rejected(stream: Streaming) -> None:
@@ -242,8 +242,8 @@ def test_where_nobody_says_which_class_is_favourable_no_case_is_known_to_be_refu
     schema = stream.results.schema
     unjudged = replace(schema, target=replace(schema.target, favourable=None))
     monkeypatch.setattr(Results, "schema", unjudged)
-    told = stream("--replay", "--explain", "refused", code=2).err
-    assert "nothing says which class is favourable" in told
+    printed = stream("--replay", "--explain", "refused", code=2).err
+    assert "nothing says which class is favourable" in printed
 
 
 @pytest.mark.parametrize("link", ["boards", "board", "stream", "events", "out"])
@@ -271,8 +271,8 @@ def test_nothing_is_deleted_or_written_through_a_link_beside_the_run(
     before = sorted(outside.rglob("*"))
     arguments = [str(folder), "--store", str(small_run.store), "--once", "--replay"]
     arguments += ["--out", str(tmp_path / "log.jsonl")] if link == "out" else []
-    told = terminal("score-stream", *arguments, code=2 if link == "out" else 1).err
-    assert f"{place}: a link, " in told
+    printed = terminal("score-stream", *arguments, code=2 if link == "out" else 1).err
+    assert f"{place}: a link, " in printed
     assert sorted(outside.rglob("*")) == before
     assert kept.read_text("utf-8") == "theirs"
     assert place.is_symlink()

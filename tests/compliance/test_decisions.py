@@ -81,7 +81,7 @@ def first_screen(run: Run) -> str:
 def status_cell(run: Run, name: str) -> str:
     made = ComplianceSection().content(run.results())
     rows = [entry for part in made.values["frameworks"] for entry in part["rows"]]
-    return str(next(entry["status"] for entry in rows if entry["id"] == name))
+    return str(next(entry.status for entry in rows if entry.id == name))
 
 
 # --- what a decision does ---

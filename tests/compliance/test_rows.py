@@ -97,10 +97,10 @@ def cells(report: ComplianceReport, row: str) -> str:
     shown = [
         tables.framework(framework, report, wording())["rows"] for framework in report.frameworks
     ]
-    cell = next(entry for rows in shown for entry in rows if entry["id"] == row)
-    lacking = f"lacking: {', '.join(english(cell['lacking']))}" if cell["lacking"] else ""
-    evidence = "; ".join(english(item["text"] for item in cell["evidence"]))
-    return " | ".join((cell["status"], evidence, lacking, *english((cell["person"],))))
+    cell = next(entry for rows in shown for entry in rows if entry.id == row)
+    lacking = f"lacking: {', '.join(english(cell.lacking))}" if cell.lacking else ""
+    evidence = "; ".join(english(text for text, _ in cell.evidence))
+    return " | ".join((cell.status, evidence, lacking, *english((cell.person,))))
 
 
 def test_forty_three_rows_are_held_to_what_the_audit_said() -> None:
@@ -202,12 +202,15 @@ def test_all_that_people_can_say_settles_every_row_but_the_unread_and_the_missin
 
 
 def test_what_several_rows_all_lack_is_told_once() -> None:
-    def row(name: str, *lacking: str) -> dict[str, object]:
-        return {"id": name, "lacking": list(lacking), "pressing": bool(lacking), "mark": ""}
+    def row(name: str, *lacking: str) -> tables.RequirementRow:
+        texts = dict.fromkeys(("title", "asks", "mark", "cite", "status", "tone", "person"), "")
+        lists = dict.fromkeys(("evidence", "supplied", "claims"), ())
+        known = {"status__sort": 0, "lacking": list(lacking), "pressing": bool(lacking)}
+        return tables.RequirementRow(name, **texts, **lists, **known)
 
     rows = [row("a", "sector"), row("b", "sector", "log"), row("c")]
     cells = tables.pressing_rows(rows)
     assert cells["all_lack"] == ["sector"]
     assert cells["n_pressing"] == 2
-    assert [(each["id"], each["lacking"]) for each in cells["pressing"]] == [("b", ["log"])]
+    assert [(each.id, each.lacking) for each in cells["pressing"]] == [("b", ["log"])]
     assert tables.pressing_rows([row("b", "sector", "log")])["all_lack"] == []

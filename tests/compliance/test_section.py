@@ -97,12 +97,12 @@ def test_a_row_that_nobody_read_is_marked(run: Run) -> None:
 
 def test_every_row_that_is_not_settled_says_what_a_person_can_do(run: Run) -> None:
     rows = [row for framework in content(run).values["frameworks"] for row in framework["rows"]]
-    waiting = [row for row in rows if "awaits" in row["status"]]
+    waiting = [row for row in rows if "awaits" in row.status]
     assert waiting
-    assert all("judgement" in text for text in english(row["person"] for row in waiting))
-    partly = [row for row in rows if "partial" in row["status"] and not row["lacking"]]
+    assert all("judgement" in text for text in english(row.person for row in waiting))
+    partly = [row for row in rows if "partial" in row.status and not row.lacking]
     assert partly
-    assert all(text != "–" for text in english(row["person"] for row in partly))
+    assert all(text != "–" for text in english(row.person for row in partly))
 
 
 def test_what_people_wrote_wrongly_is_shown_with_file_line_and_reason(run: Run) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from deepseek_report.data_kinds.cues import InputCue, changes, grid_of, wrong_way
+from deepseek_report.data_kinds.input_changes import InputCue, changes, grid_of, wrong_way
 
 NAN = np.nan
 

@@ -49,6 +49,7 @@ from deepseek_report.runner.run import Finished, run_experiment
 from deepseek_report.wording.words import wording
 from tests import builders
 from tests.builders import predictions
+from tests.datasets.loading import written
 from tests.worded import refused, say
 
 JUDGES = (
@@ -101,9 +102,7 @@ def as_labelled(dataset: Dataset) -> MeasureContext:
 
 @pytest.fixture
 def table(tmp_path: Path) -> Path:
-    path = tmp_path / "kredite.csv"
-    mortgages().to_csv(path, index=False)
-    return path
+    return Path(written(mortgages(), tmp_path / "kredite.csv"))
 
 
 # --- the data -------------------------------------------------------------------------------------
@@ -123,25 +122,17 @@ def test_a_class_that_does_not_exist_is_refused_with_the_nearest(table: Path) ->
         load(table, favourable="genemigt")
 
 
-def test_of_three_classes_one_can_be_favourable(tmp_path: Path) -> None:
-    frame = mortgages()
-    frame.loc[::5, "entscheidung"] = "wartet"
-    frame.to_csv(tmp_path / "three.csv", index=False)
-    assert load(tmp_path / "three.csv").schema.target.favourable is None
-    declared = load(tmp_path / "three.csv", favourable="genehmigt").schema.target
-    assert declared.favourable_class == "genehmigt"
-    assert len(declared.classes) == 3
-
-
 def test_of_three_classes_the_favourable_one_is_explained_unless_another_is_declared(
     tmp_path: Path,
 ) -> None:
     frame = mortgages()
     frame.loc[::5, "entscheidung"] = "wartet"
-    frame.to_csv(tmp_path / "three.csv", index=False)
-    first = load(tmp_path / "three.csv", favourable="genehmigt").schema.target
-    assert first.explained_class == "genehmigt"
-    other = load(tmp_path / "three.csv", favourable="genehmigt", positive="wartet").schema.target
+    path = Path(written(frame, tmp_path / "three.csv"))
+    assert load(path).schema.target.favourable is None
+    declared = load(path, favourable="genehmigt").schema.target
+    assert (declared.favourable_class, declared.explained_class) == ("genehmigt", "genehmigt")
+    assert len(declared.classes) == 3
+    other = load(path, favourable="genehmigt", positive="wartet").schema.target
     assert (other.favourable_class, other.explained_class) == ("genehmigt", "wartet")
 
 
@@ -150,8 +141,8 @@ def test_texts_follow_the_same_rule(tmp_path: Path) -> None:
     words = [" ".join(random.choice(["alpha", "beta", "gamma", "delta"], 6)) for _ in range(300)]
     frame = pd.DataFrame({"text": words, "urteil": np.resize(["gut", "schlecht"], 300)})
     frame["text"] += [f" nr{k}" for k in range(300)]
-    frame.to_csv(tmp_path / "texte.csv", index=False)
-    known = {"path": str(tmp_path / "texte.csv"), "text": "text", "target": "urteil"}
+    path = written(frame, tmp_path / "texte.csv")
+    known = {"path": path, "text": "text", "target": "urteil"}
     assert TextFile(**known).load(1, Silent()).schema.target.favourable is None
     declared = TextFile(**known, favourable="schlecht").load(1, Silent()).schema.target
     assert (declared.favourable_class, declared.favourable_by) == ("schlecht", "config")
@@ -208,24 +199,21 @@ def test_what_compares_favourable_decisions_refuses_without_a_declaration(
 
 
 def test_the_ratio_is_that_of_the_declared_class(table: Path) -> None:
-    (ratio,) = (
-        ImpactRatio(crossings=False, reference={"geschlecht": "Männer"})
-        .measure(as_labelled(load(table, favourable="genehmigt")))
-        .scores
-    )
+    metric = ImpactRatio(crossings=False, reference={"geschlecht": "Männer"})
+    (ratio,) = metric.measure(as_labelled(load(table, favourable="genehmigt"))).scores
     assert ratio.low is not None
     assert ratio.high is not None
     assert ratio.low < 0.4 < ratio.high
 
 
 def test_the_share_of_favourable_decisions_is_left_out_where_none_is(table: Path) -> None:
-    named = {score.metric for score in ConfusionMatrix().measure(as_labelled(load(table))).scores}
-    assert "selection_rate" not in named
-    assert {"true_positive_rate", "precision"} <= named
-    declared = as_labelled(load(table, favourable="genehmigt"))
-    assert "selection_rate" in {
-        score.metric for score in ConfusionMatrix().measure(declared).scores
-    }
+    undeclared, declared = (
+        {score.metric for score in ConfusionMatrix().measure(as_labelled(data)).scores}
+        for data in (load(table), load(table, favourable="genehmigt"))
+    )
+    assert "selection_rate" not in undeclared
+    assert {"true_positive_rate", "precision"} <= undeclared
+    assert "selection_rate" in declared
     note = wording().say(ThresholdSweep().measure(as_labelled(load(table))).notes[0])
     assert "the selection rate is of “genehmigt”" in note  # the explained class, by its name
 
@@ -259,11 +247,10 @@ def verdicts(path: Path, **fields: Any) -> int:
 
 def test_of_many_tables_with_any_words_none_is_judged_without_a_declaration(tmp_path: Path) -> None:
     random = np.random.default_rng(11)
-    judged = []
-    for k in range(40):
+    judged, path = [], tmp_path / "any.csv"
+    for _ in range(40):
         words = tuple(str(word) for word in random.choice(WORDS, 2, replace=False))
-        path = tmp_path / f"{k}.csv"
-        mortgages(400, words).to_csv(path, index=False)
+        written(mortgages(400, words), path)
         judged.append(verdicts(path))
     assert sum(judged) == 0
     assert verdicts(path, favourable=words[0]) == 7
@@ -322,8 +309,8 @@ def test_without_a_threshold_check_says_what_will_not_be_judged(table: Path) -> 
 
 
 def test_a_class_with_blanks_is_written_so_that_it_can_be_copied(tmp_path: Path) -> None:
-    table = tmp_path / "kredite.csv"
-    mortgages(words=("voll bewilligt", "abgelehnt")).to_csv(table, index=False)
+    frame = mortgages(words=("voll bewilligt", "abgelehnt"))
+    table = Path(written(frame, tmp_path / "kredite.csv"))
     experiment = validate(compose(overrides(table)))
     ((_, reason), *_) = not_judged(experiment, load(table).schema)
     assert "'dataset.favourable=\"voll bewilligt\"'" in say(reason)
@@ -333,9 +320,7 @@ def test_a_class_with_blanks_is_written_so_that_it_can_be_copied(tmp_path: Path)
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Finished]:
-    base = tmp_path_factory.mktemp("run")
-    table = base / "kredite.csv"
-    mortgages().to_csv(table, index=False)
+    table = Path(written(mortgages(), tmp_path_factory.mktemp("run") / "kredite.csv"))
 
     def run(*more: str) -> Finished:
         chosen = overrides(table, *more)

@@ -8,6 +8,7 @@ import lzma
 import shlex
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,8 @@ from deepseek_report.datasets.readers.encodings import Unclear, recognise
 from deepseek_report.datasets.sources.csv import TableFile
 from deepseek_report.datasets.sources.series_file import SeriesFile
 from deepseek_report.datasets.sources.text_file import TextFile
-from deepseek_report.errors import DataError
-from tests.worded import say
+from tests.datasets import loading
+from tests.datasets.loading import notes_of
 
 N = 60
 WORDS = {
@@ -53,19 +54,11 @@ def table(words: tuple[str, list[str]] = WORDS["utf-8"]) -> pd.DataFrame:
 
 def load(path: Path, **fields: Any) -> Dataset:
     declared = {"target": "outcome", "favourable": "granted", **fields}
-    plugin = TableFile(path=str(path), **declared)
-    assert plugin.problems() == []
-    return plugin.load(1, Silent())
+    return loading.loaded(TableFile(path=str(path), **declared))
 
 
 def refusal(path: Path, **fields: Any) -> str:
-    with pytest.raises(DataError) as caught:
-        TableFile(path=str(path), target="outcome", **fields).load(1, Silent())
-    return str(caught.value)
-
-
-def notes_of(dataset: Dataset) -> str:
-    return " ".join(map(say, dataset.card["preparation"]))
+    return loading.refusal(TableFile(path=str(path), target="outcome", **fields))
 
 
 # --- encodings ------------------------------------------------------------------------------------
@@ -139,14 +132,10 @@ def test_a_damaged_utf8_file_is_told_by_its_byte(tmp_path: Path) -> None:
     assert "dataset.encoding=" in text
 
 
-def test_bytes_of_no_text_are_refused(tmp_path: Path) -> None:
+def test_bytes_of_no_text_and_an_encoding_that_hides_signs_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(bytes(range(256)) * 4)
     assert "no encoding was recognised" in refusal(path)
-
-
-def test_an_encoding_that_hides_signs_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "a.csv"
     path.write_text("x,outcome\n\\ud800,a\n")
     assert "not the name of an encoding of files" in refusal(path, encoding="unicode_escape")
 
@@ -162,13 +151,11 @@ def test_json_lines_and_texts_are_recognised_too(tmp_path: Path) -> None:
         ("b.jsonl.gz", gzip.compress(lines.encode("utf-16"))),
     ):
         (tmp_path / name).write_bytes(raw)
-        plugin = TextFile(path=str(tmp_path / name), text="text", target="y")
-        assert plugin.problems() == []
-        dataset = plugin.load(1, Silent())
+        source = TextFile(path=str(tmp_path / name), text="text", target="y")
+        dataset = loading.loaded(source)
         assert dataset.card["rows"] == 40
-        assert "as it was recognised: the first word beyond ASCII reads “这个很好" in notes_of(
-            dataset
-        )
+        recognised = "as it was recognised: the first word beyond ASCII reads “这个很好"
+        assert recognised in notes_of(dataset)
 
 
 # --- separators and decimals ----------------------------------------------------------------------
@@ -206,7 +193,7 @@ def test_a_separator_that_is_not_clear_is_asked_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cells", "is_recognised"),
+    ("cells", "words"),
     [
         (
             ["1,234", "5,678", "9,012"],
@@ -214,25 +201,22 @@ def test_a_separator_that_is_not_clear_is_asked_for(tmp_path: Path) -> None:
         ),
         (["1,5", "2,5", "3.5"], ""),
         (["1,2", "a,b", "2,1"], ""),
+        (
+            ["1,5", "2,5", "7,25"],
+            "“odd” looks like numbers with decimal commas, but “income” and “rate” have",
+        ),
     ],
 )
 def test_commas_that_may_mean_something_else_are_left_alone(
-    cells: list[str], is_recognised: str, tmp_path: Path
+    cells: list[str], words: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "a.csv"
     table().assign(odd=np.resize(cells, N)).to_csv(path, index=False, sep=";")
     dataset = load(path)
     assert "decimal comma, which" not in notes_of(dataset)
-    assert is_recognised in notes_of(dataset)
+    assert words in notes_of(dataset)
     labels = {category.label for category in dataset.schema.feature("odd").categories}
     assert labels == set(cells)
-
-
-def test_decimal_commas_beside_decimal_points_are_told(tmp_path: Path) -> None:
-    path = tmp_path / "a.csv"
-    table().assign(odd=np.resize(["1,5", "2,5", "7,25"], N)).to_csv(path, index=False, sep=";")
-    text = notes_of(load(path))
-    assert "“odd” looks like numbers with decimal commas, but “income” and “rate” have" in text
 
 
 def test_points_that_group_thousands_are_left_out_and_said(tmp_path: Path) -> None:
@@ -245,16 +229,16 @@ def test_points_that_group_thousands_are_left_out_and_said(tmp_path: Path) -> No
     frame.to_csv(path, index=False, sep=";")
     dataset = load(path)
     assert "Points in “money” group thousands" in notes_of(dataset)
-    rows = np.concatenate([dataset.train.inputs, dataset.validation.inputs, dataset.test.inputs])
-    values = rows[:, dataset.schema.position("money")]
+    values = dataset.every_part.inputs[:, dataset.schema.position("money")]
     assert sorted(values) == [1000 * i + 1.5 for i in range(N)]
 
 
 def test_the_task_follows_the_recognised_decimals(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     table().to_csv(path, index=False, sep=";", decimal=",")
-    assert TableFile(path=str(path), target="income").nature.task == "regression"
-    assert TableFile(path=str(path), target="income").load(1, Silent()).schema.target.is_number
+    source = TableFile(path=str(path), target="income")
+    assert source.nature.task == "regression"
+    assert source.load(1, Silent()).schema.target.is_number
 
 
 def test_series_with_decimal_commas_have_numbers_and_a_number_to_predict(tmp_path: Path) -> None:
@@ -368,19 +352,14 @@ def test_cells_beside_the_table_are_told_by_their_row(book: Path) -> None:
 
 # --- names and classes ----------------------------------------------------------------------------
 
-ODD = [
-    "Größe (m²)",
-    "Monthly income",
-    "a=b",
-    "[x], y",
-    'it\'s "so"',
-    "${oc.env:HOME}",
-    "年收入",
-    "null",
-]
 
-
-@pytest.mark.parametrize("name", ODD)
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("Größe (m²)", "Monthly income", "a=b", "[x], y", 'it\'s "so"'),
+        *("${oc.env:HOME}", "年收入", "null"),
+    ],
+)
 def test_a_column_is_dropped_by_the_advice_as_it_is_printed(name: str, tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     frame = table().assign(**{name: ""})
@@ -389,13 +368,12 @@ def test_a_column_is_dropped_by_the_advice_as_it_is_printed(name: str, tmp_path:
     assert "every cell is empty" in text
     advice = text.split("drop it: `", 1)[1].rsplit("`", 1)[0]
     overrides = ["dataset=csv", f"dataset.path={path}", "dataset.target=outcome", "model=mlp"]
-    plugin = validate(compose([*overrides, *shlex.split(advice)])).dataset
-    dataset = plugin.load(1, Silent())
+    dataset = validate(compose([*overrides, *shlex.split(advice)])).dataset.load(1, Silent())
     assert name not in dataset.schema.names
     assert f"Left out as the config asks: “{name}”." in notes_of(dataset)
 
 
-def test_more_classes_are_allowed_by_the_bound_that_the_advice_names(tmp_path: Path) -> None:
+def test_more_classes_and_numbers_are_allowed_by_the_bound_that_is_named(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     names = [f"class {i:02}" for i in range(25)]
     frame = pd.DataFrame({"x": np.random.default_rng(0).normal(size=300)})
@@ -407,12 +385,7 @@ def test_more_classes_are_allowed_by_the_bound_that_the_advice_names(tmp_path: P
     assert advice == "dataset.max_classes=25"
     assert len(load(path, max_classes=25, favourable=None).schema.target.classes) == 25
 
-
-def test_numbers_up_to_the_bound_are_classes(tmp_path: Path) -> None:
-    path = tmp_path / "a.csv"
-    frame = pd.DataFrame({"x": np.random.default_rng(0).normal(size=300)})
     frame.assign(outcome=np.resize(np.arange(25), 300)).to_csv(path, index=False)
-    assert TableFile(path=str(path), target="outcome").nature.task == "regression"
-    assert TableFile(path=str(path), target="outcome", max_classes=25).nature.task == (
-        "classification"
-    )
+    source = TableFile(path=str(path), target="outcome")
+    assert source.nature.task == "regression"
+    assert replace(source, max_classes=25).nature.task == "classification"

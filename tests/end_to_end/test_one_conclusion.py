@@ -28,16 +28,20 @@ from deepseek_report.sections.robustness import RobustnessSection
 from deepseek_report.sections.summary import SummarySection
 from deepseek_report.sections.trust import TrustSection
 from deepseek_report.terminal import say_finished
-from deepseek_report.visualizations.explanations.interactions import InteractionsPicture
-from deepseek_report.visualizations.explanations.localisation import LocalisationPicture
-from deepseek_report.visualizations.failures.cohorts import CohortsPicture
+from deepseek_report.visualizations.explanations.effect_pictures import InteractionsPicture
+from deepseek_report.visualizations.explanations.explanation_quality import LocalisationPicture
 from deepseek_report.visualizations.failures.learning_curve import LearningCurvePicture
-from deepseek_report.visualizations.failures.part_performance import PartPerformancePicture
-from deepseek_report.visualizations.failures.slices import SlicesPicture
+from deepseek_report.visualizations.failures.part_pictures import (
+    CohortsPicture,
+    PartPerformancePicture,
+    SlicesPicture,
+)
 from deepseek_report.visualizations.fairness.group_rates import GroupRatesPicture
-from deepseek_report.visualizations.performance.interval_coverage import IntervalCoveragePicture
+from deepseek_report.visualizations.performance.predicted_numbers import (
+    IntervalCoveragePicture,
+    ResidualsByPredictionPicture,
+)
 from deepseek_report.visualizations.performance.reliability import ReliabilityPicture
-from deepseek_report.visualizations.performance.residuals import ResidualsByPredictionPicture
 from deepseek_report.visualizations.performance.training_curves import TrainingCurvesPicture
 from deepseek_report.wording.of_results import words_of
 from tests.conftest import SmallRun
@@ -127,8 +131,8 @@ def test_rows_of_frameworks_bear_findings_as_they_were_concluded(
     concluded = replace(results, findings=conclusions.findings)
     for part in ComplianceSection().content(concluded).values["frameworks"]:
         for row in part["rows"]:
-            borne = record[part["id"]]["rows"][row["id"]]["findings"]
-            assert sorted(row["claims"]) == sorted(claims[finding] for finding in borne)
+            borne = record[part["id"]]["rows"][row.id]["findings"]
+            assert sorted(row.claims) == sorted(claims[finding] for finding in borne)
             n_borne += len(borne)
     assert n_borne
 

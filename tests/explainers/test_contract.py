@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deepseek_report.artifacts.explanation import Explanation, Game
+from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.traits import ExplainerPart, traits_of
 from deepseek_report.explainers.accounts import Random
@@ -85,7 +85,7 @@ def test_the_same_seed_gives_the_same_values(explainer, to_explain) -> None:
 @every
 @pytest.mark.parametrize("question", ["background", "baseline", "conditional"])
 def test_the_question_is_answered_by_a_game_that_the_method_says_it_plays(
-    explainer, to_explain, question: Game
+    explainer, to_explain, question
 ) -> None:
     games = traits_of(explainer, ExplainerPart).games
     played = explainer.explain(replace(to_explain, question=question)).game

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given as examples
 from hypothesis import strategies as st
 
-from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.coalitions import player_sums, spread_evenly
 from deepseek_report.explainers.shapley import shap_players
 from deepseek_report.explainers.shapley.shap import Shap
 from deepseek_report.explainers.shapley.shapley_engine import groups_of, middle_of, partition_order
-from tests.explainers.toys import ToyClassifier, context, toy
+from tests.explainers.toys import additive_layout, toy, toy_schema
 from tests.worded import refused, say
 
 LAYOUTS = ["text", "image", "series"]
@@ -99,7 +96,7 @@ def test_owen_values_are_those_of_the_shap_package() -> None:
 
 
 @examples(st.integers(0, 4), st.integers(0, 50))
-def test_parts_add_up_to_the_whole_however_few_are_cut(expansions: int, seed: int) -> None:
+def test_parts_add_up_to_the_whole_however_few_are_cut(expansions: int, seed) -> None:
     rng = np.random.default_rng(seed)
     order = rng.permutation(5)
     drawn = shap_players.flipped_orders(order, 2, rng)
@@ -110,7 +107,7 @@ def test_parts_add_up_to_the_whole_however_few_are_cut(expansions: int, seed: in
 
 @pytest.mark.parametrize("modality", LAYOUTS)
 def test_a_partition_holds_every_player_once_and_neighbours_together(
-    modality: str, layout_schema
+    modality, layout_schema
 ) -> None:
     schema = layout_schema(modality)
     order = partition_order(schema, np.zeros((3, len(schema.features))))
@@ -128,11 +125,7 @@ def test_correlated_columns_of_a_table_stand_together() -> None:
     rows[:, ::2] = causes[:, :1] * np.array([1.0, -1.0]).repeat(16)
     rows[:, 1::2] = causes[:, 1:]
     rows += 0.1 * rng.normal(size=rows.shape)
-    schema = Schema(
-        tuple(Feature(f"x{j}", f"x{j}", "numeric") for j in range(64)),
-        Target("y", "y", ("no", "yes"), 0),
-    )
-    halves = groups_of(partition_order(schema, rows), 2)
+    halves = groups_of(partition_order(toy_schema(64), rows), 2)
     assert len(set(halves[::2])) == len(set(halves[1::2])) == 1
     assert halves[0] != halves[1]
 
@@ -145,7 +138,7 @@ def test_groups_are_as_many_as_asked_for_and_of_like_size(count: int, most: int)
 
 
 @examples(st.integers(2, 200), st.integers(1, 60), st.integers(0, 5))
-def test_groups_of_columns_that_do_most_are_the_smallest(count: int, most: int, seed: int) -> None:
+def test_groups_of_columns_that_do_most_are_the_smallest(count: int, most: int, seed) -> None:
     effects = np.random.default_rng(seed).exponential(size=count) ** 4
     order = np.argsort(-effects)
     groups = groups_of(order, most, effects)
@@ -156,13 +149,9 @@ def test_groups_of_columns_that_do_most_are_the_smallest(count: int, most: int, 
 
 def test_columns_that_do_something_are_in_the_first_small_part() -> None:
     rng = np.random.default_rng(0)
-    schema = Schema(
-        tuple(Feature(f"x{j}", f"x{j}", "numeric") for j in range(1000)),
-        Target("y", "y", ("no", "yes"), 0),
-    )
     effects = np.zeros(1000)
     effects[[3, 500, 998]] = 1.0, 2.0, 0.5
-    order = partition_order(schema, rng.normal(size=(40, 1000)), effects, together=64)
+    order = partition_order(toy_schema(1000), rng.normal(size=(40, 1000)), effects, together=64)
     assert sorted(order) == list(range(1000))
     assert {3, 500, 998} <= set(order[:63])
 
@@ -181,31 +170,12 @@ def test_a_word_behind_the_end_of_a_text_is_not_there(layout_schema) -> None:
     assert np.isnan(kind_of(schema).by_player(np.zeros((1, 8)), rows)[0, 3:]).all()
 
 
-def given_layout(modality: str, layout_schema) -> Any:
-    """An additive model of the columns that are unlike the reference, and its true effects."""
-    schema = layout_schema(modality)
-    effects = np.random.default_rng(1).normal(0, 0.02, len(schema.features))
-
-    def probability(rows: np.ndarray) -> np.ndarray:
-        present = (rows == 2) if modality == "text" else np.nan_to_num(rows)
-        return 0.5 + present @ effects
-
-    to_explain = context(ToyClassifier(schema, probability=probability))
-    if modality == "text":
-        inputs = np.full((5, 8), 2.0)
-        inputs[0, 3:] = np.nan
-        inputs[1, 5] = 4
-        return replace(to_explain, inputs=inputs), (inputs == 2) * effects
-    centre = np.median(to_explain.background, axis=0)
-    return to_explain, (to_explain.inputs - centre) * effects
-
-
 @pytest.mark.parametrize("modality", LAYOUTS)
 @pytest.mark.parametrize("algorithm", ["exact", "permutation", "owen", "pairs"])
 def test_the_value_of_a_player_is_the_sum_of_its_columns_effects(
     modality, algorithm, layout_schema
 ) -> None:
-    to_explain, effects = given_layout(modality, layout_schema)
+    to_explain, effects = additive_layout(layout_schema(modality), modality)
     owners = to_explain.classifier.schema.owners
     explainer = Shap(algorithm=algorithm)
     explanation = explainer.explain(to_explain)
@@ -219,13 +189,13 @@ def test_the_value_of_a_player_is_the_sum_of_its_columns_effects(
 
 
 def test_a_planted_column_is_found_among_two_thousand() -> None:
-    columns = tuple(Feature(f"x{j}", f"x{j}", "numeric") for j in range(2000))
-    schema = Schema(columns, Target("y", "y", ("no", "yes"), 0))
-    toy = ToyClassifier(schema, probability=lambda x: 1 / (1 + np.exp(-3 * x[:, 1234])))
-    to_explain = context(toy, n=3, n_background=16)
+    to_explain = toy(
+        2000, probability=lambda x: 1 / (1 + np.exp(-3 * x[:, 1234])), n=3, n_background=16
+    )
     explainer = Shap(max_evaluations=400)
     explanation = explainer.explain(to_explain)
-    planned = explainer.suited_to(frozenset(), schema).planned_calls(3, 2000, 16)
+    suited = explainer.suited_to(frozenset(), to_explain.classifier.schema)
+    planned = suited.planned_calls(3, 2000, 16)
     assert explanation.n_model_calls == planned
     assert (np.abs(explanation.values).argmax(axis=1) == 1234).all()
     np.testing.assert_allclose(explanation.completeness_gap, 0, atol=1e-9)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -147,3 +148,21 @@ def toy(
     """The context of a toy classifier of so many numeric columns, and perhaps a categorical one."""
     schema = toy_schema(*columns, n_classes=n_classes, categories=categories)
     return context(ToyClassifier(schema, probability, module), **changes)
+
+
+def additive_layout(schema: Schema, modality: str) -> tuple[ExplainContext, np.ndarray]:
+    """An additive model of the columns that are unlike the reference, and its true effects."""
+    effects = np.random.default_rng(1).normal(0, 0.02, len(schema.features))
+
+    def probability(rows: np.ndarray) -> np.ndarray:
+        present = (rows == 2) if modality == "text" else np.nan_to_num(rows)
+        return 0.5 + present @ effects
+
+    to_explain = context(ToyClassifier(schema, probability))
+    if modality == "text":
+        inputs = np.full((5, 8), 2.0)
+        inputs[0, 3:] = np.nan
+        inputs[1, 5] = 4
+        return replace(to_explain, inputs=inputs), (inputs == 2) * effects
+    centre = np.median(to_explain.background, axis=0)
+    return to_explain, (to_explain.inputs - centre) * effects

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from types import ModuleType
-
 import pytest
+from worlds import explainers
 
 
 @pytest.mark.parametrize("model", ["logistic model", "network", "forest"])
 def test_methods_that_are_right_blind_and_wrong_get_the_verdicts_that_they_deserve(
-    model: str, world: Callable[[str], ModuleType]
+    model: str,
 ) -> None:
-    explainers = world("explainers")
     methods = [name for name, _, _ in explainers.METHODS]
     uses = explainers.verdicts_of(explainers.MODELS[model], 60, methods, seed=3)
     wrong = {

@@ -21,7 +21,7 @@ from deepseek_report.metrics.failures.part_performance import PartPerformance
 from deepseek_report.sections.performance import part_values
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.statistics.intervals import any_pair, level_within, rate_difference
-from deepseek_report.visualizations.failures.part_performance import PartPerformancePicture
+from deepseek_report.visualizations.failures.part_pictures import PartPerformancePicture
 from deepseek_report.wording.words import wording
 from tests.varied_run import VariedRun
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from worlds import skill as worlds
 
 from deepseek_report.findings.conclude import measured_findings
 from deepseek_report.findings.explainer_verdicts import verdict_of
@@ -104,8 +105,8 @@ def test_many_cases_that_show_no_skill_are_no_want_of_cases(run, score):
         (0.5, 0.3, 3000, {"no_skill"}),
     ],
 )
-def test_no_good_model_is_called_useless_for_want_of_cases(world, area, rare, n, messages):
-    assert {world("skill").told(area, rare, n, seed) for seed in range(4, 16)} == messages
+def test_no_good_model_is_called_useless_for_want_of_cases(area, rare, n, messages):
+    assert {worlds.told(area, rare, n, seed) for seed in range(4, 16)} == messages
 
 
 @pytest.mark.parametrize("n", [40, 150, 1000])

@@ -28,7 +28,7 @@ _LEADING_OUT = [f"measures/{name}" for name in UNFIT if name != "a/b"] + ["/etc/
 PARTS = {
     "metrics": "deepseek_report.metrics.performance.classification_scores.Accuracy",
     "explainers": "deepseek_report.explainers.accounts.Random",
-    "visualizations": "deepseek_report.visualizations.performance.roc_curve.RocCurvePicture",
+    "visualizations": "deepseek_report.visualizations.performance.ranking_pictures.RocCurvePicture",
     "sections": "deepseek_report.sections.summary.SummarySection",
     "frameworks": "deepseek_report.compliance.framework.FrameworkChoice",
 }

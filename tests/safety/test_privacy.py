@@ -401,7 +401,7 @@ from typing import ClassVar
 
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.metrics.performance.classification_scores import Accuracy
-from deepseek_report.visualizations.performance.roc_curve import RocCurvePicture
+from deepseek_report.visualizations.performance.ranking_pictures import RocCurvePicture
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from deepseek_report.findings import rules_explanations
 from deepseek_report.findings.conclude import conclude
 from deepseek_report.findings.explainer_verdicts import CONDEMNED, answering, quoted, verdicts
 from deepseek_report.sections.trust import TrustSection
-from deepseek_report.visualizations.explanations.deletion_curves import DeletionCurvesPicture
+from deepseek_report.visualizations.explanations.explanation_quality import DeletionCurvesPicture
 from deepseek_report.wording.of_results import words_of
 from tests.tiny_runs import TinyRuns
 from tests.varied_run import VariedRun

@@ -222,9 +222,9 @@ def test_the_first_screen_has_as_many_findings_as_it_is_told(full):
     assert not shown & {finding.id for finding in content.values["others"]}
 
 
-def test_a_run_that_measures_no_time_tells_no_day(full):
+def test_a_run_that_measures_no_time_tells_no_day(full, contents):
     assert full.config["measure_time"] is False
-    line = SummarySection().content(full).values["run"]
+    line = contents[SummarySection].values["run"]
     assert line.startswith(f"Run {full.run_id} · ")
     assert re.search(r"\d{4}-\d\d-\d\d", line) is None
 
@@ -240,8 +240,8 @@ def test_what_was_not_measured_is_listed_once_with_failures_apart(run):
 # --- cases ---
 
 
-def test_cases_come_with_the_telling_ones_first_and_groups_last(full):
-    titles = [page["title"] for page in CasesSection().content(full).values["cases"]]
+def test_cases_come_with_the_telling_ones_first_and_groups_last(contents):
+    titles = [page["title"] for page in contents[CasesSection].values["cases"]]
     chosen = [title for title in titles if title not in FURTHER_LABELS.values()]
     assert list(dict.fromkeys(chosen))[:5] == [
         "Refused, and wrong",
@@ -257,8 +257,8 @@ def test_cases_come_with_the_telling_ones_first_and_groups_last(full):
     assert "Sex: women" in titles
 
 
-def test_every_explained_case_is_listed_and_those_with_a_page_go_first(full):
-    values = CasesSection().content(full).values
+def test_every_explained_case_is_listed_and_those_with_a_page_go_first(full, contents):
+    values = contents[CasesSection].values
     data, explained = values["browser"], full.cases.explained
     ids = [case["id"] for case in data["cases"]]
     assert sorted(ids) == sorted(full.predictions.instance_ids[explained])
@@ -268,8 +268,8 @@ def test_every_explained_case_is_listed_and_those_with_a_page_go_first(full):
     assert ids[: len(numbers)] == shown["instance_id"].tolist()
 
 
-def test_the_list_says_of_each_case_what_the_predictions_say(full):
-    data, predictions = CasesSection().content(full).values["browser"], full.predictions
+def test_the_list_says_of_each_case_what_the_predictions_say(full, contents):
+    data, predictions = contents[CasesSection].values["browser"], full.predictions
     places = {row: place for place, row in enumerate(predictions.instance_ids.tolist())}
     classes = full.schema.target.classes
     for case in data["cases"]:
@@ -282,8 +282,8 @@ def test_the_list_says_of_each_case_what_the_predictions_say(full):
         assert case["groups"] == levels
 
 
-def test_two_cases_alike_but_for_the_group_name_each_other(full):
-    pages = CasesSection().content(full).values["cases"]
+def test_two_cases_alike_but_for_the_group_name_each_other(contents):
+    pages = contents[CasesSection].values["cases"]
     paired = {page["number"]: page["pair"] for page in pages if page["pair"]}
     assert paired
     for number, pair in paired.items():
@@ -291,8 +291,8 @@ def test_two_cases_alike_but_for_the_group_name_each_other(full):
         assert "most alike in everything but" in pair["text"]
 
 
-def test_cases_like_it_stand_beside_it_with_what_happened_to_them(full):
-    page = CasesSection().content(full).values["cases"][0]
+def test_cases_like_it_stand_beside_it_with_what_happened_to_them(full, contents):
+    page = contents[CasesSection].values["cases"][0]
     near = full.measurement("cases").tables["neighbours"].query(f"case == {page['number']}")
     happened, stated, distance, *features = page["like"]["rows"]
     assert happened[2:] == near["label"].tolist()
@@ -402,11 +402,9 @@ def test_log_odds_are_told_as_a_factor_on_the_odds(full):
 # --- trust ---
 
 
-def test_the_table_says_the_verdict_that_the_conclusions_hold(full):
+def test_the_table_says_the_verdict_that_the_conclusions_hold(full, contents):
     words, best = words_of(full), full.conclusions.quoted
-    uses = {
-        row["explainer"]: row["use"] for row in TrustSection().content(full).values["verdicts"].rows
-    }
+    uses = {row["explainer"]: row["use"] for row in contents[TrustSection].values["verdicts"].rows}
     expected = {
         words.label("explainers", verdict.explainer): words.text(
             f"explainer_uses.{verdict.standing(best)}",
@@ -421,8 +419,8 @@ def test_the_table_says_the_verdict_that_the_conclusions_hold(full):
     assert full.conclusions.explainers == tuple(verdicts(full).values())
 
 
-def test_the_control_is_not_compared_with_itself(full):
-    values = TrustSection().content(full).values
+def test_the_control_is_not_compared_with_itself(contents):
+    values = contents[TrustSection].values
     gains, tests = (
         {row["explainer"]: row for row in values[name].rows}["Random order (control)"]
         for name in ("faithfulness", "soundness")
@@ -434,8 +432,8 @@ def test_the_control_is_not_compared_with_itself(full):
 # --- other sections ---
 
 
-def test_a_group_too_small_shows_no_rate(full):
-    values = BiasSection().content(full).values
+def test_a_group_too_small_shows_no_rate(contents):
+    values = contents[BiasSection].values
     few = "too few to judge"
     of_decisions = [row for row in values["groups"].rows if row["selection_rate"] == few]
     of_errors = [row for row in values["errors"].rows if row["base_rate"] == few]
@@ -471,8 +469,8 @@ def test_an_error_that_falls_is_told_by_how_much_and_with_the_ends_of_the_same_s
     assert answer.endswith("the mean absolute error falls by 3.2 (0.6–5.7)\u00a0points.")
 
 
-def test_every_feature_is_in_the_table_of_features(full):
-    content = DataSection().content(full)
+def test_every_feature_is_in_the_table_of_features(full, contents):
+    content = contents[DataSection]
     (table,) = (table for table in content.values["features"] if table.id.endswith("features"))
     assert len(table.rows) == len(full.schema.features)
 
@@ -487,8 +485,8 @@ def test_what_the_card_leaves_empty_is_not_told_of_the_origin(full):
     assert [label for label in labels if label not in changed_labels] == ["Period"]
 
 
-def test_references_are_listed_once_with_what_used_them(full):
-    references = ReproducibilitySection().content(full).values["references"].rows
+def test_references_are_listed_once_with_what_used_them(contents):
+    references = contents[ReproducibilitySection].values["references"].rows
     delong = [reference for reference in references if "2531595" in reference["reference"]]
     assert [reference["used"] for reference in delong] == [
         "Gain in ROC AUC over a simpler model and ROC AUC"
@@ -534,8 +532,8 @@ def test_the_command_quotes_what_a_shell_would_read(full):
     ]
 
 
-def test_the_resolved_config_is_a_file_that_the_page_links(full, tmp_path):
-    content = ReproducibilitySection().content(full)
+def test_the_resolved_config_is_a_file_that_the_page_links(full, tmp_path, contents):
+    content = contents[ReproducibilitySection]
     text = write_qmd(full, [content], ReportOptions(), tmp_path).path.read_text("utf-8")
     assert "[`config.yaml`](config.yaml){.file}" in text
 
@@ -585,8 +583,8 @@ def test_the_riskiest_combination_is_the_one_whose_rate_is_surely_high(run):
     assert "against 20.0 % elsewhere; the model states 60.0 % there" in answer
 
 
-def test_the_bias_section_says_who_declared_the_favourable_class(full):
-    values = BiasSection().content(full).values
+def test_the_bias_section_says_who_declared_the_favourable_class(contents):
+    values = contents[BiasSection].values
     assert values["favourable"] == "no default"
     assert values["declared_by"] == "declared by the data set"
     assert values["undeclared"] == {}
@@ -697,3 +695,21 @@ def test_an_explainer_that_draws_nothing_has_no_seed_to_tell(run):
     listed = [row["what"] for row in content.values["digests"].rows]
     assert "SHAP" in listed
     assert "Input × gradient" not in listed
+
+
+def test_what_was_recommended_is_said_with_its_reason_and_its_plan(run):
+    why = message("recommendation.shap.trees", background=64)
+    reason = message("recommendation.taken", why=why, rows=200)
+    explain = {"evaluations": 5000, "reasons": {"shap": reason.to_json()}}
+    results = run.explanation("shap").results()
+    results = replace(results, config={**results.config, "explain": explain})
+    chosen = ExplanationsSection().content(results).values["chosen"]
+    assert chosen["evaluations"] == 5000
+    assert chosen["reasons"] == [
+        "SHAP: exact: the values follow from the trees and 64 background rows (200 evaluations)."
+    ]
+
+
+def test_nothing_is_said_of_a_choice_that_a_person_made(run):
+    results = run.explanation("shap").results()
+    assert ExplanationsSection().content(results).values["chosen"] == {}

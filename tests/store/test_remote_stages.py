@@ -82,9 +82,9 @@ def make_later(store: Store, key: str, **contents: bytes) -> Path:
 
 def values(store: Store) -> bytes:
     """What the stage holds in this store, which may fetch it."""
-    found = store.find(STAGE, KEY)
-    assert found is not None
-    return (found / "below" / "values.bin").read_bytes()
+    folder = store.find(STAGE, KEY)
+    assert folder is not None
+    return (folder / "below" / "values.bin").read_bytes()
 
 
 def objects(place: RemoteStages) -> tuple[Any, dict[str, int]]:
@@ -410,5 +410,5 @@ def test_clean_remote_says_what_to_set_where_there_is_no_remote_store(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, terminal: Terminal
 ) -> None:
     monkeypatch.delenv(VARIABLE, raising=False)
-    told = terminal("clean", "--remote", f"paths.store={tmp_path}", code=2).err
-    assert f"set it to a URL such as {VARIABLE}=" in told
+    printed = terminal("clean", "--remote", f"paths.store={tmp_path}", code=2).err
+    assert f"set it to a URL such as {VARIABLE}=" in printed

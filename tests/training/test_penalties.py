@@ -15,7 +15,7 @@ from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target
 from deepseek_report.artifacts.split import PARTS, Dataset, Split
 from deepseek_report.data_kinds.corrected_data import ResolvedCorrections
-from deepseek_report.data_kinds.cues import InputCue
+from deepseek_report.data_kinds.input_changes import InputCue
 from deepseek_report.metrics.behaviour.corrections import use_of
 from deepseek_report.models.perceptron.mlp import MLP
 from deepseek_report.models.routed.deepseek import DeepSeek

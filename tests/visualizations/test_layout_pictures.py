@@ -21,15 +21,15 @@ from deepseek_report.findings.explainer_verdicts import leading_for_cases
 from deepseek_report.visualizations.cases import case_views
 from deepseek_report.visualizations.cases.case_contributions import CaseContributionsPicture
 from deepseek_report.visualizations.cases.case_views import by_players, cases_of
-from deepseek_report.visualizations.cases.image_heatmaps import ImageHeatmapsPicture
-from deepseek_report.visualizations.cases.series_attributions import (
+from deepseek_report.visualizations.cases.place_pictures import (
+    ImageHeatmapsPicture,
     SeriesAttributionsPicture,
     _thinned,
 )
 from deepseek_report.visualizations.cases.text_highlights import _OPACITY, TextHighlightsPicture
 from deepseek_report.visualizations.drawing import rasters
-from deepseek_report.visualizations.explanations.localisation import LocalisationPicture
-from deepseek_report.visualizations.internals.prototypes import PrototypesPicture
+from deepseek_report.visualizations.explanations.explanation_quality import LocalisationPicture
+from deepseek_report.visualizations.internals.interpretable_models import PrototypesPicture
 from deepseek_report.visualizations.style import DARK, LIGHT, Palette
 
 from .layouts import NUMBER, SCHEMAS, layout_results, series_schema, with_paths

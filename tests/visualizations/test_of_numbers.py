@@ -11,10 +11,12 @@ import pytest
 
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.results import Results
-from deepseek_report.visualizations.failures.cohorts import CohortsPicture
-from deepseek_report.visualizations.failures.part_performance import PartPerformancePicture
+from deepseek_report.visualizations.failures.part_pictures import (
+    CohortsPicture,
+    PartPerformancePicture,
+    SlicesPicture,
+)
 from deepseek_report.visualizations.failures.robustness import RobustnessPicture
-from deepseek_report.visualizations.failures.slices import SlicesPicture
 from deepseek_report.visualizations.fairness.group_rates import GroupRatesPicture
 from tests.real_runs import with_measurement, with_table
 

@@ -14,7 +14,7 @@ import pytest
 
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.results import Results
-from deepseek_report.visualizations.failures.performance_by_period import PerformanceByPeriod
+from deepseek_report.visualizations.failures.part_pictures import PerformanceByPeriod
 from tests.real_runs import with_measurement
 
 from .wordings import draw

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,26 +13,29 @@ import pytest
 
 from deepseek_report.artifacts.explanation import OutputSpace
 from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.protocols.models import HISTORY, untrained_facts
 from deepseek_report.artifacts.results import Results
 from deepseek_report.errors import ArtifactError
 from deepseek_report.findings.listed_reasons import case_explanation
 from deepseek_report.visualizations.cases.case_contributions import CaseContributionsPicture
 from deepseek_report.visualizations.drawing.read_results import leading, leading_for_cases
-from deepseek_report.visualizations.explanations.agreement import AgreementPicture
-from deepseek_report.visualizations.explanations.beeswarm import BeeswarmPicture
-from deepseek_report.visualizations.explanations.deletion_curves import DeletionCurvesPicture
-from deepseek_report.visualizations.explanations.global_importance import GlobalImportancePicture
-from deepseek_report.visualizations.failures.cohorts import CohortsPicture
+from deepseek_report.visualizations.explanations.attributions_by_case import BeeswarmPicture
+from deepseek_report.visualizations.explanations.explanation_quality import (
+    AgreementPicture,
+    DeletionCurvesPicture,
+)
+from deepseek_report.visualizations.explanations.importance_pictures import GlobalImportancePicture
 from deepseek_report.visualizations.failures.learning_curve import LearningCurvePicture
+from deepseek_report.visualizations.failures.part_pictures import CohortsPicture, SlicesPicture
 from deepseek_report.visualizations.failures.robustness import RobustnessPicture
-from deepseek_report.visualizations.failures.slices import SlicesPicture
 from deepseek_report.visualizations.fairness.group_rates import GroupRatesPicture
-from deepseek_report.visualizations.internals.attention_maps import AttentionMapsPicture
-from deepseek_report.visualizations.internals.layer_profile import LayerProfilePicture
-from deepseek_report.visualizations.internals.routing import RoutingPicture
+from deepseek_report.visualizations.internals.layer_pictures import LayerProfilePicture
+from deepseek_report.visualizations.internals.routing import AttentionMapsPicture, RoutingPicture
+from deepseek_report.visualizations.performance.ranking_pictures import (
+    RocCurvePicture,
+    ThresholdSweepPicture,
+)
 from deepseek_report.visualizations.performance.reliability import ReliabilityPicture
-from deepseek_report.visualizations.performance.roc_curve import RocCurvePicture
-from deepseek_report.visualizations.performance.threshold_sweep import ThresholdSweepPicture
 from deepseek_report.visualizations.performance.training_curves import TrainingCurvesPicture
 from tests.real_runs import with_measurement, with_score, with_table
 from tests.worded import refused, say
@@ -311,6 +315,13 @@ def test_a_missing_table_says_which_metric_to_add(build: Build) -> None:
     paths = {k: v for k, v in full.paths.items() if k != "measures/slices"}
     with pytest.raises(ArtifactError, match="add `slices` to the metrics"):
         draw(SlicesPicture(), Results(paths, {}))
+
+
+def test_a_model_that_came_trained_has_no_curves() -> None:
+    facts = untrained_facts(None, 1, 0)
+    results = SimpleNamespace(history=pd.DataFrame(columns=list(HISTORY)), training=facts)
+    with refused("not trained in epochs"):
+        TrainingCurvesPicture().draw(results)
 
 
 def test_reliability_of_three_classes_is_about_the_most_probable_one(build: Build) -> None:

@@ -73,7 +73,7 @@ class TrainsCorrected(Protocol):
 
         Parameters
         ----------
-        cues : pairs of a `data_kinds.cues.InputCue` and how it is penalised, "swap" or "penalty".
+        cues : pairs of an `InputCue` and how it is penalised, "swap" or "penalty".
         weight : factor of the term. dataset : whose training rows cues are drawn from.
         """
 

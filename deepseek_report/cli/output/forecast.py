@@ -206,11 +206,11 @@ def _say_issues(data: DataSeen, texts: Wording) -> None:
         say("\nThe checks of the data found nothing.")
         return
     say(f"\nFound in the data ({len(data.issues)})")
-    told = [
+    shown = [
         f"  {texts.label('severities', issue.severity)}: {texts.say(issue.text)}"
         for issue in data.issues
     ]
-    say_first(told, _MOST_ISSUES, "  and {} more, which the report lists")
+    say_first(shown, _MOST_ISSUES, "  and {} more, which the report lists")
 
 
 def _say_causes(graph: DeclaredGraph, texts: Wording) -> None:
@@ -221,8 +221,8 @@ def _say_causes(graph: DeclaredGraph, texts: Wording) -> None:
         say(f"  {texts.say(line)}")
     claims = graph.claims()
     say(f"By its missing arrows it claims, and the report tests ({len(claims)})")
-    told = [f"  – {texts.say(claim)}" for claim in claims]
-    say_first(told, _MOST_CLAIMS, "  – and {} more")
+    shown = [f"  – {texts.say(claim)}" for claim in claims]
+    say_first(shown, _MOST_CLAIMS, "  – and {} more")
     say(f"Questions to it ({len(declaration.questions)})")
     for question in declaration.questions:
         say(f"  – {texts.say(graph.plan_of(question))}")

@@ -14,12 +14,8 @@ from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.schema import Feature, Schema
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.data_kinds.row_conditions import ConditionError, Relations, relation_in_words
-from deepseek_report.datasets.assembly.cell_encoding import (
-    EncodedTarget,
-    TargetRule,
-    encode_feature,
-    encode_target,
-)
+from deepseek_report.datasets import splitting
+from deepseek_report.datasets.assembly import cell_encoding
 from deepseek_report.datasets.assembly.column_declarations import (
     ColumnDeclaration,
     data_error,
@@ -46,18 +42,6 @@ from deepseek_report.datasets.readers.cells import (
     read_cells,
 )
 from deepseek_report.datasets.readers.identifiers import Identifier, identifier_of
-from deepseek_report.datasets.splitting import (
-    GroupConstraint,
-    SplitRule,
-    describe_rule,
-    disagrees,
-    draw_rows,
-    is_repeat,
-    row_identity,
-    shared_between,
-    split_rows,
-    strata_of,
-)
 from deepseek_report.errors import DataError
 from deepseek_report.tasks import task_of
 
@@ -86,7 +70,7 @@ class TableSource(Origin):
     """Where a table comes from, and what is declared about its columns."""
 
     columns: Mapping[str, ColumnDeclaration]
-    target: TargetRule
+    target: cell_encoding.TargetRule
     max_categories: int = 100
     decimal: str = "."
 
@@ -128,7 +112,7 @@ class EncodedTable:
     schema: Schema
     rows: Split
     notes: tuple[Text, ...] = ()
-    together: GroupConstraint = field(default_factory=GroupConstraint)
+    together: splitting.GroupConstraint = field(default_factory=splitting.GroupConstraint)
     learn: Callable[[Split], RowEncoder] | None = None
     copies: Copies | None = None
     dates: tuple[str, ...] = ()
@@ -144,7 +128,7 @@ def encode(
     frame: pd.DataFrame,
     source: TableSource,
     rows: Ints | None = None,
-    answer: EncodedTarget | None = None,
+    answer: cell_encoding.EncodedTarget | None = None,
 ) -> EncodedTable:
     """The table in the units that people know; every column that cannot be used is named at once.
 
@@ -185,7 +169,9 @@ def encode(
     )
 
 
-def with_metadata(table: EncodedTable, metadata: RowMetadata, rule: SplitRule) -> EncodedTable:
+def with_metadata(
+    table: EncodedTable, metadata: RowMetadata, rule: splitting.SplitRule
+) -> EncodedTable:
     """The table with the periods as an attribute, and what its split must respect."""
     schema, rows = metadata.with_periods(table.schema, table.rows)
     mixed = table.mixed_dates
@@ -262,7 +248,7 @@ class _EncodedColumns:
     def _encode(self, cells: Cells) -> None:
         source, name = self.source, cells.name
         try:
-            feature, values = encode_feature(
+            feature, values = cell_encoding.encode_feature(
                 cells, source.column(name), source.where(name), source.max_categories
             )
         except DataError as error:
@@ -285,12 +271,12 @@ def reason_of(identifier: Identifier) -> Message:
 
 def _target_or_problem(
     by_name: Mapping[str, Cells], source: TableSource, problems: list[str]
-) -> EncodedTarget | None:
+) -> cell_encoding.EncodedTarget | None:
     names = source.target.columns
     if set(names) <= by_name.keys():
         columns = [source.column(name) for name in names]
         try:
-            return encode_target(
+            return cell_encoding.encode_target(
                 [by_name[name] for name in names], columns, source.target, source.file
             )
         except DataError as error:
@@ -302,30 +288,34 @@ def _target_or_problem(
 
 
 def assemble(
-    table: EncodedTable, source: Origin, rule: SplitRule, seed: int, use_sensitive: bool = True
+    table: EncodedTable,
+    source: Origin,
+    rule: splitting.SplitRule,
+    seed: int,
+    use_sensitive: bool = True,
 ) -> Dataset:
     """Choose the rows, split them, and describe and check the result.
 
     Raises DataError: too few rows of a class for three parts.
     """
-    chosen = draw_rows(strata_of(table.rows), rule.rows, seed)
+    chosen = splitting.draw_rows(splitting.strata_of(table.rows), rule.rows, seed)
     drawn = _taken(replace(table.rows, entities=table.together.units), chosen)
     draw = None
     if len(drawn) < (n_source := table.n_source or len(table.rows)):
         draw = RowDraw(len(drawn), n_source, seed)
     labels = [drawn.labels] if drawn.all_labels is None else [*drawn.all_labels.T]
-    repeat = is_repeat(row_identity(drawn.inputs, *labels))
+    repeat = splitting.is_repeat(splitting.row_identity(drawn.inputs, *labels))
     kept = np.flatnonzero(~repeat) if rule.duplicates == "drop" else np.arange(len(drawn))
     whole, together = _taken(drawn, kept), table.together.take(chosen[kept])
     schema, whole = (table.schema, whole) if use_sensitive else _blind(table.schema, whole)
     schema, related = _related(schema, whole, source.relations)
     names = schema.target.classes if task_of(schema.target).decides else ()
-    parts = split_rows(whole, rule, seed, names, together)
-    copies, n_shared = table.copies, shared_between(parts)
+    parts = splitting.split_rows(whole, rule, seed, names, together)
+    copies, n_shared = table.copies, splitting.shared_between(parts)
     n_copies = int(repeat.sum()) if copies is None else copies.exact + copies.near
     every, labels_of = whole.all_labels, whole.labels
-    labels_of = labels_of if every is None else row_identity(every.astype(float))
-    contradicting = disagrees(row_identity(whole.inputs), labels_of)
+    labels_of = labels_of if every is None else splitting.row_identity(every.astype(float))
+    contradicting = splitting.disagrees(splitting.row_identity(whole.inputs), labels_of)
     encoder = table.learn(next(iter(parts.values()))) if table.learn else None
     if encoder is not None:
         schema, whole, parts = _encoded(encoder, whole, parts)
@@ -339,9 +329,9 @@ def assemble(
         n_duplicates=n_copies,
         n_contradictions=int(contradicting.sum()),
         n_shared=n_shared,
-        n_same_inputs=n_shared if encoder is None else shared_between(parts),
+        n_same_inputs=n_shared if encoder is None else splitting.shared_between(parts),
         dropped=rule.duplicates == "drop",
-        split_method=describe_rule(rule, n_copies, together, schema.target.task),
+        split_method=splitting.describe_rule(rule, n_copies, together, schema.target.task),
         preparation=(*_preparation(table, draw, use_sensitive), *related),
         texts=encoder.facts(whole, parts) if encoder else None,
         dates=table.dates,
@@ -363,7 +353,9 @@ def _taken(rows: Split, positions: Ints) -> Split:
     return rows if len(positions) == len(rows) else rows.take(positions)
 
 
-def _torn_entities(whole: Split, parts: Mapping[str, Split], together: GroupConstraint) -> int:
+def _torn_entities(
+    whole: Split, parts: Mapping[str, Split], together: splitting.GroupConstraint
+) -> int:
     """Rows of validation and test of whose entity the training part holds rows too."""
     if together.units is None:
         return 0

@@ -24,6 +24,7 @@ from deepseek_report.artifacts.schema import (
 )
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.written_texts import WrittenTexts
+from deepseek_report.datasets import splitting
 from deepseek_report.datasets.assembly.assemble import EncodedTable, Origin, assemble
 from deepseek_report.datasets.assembly.cell_encoding import EncodedTarget
 from deepseek_report.datasets.assembly.column_declarations import band_labels, data_error
@@ -40,13 +41,6 @@ from deepseek_report.datasets.readers.tokenizing import (
     proper_names,
     tokenizer_digest,
     tokenizer_problem,
-)
-from deepseek_report.datasets.splitting import (
-    GroupConstraint,
-    SplitRule,
-    disagrees,
-    is_repeat,
-    row_identity,
 )
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.tasks import task_of
@@ -117,12 +111,12 @@ class Corpus:
     groups: Mapping[str, Ints] | None = None
     notes: tuple[Text, ...] = ()
     repaired: int = 0
-    together: Callable[[Split], GroupConstraint] | None = None
+    together: Callable[[Split], splitting.GroupConstraint] | None = None
     metadata: RowMetadata = field(default_factory=RowMetadata)
 
 
 def assemble_texts(
-    corpus: Corpus, source: Origin, text_rule: TextRule, rule: SplitRule, seed: int
+    corpus: Corpus, source: Origin, text_rule: TextRule, rule: splitting.SplitRule, seed: int
 ) -> Dataset:
     """Leave out empty texts and copies, split, learn the tokenizer, describe and check.
 
@@ -161,22 +155,24 @@ def assemble_texts(
 # --- copies ---------------------------------------------------------------------------------------
 
 
-def _without_copies(texts: Sequence[str], corpus: Corpus, rule: SplitRule) -> tuple[Split, Copies]:
+def _without_copies(
+    texts: Sequence[str], corpus: Corpus, rule: splitting.SplitRule
+) -> tuple[Split, Copies]:
     """The rows that are used, whose one column says which texts are the same, and the counts."""
     answer = corpus.answer
     same = _identity([core(text) for text in texts])
     column = same[:, None].astype(np.float64)
     labels = answer.labels if answer.all_labels is None else answer.all_labels
-    answers = row_identity(np.asarray(labels, dtype=np.float64).reshape(len(texts), -1))
+    answers = splitting.row_identity(np.asarray(labels, dtype=np.float64).reshape(len(texts), -1))
     empty = np.array([not pieces(text) for text in texts], dtype=bool)
-    exact = is_repeat(_identity(list(texts))) & ~empty
-    near = is_repeat(same) & ~exact & ~empty
-    conflict = disagrees(same, answers) & ~empty
+    exact = splitting.is_repeat(_identity(list(texts))) & ~empty
+    near = splitting.is_repeat(same) & ~exact & ~empty
+    conflict = splitting.disagrees(same, answers) & ~empty
     drops = rule.duplicates == "drop"
     drops_conflicts = drops and task_of(answer.target).decides
     kept = ~empty
     if drops:
-        kept &= ~is_repeat(row_identity(column, answers))
+        kept &= ~splitting.is_repeat(splitting.row_identity(column, answers))
     if drops_conflicts:
         kept &= ~conflict
     if not kept.any():

@@ -11,31 +11,12 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.split import Split
-from deepseek_report.datasets.data_card import (
-    ASKED,
-    DOUBTED,
-    FEWEST_OF_CLASS,
-    DataFacts,
-    is_enough,
-    rows_searched,
-    sizes_of,
-    surely_high,
-)
+from deepseek_report.datasets import data_card
+from deepseek_report.statistics import scorecards
 from deepseek_report.statistics.graphical_procedure import SHARES
 from deepseek_report.statistics.ranking import thin
 from deepseek_report.statistics.resampling import Resampling
-from deepseek_report.statistics.scorecards import (
-    BinnedPart,
-    area_together,
-    areas_alone,
-    areas_of_pairs,
-    asked_in_turn,
-    chance_of_highest,
-    cut,
-    likeliest_triples,
-    missing_areas,
-    scorecard_area,
-)
+from deepseek_report.statistics.scorecards import BinnedPart
 
 #: `decimals`: how many a cell has. `last_digit`: the digit at the last decimal of the column, of
 #: whole numbers the units. `units`, `tenths`: those digits of a column with more decimals. `zeros`:
@@ -175,12 +156,12 @@ class ColumnSearch:
     least_area : the area from which a column counts, if it is surely not lower by more than 0.05.
     """
 
-    facts: DataFacts
-    least_area: float = ASKED
+    facts: data_card.DataFacts
+    least_area: float = data_card.ASKED
 
     @cached_property
     def _values(self) -> tuple[tuple[Floats, Ints], tuple[Floats, Ints]]:
-        judged, most = self.facts.judged, rows_searched(len(self._categories))
+        judged, most = self.facts.judged, data_card.rows_searched(len(self._categories))
         inputs, labels = (
             np.concatenate(arrays)
             for arrays in ([part.inputs for part in judged], [part.labels for part in judged])
@@ -192,7 +173,7 @@ class ColumnSearch:
     def _drawn(self) -> Resampling:
         """Which of the judged rows are of one entity; bounds and tests count entities."""
         rest = Resampling.across(self.facts.judged)
-        return rest.take(thin(rest.n, rows_searched(len(self._categories))))
+        return rest.take(thin(rest.n, data_card.rows_searched(len(self._categories))))
 
     @cached_property
     def _categories(self) -> Ints:
@@ -202,7 +183,7 @@ class ColumnSearch:
     @cached_property
     def _parts(self) -> tuple[BinnedPart, BinnedPart]:
         learnt, judged = self._values
-        return cut(learnt, judged, self._categories)
+        return scorecards.cut(learnt, judged, self._categories)
 
     @cached_property
     def _classes(self) -> Ints:
@@ -210,7 +191,7 @@ class ColumnSearch:
         n_classes, judged = len(self.facts.schema.target.classes), self.facts.judged
         labels, drawn = np.concatenate([part.labels for part in judged]), Resampling.across(judged)
         sizes = np.bincount(labels, minlength=n_classes)
-        enough = np.array([is_enough(drawn, labels == k) for k in range(n_classes)])
+        enough = np.array([data_card.is_enough(drawn, labels == k) for k in range(n_classes)])
         if n_classes == 2:
             return np.flatnonzero(enough & (np.arange(2) == 1))
         largest = np.argsort(-sizes, kind="stable")[:_MOST_CLASSES]
@@ -220,7 +201,7 @@ class ColumnSearch:
     def _areas(self) -> Floats:
         """(class, column) of `_classes`."""
         learnt, judged = self._parts
-        return np.array([areas_alone(learnt, judged, k) for k in self._classes.tolist()])
+        return np.array([scorecards.areas_alone(learnt, judged, k) for k in self._classes.tolist()])
 
     def _areas_of(self, class_index: int) -> Floats:
         """(column,) of one of `_classes`."""
@@ -228,8 +209,8 @@ class ColumnSearch:
 
     def _surely(self, areas: Floats, class_index: int, searched: int) -> Bools:
         """Whether areas, of so many that are searched, are high, and not by chance."""
-        sizes = sizes_of(self._drawn, self._parts[1].labels == class_index)
-        return surely_high(areas, sizes, self.least_area, searched)
+        sizes = data_card.sizes_of(self._drawn, self._parts[1].labels == class_index)
+        return data_card.surely_high(areas, sizes, self.least_area, searched)
 
     @cached_property
     def alone(self) -> list[Telling]:
@@ -243,7 +224,7 @@ class ColumnSearch:
         for row, class_index in enumerate(self._classes.tolist()):
             here = best == row
             sure |= here & self._surely(strongest, class_index, len(best))
-            missing = np.where(here, missing_areas(self._parts[1], class_index), missing)
+            missing = np.where(here, scorecards.missing_areas(self._parts[1], class_index), missing)
         order = np.argsort(-strongest, kind="stable")
         return [
             Telling((j,), int(self._classes[best[j]]), float(strongest[j]), float(missing[j]))
@@ -269,7 +250,9 @@ class ColumnSearch:
         sizes = np.bincount(self._parts[1].labels)[self._classes]
         return float(np.average(self._areas[:, telling.columns[0]], weights=sizes))
 
-    def stands_apart(self, columns: Sequence[int], best: Telling, doubted: float = DOUBTED) -> bool:
+    def stands_apart(
+        self, columns: Sequence[int], best: Telling, doubted: float = data_card.DOUBTED
+    ) -> bool:
         """Whether all but these columns do far worse than the best of them, in the same class.
 
         From the area `doubted` on, it is enough that each other column does far worse alone.
@@ -284,7 +267,7 @@ class ColumnSearch:
 
     def _scorecard(self, columns: Ints, class_index: int) -> float:
         learnt, judged = (part.take(columns) for part in self._parts)
-        return scorecard_area(learnt, judged, class_index)
+        return scorecards.scorecard_area(learnt, judged, class_index)
 
     @cached_property
     def paired(self) -> Ints:
@@ -307,7 +290,7 @@ class ColumnSearch:
     def _best_pair(self, class_index: int) -> Telling | None:
         columns = self.paired
         learnt, judged = self._paired_parts
-        pairs = areas_of_pairs(learnt, judged, self._categories[columns], class_index)
+        pairs = scorecards.areas_of_pairs(learnt, judged, self._categories[columns], class_index)
         alone = self._areas_of(class_index)[columns]
         gain = pairs.area - np.maximum(alone[pairs.first], alone[pairs.second])
         hits = np.flatnonzero((gain >= TOGETHER) & self._surely(pairs.area, class_index, len(gain)))
@@ -338,10 +321,12 @@ class ColumnSearch:
         columns = self.paired
         learnt, judged = self._paired_parts
         categories = self._categories[columns]
-        for triple in likeliest_triples(learnt, categories, class_index, _MOST_TRIPLES):
+        for triple in scorecards.likeliest_triples(learnt, categories, class_index, _MOST_TRIPLES):
             three = np.array(triple.columns)
             area, *twos = (
-                area_together(learnt.take(some), judged.take(some), categories[some], class_index)
+                scorecards.area_together(
+                    learnt.take(some), judged.take(some), categories[some], class_index
+                )
                 for some in (three, three[[0, 1]], three[[0, 2]], three[[1, 2]])
             )
             gains = area - max(twos) >= TOGETHER
@@ -377,12 +362,12 @@ class ColumnSearch:
     def _written(
         self, traits: Traits, parts: tuple[BinnedPart, BinnedPart], class_index: int
     ) -> list[Telling]:
-        areas = areas_alone(*parts, class_index)
+        areas = scorecards.areas_alone(*parts, class_index)
         own = self._areas_of(class_index)[[trait.column for trait in traits.known]]
         hits = np.flatnonzero((areas >= _WRITING_ASKED) & (areas - own >= TOGETHER))
         best: dict[int, Telling] = {}
         for j in hits[np.argsort(-areas[hits], kind="stable")].tolist():
-            chance = chance_of_highest(*parts, class_index, areas[j], _RESAMPLES)
+            chance = scorecards.chance_of_highest(*parts, class_index, areas[j], _RESAMPLES)
             if chance > SHARES["cues"]:
                 break
             trait = traits.known[j]
@@ -394,31 +379,31 @@ class ColumnSearch:
         self, traits: Traits, parts: tuple[BinnedPart, BinnedPart], class_index: int, alone: float
     ) -> list[Telling]:
         """The columns whose ways of writing tell a class together, by a tree of three questions."""
-        learnt, judged, asked_about = asked_in_turn(
+        learnt, judged, asked_about = scorecards.asked_in_turn(
             *parts, class_index, _QUESTIONS, _FEWEST_IN_LEAF
         )
         if not asked_about:
             return []
-        area = float(areas_alone(learnt, judged, class_index)[0])
+        area = float(scorecards.areas_alone(learnt, judged, class_index)[0])
         columns = tuple(sorted({traits.known[j].column for j in asked_about}))
         own = float(self._areas_of(class_index)[list(columns)].max(initial=0.5))
         if area < max(self.least_area, max(alone, own) + TOGETHER):
             return []
         if area - self._scorecard(np.array(columns), class_index) < TOGETHER:
             return []
-        sizes = sizes_of(Resampling(len(judged.labels)), judged.labels == class_index)
-        sure = surely_high(np.array([area]), sizes, self.least_area, 1)[0]
+        sizes = data_card.sizes_of(Resampling(len(judged.labels)), judged.labels == class_index)
+        sure = data_card.surely_high(np.array([area]), sizes, self.least_area, 1)[0]
         return [Telling(columns, class_index, area, writing="tree")] if sure else []
 
     @cached_property
     def by_order(self) -> Telling | None:
         """The class that the row numbers tell, if they do."""
         train, rest = _numbered([self.facts.train]), _numbered(self.facts.judged)
-        learnt, judged = cut(train, rest, np.zeros(1, dtype=np.int64))
+        learnt, judged = scorecards.cut(train, rest, np.zeros(1, dtype=np.int64))
         tellings = [
             Telling((), k, float(area[0]))
             for k in self._classes.tolist()
-            if self._surely(area := areas_alone(learnt, judged, k), k, 1)[0]
+            if self._surely(area := scorecards.areas_alone(learnt, judged, k), k, 1)[0]
         ]
         return max(tellings, key=lambda each: each.auc, default=None)
 
@@ -427,7 +412,7 @@ class ColumnSearch:
         whole = self.facts.whole
         values = whole.inputs[:, column]
         known = ~np.isnan(values)
-        if known.sum() < FEWEST_OF_CLASS or np.ptp(values[known]) == 0:
+        if known.sum() < data_card.FEWEST_OF_CLASS or np.ptp(values[known]) == 0:
             return False
         ranks = np.argsort(np.argsort(values[known], kind="stable"), kind="stable")
         numbers = np.argsort(np.argsort(whole.instance_ids[known], kind="stable"), kind="stable")

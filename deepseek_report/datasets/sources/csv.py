@@ -21,14 +21,8 @@ from deepseek_report.datasets.assembly.assemble import (
 from deepseek_report.datasets.assembly.cell_encoding import EncodedTarget, TargetDraw
 from deepseek_report.datasets.assembly.column_declarations import error_text, not_columns
 from deepseek_report.datasets.assembly.data_declarations import DeclaredTable, OwnFile, task_in_file
+from deepseek_report.datasets.readers import table_file
 from deepseek_report.datasets.readers.file_form import FileForm
-from deepseek_report.datasets.readers.table_file import (
-    ReadTable,
-    read_column,
-    read_drawn,
-    read_header,
-    read_table,
-)
 from deepseek_report.errors import DataError
 
 
@@ -56,7 +50,9 @@ class TableFile(DeclaredTable, OwnFile):
         """The task as declared, or as the target column of the file shows it."""
         if not self.targets:
             return DataTraits()
-        task = task_in_file(Path(str(self.path)), self.form, self.target_rule, read_column)
+        task = task_in_file(
+            Path(str(self.path)), self.form, self.target_rule, table_file.read_column
+        )
         return DataTraits("table", task, groups=self.kinds_of_groups)
 
     def _unknown_columns(self, names: Sequence[str]) -> list[str]:
@@ -100,14 +96,14 @@ class TableFile(DeclaredTable, OwnFile):
         progress.advance()
         return dataset
 
-    def _read(self, path: Path, seed: int) -> tuple[ReadTable, EncodedTarget | None]:
+    def _read(self, path: Path, seed: int) -> tuple[table_file.ReadTable, EncodedTarget | None]:
         if self.rows is None:
-            read = read_table(path, self.form)
+            read = table_file.read_table(path, self.form)
             self._check_columns(read.frame.columns)
             return read, None
-        self._check_columns(read_header(path, self.form))
+        self._check_columns(table_file.read_header(path, self.form))
         target = TargetDraw(self.target_rule, self.declared_columns, path.name, self.rows, seed)
-        read = read_drawn(path, self.form, self.targets, target.draw)
+        read = table_file.read_drawn(path, self.form, self.targets, target.draw)
         return read, target.answers[0]
 
     def _check_columns(self, names: Iterable[object]) -> None:
@@ -115,7 +111,7 @@ class TableFile(DeclaredTable, OwnFile):
         if problems := [*self._rules(), *self._unknown_columns(known)]:
             raise DataError("\n".join(problems))
 
-    def _encoded(self, read: ReadTable, answer: EncodedTarget | None) -> EncodedTable:
+    def _encoded(self, read: table_file.ReadTable, answer: EncodedTarget | None) -> EncodedTable:
         """The table, with what is known of its rows beside their features; uses the frame up."""
         metadata = self.metadata(read.frame, self.existing().name, read.decimal, read.rows)
         for name in self.left_out:
@@ -127,7 +123,7 @@ class TableFile(DeclaredTable, OwnFile):
         rows = replace(table.rows, instance_ids=read.rows)
         return replace(table, rows=rows, n_source=read.n_rows)
 
-    def _source(self, read: ReadTable) -> TableSource:
+    def _source(self, read: table_file.ReadTable) -> TableSource:
         path = self.existing()
         columns = [name for name in self.left_out if name not in self.metadata_columns.values()]
         left_out = (message("preparation.left_out", columns=columns),) if columns else ()

@@ -12,13 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 from deepseek_report.artifacts.advice import pip_install
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.datasets.assembly.column_declarations import config_problems, not_set
-from deepseek_report.datasets.sources.fetched import (
-    Fetched,
-    FetchedSource,
-    FetchRequest,
-    file_name,
-    from_cache,
-)
+from deepseek_report.datasets.sources import fetched
 from deepseek_report.datasets.sources.text_file import BETWEEN, TextFile, joined
 
 if TYPE_CHECKING:
@@ -38,7 +32,7 @@ class _PublishedTexts:
 
 
 @dataclass(frozen=True)
-class HuggingFaceText(FetchedSource, TextFile):
+class HuggingFaceText(fetched.FetchedSource, TextFile):
     """Texts from the Hugging Face hub by name, config and split; needs a network the first time.
 
     name : id of the data set, such as "imdb" or "org/name", or a folder that holds a copy of it.
@@ -99,8 +93,8 @@ class HuggingFaceText(FetchedSource, TextFile):
         return folder.name if folder.is_dir() else ""
 
     @property
-    def _request(self) -> FetchRequest:
-        return FetchRequest(
+    def _request(self) -> fetched.FetchRequest:
+        return fetched.FetchRequest(
             where=self._asked,
             wanted="an existing, public data set",
             look_up="look the data set up on huggingface.co/datasets: its name, configurations and "
@@ -110,10 +104,10 @@ class HuggingFaceText(FetchedSource, TextFile):
         )
 
     @property
-    def _kept(self) -> Fetched:
+    def _kept(self) -> fetched.Fetched:
         """The texts in the cache."""
         folder = Path(self.cache) if self.cache else Path.home() / ".cache" / "deepseek-report"
-        return Fetched(folder / "texts" / f"{file_name(self._asked)}.parquet")
+        return fetched.Fetched(folder / "texts" / f"{fetched.file_name(self._asked)}.parquet")
 
     def _fetch(self) -> tuple[pd.DataFrame, dict[str, str]]:
         """All columns that hold values or lists of them, and what the hub says about the data."""
@@ -147,7 +141,7 @@ class HuggingFaceText(FetchedSource, TextFile):
             "licence": facts.licence,
             "citation": facts.citation,
         }
-        return from_cache(TextFile, self, self._kept, published)
+        return fetched.from_cache(TextFile, self, self._kept, published)
 
 
 def _readable(column: pd.Series, feature: object) -> pd.Series:

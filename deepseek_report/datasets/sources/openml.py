@@ -11,14 +11,8 @@ from pydantic import Field
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.datasets.assembly.column_declarations import config_problems
 from deepseek_report.datasets.assembly.data_declarations import DeclaredTable
+from deepseek_report.datasets.sources import fetched
 from deepseek_report.datasets.sources.csv import TableFile
-from deepseek_report.datasets.sources.fetched import (
-    Fetched,
-    FetchedSource,
-    FetchRequest,
-    file_name,
-    from_cache,
-)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +31,7 @@ class _PublishedTable:
 
 
 @dataclass(frozen=True)
-class OpenML(FetchedSource, DeclaredTable):
+class OpenML(fetched.FetchedSource, DeclaredTable):
     """A table from OpenML by its id, or by name and version; needs a network the first time.
 
     data_id : number of the data set; or name with version, None for the oldest active one.
@@ -89,8 +83,8 @@ class OpenML(FetchedSource, DeclaredTable):
         return f"{self.name}, " + (f"version {self.version}" if self.version else "oldest active")
 
     @property
-    def _request(self) -> FetchRequest:
-        return FetchRequest(
+    def _request(self) -> fetched.FetchRequest:
+        return fetched.FetchRequest(
             where=f"OpenML ({self._asked})",
             wanted="an active, dense table",
             look_up="look up id, name and version on openml.org (sparse tables are not read), "
@@ -100,12 +94,12 @@ class OpenML(FetchedSource, DeclaredTable):
         )
 
     @property
-    def _kept(self) -> Fetched:
+    def _kept(self) -> fetched.Fetched:
         """The table in the cache."""
         from sklearn.datasets import get_data_home
 
-        name = f"openml-{file_name(self._asked)}.parquet"
-        return Fetched(Path(get_data_home(self.cache)) / "tables" / name)
+        name = f"openml-{fetched.file_name(self._asked)}.parquet"
+        return fetched.Fetched(Path(get_data_home(self.cache)) / "tables" / name)
 
     def _fetch(self) -> tuple[pd.DataFrame, dict[str, object]]:
         """All columns but those that OpenML says to ignore, and what it says about the data."""
@@ -143,4 +137,4 @@ class OpenML(FetchedSource, DeclaredTable):
             "licence": facts.licence or "",
             "citation": "; ".join(map(str, cited)) if isinstance(cited, list) else str(cited or ""),
         }
-        return from_cache(TableFile, self, self._kept, published)
+        return fetched.from_cache(TableFile, self, self._kept, published)

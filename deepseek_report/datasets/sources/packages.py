@@ -21,20 +21,13 @@ from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Attribute, AttributeKind, Target
 from deepseek_report.artifacts.split import Dataset
+from deepseek_report.datasets.assembly import layouts
 from deepseek_report.datasets.assembly.assemble import Origin
 from deepseek_report.datasets.assembly.cell_encoding import EncodedTarget
 from deepseek_report.datasets.assembly.column_declarations import (
     config_problems,
     data_error,
     error_text,
-)
-from deepseek_report.datasets.assembly.layouts import (
-    Arrays,
-    ArraySource,
-    image_layout,
-    moments,
-    pixels,
-    series_layout,
 )
 from deepseek_report.datasets.assembly.texts import Corpus, TextRule, assemble_texts, repair
 from deepseek_report.datasets.data_card import Description, shipped_description
@@ -87,7 +80,7 @@ def packaged_file(module: str, distribution: str, path: str) -> Path:
 
 
 @dataclass(frozen=True)
-class PackagedArrays(ArraySource):
+class PackagedArrays(layouts.ArraySource):
     """Base of a data set of images or series that is one file of a package.
 
     package : its module and its distribution. path : of the data inside of it.
@@ -107,12 +100,12 @@ class PackagedArrays(ArraySource):
         """SHA-256 of the package's file."""
         return packaged_bytes(*self.package, self.path)[1]
 
-    def _read(self, seed: int) -> tuple[Arrays, str]:
+    def _read(self, seed: int) -> tuple[layouts.Arrays, str]:
         raw, digest = packaged_bytes(*self.package, self.path)
         return self._of_bytes(raw, seed), digest
 
     @abstractmethod
-    def _of_bytes(self, raw: bytes, seed: int) -> Arrays:
+    def _of_bytes(self, raw: bytes, seed: int) -> layouts.Arrays:
         """All instances of the file."""
 
 
@@ -150,12 +143,12 @@ class Digits(PackagedArrays):
     def nature(self) -> DataTraits:
         return DataTraits("image", "classification", groups=frozenset(), classes=10)
 
-    def _of_bytes(self, raw: bytes, seed: int) -> Arrays:
+    def _of_bytes(self, raw: bytes, seed: int) -> layouts.Arrays:
         del seed
         import pandas as pd
 
         whole = pd.read_csv(io.BytesIO(raw), header=None, compression="gzip").to_numpy()
-        return Arrays(
+        return layouts.Arrays(
             values=whole[:, :-1].astype(np.float64).reshape(-1, *_SHAPE),
             labels=whole[:, -1].astype(np.int64),
             target=Target(
@@ -164,8 +157,8 @@ class Digits(PackagedArrays):
                 classes=tuple(f"digit {digit}" for digit in range(10)),
                 explained=self.explained,
             ),
-            features=pixels(_SHAPE),
-            layout=image_layout(_SHAPE, self.patch),
+            features=layouts.pixels(_SHAPE),
+            layout=layouts.image_layout(_SHAPE, self.patch),
             notes=(message("data_sets.digits.preparation.levels"),),
         )
 
@@ -222,14 +215,14 @@ class Trace(PackagedArrays):
     def nature(self) -> DataTraits:
         return DataTraits("series", "classification", groups=frozenset(), classes=_CLASSES)
 
-    def _of_bytes(self, raw: bytes, seed: int) -> Arrays:
+    def _of_bytes(self, raw: bytes, seed: int) -> layouts.Arrays:
         with np.load(io.BytesIO(raw), allow_pickle=False) as arrays:
             halves = [(arrays[f"X_{half}"], arrays[f"y_{half}"]) for half in ("train", "test")]
         series = np.concatenate([half for half, _ in halves]).astype(np.float64)
         labels = np.concatenate([half for _, half in halves]).astype(np.int64) - 1
         published = np.repeat([False, True], [len(half) for _, half in halves])
         steps = series.shape[1]
-        return Arrays(
+        return layouts.Arrays(
             values=series,
             labels=labels,
             target=Target(
@@ -239,8 +232,8 @@ class Trace(PackagedArrays):
                 or tuple(f"class {number}" for number in range(1, _CLASSES + 1)),
                 explained=self.explained - 1,
             ),
-            features=moments(steps, ("reading",), (None,)),
-            layout=series_layout(steps, ("reading",), self.window),
+            features=layouts.moments(steps, ("reading",), (None,)),
+            layout=layouts.series_layout(steps, ("reading",), self.window),
             together=self._together(labels, published, seed),
             notes=(message("data_sets.trace.preparation.units"),),
         )

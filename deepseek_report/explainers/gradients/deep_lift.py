@@ -50,9 +50,7 @@ class RescaleRule(ModuleExplainer):
     def explain(self, context: ExplainContext) -> Explanation:
         """Attribute the log-odds, or the logit less the mean of the others, or the number.
 
-        Raises
-        ------
-        NotApplicableError : the attributions miss the difference that they should add up to.
+        Raises NotApplicableError : the attributions miss the difference that they should add up to.
         """
         classifier, n = context.classifier, len(context.inputs)
         before = classifier.calls

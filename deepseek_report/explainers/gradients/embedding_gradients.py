@@ -13,11 +13,6 @@ from torch import Tensor
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.protocols.modules import ExplainableModule
 
-# --- What explainers that look into a torch module share ------------------------------------------
-
-
-# Gradients along a straight path between two points, summed up; imported only inside functions.
-
 Rule = Literal["gausslegendre", "riemann_middle", "riemann_trapezoid"]
 
 
@@ -64,9 +59,6 @@ def path_integral(
     line = start + places.to(end.device).reshape(per_point) * (end - start)
     slopes = gradient(function, line.flatten(0, 1)).reshape(line.shape)
     return (end - start) * (weights.to(end.device).reshape(per_point) * slopes).sum(dim=0)
-
-
-# --- Gradients of the log-odds in embedding space; imported only from inside functions ------------
 
 
 def log_odds(logits: Tensor, target: int) -> Tensor:

@@ -62,16 +62,22 @@ class IntegratedGradients(ModuleExplainer):
         """
         classifier, n = context.classifier, len(context.inputs)
         before = classifier.calls
-        kind = kind_of(classifier.schema)
         predictions = context.margin(context.inputs)
         starts, base = self._starts(context)
         values = self._values(context, starts)
         classifier.calls += n * len(starts) * self._points(len(starts))
         gap, scale = values.sum(axis=1) - (predictions - base), np.abs(predictions - base).mean()
         share = float(np.abs(gap).mean() / scale) if scale > 0 else None
+        kind = kind_of(classifier.schema)
+        notes = [message(f"explainer_notes.path.{kind.name}")]
+        if len(starts) > 1:
+            notes = [message("explainer_notes.several_paths", n=len(starts))]
+        notes.append(message("explainer_notes.gap", share=share, n=n))
+        if "experts" in classifier.capabilities:
+            notes.append(message("explainer_notes.jumps"))
         params = vars(self) | {"references": len(starts)}
         if len(starts) == 1 and n and not np.ptp(starts[0], axis=0).any():
-            params["baseline"] = starts[0][0].tolist()  # all instances have this start
+            params |= {"baseline": starts[0][0].tolist()}  # all instances have this start
         return self.explanation(
             context,
             before,
@@ -84,17 +90,7 @@ class IntegratedGradients(ModuleExplainer):
             output_space=context.margin_space,
             game="background" if len(starts) > 1 else "baseline",
             params=params,
-            notes=(
-                message("explainer_notes.several_paths", n=len(starts))
-                if len(starts) > 1
-                else message(f"explainer_notes.path.{kind.name}"),
-                message("explainer_notes.gap", share=share, n=n),
-                *(
-                    [message("explainer_notes.jumps")]
-                    if "experts" in classifier.capabilities
-                    else []
-                ),
-            ),
+            notes=tuple(notes),
         )
 
     def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:

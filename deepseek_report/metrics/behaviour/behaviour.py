@@ -24,17 +24,11 @@ from deepseek_report.artifacts.table_rows import read_rows
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.row_conditions import relation_in_words
 from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.behaviour import expected
 from deepseek_report.metrics.behaviour.behaviour_rows import (
     GravestCase,
     JudgedExpectation,
     OpenQuestion,
-)
-from deepseek_report.metrics.behaviour.expected import (
-    Breaches,
-    ExpectationTest,
-    LevelAnswers,
-    class_of,
-    outcome_of,
 )
 from deepseek_report.metrics.plugin import EntityMetric
 from deepseek_report.statistics.resampling import Resampling
@@ -117,7 +111,7 @@ class FeatureCurve:
         centred = places - (weights * places).sum()
         return 1.0 if float((weights * centred * self.mean).sum()) >= 0 else -1.0
 
-    def questions(self, answers: LevelAnswers, target: int) -> Iterator[Question]:
+    def questions(self, answers: expected.LevelAnswers, target: int) -> Iterator[Question]:
         """All of them; the model is asked again where a jump may be."""
         if len(self.levels) < 3 or self.spread == 0:
             return
@@ -160,7 +154,7 @@ class FeatureCurve:
         ends = self.levels[high], self.levels[low]
         return self._question("turn", ends, moved, rare, (rare, at), wanted)
 
-    def _jump(self, answers: LevelAnswers, target: int) -> Question | None:
+    def _jump(self, answers: expected.LevelAnswers, target: int) -> Question | None:
         """The largest step of a number that stays as large where its place is narrowed down."""
         if not self.feature.is_numeric or len(self.levels) <= _FEWEST_LEVELS:
             return None
@@ -350,7 +344,7 @@ class Behaviour(EntityMetric):
     def measure(self, context: MeasureContext) -> Measurement:
         schema = context.dataset.schema
         expectations = declared_of(context)
-        test = ExpectationTest(context, self.rows)
+        test = expected.ExpectationTest(context, self.rows)
         curves = list(self._curves(context, test))
         if not expectations and not curves:
             raise NotApplicableError(message("refusals.no_expectation"))
@@ -385,8 +379,8 @@ class Behaviour(EntityMetric):
         return Measurement(scores, tables, notes=(note,) if curves else ())
 
     def _curves(
-        self, context: MeasureContext, test: ExpectationTest
-    ) -> Iterator[tuple[FeatureCurve, LevelAnswers, int]]:
+        self, context: MeasureContext, test: expected.ExpectationTest
+    ) -> Iterator[tuple[FeatureCurve, expected.LevelAnswers, int]]:
         """The answers along each ordered feature of a table."""
         schema, train = context.dataset.schema, context.dataset.train
         if not kind_of(schema).named_columns:
@@ -445,15 +439,15 @@ def _features_named(names: Iterable[str], schema: Schema) -> list[Feature]:
 
 
 def _row(
-    place: int, expectation: Expectation, breaches: Breaches, context: MeasureContext
+    place: int, expectation: Expectation, breaches: expected.Breaches, context: MeasureContext
 ) -> dict[str, object]:
     schema = context.dataset.schema
     target, share = schema.target, breaches.share
     labels = [feature.label for feature in _features_named(expectation.columns, schema)]
     change = ", ".join(f"{name} {value}" for name, value in expectation.change.chosen.items())
-    outcome = target.classes[outcome_of(target, expectation)]
+    outcome = target.classes[expected.outcome_of(target, expectation)]
     if expectation.kind == "minimum" and expectation.decision is not None:
-        outcome = target.classes[class_of(target, expectation.decision)]
+        outcome = target.classes[expected.class_of(target, expectation.decision)]
     return {
         "place": place,
         "kind": expectation.kind,
@@ -474,7 +468,7 @@ def _row(
 
 
 def _worst_rows(
-    expectations: Sequence[Expectation], judged: Sequence[Breaches], schema: Schema
+    expectations: Sequence[Expectation], judged: Sequence[expected.Breaches], schema: Schema
 ) -> Iterator[dict[str, object]]:
     keys = ("instance_id", "label", "from_display", "to_display", "before", "after")
     for place, (expectation, breaches) in enumerate(zip(expectations, judged, strict=True)):

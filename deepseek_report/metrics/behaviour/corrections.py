@@ -25,14 +25,9 @@ from deepseek_report.artifacts.seeds import row_digests
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.table import SEPARATOR, TableType, columns_of, estimate
 from deepseek_report.data_kinds.corrected_data import ItemCue, ResolvedCorrections
-from deepseek_report.data_kinds.cues import InputCue, changes, grid_of, wrong_way
+from deepseek_report.data_kinds.input_changes import InputCue, changes, grid_of, wrong_way
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.behaviour.behaviour_rows import (
-    ChangedDecision,
-    Corrected,
-    CorrectionCost,
-    TakenOver,
-)
+from deepseek_report.metrics.behaviour import behaviour_rows
 from deepseek_report.metrics.performance.predicting import predict_alike
 from deepseek_report.metrics.plugin import EntityMetric, Rows
 from deepseek_report.statistics.resampling import Resampling
@@ -74,7 +69,7 @@ class Corrections(EntityMetric):
                 *columns_of("outcome n:count"),
             ),
             release=WHOLE,
-            row=Corrected,
+            row=behaviour_rows.Corrected,
         ),
         "cost": TableType(
             (
@@ -83,7 +78,7 @@ class Corrections(EntityMetric):
                 *columns_of("n:count"),
             ),
             release=WHOLE,
-            row=CorrectionCost,
+            row=behaviour_rows.CorrectionCost,
         ),
         "groups": TableType(
             (
@@ -92,7 +87,9 @@ class Corrections(EntityMetric):
                 *columns_of("n:count"),
             )
         ),
-        "changed": TableType(columns_of("start end changed:count n:count"), row=ChangedDecision),
+        "changed": TableType(
+            columns_of("start end changed:count n:count"), row=behaviour_rows.ChangedDecision
+        ),
         "took_over": TableType(
             (
                 *columns_of("label before:number after:number"),
@@ -100,7 +97,7 @@ class Corrections(EntityMetric):
                 *columns_of("sure:yes_no n:count"),
             ),
             release=WHOLE,
-            row=TakenOver,
+            row=behaviour_rows.TakenOver,
         ),
     }
     max_rows: Rows = 2000

@@ -113,21 +113,12 @@ def best_rule(
     conditions. Where none is enough, the one whose share is the largest beyond doubt (lower end of
     its 90 % interval).
 
-    Parameters
-    ----------
-    holds : array
-        (condition, row) where each condition holds.
-    same : array
-        (row,) where the decision is that of the case.
-    precision : float
-        Share of the rows with the same decision that is enough.
-    most, least : int
-        Greatest number of conditions, and least number of rows of which a rule must hold.
+    holds : (condition, row) where each condition holds. same : (row,) where the decision is that of
+    the case. precision : share of the rows with the same decision that is enough, in (0, 1). most,
+    least : conditions at most, and rows of which a rule must hold at least.
 
-    Returns
-    -------
-    Positions of the conditions, none where every rule is enough or none holds of so many rows; and
-    whether they are enough.
+    Returns positions of the conditions, none where every rule is enough or none holds of so many
+    rows; and whether they are enough.
     """
     if same.mean() >= precision:
         return (), True

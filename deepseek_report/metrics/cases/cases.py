@@ -23,16 +23,9 @@ from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import OF_TARGET, Column, TableType, columns_of
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.base import ranges, typical_row
+from deepseek_report.metrics.cases import case_choice
 from deepseek_report.metrics.cases import case_tables as pages
 from deepseek_report.metrics.cases import single_case_rows as cells
-from deepseek_report.metrics.cases.case_choice import (
-    ALERT,
-    FURTHER_LABELS,
-    NAMED,
-    NO_PERSON,
-    ROLE_LABELS,
-    ShownCases,
-)
 from deepseek_report.metrics.cases.case_tables import MOST_COLUMNS, Row
 from deepseek_report.metrics.cases.counterfactuals import (
     NO_CHANGE,
@@ -227,7 +220,8 @@ class CasePages(ExplanationMetric):
     )
 
     def measure(self, context: MeasureContext) -> Measurement:
-        shown, dataset, schema = ShownCases.of(context), context.dataset, context.dataset.schema
+        shown = case_choice.ShownCases.of(context)
+        dataset, schema = context.dataset, context.dataset.schema
         inputs, chosen = shown.inputs, shown.places.tolist()
         explanations = without_control(dict(context.explanations))
         decides, named = task_of(schema.target).decides, kind_of(schema).named_columns
@@ -363,17 +357,20 @@ def _number_cells(predictions: Predictions, target: Target, p: int) -> Row:
 
 def role_label(role: str, schema: Schema) -> str:
     """Why a case was chosen, for people: `group:sex:female` -> "Sex: female"."""
-    if role.startswith(NAMED):
-        return f"Case {role.removeprefix(NAMED)}"
-    if role.startswith(ALERT):
-        return f"Alert {role.removeprefix(ALERT)}"
+    if role.startswith(case_choice.NAMED):
+        return f"Case {role.removeprefix(case_choice.NAMED)}"
+    if role.startswith(case_choice.ALERT):
+        return f"Alert {role.removeprefix(case_choice.ALERT)}"
     if not role.startswith(("group:", "pair:")):
         is_further = role.startswith(FURTHER)
         role = role.removeprefix(FURTHER).partition(":")[0]
         if role == "nearest_threshold" and len(schema.target.classes) > 2:
             return "Near another class" if is_further else "Nearest to another class"
-        labels = ROLE_LABELS if schema.attributes_of("person") else ROLE_LABELS | NO_PERSON
-        labels = labels | FURTHER_LABELS if is_further else labels
+        labels = case_choice.ROLE_LABELS
+        if not schema.attributes_of("person"):
+            labels = labels | case_choice.NO_PERSON
+        if is_further:
+            labels = labels | case_choice.FURTHER_LABELS
         return labels.get(role, role.replace("_", " "))
     _, name, level = role.split(":", 2)
     labels = {attribute.name: attribute.label for attribute in schema.attributes}

@@ -46,17 +46,6 @@ class CaseRow(OfCase):
 
 
 @dataclass(frozen=True)
-class CaseInput(OfCase):
-    """A value of a case beside the typical one."""
-
-    source = ("cases", "inputs")
-    feature: str
-    label: str
-    display: str
-    typical: str
-
-
-@dataclass(frozen=True)
 class Neighbour(OfCase):
     """A near training case, the nearest first."""
 
@@ -72,10 +61,19 @@ class Neighbour(OfCase):
 
 @dataclass(frozen=True)
 class OfPlayer(OfCase):
-    """A row on a feature, a word, a region or a span of a case."""
+    """A row on a feature, a word, a region or a span of a case, and its value."""
 
     feature: str
     label: str
+    display: str
+
+
+@dataclass(frozen=True)
+class CaseInput(OfPlayer):
+    """A value of a case beside the typical one."""
+
+    source = ("cases", "inputs")
+    typical: str
 
 
 @dataclass(frozen=True)
@@ -87,7 +85,6 @@ class CaseReason(OfPlayer):
 
     source = ("cases", "reasons")
     explainer: str
-    display: str
     attribution: float
     rank: int
     output_space: OutputSpace
@@ -115,7 +112,6 @@ class ReasonCode(OfPlayer):
     explainer: str
     role: str
     rank: int
-    display: str
     shortfall: float
     order_certain: bool
     output_space: str

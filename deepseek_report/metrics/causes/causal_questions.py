@@ -20,31 +20,11 @@ from deepseek_report.artifacts.rounding import quantity
 from deepseek_report.artifacts.schema import Attribute
 from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.causes.cause_rows import (
-    ClaimNode,
-    DeclaredEffect,
-    GapPath,
-    GraphArrow,
-    NegativeControl,
-    TestedClaim,
-)
+from deepseek_report.metrics.causes import cause_rows
 from deepseek_report.metrics.causes.declared_graph import DeclaredGraph, GraphNode, value_of
 from deepseek_report.metrics.plugin import EntityMetric
+from deepseek_report.statistics.causes import effects, gap_by_path
 from deepseek_report.statistics.causes.cross_fitting import CausalData, Variable
-from deepseek_report.statistics.causes.effects import (
-    CausalEffect,
-    MoveBy,
-    SetTo,
-    controls_of,
-    effect_of_setting,
-)
-from deepseek_report.statistics.causes.gap_by_path import (
-    PATHS,
-    Path,
-    PathGap,
-    gaps_by_path,
-    widening,
-)
 from deepseek_report.statistics.causes.graph import CausalRefusal, PathSets
 from deepseek_report.statistics.causes.independence import independence_tests
 from deepseek_report.statistics.causes.sensitivity import sensitivity_of
@@ -91,11 +71,11 @@ class CausalClaims(EntityMetric):
     bounds = {"contradicted_claims": (0, None)}
     tables = {
         "nodes": TableType(
-            (*columns_of("name", shown=False), *columns_of("label role")), row=ClaimNode
+            (*columns_of("name", shown=False), *columns_of("label role")), row=cause_rows.ClaimNode
         ),
         "arrows": TableType(
             (*columns_of("start end", shown=False), *columns_of("start_label end_label")),
-            row=GraphArrow,
+            row=cause_rows.GraphArrow,
         ),
         "claims": TableType(
             (
@@ -103,7 +83,7 @@ class CausalClaims(EntityMetric):
                 *columns_of("first_label second_label held correlation:number n:count"),
                 *columns_of("p_value:p_value p_adjusted:p_value contradicted:yes_no"),
             ),
-            row=TestedClaim,
+            row=cause_rows.TestedClaim,
         ),
     }
 
@@ -182,7 +162,7 @@ class CausalEffects(EntityMetric):
                 *columns_of("robustness:share e_value:number strongest times:number", shown=False),
                 Column("controls_hold", "yes_no"),
             ),
-            row=DeclaredEffect,
+            row=cause_rows.DeclaredEffect,
         ),
         "controls": TableType(
             (
@@ -192,7 +172,7 @@ class CausalEffects(EntityMetric):
                 estimate("value", "number", "value", optional=True),
                 Column("holds", "yes_no"),
             ),
-            row=NegativeControl,
+            row=cause_rows.NegativeControl,
         ),
     }
 
@@ -239,7 +219,7 @@ class EffectAnswer:
     place: int
     declared: DeclaredGraph
     setting: Setting
-    effect: CausalEffect
+    effect: effects.CausalEffect
     data: CausalData
 
     @classmethod
@@ -249,7 +229,9 @@ class EffectAnswer:
         """The answer, or why there is none."""
         treatment, outcome = declared.node(question.effect_of), declared.node(question.on)
         setting = setting_of(question, treatment, declared, data)
-        effect = effect_of_setting(declared.graph, data, treatment.name, setting.how, outcome.name)
+        effect = effects.effect_of_setting(
+            declared.graph, data, treatment.name, setting.how, outcome.name
+        )
         if isinstance(effect, CausalRefusal):
             return refusal(effect, declared, treatment.label, outcome.label)
         return cls(place, declared, setting, effect, data)
@@ -315,7 +297,7 @@ class EffectAnswer:
 
     @cached_property
     def _controls(self) -> dict[str, Estimate]:
-        controls = controls_of(self.effect, self.data)
+        controls = effects.controls_of(self.effect, self.data)
         named = {"placebo": controls.placebo, "random_common_cause": controls.random_common_cause}
         return {name: value for name, value in named.items() if isinstance(value, Estimate)}
 
@@ -342,7 +324,7 @@ class Setting:
     moved, with its unit.
     """
 
-    how: SetTo | MoveBy
+    how: effects.SetTo | effects.MoveBy
     start: str = ""
     end: str = ""
     amount: str = ""
@@ -367,7 +349,9 @@ def setting_of(
     if not treatment.levels(schema):
         amount = question.by or _rounded(float(known.std()) if len(known) else 1.0)
         sign = "+" if amount > 0 else ""
-        return Setting(MoveBy(amount), amount=sign + quantity(amount, declared.unit(treatment)))
+        return Setting(
+            effects.MoveBy(amount), amount=sign + quantity(amount, declared.unit(treatment))
+        )
     if question.from_ is None or question.to is None:
         counts = np.bincount(known.astype(np.int64), minlength=2)
         first, second = np.sort(np.argsort(-counts, kind="stable")[:2]).tolist()
@@ -375,7 +359,7 @@ def setting_of(
         ends = (value_of(end, treatment, schema) for end in (question.from_, question.to))
         first, second = (round(end or 0) for end in ends)
     start, end = (treatment.display(float(level), schema) for level in (first, second))
-    return Setting(SetTo(second, first), start, end)
+    return Setting(effects.SetTo(second, first), start, end)
 
 
 def _rounded(value: float) -> float:
@@ -446,7 +430,7 @@ class CausalGaps(EntityMetric):
                 Column("p_adjusted", "p_value", shown=False),
                 *columns_of("widened:yes_no n:count"),
             ),
-            row=GapPath,
+            row=cause_rows.GapPath,
         ),
         "sets": TableType(
             (
@@ -476,7 +460,7 @@ class CausalGaps(EntityMetric):
                 else:
                     refused.append(split)
             context.progress.advance()
-        parts = [(split, path) for split in splits for path in PATHS]
+        parts = [(split, path) for split in splits for path in gap_by_path.PATHS]
         verdicts = widened([(split.wider[path], split.is_larger(path)) for split, path in parts])
         judged = zip(parts, verdicts, strict=True)
         rows = [split.row(path, *verdict) for (split, path), verdict in judged]
@@ -533,9 +517,9 @@ class SplitByPath:
 
     place: int
     attribute: Attribute
-    labels: PathGap
-    answers: PathGap
-    wider: Mapping[Path, Estimate]
+    labels: gap_by_path.PathGap
+    answers: gap_by_path.PathGap
+    wider: Mapping[gap_by_path.Path, Estimate]
     declared: DeclaredGraph
     least: float
 
@@ -555,12 +539,12 @@ class SplitByPath:
         gaps = (
             sets
             if isinstance(sets, CausalRefusal)
-            else gaps_by_path(data, sets, _codes_of(attribute), pair, (target, _ANSWER))
+            else gap_by_path.gaps_by_path(data, sets, _codes_of(attribute), pair, (target, _ANSWER))
         )
         if isinstance(gaps, CausalRefusal):
             return refusal(gaps, declared, attribute.label)
         labels, answers = gaps
-        wider, least = widening(answers, labels, data), LEAST_POINTS
+        wider, least = gap_by_path.widening(answers, labels, data), LEAST_POINTS
         if not task_of(declared.schema.target).decides:
             least = _LEAST_DEVIATIONS * float(np.nanstd(data.variables[target].values))
         return cls(place, attribute, labels, answers, wider, declared, least)
@@ -576,12 +560,12 @@ class SplitByPath:
             "n": int(self.labels.used.sum()),
         }
 
-    def is_larger(self, path: Path) -> bool:
+    def is_larger(self, path: gap_by_path.Path) -> bool:
         """Whether the part in answers is larger than that in labels."""
         labels, answers = self.labels.parts[path], self.answers.parts[path]
         return is_widening(labels.value, answers.value, self.least)
 
-    def row(self, path: Path, p_adjusted: float, is_widened: bool) -> dict[str, object]:
+    def row(self, path: gap_by_path.Path, p_adjusted: float, is_widened: bool) -> dict[str, object]:
         """Of the table `paths`."""
         sizes = (self.labels.parts[path], self.answers.parts[path], self.wider[path])
         decides = task_of(self.declared.schema.target).decides

@@ -30,12 +30,7 @@ from deepseek_report.metrics.explanations.explanation_plugin import (
 )
 from deepseek_report.metrics.explanations.explanation_rows import ExplainedGroup
 from deepseek_report.metrics.plugin import Resamples
-from deepseek_report.statistics.resampling import (
-    Resampling,
-    bootstrap,
-    bootstrap_method,
-    permutation_p_value,
-)
+from deepseek_report.statistics import resampling
 
 _DAI = "Dai, Upadhyay, Aivodji, Bach & Lakkaraju 2022, arXiv:2205.07277"
 
@@ -232,12 +227,12 @@ def gap_of_shares(gains: Gains, strata: Ints, resamples: int, seed: int) -> tupl
         own, best = (weights @ (each[:, None] * member) for each in (gains.own, gains.best))
         return np.asarray(np.ptp(own / np.maximum(best, _LEAST_GAIN), axis=1))
 
-    drawn = Resampling(len(strata), strata=strata)
-    replicates = bootstrap(statistic, drawn, resamples, seed)
+    drawn = resampling.Resampling(len(strata), strata=strata)
+    replicates = resampling.bootstrap(statistic, drawn, resamples, seed)
     low, high = replicates.interval(least=0.0)
     p_value = shares_p_value(gains, strata, resamples, seed)
     by_chance = p_value > 0.05
-    method = bootstrap_method(replicates.method, resamples, seed, "within_groups")
+    method = resampling.bootstrap_method(replicates.method, resamples, seed, "within_groups")
     if by_chance:
         method = message("interval_methods.from_zero", method=method)
     method = message("interval_methods.p_value_by_permutation", method=method)
@@ -269,7 +264,7 @@ def shares_p_value(gains: Gains, strata: Ints, permutations: int, seed: int) -> 
     shuffled = rng.permuted(np.tile(places, (permutations, 1)), axis=1)
     member = (strata[:, None] == np.unique(strata)).astype(np.float64)
     null, seen = (_furthest(gains, order, member) for order in (shuffled, places[None]))
-    return permutation_p_value(null, float(seen[0]))
+    return resampling.permutation_p_value(null, float(seen[0]))
 
 
 def _furthest(gains: Gains, order: Ints, member: Floats) -> Floats:

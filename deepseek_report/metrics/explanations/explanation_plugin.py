@@ -18,14 +18,7 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
 from deepseek_report.artifacts.protocols.traits import MetricPart
 from deepseek_report.artifacts.score import Direction, Score
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.statistics.resampling import (
-    Resampling,
-    Studentized,
-    bootstrap,
-    bootstrap_method,
-    bootstrapped,
-    weighted_means,
-)
+from deepseek_report.statistics import resampling
 from deepseek_report.tasks import task_of
 
 #: The explainer that serves as the control.
@@ -94,7 +87,7 @@ class ExplanationMetric(MetricPart):
             note=message("notes.joined", notes=notes) if len(notes) > 1 else [*notes, ""][0],
             **fields,
         )
-        return replace(score, interval_method=bootstrap_method("BCa", *draws))
+        return replace(score, interval_method=resampling.bootstrap_method("BCa", *draws))
 
 
 def about_sample(context: MeasureContext) -> tuple[Text, ...]:
@@ -131,7 +124,9 @@ def bootstrap_mean(values: Floats, resamples: int, seed: int) -> tuple[Floats, F
         mean = flat.mean(axis=0) if n else np.full(flat.shape[1], np.nan)
         unknown = np.full(shape, np.nan)
         return mean.reshape(shape), unknown, unknown
-    replicates = bootstrap(weighted_means(flat), Resampling(n), resamples, seed)
+    replicates = resampling.bootstrap(
+        resampling.weighted_means(flat), resampling.Resampling(n), resamples, seed
+    )
     low, high = replicates.interval()
     return replicates.value.reshape(shape), low.reshape(shape), high.reshape(shape)
 
@@ -168,13 +163,13 @@ def ratio_of_means(
         error = np.divide(np.sqrt(squares), under, out=np.zeros(len(weights)), where=under > 0)
         return np.stack([ratio, error], axis=1)
 
-    replicates = bootstrap(statistic, Resampling(n), resamples, seed)
+    replicates = resampling.bootstrap(statistic, resampling.Resampling(n), resamples, seed)
     ratio, error = replicates.of(0), replicates.of(1)
-    studentized = Studentized(
+    studentized = resampling.Studentized(
         float(ratio.value), float(error.value), ratio.resamples, error.resamples
     )
     if not studentized.is_defined:
-        return bootstrapped(ratio, n, seed, bounds)
+        return resampling.bootstrapped(ratio, n, seed, bounds)
     low, high = np.clip(studentized.interval(0.95), *bounds)
     method = message("interval_methods.studentized_ratio", resamples=resamples, seed=seed)
     return Estimate(studentized.value, float(low), float(high), n, method)

@@ -22,16 +22,13 @@ from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.explanations import curves
+from deepseek_report.metrics.explanations import curves, explanation_plugin
 from deepseek_report.metrics.explanations.agreement import rowwise_spearman
 from deepseek_report.metrics.explanations.curves import Mode, Perturbation
 from deepseek_report.metrics.explanations.explanation_plugin import (
     CONTROL,
     ExplanationMetric,
     about_sample,
-    bootstrap_mean,
-    ratio_of_means,
-    without_control,
 )
 from deepseek_report.metrics.plugin import Resamples
 from deepseek_report.statistics.ranking import thin
@@ -96,7 +93,7 @@ class RemovalMetric(ExplanationMetric):
             note = message("notes.faithfulness.gain")
             scores.append(score(f"{mode}_gain", gain, "higher", note, bounds=bounds))
             arrays["control"] = of_control
-        mean, low, high = bootstrap_mean(outcomes, self.resamples, context.seed)
+        mean, low, high = explanation_plugin.bootstrap_mean(outcomes, self.resamples, context.seed)
         curve = pd.DataFrame(
             {
                 "explainer": explanation.method,
@@ -188,7 +185,8 @@ class CompletenessGap(ExplanationMetric):
         if gap is None or explanation.base_values is None:
             raise NotApplicableError(message("refusals.no_base_value"))
         distance = np.abs(explanation.predictions - explanation.base_values)
-        ratio = ratio_of_means(np.abs(gap), distance, self.resamples, context.seed)
+        draws = self.resamples, context.seed
+        ratio = explanation_plugin.ratio_of_means(np.abs(gap), distance, *draws)
         score = self.score(
             "completeness_gap",
             ratio,
@@ -251,7 +249,7 @@ class FaithfulnessEffect(ExplanationMetric):
 
     def measure(self, context: MeasureContext) -> Measurement:
         explanations = self.compared(context)
-        judged = without_control(explanations)
+        judged = explanation_plugin.without_control(explanations)
         control = next((name for name in explanations if name not in judged), None)
         if control is None or not judged:
             raise NotApplicableError(message("refusals.no_control"))

@@ -382,7 +382,6 @@ class KnownFunction:
 
     def randomised(self, seed: int) -> Classifier:
         """It has no weights."""
-        del seed
         raise NotApplicableError(message("model_refusals.no_weights", model=self.name))
 
     def columns(self, inputs: Floats) -> Floats:

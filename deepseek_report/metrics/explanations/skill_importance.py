@@ -20,25 +20,11 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.classifier import AnswersMixtures
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimate
-from deepseek_report.data_kinds import kind_of
-from deepseek_report.data_kinds.coalitions import (
-    Coalitions,
-    MovedRows,
-    SharedPlayers,
-    each_once,
-    in_parts,
-)
+from deepseek_report.data_kinds import coalitions, kind_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations.explanation_rows import SkillShare
 from deepseek_report.metrics.plugin import ModelMetric, Rows
-from deepseek_report.statistics.games.skill_game import (
-    AdditiveStandIn,
-    SkillGame,
-    additive_values,
-    extended,
-    rise_by_exchange,
-    skills,
-)
+from deepseek_report.statistics.games import skill_game
 from deepseek_report.statistics.intervals import holm, mean_interval
 from deepseek_report.statistics.paired import judged
 from deepseek_report.statistics.ranking import spearman, thin
@@ -70,7 +56,7 @@ class _Subject:
 
     context: MeasureContext
     positions: Ints
-    players: SharedPlayers
+    players: coalitions.SharedPlayers
     outputs: slice
 
     @classmethod
@@ -294,12 +280,12 @@ class _Played:
         subject = self.subject
         if subject.is_moved:
             return np.asarray(subject.answers(subject.context.background).mean(axis=0))
-        return each_once(subject.answers, subject.baseline)
+        return coalitions.each_once(subject.answers, subject.baseline)
 
     @cached_property
     def skills(self) -> Floats:
         """(row,)"""
-        return skills(self.subject.truths, self.outputs, self.nothing)
+        return skill_game.skills(self.subject.truths, self.outputs, self.nothing)
 
     def values(self) -> Floats:
         """(row, player) what each player earns; the means over rows are the values."""
@@ -307,13 +293,15 @@ class _Played:
         random = np.random.default_rng(subject.context.seed)
         players = len(subject.players.names)
         orders = random.permuted(np.tile(np.arange(players), (len(sampled), 1)), axis=1)
-        at_reference = each_once(subject.answers, self.references.reshape(-1, subject.width))
+        at_reference = coalitions.each_once(
+            subject.answers, self.references.reshape(-1, subject.width)
+        )
         game = self._game(self.outputs, at_reference)
         values = game.values(self._ask, orders)
         exact = np.zeros((len(subject), players))
         if subject.is_moved:
             terms, at_references = self._stand_in_terms()
-            exact = additive_values(subject.truths, terms, self.nothing)
+            exact = skill_game.additive_values(subject.truths, terms, self.nothing)
             own = terms[sampled]
             stand_in = self._game(
                 self.nothing + terms.sum(axis=1), self.nothing + at_references.sum(axis=2)
@@ -325,15 +313,15 @@ class _Played:
                 return np.asarray(self.nothing + mixed.sum(axis=1))
 
             values = values - stand_in.values(ask, orders)
-        return extended(values, exact, self.skills, sampled)
+        return skill_game.extended(values, exact, self.skills, sampled)
 
-    def _game(self, outputs: Floats, at_reference: Floats) -> SkillGame:
+    def _game(self, outputs: Floats, at_reference: Floats) -> skill_game.SkillGame:
         """The game of the rows that are asked about."""
         truths = self.subject.truths[self.sampled]
         shape = len(self.sampled), self.draws, truths.shape[1]
         nothing = self.nothing if self.nothing.ndim == 1 else self.nothing[self.sampled]
         players = len(self.subject.players.names)
-        return SkillGame(
+        return skill_game.SkillGame(
             truths, outputs[self.sampled], nothing, at_reference.reshape(shape), players
         )
 
@@ -347,7 +335,7 @@ class _Played:
         others = background[random.integers(len(background), size=_STAND_IN_ROWS)]
         kept = random.random(rows.shape) < random.random((len(rows), 1))
         mixed = np.where(kept, rows, others)
-        stand_in = AdditiveStandIn.fitted(mixed, subject.answers(mixed), rows)
+        stand_in = skill_game.AdditiveStandIn.fitted(mixed, subject.answers(mixed), rows)
         centre = stand_in.terms(background).mean(axis=0)
         of_references = stand_in.terms(self.references.reshape(-1, columns)) - centre
         terms = stand_in.terms(subject.inputs) - centre
@@ -362,17 +350,17 @@ class _Played:
             answers = np.empty((len(rows), subject.truths.shape[1]))
             for row in range(len(inputs)):
                 own = rows == row
-                mixed = Coalitions(classifier, inputs[row], owners[row], references[row])
+                mixed = coalitions.Coalitions(classifier, inputs[row], owners[row], references[row])
                 answers[own] = mixed.probabilities(kept[own], which[own])[:, subject.outputs]
             return answers
 
         def at_once(kept: Bools, rows: Ints, which: Ints) -> Floats:
             stays = np.take_along_axis(kept, owners[rows], axis=1)
-            return each_once(
+            return coalitions.each_once(
                 subject.answers, np.where(stays, inputs[rows], references[rows, which])
             )
 
-        return in_parts(at_once, subject.width, kept, rows, which)
+        return coalitions.in_parts(at_once, subject.width, kept, rows, which)
 
 
 def _mean(values: Floats, resampling: Resampling) -> Estimate:
@@ -432,7 +420,7 @@ def _three(measured: Estimate) -> tuple[float, float, float]:
     return measured.value, *(measured.ends or (np.nan, np.nan))
 
 
-def _named(players: SharedPlayers, group: Sequence[int]) -> tuple[str, str]:
+def _named(players: coalitions.SharedPlayers, group: Sequence[int]) -> tuple[str, str]:
     """The name of a group and its label."""
     names, labels = ([of[k] for k in group] for of in (players.names, players.labels))
     return SEPARATOR.join(names), SEPARATOR.join(labels)
@@ -544,8 +532,8 @@ class _Exchange:
     repeats: int
 
     @cached_property
-    def _moved(self) -> MovedRows:
-        return MovedRows(self.subject.context.classifier, self.subject.inputs)
+    def _moved(self) -> coalitions.MovedRows:
+        return coalitions.MovedRows(self.subject.context.classifier, self.subject.inputs)
 
     @cached_property
     def _whole(self) -> Floats:
@@ -570,7 +558,7 @@ class _Exchange:
             lost.append(_three(effect.lost))
         drawn, method = subject.resampling, message("interval_methods.students")
         if subject.is_moved:
-            value, error = rise_by_exchange(np.stack(rises), np.stack(donors), drawn)
+            value, error = skill_game.rise_by_exchange(np.stack(rises), np.stack(donors), drawn)
             rise = judged(value, error, drawn.n, method, max(drawn.n_units - 1, 1))[0]
         else:
             rise = drawn.mean(rises[0], method)
@@ -585,7 +573,7 @@ class _Exchange:
         hit = np.isin(subject.players.owners, group)
         if not subject.is_moved:
             rows = np.where(hit, subject.baseline, subject.inputs)
-            return each_once(subject.context.classifier.probabilities, rows)
+            return coalitions.each_once(subject.context.classifier.probabilities, rows)
         columns = np.flatnonzero(hit[0])
         which = np.arange(len(subject))
         places = np.tile(columns, (len(which), 1))

@@ -295,27 +295,21 @@ class SilencedClassifier:
         return cast(TreeClassifier, self.classifier).trees
 
     def columns(self, inputs: Floats) -> Floats:
-        """(instance, feature) as the trees read them."""
         return cast(TreeClassifier, self.classifier).columns(self._seen(inputs))
 
     def probabilities(self, inputs: Floats) -> Floats:
-        """(instance, feature) -> (instance, class)."""
         return self.classifier.probabilities(self._seen(inputs))
 
     def logits(self, inputs: Floats) -> Floats:
-        """(instance, feature) -> (instance, class)."""
         return self.classifier.logits(self._seen(inputs))
 
     def log_odds(self, inputs: Floats, target: int) -> Floats:
-        """(instance, feature) -> (instance,)."""
         return self.classifier.log_odds(self._seen(inputs), target)
 
     def label_probabilities(self, inputs: Floats) -> Floats:
-        """(instance, feature) -> (instance, label)."""
         return self.classifier.label_probabilities(self._seen(inputs))
 
     def randomised(self, seed: int) -> Classifier:
-        """The same with the model's weights drawn anew."""
         return SilencedClassifier(self.classifier.randomised(seed), self.train, self.silent)
 
     def _seen(self, rows: Floats) -> Floats:

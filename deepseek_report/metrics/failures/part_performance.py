@@ -20,14 +20,8 @@ from deepseek_report.artifacts.schema import PARTS, Target
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.failures.failure_rows import DriftTest, PartLevel, PeriodLevel
+from deepseek_report.metrics.fairness import groups
 from deepseek_report.metrics.fairness.group_gaps import GAPS, PartGaps
-from deepseek_report.metrics.fairness.groups import (
-    OF_ATTRIBUTE,
-    Grouping,
-    MinCell,
-    MinEvents,
-    groupings,
-)
 from deepseek_report.metrics.plugin import EntityMetric, Resamples
 from deepseek_report.statistics.excess import larger_mean_p_value
 from deepseek_report.statistics.intervals import SHARE, holm
@@ -62,7 +56,7 @@ class PartPerformance(EntityMetric):
     tables = {
         "parts": TableType(
             (
-                *OF_ATTRIBUTE,
+                *groups.OF_ATTRIBUTE,
                 *columns_of("level n:count"),
                 *of_some_task((task.part_table for task in TASKS.values()), unless="too_few"),
                 *columns_of("too_few:yes_no missed_rate:share flagged_rate:share", shown=False),
@@ -77,13 +71,13 @@ class PartPerformance(EntityMetric):
     reads = frozenset({"predictions", "dataset", "seed"})
     bounds = {"accuracy_gap": SHARE, "mae_gap": (0.0, None), "mean_error_gap": (0.0, None)}
     needs_groups = PARTS
-    min_cell: MinCell = 30
-    min_events: MinEvents = 5
+    min_cell: groups.MinCell = 30
+    min_events: groups.MinEvents = 5
     n_resamples: Resamples = 2000
 
     def measure(self, context: MeasureContext) -> Measurement:
         p, schema = context.predictions, context.dataset.schema
-        parts = groupings(
+        parts = groups.groupings(
             schema, p, crossings=False, min_cell=self.min_cell, kinds=self.needs_groups
         )
         floor = self.min_cell, self.min_events
@@ -93,7 +87,7 @@ class PartPerformance(EntityMetric):
         return replace(tested, tables={"parts": pd.DataFrame(rows), **tested.tables})
 
     def _rows(
-        self, part: Grouping, gaps: PartGaps, context: MeasureContext
+        self, part: groups.Grouping, gaps: PartGaps, context: MeasureContext
     ) -> list[dict[str, object]]:
         p, task = context.predictions, task_of(context.dataset.schema.target)
         judged = gaps.judged(part, gaps.statistics[0], p).levels
@@ -164,7 +158,7 @@ class PeriodDrift(EntityMetric):
     tables = {
         "periods": TableType(
             (
-                *OF_ATTRIBUTE,
+                *groups.OF_ATTRIBUTE,
                 *columns_of("level n:count"),
                 estimate("stated", "number", prefix="stated"),
                 estimate("happened", "number", prefix="happened"),
@@ -179,7 +173,7 @@ class PeriodDrift(EntityMetric):
     reads = frozenset({"predictions", "dataset"})
     bounds = {"score_drift_p": SHARE}
     needs_groups = PARTS
-    min_cell: MinCell = 30
+    min_cell: groups.MinCell = 30
 
     def measure(self, context: MeasureContext) -> Measurement:
         p, schema = context.predictions, context.dataset.schema

@@ -20,16 +20,9 @@ from deepseek_report.artifacts.schema import Attribute, Schema
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimate
+from deepseek_report.metrics.fairness import groups
 from deepseek_report.metrics.fairness.fairness_rows import SplitGap, SwappedAttribute
 from deepseek_report.metrics.fairness.group_gaps import WidestPair
-from deepseek_report.metrics.fairness.groups import (
-    OF_ATTRIBUTE,
-    UNKNOWN,
-    Grouping,
-    MinCell,
-    MinEvents,
-    groupings,
-)
 from deepseek_report.metrics.fairness.proxies import permutation_importance
 from deepseek_report.metrics.performance.baselines import fit_predictor
 from deepseek_report.metrics.plugin import ClassMetric, PeopleMetric, Resamples, Rows
@@ -222,7 +215,7 @@ class _Told:
     @classmethod
     def of(cls, part: Split, attribute: Attribute, pair: tuple[str, str]) -> _Told:
         codes = part.groups[attribute.name]
-        names = np.array([*attribute.levels, UNKNOWN], object)[codes]
+        names = np.array([*attribute.levels, groups.UNKNOWN], object)[codes]
         inside = np.isin(names, pair)
         return cls(part.inputs[inside], names[inside] == pair[0])
 
@@ -440,7 +433,7 @@ class DirectUse(PeopleMetric, ClassMetric):
     tables = {
         "swaps": TableType(
             (
-                *OF_ATTRIBUTE,
+                *groups.OF_ATTRIBUTE,
                 Column("given", "yes_no"),
                 estimate("turned", "share", prefix="turned"),
                 estimate("direct", "points", prefix="direct"),
@@ -453,7 +446,7 @@ class DirectUse(PeopleMetric, ClassMetric):
         ),
         "split": TableType(
             (
-                *OF_ATTRIBUTE,
+                *groups.OF_ATTRIBUTE,
                 *columns_of("level reference"),
                 *(estimate(part, "points", prefix=part) for part in PARTS),
                 *columns_of("n:count n_asked:count"),
@@ -467,13 +460,13 @@ class DirectUse(PeopleMetric, ClassMetric):
     reads = frozenset({"dataset", "predictions", "classifier", "seed"})
     max_rows: Rows = 2000
     stand_in_auc: Annotated[float, Field(gt=0.5, lt=1)] = 0.6
-    min_cell: MinCell = 30
-    min_events: MinEvents = 5
+    min_cell: groups.MinCell = 30
+    min_events: groups.MinEvents = 5
     n_resamples: Resamples = 1000
 
     def measure(self, context: MeasureContext) -> Measurement:
         schema, p = context.dataset.schema, context.predictions
-        compared = groupings(schema, p, crossings=False, min_cell=self.min_cell)
+        compared = groups.groupings(schema, p, crossings=False, min_cell=self.min_cell)
         context.progress.start("swapped attributes", len(compared))
         scores: list[Score] = []
         swaps, splits, learnt = [], [], []
@@ -499,7 +492,7 @@ class DirectUse(PeopleMetric, ClassMetric):
         return Measurement(tuple(scores), tables, arrays, tuple(notes))
 
     def _measure(
-        self, grouping: Grouping, pair: WidestPair, context: MeasureContext, position: int
+        self, grouping: groups.Grouping, pair: WidestPair, context: MeasureContext, position: int
     ) -> Measured:
         rng = np.random.default_rng([context.seed, position])
         rows = np.sort(rng.permutation(np.flatnonzero(grouping.codes >= 0))[: self.max_rows])
@@ -571,7 +564,7 @@ class Measured:
     def direct(self) -> Estimate:
         return self.split.direct if self.split else Estimate(math.nan, n=self.turned.n)
 
-    def scores(self, grouping: Grouping) -> list[Score]:
+    def scores(self, grouping: groups.Grouping) -> list[Score]:
         """The share of decisions that turn, and what direct use adds to the gap."""
         pair = message("notes.direct_use.pair", highest=self.pair[0], lowest=self.pair[1])
         turned = DirectUse.score(
@@ -594,14 +587,14 @@ class Measured:
         )
         return [turned, gap]
 
-    def swap_row(self, grouping: Grouping) -> tuple[object, ...]:
+    def swap_row(self, grouping: groups.Grouping) -> tuple[object, ...]:
         """A row of the table of swaps."""
         exchanged = self.exchanged if self.stand_ins else UNDEFINED
         about = (grouping.name, grouping.label, self.is_read)
         stand_ins = SEPARATOR.join(self.stand_ins)
         return *about, self.turned, self.direct, stand_ins, exchanged, self.turned.n
 
-    def split_row(self, grouping: Grouping) -> tuple[object, ...]:
+    def split_row(self, grouping: groups.Grouping) -> tuple[object, ...]:
         """A row of the table of splits."""
         about = (grouping.name, grouping.label, *self.pair[::-1])
         if self.split is None:
@@ -634,5 +627,5 @@ def _known_by(
 ) -> tuple[float, ...]:
     """The attribute, its two levels and the AUC that a set of stand-ins was learnt for."""
     names = [each.name for each in schema.attributes]
-    levels = [*schema.attribute(attribute).levels, UNKNOWN]
+    levels = [*schema.attribute(attribute).levels, groups.UNKNOWN]
     return (names.index(attribute), *(levels.index(level) for level in pair), least)

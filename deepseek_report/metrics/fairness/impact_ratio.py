@@ -22,36 +22,15 @@ from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.artifacts.table_rows import read_rows
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.fairness.fairness_rows import (
-    TOO_FEW,
-    GroupPair,
-    LabelledGap,
-    RatioStep,
-)
+from deepseek_report.metrics.fairness import fairness_rows, groups
 from deepseek_report.metrics.fairness.group_gaps import (
     DRAWS_A_TEST,
     KINDS_OF_COMPARISONS,
     rate_table,
 )
-from deepseek_report.metrics.fairness.groups import (
-    OF_ATTRIBUTE,
-    Grouping,
-    MinCell,
-    MinEvents,
-    Outcomes,
-    groupings,
-)
 from deepseek_report.metrics.plugin import ClassMetric, PeopleMetric, Resamples
+from deepseek_report.statistics import intervals
 from deepseek_report.statistics.gaps import Pair, PairwiseTests, RateTable
-from deepseek_report.statistics.intervals import (
-    any_pair,
-    holm,
-    level_within,
-    mean_interval,
-    rate_difference,
-    rate_ratio,
-    rate_ratios,
-)
 from deepseek_report.tasks.loss import ThresholdSteps, at_threshold, threshold_for_share
 
 #: What an interval shows of the two gaps.
@@ -68,12 +47,14 @@ LABELLED = TableType(
         Column("shown", shown=False),
     ),
     release=TableRelease(counts=("n", "n_reference")),
-    row=LabelledGap,
+    row=fairness_rows.LabelledGap,
 )
 
 
 def labelled_gaps(
-    pairs: Sequence[tuple[Grouping, str, str]], outcomes: Outcomes, alpha: float = 0.05
+    pairs: Sequence[tuple[groups.Grouping, str, str]],
+    outcomes: groups.Outcomes,
+    alpha: float = 0.05,
 ) -> pd.DataFrame:
     """The gap of unfavourable decisions of pairs of groups, by the labels and by the model.
 
@@ -93,7 +74,7 @@ def labelled_gaps(
 
 
 def _row(
-    grouping: Grouping, levels: Sequence[str], outcomes: Outcomes, level: float
+    grouping: groups.Grouping, levels: Sequence[str], outcomes: groups.Outcomes, level: float
 ) -> tuple[object, ...]:
     labelled, decided = ~outcomes.deserving, ~outcomes.favoured
     inside = [grouping.codes == grouping.levels.index(name) for name in levels]
@@ -126,7 +107,11 @@ def _shown(
 
 
 def _is_turned(
-    grouping: Grouping, inside: Sequence[Bools], labelled: Bools, decided: Bools, level: float
+    grouping: groups.Grouping,
+    inside: Sequence[Bools],
+    labelled: Bools,
+    decided: Bools,
+    level: float,
 ) -> bool:
     """Whether the second group fares worse by the labels or, where these are open, by the model.
 
@@ -139,16 +124,16 @@ def _is_turned(
 
 
 def _ends_of(
-    grouping: Grouping, inside: Sequence[Bools], harmed: Bools, level: float
+    grouping: groups.Grouping, inside: Sequence[Bools], harmed: Bools, level: float
 ) -> tuple[float, float]:
     """The interval of the difference of the shares of two groups."""
     (own, n), (other, n_other) = (grouping.drawn.counts(harmed, each) for each in inside)
-    low, high = rate_difference(own, n, other, n_other, level)
+    low, high = intervals.rate_difference(own, n, other, n_other, level)
     return float(low), float(high)
 
 
 def _difference(
-    grouping: Grouping, inside: Sequence[Bools], values: Floats, level: float
+    grouping: groups.Grouping, inside: Sequence[Bools], values: Floats, level: float
 ) -> Estimate:
     """Difference of the means of (instance,) values of two groups, with its interval.
 
@@ -159,7 +144,7 @@ def _difference(
     means = []
     for rows in inside:
         each = grouping.drawn.take(rows).per_unit(values[rows])
-        means.append(mean_interval(np.append(each, (1.0, -1.0)), level=level))
+        means.append(intervals.mean_interval(np.append(each, (1.0, -1.0)), level=level))
     (mean, low, high), (other, other_low, other_high) = means
     gap = float(values[inside[0]].mean() - values[inside[1]].mean())
     middle = mean - other
@@ -193,7 +178,10 @@ def tried_thresholds(predictions: Predictions) -> Floats:
 
 
 def with_range(
-    pairs: pd.DataFrame, predictions: Predictions, compared: Sequence[Grouping], favourable: int
+    pairs: pd.DataFrame,
+    predictions: Predictions,
+    compared: Sequence[groups.Grouping],
+    favourable: int,
 ) -> pd.DataFrame:
     """The pairs with the least and the greatest ratio of their rates over `tried_thresholds`.
 
@@ -243,7 +231,7 @@ def verdict(ratio: float, low: float, high: float, threshold: float) -> Verdict:
     'clear above'
     """
     if math.isnan(ratio):
-        return TOO_FEW
+        return fairness_rows.TOO_FEW
     if ratio < threshold:
         return "clear below" if high < threshold else "below but uncertain"
     return "clear above" if low > threshold else "above but uncertain"
@@ -267,7 +255,7 @@ class ComparedPair:
     def verdict(self, threshold: float) -> Verdict:
         """On which side of a declared ratio it lies; none where one of the two is too small."""
         if any(self.small):
-            return TOO_FEW
+            return fairness_rows.TOO_FEW
         ratio = math.inf if self.rates[0] > 0 and not self.rates[1] else self.ratio.value
         return verdict(ratio, *(self.ratio.ends or (math.nan, math.nan)), threshold)
 
@@ -280,7 +268,7 @@ class Rates:
     tests : of the levels that are, None of fewer than two. critical : see `any_pair`.
     """
 
-    grouping: Grouping
+    grouping: groups.Grouping
     table: RateTable
     judged: Bools
     tests: PairwiseTests | None
@@ -289,8 +277,8 @@ class Rates:
     @classmethod
     def of(
         cls,
-        grouping: Grouping,
-        outcomes: Outcomes,
+        grouping: groups.Grouping,
+        outcomes: groups.Outcomes,
         floor: tuple[int, int],
         level: float,
         permutations: tuple[int, int] | None,
@@ -308,7 +296,7 @@ class Rates:
             large = table.take(judged)
             n_permutations, seed = permutations
             tests = PairwiseTests.of([large], n_permutations, np.random.default_rng(seed))
-        return cls(grouping, table, judged, tests, any_pair(int(judged.sum()), level))
+        return cls(grouping, table, judged, tests, intervals.any_pair(int(judged.sum()), level))
 
     @property
     def p_value(self) -> float:
@@ -369,15 +357,17 @@ class Rates:
     def _compared(self, level: int, reference: int) -> ComparedPair:
         both = [level, reference]
         own, other = (float(rate) for rate in self.table.rates[both])
-        counts, within = self._counts(both), level_within(self.critical)
-        gap_low, gap_high = rate_difference(*counts, within)
+        counts, within = self._counts(both), intervals.level_within(self.critical)
+        gap_low, gap_high = intervals.rate_difference(*counts, within)
         small, small_reference = (bool(few) for few in ~self.judged[both])
         enough = not (small or small_reference)
         return ComparedPair(
             levels=(self.grouping.levels[level], self.grouping.levels[reference]),
             n=(self.table.n([level]), self.table.n([reference])),
             rates=(own, other),
-            ratio=Estimate(own / other if other else math.nan, *rate_ratio(*counts, within)),
+            ratio=Estimate(
+                own / other if other else math.nan, *intervals.rate_ratio(*counts, within)
+            ),
             difference=Estimate(own - other, float(gap_low), float(gap_high)),
             p_value=self._p_value(Pair(0, *self._places(both))) if enough else math.nan,
             small=(small, small_reference),
@@ -412,7 +402,7 @@ class ImpactRatio(PeopleMetric, ClassMetric):
     tables = {
         "pairs": TableType(
             (
-                *OF_ATTRIBUTE,
+                *groups.OF_ATTRIBUTE,
                 *columns_of("level reference n:count"),
                 Column("n_reference", "count", shown=False),
                 *columns_of("rate:share reference_rate:share"),
@@ -424,14 +414,14 @@ class ImpactRatio(PeopleMetric, ClassMetric):
                 *_OVER_THRESHOLDS,
             ),
             release=TableRelease(counts=("n", "n_reference")),
-            row=GroupPair,
+            row=fairness_rows.GroupPair,
         ),
         "steps": TableType(
             (
                 *columns_of("threshold:number attribute:attribute level reference", shown=False),
                 estimate("ratio", shown=False),
             ),
-            row=RatioStep,
+            row=fairness_rows.RatioStep,
         ),
         "labelled": LABELLED,
     }
@@ -440,15 +430,15 @@ class ImpactRatio(PeopleMetric, ClassMetric):
     threshold: Annotated[float, Field(gt=0, le=1)] = 0.8
     reference: dict[str, str] = field(default_factory=dict)
     crossings: bool = True
-    min_cell: MinCell = 30
-    min_events: MinEvents = 5
+    min_cell: groups.MinCell = 30
+    min_events: groups.MinEvents = 5
 
     n_resamples: Resamples = 2000
 
     def measure(self, context: MeasureContext) -> Measurement:
         schema = context.dataset.schema
         p = context.predictions
-        compared = groupings(
+        compared = groups.groupings(
             schema,
             p,
             crossings=self.crossings,
@@ -456,12 +446,12 @@ class ImpactRatio(PeopleMetric, ClassMetric):
             pool=True,
             apart=frozenset(self.reference.values()),
         )
-        outcomes = Outcomes.of(p, schema.target.declared_favourable)
+        outcomes = groups.Outcomes.of(p, schema.target.declared_favourable)
         attributes = self._rates(compared, outcomes, context.seed)
         references = [self._reference(rates) for rates in attributes]
         favourable = schema.target.declared_favourable
         pairs = with_range(self._judge(attributes, references), p, compared, favourable)
-        rows = read_rows(pairs, GroupPair)
+        rows = read_rows(pairs, fairness_rows.GroupPair)
         notes = (*self._undeclared(attributes, references), *_notes(rows, attributes))
         scores = tuple(
             _smallest([row for row in rows if row.attribute == rates.grouping.name])
@@ -474,7 +464,7 @@ class ImpactRatio(PeopleMetric, ClassMetric):
         return Measurement(scores, tables, notes=notes)
 
     def _steps(
-        self, predictions: Predictions, compared: Sequence[Grouping], favourable: int
+        self, predictions: Predictions, compared: Sequence[groups.Grouping], favourable: int
     ) -> dict[str, pd.DataFrame]:
         """The ratios at other thresholds; nothing but for two classes."""
         if predictions.probabilities.shape[1] != 2:
@@ -486,7 +476,7 @@ class ImpactRatio(PeopleMetric, ClassMetric):
     def ratios_at(
         self,
         predictions: Predictions,
-        compared: Sequence[Grouping],
+        compared: Sequence[groups.Grouping],
         favourable: int,
         thresholds: Floats,
     ) -> pd.DataFrame:
@@ -498,18 +488,20 @@ class ImpactRatio(PeopleMetric, ClassMetric):
         counts: dict[float, list[tuple[int, int, int, int]]] = {}
         rows: list[tuple[tuple[object, ...], float, int]] = []
         for threshold in thresholds:
-            moved = Outcomes.of(at_threshold(predictions, threshold), favourable)
+            moved = groups.Outcomes.of(at_threshold(predictions, threshold), favourable)
             for grouping in (each for each in compared if not each.crossing):
                 rates = Rates.of(grouping, moved, floor, 0.95, None)
-                level = level_within(rates.critical)
+                level = intervals.level_within(rates.critical)
                 pairs = counts.setdefault(level, [])
                 for ratio, pair in rates.ratios(self._reference(rates)):
                     rows.append(((float(threshold), grouping.name, *ratio), level, len(pairs)))
                     pairs.append(pair)
-        ends = {level: rate_ratios(pairs, level) for level, pairs in counts.items()}
+        ends = {level: intervals.rate_ratios(pairs, level) for level, pairs in counts.items()}
         return self.frame("steps", ((*row, *ends[lvl][place]) for row, lvl, place in rows))
 
-    def _rates(self, compared: Sequence[Grouping], outcomes: Outcomes, seed: int) -> list[Rates]:
+    def _rates(
+        self, compared: Sequence[groups.Grouping], outcomes: groups.Outcomes, seed: int
+    ) -> list[Rates]:
         """Intervals hold for a whole attribute, and for all crossings together (Bonferroni)."""
         n_crossings = sum(grouping.crossing for grouping in compared)
         permutations = max(self.n_resamples, DRAWS_A_TEST * len(compared)), seed
@@ -558,7 +550,7 @@ class ImpactRatio(PeopleMetric, ClassMetric):
         that of the attribute's surest pair; the other pairs are corrected by the same factor.
         """
         surest = np.array([rates.p_value for rates in attributes])
-        factors = holm(surest, KINDS_OF_COMPARISONS) / surest
+        factors = intervals.holm(surest, KINDS_OF_COMPARISONS) / surest
         return self.frame(
             "pairs",
             (
@@ -581,11 +573,11 @@ class ImpactRatio(PeopleMetric, ClassMetric):
 
 
 def _judged_pairs(
-    pairs: Sequence[GroupPair], compared: Sequence[Grouping]
-) -> list[tuple[Grouping, str, str]]:
+    pairs: Sequence[fairness_rows.GroupPair], compared: Sequence[groups.Grouping]
+) -> list[tuple[groups.Grouping, str, str]]:
     """Two levels of each single attribute that are large enough, and its grouping, once each."""
     single = {grouping.name: grouping for grouping in compared if not grouping.crossing}
-    chosen: dict[tuple[str, frozenset[str]], tuple[Grouping, str, str]] = {}
+    chosen: dict[tuple[str, frozenset[str]], tuple[groups.Grouping, str, str]] = {}
     for pair in pairs:
         if pair.is_judged and pair.attribute in single:
             key = (pair.attribute, frozenset((pair.level, pair.reference)))
@@ -593,7 +585,7 @@ def _judged_pairs(
     return list(chosen.values())
 
 
-def _smallest(pairs: Sequence[GroupPair]) -> Score:
+def _smallest(pairs: Sequence[fairness_rows.GroupPair]) -> Score:
     """The score of one attribute: its smallest ratio among the levels that can be judged."""
     judged = [pair for pair in pairs if pair.is_judged]
     name = pairs[0].attribute
@@ -622,7 +614,7 @@ def _smallest(pairs: Sequence[GroupPair]) -> Score:
     )
 
 
-def _notes(pairs: Sequence[GroupPair], attributes: Sequence[Rates]) -> Iterator[Text]:
+def _notes(pairs: Sequence[fairness_rows.GroupPair], attributes: Sequence[Rates]) -> Iterator[Text]:
     tested = sum(rates.tests is not None for rates in attributes)
     yield message("notes.impact_ratio.corrected", n=tested)
     several = [

@@ -32,13 +32,7 @@ from deepseek_report.metrics.fairness.groups import Grouping, MinCell, MinEvents
 from deepseek_report.metrics.performance.baselines import Predictor, fitted_reference
 from deepseek_report.metrics.performance.predicting import choose_threshold, predict
 from deepseek_report.metrics.plugin import ClassMetric, PeopleMetric, Rows
-from deepseek_report.statistics.intervals import (
-    Z95,
-    difference_of_means,
-    holm,
-    mean_interval,
-    rate_ratio,
-)
+from deepseek_report.statistics import intervals
 from deepseek_report.statistics.paired import balanced_accuracy_difference, share_difference
 from deepseek_report.statistics.ranking import macro_auc, paired_difference, thin
 from deepseek_report.statistics.resampling import Resampling
@@ -206,10 +200,10 @@ class Options(PeopleMetric, ClassMetric):
             for option in options:
                 changes = OptionChanges.of(today.test, option.test, groups, self.costs)
                 judged.append(JudgedOption(groups, option, changes, option is chosen))
-        adjusted = iter(holm([each.changes.p_value for each in judged if each.is_chosen]))
+        adjusted = iter(intervals.holm([each.changes.p_value for each in judged if each.is_chosen]))
         table = self.frame(
             "options",
-            (each.cells(float(next(adjusted)) if each.is_chosen else math.nan) for each in judged),
+            (each.row(float(next(adjusted)) if each.is_chosen else math.nan) for each in judged),
         )
         notes = self._notes(n_left, own_note)
         return Measurement(tuple(_scores(judged)), {"options": table}, notes=notes)
@@ -720,7 +714,7 @@ class OptionChanges:
         high = (self.gap_change.ends or (0.0, 0.0))[1] - self.gap_change.value
         if high <= 0:
             return float(self.gap_change.value == 0)
-        return float(2 * ndtr(-abs(self.gap_change.value) * Z95 / high))
+        return float(2 * ndtr(-abs(self.gap_change.value) * intervals.Z95 / high))
 
 
 @dataclass(frozen=True)
@@ -732,21 +726,30 @@ class JudgedOption:
     changes: OptionChanges
     is_chosen: bool
 
-    def cells(self, p_adjusted: float) -> tuple[object, ...]:
-        """A row of the table of options; today's own decisions are compared with nothing."""
-        c, test, option = self.changes, self.groups.test, self.option
+    def row(self, p_adjusted: float) -> dict[str, object]:
+        """Its cells by column, which `changes` names; today's decisions are compared with nothing.
+
+        p_adjusted : corrected for all attributes; NaN of what is not proposed.
+        """
+        groups, option, changes = self.groups, self.option, dict(vars(self.changes))
         if option.name == TODAY:
-            c = replace(c, auc_change=UNDEFINED, balanced_accuracy_change=UNDEFINED)
-            c = replace(c, against_change=UNDEFINED, gap_change=UNDEFINED, cost_change=UNDEFINED)
-        highest, lowest = self.groups.levels
-        return (
-            *(test.name, test.label, lowest, highest, option.name, option.threshold),
-            *(SEPARATOR.join(option.left_out), c.roc_auc, c.auc_change, c.balanced_accuracy),
-            *(c.balanced_accuracy_change, c.against, c.against_change, c.gap, c.gap_change),
-            *(c.ratio, c.cost, c.cost_change, c.n_changed, option.rows, c.gap.n, self.is_chosen),
-            self.is_chosen and c.narrows and p_adjusted < _SIGNIFICANT,
-            p_adjusted,
-        )
+            changes |= {key: UNDEFINED for key in changes if key.endswith("_change")}
+        highest, lowest = groups.levels
+        return {
+            "attribute": groups.test.name,
+            "attribute_label": groups.test.label,
+            "level": lowest,
+            "reference": highest,
+            "option": option.name,
+            "threshold": option.threshold,
+            "left_out": SEPARATOR.join(option.left_out),
+            **changes,
+            "rows": option.rows,
+            "n": self.changes.gap.n,
+            "is_chosen": self.is_chosen,
+            "is_better": self.is_chosen and self.changes.narrows and p_adjusted < _SIGNIFICANT,
+            "p_adjusted": p_adjusted,
+        }
 
 
 def _cost_change(
@@ -786,7 +789,7 @@ def _ends(size: Estimate) -> tuple[float, float]:
 
 
 def _mean(values: Floats, drawn: Resampling) -> Estimate:
-    mean, low, high = (float(end) for end in mean_interval(drawn.per_unit(values)))
+    mean, low, high = (float(end) for end in intervals.mean_interval(drawn.per_unit(values)))
     method = drawn.describe(message("interval_methods.paired_student"))
     return Estimate(mean, low, high, len(values), method)
 
@@ -796,7 +799,7 @@ def _between(groups: ComparedGroups, of_rows: Callable[[Resampling, Bools], Esti
     inside = [groups.test.codes == k for k in (groups.pair.highest, groups.pair.lowest)]
     own = [of_rows(groups.test.drawn.take(rows), rows) for rows in inside]
     method = groups.test.drawn.describe(message("interval_methods.difference_paired"))
-    return Estimate(*difference_of_means(*own), own[0].n + own[1].n, method)
+    return Estimate(*intervals.difference_of_means(*own), own[0].n + own[1].n, method)
 
 
 def _ratio(groups: ComparedGroups, favoured: Bools) -> Estimate:
@@ -807,4 +810,4 @@ def _ratio(groups: ComparedGroups, favoured: Bools) -> Estimate:
     if not other:
         return UNDEFINED
     method = groups.test.drawn.describe(message("interval_methods.ratio", several=False))
-    return Estimate(own / other, *rate_ratio(*table.counts(pair)), table.n(pair), method)
+    return Estimate(own / other, *intervals.rate_ratio(*table.counts(pair)), table.n(pair), method)

@@ -22,16 +22,8 @@ from deepseek_report.artifacts.protocols.modules import layer_name as layer_word
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.internals import tracing
 from deepseek_report.metrics.internals.internal_rows import ProfiledLayer
-from deepseek_report.metrics.internals.tracing import (
-    Stopwatch,
-    median_interval,
-    on_gpu,
-    seconds_of_a_pass,
-    some_rows,
-    torch_module,
-    wait_for,
-)
 from deepseek_report.metrics.plugin import ComputeMetric
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.ranking import thin
@@ -86,7 +78,7 @@ class Parameters(ComputeMetric):
     requires = frozenset({"module"})
 
     def measure(self, context: MeasureContext) -> Measurement:
-        module = torch_module(context.classifier)
+        module = tracing.torch_module(context.classifier)
         total = sum(parameter.numel() for parameter in module.parameters())
         layers = [(name, *layer) for name, layer in described(module).items()]
         if sum(n for _, _, n in layers) != total:
@@ -122,21 +114,21 @@ class LayerProfile(ComputeMetric):
     repeats: Repeats = 15
 
     def measure(self, context: MeasureContext) -> Measurement:
-        module = torch_module(context.classifier)
-        wait = wait_for(context.classifier)
-        inputs = some_rows(context, self.batch_size)
+        module = tracing.torch_module(context.classifier)
+        wait = tracing.wait_for(context.classifier)
+        inputs = tracing.some_rows(context, self.batch_size)
         context.classifier.logits(inputs)
-        with Stopwatch(module, wait) as watch:
+        with tracing.Stopwatch(module, wait) as watch:
             laps, totals = [], []
             for _ in range(self.repeats):
-                totals.append(1000 * seconds_of_a_pass(context.classifier, inputs, wait))
+                totals.append(1000 * tracing.seconds_of_a_pass(context.classifier, inputs, wait))
                 laps.append(watch.lap())
         total, layers = np.array(totals), described(module)
         times = _by_layer(laps, layers)
         times[OUTSIDE] = np.maximum(total - sum(times.values()), 0.0)
         declared = {name: kind for name, (kind, _) in layers.items()}
         kinds = {**watch.kinds, **declared, OUTSIDE: "the module itself"}
-        forward = median_interval(total)
+        forward = tracing.median_interval(total)
         score = self.score(
             "forward_ms",
             forward,
@@ -150,7 +142,7 @@ class LayerProfile(ComputeMetric):
                 layers=(
                     (name, kinds[name], middle, middle.value / forward.value)
                     for name, ms in times.items()
-                    for middle in [median_interval(ms)]
+                    for middle in [tracing.median_interval(ms)]
                 )
             ),
             notes=(_CLOCK, message("notes.layer_profile.own_time")),
@@ -214,17 +206,19 @@ class Latency(ComputeMetric):
 
     def _time(self, context: MeasureContext, size: int) -> Estimate:
         """Milliseconds of a pass over so many rows."""
-        inputs = some_rows(context, size)
+        inputs = tracing.some_rows(context, size)
         context.classifier.logits(inputs)
-        return median_interval(1000 * np.array(list(self._passes(context.classifier, inputs))))
+        return tracing.median_interval(
+            1000 * np.array(list(self._passes(context.classifier, inputs)))
+        )
 
     def _passes(self, classifier: Classifier, inputs: Floats) -> Iterator[float]:
         """Timed passes until all are done or the budget is spent; three at least."""
-        wait, spent = wait_for(classifier), 0.0
+        wait, spent = tracing.wait_for(classifier), 0.0
         for k in range(self.repeats):
             if k >= 3 and spent > self.budget:
                 return
-            taken = seconds_of_a_pass(classifier, inputs, wait)
+            taken = tracing.seconds_of_a_pass(classifier, inputs, wait)
             spent += taken
             yield taken
 
@@ -240,7 +234,7 @@ class PeakMemory(ComputeMetric):
     batch_size: BatchSize = 256
 
     def measure(self, context: MeasureContext) -> Measurement:
-        inputs = some_rows(context, self.batch_size)
+        inputs = tracing.some_rows(context, self.batch_size)
         context.classifier.logits(inputs)
         if not hasattr(context.classifier.module, "named_parameters"):
             return Measurement((_of_process(),), notes=(message("notes.memory.no_torch"),))
@@ -283,8 +277,8 @@ def peak_of_a_pass(classifier: Classifier, inputs: Floats) -> float:
     """Most memory that torch had allocated at once in one pass, above the start, in MiB."""
     import torch
 
-    torch_module(classifier)
-    if on_gpu(classifier):
+    tracing.torch_module(classifier)
+    if tracing.on_gpu(classifier):
         before = torch.cuda.memory_allocated()
         torch.cuda.reset_peak_memory_stats()
         classifier.logits(inputs)
@@ -390,7 +384,7 @@ class ParameterProjection(ComputeMetric):
     unit_length: bool = True
 
     def measure(self, context: MeasureContext) -> Measurement:
-        module = torch_module(context.classifier)
+        module = tracing.torch_module(context.classifier)
         weights = {
             name: parameter.detach().double().cpu().numpy()
             for name, parameter in module.named_parameters()

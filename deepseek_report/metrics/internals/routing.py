@@ -21,21 +21,10 @@ from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.data_kinds import DataKind, kind_of
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.internals.tracing import (
-    array,
-    normalised_entropy,
-    routes_of,
-    sample_rows,
-    traces,
-)
+from deepseek_report.metrics.internals import tracing
 from deepseek_report.metrics.plugin import ComputeMetric, EntityMetric, Resamples, Rows
+from deepseek_report.statistics import resampling
 from deepseek_report.statistics.intervals import SHARE, mean_interval
-from deepseek_report.statistics.resampling import (
-    Resampling,
-    bootstrap,
-    bootstrapped,
-    weighted_means,
-)
 from deepseek_report.tasks import task_of
 
 SUMMARY, END = "summary", "end of the text"
@@ -121,7 +110,7 @@ class Attention(EntityMetric):
     def measure(self, context: MeasureContext) -> Measurement:
         rows = context.cases.explained[: self.max_rows]
         attention = mean_attention(context, context.dataset.test.inputs[rows])
-        drawn = Resampling.of(context.dataset.test).take(rows)
+        drawn = resampling.Resampling.of(context.dataset.test).take(rows)
         _, low, high = mean_interval(drawn.per_unit(attention.entropy))
         entropy = Estimate(
             float(attention.entropy.mean()), float(low), float(high), len(rows), "normal"
@@ -165,14 +154,14 @@ def mean_attention(context: MeasureContext, inputs: Floats) -> MeanAttention:
     """
     branches: list[str] = []
     total, even, present, entropies = np.zeros(()), np.zeros(()), np.zeros(()), []
-    for _, layers in traces(context, inputs):
+    for _, layers in tracing.traces(context, inputs):
         maps = [layer.attention for layer in layers if layer.attention is not None]
         if not maps:
             raise NotApplicableError(
                 message("refusals.no_layers.attention", model=context.classifier.name)
             )
         branches = list(maps[0])
-        parts = [[_summed(array(layer[branch])) for branch in branches] for layer in maps]
+        parts = [[_summed(tracing.array(layer[branch])) for branch in branches] for layer in maps]
         total = total + np.array([[part.weights for part in layer] for layer in parts])
         even = even + np.array([[part.even for part in layer] for layer in parts])
         present = present + np.array([[part.queries for part in layer] for layer in parts])
@@ -210,7 +199,7 @@ def _summed(attention: Floats) -> _Sums:
     seen = (attention > 0).any(axis=1)
     most = seen.sum(axis=-1)
     choosing = present & (most > 1)[:, None]
-    entropy = normalised_entropy(attention) * math.log(max(attention.shape[-1], 2))
+    entropy = tracing.normalised_entropy(attention) * math.log(max(attention.shape[-1], 2))
     entropy = np.where(choosing, entropy / np.log(np.maximum(most, 2))[:, None], 0.0)
     return _Sums(
         weights=attention.sum(axis=0),
@@ -316,18 +305,18 @@ class ExpertLoad(ComputeMetric):
     n_resamples: Resamples = 1000
 
     def measure(self, context: MeasureContext) -> Measurement:
-        rows, test = sample_rows(context, self.max_rows), context.dataset.test
-        inputs, drawn = test.inputs[rows], Resampling.of(test).take(rows)
+        rows, test = tracing.sample_rows(context, self.max_rows), context.dataset.test
+        inputs, drawn = test.inputs[rows], resampling.Resampling.of(test).take(rows)
         choices, layers = expert_choices(context, inputs)
         counts = [layer.sum(axis=1) for layer in choices]
         chosen = np.stack([n / n.sum(axis=-1, keepdims=True) for n in counts], axis=1)
         n, _, experts = chosen.shape
         draws = drawn, self.n_resamples, context.seed
-        replicates = bootstrap(lambda weights: _imbalance(weights, chosen), *draws)
+        replicates = resampling.bootstrap(lambda weights: _imbalance(weights, chosen), *draws)
         share, low, high = mean_interval(drawn.per_unit(chosen))
         unused = int((share < self.unused_below / experts).sum())
         load = ((layers[at], expert, size) for (at, expert), size in _estimates(share, low, high))
-        imbalance = bootstrapped(replicates, n, context.seed, (1.0, float(experts)))
+        imbalance = resampling.bootstrapped(replicates, n, context.seed, (1.0, float(experts)))
         scores = (
             self.score(
                 "expert_load_imbalance",
@@ -353,7 +342,11 @@ class ExpertLoad(ComputeMetric):
         )
 
     def _subjects(
-        self, context: MeasureContext, rows: Ints, drawn: Resampling, choices: Mapping[int, Floats]
+        self,
+        context: MeasureContext,
+        rows: Ints,
+        drawn: resampling.Resampling,
+        choices: Mapping[int, Floats],
     ) -> pd.DataFrame:
         """What each expert is given of each kind of token, and of each part of the data."""
         schema, test = context.dataset.schema, context.dataset.test
@@ -399,7 +392,7 @@ _WORDS = 100
 
 
 def _shares(
-    layer: int, chosen: Floats, kind: tuple[str, str, Bools], drawn: Resampling
+    layer: int, chosen: Floats, kind: tuple[str, str, Bools], drawn: resampling.Resampling
 ) -> Iterator[AskedExpert]:
     """Of the choices of some tokens the share of each expert, beside its share of all."""
     attribute, label, where = kind
@@ -425,7 +418,7 @@ def expert_choices(context: MeasureContext, inputs: Floats) -> tuple[list[Floats
     """
     batches: list[list[Floats]] = []
     places: list[int] = []
-    for _, layers in traces(context, inputs):
+    for _, layers in tracing.traces(context, inputs):
         weights = [layer.expert_weights for layer in layers]
         known = [(k, each) for k, each in enumerate(weights) if each is not None]
         if not known:
@@ -433,12 +426,12 @@ def expert_choices(context: MeasureContext, inputs: Floats) -> tuple[list[Floats
                 message("refusals.no_layers.experts", model=context.classifier.name)
             )
         places = [k for k, _ in known]
-        batches.append([(array(each) > 0).astype(float) for _, each in known])
+        batches.append([(tracing.array(each) > 0).astype(float) for _, each in known])
     return [np.concatenate(parts) for parts in zip(*batches, strict=True)], places
 
 
 def _imbalance(weights: Floats, chosen: Floats) -> Floats:
-    flat = weighted_means(chosen.reshape(len(chosen), -1))(weights)
+    flat = resampling.weighted_means(chosen.reshape(len(chosen), -1))(weights)
     load = flat.reshape(-1, *chosen.shape[1:])
     return np.asarray((load.max(axis=-1) / load.mean(axis=-1)).max(axis=-1))
 
@@ -477,15 +470,17 @@ class RouteEntropy(ComputeMetric):
     n_resamples: Resamples = 1000
 
     def measure(self, context: MeasureContext) -> Measurement:
-        rows = sample_rows(context, self.max_rows)
+        rows = tracing.sample_rows(context, self.max_rows)
         test, target = context.dataset.test, context.dataset.schema.target
-        drawn = Resampling.of(test).take(rows)
-        branches, routes = routes_of(context, test.inputs[rows])
-        entropy = normalised_entropy(routes.reshape(*routes.shape[:2], -1)).mean(axis=1)
-        replicates = bootstrap(weighted_means(entropy), drawn, self.n_resamples, context.seed)
+        drawn = resampling.Resampling.of(test).take(rows)
+        branches, routes = tracing.routes_of(context, test.inputs[rows])
+        entropy = tracing.normalised_entropy(routes.reshape(*routes.shape[:2], -1)).mean(axis=1)
+        replicates = resampling.bootstrap(
+            resampling.weighted_means(entropy), drawn, self.n_resamples, context.seed
+        )
         score = self.score(
             "route_entropy",
-            bootstrapped(replicates, len(rows), context.seed, SHARE),
+            resampling.bootstrapped(replicates, len(rows), context.seed, SHARE),
             "none",
             note=message("notes.route_entropy.mean"),
         )

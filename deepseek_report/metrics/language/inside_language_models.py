@@ -27,13 +27,7 @@ from deepseek_report.artifacts.table_rows import read_rows
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.internals.ablation import SIGNIFICANT, part_verdict, rise_p_value
 from deepseek_report.metrics.internals.internal_rows import AblatedPart
-from deepseek_report.metrics.language.language_rows import (
-    ExpertKind,
-    HeadRole,
-    HeadsTogether,
-    LatentLayer,
-    LensLayer,
-)
+from deepseek_report.metrics.language import language_rows
 from deepseek_report.metrics.plugin import ComputeMetric, Rows
 from deepseek_report.statistics.intervals import holm, mean_interval
 from deepseek_report.statistics.resampling import Resampling
@@ -169,7 +163,7 @@ class Lens(InsideMetric):
                 *columns_of("n:count"),
             ),
             release=WHOLE,
-            row=LensLayer,
+            row=language_rows.LensLayer,
         ),
         "patching": TableType(
             (
@@ -336,7 +330,7 @@ class HeadRoles(InsideMetric):
                 *columns_of("p_adjusted:p_value needed"),
             ),
             release=WHOLE,
-            row=HeadRole,
+            row=language_rows.HeadRole,
         ),
         "together": TableType(
             (
@@ -345,7 +339,7 @@ class HeadRoles(InsideMetric):
                 *columns_of("p_adjusted:p_value n:count"),
             ),
             release=WHOLE,
-            row=HeadsTogether,
+            row=language_rows.HeadsTogether,
         ),
     }
     max_rows: Rows = 300
@@ -502,7 +496,7 @@ class Latent(InsideMetric):
                 *columns_of("p_adjusted:p_value n:count"),
             ),
             release=WHOLE,
-            row=LatentLayer,
+            row=language_rows.LatentLayer,
         )
     }
     max_rows: Rows = 100
@@ -632,7 +626,7 @@ class TokenExperts(InsideMetric):
                 *columns_of("p_adjusted:p_value verdict n:count"),
             ),
             release=WHOLE,
-            row=ExpertKind,
+            row=language_rows.ExpertKind,
         )
     }
     max_rows: Rows = 100

@@ -16,14 +16,8 @@ from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.modules import Replacement, Step
 from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.internals import transformer_trace
 from deepseek_report.metrics.internals.tracing import array, rows_at_once
-from deepseek_report.metrics.internals.transformer_trace import (
-    Site,
-    Substitutes,
-    layers_of,
-    listening,
-    routers_of,
-)
 
 if TYPE_CHECKING:
     from torch.utils.hooks import RemovableHandle
@@ -90,7 +84,7 @@ class ResidualStream:
     """
 
     def __init__(self, net: PreTrainedModel, name: str = "") -> None:
-        self.net, self.layers = net, layers_of(net)
+        self.net, self.layers = net, transformer_trace.layers_of(net)
         inside = {id(part) for layer in self.layers for part in layer.modules()}
         norms = [
             part
@@ -389,14 +383,17 @@ def _answer_log_probability(stream: ResidualStream, prompts: Prompts) -> Floats:
 
 @contextmanager
 def without(
-    sites: Sequence[Site], present: Bools, replacement: Replacement, where: Bools | None = None
+    sites: Sequence[transformer_trace.Site],
+    present: Bools,
+    replacement: Replacement,
+    where: Bools | None = None,
 ) -> Iterator[None]:
     """While the block runs, something else stands in the place of what these parts give, together.
 
     present : (prompt, place) where a token stands, of the prompts that run. where : (prompt, place)
     the tokens at which it is replaced; None for all.
     """
-    substitutes = Substitutes(torch.as_tensor(present))
+    substitutes = transformer_trace.Substitutes(torch.as_tensor(present))
     at = None if where is None else torch.as_tensor(where)
 
     def change(numbers: Tensor) -> Tensor:
@@ -415,7 +412,7 @@ def answer_losses(
     stream: ResidualStream,
     prompts: Prompts,
     classes: Ints,
-    sites: Sequence[Site] = (),
+    sites: Sequence[transformer_trace.Site] = (),
     replacement: Replacement = "zero",
     where: Bools | None = None,
 ) -> Floats:
@@ -489,12 +486,12 @@ def chosen_experts(stream: ResidualStream, prompts: Prompts) -> dict[int, Floats
     Heard at the routers themselves: many models of transformers with experts hand out no routing,
     or drop it on the way, when they are asked for it.
     """
-    routers = routers_of(stream.net)
+    routers = transformer_trace.routers_of(stream.net)
     parts: dict[int, list[Floats]] = {layer: [] for layer in routers}
     width = prompts.ids.shape[1]
     with torch.inference_mode():
         for _, batch in prompts.batches():
-            with listening(routers) as heard:
+            with transformer_trace.listening(routers) as heard:
                 stream.net.base_model(inputs_embeds=stream.embed(batch.ids), use_cache=False)
             for layer, choice in heard.items():
                 chosen = (array(choice.weights) > 0).reshape(*batch.ids.shape, -1)
@@ -522,13 +519,13 @@ def latents_of(stream: ResidualStream) -> dict[int, tuple[nn.Module, nn.Module]]
     return known
 
 
-def latent_site(layer: int, norm: nn.Module) -> Site:
+def latent_site(layer: int, norm: nn.Module) -> transformer_trace.Site:
     """The place where the latent of a layer can be replaced."""
 
     def listen(change: Callable[[Tensor], Tensor]) -> RemovableHandle:
         return norm.register_forward_hook(lambda _part, _inputs, output: change(output))
 
-    return Site(Step(layer + 1, "layer"), listen)
+    return transformer_trace.Site(Step(layer + 1, "layer"), listen)
 
 
 def states_and_latents(

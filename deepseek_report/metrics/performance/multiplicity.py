@@ -21,12 +21,7 @@ from deepseek_report.artifacts.table import TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.performance.predicting import predict
 from deepseek_report.metrics.plugin import ClassMetric, EntityMetric
-from deepseek_report.statistics.paired import (
-    PerRow,
-    ambiguity_of,
-    over_rows_and_fits,
-    self_consistency,
-)
+from deepseek_report.statistics import paired
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
 
@@ -81,12 +76,13 @@ class Multiplicity(EntityMetric, ClassMetric):
     def measure(self, context: MeasureContext) -> Measurement:
         decisions = self._decisions(context)
         own, rows = context.predictions.decisions, Resampling.of(context.predictions)
-        measures: dict[str, PerRow] = {
-            "ambiguity": ambiguity_of(own),
-            "self_consistency": self_consistency,
+        measures: dict[str, paired.PerRow] = {
+            "ambiguity": paired.ambiguity_of(own),
+            "self_consistency": paired.self_consistency,
         }
         whole = {
-            key: over_rows_and_fits(per_row, decisions, rows) for key, per_row in measures.items()
+            key: paired.over_rows_and_fits(per_row, decisions, rows)
+            for key, per_row in measures.items()
         }
         by_group = list(self._by_group(context, decisions))
         note = message("notes.multiplicity.fits", n=len(decisions), tolerance=self.tolerance)
@@ -168,10 +164,10 @@ class Multiplicity(EntityMetric, ClassMetric):
                 inside = np.flatnonzero(codes == code)
                 if len(inside) < _LEAST_IN_GROUP:
                     continue
-                own = ambiguity_of(predictions.decisions[inside])
+                own = paired.ambiguity_of(predictions.decisions[inside])
                 part, mine = decisions[:, inside], rows.take(inside)
-                ambiguity = over_rows_and_fits(own, part, mine)
-                alike = over_rows_and_fits(self_consistency, part, mine)
+                ambiguity = paired.over_rows_and_fits(own, part, mine)
+                alike = paired.over_rows_and_fits(paired.self_consistency, part, mine)
                 yield attribute.name, level, len(inside), ambiguity, alike
 
 

@@ -369,14 +369,14 @@ def _identity(
     refused: Iterable[str],
     frameworks: Mapping[str, str],
 ) -> str:
-    told = (config.get("explain") or {}).get("reasons")  # by the report
+    why_chosen = (config.get("explain") or {}).get("reasons")  # the report says them
     content = {
         "name": name,
         "stages": dict(plan),
         "report": {group: config.get(group) for group in WRITTEN},
         "refused": sorted(refused),
         "frameworks": dict(frameworks),
-        **({"reasons": told} if told else {}),
+        **({"reasons": why_chosen} if why_chosen else {}),
         # Runs of older versions have one seed alone.
         **({"seeds": config["seeds"]} if "seeds" in config else {}),
     }

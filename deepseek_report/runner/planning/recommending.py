@@ -51,7 +51,7 @@ MEASURED = Path(__file__).with_name("measured_methods.yaml")
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredMethods:
     """The table of `MEASURED`.
 
     errors : {kind of data: {game: {explainer: mean true error}}}. microseconds : {kind of data:
@@ -67,9 +67,9 @@ class Measured:
 
 
 @lru_cache(maxsize=1)
-def measured() -> Measured:
+def measured() -> MeasuredMethods:
     """The table, read once."""
-    return Measured(**bounded_yaml.load(MEASURED))
+    return MeasuredMethods(**bounded_yaml.load(MEASURED))
 
 
 def true_error(experiment: Experiment, schema: Schema, explainer: str) -> float | None:

@@ -138,10 +138,14 @@ def writing_key(config: Mapping[str, Any], language: str = "") -> str:
     language : of the documents, where it is not that of the config.
     """
     language = language or language_of(config)
-    targets = {str(entry.get("_target_", "")) for entry in config["sections"].values()}
-    modules = sorted({target.rpartition(".")[0] for target in targets} - {""})
-    code = {name: code_of(name) for name in [_WRITING, *modules]}
+    code = {name: code_of(name) for name in [_WRITING, *section_modules(config)]}
     return digest([_templates_key(), code, language])
+
+
+def section_modules(config: Mapping[str, Any]) -> list[str]:
+    """The modules that the sections of a config come from."""
+    targets = (str(entry.get("_target_", "")) for entry in config["sections"].values())
+    return sorted({target.rpartition(".")[0] for target in targets} - {""})
 
 
 def language_of(config: Mapping[str, Any]) -> str:

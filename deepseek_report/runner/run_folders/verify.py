@@ -33,6 +33,7 @@ from deepseek_report.runner.run_folders.open_run import OpenRun, RecordedRun, re
 from deepseek_report.runner.run_folders.sealing import (
     document_digest,
     language_of,
+    section_modules,
     writing_key,
     writing_libraries,
 )
@@ -543,7 +544,7 @@ def _reasons(
         yield f"other libraries wrote them, by their record: {'; '.join(versions)}"
     if record.get("engine") == "quarto" and _BY_QUARTO & set(opened.contents.files):
         yield "Quarto made the pages, which does not give the same bytes again"
-    named = {str(entry.get("_target_", "")).split(".")[0] for entry in config["sections"].values()}
+    named = {module.split(".")[0] for module in section_modules(config)}
     if foreign := sorted(named - set(trusted_packages(trust))):
         shown = ", ".join(foreign[:_SHOWN])
         yield f"sections take their code from {shown}, which is run with --trust PACKAGE alone"

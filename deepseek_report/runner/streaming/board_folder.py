@@ -40,7 +40,7 @@ def empty_board(folder: Path, *parts: str) -> None:
             remove(entry.path)
 
 
-class Board:
+class RunBoard:
     """Writes event files into a part of a board's folder, whose earlier events are taken away."""
 
     def __init__(self, folder: Path, part: str, *others: str) -> None:

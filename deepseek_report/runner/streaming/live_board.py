@@ -21,10 +21,10 @@ from deepseek_report.findings.thresholds import judge
 from deepseek_report.runner.execution.computing import StageOutcome, kept_outcome
 from deepseek_report.runner.execution.stages import artifact_paths
 from deepseek_report.runner.planning.plan import CONCLUSIONS, Stage
-from deepseek_report.runner.streaming.board_folder import Board, markdown_table, plain_text
+from deepseek_report.runner.streaming.board_folder import RunBoard, markdown_table, plain_text
 from deepseek_report.store import Store
 from deepseek_report.store.run_folder import EVENTS
-from deepseek_report.visualizations.drawing.part_rows import LabelledValue, bars
+from deepseek_report.visualizations.drawing.sheet import LabelledValue, bars
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
@@ -36,7 +36,7 @@ _MOST_AT_ONCE = 2**26
 TRAINING, RUN = "training", "run"
 
 
-class LiveBoard(Board):
+class LiveBoard(RunBoard):
     """Writes event files below `folder`, those of the training beside those of the run.
 
     What was there before is taken away: a board shows one run.
@@ -70,9 +70,9 @@ class LiveBoard(Board):
         self.writer.add_scalar("run/finished stages", step, step)
         done = words.text("board.progress", done=step, all=len(run.stages))
         self.writer.add_text("run/progress", plain_text(done), step)
-        if (told := promises(results, words)) != self._promises:
-            self.writer.add_text("run/promises", told, step)
-            self._promises = told
+        if (promised := promises(results, words)) != self._promises:
+            self.writer.add_text("run/promises", promised, step)
+            self._promises = promised
         for stage in map(ArtifactId, fresh):
             if stage not in run.finished:
                 continue

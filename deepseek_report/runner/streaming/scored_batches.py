@@ -308,12 +308,12 @@ def importance(batch: ScoredBatch, labels: Sequence[str], most: int) -> list[tup
 def records(batch: ScoredBatch, schema: Schema) -> Iterator[dict[str, object]]:
     """What is kept of every line, in the order of the lines: what was decided, or why not."""
     places = {int(row): place for place, row in enumerate(batch.explained)}
-    told: list[tuple[int, dict[str, object]]] = [
+    lines: list[tuple[int, dict[str, object]]] = [
         (row.line, {"batch": batch.number, **dict(_said(batch, schema, at, places.get(at)))})
         for at, row in enumerate(batch.rows)
     ]
-    told += [(row.line, {"rejected": row.problem}) for row in batch.rejected]
-    for line, record in sorted(told, key=itemgetter(0)):
+    lines += [(row.line, {"rejected": row.problem}) for row in batch.rejected]
+    for line, record in sorted(lines, key=itemgetter(0)):
         yield {"line": line, **record}
 
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.findings.severity import SIGNIFICANT
 from deepseek_report.runner.streaming import scored_batches
-from deepseek_report.runner.streaming.board_folder import Board, markdown_table, plain_text
+from deepseek_report.runner.streaming.board_folder import RunBoard, markdown_table, plain_text
 from deepseek_report.runner.streaming.drift_watch import DriftRow, outputs
-from deepseek_report.visualizations.drawing.part_rows import LabelledValue, bars
+from deepseek_report.visualizations.drawing.sheet import LabelledValue, bars
 from deepseek_report.wording.words import Wording
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ _LAYOUT: dict[str, dict[str, list[object]]] = {
 }
 
 
-class StreamBoard(Board):
+class StreamBoard(RunBoard):
     """Writes event files below `folder`; steps are batches, counted from 1.
 
     What an earlier stream wrote there is taken away: a board shows one stream. Of a long stream

@@ -25,6 +25,12 @@ from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import WordedFinding
 
 
+def ids_of(*, measures: str = "", pictures: str = "") -> frozenset[str]:
+    """The ids of measures and of pictures, their names in one string each."""
+    of_measures = map(ArtifactId.measure, measures.split())
+    return frozenset((*of_measures, *map(ArtifactId.picture, pictures.split())))
+
+
 class Draft:
     """A section while it is written; texts come from `sections.<name>` of the locale."""
 
@@ -80,9 +86,17 @@ class Draft:
         return measured_table(self.results, self.name, metric, name, rows, view, **slots)
 
     def findings(self) -> list[WordedFinding]:
-        """The findings whose evidence this section shows, gravest first."""
+        """The findings whose evidence this section shows, gravest first.
+
+        Where several matter for the same reason, the gravest alone says it.
+        """
         mine = [finding for finding in all_findings(self.results) if finding.section == self.name]
-        return _said_once([self.words.finding(finding) for finding in mine])
+        reasons: set[str] = set()
+        worded = []
+        for finding in map(self.words.finding, mine):
+            worded.append(replace(finding, why="") if finding.why in reasons else finding)
+            reasons.add(finding.why)
+        return worded
 
     def content(self, needs: frozenset[str], uses: frozenset[str] = frozenset()) -> SectionContent:
         """The finished section.
@@ -129,16 +143,6 @@ class Draft:
             if any(ArtifactId(failed).is_within(needed) for needed in needs | uses)
         }
         return by_reason(self.words, reasons)
-
-
-def _said_once(findings: Iterable[WordedFinding]) -> list[WordedFinding]:
-    """The findings, of which the gravest alone says why it matters where several say the same."""
-    reasons: set[str] = set()
-    worded = []
-    for finding in findings:
-        worded.append(replace(finding, why="") if finding.why in reasons else finding)
-        reasons.add(finding.why)
-    return worded
 
 
 def _unique(texts: Iterable[str]) -> list[str]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.results import Results
 from deepseek_report.data_kinds.row_conditions import relation_in_words
 from deepseek_report.findings.explainer_verdicts import leading_for_cases, verdict_of
@@ -100,16 +100,16 @@ class WhatIfData:
             "change": self._change(steps),
         }
 
-    def _grid(self, case: int, pair: int, first: int, second: int) -> Any:
+    def _grid(self, case: int, pair: int, first: int, second: int) -> object:
         """[value of the first][value of the second][output]."""
         rows, columns = (len(_known(self.answers.grid[at])) for at in (first, second))
         return compact_list(self.answers.together[case, pair, :rows, :columns])
 
-    def _inputs(self, place: int) -> Any:
+    def _inputs(self, place: int) -> Floats:
         results = self.draft.results
         return results.test.inputs[int(results.cases.explained[place])]
 
-    def _change(self, steps: list[ChangeStep]) -> Mapping[str, Any] | None:
+    def _change(self, steps: list[ChangeStep]) -> Values | None:
         """The change that was found, and what the model answered to it."""
         if not steps or steps[0].status != "found":
             return None
@@ -133,7 +133,7 @@ def _number(value: float | None) -> float:
     return math.nan if value is None else value
 
 
-def _known(values: Any) -> Any:
+def _known(values: Floats) -> Floats:
     return values[np.isfinite(values)]
 
 

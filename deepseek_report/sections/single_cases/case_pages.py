@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
+from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.predictions import FURTHER
 from deepseek_report.artifacts.results import Results
@@ -354,7 +354,7 @@ def _marks(results: Results, position: int, gone: list[int]) -> list[list[object
     texts, owners = results.test.texts, results.schema.owners
     if texts is None:
         return []
-    whole, behind, pieces = texts.text(position), 0, list[list[Any]]()
+    whole, behind, pieces = texts.text(position), 0, list[list[object]]()
     spans = (texts.span(position, np.flatnonzero(owners == player)) for player in gone)
     for start, end in sorted(span for span in spans if span[0] >= 0):
         pieces += [[whole[behind:start], False], [whole[start:end], True]]
@@ -411,7 +411,7 @@ def _like(pages: Pages, glances: Glances, case: ExplainedCase) -> Values | None:
     }
 
 
-def _neighbours(pages: Pages, case: ExplainedCase, most: int) -> Any:
+def _neighbours(pages: Pages, case: ExplainedCase, most: int) -> Floats:
     """(neighbour, column) their inputs; none where the run folder does not hold them."""
     stored = pages.draft.results.arrays("cases").get("neighbour_inputs")
     columns = len(pages.draft.results.schema.features)

@@ -223,12 +223,14 @@ def summary(draft: Draft, row: CaseRow) -> str:
     """What was decided, with which probability or number, and what was true."""
     error = row.error
     unit = draft.words.name(draft.results.schema.target.unit or "")
+    probability, threshold = _apart(draft.words.numbers, row.probability, row.threshold)
     return draft.text(
         "summary",
         decision=row.decision,
         label=row.label,
         correct=row.correct,
-        **_apart(draft.words.numbers, row.probability, row.threshold),
+        probability=probability,
+        threshold=threshold,
         error=error,
         size="" if error is None else draft.words.numbers.quantity(abs(error), unit),
         target=draft.results.schema.target.explained_class,
@@ -321,12 +323,13 @@ def _own_probability(results: Results, row: CaseRow) -> float | None:
 
 def _apart(
     numbers: NumberFormat, probability: float | None, threshold: float | None
-) -> dict[str, str | None]:
+) -> tuple[str, str | None]:
     """Both as percentages, with more digits where they would read alike."""
-    shown = [numbers.percent(share) for share in (probability, threshold)]
-    if shown[0] == shown[1] and probability is not None and threshold is not None:
-        shown = [f"{numbers.digits(100 * share, 2)}\u00a0%" for share in (probability, threshold)]
-    return {"probability": shown[0], "threshold": None if threshold is None else shown[1]}
+    first, second = (numbers.percent(share) for share in (probability, threshold))
+    if first == second and probability is not None and threshold is not None:
+        shares = (probability, threshold)
+        first, second = (f"{numbers.digits(100 * share, 2)}\u00a0%" for share in shares)
+    return first, None if threshold is None else second
 
 
 def reasons(pages: Pages, case: CaseRow) -> list[str]:
@@ -566,6 +569,8 @@ def _change_sentence(
     """What would have to be otherwise, and the probability then."""
     draft = pages.draft
     numbers = {f.label for f in draft.results.schema.features if f.is_numeric}
+    after = steps[-1].probability_after
+    probability, _ = _apart(draft.words.numbers, after, case.threshold)
     sentence = draft.text(
         words,
         steps=[
@@ -577,9 +582,7 @@ def _change_sentence(
             }
             for row in steps
         ],
-        probability=_apart(draft.words.numbers, steps[-1].probability_after, case.threshold)[
-            "probability"
-        ],
+        probability=probability,
         target=draft.results.schema.target.explained_class,
     )
     following = [r for r in pages.rows(Consequence, case.case) if r.way == steps[0].way]
@@ -678,23 +681,21 @@ def _masked(pages: Pages, case: CaseRow, steps: list[ChangeStep]) -> str:
     if steps[0].status != "found":
         return draft.text("change.unmasked", within=steps[0].status.removeprefix("none within "))
     named = [featured(pages, row, row.from_display) for row in steps]
-    many = len(draft.results.schema.target.classes) > 2
-    after = _apart(draft.words.numbers, steps[-1].probability_after, case.threshold)
+    target, after = draft.results.schema.target, steps[-1].probability_after
+    about = {
+        "probability": _apart(draft.words.numbers, after, case.threshold)[0],
+        "target": target.explained_class,
+        "many": len(target.classes) > 2,
+    }
     if not kind_of(draft.results.schema).quotes:
-        target = draft.results.schema.target.explained_class
-        probability = after["probability"]
-        return draft.text(
-            "change.drawn", n=len(steps), probability=probability, target=target, many=many
-        )
+        return draft.text("change.drawn", n=len(steps), **about)
     return draft.text(
         "change.masked",
         steps=[
             {"name": f"{name} ({beside})", "after": row.to_display}
             for row, (name, beside) in zip(steps, named, strict=True)
         ],
-        probability=after["probability"],
-        target=draft.results.schema.target.explained_class,
-        many=many,
+        **about,
     )
 
 
@@ -840,7 +841,7 @@ class CaseMarks:
             (*results.test.texts.span(position, np.flatnonzero(owners == player)), int(player))
             for player in np.flatnonzero(read)
         ]
-        pieces, behind = list[list[Any]](), 0
+        pieces, behind = list[list[object]](), 0
         for start, end, player in sorted(span for span in spans if span[0] >= 0):
             if start < behind:  # a token that overlaps the one before it
                 continue

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -160,7 +159,8 @@ def waterfall(
         decided = int(results.predictions.decisions[case.position or 0])
         if decided != about:
             about, values = decided, -values
-            base, end = _opposite(base, explanation), _opposite(end, explanation)
+            base = None if base is None else _opposite(base, explanation)
+            end = _opposite(end, explanation)
     present = np.flatnonzero(~np.isnan(values))
     named = beyond_error(kind, instance) & kind.nameable(instance.inputs)[0]
     certain = present[named[present]]
@@ -175,10 +175,8 @@ def waterfall(
     )
 
 
-def _opposite(output: Any, explanation: Explanation) -> Any:
+def _opposite(output: float, explanation: Explanation) -> float:
     """The same output of the other of two classes."""
-    if output is None:
-        return None
     return -output if explanation.output_space == "logit" else 1 - output
 
 
@@ -204,7 +202,7 @@ def waterfall_data(
         return None
     schema, words = draft.results.schema, draft.words
     kind, row = kind_of(schema), draft.results.explanations[explainer].inputs[case.place or 0]
-    bars = list[list[Any]]()
+    bars = list[list[object]]()
     for player in drawn.order:
         written = draft.results.written(case.position or 0, player) if kind.quotes else ""
         shown = words.name(written or kind.display(row, player))

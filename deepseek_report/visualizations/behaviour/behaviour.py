@@ -11,14 +11,13 @@ from pydantic import Field
 
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.metrics.behaviour.behaviour import AnswerPoint
 from deepseek_report.tasks import task_of
+from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.labels import caption, in_unit, short, spoken
-from deepseek_report.visualizations.drawing.marks import grid, percent_ticks, value_ticks
 from deepseek_report.visualizations.drawing.read_results import estimate_columns, grouped, required
-from deepseek_report.visualizations.drawing.sheet import Multiples
+from deepseek_report.visualizations.drawing.sheet import Multiples, OnePicture
 from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL, Axes
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
@@ -29,7 +28,7 @@ _LEFT, _RIGHT, _COLUMNS = 22, 14, 14
 
 
 @dataclass(frozen=True)
-class BehaviourPicture(PicturePart):
+class BehaviourPicture(OnePicture):
     """Draws the mean answer over the whole range of ordered features, turns and counts marked.
 
     most : features drawn: those with turns first, then those along which the answer moves most.
@@ -42,10 +41,10 @@ class BehaviourPicture(PicturePart):
 
     most: Annotated[int, Field(ge=1, le=12)] = 6
 
-    def draw(self, results: Results) -> Sequence[Picture]:
+    def picture(self, results: Results) -> Picture:
         curves = required(results, "behaviour", "curves", AnswerPoint)
         view = _View.of(results, curves, self.most)
-        return [view.multiples.picture("behaviour", title=view.title(), alt=view.alt())]
+        return view.multiples.picture("behaviour", title=view.title(), alt=view.alt())
 
 
 @dataclass(frozen=True)
@@ -131,8 +130,8 @@ class _View:
                 fontsize=SMALL - 1.5,
                 color=LIGHT.ink,
             )
-        grid(axes, "y")
-        (value_ticks if self.in_numbers else percent_ticks)(axes, "y", self.words, 4)
+        marks.grid(axes, "y")
+        (marks.value_ticks if self.in_numbers else marks.percent_ticks)(axes, "y", self.words, 4)
 
     @property
     def _span(self) -> tuple[float, float]:

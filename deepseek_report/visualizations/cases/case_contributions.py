@@ -279,8 +279,7 @@ def _paint(
     marks.grid(axes, "x")
     axes.axvline(0, color=LIGHT.context, linewidth=1)
     _effects(axes, view, span, right - left)
-    ticks = marks.point_ticks if view.space == "probability" else marks.value_ticks
-    ticks(axes, "x", view.words, 5 if wide else 3)
+    marks.effect_ticks(axes, "x", view.space, view.words, 5 if wide else 3)
     axes.set_xlabel(unit)
 
 
@@ -301,8 +300,8 @@ def _effects(axes: Axes, view: BarView, span: tuple[float, float], width: float)
 def _strip(axes: Axes, view: BarView) -> None:
     """The way from the base value to the prediction on a line of probabilities or numbers."""
     axes.set(xlim=_extent(view), ylim=(-1, 1), yticks=[])
-    axes.spines["left"].set_visible(False)
-    axes.spines["bottom"].set_position(("data", 0))
+    axes.spines.left.set_visible(False)
+    axes.spines.bottom.set_position(("data", 0))
     axes.tick_params(pad=5)
     (marks.value_ticks if view.in_unit else marks.percent_ticks)(axes, "x", view.words, 4)
     rising = view.base is None or view.output >= view.base

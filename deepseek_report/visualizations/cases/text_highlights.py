@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from pydantic import Field
@@ -28,6 +28,9 @@ from deepseek_report.visualizations.drawing.labels import attribution, caption, 
 from deepseek_report.visualizations.style import LIGHT, NARROW, WIDTH, Axes, Figure, draw_svg
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
+
+if TYPE_CHECKING:
+    from matplotlib.ft2font import FT2Font
 
 _SIZE, _SMALL = 10.0, 7.5
 _LINE, _HEAD, _GAP = 29.0, 22.0, 10.0
@@ -295,7 +298,7 @@ def _advance(character: str) -> float:
 
 
 @lru_cache(maxsize=1)
-def _font() -> Any:
+def _font() -> FT2Font:
     from matplotlib.font_manager import findfont, get_font
 
     return get_font(findfont("DejaVu Sans"))

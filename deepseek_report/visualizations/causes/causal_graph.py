@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated
@@ -12,13 +12,12 @@ from pydantic import Field
 
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.rules_declared import contradicted_claims
 from deepseek_report.metrics.causes.cause_rows import ClaimNode, GraphArrow, TestedClaim
 from deepseek_report.visualizations import style
 from deepseek_report.visualizations.drawing.labels import caption, spoken, wrapped
-from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
+from deepseek_report.visualizations.drawing.sheet import OnePicture, Sheet, on_sheets
 
 #: Inches of a row of nodes, and of a line and a column of a node's label.
 _ROW, _LINE, _COLUMN = 0.9, 0.135, 0.067
@@ -36,7 +35,7 @@ _BENT = 0.16
 
 
 @dataclass(frozen=True)
-class CausalGraphPicture(PicturePart):
+class CausalGraphPicture(OnePicture):
     """Draws the declared graph, and joins by a broken line what goes together against it.
 
     most : contradicted pairs that are drawn, those that go together most first.
@@ -49,7 +48,7 @@ class CausalGraphPicture(PicturePart):
 
     most: Annotated[int, Field(ge=0, le=40)] = 8
 
-    def draw(self, results: Results) -> Sequence[Picture]:
+    def picture(self, results: Results) -> Picture:
         view = _View(
             {node.name: node for node in results.rows("causal_claims", "nodes", ClaimNode)},
             [(a.start, a.end) for a in results.rows("causal_claims", "arrows", GraphArrow)],
@@ -57,15 +56,9 @@ class CausalGraphPicture(PicturePart):
             self.most,
         )
         heights = tuple(len(view.placed_rows(narrow)) * _ROW + 0.1 for narrow in (False, True))
-        return [
-            on_sheets(
-                "causal_graph",
-                (heights[0], heights[1]),
-                view.paint,
-                title=view.title(),
-                alt=view.alt(),
-            )
-        ]
+        return on_sheets(
+            "causal_graph", (heights[0], heights[1]), view.paint, title=view.title(), alt=view.alt()
+        )
 
 
 @dataclass(frozen=True)
@@ -192,14 +185,17 @@ class _Box:
         return self.x + dx * scale, self.y + dy * scale
 
     def paint(self, axes: style.Axes, role: str) -> None:
+        unseen = role == "unmeasured"
         look: style.Look = {
             "boxstyle": "round,pad=0.32",
-            "facecolor": style.HEAT[1] if role == "target" else style.LIGHT.grid,
-            "edgecolor": style.LIGHT.context if role == "unmeasured" else "none",
+            "facecolor": style.HEAT[1]
+            if role == "target"
+            else "none"
+            if unseen
+            else style.LIGHT.grid,
+            "edgecolor": style.LIGHT.context if unseen else "none",
             "linestyle": (0, (2, 2)),
         }
-        if role == "unmeasured":
-            look["facecolor"] = "none"
         axes.text(
             self.x,
             self.y,

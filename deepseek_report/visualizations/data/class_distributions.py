@@ -11,24 +11,17 @@ from pydantic import Field
 
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.metrics.performance.class_distributions import ClassShare, FeatureSeparation
 from deepseek_report.tasks import task_of
+from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.labels import caption, in_unit, short, spoken
-from deepseek_report.visualizations.drawing.marks import (
-    MarkStyle,
-    category_rows,
-    grid,
-    intervals,
-    percent_ticks,
-)
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.sheet import (
     CATEGORIES,
     CATEGORY_LETTERS,
     Multiples,
-    quantity_ticks,
+    OnePicture,
 )
 from deepseek_report.visualizations.style import MARKERS, SERIES, Axes
 from deepseek_report.wording.of_results import words_of
@@ -36,7 +29,7 @@ from deepseek_report.wording.words import Wording
 
 
 @dataclass(frozen=True)
-class ClassDistributionsPicture(PicturePart):
+class ClassDistributionsPicture(OnePicture):
     """Draws the distribution of each feature that tells the classes apart, by class.
 
     most : features drawn, those that tell the explained class best by themselves.
@@ -49,19 +42,17 @@ class ClassDistributionsPicture(PicturePart):
 
     most: Annotated[int, Field(ge=1, le=12)] = 3
 
-    def draw(self, results: Results) -> Sequence[Picture]:
+    def picture(self, results: Results) -> Picture:
         view = _View.of(results, self.most)
-        return [
-            view.multiples.picture(
-                "class_distributions",
-                title=view.title(),
-                alt=view.alt(),
-                how_to_read=caption(
-                    "class_distributions.how_to_read",
-                    has_numbers=any(view.is_numeric(each.feature) for each in view.separations),
-                ),
-            )
-        ]
+        return view.multiples.picture(
+            "class_distributions",
+            title=view.title(),
+            alt=view.alt(),
+            how_to_read=caption(
+                "class_distributions.how_to_read",
+                has_numbers=any(view.is_numeric(each.feature) for each in view.separations),
+            ),
+        )
 
 
 @dataclass(frozen=True)
@@ -100,14 +91,14 @@ class _View:
         return own if class_name is None else [s for s in own if s.class_name == class_name]
 
     @property
-    def _looks(self) -> dict[str, MarkStyle]:
+    def _looks(self) -> dict[str, marks.MarkStyle]:
         """The class that is told is drawn in the second colour, as what stands out elsewhere."""
         others = [name for name in self.classes if name != self.separated]
         tones = dict(zip(others, (SERIES[0], *SERIES[2:]), strict=False)) | {
             self.separated: SERIES[1]
         }
-        marks = dict(zip(self.classes, MARKERS, strict=False))
-        return {name: MarkStyle(tones[name], marks[name], size=4.2) for name in self.classes}
+        shapes = dict(zip(self.classes, MARKERS, strict=False))
+        return {name: marks.MarkStyle(tones[name], shapes[name], size=4.2) for name in self.classes}
 
     @property
     def multiples(self) -> Multiples:
@@ -136,9 +127,9 @@ class _View:
                 [share.share.value for share in part], edges, color=look.colour, linewidth=1.4
             )
         axes.set_ylim(0, self._highest)
-        grid(axes, "y")
-        percent_ticks(axes, "y", self.words, 3)
-        quantity_ticks(axes, None, self.words)
+        marks.grid(axes, "y")
+        marks.percent_ticks(axes, "y", self.words, 3)
+        marks.quantity_ticks(axes, None, self.words)
 
     @property
     def _highest(self) -> float:
@@ -150,13 +141,13 @@ class _View:
         steps = np.linspace(-0.22, 0.22, len(self.classes))
         for step, (class_name, look) in zip(steps, self._looks.items(), strict=True):
             part = self._of(name, class_name)
-            intervals(axes, [(at + step, share.share) for at, share in enumerate(part)], look)
+            marks.intervals(axes, [(at + step, share.share) for at, share in enumerate(part)], look)
         first = self._of(name, self.classes[0])
         labels = [short(share.display, CATEGORY_LETTERS) for share in first]
-        category_rows(axes, labels)
+        marks.category_rows(axes, labels)
         axes.set_xlim(-0.06, 1.06)  # a mark at an end is whole
-        grid(axes, "x")
-        percent_ticks(axes, "x", self.words, 3)
+        marks.grid(axes, "x")
+        marks.percent_ticks(axes, "x", self.words, 3)
 
     def title(self) -> Message:
         first = self.separations[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import numpy as np
@@ -12,15 +12,15 @@ from pydantic import Field
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.tasks import task_of
 from deepseek_report.visualizations import style
-from deepseek_report.visualizations.drawing import rasters
-from deepseek_report.visualizations.drawing.labels import caption, extent, short
+from deepseek_report.visualizations.drawing import marks, rasters
+from deepseek_report.visualizations.drawing.labels import caption, extent, short, spaced
+from deepseek_report.visualizations.drawing.sheet import OnePicture
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
@@ -31,7 +31,7 @@ _PIXELS = 96
 
 
 @dataclass(frozen=True)
-class DataSamplesPicture(PicturePart):
+class DataSamplesPicture(OnePicture):
     """Draws a few images or series of each class, so that a reader sees what is classified.
 
     They are spread evenly over the cases of a class in the test part: training rows stay out of a
@@ -49,22 +49,24 @@ class DataSamplesPicture(PicturePart):
     each: Annotated[int, Field(ge=1, le=12)] = 6
     most: Annotated[int, Field(ge=1, le=20)] = 10
 
-    def draw(self, results: Results) -> Sequence[Picture]:
+    def picture(self, results: Results) -> Picture:
         groups = _groups(results.schema, results.test, words_of(results))
-        shown = [_Row(label, _spread(places, self.each)) for label, places in groups[: self.most]]
-        view = _view(results.schema)
-        fewer = [_Row(row.label, _spread(row.places, (self.each + 1) // 2)) for row in shown]
-        marked = view.marks_truth and results.test.truth is not None
-        return [
-            Picture(
-                name="data_samples",
-                svg=view.draw(results, shown, style.WIDTH),
-                narrow=view.draw(results, fewer, style.NARROW),
-                title=_title(results, groups, len(shown)),
-                alt=_alt(results, shown),
-                how_to_read=caption("data_samples.how_to_read", marked=marked),
-            )
+        shown = [
+            _Row(label, places[spaced(len(places), self.each)])
+            for label, places in groups[: self.most]
         ]
+        view = _view(results.schema)
+        half = (self.each + 1) // 2
+        fewer = [replace(row, places=row.places[spaced(len(row.places), half)]) for row in shown]
+        marked = view.marks_truth and results.test.truth is not None
+        return Picture(
+            name="data_samples",
+            svg=view.draw(results, shown, style.WIDTH),
+            narrow=view.draw(results, fewer, style.NARROW),
+            title=_title(results, groups, len(shown)),
+            alt=_alt(results, shown),
+            how_to_read=caption("data_samples.how_to_read", marked=marked),
+        )
 
 
 @dataclass(frozen=True)
@@ -85,12 +87,6 @@ def _groups(schema: Schema, part: Split, words: Wording) -> list[tuple[str, Ints
         labels = task.strata(part.labels, 3, "left")
     groups = [(name, np.flatnonzero(labels == code)) for code, name in enumerate(names)]
     return [(name, places) for name, places in groups if len(places)]
-
-
-def _spread(places: Ints, most: int) -> Ints:
-    return np.asarray(
-        places[np.linspace(0, len(places) - 1, min(len(places), most)).round().astype(int)]
-    )
 
 
 # --- images ---------------------------------------------------------------------------------------
@@ -176,10 +172,7 @@ def _curve(axes: style.Axes, series: Floats, limits: tuple[float, float]) -> Non
     room = 0.05 * (limits[1] - limits[0] or 1.0)
     axes.set_ylim(limits[0] - room, limits[1] + room)
     axes.set_xlim(0, max(len(series) - 1, 1))
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for spine in axes.spines.values():
-        spine.set(visible=True, color=style.LIGHT.grid)
+    marks.frame(axes)
 
 
 # --- words ----------------------------------------------------------------------------------------

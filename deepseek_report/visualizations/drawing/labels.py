@@ -70,9 +70,12 @@ def in_unit(text: str, unit: str | None, words: Wording) -> str:
 
 def evenly(values: Floats, most: int) -> Ints:
     """At most so many positions, evenly over the order of the values, with both ends."""
-    order = np.argsort(values, kind="stable")
-    places = np.linspace(0, len(order) - 1, min(most, len(order)))
-    return np.asarray(order[np.unique(places.round().astype(np.int64))])
+    return np.asarray(np.argsort(values, kind="stable")[spaced(len(values), most)])
+
+
+def spaced(n: int, most: int) -> Ints:
+    """At most so many of the positions of n things, evenly spaced, with both ends."""
+    return np.linspace(0, n - 1, min(most, n)).round().astype(np.int64)
 
 
 # --- Words for pictures: labels that come from data, made harmless and short enough ---------------

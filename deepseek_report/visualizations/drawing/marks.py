@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.explanation import OutputSpace
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.results import Results
 from deepseek_report.visualizations.drawing import twin
-from deepseek_report.visualizations.drawing.labels import caption, extent, in_unit
+from deepseek_report.visualizations.drawing.labels import caption, extent, in_unit, unit_label
 from deepseek_report.visualizations.drawing.read_results import estimate_columns
 from deepseek_report.visualizations.style import HEAT, LIGHT, SMALL, Axes, Figure, Look
 from deepseek_report.wording.of_results import words_of
@@ -31,44 +32,35 @@ class MarkStyle:
     hollow: bool = False
 
 
+#: The axis that ticks stand on.
+Along = Literal["x", "y"]
 #: A point of a picture: where it stands, and what is drawn there.
 Placed = Iterable[tuple[float, Estimate]]
 
 
-def intervals(axes: Axes, placed: Placed, look: MarkStyle) -> None:
-    """Points at (value, place), each with a horizontal line from its low to its high end.
+def intervals(axes: Axes, placed: Placed, look: MarkStyle, *, upright: bool = False) -> None:
+    """Points at (value, place), each with a line from its low to its high end.
 
-    A missing end leaves the line away, a missing value the point.
+    A missing end leaves the line away, a missing value the point. upright : whether the values lie
+    on the upright axis.
     """
-    y, x, low, high = _columns(placed)
-    whole = np.isfinite(low) & np.isfinite(high)
-    if whole.any():
-        axes.hlines(y[whole], low[whole], high[whole], colors=look.colour, linewidth=1.6)
-    present = np.isfinite(x)
-    axes.plot(x[present], y[present], linestyle="none", **_marker(look))
-
-
-def upright_intervals(axes: Axes, placed: Placed, look: MarkStyle) -> None:
-    """Like `intervals`, with the values on the upright axis."""
-    x, y, low, high = _columns(placed)
-    whole = np.isfinite(low) & np.isfinite(high)
-    if whole.any():
-        axes.vlines(x[whole], low[whole], high[whole], colors=look.colour, linewidth=1.6)
-    present = np.isfinite(y)
-    axes.plot(x[present], y[present], linestyle="none", **_marker(look))
-
-
-def _columns(placed: Placed) -> Floats:
-    """(4, point) places, values and the ends of their intervals; NaN where something is missing."""
     pairs = list(placed)
     places = np.array([place for place, _ in pairs], float)
-    return np.vstack([places, estimate_columns(estimate for _, estimate in pairs)])
-
-
-def _marker(look: MarkStyle) -> Look:
-    face = "none" if look.hollow else look.colour
-    edge: dict[str, object] = {"markeredgecolor": look.colour, "markeredgewidth": 1.2}
-    return {"marker": look.marker, "markersize": look.size, "markerfacecolor": face, **edge}
+    values, low, high = estimate_columns(estimate for _, estimate in pairs)
+    whole = np.isfinite(low) & np.isfinite(high)
+    if whole.any():
+        lines = axes.vlines if upright else axes.hlines
+        lines(places[whole], low[whole], high[whole], colors=look.colour, linewidth=1.6)
+    present = np.isfinite(values)
+    across, up = (places, values) if upright else (values, places)
+    style: Look = {
+        "marker": look.marker,
+        "markersize": look.size,
+        "markerfacecolor": "none" if look.hollow else look.colour,
+        "markeredgecolor": look.colour,
+        "markeredgewidth": 1.2,
+    }
+    axes.plot(across[present], up[present], linestyle="none", **style)
 
 
 def note(axes: Axes, text: str, place: Any, offset: tuple[float, float], **look: Any) -> None:
@@ -85,14 +77,21 @@ def beside(axes: Axes, texts: Iterable[str], heading: str, points: float) -> Non
     note(axes, heading, (1, 1), (points, 5), xycoords="axes fraction", ha="right")
 
 
-def grid(axes: Axes, along: Literal["x", "y", "both"]) -> None:
+def grid(axes: Axes, along: Along | Literal["both"]) -> None:
     """Quiet lines to read values by."""
     axes.grid(visible=True, axis=along)
     if along == "x":
-        axes.spines["left"].set_visible(False)
+        axes.spines.left.set_visible(False)
     else:
-        axes.spines["left"].set_color(LIGHT.grid)
-    axes.spines["bottom"].set_color(LIGHT.context if along != "x" else LIGHT.grid)
+        axes.spines.left.set_color(LIGHT.grid)
+    axes.spines.bottom.set_color(LIGHT.context if along != "x" else LIGHT.grid)
+
+
+def frame(axes: Axes) -> None:
+    """A quiet line around axes without ticks."""
+    axes.set(xticks=[], yticks=[])
+    for spine in axes.spines.values():
+        spine.set(visible=True, color=LIGHT.grid)
 
 
 def rows(axes: Axes, labels: Sequence[str]) -> None:
@@ -118,16 +117,33 @@ def density(
         axes.bar(start, heights, (end - start) * 0.96, low, align="edge", color=LIGHT.grid)
 
 
-def value_ticks(axes: Axes, along: Literal["x", "y"], words: Wording, most: int = 5) -> None:
-    """At most so many ticks at round values, all with the same number of decimals."""
-    from matplotlib.ticker import MaxNLocator
+def _ticks(
+    axes: Axes,
+    along: Along,
+    most: int,
+    write: Callable[[float], str] | None = None,
+    steps: Sequence[float] = (1, 2, 2.5, 5, 10),
+    **placing: Any,
+) -> None:
+    """At most so many ticks at round values.
+
+    write : a value in words. steps, placing : see `MaxNLocator`.
+    """
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     axis = axes.xaxis if along == "x" else axes.yaxis
-    axis.set_major_locator(MaxNLocator(nbins=most, steps=[1, 2, 2.5, 5, 10]))
+    axis.set_major_locator(MaxNLocator(nbins=most, steps=steps, **placing))
+    if write is not None:
+        axis.set_major_formatter(FuncFormatter(lambda value, _: write(value)))
+
+
+def value_ticks(axes: Axes, along: Along, words: Wording, most: int = 5) -> None:
+    """At most so many ticks at round values, all with the same number of decimals."""
+    _ticks(axes, along, most)
     plain_ticks(axes, along, words)
 
 
-def plain_ticks(axes: Axes, along: Literal["x", "y"], words: Wording) -> None:
+def plain_ticks(axes: Axes, along: Along, words: Wording) -> None:
     """The ticks that there are as numbers of this language, all with as many decimals."""
     from matplotlib.ticker import ScalarFormatter
 
@@ -141,39 +157,42 @@ def plain_ticks(axes: Axes, along: Literal["x", "y"], words: Wording) -> None:
     axis.set_major_formatter(plain)
 
 
-def count_ticks(axes: Axes, along: Literal["x", "y"], words: Wording, most: int = 5) -> None:
+def count_ticks(axes: Axes, along: Along, words: Wording, most: int = 5) -> None:
     """At most so many ticks at whole numbers."""
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
-
-    axis = axes.xaxis if along == "x" else axes.yaxis
-    axis.set_major_locator(
-        MaxNLocator(nbins=most, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1)
-    )
-    axis.set_major_formatter(FuncFormatter(lambda value, _: words.numbers.count(value)))
+    _ticks(axes, along, most, words.numbers.count, (1, 2, 5, 10), integer=True, min_n_ticks=1)
 
 
-def point_ticks(axes: Axes, along: Literal["x", "y"], words: Wording, most: int = 5) -> None:
+def point_ticks(axes: Axes, along: Along, words: Wording, most: int = 5) -> None:
     """At most so many ticks, a share of one written in percentage points, without unit."""
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
-
-    axis = axes.xaxis if along == "x" else axes.yaxis
-    axis.set_major_locator(MaxNLocator(nbins=most, steps=[1, 2, 2.5, 5, 10]))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: words.numbers.declared(100 * value)))
+    _ticks(axes, along, most, lambda share: words.numbers.declared(100 * share))
 
 
-def percent_ticks(axes: Axes, along: Literal["x", "y"], words: Wording, most: int = 5) -> None:
+def percent_ticks(axes: Axes, along: Along, words: Wording, most: int = 5) -> None:
     """At most so many ticks, a share of one written as a percentage."""
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-    axis = axes.xaxis if along == "x" else axes.yaxis
-    axis.set_major_locator(MaxNLocator(nbins=most, steps=[1, 2, 2.5, 5, 10]))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: _percentage(value, words)))
+    def write(share: float) -> str:
+        text = words.numbers.declared(100 * share)
+        return text if text == "0" else words.numbers.declared(share, as_percent=True)
+
+    _ticks(axes, along, most, write)
+
+
+def quantity_ticks(axes: Axes, unit: str | None, words: Wording) -> None:
+    """At most two ticks along the bottom, written as quantities of this unit, if any."""
+    label, quantity = unit_label(unit), words.numbers.quantity
+    _ticks(axes, "x", 2, lambda value: quantity(value, label), (1, 2, 5, 10))
+
+
+def effect_ticks(
+    axes: Axes, along: Along, space: OutputSpace, words: Wording, most: int = 5
+) -> None:
+    """At most so many ticks at attributions: points of a probability, else numbers."""
+    (point_ticks if space == "probability" else value_ticks)(axes, along, words, most)
 
 
 def inches_of(axes: Axes) -> tuple[float, float]:
     """Width and height of the axes."""
-    figure: Any = axes.figure
-    width, height = figure.get_size_inches()
+    width, height = cast("Figure", axes.figure).get_size_inches()
     box = axes.get_position()
     return box.width * width, box.height * height
 
@@ -229,11 +248,6 @@ class _TickLabel:
     def is_apart(self, other: _TickLabel) -> bool:
         first, second = sorted((self, other), key=lambda label: label.start)
         return second.start - first.start - first.long >= _BETWEEN
-
-
-def _percentage(share: float, words: Wording) -> str:
-    text = words.numbers.declared(100 * share)
-    return text if text == "0" else words.numbers.declared(share, as_percent=True)
 
 
 #: Inches between the labels of two ticks.
@@ -421,7 +435,7 @@ class Scale:
             return caption("common.measured.gap", estimate=Estimate(value))
         return self.full(Estimate(value))
 
-    def ticks(self, axes: Axes, along: Literal["x", "y"], most: int = 5) -> None:
+    def ticks(self, axes: Axes, along: Along, most: int = 5) -> None:
         """At most so many ticks of an axis, as such values are written."""
         (percent_ticks if self.is_share else value_ticks)(axes, along, self.words, most)
 

@@ -12,8 +12,10 @@ from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table_rows import R
 from deepseek_report.errors import ArtifactError, NotApplicableError
+from deepseek_report.visualizations.drawing.labels import known
 from deepseek_report.visualizations.style import CONTROL
 from deepseek_report.wording.of_results import words_of
 
@@ -55,6 +57,11 @@ def estimate_columns(estimates: Iterable[Estimate]) -> Floats:
     """(3, estimate) values and the ends of their intervals; NaN where something is missing."""
     cells = [(each.value, each.low, each.high) for each in estimates]
     return np.array(cells, dtype=np.float64).reshape(-1, 3).T
+
+
+def known_estimate(score: Score | None) -> Estimate | None:
+    """The value of a score with its interval; None where it was not measured or has no value."""
+    return Estimate.of_score(score) if score is not None and known(score.value) else None
 
 
 def signed_explainers(results: Results) -> list[str]:

@@ -1,20 +1,21 @@
-"""The sheet that a picture is drawn on: the width of a page, or of a phone."""
+"""The sheet that a picture is drawn on, and panels on it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
+
 from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.visualizations.drawing.labels import (
-    caption,
-    extent,
-    short,
-    unit_label,
-    wrapped,
-)
+from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.artifacts.results import Results
+from deepseek_report.tasks.task import Drawn
+from deepseek_report.visualizations import style
+from deepseek_report.visualizations.drawing import marks
+from deepseek_report.visualizations.drawing.labels import caption, extent, short, wrapped
 from deepseek_report.visualizations.drawing.marks import keep_ticks_apart
 from deepseek_report.visualizations.style import (
     LIGHT,
@@ -28,14 +29,43 @@ from deepseek_report.visualizations.style import (
 )
 from deepseek_report.wording.words import Wording
 
+# --- The sheet that a picture is drawn on: the width of a page, or of a phone ---------------------
+
 # --- The picture of an object that draws itself at a width and says what is to be seen ------------
 
 
-class DrawsItself(Protocol):
-    """What a picture shows of a run.
+class OnePicture(PicturePart):
+    """A part that draws a single picture."""
 
-    drawn : the SVG for a page of so many inches.
+    def picture(self, results: Results) -> Picture:
+        """The picture of these results."""
+        raise NotImplementedError
+
+    def draw(self, results: Results) -> Sequence[Picture]:
+        return [self.picture(results)]
+
+
+def on_pages(
+    name: str,
+    drawn: Callable[[float], str],
+    *,
+    title: Text,
+    alt: Text,
+    how_to_read: Text = "",
+    **others: Any,
+) -> Picture:
+    """The picture on a wide and on a narrow page, with the texts beside it.
+
+    drawn : the SVG for a page of so many inches. how_to_read : by default the text
+    `pictures.<name>.how_to_read`. others : further fields of the picture.
     """
+    how_to_read = how_to_read or caption(f"{name}.how_to_read")
+    wide = drawn(WIDTH)
+    return Picture(name, wide, title, alt, how_to_read, narrow=drawn(NARROW), **others)
+
+
+class DrawsItself(Protocol):
+    """What a picture shows of a run; `drawn` as in `on_pages`."""
 
     def drawn(self, page: float) -> str: ...
 
@@ -46,14 +76,7 @@ class DrawsItself(Protocol):
 
 def picture_of(view: DrawsItself, name: str) -> Picture:
     """A view on a wide and on a narrow page, with the texts beside it."""
-    return Picture(
-        name=name,
-        svg=view.drawn(WIDTH),
-        narrow=view.drawn(NARROW),
-        title=view.title(),
-        alt=view.alt(),
-        how_to_read=caption(f"{name}.how_to_read"),
-    )
+    return on_pages(name, view.drawn, title=view.title(), alt=view.alt())
 
 
 # --- The sheet that a picture is drawn on: the width of a page, or of a phone ---------------------
@@ -115,30 +138,20 @@ PaintSheet = Callable[[Sheet], None]
 
 
 def on_sheets(
-    name: str,
-    height: float | tuple[float, float],
-    paint: PaintSheet,
-    *,
-    title: Text,
-    alt: Text,
-    how_to_read: Text = "",
-    **others: Any,
+    name: str, height: float | tuple[float, float], paint: PaintSheet, **texts: Any
 ) -> Picture:
     """The picture on a wide and on a narrow sheet.
 
-    height : inches; as a pair those of the wide sheet and of the narrow one. how_to_read : by
-    default the text `pictures.<name>.how_to_read`. others : further fields of the picture.
+    height : inches; as a pair those of the wide sheet and of the narrow one. texts : see
+    `on_pages`.
     """
-    tall, taller = height if isinstance(height, tuple) else (height, height)
-    return Picture(
-        name,
-        draw_svg(name, tall, lambda figure: paint(Sheet(figure, WIDTH)), WIDTH),
-        title,
-        alt,
-        how_to_read or caption(f"{name}.how_to_read"),
-        narrow=draw_svg(name, taller, lambda figure: paint(Sheet(figure, NARROW)), NARROW),
-        **others,
-    )
+    wide, narrow = height if isinstance(height, tuple) else (height, height)
+
+    def drawn(page: float) -> str:
+        tall = wide if page == WIDTH else narrow
+        return draw_svg(name, tall, lambda figure: paint(Sheet(figure, page)), page)
+
+    return on_pages(name, drawn, **texts)
 
 
 # Panels of one size on one page, laid out for a wide and for a narrow page.
@@ -172,18 +185,12 @@ class Multiples:
     foot: float = 0.36
     abreast: int = 3
 
-    def picture(self, name: str, *, title: Text, alt: Text, how_to_read: Text = "") -> Picture:
-        """The panels on a wide and on a narrow page, with the texts beside them."""
-        return Picture(
-            name=name,
-            svg=self._drawn(name, WIDTH, self.abreast),
-            narrow=self._drawn(name, NARROW, max(self.abreast - 1, 1)),
-            title=title,
-            alt=alt,
-            how_to_read=how_to_read or caption(f"{name}.how_to_read"),
-        )
+    def picture(self, name: str, **texts: Any) -> Picture:
+        """The panels on a wide and on a narrow page; texts : see `on_pages`."""
+        return on_pages(name, lambda page: self._drawn(name, page), **texts)
 
-    def _drawn(self, name: str, page: float, most: int) -> str:
+    def _drawn(self, name: str, page: float) -> str:
+        most = self.abreast if page == WIDTH else max(self.abreast - 1, 1)
         cells = self._cells(page, min(most, len(self.titles)))
         letters = [int((cell.wide - 0.15) * _CHARACTERS) for cell in cells]
         titles = [wrapped(title, n) for title, n in zip(self.titles, letters, strict=True)]
@@ -256,10 +263,100 @@ _NARROWEST = 0.75
 _CHARACTERS = 13.5
 
 
-def quantity_ticks(axes: Axes, unit: str | None, words: Wording, most: int = 2) -> None:
-    """At most so many ticks along the bottom, written as quantities of this unit, if any."""
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
+# --- Panels that share their rows, such as parts of the data, and bars for boards -----------------
 
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=most, steps=[1, 2, 5, 10]))
-    write = words.numbers.quantity
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: write(value, unit_label(unit))))
+#: Inches of a line of a label and of what is between rows, and above and below the rows.
+_LINE_ROWS, _BETWEEN, _ABOVE, _BELOW = 0.15, 0.21, 0.35, 0.5
+#: Inches between two panels side by side, and for the counts beside the last one.
+_GAP_ROWS, _COUNTS = 0.3, 0.55
+
+
+@dataclass(frozen=True)
+class RowPanels:
+    """Rows with a label and a number of cases each, and what is drawn of them.
+
+    panels : draws each on axes whose rows are at 0, 1, … from the top. letters, lines : of a line
+    of a label, and lines of it, on a wide and on a narrow page.
+    """
+
+    labels: Sequence[str]
+    counts: Sequence[int]
+    panels: Sequence[Callable[[style.Axes], None]]
+    words: Wording
+    letters: tuple[int, int] = (24, 16)
+    lines: tuple[int, int] = (6, 10)
+
+    def drawn(self, name: str, page: float) -> str:
+        """The SVG of a picture of this name, so many inches wide."""
+        wide = page == style.WIDTH
+        fit = self.letters[not wide], self.lines[not wide]
+        names = [wrapped(label, *fit) for label in self.labels]
+        most = max(label.count("\n") for label in names)
+        tall = (_LINE_ROWS * (most + 1) + _BETWEEN) * len(names)
+        whole = tall + _ABOVE + _BELOW
+        n = len(self.panels)
+
+        def paint(figure: style.Figure) -> None:
+            left = min(extent(names) + 0.2, 0.42 * page)
+            room = page - left - _COUNTS
+            width = (room - (n - 1) * _GAP_ROWS) / n if wide else room
+            for place, draw in enumerate(self.panels):
+                start = left + (place * (width + _GAP_ROWS) if wide else 0)
+                bottom = _BELOW + (0 if wide else (n - 1 - place) * whole)
+                axes = style.panel(figure, start, bottom, start + width, bottom + tall)
+                marks.rows(axes, names if place == 0 or not wide else [""] * len(names))
+                draw(axes)
+                marks.grid(axes, "x")
+                marks.keep_ticks_apart(axes)
+                if place == n - 1 or not wide:
+                    counts = map(self.words.numbers.count, self.counts)
+                    marks.beside(axes, counts, self.words.text("pictures.common.cases"), 40)
+
+        return style.draw_svg(name, whole if wide else n * whole, paint, page)
+
+
+class OfPart(Protocol):
+    """A row on a part of the data, whose cells have the columns of the task."""
+
+    @property
+    def attribute(self) -> str: ...
+
+    @property
+    def n(self) -> int: ...
+
+    @property
+    def cells(self) -> Mapping[str, Any]: ...
+
+
+def over_all(parts: Sequence[OfPart], column: Drawn) -> float:
+    """The mean over all cases, by the levels of the first attribute, which hold each case once."""
+    levels = [part for part in parts if part.attribute == parts[0].attribute]
+    values = [column.of(part.cells).value for part in levels]
+    return float(np.average(values, weights=[part.n for part in levels]))
+
+
+#: Inches of a row, of the labels, and below the axes.
+_BAR, _LABELS_OF_BARS, _FOOT_OF_BARS = 0.27, 3.0, 0.4
+
+
+@dataclass(frozen=True)
+class LabelledValue:
+    """A value from zero, of any sign, and what it is the value of."""
+
+    label: str
+    value: float
+
+
+def bars(shown: Sequence[LabelledValue], words: Wording) -> style.Pixels:
+    """The bars in their order, the first at the top, as (height, width, 3)."""
+    height = _FOOT_OF_BARS + 0.15 + _BAR * max(len(shown), 1)
+
+    def paint(figure: style.Figure) -> None:
+        axes = style.panel(figure, _LABELS_OF_BARS, _FOOT_OF_BARS, style.WIDTH - 0.15, height - 0.1)
+        values = [bar.value for bar in shown]
+        axes.barh(range(len(shown)), values, height=0.62, color=style.SERIES[0])
+        marks.rows(axes, [short(bar.label, 42) for bar in shown])
+        marks.value_ticks(axes, "x", words)
+        marks.grid(axes, "x")
+
+    return style.draw_pixels(height, paint)

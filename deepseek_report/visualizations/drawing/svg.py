@@ -25,7 +25,10 @@ def compact_svg(figure: Figure) -> str:
     Matplotlib's own style sheet would apply to the whole page, its ids would occur once a picture,
     and half of its bytes are decimals that nobody can see.
     """
-    _pass_over_empty_labels(figure)
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            if not axis.get_label_text():  # else all of its ticks would be measured to place it
+                axis.set_label_coords(0, 0)
     width, height = 72 * figure.get_size_inches()
     stream, image_dpi = io.StringIO(), figure.dpi
     figure.dpi = 72
@@ -37,14 +40,6 @@ def compact_svg(figure: Figure) -> str:
     text = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", text, flags=re.DOTALL)
     text = re.sub(r">\s*\n\s*<", "><", text).strip()
     return _unwrapped(_TAG.sub(lambda match: _tag(match[0]), text)) + "\n"
-
-
-def _pass_over_empty_labels(figure: Figure) -> None:
-    """Axes without a label need no place for it, for which all of their ticks would be measured."""
-    for axes in figure.axes:
-        for axis in (axes.xaxis, axes.yaxis):
-            if not axis.get_label_text():
-                axis.set_label_coords(0, 0)
 
 
 @cache
@@ -108,18 +103,15 @@ def _path(data: str) -> str:
         numbers = [_short(token) for token in tokens[at + 1 : at + 1 + size]]
         at += 1 + size
         end = (numbers[-2], numbers[-1]) if numbers else ("", "")
-        stays = command == "L" and here == end
-        parts.append(_stay(before) if stays else _step(command, numbers, here, end))
+        if command == "L" and here == end:  # a dot where the path begins so: no length shows none
+            parts.append("h.01" if before == "M" else "h0")
+        else:
+            parts.append(_step(command, numbers, here, end))
         here, before = end, command
     return "".join(parts)
 
 
 _ARGUMENTS = {"M": 2, "L": 2, "Q": 4, "C": 6, "z": 0}
-
-
-def _stay(before: str) -> str:
-    """A line to where the pen is: a dot if the path begins with it, which no zero length shows."""
-    return "h.01" if before == "M" else "h0"
 
 
 def _step(command: str, numbers: list[str], here: tuple[str, str], end: tuple[str, str]) -> str:

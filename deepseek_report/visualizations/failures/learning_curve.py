@@ -7,15 +7,14 @@ from dataclasses import dataclass
 
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.findings.severity import more_rows_help
 from deepseek_report.metrics.failures.failure_rows import LearntFrom
 from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.labels import caption, known, wrapped
-from deepseek_report.visualizations.drawing.read_results import grouped, required
-from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
+from deepseek_report.visualizations.drawing.read_results import grouped, known_estimate, required
+from deepseek_report.visualizations.drawing.sheet import OnePicture, Sheet, on_sheets
 from deepseek_report.visualizations.style import Axes, colours, markers
 from deepseek_report.wording.estimates import of_score
 from deepseek_report.wording.of_results import words_of
@@ -26,27 +25,25 @@ _PROMISES = {True: "probably", None: "uncertain", False: "little"}
 
 
 @dataclass(frozen=True)
-class LearningCurvePicture(PicturePart):
+class LearningCurvePicture(OnePicture):
     """Draws the ROC AUC reached with growing parts of the training rows."""
 
     reveals = "aggregate"
     section = "bottlenecks"
     needs = frozenset({"measures/learning_curve"})
 
-    def draw(self, results: Results) -> Sequence[Picture]:
+    def picture(self, results: Results) -> Picture:
         table = required(results, "learning_curve", "curve", LearntFrom)
         table = sorted(table, key=lambda row: row.rows)
         gains = results.find("learning_curve_gain")
         gain, words = gains[0] if gains else None, words_of(results)
-        return [
-            on_sheets(
-                "learning_curve",
-                3.1,
-                lambda sheet: _paint(sheet, table, words),
-                title=_title(table, gain),
-                alt=_alt(table, gain),
-            )
-        ]
+        return on_sheets(
+            "learning_curve",
+            3.1,
+            lambda sheet: _paint(sheet, table, words),
+            title=_title(table, gain),
+            alt=_alt(table, gain),
+        )
 
 
 def _paint(sheet: Sheet, table: Sequence[LearntFrom], words: Wording) -> None:
@@ -57,7 +54,7 @@ def _paint(sheet: Sheet, table: Sequence[LearntFrom], words: Wording) -> None:
     for name, curve in curves.items():
         points = [(float(row.rows), row.roc_auc) for row in curve]
         axes.plot([at for at, _ in points], [auc.value for _, auc in points], color=tone[name])
-        marks.upright_intervals(axes, points, marks.MarkStyle(tone[name], shape[name]))
+        marks.intervals(axes, points, marks.MarkStyle(tone[name], shape[name]), upright=True)
         at, last = points[-1]
         label = wrapped(words.label("predictors", name), 14 if sheet.is_narrow else 24)
         labels.append(marks.EndLabel(at, last.value, label, tone[name]))
@@ -105,9 +102,4 @@ def _alt(table: Sequence[LearntFrom], gain: Score | None) -> Message:
         )
         for name, curve in grouped(table, lambda row: row.predictor).items()
     ]
-    judged = gain is not None and known(gain.value)
-    return caption(
-        "learning_curve.alt",
-        predictors=predictors,
-        gain=of_score(gain) if judged and gain is not None else None,
-    )
+    return caption("learning_curve.alt", predictors=predictors, gain=known_estimate(gain))

@@ -10,16 +10,15 @@ import numpy as np
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.metrics.failures.failure_rows import PerturbationEffect
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.task import Measure
+from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.labels import caption, known, spoken, wrapped
-from deepseek_report.visualizations.drawing.marks import MarkStyle, Scale, grid, upright_intervals
 from deepseek_report.visualizations.drawing.read_results import estimate_columns, grouped, required
-from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
+from deepseek_report.visualizations.drawing.sheet import OnePicture, Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES, Axes
 from deepseek_report.wording.words import sentence_case
 
@@ -33,7 +32,7 @@ class _Judged:
 
     measure: Measure
     of: Callable[[PerturbationEffect], Estimate]
-    scale: Scale
+    scale: marks.Scale
 
     @property
     def name(self) -> Message:
@@ -46,7 +45,7 @@ class _Judged:
 
 
 @dataclass(frozen=True)
-class RobustnessPicture(PicturePart):
+class RobustnessPicture(OnePicture):
     """Draws the AUC and the changed decisions, or a number's error and change, under noise."""
 
     reveals = "aggregate"
@@ -54,22 +53,20 @@ class RobustnessPicture(PicturePart):
     needs = frozenset({"measures/robustness"})
     also = frozenset({"measures/roc_auc", "measures/mae"})
 
-    def draw(self, results: Results) -> Sequence[Picture]:
+    def picture(self, results: Results) -> Picture:
         table = required(results, "robustness", "perturbations", PerturbationEffect)
         task = task_of(results.schema.target)
-        held = _Judged(task.held, lambda row: row.held, Scale.of(task.held, results))
-        moved = _Judged(task.moved, lambda row: row.moved, Scale.of(task.moved, results))
+        held = _Judged(task.held, lambda row: row.held, marks.Scale.of(task.held, results))
+        moved = _Judged(task.moved, lambda row: row.moved, marks.Scale.of(task.moved, results))
         calm = _calm(table[0], results.score(task.held.key))
         blocks = -(-len(_by_label(table)) // _ABREAST_NARROW)
-        return [
-            on_sheets(
-                "robustness",
-                (_HEIGHT, blocks * _HEIGHT),
-                lambda sheet: _paint(sheet, table, calm, (held, moved)),
-                title=_title(table, moved),
-                alt=_alt(table, calm, (held, moved)),
-            )
-        ]
+        return on_sheets(
+            "robustness",
+            (_HEIGHT, blocks * _HEIGHT),
+            lambda sheet: _paint(sheet, table, calm, (held, moved)),
+            title=_title(table, moved),
+            alt=_alt(table, calm, (held, moved)),
+        )
 
 
 def _by_label(table: Sequence[PerturbationEffect]) -> dict[str, list[PerturbationEffect]]:
@@ -118,10 +115,10 @@ def _line(axes: Axes, own: Sequence[PerturbationEffect], judged: _Judged, colour
     setting = judged.scale.words.numbers.setting
     estimates = list(map(judged.of, own))
     axes.plot(range(len(own)), [each.value for each in estimates], color=colour)
-    upright_intervals(axes, enumerate(estimates), MarkStyle(colour))
+    marks.intervals(axes, enumerate(estimates), marks.MarkStyle(colour), upright=True)
     axes.set_xticks(range(len(own)), [setting(row.level) for row in own])
     axes.set_xlim(-0.4, len(own) - 0.6)
-    grid(axes, "y")
+    marks.grid(axes, "y")
 
 
 def _frame(

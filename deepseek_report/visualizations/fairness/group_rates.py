@@ -19,10 +19,8 @@ from deepseek_report.tasks import task_of
 from deepseek_report.tasks.task import Drawn
 from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.labels import caption, extent, short, spoken, wrapped
-from deepseek_report.visualizations.drawing.marks import Scale
-from deepseek_report.visualizations.drawing.part_rows import over_all
 from deepseek_report.visualizations.drawing.read_results import estimate_columns, grouped, required
-from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
+from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets, over_all
 from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL, Axes
 from deepseek_report.wording.words import Wording
 
@@ -42,7 +40,7 @@ class GroupRatesPicture(PicturePart):
         groups = required(results, "group_rates", "groups", GroupLevel)
         table, target = list(map(_with_errors, groups)), results.schema.target
         panels = tuple(
-            (column, Scale.of(column, results)) for column in task_of(target).groups_drawn
+            (column, marks.Scale.of(column, results)) for column in task_of(target).groups_drawn
         )
         favourable = short(target.favourable_class, 20) if target.is_judged else ""
         line = _overall(results, table)
@@ -72,7 +70,7 @@ class _View:
     """The groups of one picture, in the order of the table, and the rates over all."""
 
     table: list[GroupLevel]
-    panels: tuple[tuple[Drawn, Scale], ...]
+    panels: tuple[tuple[Drawn, marks.Scale], ...]
     favourable: str
     overall: dict[str, float]
     pair: NamedPair | None
@@ -165,7 +163,7 @@ def _paint(sheet: Sheet, view: _View) -> None:
         _row_labels(axes, view, labels if place == 0 else None, attribute)
 
 
-def _points(axes: Axes, view: _View, column: Drawn, scale: Scale) -> None:
+def _points(axes: Axes, view: _View, column: Drawn, scale: marks.Scale) -> None:
     axes.axvline(view.overall[column.key], color=LIGHT.context, linewidth=1.4)
     places = view.places
     for hollow in (False, True):

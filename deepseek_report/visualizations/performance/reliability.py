@@ -12,17 +12,20 @@ from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Message, Text
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.findings.rules_calibration import calibration_verdict
 from deepseek_report.metrics.performance.calibration import ProbabilityBin
 from deepseek_report.visualizations.drawing import marks, twin
 from deepseek_report.visualizations.drawing.labels import caption, known, short
-from deepseek_report.visualizations.drawing.read_results import estimate_columns, reach, required
-from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
+from deepseek_report.visualizations.drawing.read_results import (
+    estimate_columns,
+    known_estimate,
+    reach,
+    required,
+)
+from deepseek_report.visualizations.drawing.sheet import OnePicture, Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES, Axes
-from deepseek_report.wording.estimates import of_score
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
@@ -31,25 +34,23 @@ _BARS = 40
 
 
 @dataclass(frozen=True)
-class ReliabilityPicture(PicturePart):
+class ReliabilityPicture(OnePicture):
     """Draws observed frequencies against predicted probabilities, with intervals."""
 
     reveals = "aggregate"
     section = "performance"
     needs = frozenset({ArtifactId.measure(_METRIC), "predictions"})
 
-    def draw(self, results: Results) -> Sequence[Picture]:
+    def picture(self, results: Results) -> Picture:
         view = _View.of(results)
-        return [
-            on_sheets(
-                "reliability",
-                4.1,
-                lambda sheet: _paint(sheet, view),
-                title=_title(view),
-                alt=_alt(view),
-                interactive=_twin(view),
-            )
-        ]
+        return on_sheets(
+            "reliability",
+            4.1,
+            lambda sheet: _paint(sheet, view),
+            title=_title(view),
+            alt=_alt(view),
+            interactive=_twin(view),
+        )
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ def _paint(sheet: Sheet, view: _View) -> None:
         axes, view.words.text("pictures.reliability.diagonal"), (free, free), (-8, 4), ha="right"
     )
     placed = ((each.predicted, each.observed) for each in bins)
-    marks.upright_intervals(axes, placed, marks.MarkStyle(SERIES[0]))
+    marks.intervals(axes, placed, marks.MarkStyle(SERIES[0]), upright=True)
     marks.grid(axes, "both")
     axes.set(xlim=(-0.02 * most, most), ylim=(-0.02 * most, most))
     axes.set_ylabel(view.words.text("pictures.reliability.upright"))
@@ -177,15 +178,14 @@ def _title(view: _View) -> Message:
 
 
 def _alt(view: _View) -> Message:
-    bins, score = view.bins, view.score
+    bins = view.bins
     worst = max(bins, key=lambda each: abs(each.predicted - each.observed.value))
-    judged = score is not None and known(score.value)
     return caption(
         "reliability.alt",
         what=view.what,
         bins=len(bins),
         n=sum(each.n for each in bins),
-        error=of_score(score) if judged and score is not None else None,
+        error=known_estimate(view.score),
         predicted=worst.predicted,
         observed=worst.observed,
         worst_n=worst.n,

@@ -10,13 +10,12 @@ import numpy as np
 
 from deepseek_report.artifacts.message import Message, Text, message, text_of
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.table_rows import read_rows
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.labels import caption, known, wrapped
-from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
+from deepseek_report.visualizations.drawing.sheet import OnePicture, Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES, Axes
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording, sentence_case
@@ -55,7 +54,7 @@ _SCORE: tuple[_Line, ...] = ((lambda epoch: epoch.validation_score, "validation"
 
 
 @dataclass(frozen=True)
-class TrainingCurvesPicture(PicturePart):
+class TrainingCurvesPicture(OnePicture):
     """Draws loss, validation score, gradient norm, learning rate and expert balance by epoch."""
 
     reveals = "aggregate"
@@ -63,23 +62,18 @@ class TrainingCurvesPicture(PicturePart):
     needs = frozenset({"training"})
     requires = frozenset({"module"})
 
-    def draw(self, results: Results) -> Sequence[Picture]:
+    def picture(self, results: Results) -> Picture:
         history, summary = read_rows(results.history, Epoch, "history"), results.training
         if not history:
             raise NotApplicableError(message("refusals.no_epochs"))
         words, small = words_of(results), bool(_multiples(history))
-        return [
-            on_sheets(
-                "training_curves",
-                (
-                    _HEIGHT + small * _SMALL,
-                    (1 + _is_ranked(history)) * _HEIGHT + small * _SMALL_NARROW,
-                ),
-                lambda sheet: _paint(sheet, history, summary, words),
-                title=_title(history, summary),
-                alt=_alt(history, summary),
-            )
-        ]
+        return on_sheets(
+            "training_curves",
+            (_HEIGHT + small * _SMALL, (1 + _is_ranked(history)) * _HEIGHT + small * _SMALL_NARROW),
+            lambda sheet: _paint(sheet, history, summary, words),
+            title=_title(history, summary),
+            alt=_alt(history, summary),
+        )
 
 
 def _multiples(history: Sequence[Epoch]) -> list[str]:

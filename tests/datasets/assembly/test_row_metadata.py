@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deepseek_report.artifacts.protocols.progress import Silent
-from deepseek_report.artifacts.split import PARTS, Dataset, Split
+from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.datasets.assembly.row_metadata import possible_entity
 from deepseek_report.datasets.sources.csv import TableFile
 from deepseek_report.datasets.sources.text_file import TextFile
-from deepseek_report.errors import DataError
+from tests.datasets.loading import issues_of, loaded, parts_of, refusal, written
 from tests.worded import say
 
 N = 1200
@@ -35,17 +35,15 @@ def frame() -> pd.DataFrame:
 
 
 def load(folder: Path, kind: type = TableFile, **fields: Any) -> Dataset:
-    frame().to_csv(folder / "t.csv", index=False)
     left_out = {"drop": ("text",)} if kind is TableFile else {"text": "text", "duplicates": "apart"}
-    plugin = kind(path=str(folder / "t.csv"), target="label", **left_out, **fields)
-    assert plugin.problems() == []
-    return plugin.load(1, Silent())
+    path = written(frame(), folder / "t.csv")
+    return loaded(kind(path=path, target="label", **left_out, **fields))
 
 
 @pytest.mark.parametrize("kind", [TableFile, TextFile])
 def test_rows_of_one_entity_are_in_one_part(tmp_path: Path, kind: type) -> None:
     data, people = load(tmp_path, kind, entity="person"), frame()["person"]
-    sets = [set(people[getattr(data, part).instance_ids]) for part in PARTS]
+    sets = [set(people[part.instance_ids]) for part in parts_of(data)]
     assert sum(map(len, sets)) == len(set.union(*sets)) == people.nunique()
     assert "person" in say(data.card["leakage"]["method"])
     assert "person" not in data.schema.names
@@ -54,7 +52,7 @@ def test_rows_of_one_entity_are_in_one_part(tmp_path: Path, kind: type) -> None:
 @pytest.mark.parametrize("kind", [TableFile, TextFile])
 def test_the_latest_rows_are_tested_where_that_is_asked(tmp_path: Path, kind: type) -> None:
     data, days = load(tmp_path, kind, time="day", split_by="time"), frame()["day"]
-    spans = [days[getattr(data, part).instance_ids] for part in PARTS]
+    spans = [days[part.instance_ids] for part in parts_of(data)]
     assert spans[0].max() < spans[1].min() <= spans[1].max() < spans[2].min()
     assert len(data.test) == pytest.approx(0.2 * N, abs=2)
     assert "day" in say(data.card["leakage"]["method"])
@@ -85,21 +83,18 @@ def test_the_column_of_time_cuts_the_rows_into_periods_without_being_a_feature(
 def test_what_cannot_be_is_told_before_rows_are_read(
     tmp_path: Path, fields: dict[str, Any], problem: str
 ) -> None:
-    frame().to_csv(tmp_path / "t.csv", index=False)
-    plugin = TableFile(path=str(tmp_path / "t.csv"), target="label", **fields)
-    assert problem in "\n".join(plugin.problems())
+    source = TableFile(path=written(frame(), tmp_path / "t.csv"), target="label", **fields)
+    assert problem in "\n".join(source.problems())
 
 
 def test_moments_that_are_missing_and_too_few_entities_are_told(tmp_path: Path) -> None:
     table = frame()
     table.loc[6, "day"] = "soon"
     table["person"] = table["person"] % 4
-    table.to_csv(tmp_path / "t.csv", index=False)
-    common: dict[str, Any] = {"path": str(tmp_path / "t.csv"), "target": "label"}
-    with pytest.raises(DataError, match="first in row 7"):
-        TableFile(**common, drop=("text",), time="day", split_by="time").load(1, Silent())
-    with pytest.raises(DataError, match="4 entities, too few"):
-        TableFile(**common, drop=("text", "day"), entity="person").load(1, Silent())
+    source = TableFile(path=written(table, tmp_path / "t.csv"), target="label", drop=("text",))
+    assert "first in row 7" in refusal(replace(source, time="day", split_by="time"))
+    few = replace(source, drop=("text", "day"), entity="person")
+    assert "4 entities, too few" in refusal(few)
 
 
 @pytest.mark.parametrize("kind", [TableFile, TextFile])
@@ -107,8 +102,7 @@ def test_every_part_knows_the_entities_of_its_rows_and_the_card_counts_them(
     tmp_path: Path, kind: type
 ) -> None:
     data, people = load(tmp_path, kind, entity="person"), frame()["person"].to_numpy()
-    for part in PARTS:
-        rows: Split = getattr(data, part)
+    for rows in parts_of(data):
         assert rows.entities is not None
         same = people[rows.instance_ids][:, None] == people[rows.instance_ids]
         assert (same == (rows.entities[:, None] == rows.entities)).all()
@@ -125,11 +119,10 @@ def test_a_column_that_seems_to_name_people_is_asked_about(tmp_path: Path, kind:
     data = load(tmp_path, kind)
     assert data.test.entities is None
     assert data.card["observations"]["rows_of"] is None
-    proposals = [issue for issue in data.issues if issue.check == "possible_entity"]
-    assert [issue.values["column"] for issue in proposals] == ["person"]
-    assert "dataset.entity=person" in say(proposals[0].recommendation)
-    declared = load(tmp_path, kind, entity="person")
-    assert "possible_entity" not in {issue.check for issue in declared.issues}
+    proposal = issues_of(data)["possible_entity"]
+    assert proposal.values["column"] == "person"
+    assert "dataset.entity=person" in say(proposal.recommendation)
+    assert "possible_entity" not in issues_of(load(tmp_path, kind, entity="person"))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from deepseek_report.artifacts.schema import Schema, Target
-from deepseek_report.artifacts.split import DataIssue, Dataset, Split
+from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.written_texts import WrittenTexts
 from deepseek_report.datasets.assembly.assemble import Origin
 from deepseek_report.datasets.assembly.cell_encoding import EncodedTarget
@@ -20,6 +20,7 @@ from deepseek_report.datasets.data_card import Description
 from deepseek_report.datasets.readers.tokenizing import Tokenizer, learn, tokenizer_problem
 from deepseek_report.datasets.splitting import SplitRule
 from deepseek_report.errors import ArtifactError, ConfigError, DataError
+from tests.datasets.loading import issues_of
 from tests.worded import say
 
 NOUNS = ["room", "meal", "film", "book", "train", "soup", "phone", "bag"]
@@ -39,10 +40,6 @@ def load(texts: list[str], labels: Any, rule: dict[str, Any] | None = None, **ho
     source = Origin("x", "0", Description("x", "X"))
     split = SplitRule(**{"duplicates": "drop", **(rule or {})})
     return assemble_texts(Corpus(texts, answer), source, TextRule(**how), split, 1)
-
-
-def issues_of(dataset: Dataset) -> dict[str, DataIssue]:
-    return {issue.check: issue for issue in dataset.issues}
 
 
 def read_back(dataset: Dataset, row: int) -> list[str]:
@@ -132,8 +129,7 @@ def test_each_text_is_cut_once_and_those_that_were_not_drawn_never(
 
     monkeypatch.setattr("deepseek_report.datasets.assembly.texts.learn", counting)
     dataset = load(texts, labels, {"rows": 120})
-    parts = (dataset.train, dataset.validation, dataset.test)
-    used = [texts[i] for part in parts for i in part.instance_ids]
+    used = [texts[i] for i in dataset.every_part.instance_ids]
     assert len(used) == 120
     assert sorted(cut) == sorted(used)
 
@@ -151,28 +147,18 @@ def test_a_part_keeps_its_texts_as_they_were_written(tmp_path: Path) -> None:
         assert stored.words(at, np.array([0])) == first
         last = stored.span(at, np.arange(test.inputs.shape[1]))
         assert stored.text(at)[slice(*last)] == written[row].strip()
-
-
-def test_what_is_hidden_stays_hidden_in_the_stored_text() -> None:
-    texts, labels = reviews()
-    hidden = load([f"{text} @united" for text in texts], labels, hide=("handles",))
-    assert hidden.test.texts is not None
-    assert hidden.test.texts.text(0).endswith(" @someone")
+    hidden = load([f"{text} @united" for text in texts], labels, hide=("handles",)).test.texts
+    assert hidden is not None
+    assert hidden.text(0).endswith(" @someone")
 
 
 @pytest.mark.parametrize(
-    "arrays",
-    [
-        {"utf8": np.zeros(3, np.uint8), "ends": np.zeros(1, np.int64)},
-        {"utf8": np.zeros(3), "ends": np.zeros(1, np.int64), "spans": np.zeros((1, 2, 2), int)},
-        {
-            "utf8": np.zeros(3, np.uint8),
-            "ends": np.zeros(2, int),
-            "spans": np.zeros((1, 2, 2), int),
-        },
-    ],
+    ("damaged", "array"), [("spans", None), ("utf8", np.zeros(3)), ("ends", np.zeros(2, int))]
 )
-def test_damaged_texts_are_refused(arrays: dict[str, Any]) -> None:
+def test_damaged_texts_are_refused(damaged: str, array: np.ndarray | None) -> None:
+    whole = {"utf8": np.zeros(3, np.uint8), "ends": np.zeros(1, int)}
+    whole |= {"spans": np.zeros((1, 2, 2), int), damaged: array}
+    arrays = {name: values for name, values in whole.items() if values is not None}
     with pytest.raises(ArtifactError, match="damaged"):
         WrittenTexts.from_arrays(arrays)
 
@@ -265,19 +251,16 @@ def test_texts_that_differ_only_in_unknown_words_are_counted_across_parts() -> N
 
 
 def test_texts_of_known_words_are_the_same_in_no_two_parts() -> None:
-    dataset = load(*reviews())
-    assert "same_inputs_across_parts" not in issues_of(dataset)
-    assert dataset.card["leakage"]["same_inputs_across"] == 0
+    known = load(*reviews())
+    assert "same_inputs_across_parts" not in issues_of(known)
+    assert known.card["leakage"]["same_inputs_across"] == 0
 
 
-def test_empty_texts_are_left_out_and_told() -> None:
+def test_empty_texts_are_left_out_and_told_and_none_but_empty_ones_are_refused() -> None:
     texts, labels = reviews()
     dataset = load([*texts, "", "  \n"], [*labels, 0, 1])
     assert issues_of(dataset)["missing_values"].values["n"] == 2
     assert dataset.card["rows"] == 200
-
-
-def test_only_empty_texts_are_refused() -> None:
     with pytest.raises(DataError, match="no text is left"):
         load([""] * 40, np.arange(40) % 2)
 
@@ -295,16 +278,15 @@ def test_a_handle_that_gives_the_label_away_is_found_with_its_counts() -> None:
     random = np.random.default_rng(4)
     named = random.random(600) < np.where(labels == 1, 0.6, 0.1)
     names = np.where(named, "@air", "@sea")
-    dataset = load([f"{name} {text}" for name, text in zip(names, texts, strict=True)], labels)
-    issue = issues_of(dataset)["spurious_cues"]
+    marked = [f"{name} {text}" for name, text in zip(names, texts, strict=True)]
+    issue = issues_of(load(marked, labels))["spurious_cues"]
     cue = next(listed for listed in issue.values["cues"] if listed["word"] == "@air")
     assert (cue["form"], cue["outcome"], cue["n"]) == ("handle", "glad", int(named.sum()))
     assert cue["hits"] == int(named[labels == 1].sum())
     assert cue["low"] < cue["rate"] < cue["high"]
     assert issue.severity == "high"
     assert "dataset.hide=[handles]" in say(issue.recommendation)
-    hidden = [f"{name} {text}" for name, text in zip(names, texts, strict=True)]
-    assert "spurious_cues" not in issues_of(load(hidden, labels, hide=("handles",)))
+    assert "spurious_cues" not in issues_of(load(marked, labels, hide=("handles",)))
 
 
 def test_a_planted_word_of_one_class_is_a_near_leak() -> None:

@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deepseek_report.artifacts.protocols.progress import Silent
-from deepseek_report.artifacts.split import DataIssue
-from deepseek_report.datasets.sources.csv import TableFile
+from deepseek_report.artifacts.split import DataIssue, Dataset
+from tests.datasets.loading import issues_of, table_of
 from tests.worded import say
 
 N = 1500
@@ -33,10 +32,8 @@ def agreeing(labels: pd.Series, share: float, seed: int = 1) -> np.ndarray:
 
 
 def leaks(frame: pd.DataFrame, folder: Path) -> list[DataIssue]:
-    path = folder / "t.parquet"
-    frame.to_parquet(path)
-    issues = TableFile(path=str(path), target="label", source="s").load(1, Silent()).issues
-    return [issue for issue in issues if issue.check in {"near_leak", "row_order"}]
+    data = table_of(frame, folder, "t.parquet", target="label", source="s")
+    return [issue for issue in data.issues if issue.check in {"near_leak", "row_order"}]
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -91,44 +88,36 @@ def test_rows_that_are_sorted_by_the_label_are_told(tmp_path: Path) -> None:
     assert (issue.check, issue.severity) == ("row_order", "low")
 
 
-def of_people(seed: int, people: int = 40, rows: int = 20) -> tuple[pd.DataFrame, np.ndarray]:
-    """Columns that say nothing and hardly differ from row to row, and a coin for each person."""
+def of_people(folder: Path, seed: int, people: int = 40, rows: int = 20) -> list[Dataset]:
+    """Columns that say nothing and hardly differ from row to row, and a coin for each person: the
+    persons declared, and not.
+    """
     random = np.random.default_rng([seed, 7])
     owners = np.repeat(np.arange(people), rows)
     frame = pd.DataFrame(random.normal(size=(people, 8))[owners], columns=list("abcdefij"))
     frame += random.normal(size=frame.shape) * 1e-3
     labels = random.integers(0, 2, people)[owners]
     frame["label"] = np.where(random.random(len(owners)) < 0.95, labels, 1 - labels)
-    return frame, owners
+    frame["owner"] = owners
+    common = {"target": "label", "source": "s", "drop": ("owner",)}
+    return [
+        table_of(frame, folder, "t.parquet", entity=entity, **common) for entity in ("owner", None)
+    ]
 
 
 def test_few_people_with_many_rows_accuse_no_column(tmp_path: Path) -> None:
-    accused = {True: 0, False: 0}
-    for seed in range(12):
-        frame, owners = of_people(seed)
-        frame["owner"] = owners
-        frame.to_parquet(path := tmp_path / "t.parquet")
-        for entity in ("owner", None):
-            source = TableFile(
-                path=str(path), target="label", source="s", entity=entity, drop=("owner",)
-            )
-            issues = source.load(1, Silent()).issues
-            accused[entity is not None] += any(issue.check == "near_leak" for issue in issues)
-    assert accused[True] == 0 < accused[False]
+    accused = [
+        ["near_leak" in issues_of(data) for data in of_people(tmp_path, seed)] for seed in range(12)
+    ]
+    known, unknown = np.sum(accused, axis=0)
+    assert known == 0 < unknown
 
 
 def test_what_could_not_be_found_is_told_by_people_and_not_by_rows(tmp_path: Path) -> None:
-    frame, owners = of_people(0, people=120)
-    frame["owner"] = owners
-    frame.to_parquet(path := tmp_path / "t.parquet")
-    missed = [
-        TableFile(path=str(path), target="label", source="s", entity=entity, drop=("owner",))
-        .load(1, Silent())
-        .card["missed"][0]
-        .values["least"]
-        for entity in ("owner", None)
-    ]
-    assert missed[0] > missed[1]
+    by_people, by_rows = (
+        data.card["missed"][0].values["least"] for data in of_people(tmp_path, 0, people=120)
+    )
+    assert by_people > by_rows
 
 
 @pytest.mark.parametrize(("says_all", "grave"), [(False, False), (True, True)])

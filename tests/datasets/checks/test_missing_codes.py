@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.datasets.checks.code_checks import suspected_codes
-from deepseek_report.datasets.sources.csv import TableFile
+from tests.datasets.loading import issues_of, table_of
 from tests.worded import say
 
 NODATA = float(np.finfo(np.float32).min)
@@ -57,10 +56,7 @@ def test_a_table_with_a_nodata_value_has_the_issue_in_words(tmp_path: Path) -> N
     random = np.random.default_rng(3)
     frame = pd.DataFrame({"x": random.normal(size=200), "label": np.arange(200) % 2})
     frame.loc[frame.index % 20 == 7, "x"] = NODATA
-    frame.to_csv(tmp_path / "t.csv", index=False)
-    path = str(tmp_path / "t.csv")
-    issues = TableFile(path=path, target="label", source="s", period="p").load(1, Silent()).issues
-    (issue,) = (issue for issue in issues if issue.check == "missing_codes")
+    issue = issues_of(table_of(frame, tmp_path, target="label"))["missing_codes"]
     assert issue.severity == "high"
     assert "−3.40 × 10³⁸ stands in 10 rows" in say(issue.text).replace("\u00a0", " ")
     assert "dataset.missing_values" in say(issue.recommendation)

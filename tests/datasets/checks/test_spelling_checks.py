@@ -9,10 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deepseek_report.artifacts.protocols.progress import Silent
-from deepseek_report.artifacts.split import DataIssue, Dataset
-from deepseek_report.datasets.sources.csv import TableFile
+from deepseek_report.artifacts.split import Dataset
 from deepseek_report.errors import DataError
+from tests.datasets.loading import issues_of, table_of
 from tests.worded import say
 
 N = 300
@@ -25,20 +24,12 @@ def table(**columns: Any) -> pd.DataFrame:
 
 
 def load(frame: pd.DataFrame, folder: Path, **fields: Any) -> Dataset:
-    frame.to_csv(folder / "a.csv", index=False)
-    plugin = TableFile(path=str(folder / "a.csv"), target="y", **fields)
-    assert plugin.problems() == []
-    return plugin.load(1, Silent())
-
-
-def issue(dataset: Dataset, check: str) -> DataIssue | None:
-    return next((each for each in dataset.issues if each.check == check), None)
+    return table_of(frame, folder, target="y", **fields)
 
 
 def test_true_yes_and_1_in_one_target_are_pointed_out(tmp_path: Path) -> None:
     dataset = load(table(y=["True", "yes", "1", "False", "no", "0"]), tmp_path)
-    data_issue = issue(dataset, "classes_spelled_twice")
-    assert data_issue is not None
+    data_issue = issues_of(dataset)["classes_spelled_twice"]
     assert data_issue.severity == "high"
     groups = {frozenset(entry["code"] for entry in same) for same in data_issue.values["spellings"]}
     assert groups == {frozenset({"True", "yes", "1"}), frozenset({"False", "no", "0"})}
@@ -47,8 +38,9 @@ def test_true_yes_and_1_in_one_target_are_pointed_out(tmp_path: Path) -> None:
 
 
 def test_classes_that_differ_in_capitals_alone_are_pointed_out(tmp_path: Path) -> None:
-    data_issue = issue(load(table(y=["Good", "good", "bad"]), tmp_path), "classes_spelled_twice")
-    assert data_issue is not None
+    data_issue = issues_of(load(table(y=["Good", "good", "bad"]), tmp_path))[
+        "classes_spelled_twice"
+    ]
     assert data_issue.severity == "medium"
     assert data_issue.values["n"] == 200
 
@@ -57,7 +49,7 @@ def test_classes_that_differ_in_capitals_alone_are_pointed_out(tmp_path: Path) -
     "classes", [["True", "False"], ["yes", "no"], ["0", "1", "2"], ["1", "10"], ["a", "b", "c"]]
 )
 def test_classes_of_one_spelling_each_are_not(classes: list[str], tmp_path: Path) -> None:
-    assert issue(load(table(y=classes), tmp_path), "classes_spelled_twice") is None
+    assert "classes_spelled_twice" not in issues_of(load(table(y=classes), tmp_path))
 
 
 MIXED = [["2020-01-05", "06/01/2020"], ["5 Jan 2020", "2020-02-05"], ["2020-01-05", "2020/01/06"]]
@@ -68,8 +60,7 @@ def test_dates_of_several_forms_are_left_out_and_pointed_out(
     dates: list[str], tmp_path: Path
 ) -> None:
     dataset = load(table(when=dates), tmp_path)
-    data_issue = issue(dataset, "mixed_dates")
-    assert data_issue is not None
+    data_issue = issues_of(dataset)["mixed_dates"]
     assert data_issue.severity == "low"
     assert data_issue.values["examples"] == dates
     assert list(dataset.schema.names) == ["x"]
@@ -78,8 +69,7 @@ def test_dates_of_several_forms_are_left_out_and_pointed_out(
 def test_dates_of_several_forms_that_order_the_rows_are_graver(tmp_path: Path) -> None:
     days = pd.date_range("2020-01-01", periods=N)
     when = np.where(np.arange(N) % 2, days.strftime("%Y-%m-%d"), days.strftime("%d/%m/%Y"))
-    data_issue = issue(load(table(when=when), tmp_path, time="when"), "mixed_dates")
-    assert data_issue is not None
+    data_issue = issues_of(load(table(when=when), tmp_path, time="when"))["mixed_dates"]
     assert data_issue.severity == "medium"
     assert "the first is read as the month if it can be one" in say(data_issue.text)
 
@@ -88,7 +78,7 @@ def test_dates_of_several_forms_that_order_the_rows_are_graver(tmp_path: Path) -
 def test_dates_of_one_form_are_not_pointed_out(form: str, tmp_path: Path) -> None:
     when = pd.date_range("2020-01-01", periods=N).strftime(form)
     dataset = load(table(when=when), tmp_path, time="when")
-    assert issue(dataset, "mixed_dates") is None
+    assert "mixed_dates" not in issues_of(dataset)
 
 
 # --- infinite cells -------------------------------------------------------------------------------

@@ -9,11 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import DataIssue
 from deepseek_report.datasets.assembly.column_declarations import band_labels
-from deepseek_report.datasets.sources.csv import TableFile
 from deepseek_report.statistics.ranking import binary_auc
+from tests.datasets.loading import issues_of, table_of
 from tests.worded import say
 
 
@@ -25,10 +24,8 @@ def noise(n: int = 400) -> pd.DataFrame:
 
 
 def issues(frame: pd.DataFrame, folder: Path, **fields: Any) -> dict[str, DataIssue]:
-    path = folder / "t.parquet"
-    frame.to_parquet(path)
-    plugin = TableFile(path=str(path), target="label", source="s", period="p", **fields)
-    return {issue.check: issue for issue in plugin.load(1, Silent()).issues}
+    declared = {"target": "label", "source": "s", "period": "p", **fields}
+    return issues_of(table_of(frame, folder, "t.parquet", **declared))
 
 
 def test_auc_is_that_of_sklearn() -> None:
@@ -59,20 +56,17 @@ def test_a_feature_with_a_category_for_each_row_is_no_leak(tmp_path: Path) -> No
     assert "near_leak" not in issues(frame, tmp_path, max_categories=1000)
 
 
-def test_a_category_that_decides_the_rare_class_is_a_near_leak(tmp_path: Path) -> None:
+def test_a_category_is_a_near_leak_where_it_decides_the_rare_class_and_no_other(
+    tmp_path: Path,
+) -> None:
     frame = noise(1000)
     frame["label"] = (np.arange(1000) % 5 == 0).astype(int)
-    frame["refused"] = np.where(np.arange(1000) % 20 == 0, "yes", "no")
-    leak = issues(frame, tmp_path)["near_leak"]
+    refused = np.where(np.arange(1000) % 20 == 0, "yes", "no")
+    leak = issues(frame.assign(refused=refused), tmp_path)["near_leak"]
     assert (leak.values["n"], leak.values["n_class"]) == (50, 50)
     assert say(leak.text).startswith("Of the 50 rows with “refused: yes”, 50 (100.0\u00a0%)")
-
-
-def test_a_category_of_the_common_class_is_no_near_leak(tmp_path: Path) -> None:
-    frame = noise(1000)
-    frame["label"] = (np.arange(1000) % 5 == 0).astype(int)
-    frame["paid"] = np.where(np.arange(1000) % 10 == 1, "yes", "no")
-    assert "near_leak" not in issues(frame, tmp_path)
+    paid = np.where(np.arange(1000) % 10 == 1, "yes", "no")
+    assert "near_leak" not in issues(frame.assign(paid=paid), tmp_path)
 
 
 def test_missing_cells_that_decide_the_label_are_a_near_leak(tmp_path: Path) -> None:
@@ -129,21 +123,13 @@ def test_every_issue_says_what_to_do(tmp_path: Path) -> None:
     assert len(by_check) >= 6
     for issue in by_check.values():
         assert say(issue.text).endswith(".")
-        assert say(issue.recommendation).endswith(
-            (".", "]'")
-        )  # a sentence, or an override to paste
+        # A sentence, or an override to paste.
+        assert say(issue.recommendation).endswith((".", "]'"))
 
 
 def test_bands_are_named_as_people_say_them() -> None:
-    assert band_labels(np.array([25.0, 26.0, 30.0]), True, "years") == [
-        "under 25",
-        "25",
-        "26–29",
-        "30 or more",
-    ]
-    assert band_labels(np.array([0.5, 1.5]), False, None) == [
-        "under 0.500",
-        "0.500 to under 1.50",
-        "1.50 or more",
-    ]
+    ages = band_labels(np.array([25.0, 26.0, 30.0]), True, "years")
+    assert ages == ["under 25", "25", "26–29", "30 or more"]
+    parts = band_labels(np.array([0.5, 1.5]), False, None)
+    assert parts == ["under 0.500", "0.500 to under 1.50", "1.50 or more"]
     assert band_labels(np.array([]), True, None) == ["all"]

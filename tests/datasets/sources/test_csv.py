@@ -16,6 +16,8 @@ from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.assembly.column_declarations import ColumnDeclaration
 from deepseek_report.datasets.sources.csv import TableFile
 from deepseek_report.errors import DataError
+from tests.datasets import loading
+from tests.datasets.loading import issues_of, notes_of, written
 from tests.worded import say
 
 Write = Callable[..., str]
@@ -37,24 +39,8 @@ def people(n: int = 120, seed: int = 0) -> pd.DataFrame:
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    def save(frame: pd.DataFrame | None = None, name: str = "people.csv", **kwargs: Any) -> str:
-        path = tmp_path / name
-        frame = people() if frame is None else frame
-        if name.endswith(".parquet"):
-            frame.to_parquet(path)
-        else:
-            frame.to_csv(path, index=False, **kwargs)
-        return str(path)
-
-    return save
-
-
-@pytest.fixture
-def raw(tmp_path: Path) -> Callable[[bytes | str], str]:
-    def save(content: bytes | str) -> str:
-        path = tmp_path / "raw.csv"
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return str(path)
+    def save(frame: pd.DataFrame | None = None, name: str = "people.csv", **how: Any) -> str:
+        return written(people() if frame is None else frame, tmp_path / name, **how)
 
     return save
 
@@ -63,13 +49,8 @@ def load(path: str, target: str = "outcome", **fields: Any) -> Dataset:
     return TableFile(path=path, target=target, **fields).load(5, Silent())
 
 
-def refusal(path: str, **fields: Any) -> str:
-    with pytest.raises(DataError) as caught:
-        load(path, **fields)
-    text = str(caught.value)
-    assert "Allowed: " in text
-    assert "What to do: " in text
-    return text
+def refusal(path: str, target: str = "outcome", **fields: Any) -> str:
+    return loading.refusal(TableFile(path=path, target=target, **fields))
 
 
 # --- what is inferred -----------------------------------------------------------------------------
@@ -91,12 +72,7 @@ def test_kinds_are_inferred(write: Write) -> None:
 
 @pytest.mark.parametrize(
     ("name", "options"),
-    [
-        ("people.parquet", {}),
-        ("people.tsv", {"sep": "\t"}),
-        ("semicolon.csv", {"sep": ";"}),
-        ("bom.csv", {"encoding": "utf-8-sig"}),
-    ],
+    [("people.parquet", {}), ("people.tsv", {"sep": "\t"}), ("bom.csv", {"encoding": "utf-8-sig"})],
 )
 def test_every_format_gives_the_same_data(write: Write, name: str, options: Any) -> None:
     plain, other = load(write()), load(write(name=name, **options))
@@ -105,41 +81,20 @@ def test_every_format_gives_the_same_data(write: Write, name: str, options: Any)
     assert np.array_equal(other.train.labels, plain.train.labels)
 
 
-def test_a_decimal_comma_is_read(write: Write) -> None:
-    path = write(sep=";", decimal=",")
-    dataset = load(path, decimal=",")
-    assert dataset.schema.feature("income").kind == "numeric"
-    assert np.array_equal(dataset.train.inputs, load(write(name="b.csv")).train.inputs)
-
-
-def test_another_encoding_is_read_when_declared(write: Write) -> None:
-    frame = people()
-    frame["job"] = np.where(np.arange(120) % 2, "Bäcker", "Müller")
-    dataset = load(write(frame, encoding="cp1252"), encoding="cp1252")
-    assert [category.label for category in dataset.schema.feature("job").categories] == [
-        "Bäcker",
-        "Müller",
-    ]
-
-
 def test_missing_cells_become_nan_and_are_reported(write: Write) -> None:
     frame = people()
     frame.loc[:11, "income"] = np.nan
     frame.loc[:2, "job"] = "?"
     dataset = load(write(frame), missing_values=("?",))
     assert dataset.card["missing"] == {"income": 12, "job": 3}
-    issue = next(candidate for candidate in dataset.issues if candidate.check == "missing_values")
-    assert issue.values["worst"] == "income"
+    assert issues_of(dataset)["missing_values"].values["worst"] == "income"
 
 
 def test_the_text_none_is_a_category(write: Write) -> None:
     frame = people()
     frame["job"] = np.where(np.arange(120) % 2, "None", "nurse")
-    dataset = load(write(frame))
-    assert [category.label for category in dataset.schema.feature("job").categories] == [
-        "None",
-        "nurse",
-    ]
+    categories = load(write(frame)).schema.feature("job").categories
+    assert [category.label for category in categories] == ["None", "nurse"]
 
 
 def test_dates_and_row_numbers_are_left_out_with_a_note(write: Write) -> None:
@@ -148,20 +103,13 @@ def test_dates_and_row_numbers_are_left_out_with_a_note(write: Write) -> None:
     )
     dataset = load(write(frame))
     assert not {"since", "customer_id"} & set(dataset.schema.names)
-    notes = " ".join(map(say, dataset.card["preparation"]))
+    notes = notes_of(dataset)
     assert "“since” holds dates" in notes
     assert "“customer_id” is left out: it only numbers the rows; to keep it: " in notes
-    sentences = [
-        say(data_issue.text)
-        for data_issue in dataset.issues
-        if data_issue.check == "left_out_dates"
-    ]
-    assert sentences == ["1 column of dates is left out: “since”."]
-
-
-def test_dates_of_parquet_are_left_out_too(write: Write) -> None:
-    frame = people().assign(since=pd.date_range("2020-01-01", periods=120))
-    assert "since" not in load(write(frame, "d.parquet")).schema.names
+    sentence = say(issues_of(dataset)["left_out_dates"].text)
+    assert sentence == "1 column of dates is left out: “since”."
+    dates = people().assign(since=pd.date_range("2020-01-01", periods=120))
+    assert "since" not in load(write(dates, "d.parquet")).schema.names
 
 
 def test_an_ordered_column_of_parquet_keeps_its_order(write: Write) -> None:
@@ -186,28 +134,18 @@ def test_the_class_that_is_not_favourable_is_explained(write: Write) -> None:
 
 
 def test_an_assumed_favourable_class_is_told(write: Write) -> None:
-    notes = [say(note) for note in load(write()).card["preparation"]]
-    assert any("does not say which class is favourable" in note for note in notes)
-    notes = [say(note) for note in load(write(), favourable="granted").card["preparation"]]
-    assert not any("favourable" in note for note in notes)
+    assert "does not say which class is favourable" in notes_of(load(write()))
+    assert "favourable" not in notes_of(load(write(), favourable="granted"))
 
 
-def test_of_three_classes_the_explained_one_is_told_where_it_is_assumed(write: Write) -> None:
-    frame = people()
-    frame["outcome"] = np.resize(["low", "high", "middle"], 120)
-
-    def notes(**declared: str) -> str:
-        return " ".join(map(say, load(write(frame), **declared).card["preparation"]))
-
-    assert "“low” was taken: declare dataset.positive" in notes()
-    assert "positive" not in notes(positive="low")
-    assert "positive" not in notes(favourable="high")  # declared, so that one is explained
-
-
-def test_three_classes_keep_their_order(write: Write) -> None:
-    frame = people()
-    frame["outcome"] = np.resize(["low", "high", "middle"], 120)
-    target = load(write(frame), positive="low", favourable="high").schema.target
+def test_three_classes_keep_their_order_and_the_explained_one_is_told_where_it_is_assumed(
+    write: Write,
+) -> None:
+    path = write(people().assign(outcome=np.resize(["low", "high", "middle"], 120)))
+    assert "“low” was taken: declare dataset.positive" in notes_of(load(path))
+    assert "positive" not in notes_of(load(path, positive="low"))
+    assert "positive" not in notes_of(load(path, favourable="high"))  # that one is explained
+    target = load(path, positive="low", favourable="high").schema.target
     assert target.classes == ("high", "low", "middle")
     assert (target.explained_class, target.favourable_class) == ("low", "high")
 
@@ -255,9 +193,7 @@ def test_sensitive_columns_make_groups(write: Write) -> None:
 
 def test_quartiles_are_the_bands_if_none_are_declared(write: Write) -> None:
     dataset = load(write(), sensitive=("income",))
-    codes = np.concatenate(
-        [part.groups["income_band"] for part in (dataset.train, dataset.validation, dataset.test)]
-    )
+    codes = dataset.every_part.groups["income_band"]
     assert np.bincount(codes).tolist() == pytest.approx([30, 30, 30, 30], abs=1)
 
 
@@ -274,9 +210,7 @@ def test_decisions_as_labels_are_a_limit(write: Write) -> None:
 
 
 def test_what_the_config_does_not_say_is_an_issue(write: Write) -> None:
-    issue = next(
-        candidate for candidate in load(write()).issues if candidate.check == "population_limits"
-    )
+    issue = issues_of(load(write()))["population_limits"]
     assert issue.values["undeclared"] == ["source", "period", "population", "decision"]
 
 
@@ -314,50 +248,68 @@ def test_the_digest_follows_the_content(write: Write) -> None:
         before()
 
 
-@pytest.mark.parametrize("content", ["", "a,outcome\n", "\n\n"])
-def test_an_empty_file_is_refused(raw: Callable[[str], str], content: str) -> None:
-    assert "raw.csv" in refusal(raw(content))
+@pytest.mark.parametrize(
+    ("content", "declared", "words"),
+    [
+        *((content, {}, "raw.csv") for content in ("", "a,outcome\n", "\n\n")),
+        ("a,outcome\n1,x\n1,x,y\n", {}, "line 3 has 3 cells, the header has 2"),
+        ("a,outcome\n1\n", {}, "line 2 has 1 cells"),
+        ('a,outcome\n1,"x\n2,y\n', {}, "cannot be read"),
+        ("a,a,outcome\n1,2,x\n", {}, "more than once: `a`"),
+        ("a,b\n", {"encoding": "utf-99"}, "not the name of an encoding"),
+        ("job,outcome\na,b\n".encode("utf-16"), {"encoding": "utf-8"}, "utf-16"),
+        (
+            "job,outcome\nBäcker,a\n".encode("cp1252"),
+            {"encoding": "utf-8"},
+            "not written in utf-8, first at byte 14",
+        ),
+        (
+            "job,outcome\nBäcker,a\n".encode("cp1252"),
+            {"encoding": "utf-8"},
+            "dataset.encoding=cp1252",
+        ),
+    ],
+)
+def test_bytes_that_are_no_table_are_refused_with_their_place(
+    tmp_path: Path, content: bytes | str, declared: dict[str, str], words: str
+) -> None:
+    path = tmp_path / "raw.csv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    assert words in refusal(str(path), **declared)
 
 
-def test_two_rows_are_too_few(write: Write) -> None:
-    assert "too few for a training" in refusal(write(people(2)))
+def _with_cell(place: int | list[int], column: str, cell: object, frame: Any = None) -> Any:
+    frame = people().astype({column: object}) if frame is None else frame
+    frame.loc[place, column] = cell
+    return frame
 
 
-def test_one_class_is_refused(write: Write) -> None:
-    assert "all rows have the same class, 'granted'" in refusal(
-        write(people().assign(outcome="granted"))
-    )
-
-
-def test_a_target_with_gaps_is_refused_with_rows(write: Write) -> None:
-    frame = people()
-    frame.loc[[3, 9], "outcome"] = None
-    assert "missing in 2 rows: rows 4, 10" in refusal(write(frame))
-
-
-def test_text_in_a_declared_number_is_shown_with_its_rows(write: Write) -> None:
-    frame = people().astype({"income": object})
-    frame.loc[6, "income"] = "a lot"
-    text = refusal(write(frame), columns={"income": ColumnDeclaration(kind="numeric")})
-    assert "1 cell is not a number, first in row 7 ('a lot')" in text
-    assert "first in row 7" in refusal(write(frame))
-
-
-def test_the_wrong_encoding_is_told_with_its_place(raw: Callable[[bytes], str]) -> None:
-    text = refusal(raw("job,outcome\nBäcker,a\n".encode("cp1252")), encoding="utf-8")
-    assert "not written in utf-8, first at byte 14" in text
-    assert "dataset.encoding=cp1252" in text
-    assert "utf-16" in refusal(raw("job,outcome\na,b\n".encode("utf-16")), encoding="utf-8")
-    assert "not the name of an encoding" in refusal(raw("a,b\n"), encoding="utf-99")
-
-
-def test_a_line_with_too_many_or_too_few_cells_is_numbered(raw: Callable[[str], str]) -> None:
-    assert "line 3 has 3 cells, the header has 2" in refusal(raw("a,outcome\n1,x\n1,x,y\n"))
-    assert "line 2 has 1 cells" in refusal(raw("a,outcome\n1\n"))
-
-
-def test_an_open_quote_is_told(raw: Callable[[str], str]) -> None:
-    assert "cannot be read" in refusal(raw('a,outcome\n1,"x\n2,y\n'))
+@pytest.mark.parametrize(
+    ("frame", "declared", "words"),
+    [
+        (people(2), {}, "too few for a training"),
+        (people().assign(outcome="granted"), {}, "all rows have the same class, 'granted'"),
+        (_with_cell([3, 9], "outcome", None), {}, "missing in 2 rows: rows 4, 10"),
+        (_with_cell(6, "income", "a lot"), {}, "first in row 7"),
+        (
+            _with_cell(6, "income", "a lot"),
+            {"columns": {"income": ColumnDeclaration(kind="numeric")}},
+            "1 cell is not a number, first in row 7 ('a lot')",
+        ),
+        (people(), {"columns": {"job": ColumnDeclaration(kind="ordinal")}}, "lowest first"),
+        (people(), {"favourable": "grant"}, "'denied', 'granted'"),
+        (people().assign(nothing=np.nan), {}, "column `nothing`: every cell is empty"),
+        (
+            _with_cell(4, "income", np.inf, people().assign(nothing=np.nan)),
+            {},
+            "column `income`: 1 infinite value, first in row 5",
+        ),
+    ],
+)
+def test_cells_and_columns_that_cannot_be_used_are_refused_with_their_place(
+    write: Write, frame: pd.DataFrame, declared: dict[str, Any], words: str
+) -> None:
+    assert words in refusal(write(frame), **declared)
 
 
 def test_too_many_categories_are_refused_with_the_limit(write: Write) -> None:
@@ -368,39 +320,13 @@ def test_too_many_categories_are_refused_with_the_limit(write: Write) -> None:
     assert "at most 100 categories" in text
 
 
-def test_columns_with_one_name_are_refused(raw: Callable[[str], str]) -> None:
-    assert "more than once: `a`" in refusal(raw("a,a,outcome\n1,2,x\n"))
-
-
-def test_an_empty_column_and_infinities_are_told_together(write: Write) -> None:
-    frame = people().assign(nothing=np.nan)
-    frame.loc[4, "income"] = np.inf
-    text = refusal(write(frame))
-    assert "column `nothing`: every cell is empty" in text
-    assert "column `income`: 1 infinite value, first in row 5" in text
-
-
-def test_an_order_must_be_declared(write: Write) -> None:
-    assert "lowest first" in refusal(write(), columns={"job": ColumnDeclaration(kind="ordinal")})
-
-
-def test_an_unknown_class_is_refused_with_the_classes(write: Write) -> None:
-    assert "'denied', 'granted'" in refusal(write(), favourable="grant")
-
-
-def test_lists_in_parquet_are_refused(write: Write) -> None:
+def test_files_that_are_no_tables_are_refused(write: Write, tmp_path: Path) -> None:
     frame = people().assign(tags=[[1, 2]] * 120)
     assert "column `tags`: it holds" in refusal(write(frame, "l.parquet"))
-
-
-def test_a_csv_file_that_is_called_parquet_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "x.parquet"
-    path.write_text("a,b\n1,2\n")
-    assert "not a readable Parquet file" in refusal(str(path))
-
-
-def test_other_types_of_files_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "x.ods"
-    path.write_text("x")
-    assert ".csv, .tsv, .txt, .parquet" in refusal(str(path))
+    for name, words in (
+        ("x.parquet", "not a readable Parquet file"),
+        ("x.ods", ".csv, .tsv, .txt, .parquet"),
+    ):
+        (tmp_path / name).write_text("a,b\n1,2\n")
+        assert words in refusal(str(tmp_path / name))
     assert "this is a folder" in refusal(str(tmp_path))

@@ -9,10 +9,11 @@ import pandas as pd
 import pytest
 
 from deepseek_report.artifacts.protocols.progress import Silent
-from deepseek_report.artifacts.split import PARTS, Dataset
+from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.assembly.column_declarations import MOST_GROUPS
 from deepseek_report.datasets.sources.series_file import SeriesFile
 from deepseek_report.errors import DataError
+from tests.datasets.loading import notes_of, parts_of, written
 from tests.worded import say
 
 N, STEPS = 60, 12
@@ -35,10 +36,8 @@ def long_table(n: int = N, steps: int = STEPS, seed: int = 0) -> pd.DataFrame:
 
 
 def load(frame: pd.DataFrame, folder: Path, **changes) -> Dataset:
-    path = folder / "series.csv"
-    frame.to_csv(path, index=False)
     options = {"values": ("flow", "heat"), "groups": ("site",), "entity": "machine", **changes}
-    return SeriesFile(path=str(path), **options).load(1, Silent())
+    return SeriesFile(path=written(frame, folder / "series.csv"), **options).load(1, Silent())
 
 
 def test_every_series_comes_back_as_it_was_written(tmp_path: Path) -> None:
@@ -47,7 +46,7 @@ def test_every_series_comes_back_as_it_was_written(tmp_path: Path) -> None:
     assert dataset.schema.layout.shape == (STEPS, 2)
     ordered = frame.groupby("id", sort=False)[["flow", "heat"]]
     written = np.stack([rows.to_numpy() for _, rows in ordered]).reshape(N, -1)
-    read = np.concatenate([getattr(dataset, part).inputs for part in PARTS])
+    read = dataset.every_part.inputs
     assert np.allclose(sorted(map(tuple, read)), sorted(map(tuple, written)))
 
 
@@ -55,7 +54,7 @@ def test_labels_and_groups_belong_to_their_series(tmp_path: Path) -> None:
     dataset = load(long_table(), tmp_path)
     assert set(dataset.schema.target.classes) == {"fine", "worn"}
     assert dataset.schema.attribute("site").levels == ("north", "south")
-    sizes = np.bincount(np.concatenate([getattr(dataset, p).groups["site"] for p in PARTS]))
+    sizes = np.bincount(dataset.every_part.groups["site"])
     assert sizes.tolist() == [N // 3, N - N // 3]
     worn = dataset.schema.target.classes.index("worn")
     flow = dataset.train.inputs.reshape(len(dataset.train), STEPS, 2)[..., 0].mean(axis=1)
@@ -64,7 +63,7 @@ def test_labels_and_groups_belong_to_their_series(tmp_path: Path) -> None:
 
 def test_series_of_one_machine_never_fall_in_different_parts(tmp_path: Path) -> None:
     dataset = load(long_table(), tmp_path)
-    machines = [set((getattr(dataset, part).instance_ids // 4).tolist()) for part in PARTS]
+    machines = [set((part.instance_ids // 4).tolist()) for part in parts_of(dataset)]
     assert sum(map(len, machines)) == len(set.union(*machines))
     assert "machine" in say(dataset.card["leakage"]["method"])
 
@@ -73,13 +72,13 @@ def test_shorter_series_end_in_empty_places_and_longer_ones_are_cut(tmp_path: Pa
     frame = long_table()
     short = frame.drop(frame.index[(frame["id"] == "s3") & (frame["time"] > 3)])
     dataset = load(short, tmp_path)
-    rows = np.concatenate([getattr(dataset, part).inputs for part in PARTS])
+    rows = dataset.every_part.inputs
     ended = np.isnan(rows).sum(axis=1)
     assert sorted(set(ended.tolist())) == [0, 2 * (STEPS - 7)]
-    assert any("7 to 12 steps" in say(note) for note in dataset.card["preparation"])
+    assert "7 to 12 steps" in notes_of(dataset)
     cut = load(short, tmp_path, most_steps=5)
     assert cut.schema.layout.shape == (5, 2)
-    assert any("cut after 5 steps" in say(note) for note in cut.card["preparation"])
+    assert "cut after 5 steps" in notes_of(cut)
 
 
 def test_a_missing_moment_is_told_or_filled_by_a_straight_line(tmp_path: Path) -> None:
@@ -89,7 +88,7 @@ def test_a_missing_moment_is_told_or_filled_by_a_straight_line(tmp_path: Path) -
     with pytest.raises(DataError, match=r"'s3'.*irregular=resampled"):
         load(holed, tmp_path)
     filled = load(holed, tmp_path, irregular="resampled")
-    whole = np.concatenate([getattr(filled, part).inputs for part in PARTS])
+    whole = filled.every_part.inputs
     flows = whole.reshape(N, STEPS, 2)[..., 0]
     assert np.allclose(np.diff(flows, axis=1), 1.5)
 
@@ -142,12 +141,10 @@ def test_a_file_that_cannot_be_used_says_why(change, words: str, tmp_path: Path)
 
 def test_what_is_wrong_is_known_before_loading(tmp_path: Path) -> None:
     assert any("not set" in problem for problem in SeriesFile().problems())
-    assert any(
-        "no such file" in problem
-        for problem in SeriesFile(path=str(tmp_path / "no.csv")).problems()
-    )
-    long_table().to_csv(tmp_path / "x.csv", index=False)
-    twice = SeriesFile(path=str(tmp_path / "x.csv"), values=("flow", "time"))
+    missing = SeriesFile(path=str(tmp_path / "no.csv"))
+    assert any("no such file" in problem for problem in missing.problems())
+    path = written(long_table(), tmp_path / "x.csv")
+    twice = SeriesFile(path=path, values=("flow", "time"))
     assert any("`time` has two roles" in problem for problem in twice.problems())
 
 

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target
-from deepseek_report.artifacts.split import DataIssue, Dataset, Split
+from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.datasets.assembly.assemble import EncodedTable, Origin, assemble
 from deepseek_report.datasets.assembly.layouts import image_layout, moments, pixels, series_layout
 from deepseek_report.datasets.data_card import Description, constant_columns, describe_values
 from deepseek_report.datasets.splitting import SplitRule
+from tests.datasets.loading import issues_of
 from tests.worded import say
 
 
@@ -21,10 +22,6 @@ def dataset(inputs: np.ndarray, layout: Layout | None = None) -> Dataset:
     rows = Split(inputs, np.arange(n) % 2, np.arange(n))
     source = Origin("f", "0", Description("x", "X"))
     return assemble(EncodedTable(schema, rows), source, SplitRule(), 1)
-
-
-def issues_of(data: Dataset) -> dict[str, DataIssue]:
-    return {issue.check: issue for issue in data.issues}
 
 
 def test_a_thousand_columns_are_compared_and_the_others_are_told() -> None:

@@ -100,7 +100,7 @@ def test_too_many_columns_are_refused_with_what_to_do() -> None:
 
 @pytest.mark.parametrize("kind", ["tree", "forest", "boosting"])
 @pytest.mark.filterwarnings("ignore")
-def test_along_the_paths_of_trees_values_are_those_of_the_shap_package(kind: str) -> None:
+def test_along_the_paths_of_trees_values_are_those_of_the_shap_package(kind) -> None:
     import shap
     from sklearn.ensemble import GradientBoostingRegressor, RandomForestRegressor
     from sklearn.tree import DecisionTreeRegressor

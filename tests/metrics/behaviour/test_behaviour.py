@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
+from worlds import behaviour as worlds
 
 from deepseek_report.artifacts.conclusions import Expectation, InputChange
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target
@@ -22,39 +20,27 @@ from deepseek_report.metrics.behaviour.expected import misfits
 from tests import builders
 from tests.builders import Answers
 
-BENCHMARKS = Path(__file__).resolve().parents[3] / "benchmarks"
 
-
-@pytest.fixture(scope="module")
-def worlds() -> ModuleType:
-    sys.path.insert(0, str(BENCHMARKS))
-    try:
-        from worlds import behaviour
-    finally:
-        sys.path.remove(str(BENCHMARKS))
-    return behaviour
-
-
-def test_a_turn_in_a_rare_range_is_asked_about_and_a_monotone_model_is_not(worlds) -> None:
+def test_a_turn_in_a_rare_range_is_asked_about_and_a_monotone_model_is_not() -> None:
     turned = [worlds.TableTrial(partial(worlds.turned, by=1.5))(seed) for seed in range(4)]
     kept = [worlds.TableTrial(worlds.truth)(seed) for seed in range(4)]
     assert all(("turn", "late") in seen.asked for seen in turned)
     assert not any(seen.asked for seen in kept)
 
 
-def test_a_step_between_neighbouring_values_is_asked_about(worlds) -> None:
+def test_a_step_between_neighbouring_values_is_asked_about() -> None:
     seen = worlds.TableTrial(partial(worlds.stepped, by=1.5))(1)
     assert seen.asked == {("jump", "income")}
 
 
-def test_a_declared_direction_is_broken_by_a_turn_alone_and_then_not_asked_about(worlds) -> None:
+def test_a_declared_direction_is_broken_by_a_turn_alone_and_then_not_asked_about() -> None:
     broken = worlds.TableTrial(partial(worlds.turned, by=1.0), declared=True)(2)
     assert broken.broken
     assert not any(feature == "late" for _, feature in broken.asked)
     assert not worlds.TableTrial(worlds.truth, declared=True)(2).broken
 
 
-def test_intervals_of_repeated_rows_are_those_of_the_entities(worlds) -> None:
+def test_intervals_of_repeated_rows_are_those_of_the_entities() -> None:
     rng = np.random.default_rng(4)
     train = worlds.labelled(worlds.drawn(400, rng), worlds.truth, rng)
     test = worlds.labelled(worlds.drawn(60, rng), worlds.truth, rng)
@@ -87,7 +73,7 @@ def test_intervals_of_repeated_rows_are_those_of_the_entities(worlds) -> None:
     assert (widths[1] > 0.95 * widths[0]).all()
 
 
-def test_another_word_must_not_count(worlds) -> None:
+def test_another_word_must_not_count() -> None:
     assert worlds.WordTrial(0.6)(0).broken
     assert not worlds.WordTrial(0.0)(0).broken
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 import pytest
@@ -27,7 +26,7 @@ def by_enumeration(holds: np.ndarray, same: np.ndarray, precision: float, most: 
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_the_widest_rule_that_is_enough_is_that_of_all_rules(seed: int) -> None:
+def test_the_widest_rule_that_is_enough_is_that_of_all_rules(seed) -> None:
     rng = np.random.default_rng(seed)
     holds = rng.random((9, 400)) < rng.uniform(0.3, 0.8, (9, 1))
     same = rng.random(400) < 0.35 + 0.3 * holds[0] + 0.3 * holds[3]
@@ -51,7 +50,7 @@ def test_where_no_rule_is_enough_the_surest_is_given_and_not_called_enough() -> 
     assert best_rule(holds, same, 0.95, 2, 5) == ((0,), False)
 
 
-def test_conditions_of_a_case_hold_of_it(toy: Any) -> None:
+def test_conditions_of_a_case_hold_of_it(toy) -> None:
     context = toy(n=200)
     train, schema = context.dataset.train.inputs, context.dataset.schema
     row = train[3].copy()
@@ -76,7 +75,7 @@ def test_conditions_of_a_text_are_its_words_wherever_they_stand() -> None:
     assert condition.holds(rows).tolist() == [True, False]
 
 
-def test_a_planted_rule_is_named_and_counted_without_the_case(toy: Any) -> None:
+def test_a_planted_rule_is_named_and_counted_without_the_case(toy) -> None:
     context = toy(n=1500)
 
     def chances(rows: np.ndarray) -> np.ndarray:
@@ -101,7 +100,7 @@ def test_a_planted_rule_is_named_and_counted_without_the_case(toy: Any) -> None:
     assert abs(rules.n[0] - inside.sum()) <= 0.25 * inside.sum()
 
 
-def test_the_interval_of_the_test_part_holds_the_precision_of_the_rule(toy: Any) -> None:
+def test_the_interval_of_the_test_part_holds_the_precision_of_the_rule(toy) -> None:
     """The rule is the best of many in the training part, so its share there is too good."""
     from deepseek_report.statistics.resampling import Resampling
 

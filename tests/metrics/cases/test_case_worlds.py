@@ -19,9 +19,7 @@ def worlds(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 @pytest.mark.parametrize("method", ["shortfall_from_all", "shortfall_from_accepted"])
-def test_reason_codes_are_true_shortfalls_and_claim_no_wrong_order(
-    worlds: ModuleType, method: str
-) -> None:
+def test_reason_codes_are_true_shortfalls_and_claim_no_wrong_order(worlds, method: str) -> None:
     world = worlds.reason_world(method, 1)
     assert world.codes > world.people
     assert world.protected == 0
@@ -32,9 +30,7 @@ def test_reason_codes_are_true_shortfalls_and_claim_no_wrong_order(
 
 
 @pytest.mark.parametrize("model", ["sum", "rule list"])
-def test_changes_hold_by_the_model_and_obey_what_is_declared(
-    worlds: ModuleType, model: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_changes_hold_by_the_model_and_obey_what_is_declared(worlds, model, monkeypatch) -> None:
     monkeypatch.setattr(worlds, "CHANGED", 8)
     world = worlds.change_world(model, 1)
     assert world.known >= 0.8 * world.possible > 0
@@ -42,7 +38,7 @@ def test_changes_hold_by_the_model_and_obey_what_is_declared(
     assert world.backward == world.fixed == world.off_step == world.far == 0
 
 
-def test_each_case_is_explained_for_the_class_that_was_decided(worlds: ModuleType) -> None:
+def test_each_case_is_explained_for_the_class_that_was_decided(worlds) -> None:
     world = worlds.class_world(1)
     assert world.decided == world.cases
     assert world.fixed_class > 0

@@ -113,7 +113,7 @@ def test_what_acts_on_nothing_that_is_predicted_is_not_advised() -> None:
 
 
 @pytest.mark.parametrize("graph", [{"inc": ("edu",)}])
-def test_a_graph_without_the_target_rules_nothing_out(graph: dict[str, tuple[str, ...]]) -> None:
+def test_a_graph_without_the_target_rules_nothing_out(graph) -> None:
     assert consequences(schema_of(), **graph).idle == frozenset()
 
 

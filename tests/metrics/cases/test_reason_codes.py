@@ -1,8 +1,8 @@
-"""At most four reasons against a person, adverse, certain, none about a protected attribute."""
+"""At most four reasons against a person, adverse and certain; every refused row has some."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -14,13 +14,16 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.artifacts.split import Split
 from deepseek_report.metrics.cases.reason_codes import (
+    REFUSED,
     CodeWriter,
     ReasonCodeRule,
+    RefusedReasons,
     Shortfalls,
     shortfalls_of,
     told_of,
 )
 from tests.builders import explanation, predictions
+from tests.metrics.attributions import attributed
 
 N, WIDTH = 60, 8
 
@@ -108,20 +111,22 @@ def test_below_the_sampling_error_no_reason_is_given() -> None:
     assert not shortfalls(explained(error=1.0)).chosen(4).any()
 
 
-def test_reasons_of_one_size_are_not_ordered() -> None:
-    values = np.array([[0.10, 0.099, 0.05, 0.0, 0, 0, 0, 0]])
+def apart(values: list[float]) -> Shortfalls:
+    """Of one case, each with the same error."""
     error = np.full((1, WIDTH), 0.005)
-    made = Shortfalls(values, error, error, np.ones(WIDTH, dtype=bool), 5e-4)
-    rows = CodeWriter("shap", explained(), made, schema_of(), 4).rows(0, 0)
-    assert [row[9] for row in rows] == [False, True, True]
+    return Shortfalls(np.array([values]), error, error, np.ones(WIDTH, dtype=bool), 5e-4)
 
 
-def test_the_last_reason_is_not_ordered_before_a_fifth_that_is_as_large() -> None:
-    values = np.array([[0.5, 0.4, 0.3, 0.101, 0.1, 0, 0, 0]])
-    error = np.full((1, WIDTH), 0.005)
-    made = Shortfalls(values, error, error, np.ones(WIDTH, dtype=bool), 5e-4)
-    rows = CodeWriter("shap", explained(), made, schema_of(), 4).rows(0, 0)
-    assert [row[9] for row in rows] == [True, True, True, False]
+@pytest.mark.parametrize(
+    ("values", "ordered"),
+    [
+        ([0.10, 0.099, 0.05, 0, 0, 0, 0, 0], [False, True, True]),  # two are of one size
+        ([0.5, 0.4, 0.3, 0.101, 0.1, 0, 0, 0], [True, True, True, False]),  # a fifth is as large
+    ],
+)
+def test_reasons_are_ordered_only_before_smaller_ones(values, ordered) -> None:
+    rows = CodeWriter("shap", explained(), apart(values), schema_of(), 4).rows(0, 0)
+    assert [row[9] for row in rows] == ordered
 
 
 def test_codes_are_kept_as_often_as_another_seed_gives_them() -> None:
@@ -147,15 +152,16 @@ def _kept_in_fact(run: Shortfalls, other: Shortfalls) -> float:
     return float((largest == stated).all(axis=1)[stated.any(axis=1)].mean())
 
 
-def test_only_a_set_that_is_apart_from_every_other_feature_is_stated() -> None:
-    error = np.full((1, WIDTH), 0.005)
-    for values, n in (
+@pytest.mark.parametrize(
+    ("values", "n"),
+    [
         ([0.5, 0.4, 0.3, 0.101, 0.1, 0, 0, 0], 3),
         ([0.5, 0.4, 0.3, 0.2, 0.1, 0, 0, 0], 4),
         ([0.101, 0.1, 0.1, 0.099, 0.1, 0, 0, 0], 0),
-    ):
-        made = Shortfalls(np.array([values]), error, error, np.ones(WIDTH, dtype=bool), 5e-4)
-        np.testing.assert_array_equal(made.stated(4)[0], np.arange(WIDTH) < n)
+    ],
+)
+def test_only_a_set_that_is_apart_from_every_other_feature_is_stated(values, n) -> None:
+    np.testing.assert_array_equal(apart(values).stated(4)[0], np.arange(WIDTH) < n)
 
 
 def test_the_amounts_that_a_case_is_told_by_are_those_of_its_reasons() -> None:
@@ -178,9 +184,7 @@ def test_the_amounts_that_a_case_is_told_by_are_those_of_its_reasons() -> None:
         (schema_of(0, ("a", "b", "c")), {}),
     ],
 )
-def test_without_amounts_for_or_against_the_person_there_are_no_codes(
-    schema: Schema, fields: dict[str, Any]
-) -> None:
+def test_without_amounts_for_or_against_the_person_there_are_no_codes(schema, fields) -> None:
     explanation = explained(**fields)
     rule = ReasonCodeRule()
     assert shortfalls_of(predicted(explanation), explanation, schema, rule) is None
@@ -191,23 +195,23 @@ def test_without_amounts_for_or_against_the_person_there_are_no_codes(
 THREE = ("refused", "granted", "granted with a guarantor")
 
 
-def of_three(explanation: Explanation, leads: np.ndarray[Any, Any]) -> Predictions:
+def of_three(explanation: Explanation, leads: Any = 0.4, **rule: Any) -> Shortfalls:
     """Half of the cases are decided for the favourable class, by these leads over the second."""
-    granted = np.arange(N) % 2 == 0
+    granted, leads = np.arange(N) % 2 == 0, leads * np.ones(N)
     highest, second = (1 + leads) / 2 - 0.05, (1 - leads) / 2 - 0.05
     probabilities = np.column_stack([second, np.full(N, 0.1), highest])
     probabilities[granted] = probabilities[granted][:, [0, 2, 1]]
     rows = Split(explanation.inputs, probabilities.argmax(axis=1), np.arange(N))
-    return predictions(probabilities, rows, None, explained=1)
+    decided = predictions(probabilities, rows, None, explained=1)
+    schema = schema_of(favourable=1, classes=THREE)
+    made = shortfalls_of(decided, explanation, schema, ReasonCodeRule(**rule))
+    assert made is not None
+    return made
 
 
 def test_of_three_classes_reasons_are_shortfalls_from_the_favourable_one() -> None:
     explanation = explained(target=1)
-    schema = schema_of(favourable=1, classes=THREE)
-    made = shortfalls_of(
-        of_three(explanation, np.full(N, 0.4)), explanation, schema, ReasonCodeRule()
-    )
-    assert made is not None
+    made = of_three(explanation)
     by_hand = explanation.values.mean(axis=0) - explanation.values
     np.testing.assert_allclose(made.values, by_hand)
 
@@ -215,10 +219,7 @@ def test_of_three_classes_reasons_are_shortfalls_from_the_favourable_one() -> No
 def test_of_three_classes_barely_accepted_are_those_with_the_least_lead() -> None:
     explanation = explained(target=1)
     leads = np.random.default_rng(9).uniform(0.3, 0.7, N)
-    rule = ReasonCodeRule(method="shortfall_from_accepted")
-    schema = schema_of(favourable=1, classes=THREE)
-    made = shortfalls_of(of_three(explanation, leads), explanation, schema, rule)
-    assert made is not None
+    made = of_three(explanation, leads, method="shortfall_from_accepted")
     accepted = np.arange(0, N, 2)
     nearest = accepted[np.argsort(leads[accepted])[:10]]
     by_hand = explanation.values[nearest].mean(axis=0) - explanation.values
@@ -238,12 +239,94 @@ def test_of_three_classes_reasons_recover_what_lowers_the_favourable_one() -> No
     explanation = explained(target=1)
     noisy = truth + rng.normal(0, 0.001, truth.shape)
     explanation = replace(explanation, values=noisy, inputs=inputs)
-    schema = schema_of(favourable=1, classes=THREE)
-    made = shortfalls_of(
-        of_three(explanation, np.full(N, 0.4)), explanation, schema, ReasonCodeRule()
-    )
-    assert made is not None
-    codes = made.chosen(4)
+    codes = of_three(explanation).chosen(4)
     assert codes.any(axis=1).mean() > 0.8
     assert not codes[:, 4:].any()  # without effect, or protected
     assert (truth.mean(axis=0) - truth)[codes].min() > 0
+
+
+RULE = ReasonCodeRule()
+
+
+@dataclass
+class Further:
+    """Explains a row by its own values; the cheap form is off by so much in every feature."""
+
+    context: Any
+    off: float = 0.0
+    price: int = 10
+
+    def planned_calls(self, rows: int, cheaply: bool) -> int:
+        return rows * (1 if cheaply else self.price)
+
+    def explained(self, positions: np.ndarray, cheaply: bool) -> Any:
+        values = known(self.context, positions)
+        values += cheaply * self.off * np.random.default_rng(0).choice([-1, 1], values.shape)
+        return attributed(self.context, "shap", values, positions)
+
+
+def known(context: Any, positions: np.ndarray) -> np.ndarray:
+    inputs = context.dataset.test.inputs[positions]
+    return np.asarray(np.tanh(inputs / [20.0, 1.0, 1.0] - [2.5, 1.0, 0.0]) * [0.3, 0.2, 0.1])
+
+
+def context_of(toy: Any, **fields: Any) -> Any:
+    context = toy(n=300)
+    explained = np.arange(0, 300, 5)
+    context = replace(context, cases=replace(context.cases, explained=explained))
+    shap = attributed(context, "shap", known(context, explained), explained)
+    further = Further(context, **fields)
+    return replace(context, explanations={"shap": shap}, explainers={"shap": further})
+
+
+def table_of(context: Any, evaluations: int) -> Any:
+    rows = RefusedReasons(RULE, evaluations).rows(context, context.explanations)
+    return REFUSED.frame(rows)
+
+
+def refused_ids(context: Any) -> list[int]:
+    predictions = context.predictions
+    favourable = context.dataset.schema.target.favourable
+    return [int(row) for row in predictions.instance_ids[predictions.decisions != favourable]]
+
+
+@pytest.mark.parametrize(("evaluations", "rough"), [(100_000, False), (400, True)])
+def test_all_refused_rows_have_reasons_rough_ones_where_full_ones_are_dear(
+    toy, evaluations, rough
+) -> None:
+    context = context_of(toy)
+    table = table_of(context, evaluations)
+    assert list(table["instance_id"]) == refused_ids(context)
+    ids = context.predictions.instance_ids[context.cases.explained]
+    assert not table[table["instance_id"].isin(ids)]["rough"].any()
+    assert (table[~table["instance_id"].isin(ids)]["rough"] == rough).all()
+
+
+def test_where_both_forms_are_dear_only_the_explained_rows_have_reasons(toy) -> None:
+    context = context_of(toy)
+    ids = set(context.predictions.instance_ids[context.cases.explained])
+    assert set(table_of(context, 1)["instance_id"]) == ids & set(refused_ids(context))
+
+
+def test_a_row_has_the_reasons_that_its_explanation_gives(toy) -> None:
+    context = context_of(toy)
+    explanation = context.explanations["shap"]
+    made = shortfalls_of(context.predictions, explanation, context.dataset.schema, RULE)
+    assert made is not None
+    table = table_of(context, 100_000).set_index("instance_id")
+    labels = [feature.label for feature in context.dataset.schema.features]
+    for place, position in enumerate(explanation.positions):
+        row = int(context.predictions.instance_ids[position])
+        if row in table.index:
+            chosen = np.flatnonzero(made.chosen(4)[place])
+            order = chosen[np.argsort(-made.values[place, chosen])]
+            named = [name for name in table.loc[row, ["reason_1", "reason_2", "reason_3"]] if name]
+            assert named == [labels[j] for j in order]
+
+
+def test_rough_reasons_are_held_to_the_error_that_their_form_has_on_the_explained_rows(toy) -> None:
+    sure, unsure = (
+        table_of(context_of(toy, off=off), 400).query("rough")["certain"] for off in (0.001, 0.2)
+    )
+    assert sure.mean() > 0.5
+    assert unsure.mean() < 0.1

@@ -174,7 +174,7 @@ def test_the_training_is_run_again_and_its_points_lie_on_the_way() -> None:
     ],
     ids=["network", "trees"],
 )
-def test_pushes_rank_what_fits_without_half_of_the_rows_say(model: Any) -> None:
+def test_pushes_rank_what_fits_without_half_of_the_rows_say(model) -> None:
     """The linear datamodelling score of Park et al. 2023, arXiv:2303.14186."""
     refits, data = refits_of(model)
     rng, rows, targets = np.random.default_rng(0), data.test.inputs, np.ones(16, dtype=np.int64)
@@ -190,7 +190,7 @@ def test_pushes_rank_what_fits_without_half_of_the_rows_say(model: Any) -> None:
     assert np.mean(rho) > 0.25
 
 
-def test_the_rows_that_are_listed_are_those_of_the_training_part(toy: Any) -> None:
+def test_the_rows_that_are_listed_are_those_of_the_training_part(toy) -> None:
     context = toy(n=200)
     torch.manual_seed(0)
 

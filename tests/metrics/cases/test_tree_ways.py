@@ -44,7 +44,7 @@ def slowly(ensemble: TreeEnsemble, read: Any, row: int, tree: int) -> int:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_every_row_comes_to_the_leaf_that_a_walk_comes_to(seed: int) -> None:
+def test_every_row_comes_to_the_leaf_that_a_walk_comes_to(seed) -> None:
     ensemble, rows = model(seed).trees, rows_of(seed)
     read = ensemble.read(rows)
     leaves = leaves_of(ensemble, read)
@@ -53,7 +53,7 @@ def test_every_row_comes_to_the_leaf_that_a_walk_comes_to(seed: int) -> None:
 
 
 @pytest.mark.parametrize("target", [0, 1])
-def test_what_trees_add_for_and_against_adds_up_to_the_output(target: int) -> None:
+def test_what_trees_add_for_and_against_adds_up_to_the_output(target) -> None:
     made, rows = model(7), rows_of(7)
     ensemble = made.trees
     tables = TreeWays(made, SCHEMA, 2).tables(rows, np.full(len(rows), target))

@@ -60,7 +60,7 @@ def measured_answers(target: Target = TWO, **settings: Any) -> tuple[Any, WhatIf
 
 
 @pytest.mark.parametrize("target", [TWO, NUMBER], ids=["classes", "number"])
-def test_every_stored_answer_is_what_the_model_says(target: Target) -> None:
+def test_every_stored_answer_is_what_the_model_says(target) -> None:
     model, answers, test = measured_answers(target)
     rows = test.inputs[5 + answers.places]
     explained = target.explained

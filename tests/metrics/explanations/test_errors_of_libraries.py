@@ -68,7 +68,7 @@ def skip_where_repaired(gap: np.ndarray) -> None:
 
 
 def test_values_of_shap_that_miss_the_output_are_found_and_those_of_the_engine_pass(
-    with_categories: Any,
+    with_categories,
 ) -> None:
     """Additivity, as in shap#3938: categorical splits of LightGBM against background rows."""
     rows = table()[0]
@@ -84,7 +84,7 @@ def test_values_of_shap_that_miss_the_output_are_found_and_those_of_the_engine_p
 
 
 def test_interactions_of_shap_with_categories_are_found_and_those_of_the_engine_are_exact(
-    with_categories: Any,
+    with_categories,
 ) -> None:
     """shap PR #5079: interaction values of LightGBM models with categorical features."""
     rows = table()[0]
@@ -102,7 +102,7 @@ def test_interactions_of_shap_with_categories_are_found_and_those_of_the_engine_
     assert "additivity" in failed_checks(with_categories, sums, known[0, -1], "path")
 
 
-def test_values_of_trees_come_to_what_the_library_itself_gives(with_categories: Any) -> None:
+def test_values_of_trees_come_to_what_the_library_itself_gives(with_categories) -> None:
     """LightGBM's `pred_contrib`, whose features left out follow the training rows: other values
     with the same sum, and for stumps the same values but for a constant of each feature.
     """

@@ -71,7 +71,7 @@ def test_a_group_that_is_explained_worse_is_found(toy) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_where_less_can_be_gained_a_right_method_does_not_explain_worse(toy, seed: int) -> None:
+def test_where_less_can_be_gained_a_right_method_does_not_explain_worse(toy, seed) -> None:
     """Women are those whose predictions lie near the mean: no order moves these by much."""
     context = toy(n=200, seed=seed)
     effects = moved_by(context)

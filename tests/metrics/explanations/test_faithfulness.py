@@ -13,6 +13,7 @@ from deepseek_report.metrics.explanations.curves import Perturbation, order_of, 
 from deepseek_report.metrics.explanations.explanation_plugin import bootstrap_mean, ratio_of_means
 from deepseek_report.metrics.explanations.faithfulness import CompletenessGap, Deletion, Insertion
 from deepseek_report.wording.words import wording
+from tests import builders
 from tests.worded import refused
 
 
@@ -31,20 +32,8 @@ class Additive:
 
 def explanation(values: Any, inputs: Any = None, **changes: Any) -> Explanation:
     values = np.asarray(values, dtype=np.float64)
-    fields: dict[str, Any] = {
-        "values": values,
-        "inputs": np.ones_like(values) if inputs is None else inputs,
-        "predictions": np.zeros(len(values)),
-        "positions": np.arange(len(values)),
-        "feature_names": tuple(f"x{j}" for j in range(values.shape[1])),
-        "method": "by_hand",
-        "variant": "",
-        "target": 1,
-        "output_space": "probability",
-        "seed": 0,
-        "n_model_calls": 0,
-    }
-    return Explanation(**(fields | changes))
+    inputs = np.ones_like(values) if inputs is None else inputs
+    return builders.explanation(values, inputs, **{"method": "by_hand", **changes})
 
 
 def replacing(decided: list[int]) -> Perturbation:
@@ -93,7 +82,8 @@ def test_where_each_case_is_explained_for_its_class_the_order_speaks_of_that_cla
     np.testing.assert_array_equal(order_of(toward, replacing([1, 0])), [[1, 2, 0], [0, 2, 1]])
 
 
-def with_explanations(context: Any, values: Any, rng: np.random.Generator) -> Any:
+def with_explanations(context: Any, values: Any) -> Any:
+    rng = np.random.default_rng(0)
     inputs = context.dataset.test.inputs[:40]
     names = tuple(context.dataset.schema.names)
     last = len(context.dataset.schema.target.classes) - 1
@@ -114,29 +104,22 @@ def effects(inputs: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("metric", [Deletion(resamples=200), Insertion(resamples=200)])
 def test_the_true_effects_beat_the_random_order(toy, metric, n_classes) -> None:
-    context = with_explanations(toy(n_classes, n=100), effects, np.random.default_rng(0))
+    context = with_explanations(toy(n_classes, n=100), effects)
     measured = metric.measure(context)
     _, gain = measured.scores
     assert gain.metric.endswith("_gain")
     assert gain.low > 0
-    assert list(measured.tables["curve"]) == [
-        "explainer",
-        "removed_share",
-        "mean",
-        "low",
-        "high",
-        "n",
-    ]
+    assert " ".join(measured.tables["curve"]) == "explainer removed_share mean low high n"
     assert measured.arrays["per_instance"].mean() == pytest.approx(measured.scores[0].value)
 
 
 def test_the_opposite_order_is_worse_than_random(toy) -> None:
-    context = with_explanations(toy(n=100), lambda x: -effects(x), np.random.default_rng(0))
+    context = with_explanations(toy(n=100), lambda x: -effects(x))
     assert Deletion(resamples=200).measure(context).scores[1].high < 0
 
 
 def test_the_control_itself_has_no_gain(toy) -> None:
-    context = with_explanations(toy(n=100), effects, np.random.default_rng(0))
+    context = with_explanations(toy(n=100), effects)
     measured = Deletion(resamples=200).measure(replace(context, explanation=context.control))
     assert [score.metric for score in measured.scores] == ["deletion"]
 
@@ -157,7 +140,7 @@ class Counted:
 
 @pytest.mark.parametrize("metric", [Deletion(resamples=200), Insertion(resamples=200)])
 def test_the_areas_of_the_control_are_taken_from_its_own_measurement(toy, metric) -> None:
-    context = with_explanations(toy(n=100), effects, np.random.default_rng(0))
+    context = with_explanations(toy(n=100), effects)
     name = f"measures/{type(metric).__name__.lower()}/random"
     of_control = metric.measure(replace(context, explanation=context.control))
     counted = [Counted(context.classifier) for _ in range(2)]
@@ -170,7 +153,7 @@ def test_the_areas_of_the_control_are_taken_from_its_own_measurement(toy, metric
 
 
 def test_areas_of_a_control_with_other_points_are_measured_anew(toy) -> None:
-    context = with_explanations(toy(n=100), effects, np.random.default_rng(0))
+    context = with_explanations(toy(n=100), effects)
     coarse = Deletion(steps=2, resamples=200).measure(replace(context, explanation=context.control))
     handed = replace(context, measured={"measures/deletion/random": coarse})
     alone, shared = (Deletion(resamples=200).measure(c) for c in (context, handed))
@@ -178,7 +161,7 @@ def test_areas_of_a_control_with_other_points_are_measured_anew(toy) -> None:
 
 
 def test_without_a_control_the_missing_gain_is_told(toy) -> None:
-    context = with_explanations(toy(n=100), effects, np.random.default_rng(0))
+    context = with_explanations(toy(n=100), effects)
     measured = Deletion(resamples=200).measure(replace(context, control=None))
     assert "no random control" in wording().say(measured.notes[0])
 
@@ -218,7 +201,7 @@ def test_one_instance_has_no_interval() -> None:
 
 
 @pytest.mark.parametrize("shape", [(0,), (0, 3)])
-def test_no_instance_has_no_mean(shape: tuple[int, ...]) -> None:
+def test_no_instance_has_no_mean(shape) -> None:
     for array in bootstrap_mean(np.empty(shape), 100, 1):
         assert array.shape == shape[1:]
         assert np.isnan(array).all()

@@ -43,9 +43,7 @@ def replacing(seed: int = 0, steps: int = 4) -> Perturbation:
 
 @pytest.mark.parametrize("looks", [None, 1, 2])
 @pytest.mark.parametrize("mode", ["deletion", "insertion"])
-def test_of_an_additive_model_the_greedy_order_is_the_best_of_all_orders(
-    mode: Any, looks: int | None
-) -> None:
+def test_of_an_additive_model_the_greedy_order_is_the_best_of_all_orders(mode, looks) -> None:
     curves = replacing()
     greedy = curves.areas(curves.curves(greedy_order(curves, mode, looks), mode))
     every = np.array(
@@ -100,7 +98,7 @@ def scores_of(measured: Any, name: str) -> dict[str, Any]:
     return {score.metric: score for score in measured.scores if score.explainer == name}
 
 
-def test_the_right_order_reaches_nearly_all_and_hangs_on_the_case(toy: Any) -> None:
+def test_the_right_order_reaches_nearly_all_and_hangs_on_the_case(toy) -> None:
     plain = context_of(toy)
     right = occlusion(plain, plain.classifier, plain.dataset.test.inputs[:N])
     context = context_of(toy, right=right, turned=-right, alike=np.tile([3.0, 2.0, 1.0], (N, 1)))
@@ -115,7 +113,7 @@ def test_the_right_order_reaches_nearly_all_and_hangs_on_the_case(toy: Any) -> N
     assert alike["shared_order"].value == pytest.approx(1)
 
 
-def test_without_a_control_nothing_is_compared(toy: Any) -> None:
+def test_without_a_control_nothing_is_compared(toy) -> None:
     context = context_of(toy, a=np.ones((N, 3)))
     alone = {"a": context.explanations["a"]}
     with refused("no random control"):
@@ -123,9 +121,7 @@ def test_without_a_control_nothing_is_compared(toy: Any) -> None:
 
 
 @pytest.mark.parametrize(("blind", "share"), [(False, 0.0), (True, 1.0)])
-def test_only_who_looks_at_the_model_leaves_out_what_is_hidden_from_it(
-    toy: Any, blind: bool, share: float
-) -> None:
+def test_only_who_looks_at_the_model_leaves_out_what_is_hidden_from_it(toy, blind, share) -> None:
     plain = context_of(toy)
     context = context_of(toy, mine=np.ones((N, 3)))
 
@@ -137,7 +133,7 @@ def test_only_who_looks_at_the_model_leaves_out_what_is_hidden_from_it(
     assert score.value == pytest.approx(share)
 
 
-def test_models_with_weights_are_tested_by_drawing_them_anew(toy: Any) -> None:
+def test_models_with_weights_are_tested_by_drawing_them_anew(toy) -> None:
     context = context_of(toy, mine=np.ones((N, 3)))
     model = type(context.classifier)(context.dataset.schema)
     model.capabilities = frozenset({"module"})

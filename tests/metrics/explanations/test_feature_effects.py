@@ -87,7 +87,7 @@ def test_the_slopes_and_steps_are_those_of_a_model_that_adds_up() -> None:
 
 
 @pytest.mark.parametrize("classes", [2, 3])
-def test_of_classes_the_probability_of_the_explained_one_is_told(classes: int) -> None:
+def test_of_classes_the_probability_of_the_explained_one_is_told(classes) -> None:
     def chances(rows: np.ndarray) -> np.ndarray:
         p = 1 / (1 + np.exp(-linear(rows)))
         return np.column_stack([1 - p, p, np.zeros_like(p)][:classes])

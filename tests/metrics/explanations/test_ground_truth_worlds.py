@@ -20,7 +20,7 @@ def worlds(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 def test_spoilt_truth_is_as_far_from_it_as_it_was_spoilt_and_the_metrics_notice(
-    worlds: ModuleType, monkeypatch: pytest.MonkeyPatch
+    worlds, monkeypatch
 ) -> None:
     from worlds import truth_tables
 
@@ -38,7 +38,7 @@ def test_spoilt_truth_is_as_far_from_it_as_it_was_spoilt_and_the_metrics_notice(
     assert np.mean(ranks["max_sensitivity"]) < truth_tables.LEAST_CORRELATION
 
 
-def test_every_shipped_method_that_can_explain_the_model_is_judged(worlds: ModuleType) -> None:
+def test_every_shipped_method_that_can_explain_the_model_is_judged(worlds) -> None:
     world = worlds.GroundTruth("additive", "formula", 1, worlds.CI)
     accepted = {
         name
@@ -50,7 +50,7 @@ def test_every_shipped_method_that_can_explain_the_model_is_judged(worlds: Modul
     assert set(world.explanations("baseline")) <= accepted | set(worlds.SPOILT)
 
 
-def test_the_module_of_a_formula_gives_the_formula_in_every_family(worlds: ModuleType) -> None:
+def test_the_module_of_a_formula_gives_the_formula_in_every_family(worlds) -> None:
     for family in worlds.FAMILIES:
         world = worlds.GroundTruth(family, "formula", 2, worlds.CI)
         rows = world.dataset.test.inputs

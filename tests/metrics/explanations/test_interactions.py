@@ -160,7 +160,7 @@ def test_where_nothing_can_be_judged_a_reason_is_given(context, reason) -> None:
 
 
 @pytest.mark.parametrize("draws", [3, 5, 20])
-def test_intervals_of_sizes_allow_for_few_draws_and_skewed_values(draws: int) -> None:
+def test_intervals_of_sizes_allow_for_few_draws_and_skewed_values(draws) -> None:
     truth, held = 2 / np.pi, []
     for seed in range(300):
         rng = np.random.default_rng([seed, draws])

@@ -43,17 +43,19 @@ def context(values: np.ndarray, truth: np.ndarray | None, *, layout: bool = True
     return builders.context(dataset(schema, part), explanation=explained)
 
 
-def scores(measured) -> dict[str, float]:
-    return {score.metric: score.value for score in measured.scores}
+def measured(values, truth, **changes):
+    return Localisation(resamples=100).measure(context(values, truth, **changes))
+
+
+def scores(outcome) -> dict[str, float]:
+    return {score.metric: score.value for score in outcome.scores}
 
 
 def test_an_explanation_on_the_truth_alone_is_perfect_and_one_beside_it_fails() -> None:
     on, beside = MASK.astype(float), (~MASK).astype(float)
     for values, best in ((on, 1.0), (beside, 0.0)):
-        measured = Localisation(resamples=100).measure(
-            context(np.tile(values, (5, 1)), np.tile(MASK, (5, 1)))
-        )
-        by_metric = scores(measured)
+        outcome = measured(np.tile(values, (5, 1)), np.tile(MASK, (5, 1)))
+        by_metric = scores(outcome)
         assert by_metric["relevance_mass"] == by_metric["relevance_rank"] == best
         assert by_metric["localisation_auc"] == best
         assert by_metric["pointing_game"] == best
@@ -61,10 +63,10 @@ def test_an_explanation_on_the_truth_alone_is_perfect_and_one_beside_it_fails() 
 
 
 def test_an_even_explanation_gives_what_chance_gives() -> None:
-    measured = Localisation(resamples=100).measure(context(np.ones((4, 6)), np.tile(MASK, (4, 1))))
-    table = measured.tables["localisation"].set_index("measure")
+    outcome = measured(np.ones((4, 6)), np.tile(MASK, (4, 1)))
+    table = outcome.tables["localisation"].set_index("measure")
     assert table["value"].tolist() == pytest.approx(table["chance"].tolist())
-    assert scores(measured)["localisation_gain"] == pytest.approx(0)
+    assert scores(outcome)["localisation_gain"] == pytest.approx(0)
     assert table.loc["pointing_game", "chance"] == 0.5
 
 
@@ -89,8 +91,8 @@ def test_the_area_is_scikit_learns_with_ties(values: list[int]) -> None:
 
 def test_only_attribution_toward_the_class_counts_in_images_but_its_size_in_tables() -> None:
     values, truth = np.array([[1.0, 0, -9, 0, 0, 0]] * 3), np.tile(MASK, (3, 1))
-    image = scores(Localisation(resamples=100).measure(context(values, truth)))
-    table = scores(Localisation(resamples=100).measure(context(values, truth, layout=False)))
+    image = scores(measured(values, truth))
+    table = scores(measured(values, truth, layout=False))
     sizes = scores(Localisation("magnitude", 100).measure(context(values, truth)))
     assert image["relevance_mass"] == 1
     assert table["relevance_mass"] == sizes["relevance_mass"] == pytest.approx(0.1)
@@ -106,17 +108,17 @@ def test_in_an_image_of_another_class_the_size_of_the_attribution_counts() -> No
 
 def test_instances_without_a_truth_are_left_out_and_counted() -> None:
     truth = np.vstack([MASK, MASK, ~MASK & MASK, np.ones(6, dtype=bool)])
-    measured = Localisation(resamples=100).measure(context(np.ones((4, 6)), truth))
-    assert {score.n for score in measured.scores} == {2}
-    assert measured.arrays["positions"].tolist() == [0, 1]
-    assert "known for 2 of 4 explained cases" in wording().say(measured.notes[0])
+    outcome = measured(np.ones((4, 6)), truth)
+    assert {score.n for score in outcome.scores} == {2}
+    assert outcome.arrays["positions"].tolist() == [0, 1]
+    assert "known for 2 of 4 explained cases" in wording().say(outcome.notes[0])
 
 
 def test_an_instance_in_which_nothing_is_pointed_at_is_not_scored() -> None:
     values = np.vstack([np.zeros(6), MASK, MASK])
-    measured = Localisation(resamples=100).measure(context(values, np.tile(MASK, (3, 1))))
-    assert scores(measured)["relevance_mass"] == 1
-    assert {score.n for score in measured.scores} == {2}
+    outcome = measured(values, np.tile(MASK, (3, 1)))
+    assert scores(outcome)["relevance_mass"] == 1
+    assert {score.n for score in outcome.scores} == {2}
 
 
 def test_the_random_control_stands_beside_the_explanation() -> None:

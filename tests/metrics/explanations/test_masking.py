@@ -1,20 +1,24 @@
-"""Attributions against what the model says of masked instances."""
+"""Attributions against what the model says of masked instances, also one that has learnt to."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
 
-from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.protocols.metrics import NO_CHANGE, FitChange, MeasureContext
 from deepseek_report.metrics.explanations.curves import perturbation
 from deepseek_report.metrics.explanations.masking import (
     Comprehensiveness,
     FaithfulnessCorrelation,
+    FFidelity,
+    RemoveAndRetrain,
     correlations,
+    masked_rows,
     random_halves,
     scaled_infidelity,
     walked,
@@ -22,6 +26,7 @@ from deepseek_report.metrics.explanations.masking import (
 from deepseek_report.statistics.games.formula import enumerated_values
 from tests.metrics.attributions import explained_by
 from tests.metrics.explanations.test_faithfulness import Additive
+from tests.worded import refused
 
 N, WEIGHTS = 40, np.array([0.05, -0.03, 0.02, 0.01, -0.04, 0.015])
 
@@ -86,24 +91,26 @@ def scores_of(measured: Any) -> dict[tuple[str, str], Any]:
     return {(score.metric, score.explainer): score for score in measured.scores}
 
 
-def test_of_a_linear_model_the_exact_terms_correlate_fully_and_lose_nothing(toy: Any) -> None:
-    scores = scores_of(FaithfulnessCorrelation(resamples=100).measure(context_of(toy)))
+def correlated(context: Any) -> dict[tuple[str, str], Any]:
+    return scores_of(FaithfulnessCorrelation(resamples=100).measure(context))
+
+
+def test_of_a_linear_model_the_exact_terms_correlate_fully_and_lose_nothing(toy) -> None:
+    scores = correlated(context_of(toy))
     assert scores["faithfulness_correlation", "exact"].value == pytest.approx(1)
     assert scores["masked_infidelity", "exact"].value == pytest.approx(0, abs=1e-12)
 
 
-def test_the_unit_of_attributions_does_not_matter_and_their_sign_does(toy: Any) -> None:
+def test_the_unit_of_attributions_does_not_matter_and_their_sign_does(toy) -> None:
     changes = {"exact": lambda x: x, "scaled": lambda x: 7 * x, "turned": lambda x: -x}
-    scores = scores_of(
-        FaithfulnessCorrelation(resamples=100).measure(context_of(toy, None, changes))
-    )
+    scores = correlated(context_of(toy, None, changes))
     for metric in ("faithfulness_correlation", "masked_infidelity"):
         assert scores[metric, "scaled"].value == pytest.approx(scores[metric, "exact"].value)
     assert scores["faithfulness_correlation", "turned"].value == pytest.approx(-1)
     assert scores["masked_infidelity", "turned"].value > 0.9
 
 
-def test_attributions_at_random_correlate_by_chance_alone(toy: Any) -> None:
+def test_attributions_at_random_correlate_by_chance_alone(toy) -> None:
     rng = np.random.default_rng(5)
     changes = {"random": lambda x: rng.normal(size=x.shape)}
     scores = scores_of(
@@ -113,19 +120,17 @@ def test_attributions_at_random_correlate_by_chance_alone(toy: Any) -> None:
     assert score.low < 0 < score.high
 
 
-def test_noise_makes_both_scores_worse_step_by_step(toy: Any) -> None:
+def test_noise_makes_both_scores_worse_step_by_step(toy) -> None:
     noise = np.random.default_rng(8).normal(size=(N, len(WEIGHTS))) * np.abs(WEIGHTS).mean()
     changes = {f"{k}": lambda x, k=k: x + k * noise for k in (0, 0.5, 1, 2)}
-    scores = scores_of(
-        FaithfulnessCorrelation(resamples=100).measure(context_of(toy, None, changes))
-    )
+    scores = correlated(context_of(toy, None, changes))
     right = [scores["faithfulness_correlation", name].value for name in changes]
     lost = [scores["masked_infidelity", name].value for name in changes]
     assert right == sorted(right, reverse=True)
     assert lost == sorted(lost)
 
 
-def test_all_methods_of_one_game_share_the_answers_of_the_model(toy: Any) -> None:
+def test_all_methods_of_one_game_share_the_answers_of_the_model(toy) -> None:
     rows = []
     for n_methods in (2, 4):
         changes = {f"{k}": lambda x, k=k: x + k for k in range(n_methods)}
@@ -144,31 +149,29 @@ class Logistic(Linear):
         return np.stack([1 - p, p], axis=1)
 
 
-def test_what_explains_log_odds_is_held_against_log_odds(toy: Any) -> None:
+def test_what_explains_log_odds_is_held_against_log_odds(toy) -> None:
     values = {}
     for space in ("logit", "probability"):
         context = context_of(toy, Logistic(), output_space=space)
-        scores = scores_of(FaithfulnessCorrelation(resamples=100).measure(context))
+        scores = correlated(context)
         values[space] = scores["faithfulness_correlation", "exact"].value
     assert values["logit"] == pytest.approx(1)
     assert values["probability"] < 0.999
 
 
-def test_a_walk_and_the_way_back_give_the_terms_of_a_linear_model_whatever_the_order(
-    toy: Any,
-) -> None:
+def test_a_walk_and_the_way_back_give_the_terms_of_a_linear_model_whatever_the_order(toy) -> None:
     context = context_of(toy)
     replacing = perturbation(context, context.explanation, 2)
     toward = replacing.toward(1)[:, None]
     values = walked(replacing, 5)["probability"]
     np.testing.assert_allclose(values, context.explanation.values * toward, atol=1e-12)
     two = context_of(toy, None, {"exact": lambda x: x, "turned": lambda x: -x})
-    scores = scores_of(FaithfulnessCorrelation(resamples=100).measure(two))
+    scores = correlated(two)
     assert scores["shapley_cosine", "exact"].value == pytest.approx(1)
     assert scores["shapley_cosine", "turned"].value == pytest.approx(-1)
 
 
-def test_walks_are_on_average_the_values_of_all_coalitions(toy: Any) -> None:
+def test_walks_are_on_average_the_values_of_all_coalitions(toy) -> None:
     model = Product()
     context = context_of(toy, model)
     explanation = context.explanation.at(np.arange(5))
@@ -188,9 +191,7 @@ def test_walks_are_on_average_the_values_of_all_coalitions(toy: Any) -> None:
     np.testing.assert_allclose(sums, np.tile(sums[0], (400, 1)), atol=1e-12)
 
 
-def test_walks_ask_about_no_more_rows_than_allowed_and_not_at_all_of_too_many_players(
-    toy: Any,
-) -> None:
+def test_walks_ask_about_no_more_rows_than_allowed_and_not_at_all_of_too_many_players(toy) -> None:
     rows = {}
     for walks in (64, 112, 1000):
         context = context_of(toy, None, {"exact": lambda x: x, "turned": lambda x: -x})
@@ -202,7 +203,7 @@ def test_walks_ask_about_no_more_rows_than_allowed_and_not_at_all_of_too_many_pl
     assert rows[112] < rows[1000] <= rows[64] + 1000
 
 
-def test_no_more_coalitions_are_asked_about_than_allowed(toy: Any) -> None:
+def test_no_more_coalitions_are_asked_about_than_allowed(toy) -> None:
     context = context_of(toy)
     few = FaithfulnessCorrelation(resamples=100, masks=16, evaluations=160).measure(context)
     assert few.scores[0].n == 10
@@ -235,7 +236,7 @@ def test_where_nothing_drops_nothing_is_scored() -> None:
     assert np.isnan(scaled_infidelity(np.arange(5.0)[None], flat)).all()
 
 
-def test_of_a_linear_model_what_is_retained_is_told_by_its_terms(toy: Any) -> None:
+def test_of_a_linear_model_what_is_retained_is_told_by_its_terms(toy) -> None:
     context = context_of(toy)
     measured = Comprehensiveness(resamples=100).measure(context)
     toward = np.where(context.predictions.decisions[:N] == 1, 1.0, -1.0)[:, None]
@@ -246,9 +247,7 @@ def test_of_a_linear_model_what_is_retained_is_told_by_its_terms(toy: Any) -> No
 
 
 @pytest.mark.parametrize("retained", [0.01, 0.3, 0.5, 0.9])
-def test_the_most_and_the_least_important_are_kept_in_equal_numbers(
-    toy: Any, retained: float
-) -> None:
+def test_the_most_and_the_least_important_are_kept_in_equal_numbers(toy, retained) -> None:
     answered: list[np.ndarray] = []
 
     class Noting(Product):
@@ -262,3 +261,104 @@ def test_the_most_and_the_least_important_are_kept_in_equal_numbers(
     kept = [(np.abs(rows) > 1e-9).sum(axis=1) for rows in answered if len(rows) == N]
     counts = {int(count) for each in kept for count in each}
     assert counts == {max(round(retained * 6), 1), 6}
+
+
+@dataclass
+class Fits:
+    """Logistic regressions of the training rows, or the model itself; and what was fitted to."""
+
+    context: Any
+    same: bool = False
+    is_network: bool = False
+    work: int = 100
+    most_work: int = 10_000
+    keeps_directions: bool = False
+    learnt: list[Any] = field(default_factory=list)
+
+    def fitted_to(self, data: Any) -> Any:
+        self.learnt.append(data)
+        return self.context.classifier if self.same else self(np.arange(len(data.train)))
+
+    def __call__(self, rows: np.ndarray, seed: Any = None, change: FitChange = NO_CHANGE) -> Any:
+        del seed
+        self.learnt.append(change)
+        data = self.context.dataset
+        kept = np.setdiff1d(np.arange(len(data.schema.features)), change.withheld)
+        fitted = LogisticRegression().fit(data.train.inputs[rows][:, kept], data.train.labels[rows])
+
+        class Fit:
+            schema = data.schema
+
+            def logits(self, inputs: np.ndarray) -> np.ndarray:
+                return np.asarray(fitted.predict_log_proba(inputs[:, kept]))
+
+        return Fit()
+
+
+def test_of_a_linear_model_f_fidelity_is_the_difference_of_the_mean_terms(toy) -> None:
+    """Of six terms one is taken from the upper and one from the lower half, each as likely."""
+    context = context_of(toy)
+    context = replace(context, refits=Fits(context, same=True))
+    measured = FFidelity(draws=600, resamples=100).measure(context)
+    toward = np.where(context.predictions.decisions[:N] == 1, 1.0, -1.0)[:, None]
+    terms = np.sort(context.explanation.values * toward, axis=1)
+    expected = (terms[:, 3:].mean(axis=1) - terms[:, :3].mean(axis=1)).mean()
+    assert measured.scores[0].value == pytest.approx(expected, rel=0.03)
+    assert len(context.refits.learnt) == 1
+
+
+def test_a_turned_explanation_has_the_opposite_f_fidelity_and_a_random_one_none(toy) -> None:
+    rng = np.random.default_rng(2)
+    changes = {
+        "exact": lambda x: x,
+        "turned": lambda x: -x,
+        "drawn": lambda x: rng.normal(size=x.shape),
+    }
+    context = context_of(toy, None, changes)
+    context = replace(context, refits=Fits(context, same=True))
+    scores = {score.explainer: score for score in FFidelity().measure(context).scores}
+    assert scores["exact"].low > 0 > scores["turned"].high
+    assert scores["drawn"].low < 0 < scores["drawn"].high
+
+
+@pytest.mark.parametrize("game", ["baseline", "background"])
+def test_rows_are_masked_in_no_more_than_the_share_and_by_what_the_game_says(toy, game) -> None:
+    context = context_of(toy)
+    before = context.dataset.train.inputs
+    after = masked_rows(context.dataset, game, 0.5, seed=1).train.inputs
+    changed = after != before
+    assert 0.2 < changed.mean() < 0.3
+    for column in range(before.shape[1]):
+        filled = after[changed[:, column], column]
+        if game == "background":
+            assert np.isin(filled, before[:, column]).all()
+            assert len(np.unique(filled)) > 20
+        else:
+            assert np.ptp(filled) == 0
+
+
+@pytest.mark.parametrize("metric", [FFidelity, RemoveAndRetrain])
+def test_nothing_is_fitted_beyond_the_bound_unless_somebody_allows_it(toy, metric) -> None:
+    context = context_of(toy)
+    dear = replace(context, refits=Fits(context, same=metric is FFidelity, work=20_000))
+    with refused("set most_work to allow more"):
+        metric().measure(dear)
+    assert not dear.refits.learnt
+    if metric is FFidelity:
+        assert metric(most_work=100_000, resamples=100).measure(dear).scores
+    with refused("nothing says how it is fitted"):
+        metric().measure(replace(context, refits=None))
+
+
+def test_learning_without_what_matters_costs_more_than_without_what_does_not(toy) -> None:
+    plain = toy(n=900)
+    amount, noise = np.array([5.0, 1.0, 0.1]), np.array([0.1, 1.0, 5.0])
+    context = explained_by(plain, right=np.tile(amount, (N, 1)), wrong=np.tile(noise, (N, 1)))
+    context = replace(context, refits=Fits(context))
+    measured = RemoveAndRetrain(removed=0.34).measure(context)
+    right, wrong = measured.scores
+    assert right.low > 0.1
+    assert wrong.value == pytest.approx(-right.value)
+    withheld = {change.withheld for change in context.refits.learnt}
+    assert withheld == {(0,), (2,)}
+    assert len(context.refits.learnt) == 2

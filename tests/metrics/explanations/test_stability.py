@@ -31,6 +31,7 @@ class WithRandomised:
 
 
 def context_of(toy: Any, values: np.ndarray, explain: Any, method: str = "by_hand") -> Any:
+    """Explained by these values, and again by a function of the rows where it takes them alone."""
     context = toy(n=100)
     attributions = attributed(context, method, values, space="none")
     return replace(context, explanation=attributions, explain=explain)
@@ -206,7 +207,7 @@ def test_smoothing_takes_noise_for_no_change(toy) -> None:
 
 
 def test_an_order_toward_the_decided_classes_is_held_against_others_toward_them(
-    toy: Any, monkeypatch: pytest.MonkeyPatch
+    toy, monkeypatch
 ) -> None:
     """Three classes: what the model learned takes away player 0 first, random weights player 2."""
     plain = toy(n=100)

@@ -39,7 +39,7 @@ def answered(chances, classes: int = 2) -> MeasureContext:
 
 
 @pytest.mark.parametrize("classes", [1, 2])
-def test_a_model_of_steps_is_followed_exactly_and_its_leaves_are_told(classes: int) -> None:
+def test_a_model_of_steps_is_followed_exactly_and_its_leaves_are_told(classes) -> None:
     measured = SurrogateTree(n_resamples=100).measure(answered(stepwise, classes))
     measured.typed(SurrogateTree.tables)
     scores = {score.metric: score for score in measured.scores}

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from pydantic import TypeAdapter, ValidationError
+from worlds.failures import context as world_context
+from worlds.failures import world
 
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.errors import DataError
@@ -20,10 +20,6 @@ from deepseek_report.statistics.excess import Excess
 from deepseek_report.statistics.intervals import rate
 from tests.metrics.attributions import attributed
 from tests.worded import refused
-
-sys.path.insert(0, str(Path(__file__).parents[3] / "benchmarks"))
-from worlds.failures import context as world_context
-from worlds.failures import world
 
 MINE = {"large": "amount > 60", "red women": "colour == red and sex == female"}
 

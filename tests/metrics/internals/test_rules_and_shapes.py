@@ -20,7 +20,7 @@ from deepseek_report.metrics.internals.intrinsic_explanations import (
 )
 from deepseek_report.models.self_explaining.ebm import AddedTerm, FittedTerms
 from deepseek_report.models.self_explaining.rule_model import FittedRules, RuleModel
-from deepseek_report.visualizations.internals.shape_functions import _pairs_picture
+from deepseek_report.visualizations.internals.interpretable_models import _pairs_picture
 from tests.metrics.explanations.test_surrogate_tree import answered, stepwise
 
 RULES = (

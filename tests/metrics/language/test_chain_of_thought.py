@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from worlds import chains as worlds
 
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.protocols.progress import Silent
@@ -30,16 +31,6 @@ from deepseek_report.statistics.intervals import blaker
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.wording.words import wording
 from tests.worded import refused
-
-BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
-
-
-@pytest.fixture
-def worlds(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    from worlds import chains
-
-    return chains
 
 
 def pairs_of(
@@ -97,12 +88,12 @@ def test_of_two_answers_nothing_is_concluded() -> None:
 @pytest.mark.parametrize(
     ("named", "verdict"), [(0.0, "silent"), (0.5, "open"), (1.0, "names")], ids=str
 )
-def test_stubs_that_name_none_half_and_all_hints_are_told_apart(worlds, named, verdict) -> None:
+def test_stubs_that_name_none_half_and_all_hints_are_told_apart(named, verdict) -> None:
     verdicts = [worlds.hint_verdict(worlds.World(30, named), seed) for seed in range(40)]
     assert verdicts.count(verdict) >= 38
 
 
-def test_answers_that_need_their_chain_and_answers_that_do_not_are_told_apart(worlds) -> None:
+def test_answers_that_need_their_chain_and_answers_that_do_not_are_told_apart() -> None:
     for needed, verdict in ((0.1, "before"), (0.9, "needed")):
         verdicts = [worlds.dependence_verdict(needed, 40, seed) for seed in range(40)]
         assert verdicts.count(verdict) >= 38
@@ -133,11 +124,11 @@ def context(data: Dataset, **more: Any) -> Any:
     return SimpleNamespace(dataset=data, seed=1, progress=Silent(), **more)
 
 
-def test_the_shipped_traces_are_what_the_generator_writes(worlds: ModuleType) -> None:
+def test_the_shipped_traces_are_what_the_generator_writes() -> None:
     pd.testing.assert_frame_equal(pd.read_parquet(worlds.SHIPPED), worlds.traces())
 
 
-def test_the_measured_shares_of_the_shipped_traces_are_those_of_the_file(shipped, worlds) -> None:
+def test_the_measured_shares_of_the_shipped_traces_are_those_of_the_file(shipped) -> None:
     measurement = HintAcknowledgement().measure(context(shipped))
     file = worlds.traces()
     pointed = file[file["hinted_answer"] != file["answer_without"]]
@@ -164,7 +155,7 @@ def test_too_few_influenced_pairs_are_refused_with_a_sentence(shipped: Dataset) 
 
 
 @pytest.fixture
-def written(tmp_path: Path, worlds: ModuleType) -> Callable[..., Path]:
+def written(tmp_path: Path) -> Callable[..., Path]:
     def write(**changes: Any) -> Path:
         path = tmp_path / "traces.jsonl"
         worlds.traces(questions=12).assign(**changes).to_json(path, orient="records", lines=True)

@@ -22,9 +22,9 @@ from deepseek_report.metrics.language.continuation import (
     stand_in_of,
     token_of,
 )
-from deepseek_report.sections.continuation import continuation_answer, continuation_data
+from deepseek_report.sections.language import continuation_answer, continuation_data
 from deepseek_report.sections.shared.draft import Draft
-from deepseek_report.visualizations.language.continuation import ContinuationPicture
+from deepseek_report.visualizations.language.language_pictures import ContinuationPicture
 from tests.metrics.language.test_inside import context, copying_net
 from tests.worded import refused, say
 

@@ -57,15 +57,15 @@ def small_schema() -> Schema:
     return Schema(features, Target("y", "y", tuple("wxyz"), None))
 
 
-def asked(classifier: Any = None) -> ExplainContext:
+def everybody(classifier: Any = None) -> ExplainContext:
     """Every row, to be explained for the class 1."""
     return ExplainContext(classifier, ROWS, np.arange(N), ROWS, 1, 1)
 
 
 def explained(draws: bool = True, everyone: bool = False) -> tuple[Explanation, Times]:
     explainer: Any = Times(draws)
-    plain = explainer.explain(asked())
-    made = with_decided_classes(plain, explainer, asked(), predicted(), CASES, everyone)
+    plain = explainer.explain(everybody())
+    made = with_decided_classes(plain, explainer, everybody(), predicted(), CASES, everyone)
     return made, explainer
 
 
@@ -121,7 +121,7 @@ def test_below_full_privacy_no_attribution_of_a_case_leaves_the_store(tmp_path: 
 
 
 def test_an_explanation_of_an_older_run_is_of_its_one_class(tmp_path: Path) -> None:
-    plain = Times().explain(asked())
+    plain = Times().explain(everybody())
     plain.save(tmp_path)
     again = Explanation.load(tmp_path)
     assert again.decided is None
@@ -169,7 +169,7 @@ class Asks(Times):
 def with_others(targets: tuple[int, ...]) -> tuple[Explanation, ExplainContext, Counting]:
     classifier: Any = Counting()
     remember_answers(classifier)
-    context, explainer = asked(classifier), Asks()
+    context, explainer = everybody(classifier), Asks()
     made = with_other_classes(explainer.explain(context), explainer, context, targets)  # type: ignore[arg-type]
     return made, context, classifier
 

@@ -124,14 +124,14 @@ def test_what_a_piece_raises_is_told_of_that_piece_alone(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("part", "differs", "told"),
+    ("part", "differs", "why"),
     [
         ("versions", {**outbox.versions(), "numpy": "0.1"}, r"numpy 0\.1 instead of"),
         ("package_digest", "other", "other code of deepseek-report"),
     ],
 )
 def test_a_machine_with_another_version_takes_nothing(
-    part: str, differs: Any, told: str, tmp_path: Path
+    part: str, differs: Any, why: str, tmp_path: Path
 ) -> None:
     def elsewhere(box: Outbox, number: int) -> None:
         with pytest.MonkeyPatch.context() as patch:
@@ -139,7 +139,7 @@ def test_a_machine_with_another_version_takes_nothing(
             honest(box, number)
 
     schedule = Plain({"a": WHERE}, tmp_path)
-    with pytest.raises(DeepseekReportError, match=told):
+    with pytest.raises(DeepseekReportError, match=why):
         run(schedule, elsewhere)
     assert not schedule.results
 

@@ -34,7 +34,7 @@ def test_parts_whose_stages_are_in_the_store_are_not_loaded() -> None:
     pictures = [stage for stage in make_plan(experiment) if stage.kind == "pictures"]
     modules = modules_to_load(experiment, pictures)
     assert "deepseek_report.metrics.performance.baselines" not in modules
-    assert "deepseek_report.visualizations.performance.roc_curve" in modules
+    assert "deepseek_report.visualizations.performance.ranking_pictures" in modules
 
 
 def test_a_metric_is_handed_what_it_takes_wherever_it_stands_in_the_list() -> None:

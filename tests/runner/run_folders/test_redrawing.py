@@ -73,7 +73,7 @@ def test_a_picture_of_a_package_that_is_not_trusted_stays_as_it_was_stored(tmp_p
 
 def test_a_picture_that_cannot_be_drawn_again_says_why(tmp_path: Path) -> None:
     results = _stored(tmp_path)
-    target = "deepseek_report.visualizations.failures.slices.SlicesPicture"
+    target = "deepseek_report.visualizations.failures.part_pictures.SlicesPicture"
     results.config["visualizations"]["own"]["_target_"] = target
     results = drawn_again(results, tmp_path / "drawn")
     assert "own" not in results.pictures

@@ -29,7 +29,7 @@ from deepseek_report.visualizations.drawing.marks import (
     spread,
     value_ticks,
 )
-from deepseek_report.visualizations.explanations.beeswarm import _swarm
+from deepseek_report.visualizations.explanations.attributions_by_case import _swarm
 from deepseek_report.visualizations.style import HEAT, SERIES, draw_svg, panel
 from deepseek_report.wording.words import Wording, wording
 

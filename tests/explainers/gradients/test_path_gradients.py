@@ -1,0 +1,203 @@
+"""Gradients on paths: closed forms, captum, their stated errors, and what no gradient sees."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from captum.attr import GradientShap as CaptumGradientShap
+
+from deepseek_report.data_kinds.base import typical_row
+from deepseek_report.explainers.gradients.embedding_gradients import log_odds
+from deepseek_report.explainers.gradients.local_gradients import InputXGradient
+from deepseek_report.explainers.gradients.path_gradients import GradientShap, IntegratedGradients
+from tests.explainers.toys import LinearModule, OddsModule, ToyClassifier, context, toy, toy_schema
+from tests.worded import say
+
+WEIGHTS = np.array([[0.0, 1.0], [0.0, -2.0], [0.0, 0.5]])
+
+
+@pytest.fixture
+def to_explain():
+    return toy(3, module=LinearModule(WEIGHTS))
+
+
+def test_integrated_gradients_of_a_linear_model_are_weight_times_distance(to_explain) -> None:
+    explanation = IntegratedGradients(n_steps=2, references=1).explain(to_explain)
+    baseline = typical_row(to_explain.background, to_explain.classifier.schema)
+    np.testing.assert_allclose(
+        explanation.values, WEIGHTS[:, 1] * (to_explain.inputs - baseline), atol=1e-5
+    )
+    np.testing.assert_allclose(explanation.completeness_gap, 0, atol=1e-5)
+
+
+def test_from_several_rows_they_are_weight_times_distance_from_the_mean_of_these(
+    to_explain,
+) -> None:
+    rows = to_explain.background
+    every = IntegratedGradients(references=len(rows)).explain(to_explain)
+    distance = to_explain.inputs - rows.mean(axis=0)
+    np.testing.assert_allclose(every.values, WEIGHTS[:, 1] * distance, atol=1e-5)
+    np.testing.assert_allclose(every.base_values, to_explain.margin(rows).mean(), atol=1e-6)
+
+
+def test_asked_about_the_baseline_the_path_starts_there(to_explain) -> None:
+    explanation = IntegratedGradients().explain(replace(to_explain, question="baseline"))
+    baseline = typical_row(to_explain.background, to_explain.classifier.schema)
+    distance = to_explain.inputs - baseline
+    np.testing.assert_allclose(explanation.values, WEIGHTS[:, 1] * distance, atol=1e-5)
+    assert explanation.game == "baseline"
+    assert IntegratedGradients().explain(to_explain).game == "background"
+
+
+def test_a_value_that_equals_the_typical_one_gets_its_due(to_explain) -> None:
+    """From one start it gets 0 whatever the model does, which is counted against the method."""
+    typical = typical_row(to_explain.background, to_explain.classifier.schema)
+    alike = replace(to_explain, inputs=np.tile(typical, (len(to_explain.inputs), 1)))
+    single, several = (IntegratedGradients(references=count).explain(alike) for count in (1, 8))
+    assert (single.values == 0).all()
+    assert single.params["baseline"] == typical.tolist()
+    assert (np.abs(several.values) > 1e-3).mean() > 0.9
+    assert "baseline" not in several.params
+
+
+def test_the_base_is_near_the_mean_over_the_background_and_not_of_one_class(to_explain) -> None:
+    outputs = to_explain.margin(to_explain.background)
+    base = IntegratedGradients().explain(to_explain).base_values[0]
+    assert abs(base - outputs.mean()) < 0.25 * outputs.std()
+
+
+def test_input_times_gradient_of_a_linear_model_is_weight_times_input(to_explain) -> None:
+    explanation = InputXGradient().explain(to_explain)
+    np.testing.assert_allclose(explanation.values, WEIGHTS[:, 1] * to_explain.inputs, atol=1e-5)
+    assert explanation.base_values is None
+
+
+def test_integrated_gradients_of_three_classes_add_up_to_the_log_odds() -> None:
+    weights = np.random.default_rng(1).normal(size=(3, 3))
+    classifier = ToyClassifier(toy_schema(3, n_classes=3), module=LinearModule(weights))
+    explanation = IntegratedGradients(n_steps=256).explain(context(classifier, target=2))
+    np.testing.assert_allclose(explanation.completeness_gap, 0, atol=1e-4)
+
+
+def test_the_gap_is_told_as_a_share_of_the_distance(to_explain) -> None:
+    assert "below 0.1" in say(IntegratedGradients().explain(to_explain).notes[1])
+
+
+def test_log_odds_are_those_of_the_softmax() -> None:
+    logits = torch.tensor([[0.3, -1.0, 2.0]], dtype=torch.float64)
+    p = torch.softmax(logits, dim=1)[:, 1]
+    assert torch.allclose(log_odds(logits, 1), torch.log(p / (1 - p)))
+
+
+def test_in_a_text_the_path_starts_at_the_mask_of_every_place_that_is_there(layout_schema) -> None:
+    inputs = np.array([[5.0, 3, *[np.nan] * 6], [2.0] * 8])
+    to_explain = context(
+        ToyClassifier(layout_schema("text"), module=OddsModule(lambda x: x.sum(dim=1), 8)),
+        inputs=inputs,
+    )
+    explanation = IntegratedGradients(n_steps=4).explain(
+        replace(to_explain, positions=np.arange(2))
+    )
+    np.testing.assert_allclose(explanation.values[0], [4, 2, 0, 0, 0, 0, 0, 0], atol=1e-6)
+    np.testing.assert_allclose(explanation.base_values, [2, 8], atol=1e-6)
+    assert "every token masked" in say(explanation.notes[0])
+
+
+def curved_odds(x: torch.Tensor) -> torch.Tensor:
+    """x₀ x₁ + x₀² x₂, whose expected gradients are known for every row."""
+    return x[:, 0] * x[:, 1] + x[:, 0] ** 2 * x[:, 2]
+
+
+def expected_gradients(row: np.ndarray, background: np.ndarray) -> np.ndarray:
+    """By Simpson's rule, which is exact for gradients of second order along a line."""
+    total = np.zeros(3)
+    for start in background:
+        for place, weight in ((0, 1 / 6), (0.5, 4 / 6), (1, 1 / 6)):
+            x = start + place * (row - start)
+            slopes = np.array([x[1] + 2 * x[0] * x[2], x[0], x[0] ** 2])
+            total += weight * (row - start) * slopes
+    return total / len(background)
+
+
+@pytest.fixture
+def curved():
+    return toy(3, module=OddsModule(curved_odds), n=60, n_background=40)
+
+
+def test_of_a_linear_model_they_are_exact_whatever_is_drawn() -> None:
+    to_explain = toy(3, module=LinearModule(WEIGHTS))
+    explanation = GradientShap().explain(to_explain)
+    distance = to_explain.inputs - to_explain.background.mean(axis=0)
+    np.testing.assert_allclose(explanation.values, WEIGHTS[:, 1] * distance, atol=1e-5)
+    np.testing.assert_allclose(explanation.standard_error, 0, atol=1e-6)
+    np.testing.assert_allclose(explanation.completeness_gap, 0, atol=1e-5)
+    assert explanation.game == "background"
+    assert explanation.params["draws_mean"] == 60  # two from each row, since no more are needed
+
+
+def test_intervals_hold_the_closed_form_in_95_of_100_cases(curved) -> None:
+    exact = np.array([expected_gradients(row, curved.background) for row in curved.inputs])
+    held, gaps = [], []
+    for seed in range(8):
+        explanation = GradientShap(tolerance=0, draws=80).explain(replace(curved, seed=seed))
+        held.append(np.abs(explanation.values - exact) <= 1.96 * explanation.standard_error)
+        gaps.append(np.abs(explanation.completeness_gap) <= explanation.params["stated_error"])
+    assert 0.92 < np.mean(held) < 0.98
+    assert np.mean(gaps) >= 0.95
+
+
+def test_the_mean_of_many_draws_is_that_of_captum(curved) -> None:
+    ours = GradientShap(tolerance=0, draws=20_000).explain(
+        replace(curved, inputs=curved.inputs[:4])
+    )
+    np.random.seed(0)  # noqa: NPY002 (captum draws from it)
+    theirs = CaptumGradientShap(curved_odds).attribute(
+        torch.as_tensor(curved.inputs[:4], dtype=torch.float32),
+        torch.as_tensor(curved.background, dtype=torch.float32),
+        n_samples=20_000,
+        stdevs=0.0,
+    )
+    np.testing.assert_allclose(ours.values, theirs.numpy(), atol=0.1)
+
+
+def test_drawing_ends_where_the_error_is_as_small_as_was_asked(curved) -> None:
+    rough, fine = (
+        GradientShap(tolerance=share, draws=5000).explain(curved) for share in (0.2, 0.05)
+    )
+    for share, explanation in ((0.2, rough), (0.05, fine)):
+        error = np.linalg.norm(explanation.standard_error, axis=1)
+        assert (error <= share * np.linalg.norm(explanation.values, axis=1)).mean() > 0.9
+    assert fine.n_model_calls > 2 * rough.n_model_calls
+    assert fine.n_model_calls <= GradientShap(tolerance=0.05, draws=5000).planned_calls(60, 3, 40)
+
+
+def test_a_run_that_asks_about_a_baseline_gets_the_path_from_it(curved) -> None:
+    explanation = GradientShap(tolerance=0.01, draws=2000).explain(
+        replace(curved, question="baseline")
+    )
+    typical = np.median(curved.background, axis=0)
+    exact = np.array([expected_gradients(row, typical[None]) for row in curved.inputs])
+    assert explanation.game == "baseline"
+    np.testing.assert_allclose(explanation.values, exact, atol=0.02 * np.abs(exact).max())
+
+
+def test_a_jump_of_the_model_is_stated_beside_the_sampling_error() -> None:
+    to_explain = toy(3, module=OddsModule(lambda x: 0.1 * x[:, 0] + (x[:, 1] > 0)), n=40)
+    explanation = GradientShap().explain(to_explain)
+    within = np.abs(explanation.completeness_gap) <= explanation.params["stated_error"]
+    assert within.mean() >= 0.95
+    assert "no gradient sees a jump" in say(explanation.notes[1])
+
+
+def test_a_smooth_model_is_not_said_to_jump(curved) -> None:
+    assert "jump" not in say(GradientShap().explain(curved).notes[1])
+
+
+def test_of_a_large_background_as_many_rows_are_taken_as_were_asked_for(curved) -> None:
+    explanation = GradientShap(references=10, tolerance=0, draws=40).explain(curved)
+    outputs = curved.margin(curved.background)
+    assert abs(explanation.base_values[0] - outputs.mean()) < 0.3 * outputs.std()
+    assert "10 training rows" in say(explanation.notes[0])
