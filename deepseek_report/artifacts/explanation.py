@@ -12,13 +12,7 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Array, Floats, Ints
 from deepseek_report.artifacts.message import Text, plain, text_of, with_texts
-from deepseek_report.artifacts.storage.files import (
-    arrays_of,
-    load_arrays,
-    load_json,
-    save_arrays,
-    save_json,
-)
+from deepseek_report.artifacts.storage import files
 
 OutputSpace = Literal["logit", "probability", "value", "none"]
 #: By what a player that is taken away is replaced: by those of training rows one after another, by
@@ -43,17 +37,17 @@ class _FiledArrays:
     _file: ClassVar[str]
 
     def save(self, folder: Path) -> None:
-        save_arrays(folder / self._file, **self._known)
+        files.save_arrays(folder / self._file, **self._known)
 
     @classmethod
     def load(cls, folder: Path) -> Self | None:
         """Those of a folder; None where it has none."""
         file = folder / cls._file
-        return cls(**load_arrays(file)) if file.is_file() else None
+        return cls(**files.load_arrays(file)) if file.is_file() else None
 
     @property
     def _known(self) -> dict[str, Array]:
-        return arrays_of(self, vars(self))
+        return files.arrays_of(self, vars(self))
 
     def fields_at(self, at: int | tuple[list[int], int]) -> dict[str, Any]:
         """The fields of an explanation to one class, by an index into these arrays."""
@@ -191,7 +185,7 @@ class Explanation:
 
     def at(self, chosen: Ints) -> Explanation:
         """The explanation of some of the instances; chosen : (chosen instance,) their positions."""
-        arrays = {name: array[chosen] for name, array in arrays_of(self, _ARRAYS).items()}
+        arrays = {name: array[chosen] for name, array in files.arrays_of(self, _ARRAYS).items()}
         others = None if self.others is None else self.others.at(chosen)
         decided = None if self.decided is None else self.decided.at(chosen)
         return replace(self, **arrays, others=others, decided=decided)
@@ -250,23 +244,23 @@ class Explanation:
         return replace(instance, target=int(self.decided.targets[case][0]), **own)
 
     def save(self, folder: Path) -> None:
-        save_arrays(folder / "explanation.npz", **arrays_of(self, _ARRAYS))
+        files.save_arrays(folder / "explanation.npz", **files.arrays_of(self, _ARRAYS))
         meta = {n: v for n, v in vars(self).items() if n not in _APART}
-        save_json(folder / "explanation.json", plain(meta))
+        files.save_json(folder / "explanation.json", plain(meta))
         for filed in (self.decided, self.others):
             if filed is not None:
                 filed.save(folder)
         if self.seconds is not None:
-            save_json(folder / "timing.json", {n: getattr(self, n) for n in _TIMING})
+            files.save_json(folder / "timing.json", {n: getattr(self, n) for n in _TIMING})
 
     @classmethod
     def load(cls, folder: Path) -> Explanation:
-        meta = load_json(folder / "explanation.json")
+        meta = files.load_json(folder / "explanation.json")
         timing = folder / "timing.json"
-        meta |= load_json(timing) if timing.exists() else {}
+        meta |= files.load_json(timing) if timing.exists() else {}
         for name in ("feature_names", "dims"):
             meta[name] = tuple(meta[name])
         notes = tuple(map(text_of, meta.pop("notes")))
         meta |= {"decided": DecidedClasses.load(folder), "others": OtherClasses.load(folder)}
-        arrays = load_arrays(folder / "explanation.npz")
+        arrays = files.load_arrays(folder / "explanation.npz")
         return cls(**arrays, **with_texts(meta, ("variant",)), notes=notes)

@@ -12,14 +12,7 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Array, Bools, Floats, Ints
 from deepseek_report.artifacts.message import Text, from_plain, plain
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.storage.files import (
-    arrays_of,
-    load_arrays,
-    load_json,
-    save_arrays,
-    save_json,
-    take_below,
-)
+from deepseek_report.artifacts.storage import files
 from deepseek_report.artifacts.written_texts import WrittenTexts
 
 Part = Literal["train", "validation", "test"]
@@ -67,7 +60,7 @@ class Split:
 
     def take(self, positions: Ints) -> Split:
         """The instances at these positions, in this order."""
-        arrays = {name: array[positions] for name, array in arrays_of(self, _ARRAYS).items()}
+        arrays = {name: array[positions] for name, array in files.arrays_of(self, _ARRAYS).items()}
         groups = {name: codes[positions] for name, codes in self.groups.items()}
         texts = None if self.texts is None else self.texts.take(positions)
         return Split(**arrays, groups=groups, texts=texts)
@@ -75,7 +68,7 @@ class Split:
     @classmethod
     def joined(cls, parts: Sequence[Split]) -> Split:
         """All instances of several parts of one data set, part after part."""
-        known = [arrays_of(part, _ARRAYS) for part in parts]
+        known = [files.arrays_of(part, _ARRAYS) for part in parts]
         whole = {
             name: np.concatenate([arrays[name] for arrays in known])
             for name in known[0]
@@ -92,12 +85,12 @@ class Split:
         groups = {f"{_GROUP}{name}": codes for name, codes in self.groups.items()}
         own = self.texts.arrays() if self.texts else {}
         texts = {f"{_TEXT}{name}": array for name, array in own.items()}
-        save_arrays(path, **arrays_of(self, _ARRAYS), **groups, **texts)
+        files.save_arrays(path, **files.arrays_of(self, _ARRAYS), **groups, **texts)
 
     @classmethod
     def load(cls, path: Path) -> Split:
-        arrays = load_arrays(path)
-        groups, texts = take_below(arrays, _GROUP), take_below(arrays, _TEXT)
+        arrays = files.load_arrays(path)
+        groups, texts = files.take_below(arrays, _GROUP), files.take_below(arrays, _TEXT)
         written = WrittenTexts.from_arrays(texts) if texts else None
         return cls(**arrays, groups=groups, texts=written)
 
@@ -149,9 +142,9 @@ class Dataset:
         return Split.joined([getattr(self, part) for part in PARTS])
 
     def save(self, folder: Path) -> None:
-        save_json(folder / "schema.json", self.schema.to_json())
-        save_json(folder / "card.json", plain(self.card))
-        save_json(folder / "issues.json", [issue.to_json() for issue in self.issues])
+        files.save_json(folder / "schema.json", self.schema.to_json())
+        files.save_json(folder / "card.json", plain(self.card))
+        files.save_json(folder / "issues.json", [issue.to_json() for issue in self.issues])
         for part in PARTS:
             getattr(self, part).save(folder / f"{part}.npz")
 
@@ -159,8 +152,8 @@ class Dataset:
     def load(cls, folder: Path) -> Dataset:
         parts: dict[str, Any] = {part: Split.load(folder / f"{part}.npz") for part in PARTS}
         return cls(
-            schema=Schema.from_json(load_json(folder / "schema.json")),
-            card=from_plain(load_json(folder / "card.json")),
-            issues=tuple(map(DataIssue.from_json, load_json(folder / "issues.json"))),
+            schema=Schema.from_json(files.load_json(folder / "schema.json")),
+            card=from_plain(files.load_json(folder / "card.json")),
+            issues=tuple(map(DataIssue.from_json, files.load_json(folder / "issues.json"))),
             **parts,
         )

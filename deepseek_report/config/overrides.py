@@ -11,14 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from deepseek_report.artifacts.corrections import Correction, items_of
-from deepseek_report.artifacts.protocols.models import (
-    BringsTrainer,
-    EditsFitted,
-    KeepsDirections,
-    NamesOthers,
-    TrainsCorrected,
-    name_of,
-)
+from deepseek_report.artifacts.protocols import models
 from deepseek_report.config.composed import Composed, locate
 from deepseek_report.config.config_files import MULTIPLE, SINGLE
 from deepseek_report.config.experiment import Experiment
@@ -337,18 +330,20 @@ def with_corrections(experiment: Experiment) -> tuple[Experiment, list[Problem]]
     model = experiment.model
     problems: list[Problem] = []
     if edits := [item.edit for item in items if item.kind == "rule"]:
-        if isinstance(model, EditsFitted):
+        if isinstance(model, models.EditsFitted):
             model = model.edited(edits)
-            wrong = model.problems(experiment.trusted) if isinstance(model, NamesOthers) else ()
+            wrong = (
+                model.problems(experiment.trusted) if isinstance(model, models.NamesOthers) else ()
+            )
             problems.extend(Problem("corrections", text) for text in wrong)
         else:
-            fault = f"corrections name a rule, and {name_of(model)} has no rules"
+            fault = f"corrections name a rule, and {models.name_of(model)} has no rules"
             todo = "choose model=rules, or correct what the model reads: must_not_matter"
             problems.append(Problem("corrections", fault, "model=rules", todo))
     directions = {
         str(item.names[0]): item.kind for item in items if item.kind in {"rises", "falls"}
     }
-    if directions and isinstance(model, KeepsDirections):
+    if directions and isinstance(model, models.KeepsDirections):
         model = model.keeping(directions)
     plain = dataclasses.replace(experiment.settings, corrections=())
     before = dataclasses.replace(experiment, settings=plain)
@@ -358,5 +353,5 @@ def with_corrections(experiment: Experiment) -> tuple[Experiment, list[Problem]]
 def trains_by_gradients(experiment: Experiment) -> bool:
     """Whether the model is trained by the configured trainer, and that can be given penalties."""
     model = experiment.model
-    own = model.own_trainer() if isinstance(model, BringsTrainer) else None
-    return own is None and isinstance(experiment.trainer, TrainsCorrected)
+    own = model.own_trainer() if isinstance(model, models.BringsTrainer) else None
+    return own is None and isinstance(experiment.trainer, models.TrainsCorrected)

@@ -11,18 +11,10 @@ from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import CROSS, NOT_JUDGED
+from deepseek_report.findings import records
 from deepseek_report.findings.best_option import best_option, evidence_of_options
 from deepseek_report.findings.decision_effect import is_declared
 from deepseek_report.findings.error_budget import Tested, is_under, level_of
-from deepseek_report.findings.records import (
-    attribute_label,
-    cause_of,
-    first,
-    setting,
-    share_of_cases,
-    subject,
-    unit_of,
-)
 from deepseek_report.findings.severity import LARGE_GAP, gravest, severity, severity_of_gap
 from deepseek_report.findings.thresholds import judge, severity_of_promise, within_promise
 from deepseek_report.metrics.fairness.fairness_rows import (
@@ -65,7 +57,9 @@ def not_judged(results: Results) -> Iterator[Finding]:
     people = schema.attributes_of("person")
     if people:
         values = {
-            "attributes": [attribute_label(results, attribute.name) for attribute in people],
+            "attributes": [
+                records.attribute_label(results, attribute.name) for attribute in people
+            ],
             "classes": [f"“{name}”" for name in schema.target.classes],
             "reason": NOT_JUDGED,
         }
@@ -170,8 +164,8 @@ def _promise_values(results: Results, verdicts: Sequence[Verdict]) -> list[dict[
     return [
         {
             "metric": words_of(results).label("metrics", verdict.metric),
-            "attribute": attribute_label(results, verdict.attribute),
-            "cause": cause_of(verdict.metric, *subject(verdict)),
+            "attribute": records.attribute_label(results, verdict.attribute),
+            "cause": records.cause_of(verdict.metric, *records.subject(verdict)),
             "side": verdict.side,
             "bound": verdict.bound,
             "set_by": verdict.set_by,
@@ -220,7 +214,7 @@ def _impact(results: Results, row: GroupPair) -> Finding:
         evidence=(*_IMPACT, *evidence_of_options(results)),
         section="bias",
         limits=("labels_are_decisions",) * results.schema.target.labels_are_decisions,
-        touches=share_of_cases(results, row.n),
+        touches=records.share_of_cases(results, row.n),
     )
 
 
@@ -238,7 +232,7 @@ def labelled_gaps(results: Results) -> list[dict[str, object]]:
 
 def _labelled_gap(results: Results, row: LabelledGap) -> dict[str, object]:
     return {
-        "attribute": attribute_label(results, row.attribute),
+        "attribute": records.attribute_label(results, row.attribute),
         "level": row.level,
         "reference": row.reference,
         "labelled": rate(round(row.labelled * row.n), row.n),
@@ -255,7 +249,7 @@ def _labelled_gap(results: Results, row: LabelledGap) -> dict[str, object]:
 
 def _beside_labels(results: Results, row: GroupPair) -> dict[str, object] | None:
     """The gap of a pair in the labels, where the model is shown to widen it."""
-    return first(
+    return records.first(
         _labelled_gap(results, gap)
         for gap in results.rows("impact_ratio", "labelled", LabelledGap)
         if {gap.attribute, gap.level, gap.reference} == {row.attribute, row.level, row.reference}
@@ -347,14 +341,14 @@ def _impact_uncertain(results: Results, unsure: Sequence[GroupPair]) -> Finding:
         evidence=(*_IMPACT, *evidence_of_options(results)),
         section="bias",
         limits=("labels_are_decisions",) * results.schema.target.labels_are_decisions,
-        touches=max(share_of_cases(results, row.n) for row in unsure),
+        touches=max(records.share_of_cases(results, row.n) for row in unsure),
     )
 
 
 def _pairs(results: Results, pairs: Sequence[GroupPair]) -> dict[str, object]:
     return {
         "pairs": [_pair(results, row) for row in pairs],
-        "attributes": [attribute_label(results, row.attribute) for row in pairs],
+        "attributes": [records.attribute_label(results, row.attribute) for row in pairs],
         "decision": results.schema.target.favourable_class,
         "bound": declared_ratio(results),
     }
@@ -366,7 +360,7 @@ def _pair(results: Results, row: GroupPair) -> dict[str, object]:
         row.reference_rate, n=row.n_reference
     )
     return {
-        "attribute": attribute_label(results, row.attribute),
+        "attribute": records.attribute_label(results, row.attribute),
         "level": row.level,
         "reference": row.reference,
         "decision": results.schema.target.favourable_class,
@@ -383,7 +377,7 @@ def _pair(results: Results, row: GroupPair) -> dict[str, object]:
 
 def declared_ratio(results: Results) -> float:
     """The ratio of favourable decisions below which the config sees a difference."""
-    return setting(results, "metrics", "impact_ratio", "threshold", 0.8)
+    return records.setting(results, "metrics", "impact_ratio", "threshold", 0.8)
 
 
 def _selection(results: Results, attribute: str, level: str) -> Estimate | None:
@@ -400,7 +394,7 @@ def _together(results: Results) -> Iterator[Finding]:
     if pools:
         groups = [
             {
-                "attribute": attribute_label(results, row.attribute),
+                "attribute": records.attribute_label(results, row.attribute),
                 "levels": row.pooled_levels,
                 "n": row.n,
             }
@@ -439,7 +433,7 @@ def _too_few(results: Results) -> Iterator[Finding]:
             sizes[row.attribute, row.reference] = row.n_reference
     if sizes:
         groups = [
-            {"attribute": attribute_label(results, attribute), "level": level, "n": n}
+            {"attribute": records.attribute_label(results, attribute), "level": level, "n": n}
             for (attribute, level), n in sizes.items()
         ]
         yield Finding("groups_too_few", "low", "groups_too_few", {"groups": groups}, RATES, "bias")
@@ -519,7 +513,7 @@ def _values(results: Results, tests: Sequence[GapTest]) -> dict[str, object]:
     enough.
     """
     tests = sorted(tests, key=lambda row: -(row.gap.value if row.gap.low is None else row.gap.low))
-    labels = {row.attribute: attribute_label(results, row.attribute) for row in tests}
+    labels = {row.attribute: records.attribute_label(results, row.attribute) for row in tests}
     compared = results.rows("equalized_odds_difference", "tests", GapTest)
     return {
         "gaps": [_gap(results, row) for row in tests],
@@ -536,7 +530,7 @@ def _values(results: Results, tests: Sequence[GapTest]) -> dict[str, object]:
 
 def _gap(results: Results, row: GapTest) -> dict[str, object]:
     return {
-        "attribute": attribute_label(results, row.attribute),
+        "attribute": records.attribute_label(results, row.attribute),
         "gap": row.gap,
         "p": row.p_adjusted,
         "widest": row.highest,
@@ -579,7 +573,7 @@ def error_gaps(results: Results) -> Iterator[Finding]:
         ]
         grade = severity("people", "moderate") if apart else "info"
         message = "error_gaps_apart" if apart else "error_gaps_even"
-        values = {"gaps": gaps, "tests": len(tests), "unit": unit_of(results)}
+        values = {"gaps": gaps, "tests": len(tests), "unit": records.unit_of(results)}
         yield Finding("error_gaps", grade, message, values, RATES, "bias")
 
 
