@@ -17,8 +17,7 @@ from deepseek_report.artifacts.disclosure import Level
 from deepseek_report.artifacts.message import Message, Text
 from deepseek_report.compliance.applicability import Place
 from deepseek_report.rendering.markdown import Markdown, clean, escape, inline_code
-from deepseek_report.wording.case_words import CaseWords
-from deepseek_report.wording.words import DEFAULT_LANGUAGE, Wording, wording
+from deepseek_report.wording.words import DEFAULT_LANGUAGE, CaseWords, Wording, wording
 
 #: What the script of every page says, `page.<name>` in the catalogs; what each part says stands
 #: below `page.<part>`.

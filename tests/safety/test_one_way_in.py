@@ -60,7 +60,6 @@ _NAMED = "a file or a new folder that the person named on the command line"
 #: {module: (why, what it calls)}.
 ELSEWHERE: dict[str, tuple[str, set[str]]] = {
     "api/reporting.py": (_OWN, {"json.loads", "mkdir", "read_text", "write_text"}),
-    "artifacts/protocols/given.py": (_NO_PATH, {"replace"}),
     "cli/dispatch.py": (_SYSTEM, {"open"}),
     "cli/score_stream.py": (_NAMED, {"open"}),
     "compliance/evidence_record.py": (_MEMORY, {"json.loads"}),
@@ -72,10 +71,6 @@ ELSEWHERE: dict[str, tuple[str, set[str]]] = {
     "config/composed.py": (_CONFIGS, {"read_text"}),
     "config/overrides.py": (_CONFIGS, {"yaml.safe_load"}),
     "config/compose.py": (_CONFIGS, {"glob", "iterdir", "read_text", "yaml.load"}),
-    "config/reference_pages.py": (
-        _CONFIGS,
-        {"glob", "mkdir", "read_text", "unlink", "write_text", "yaml.safe_load"},
-    ),
     "config/sets.py": (_CONFIGS, {"glob", "read_text"}),
     "config/threshold_checks.py": (_CONFIGS, {"glob", "read_text"}),
     "config/trusted.py": (_OWN_KEY, {"fdopen", "mkdir", "open"}),

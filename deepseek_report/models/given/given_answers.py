@@ -12,9 +12,9 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Array, Floats, Ints
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.classifier import Capability
-from deepseek_report.artifacts.protocols.given import GivenInPython, not_held
 from deepseek_report.artifacts.protocols.models import Trainer, TrainingPlace
 from deepseek_report.artifacts.protocols.progress import Progress
+from deepseek_report.artifacts.protocols.traits import GivenInPython, not_held
 from deepseek_report.artifacts.schema import ALL_TASKS, CLASS_TASKS, Modality, Schema, TaskName
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.errors import ConfigError, DataError, NotApplicableError
