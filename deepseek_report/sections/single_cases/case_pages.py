@@ -32,7 +32,7 @@ from deepseek_report.sections.shared.tables import Values, compact
 from deepseek_report.sections.single_cases import case_sentences
 from deepseek_report.sections.single_cases.case_sentences import Pages, featured
 from deepseek_report.sections.single_cases.explained_cases import ExplainedCase, Glances, waterfall
-from deepseek_report.wording.case_words import CaseWords
+from deepseek_report.wording.words import CaseWords
 
 # What is said against a person whose decision was unfavourable: the reason codes of one case.
 

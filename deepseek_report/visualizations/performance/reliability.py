@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats, Ints
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Message, Text
 from deepseek_report.artifacts.picture import Picture
@@ -25,7 +26,6 @@ from deepseek_report.visualizations.drawing.read_results import (
 )
 from deepseek_report.visualizations.drawing.sheet import OnePicture, Sheet, sheets_of
 from deepseek_report.visualizations.style import LIGHT, SERIES, Axes
-from deepseek_report.wording.estimates import estimate
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
@@ -126,7 +126,7 @@ class _View:
             "reliability.title",
             of_all=bool(self.class_name),
             what=self.what,
-            off=estimate(self.score.value),
+            off=Estimate.of(self.score.value),
             side="both" if abs(lean) < 0.01 else "high" if lean > 0 else "low",
             verdict=calibration_verdict(self.score),
         )
