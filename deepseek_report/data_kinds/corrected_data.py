@@ -162,7 +162,7 @@ class ResolvedCorrections:
                 "must_not_matter with words, patches or windows",
                 "mark what must not matter in the report, or name it as the report does",
             )
-        known = {**{label: at for at, label in enumerate(schema.labels)}}
+        known = {label: at for at, label in enumerate(schema.labels)}
         known |= {own: at for at, own in enumerate(schema.names)}
         return _found(name, known, "column", schema.names)
 
@@ -278,32 +278,31 @@ class ResolvedCorrections:
 
         Where the model is no network, what must not matter is drawn anew in the training rows.
         """
-        parts: dict[str, Any] = {part: self._part(part) for part in PARTS}
+        train, validation, test = map(self._part, PARTS)
         if self.sort != "network":
-            parts["train"] = self._redrawn(parts["train"], seed)
-        return dataclasses.replace(
-            self.data, schema=self._schema(), card=self._card(), issues=self._issues(), **parts
+            rng, inputs = np.random.default_rng([seed, 31]), train.inputs
+            for each in self.trained_away:
+                inputs = each.cue.redrawn(inputs, train.inputs, rng)
+            train = dataclasses.replace(train, inputs=inputs)
+        gone = self._gone
+        issues = (
+            issue
+            for issue in self.data.issues
+            if not gone & {*(issue.values.get("features") or [issue.values.get("feature")])}
         )
+        schema, card = self._schema(), self._card()
+        return Dataset(schema, train, validation, test, card, tuple(issues), self.data.read)
 
     def _part(self, part: Part) -> Split:
         split: Split = getattr(self.data, part)
-        changed: dict[str, Any] = {}
         if self.dropped:
-            changed["inputs"] = self.shortened(split.inputs)
-            if split.truth is not None:
-                changed["truth"] = split.truth[:, self.kept]
-        if self.labels.get(part):
+            truth = None if split.truth is None else split.truth[:, self.kept]
+            split = dataclasses.replace(split, inputs=self.shortened(split.inputs), truth=truth)
+        if changes := self.labels.get(part):
             labels: Array = split.labels.copy()
-            for position, label in self.labels[part].items():
-                labels[position] = label
-            changed["labels"] = labels
-        return dataclasses.replace(split, **changed) if changed else split
-
-    def _redrawn(self, train: Split, seed: int) -> Split:
-        rng, inputs = np.random.default_rng([seed, 31]), train.inputs
-        for each in self.trained_away:
-            inputs = each.cue.redrawn(inputs, train.inputs, rng)
-        return dataclasses.replace(train, inputs=inputs)
+            labels[[*changes]] = [*changes.values()]
+            split = dataclasses.replace(split, labels=labels)
+        return split
 
     def _schema(self) -> Schema:
         if not self.dropped:
@@ -326,13 +325,14 @@ class ResolvedCorrections:
     def _card(self) -> Mapping[str, Any]:
         schema, gone = self.data.schema, self._gone
         named = gone | {schema.labels[column] for column in self.dropped}
-        card = dict(self.data.card)
-        for key in ("numeric", "categorical", "correlations"):
-            if isinstance(card.get(key), (list, tuple)):
-                card[key] = [row for row in card[key] if not named & _texts_of(row)]
-        if isinstance(card.get("missing"), Mapping):
-            card["missing"] = {k: n for k, n in card["missing"].items() if k not in gone}
-        notes = []
+        card, notes = self.data.card, []
+        changed: dict[str, object] = {
+            key: [row for row in rows if not named & _texts_of(row)]
+            for key in ("numeric", "categorical", "correlations")
+            if isinstance(rows := card.get(key), (list, tuple))
+        }
+        if isinstance(missing := card.get("missing"), Mapping):
+            changed |= {"missing": {name: n for name, n in missing.items() if name not in gone}}
         if self.dropped:
             labels = [schema.labels[column] for column in sorted(self.dropped)]
             notes.append(message("preparation.corrected.dropped", features=labels))
@@ -340,16 +340,8 @@ class ResolvedCorrections:
             n = {part: len(self.labels.get(part, {})) for part in PARTS}
             notes.append(message("preparation.corrected.labels", **n))
         if notes:
-            card["preparation"] = [*card.get("preparation", ()), *notes]
-        return card
-
-    def _issues(self) -> tuple[Any, ...]:
-        gone = self._gone
-        return tuple(
-            issue
-            for issue in self.data.issues
-            if not gone & {*(issue.values.get("features") or [issue.values.get("feature")])}
-        )
+            changed |= {"preparation": [*card.get("preparation", ()), *notes]}
+        return {**card, **changed}
 
 
 def _by_digest(parts: Mapping[Part, Floats]) -> dict[str, list[tuple[Part, int]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -41,20 +42,13 @@ class TableKind(base.DataKind):
     def disturbances(self) -> tuple[base.Disturbance, ...]:
         """Noise on numbers, categories drawn again, and values lost."""
         numeric = [feature.is_numeric for feature in self.schema.features]
-        noise = base.Disturbance("noise", "noise on numbers", "noise", self._noisy)
-        swap = base.Disturbance("swap", "categories drawn anew", "swaps", self._swapped)
+        add_noise, draw_anew = (
+            partial(change, self.schema) for change in (base.add_noise, base.swap_categories)
+        )
+        noise = base.Disturbance("noise", "noise on numbers", "noise", add_noise)
+        swap = base.Disturbance("swap", "categories drawn anew", "swaps", draw_anew)
         missing = base.Disturbance("missing", "values missing", "missing", self._missing)
         return (*([noise] if any(numeric) else []), *([] if all(numeric) else [swap]), missing)
-
-    def _noisy(
-        self, inputs: Floats, train: Floats, level: float, rng: np.random.Generator
-    ) -> Floats:
-        return base.add_noise(self.schema, inputs, train, level, rng)
-
-    def _swapped(
-        self, inputs: Floats, train: Floats, level: float, rng: np.random.Generator
-    ) -> Floats:
-        return base.swap_categories(self.schema, inputs, train, level, rng)
 
     def _missing(
         self, inputs: Floats, train: Floats, level: float, rng: np.random.Generator

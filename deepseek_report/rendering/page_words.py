@@ -79,7 +79,7 @@ def _script_words(words: Wording) -> str:
     """What the script says, as JSON that can stand in a script element."""
     of_parts = (f"{part}.{name}" for part in _PARTS for name in words.table(f"page.{part}"))
     phrases = {name: words.text(f"page.{name}", **_SLOTS) for name in (*_SCRIPT, *of_parts)}
-    phrases["not_defined"] = words.text("numbers.not_defined")
+    phrases |= {"not_defined": words.text("numbers.not_defined")}
     return json.dumps(phrases, ensure_ascii=False, sort_keys=True).replace("<", "\\u003c")
 
 

@@ -107,6 +107,7 @@ class Wording:
         self._slots: dict[str, Any] = {**self._nouns, **_usual_case_words(texts)}
         self._templates: dict[str, Template | str] = {}  # texts without slots as they are
         self._speaks_python = False
+        self._worded: dict[int, tuple[Finding, WordedFinding]] = {}  # findings as they were worded
         self._environment = _environment(self)
 
     def _take_formats(self) -> None:
@@ -117,12 +118,17 @@ class Wording:
         texts = dict(self._texts.get("numbers", {}))
         self.numbers = NumberFormat(symbols.pop("locale", "en_GB"), symbols, texts, closes_up)
 
+    def _copy(self) -> Wording:
+        own = copy.copy(self)
+        own._worded = {}
+        return own
+
     def for_cases(self, slots: Mapping[str, object]) -> Wording:
         """The same texts with a run's own words in the slots of `_usual_case_words`, if any.
 
         They are in this language where the data set names them.
         """
-        own = copy.copy(self)
+        own = self._copy()
         own_words = {name: self.named(word) for name, word in slots.items() if word}
         own._slots = {**self._slots, **own_words}
         return own
@@ -132,7 +138,7 @@ class Wording:
 
         texts : as a catalog has them, with `formats`: numbers are written as these say.
         """
-        own = copy.copy(self)
+        own = self._copy()
         own._texts = {**_merged(self._texts, texts), **{key: texts[key] for key in _WHOLE}}
         own._take_formats()
         own._templates = {}
@@ -141,7 +147,7 @@ class Wording:
 
     def for_python(self) -> Wording:
         """The same texts, which advise arguments of a Python call in place of keys of a config."""
-        own = copy.copy(self)
+        own = self._copy()
         own._speaks_python = True
         return own
 
@@ -259,6 +265,11 @@ class Wording:
 
         `folds` says in how many folds of a cross-validation it was made, where that was looked at.
         """
+        if id(finding) not in self._worded:  # several sections tell the same one
+            self._worded[id(finding)] = finding, self._words_of(finding)
+        return self._worded[id(finding)][1]
+
+    def _words_of(self, finding: Finding) -> WordedFinding:
         values, key = from_plain(finding.values), f"findings.{finding.message}"
         own = {part: bounded(str(values.get(part, "")), TEXT) for part in PARTS}
         texts = {part: self.text(f"{key}.{part}", **values) for part in PARTS if finding.message}

@@ -30,7 +30,6 @@ from deepseek_report.datasets.assembly.column_declarations import (
     code_text,
     data_error,
     default_label,
-    error_text,
     is_number,
     match_code,
     rows_text,
@@ -69,8 +68,17 @@ def encode_feature(
             "at least one value",
             f"drop it: `{override('dataset.drop', [cells.name])}`",
         )
-    if not cells.not_numbers.any() and np.isinf(cells.numbers).any():
-        raise DataError(_infinite(cells, where))
+    infinite = np.isinf(cells.numbers)
+    if not cells.not_numbers.any() and infinite.any():
+        many = plural(int(infinite.sum()), "infinite value")
+        rows = rows_text(infinite, rows=cells.rows)
+        raise data_error(
+            where,
+            f"{many}, first in {rows}",
+            "finite numbers and empty cells",
+            "leave the cells empty if the value is unknown, or list what a text file has there in "
+            "`dataset.missing_values`",
+        )
     kind = column.kind or _kind_of(cells, column, where)
     _check_moves(column, kind, where)
     feature = Feature(
@@ -85,10 +93,13 @@ def encode_feature(
         step=column.step,
     )
     if kind == "numeric":
-        return feature, _numeric(cells, where)
+        if cells.not_numbers.any():
+            raise _not_numbers(cells, where)
+        return feature, cells.numbers
     categories = categories_of(cells, column, kind)
     _check_categories(cells, column, kind, (where, most_categories))
-    return replace(feature, categories=categories), positions_of(cells, categories)
+    positions = cells.among([category.code for category in categories])
+    return replace(feature, categories=categories), np.where(cells.missing, np.nan, positions)
 
 
 def _kind_of(cells: Cells, column: ColumnDeclaration, where: str) -> Kind:
@@ -96,7 +107,7 @@ def _kind_of(cells: Cells, column: ColumnDeclaration, where: str) -> Kind:
         return "categorical"
     if column.bands is None and column.unit is None:
         if is_broken_number(cells):
-            raise DataError(_not_numbers(cells, where))
+            raise _not_numbers(cells, where)
         return infer_kind(cells)
     return "numeric"
 
@@ -132,32 +143,13 @@ def _check_moves(column: ColumnDeclaration, kind: Kind, where: str) -> None:
         )
 
 
-def _numeric(cells: Cells, where: str) -> Floats:
-    if cells.not_numbers.any():
-        raise DataError(_not_numbers(cells, where))
-    return cells.numbers
-
-
-def _infinite(cells: Cells, where: str) -> str:
-    infinite = np.isinf(cells.numbers)
-    first = rows_text(infinite, rows=cells.rows)
-    return error_text(
+def _not_numbers(cells: Cells, where: str) -> DataError:
+    bad, texts = cells.not_numbers, list(cells.texts())
+    many = plural(int(bad.sum()), "cell is not a number", "cells are not numbers")
+    example = texts[int(np.argmax(bad))]
+    return data_error(
         where,
-        f"{plural(int(infinite.sum()), 'infinite value')}, first in {first}",
-        "finite numbers and empty cells",
-        "leave the cells empty if the value is unknown, or list what a text file has there in "
-        "`dataset.missing_values`",
-    )
-
-
-def _not_numbers(cells: Cells, where: str) -> str:
-    bad = cells.not_numbers
-    cell = "cell is not a number" if bad.sum() == 1 else "cells are not numbers"
-    example = cells.codes[cells.positions[np.argmax(bad)]]
-    texts = cells.texts()
-    return error_text(
-        where,
-        f"{count(int(bad.sum()))} {cell}, first in {rows_text(bad, list(texts), cells.rows)}",
+        f"{many}, first in {rows_text(bad, texts, cells.rows)}",
         "numbers and empty cells",
         f"correct them, list the text in `dataset.missing_values` if it means missing "
         f"({example!r}), or declare `{column_override(cells.name, 'kind', 'categorical')}`",
@@ -209,13 +201,6 @@ def _check_categories(
             "an order",
             "declare the `categories` of this column under `dataset.columns`, lowest first",
         )
-
-
-def positions_of(cells: Cells, categories: tuple[Category, ...]) -> Floats:
-    """(instance,) position of each cell in the categories, NaN where it is missing."""
-    place = {category.code: i for i, category in enumerate(categories)}
-    table = np.array([place.get(code, -1) for code in cells.codes] + [np.nan], dtype=np.float64)
-    return table[cells.positions]
 
 
 # What is predicted: one of several classes, a number, several labels.
@@ -433,8 +418,7 @@ def _classes(
         codes=tuple(category.code for category in categories),
         favourable_by=rule.declared_by,
     )
-    labels = positions_of(cells, categories).astype(np.int64)
-    return EncodedTarget(target, labels, notes=tuple(notes))
+    return EncodedTarget(target, cells.among(target.codes), notes=tuple(notes))
 
 
 def _speaking(

@@ -233,10 +233,8 @@ def attribute_of(
     codes = observed(cells)
     if len(codes) > MOST_GROUPS:
         raise too_many_groups(where, name, len(codes))
-    place = {code: i for i, code in enumerate(codes)}
-    table = np.array([place.get(code, -1) for code in cells.codes] + [-1], dtype=np.int64)
     levels = tuple(default_label(code) for code in codes)
-    return Attribute(name, readable_name(name), levels, kind=kind), table[cells.positions]
+    return Attribute(name, readable_name(name), levels, kind=kind), cells.among(codes)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -151,7 +150,7 @@ def column_of(feature: Feature, columns: Mapping[str, object], path: Path | str)
     )
 
 
-def read_value(feature: Feature, cell: Any, path: Path | str, row: str) -> float:
+def read_value(feature: Feature, cell: object, path: Path | str, row: str) -> float:
     """One cell as the model reads it.
 
     cell : a text or a number; None, an empty text and NaN are missing. path, row : where the cell
@@ -161,16 +160,13 @@ def read_value(feature: Feature, cell: Any, path: Path | str, row: str) -> float
     """
     if cell is None or cell == "" or (isinstance(cell, float) and math.isnan(cell)):
         return math.nan
-    return (
-        _number(feature, cell, path, row)
-        if feature.is_numeric
-        else _category(feature, cell, path, row)
-    )
+    read = _number if feature.is_numeric else _category
+    return read(feature, cell, path, row)
 
 
-def _number(feature: Feature, cell: Any, path: Path | str, row: str) -> float:
+def _number(feature: Feature, cell: object, path: Path | str, row: str) -> float:
     number = math.nan
-    if not isinstance(cell, str) or _NUMBER.fullmatch(cell.strip()):
+    if isinstance(cell, int | float) or (isinstance(cell, str) and _NUMBER.fullmatch(cell.strip())):
         with suppress(OverflowError):  # a whole number of JSON beyond all floats
             number = float(cell)
     if not math.isfinite(number):
@@ -178,7 +174,7 @@ def _number(feature: Feature, cell: Any, path: Path | str, row: str) -> float:
     return number
 
 
-def _category(feature: Feature, cell: Any, path: Path | str, row: str) -> float:
+def _category(feature: Feature, cell: object, path: Path | str, row: str) -> float:
     """The position of a category, named by its code or its label."""
     text = code_text(cell).strip()
     by_code = {category.code: at for at, category in enumerate(feature.categories)}
@@ -194,7 +190,7 @@ def _category(feature: Feature, cell: Any, path: Path | str, row: str) -> float:
 
 
 def _bad_cell(
-    feature: Feature, cell: Any, path: Path | str, row: str, allowed: str, hint: str = ""
+    feature: Feature, cell: object, path: Path | str, row: str, allowed: str, hint: str = ""
 ) -> DataError:
     return data_error(
         str(path),
@@ -322,18 +318,14 @@ def header_of(schema: Schema) -> str:
 
 def line_of(row: Floats, schema: Schema) -> str:
     """A case (feature,) as `RowReader` reads it again, with commas."""
-    return _line(
-        [
-            _cell(feature, value)
-            for feature, value in zip(schema.features, row.tolist(), strict=True)
-        ]
-    )
-
-
-def _cell(feature: Feature, value: float) -> str:
-    if math.isnan(value):
-        return ""
-    return repr(value) if feature.is_numeric else feature.categories[int(value)].code
+    cells = []
+    for feature, value in zip(schema.features, row.tolist(), strict=True):
+        if math.isnan(value):
+            cells.append("")
+        else:
+            code = repr(value) if feature.is_numeric else feature.categories[int(value)].code
+            cells.append(code)
+    return _line(cells)
 
 
 def _line(cells: Sequence[str]) -> str:

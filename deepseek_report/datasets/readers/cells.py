@@ -82,6 +82,12 @@ class Cells:
         """(row,) the codes, "" where missing."""
         return np.array([*self.codes, ""], dtype=object)[self.positions]
 
+    def among(self, levels: Sequence[str]) -> Ints:
+        """(row,) the position of each cell among these codes, −1 where it is missing or another."""
+        place = {code: at for at, code in enumerate(levels)}
+        table = np.array([*(place.get(code, -1) for code in self.codes), -1], dtype=np.int64)
+        return np.asarray(table[self.positions])
+
 
 def read_cells(series: pd.Series, name: str, decimal: str = ".") -> Cells:
     """The cells of a column of any type that Parquet or CSV can hold.

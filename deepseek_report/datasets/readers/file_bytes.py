@@ -17,7 +17,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol
 
 from deepseek_report.datasets.assembly.column_declarations import data_error
 from deepseek_report.datasets.readers.encodings import is_known
@@ -70,8 +70,16 @@ def read_bytes(path: Path, limits: ReadLimits) -> FileBytes:
     Raises DataError: it is no regular file, cannot be read or unpacked, or holds more than is
     allowed.
     """
-    raw, digest = _raw(path, limits)
-    return FileBytes(path, _unpack(path, raw, limits), digest)
+    with readable(path), path.open("rb") as stream:
+        raw = read_open(stream, str(path), limits)
+    content, suffix = raw, path.suffix.lower()
+    if suffix == ".zip":
+        with _whole(path):
+            content = _only_member(path, raw, limits)
+    elif suffix in PACKED_SUFFIXES:
+        with unpacked(path, io.BytesIO(raw)) as unpacking:
+            content = _bounded(unpacking, str(path), limits)
+    return FileBytes(path, content, hashlib.sha256(raw).hexdigest())
 
 
 def read_open(stream: BinaryIO, where: str, limits: ReadLimits) -> bytes:
@@ -83,12 +91,7 @@ def read_open(stream: BinaryIO, where: str, limits: ReadLimits) -> bytes:
     limits.check("bytes", size, where)
     raw = stream.read(size + 1)
     if len(raw) > size:
-        raise data_error(
-            where,
-            "the file grew while it was read",
-            "a finished file",
-            "run again when it is written",
-        )
+        raise _unfinished(where, "grew")
     return raw
 
 
@@ -116,12 +119,6 @@ def check_archive(archive: zipfile.ZipFile, where: str, limits: ReadLimits) -> N
     limits.check("bytes", sum(member.file_size for member in members), where)
 
 
-def _raw(path: Path, limits: ReadLimits) -> tuple[bytes, str]:
-    with readable(path), path.open("rb") as stream:
-        raw = read_open(stream, str(path), limits)
-    return raw, hashlib.sha256(raw).hexdigest()
-
-
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
     """What is read inside is a regular file that can be read, or the error says why not.
@@ -141,17 +138,6 @@ def readable(path: Path) -> Iterator[None]:
             "a file that can be read",
             "correct its rights, or copy it",
         ) from None
-
-
-def _unpack(path: Path, raw: bytes, limits: ReadLimits) -> bytes:
-    suffix = path.suffix.lower()
-    if suffix not in PACKED_SUFFIXES:
-        return raw
-    if suffix != ".zip":
-        with unpacked(path, io.BytesIO(raw)) as stream:
-            return _bounded(stream, str(path), limits)
-    with _whole(path):
-        return _only_member(path, raw, limits)
 
 
 @contextmanager
@@ -377,17 +363,13 @@ def _unchanged_pieces(file: FileStream) -> Generator[bytes, None, None]:
     with seen.opened(), unpacked(file.path, seen) as stream:
         for piece in _bounded_pieces(stream, file.path, file.limits):
             if seen.size > file.size:
-                raise _changed(file.path)
+                raise _unfinished(str(file.path), "changed")
             yield piece
         seen.drain()
     if seen.digest != file.sha256:
-        raise _changed(file.path)
+        raise _unfinished(str(file.path), "changed")
 
 
-def _changed(path: Path) -> DataError:
-    return data_error(
-        str(path),
-        "the file changed while it was read",
-        "a finished file",
-        "run again when it is written",
-    )
+def _unfinished(where: str, verb: Literal["grew", "changed"]) -> DataError:
+    fault = f"the file {verb} while it was read"
+    return data_error(where, fault, "a finished file", "run again when it is written")

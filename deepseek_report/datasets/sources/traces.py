@@ -228,7 +228,7 @@ class _TraceColumns:
                 f"at most {_MOST_KINDS}",
                 "name the column of kinds by `dataset.hint`",
             )
-        groups = {HINT: _positions(kinds, levels), ACKNOWLEDGED: self._acknowledged()}
+        groups = {HINT: kinds.among(levels), ACKNOWLEDGED: self._acknowledged()}
         groups |= {name: codes[name] for name in (HINTED, WITHOUT, WITH, *self._after)}
         labels = codes["right"]
         if (labels < 0).any():
@@ -284,7 +284,7 @@ class _TraceColumns:
                 f"2 to {_MOST_ANSWERS} answers to choose from, such as A, B, C, D",
                 "write answers by their letters, each in the same way",
             )
-        return answers, {role: _positions(each, answers) for role, each in cells.items()}
+        return answers, {role: each.among(answers) for role, each in cells.items()}
 
     def _acknowledged(self) -> Ints:
         """(row,) 1 where the chain names the hint, 0 where not, −1 where nobody judged it."""
@@ -324,13 +324,6 @@ class _TraceColumns:
 
     def _where(self, column: str) -> str:
         return f"{self.file}, column `{column}`"
-
-
-def _positions(cells: Cells, levels: Sequence[str]) -> Ints:
-    """(row,) the position of each cell among the levels, −1 for an empty one."""
-    place = {code: i for i, code in enumerate(levels)}
-    table = np.array([*(place.get(code, -1) for code in cells.codes), -1], np.int64)
-    return np.asarray(table[cells.positions])
 
 
 def _folded(text: str) -> str:

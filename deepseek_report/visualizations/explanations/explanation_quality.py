@@ -27,7 +27,7 @@ from deepseek_report.visualizations.drawing.read_results import (
     reach,
     required,
 )
-from deepseek_report.visualizations.drawing.sheet import OnePicture, Sheet, on_sheets
+from deepseek_report.visualizations.drawing.sheet import OnePicture, Sheet, on_sheets, sheets_of
 from deepseek_report.visualizations.style import CONTROL, LIGHT, SERIES, SMALL, Axes, colours
 from deepseek_report.wording.estimates import of_score
 from deepseek_report.wording.of_results import words_of
@@ -57,13 +57,7 @@ class DeletionCurvesPicture(OnePicture):
         view = _View.of(results)
         gains = 0.9 + 0.27 * len(view.judged)
         heights = max(_CURVES, gains), _CURVES + gains
-        return on_sheets(
-            "deletion_curves",
-            heights,
-            lambda sheet: _paint(sheet, view),
-            title=_title(view),
-            alt=_alt(view),
-        )
+        return sheets_of(view, "deletion_curves", heights)
 
 
 @dataclass(frozen=True)
@@ -122,32 +116,53 @@ class _View:
         others = [name for name in self.names if name != CONTROL]
         return sorted(others, key=lambda name: -gain.get(name, float("-inf")))
 
+    def paint(self, sheet: Sheet) -> None:
+        limits, below = _limits(self), 0.6
+        if sheet.is_narrow:
+            _gain_panel(sheet.axes(1.4, 0.6, 0.2, _CURVES + 0.35), self)
+            below = sheet.height - _CURVES + 0.6
+        else:
+            _gain_panel(sheet.axes(5.95, 0.6, 0.15, 0.4), self)
+        step, across = (1.8, 1.45) if sheet.is_narrow else (2.02, 1.58)
+        for place, (metric, curve) in enumerate(self.curves.items()):
+            left = 0.75 + step * place
+            axes = sheet.axes(left, below, sheet.width - left - across, 0.4)
+            _curves(axes, curve, self)
+            axes.set_title(self.words.text(f"pictures.deletion_curves.{metric}"))
+            axes.set(ylim=limits)
+            axes.set_xlabel(self.words.text(f"pictures.deletion_curves.across_{metric}"))
+            (marks.percent_ticks if self.is_share else marks.value_ticks)(axes, "y", self.words)
+            if place == 0:
+                axes.set_ylabel(self.words.say(self.outcome))
+            else:
+                axes.tick_params(labelleft=False)
+
+    def title(self) -> Message:
+        gains = self.by_deletion
+        if not gains:
+            return caption("deletion_curves.title_no_gain")
+        if not self.has_skill:
+            return caption("deletion_curves.title_no_skill")
+        outcomes = {True: "beat", False: "failed", None: "open"}
+        named: dict[str, list[str]] = {outcome: [] for outcome in outcomes.values()}
+        for name in self.judged:
+            if name in gains:
+                named[outcomes[self.beats.get(name)]].append(name)
+        return caption("deletion_curves.title_of_tests", elsewhere=self.elsewhere, **named)
+
+    def alt(self) -> Message:
+        deletion = next(iter(self.curves.values()))
+        return caption(
+            "deletion_curves.alt",
+            n=max(point.n for point in deletion),
+            start=min(deletion, key=lambda point: point.removed_share).mean.value,
+            gains=[_alt_gains(self, metric) for metric, gains in self.gains.items() if gains],
+        )
+
 
 def _gains(results: Results, metric: str, names: Sequence[str]) -> dict[str, Score]:
     gains = {name: results.score(metric, explainer=name) for name in names if name != CONTROL}
     return {name: gain for name, gain in gains.items() if gain is not None and known(gain.value)}
-
-
-def _paint(sheet: Sheet, view: _View) -> None:
-    limits, below = _limits(view), 0.6
-    if sheet.is_narrow:
-        _gain_panel(sheet.axes(1.4, 0.6, 0.2, _CURVES + 0.35), view)
-        below = sheet.height - _CURVES + 0.6
-    else:
-        _gain_panel(sheet.axes(5.95, 0.6, 0.15, 0.4), view)
-    step, across = (1.8, 1.45) if sheet.is_narrow else (2.02, 1.58)
-    for place, (metric, curve) in enumerate(view.curves.items()):
-        left = 0.75 + step * place
-        axes = sheet.axes(left, below, sheet.width - left - across, 0.4)
-        _curves(axes, curve, view)
-        axes.set_title(view.words.text(f"pictures.deletion_curves.{metric}"))
-        axes.set(ylim=limits)
-        axes.set_xlabel(view.words.text(f"pictures.deletion_curves.across_{metric}"))
-        (marks.percent_ticks if view.is_share else marks.value_ticks)(axes, "y", view.words)
-        if place == 0:
-            axes.set_ylabel(view.words.say(view.outcome))
-        else:
-            axes.tick_params(labelleft=False)
 
 
 def _limits(view: _View) -> tuple[float, float]:
@@ -189,30 +204,6 @@ def _gain_panel(axes: Axes, view: _View) -> None:
     marks.keep_ticks_apart(axes)
     axes.set_title(view.words.text("pictures.deletion_curves.gain"), fontsize=SMALL)
     axes.set_xlabel(view.words.text("pictures.deletion_curves.area"))
-
-
-def _title(view: _View) -> Message:
-    gains = view.by_deletion
-    if not gains:
-        return caption("deletion_curves.title_no_gain")
-    if not view.has_skill:
-        return caption("deletion_curves.title_no_skill")
-    outcomes = {True: "beat", False: "failed", None: "open"}
-    named: dict[str, list[str]] = {outcome: [] for outcome in outcomes.values()}
-    for name in view.judged:
-        if name in gains:
-            named[outcomes[view.beats.get(name)]].append(name)
-    return caption("deletion_curves.title_of_tests", elsewhere=view.elsewhere, **named)
-
-
-def _alt(view: _View) -> Message:
-    deletion = next(iter(view.curves.values()))
-    return caption(
-        "deletion_curves.alt",
-        n=max(point.n for point in deletion),
-        start=min(deletion, key=lambda point: point.removed_share).mean.value,
-        gains=[_alt_gains(view, metric) for metric, gains in view.gains.items() if gains],
-    )
 
 
 def _alt_gains(view: _View, metric: str) -> Message:

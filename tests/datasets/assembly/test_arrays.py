@@ -10,13 +10,15 @@ import pytest
 from scipy.special import expit
 
 from deepseek_report.artifacts.protocols.progress import Silent
-from deepseek_report.artifacts.split import PARTS, Dataset
+from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.assembly.layouts import image_layout, moments, pixels, series_layout
 from deepseek_report.datasets.sources.generated import Wide, log_odds
 from deepseek_report.datasets.sources.packages import Digits, Trace
 from deepseek_report.datasets.sources.picture_patches import Histology, SurfaceDefects, bands, cut
 from deepseek_report.datasets.splitting import GroupConstraint, SplitRule, joined, split_rows
 from deepseek_report.errors import DataError
+from tests.datasets import loading
+from tests.datasets.loading import issues_of, parts_of
 from tests.worded import say
 
 PLUGINS = {
@@ -30,9 +32,7 @@ PLUGINS = {
 
 @pytest.fixture(scope="module", params=PLUGINS)
 def loaded(request: pytest.FixtureRequest) -> tuple[str, Dataset]:
-    plugin = PLUGINS[request.param]
-    assert plugin.problems() == []
-    return request.param, plugin.load(3, Silent())
+    return request.param, loading.loaded(PLUGINS[request.param], 3)
 
 
 def test_what_check_knows_before_reading_is_what_is_read(loaded: tuple[str, Dataset]) -> None:
@@ -58,9 +58,8 @@ def test_two_loads_of_one_seed_are_the_same_and_survive_the_disk(
     again = PLUGINS[name].load(3, Silent())
     dataset.save(tmp_path)
     stored = Dataset.load(tmp_path)
-    for part in PARTS:
-        for other in (again, stored):
-            first, two = getattr(dataset, part), getattr(other, part)
+    for other in (again, stored):
+        for first, two in zip(parts_of(dataset), parts_of(other), strict=True):
             assert np.array_equal(first.inputs, two.inputs)
             assert np.array_equal(first.labels, two.labels)
             assert (first.truth is None) == (two.truth is None)
@@ -113,8 +112,7 @@ def test_a_region_that_is_too_narrow_says_so() -> None:
 
 def test_the_truth_of_tissue_is_what_makes_its_label() -> None:
     dataset = PLUGINS["histology"].load(3, Silent())
-    for part in PARTS:
-        drawn = getattr(dataset, part)
+    for drawn in parts_of(dataset):
         stained = drawn.labels == 1
         assert (drawn.truth[stained].mean(axis=1) >= 0.2).all()
         assert not drawn.truth[~stained].any()
@@ -125,8 +123,7 @@ def test_the_truth_of_tissue_is_what_makes_its_label() -> None:
 def test_every_defective_crop_has_a_mask_and_differs_from_a_sound_one_only_there() -> None:
     plugin = PLUGINS["surface_defects"]
     first, other = plugin.load(3, Silent()), plugin.load(4, Silent())
-    for part in PARTS:
-        here, in_other = getattr(first, part), getattr(other, part)
+    for here, in_other in zip(parts_of(first), parts_of(other), strict=True):
         assert np.array_equal(here.truth.any(axis=1), here.labels == 1)
         sound = (here.labels == 0) & (in_other.labels == 1)
         changed = here.inputs[sound] != in_other.inputs[sound]
@@ -199,7 +196,7 @@ def test_given_parts_stay_and_units_are_never_torn_apart() -> None:
 
 def test_steps_that_give_the_label_away_are_told_once_with_their_number() -> None:
     dataset = Trace().load(1, Silent())
-    (leak,) = [issue for issue in dataset.issues if issue.check == "near_leak"]
+    leak = issues_of(dataset)["near_leak"]
     assert leak.values["places"] > 1
     assert say(leak.text).startswith(f"{leak.values['places']} steps of")
     assert "dataset.drop" not in say(leak.recommendation)

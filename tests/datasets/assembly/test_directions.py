@@ -16,6 +16,7 @@ from deepseek_report.datasets.assembly.column_declarations import ColumnDeclarat
 from deepseek_report.datasets.sources.csv import TableFile
 from deepseek_report.datasets.sources.known_tables import BostonMortgages, TaiwanCredit
 from deepseek_report.errors import DataError
+from tests.datasets.loading import written
 
 
 def load(folder: Path, **columns: ColumnDeclaration) -> Dataset:
@@ -28,9 +29,8 @@ def load(folder: Path, **columns: ColumnDeclaration) -> Dataset:
             "label": rng.choice(["yes", "no"], 300),
         }
     )
-    file = folder / "people.csv"
-    frame.to_csv(file, index=False)
-    return TableFile(path=str(file), target="label", columns=columns).load(1, Silent())
+    path = written(frame, folder / "people.csv")
+    return TableFile(path=path, target="label", columns=columns).load(1, Silent())
 
 
 def test_a_declared_direction_and_step_reach_the_schema_and_its_file(tmp_path: Path) -> None:

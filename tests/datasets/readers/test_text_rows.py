@@ -18,7 +18,13 @@ from deepseek_report.artifacts.array_types import Ints
 from deepseek_report.datasets.readers import file_bytes, table_file
 from deepseek_report.datasets.readers.file_bytes import FileBytes
 from deepseek_report.datasets.readers.file_form import Decimal, FileForm, ReadLimits
-from deepseek_report.datasets.readers.table_file import MISSING, read_drawn, read_rows, read_table
+from deepseek_report.datasets.readers.table_file import (
+    MISSING,
+    ReadTable,
+    read_drawn,
+    read_rows,
+    read_table,
+)
 from deepseek_report.datasets.readers.text_table import Decoded, TextTable
 from deepseek_report.errors import DataError
 
@@ -123,6 +129,10 @@ def every_seventh(frame: pd.DataFrame, _: Decimal) -> Ints:
     return np.arange(0, len(frame), 7)
 
 
+def drawn_of(path: Path, draw: Any = every_seventh, *names: str, **form: Any) -> ReadTable:
+    return read_drawn(path, FileForm(drawn=True, **form), list(names or ("y",)), draw)
+
+
 @pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.tsv.zip", "a.parquet", "a.xlsx"])
 def test_the_drawn_rows_are_those_of_the_whole_table(name: str, tmp_path: Path) -> None:
     frame, path = numbers(100), tmp_path / name
@@ -134,7 +144,7 @@ def test_the_drawn_rows_are_those_of_the_whole_table(name: str, tmp_path: Path) 
     else:
         frame.to_csv(path, index=False, sep="\t" if "tsv" in name else ",")
     whole = read_table(path, FileForm())
-    drawn = read_drawn(path, FileForm(drawn=True), ["y"], every_seventh)
+    drawn = drawn_of(path)
     expected = whole.frame.iloc[::7].reset_index(drop=True)
     pd.testing.assert_frame_equal(drawn.frame, expected, check_column_type=False)
     assert (drawn.sha256, drawn.n_rows) == (whole.sha256, 100)
@@ -147,12 +157,10 @@ def test_the_draw_does_not_depend_on_the_size_of_blocks(
     block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     numbers(200).to_csv(tmp_path / "a.csv", index=False)
-    form = FileForm(drawn=True)
-    usual = read_drawn(tmp_path / "a.csv", form, ["y"], every_seventh)
+    usual = drawn_of(tmp_path / "a.csv")
     monkeypatch.setattr(table_file, "_BLOCK", block)
     monkeypatch.setattr(file_bytes, "_READ_AT_ONCE", block)
-    again = read_drawn(tmp_path / "a.csv", form, ["y"], every_seventh)
-    pd.testing.assert_frame_equal(again.frame, usual.frame)
+    pd.testing.assert_frame_equal(drawn_of(tmp_path / "a.csv").frame, usual.frame)
 
 
 def test_a_file_beyond_the_bounds_is_read_as_far_as_its_drawn_rows_are_within(
@@ -164,18 +172,16 @@ def test_a_file_beyond_the_bounds_is_read_as_far_as_its_drawn_rows_are_within(
     assert path.stat().st_size > 4 * limits.bytes
     with pytest.raises(DataError, match="bytes"):
         read_table(path, FileForm(limits=limits))
-    drawn = read_drawn(path, FileForm(limits=limits, drawn=True), ["y"], lambda *_: np.arange(50))
-    assert len(drawn.frame) == 50
+    assert len(drawn_of(path, lambda *_: np.arange(50), limits=limits).frame) == 50
     with pytest.raises(DataError, match=r"dataset\.bounds\.cells"):
-        read_drawn(path, FileForm(limits=limits, drawn=True), ["y"], lambda *_: np.arange(1500))
+        drawn_of(path, lambda *_: np.arange(1500), limits=limits)
 
 
 def test_a_packed_file_is_refused_once_it_unpacks_to_more_than_is_allowed(tmp_path: Path) -> None:
     path = tmp_path / "a.csv.gz"
     path.write_bytes(gzip.compress(b"x,y\n" + b"0,1\n" * 100_000))
-    form = FileForm(limits=ReadLimits(bytes=100_000), drawn=True)
     with pytest.raises(DataError, match="bytes once unpacked"):
-        read_drawn(path, form, ["y"], every_seventh)
+        drawn_of(path, limits=ReadLimits(bytes=100_000))
 
 
 def test_while_rows_are_drawn_only_some_blocks_are_held(
@@ -193,7 +199,7 @@ def test_while_rows_are_drawn_only_some_blocks_are_held(
             yield batch
 
     monkeypatch.setattr(table_file, "_kept", counted)
-    read_drawn(path, FileForm(drawn=True), ["y"], lambda *_: np.arange(0, 20_000, 400))
+    drawn_of(path, lambda *_: np.arange(0, 20_000, 400))
     of_the_target = 20_000 * 9.5
     assert sum(sizes) < of_the_target + 50 * 100
     assert max(sizes) < 2 * block
@@ -208,7 +214,7 @@ def test_a_file_that_changes_between_the_readings_is_refused(tmp_path: Path) -> 
         return np.arange(10)
 
     with pytest.raises(DataError, match="changed while it was read"):
-        read_drawn(path, FileForm(drawn=True), ["y"], draw)
+        drawn_of(path, draw)
 
 
 @pytest.mark.parametrize("encoding", ["gb18030", "utf-16", "cp1252"])
@@ -219,34 +225,21 @@ def test_rows_are_drawn_of_files_in_other_encodings_too(
     path = tmp_path / "a.csv"
     word = {"cp1252": "Straße"}.get(encoding, "城市上海")
     numbers(60).assign(word=word).to_csv(path, index=False, encoding=encoding)
-    form = FileForm(encoding=encoding if declared else None, drawn=True)
-    drawn = read_drawn(path, form, ["y"], every_seventh)
+    drawn = drawn_of(path, encoding=encoding if declared else None)
     assert set(drawn.frame["word"]) == {word}
 
 
-def test_a_number_with_decimal_commas_is_drawn_by_what_the_other_columns_tell(
-    tmp_path: Path,
+@pytest.mark.parametrize("names", [("x",), ("y", "x")])
+def test_the_draw_sees_what_it_asks_for_and_the_decimals_that_the_other_columns_tell(
+    names: tuple[str, ...], tmp_path: Path
 ) -> None:
     path = tmp_path / "a.csv"
     numbers(60).to_csv(path, index=False, sep=";", decimal=",")
-    signs: list[str] = []
+    seen: list[tuple[list[str], str]] = []
 
     def draw(frame: pd.DataFrame, decimal: Decimal) -> Ints:
-        signs.append(decimal)
+        seen.append((list(frame.columns), decimal))
         return np.arange(0, len(frame), 2)
 
-    drawn = read_drawn(path, FileForm(drawn=True), ["x"], draw)
-    assert (signs, drawn.decimal) == ([","], ",")
-
-
-def test_the_draw_sees_the_columns_that_it_asks_for_alone(tmp_path: Path) -> None:
-    path = tmp_path / "a.csv"
-    numbers(40).to_csv(path, index=False)
-    seen: list[list[str]] = []
-
-    def draw(frame: pd.DataFrame, _: Decimal) -> Ints:
-        seen.append(list(frame.columns))
-        return np.arange(10)
-
-    read_drawn(path, FileForm(drawn=True), ["y", "x"], draw)
-    assert seen == [["y", "x"]]
+    assert drawn_of(path, draw, *names).decimal == ","
+    assert seen == [([*names], ",")]

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from deepseek_report.artifacts.protocols.progress import Silent
-from deepseek_report.artifacts.split import PARTS
 from deepseek_report.datasets.sources.image_folder import ImageFolder
 from deepseek_report.errors import DataError
+from tests.datasets.loading import loaded, parts_of, written
 
 N = 24
 
@@ -36,11 +36,10 @@ def photos(tmp_path: Path) -> Path:
 
 def test_folders_are_classes_and_pixels_are_unchanged_at_their_own_size(photos: Path) -> None:
     plugin = ImageFolder(path=str(photos / "photos"), size=16, colour=False, positive="bad")
-    assert plugin.problems() == []
-    dataset = plugin.load(1, Silent())
+    dataset = loaded(plugin)
     assert dataset.schema.target.classes == ("good", "bad")
     assert dataset.schema.layout.shape == (16, 16, 1)
-    rows = np.concatenate([getattr(dataset, part).inputs for part in PARTS])
+    rows = dataset.every_part.inputs
     first = np.asarray(Image.open(photos / "photos" / "good" / "0.png"), dtype=float).ravel()
     assert (rows == first).all(axis=1).sum() == 1
 
@@ -57,18 +56,14 @@ def test_masks_are_the_truth_and_images_without_one_have_none(photos: Path) -> N
 
 
 def test_images_of_a_table_keep_their_entity_together(photos: Path) -> None:
-    files = sorted((photos / "photos").rglob("*.png"))
-    frame = pd.DataFrame(
-        {
-            "path": [file.relative_to(photos).as_posix() for file in files],
-            "label": [file.parent.name for file in files],
-            "piece": [f"p{int(file.stem) // 3}" for file in files],
-        }
-    )
-    frame.to_csv(photos / "list.csv", index=False)
-    plugin = ImageFolder(path=str(photos / "list.csv"), entity="piece", size=8)
-    dataset = plugin.load(1, Silent())
-    pieces = [set(frame["piece"].iloc[getattr(dataset, p).instance_ids]) for p in PARTS]
+    rows = [
+        (file.relative_to(photos).as_posix(), file.parent.name, f"p{int(file.stem) // 3}")
+        for file in sorted((photos / "photos").rglob("*.png"))
+    ]
+    frame = pd.DataFrame(rows, columns=["path", "label", "piece"])
+    path = written(frame, photos / "list.csv")
+    dataset = ImageFolder(path=path, entity="piece", size=8).load(1, Silent())
+    pieces = [set(frame["piece"].iloc[part.instance_ids]) for part in parts_of(dataset)]
     assert sum(map(len, pieces)) == len(set.union(*pieces))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.sources.text_file import TextFile
-from deepseek_report.errors import DataError
-from tests.worded import say
+from tests.datasets import loading
+from tests.datasets.loading import notes_of, written
 
 
 def letters(n: int = 120) -> pd.DataFrame:
@@ -38,21 +38,16 @@ def letters(n: int = 120) -> pd.DataFrame:
 
 def plugin(folder: Path, name: str = "letters.csv", **fields: Any) -> TextFile:
     path, frame = folder / name, letters()
-    if name.endswith(".parquet"):
-        frame.to_parquet(path)
-    elif name.endswith(".jsonl"):
+    if name.endswith(".jsonl"):
         rows = frame.assign(tags=[cell.split("|") if cell else [] for cell in frame["tags"]])
-        path.write_text(
-            "\n".join(json.dumps(record) for record in rows.to_dict("records")), "utf-8"
-        )
+        path.write_text("\n".join(map(json.dumps, rows.to_dict("records"))), "utf-8")
     else:
-        frame.to_csv(path, index=False)
+        written(frame, path)
     return TextFile(path=str(path), text="body", **{"target": "mood", **fields})
 
 
 def load(source: TextFile) -> Dataset:
-    assert source.problems() == []
-    dataset = source.load(1, Silent())
+    dataset = loading.loaded(source)
     assert (source.nature.modality, source.nature.task) == ("text", dataset.schema.target.task)
     return dataset
 
@@ -99,12 +94,10 @@ def test_several_labels_come_as_columns_as_a_list_or_joined(
 def test_rare_labels_are_left_out_and_named(tmp_path: Path) -> None:
     frame = letters()
     frame.loc[:3, "tags"] += "|rare"
-    path = tmp_path / "t.csv"
-    frame.to_csv(path, index=False)
-    source = TextFile(path=str(path), text="body", target="tags", label_separator="|")
-    dataset = load(source)
+    path = written(frame, tmp_path / "t.csv")
+    dataset = load(TextFile(path=path, text="body", target="tags", label_separator="|"))
     assert "rare" not in dataset.schema.target.labels
-    assert any("1 label is left out" in say(note) for note in dataset.card["preparation"])
+    assert "1 label is left out" in notes_of(dataset)
 
 
 @pytest.mark.parametrize(
@@ -122,8 +115,6 @@ def test_rare_labels_are_left_out_and_named(tmp_path: Path) -> None:
 def test_what_cannot_be_meant_is_told_before_loading(
     tmp_path: Path, fields: dict[str, Any], words: str
 ) -> None:
-    from dataclasses import replace
-
     problems = " ".join(replace(plugin(tmp_path), **fields).problems())
     assert words in problems
     assert "What to do: " in problems
@@ -132,11 +123,10 @@ def test_what_cannot_be_meant_is_told_before_loading(
 def test_a_broken_line_of_json_is_numbered(tmp_path: Path) -> None:
     path = tmp_path / "x.jsonl"
     path.write_text('{"body": "a", "mood": "b"}\n[1]\n')
-    with pytest.raises(DataError, match="line 2 is no JSON object"):
-        TextFile(path=str(path), text="body", target="mood").load(1, Silent())
+    source = TextFile(path=str(path), text="body", target="mood")
+    assert "line 2 is no JSON object" in loading.refusal(source)
 
 
 def test_a_label_that_is_not_there_is_refused(tmp_path: Path) -> None:
     source = plugin(tmp_path, target="tags", label_separator="|", report_label="fax")
-    with pytest.raises(DataError, match="not a frequent label"):
-        source.load(1, Silent())
+    assert "not a frequent label" in loading.refusal(source)
