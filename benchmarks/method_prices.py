@@ -27,7 +27,7 @@ from worlds.ground_truth import FAMILIES, SPOILT, shipped_parts
 
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, suited
-from deepseek_report.artifacts.protocols.models import BringsTrainer, capabilities_of
+from deepseek_report.artifacts.protocols.models import BringsTrainer, TrainingPlace, capabilities_of
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.protocols.traits import ExplainerPart, traits_of
 from deepseek_report.config.compose import compose
@@ -58,7 +58,7 @@ def microseconds(overrides: list[str], cases: int) -> tuple[str, dict[str, float
         trainer = own
     module = plugin.build(data.schema, data.train, 1)
     with TemporaryDirectory() as folder:
-        trainer.fit(module, data, Path(folder), 1, "cpu", Silent())
+        trainer.fit(module, data, TrainingPlace(Path(folder), 1, "cpu"), Silent())
     classifier = plugin.wrap(module, data.schema, "cpu")
     background = data.train.inputs[:64]
     question = experiment.question(data.schema)

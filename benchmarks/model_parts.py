@@ -31,6 +31,7 @@ from training import PlainEncoder
 from worlds.groups import context
 
 from deepseek_report.artifacts.predictions import Predictions
+from deepseek_report.artifacts.protocols.models import TrainingPlace
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
@@ -39,13 +40,13 @@ from deepseek_report.config.validate import validate
 from deepseek_report.metrics.internals.ablation import Ablation
 from deepseek_report.metrics.performance.predicting import predict_alike
 from deepseek_report.models.routed.branched_attention import RoutedAttention, mean_token
-from deepseek_report.models.routed.deepseek_module import DeepSeekModule, pool_of
+from deepseek_report.models.routed.deepseek_module import DeepSeekModule, RoutedLayer, pool_of
 from deepseek_report.models.routed.experts import SparseExperts
-from deepseek_report.models.routed.routed_layer import RoutedLayer
 from deepseek_report.models.shared.module_classifier import TorchClassifier
 from deepseek_report.runner.execution.workers import keep_freed_memory
 from deepseek_report.statistics.intervals import holm
-from deepseek_report.training.session import Place, Session, predict
+from deepseek_report.training.epoch import ParameterGroup
+from deepseek_report.training.session import Session, predict
 
 #: Data and the overrides that make them small enough, by the name of a table here.
 _SHORT = ["trainer.batch_size=64", "trainer.min_steps=100", "trainer.max_epochs=2"]
@@ -204,17 +205,17 @@ class _FasterRouters:
         routers = {
             id(p) for name, p in session.module.named_parameters() if ".router." in f".{name}"
         }
-        groups = session.optimiser.param_groups
-        apart = [p for g in groups for p in g["params"] if id(p) in routers]
+        groups = session.optimiser.groups
+        apart = [p for g in groups for p in g.parameters if id(p) in routers]
         for group in groups:
-            group["params"] = [p for p in group["params"] if id(p) not in routers]
-        own = {"params": apart, "weight_decay": 0.0, "lr": groups[0]["lr"]}
-        session.optimiser.param_groups.append(own)
+            group.parameters = [p for p in group.parameters if id(p) not in routers]
+        own = ParameterGroup(apart, 0.0, groups[0].rate)
+        groups.append(own)
         set_rate = session.stepper._set_rate
 
         def rates(step: int) -> float:
             rate = set_rate(step)
-            own["lr"] = self.times * rate
+            own.rate = self.times * rate
             return rate
 
         session.stepper._set_rate = rates  # type: ignore[method-assign]
@@ -333,7 +334,7 @@ def trained(table: str, name: str, seed: int) -> dict[str, Any]:
     trainer = replace(trainer, **changed, tensorboard=False)
     started = time.process_time()
     with TemporaryDirectory() as folder:
-        session = Session(trainer, module, data, Place(Path(folder), seed, "cpu"))
+        session = Session(trainer, module, data, TrainingPlace(Path(folder), seed, "cpu"))
         if of_session is not None:
             of_session(session)
         session.run(Silent())

@@ -26,6 +26,7 @@ import torch
 from performance_page import write_block
 from torch import Tensor, nn
 
+from deepseek_report.artifacts.protocols.models import TrainingPlace
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.config.compose import compose
@@ -33,7 +34,7 @@ from deepseek_report.config.validate import validate
 from deepseek_report.models.routed.deepseek_module import DeepSeekModule
 from deepseek_report.models.shared.module_classifier import TorchClassifier
 from deepseek_report.runner.execution.workers import keep_freed_memory
-from deepseek_report.training.session import Place, Session
+from deepseek_report.training.session import Session
 
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 #: Optimiser steps, and rows asked about, of one turn.
@@ -118,7 +119,7 @@ def cpu_seconds(work: Callable[[], Any]) -> float:
 
 def steps(module: Any, dataset: Dataset, trainer: Any) -> Callable[[], Any]:
     """`STEPS` optimiser steps of a copy, as training takes them."""
-    session = Session(trainer, copy.deepcopy(module), dataset, Place(Path(), 1, "cpu"))
+    session = Session(trainer, copy.deepcopy(module), dataset, TrainingPlace(Path(), 1, "cpu"))
     inputs, truths = (part[: STEPS * trainer.batch_size] for part in session.train)
     return lambda: session.stepper.epoch(inputs, truths, 0, Silent())
 
@@ -133,7 +134,7 @@ def whole_training(module: Any, dataset: Dataset, trainer: Any) -> str:
     """How the time of the default training is divided, in a sentence."""
     with TemporaryDirectory() as folder:
         started = time.process_time()
-        trainer.fit(copy.deepcopy(module), dataset, Path(folder), 1, "cpu", Silent())
+        trainer.fit(copy.deepcopy(module), dataset, TrainingPlace(Path(folder), 1, "cpu"), Silent())
         cpu = time.process_time() - started
         timing = json.loads((Path(folder) / "timing.json").read_text())
     share = timing["step_seconds"] / timing["seconds"]

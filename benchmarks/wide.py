@@ -26,6 +26,7 @@ from sklearn.metrics import roc_auc_score
 
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
+from deepseek_report.artifacts.protocols.models import TrainingPlace
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.config.compose import compose
 from deepseek_report.config.validate import validate
@@ -68,7 +69,7 @@ def prepare(experiment: Any, dataset: Any, instances: int) -> ExplainContext:
     model = experiment.model
     module = model.build(dataset.schema, dataset.train, 1)
     with TemporaryDirectory() as folder:
-        experiment.trainer.fit(module, dataset, Path(folder), 1, "cpu", Silent())
+        experiment.trainer.fit(module, dataset, TrainingPlace(Path(folder), 1, "cpu"), Silent())
     rows = np.random.default_rng(0).permutation(len(dataset.test))[:instances]
     return ExplainContext(
         model.wrap(module, dataset.schema, "cpu"),

@@ -21,9 +21,8 @@ from deepseek_report.findings.first_page import verdict_sentences
 from deepseek_report.findings.rules_failures import by_reason
 from deepseek_report.runner.run_folders.open_run import MissingPart
 from deepseek_report.runner.run_folders.writing import Concluded
-from deepseek_report.wording.case_words import CaseWords
 from deepseek_report.wording.of_results import words_for
-from deepseek_report.wording.words import Wording
+from deepseek_report.wording.words import CaseWords, Wording
 
 if TYPE_CHECKING:
     from deepseek_report.runner.run import Finished

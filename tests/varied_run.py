@@ -180,8 +180,7 @@ class VariedRun:
         """A measurement by this metric that has this table, and rows in it if any has some."""
         tables: list[Measurement] = []
         for results in chain([self.real], self.tiny.with_measure(metric)):
-            measurements = (results.measurement(*key) for key in results._keys(metric))
-            tables += [known for known in measurements if known and name in known.tables]
+            tables += [known for known in results._each(metric) if name in known.tables]
             if tables and len(tables[-1].tables[name]):
                 return tables[-1]
         assert tables, f"no run of the tests has the table {name} of {metric}"

@@ -5,20 +5,38 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.message import Text
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.wording.words import wording
+from deepseek_report.wording.words import Wording, wording
 
 
 def say(text: Text) -> str:
     """A message in English; a plain text as it stands."""
     return wording().say(text)
+
+
+def leaves(value: object, key: str = "") -> Iterator[tuple[str, str]]:
+    """(dotted key, text) of every text in nested mappings and lists, as those of a catalog."""
+    inside = value.items() if isinstance(value, Mapping) else ()
+    inside = enumerate(value) if isinstance(value, list) else inside
+    if isinstance(value, str):
+        yield key, value
+    for name, item in inside:
+        yield from leaves(item, f"{key}.{name}".lstrip("."))
+
+
+def all_texts(words: Wording, finding: Finding) -> str:
+    """All texts of a finding as one string."""
+    worded = words.finding(finding)
+    return f"{worded.claim} {worded.detail} {worded.more} {worded.why} {worded.do}"
 
 
 def printed(code: str, **settings: Any) -> str:
@@ -37,6 +55,20 @@ def problems(*overrides: str, config_dir: str | None = None) -> str:
     with pytest.raises(ConfigProblems) as caught:
         validate(compose(overrides, config_dir))
     return str(caught.value)
+
+
+def write_conf(folder: Path, files: Mapping[str, str]) -> str:
+    """Write {"experiment/mine": content} into a folder of configurations; gives the folder."""
+    for name, content in files.items():
+        path = folder / f"{name}.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content, encoding="utf-8")
+    return str(folder)
+
+
+def study(content: str) -> str:
+    """A file of an experiment that sets these values everywhere."""
+    return f"# @package _global_\n{content}\n"
 
 
 @contextmanager

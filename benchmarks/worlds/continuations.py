@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from deepseek_report.artifacts.protocols.models import TrainingPlace
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.sources.generated import RecallData
@@ -35,7 +36,7 @@ def trained(seed: int) -> tuple[Any, Dataset]:
     module = model.build(data.schema, data.train, seed)
     trainer: Any = model.own_trainer()
     with tempfile.TemporaryDirectory() as folder:
-        trainer.fit(module, data, Path(folder), seed, "cpu", Silent())
+        trainer.fit(module, data, TrainingPlace(Path(folder), seed, "cpu"), Silent())
     return model.wrap(module, data.schema, "cpu"), data
 
 

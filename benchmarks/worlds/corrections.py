@@ -23,6 +23,7 @@ from deepseek_report.artifacts.corrections import CorrectionItem
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.metrics import BeforeCorrections, MeasureContext
+from deepseek_report.artifacts.protocols.models import TrainingPlace
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Category, Feature, Layout, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
@@ -172,7 +173,7 @@ def _world(
 def _trained(world: World, data: Dataset, seed: int, penalty: Any = None) -> Classifier:
     module = world.model.build(data.schema, data.train, seed)
     with tempfile.TemporaryDirectory() as folder:
-        world.trainer.fit(module, data, Path(folder), seed, "cpu", Silent(), penalty)
+        world.trainer.fit(module, data, TrainingPlace(Path(folder), seed, "cpu"), Silent(), penalty)
     classifier: Classifier = world.model.wrap(module, data.schema, "cpu")
     return classifier
 

@@ -36,7 +36,7 @@ from deepseek_report.metrics.performance.classification_scores import (
     RocAuc,
 )
 from deepseek_report.metrics.performance.predicting import choose_threshold
-from deepseek_report.statistics.classification_errors import calibration_error, equal_mass_bins
+from deepseek_report.statistics.answer_errors import calibration_error, equal_mass_bins
 from deepseek_report.statistics.ranking import auc_influence, average_precision_statistic
 from deepseek_report.tasks.loss import decide
 from deepseek_report.wording.words import wording

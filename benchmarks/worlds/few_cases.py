@@ -10,7 +10,7 @@ from deepseek_report.artifacts.finding import Finding
 from deepseek_report.datasets.checks.code_checks import WIDE, widest_error
 from deepseek_report.findings.rules_calibration import CALIBRATION
 from deepseek_report.metrics.performance.calibration import ExpectedCalibrationError
-from deepseek_report.statistics.classification_errors import calibration_error, equal_mass_bins
+from deepseek_report.statistics.answer_errors import calibration_error, equal_mass_bins
 from deepseek_report.wording.words import wording
 from worlds.failures import SHARP, Plant, Rule, Trial, World, miscalibrated, nothing, world
 from worlds.trials import Plan, Table, repeat, share

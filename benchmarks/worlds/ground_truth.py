@@ -22,6 +22,7 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.protocols.metrics import ExplainAgain
+from deepseek_report.artifacts.protocols.models import TrainingPlace
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.protocols.traits import ExplainerPart, MetricPart, traits_of
 from deepseek_report.artifacts.results import Results
@@ -359,7 +360,9 @@ class GroundTruth:
         trainer = plugin.own_trainer() if self.explained == "trees" else self._trainer()
         module = plugin.build(self.schema, self.dataset.train, self.seed)
         with tempfile.TemporaryDirectory() as folder:
-            trainer.fit(module, self.dataset, Path(folder), self.seed, "cpu", Silent())
+            trainer.fit(
+                module, self.dataset, TrainingPlace(Path(folder), self.seed, "cpu"), Silent()
+            )
         return plugin.wrap(module, self.schema, "cpu")
 
     def _trainer(self) -> GradientTrainer:

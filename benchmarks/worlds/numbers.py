@@ -13,11 +13,10 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.metrics.explanations.explanation_plugin import bootstrap_mean, ratio_of_means
-from deepseek_report.statistics.classification_errors import cross_entropy
+from deepseek_report.statistics.answer_errors import MEASURES, cross_entropy, error_estimates
 from deepseek_report.statistics.gaps import largest_mean_gap
 from deepseek_report.statistics.intervals import blaker, mean_interval, rate_difference, rate_ratio
 from deepseek_report.statistics.ranking import auc_influence, delong, paired_difference
-from deepseek_report.statistics.regression_errors import MEASURES, error_estimates
 
 from .trials import Plan, Table, repeat, share
 

@@ -11,14 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import yaml
 
+from deepseek_report.api import shown
 from deepseek_report.api.report_arguments import refuse
-from deepseek_report.api.shown import (
-    Findings,
-    first_screen,
-    spoken_cases,
-    spoken_scores,
-    verdict_of,
-)
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.results import Results
 from deepseek_report.config.portable import deepening
@@ -92,29 +86,27 @@ class Run:
     @property
     def page(self) -> Path:
         """The report to open: HTML, or the first form in which it was written."""
-        formats = self._report["formats"]
+        formats = self._recorded.report["formats"]
         return self.path / page_of("html" if "html" in formats else formats[0])
 
-    @property
-    def _report(self) -> Mapping[str, Any]:
-        """The part `report` of the config."""
-        report: Mapping[str, object] = self.record["config"]["report"]
-        return report
+    @cached_property
+    def _recorded(self) -> RecordedRun:
+        return RecordedRun.from_json(self.record)
 
     @cached_property
     def results(self) -> Results:
         """Everything that was computed, read as it is asked for."""
-        return results_of(self.path, RecordedRun.from_json(self.record))
+        return results_of(self.path, self._recorded)
 
     @property
-    def findings(self) -> Findings:
+    def findings(self) -> shown.Findings:
         """What the report concludes, gravest first: severity, claim, detail, what to do."""
         from deepseek_report.findings.conclude import all_findings
         from deepseek_report.wording.of_results import words_of
 
         with reading(self.path):
             words = words_of(self.results)
-            return Findings(words.finding(finding) for finding in all_findings(self.results))
+            return shown.Findings(words.finding(finding) for finding in all_findings(self.results))
 
     @property
     def scores(self) -> pd.DataFrame:
@@ -122,7 +114,7 @@ class Run:
         from deepseek_report.wording.of_results import words_of
 
         with reading(self.path):
-            return spoken_scores(self.results.all_scores, words_of(self.results))
+            return shown.spoken_scores(self.results.all_scores, words_of(self.results))
 
     @property
     def cases(self) -> pd.DataFrame:
@@ -138,7 +130,7 @@ class Run:
             results, leading = self.results, listed_for_cases(self.results)
             if leading is not None and "reason_codes" in self.tables["cases"]:
                 reasons = self.table("cases/reason_codes").query("explainer == @leading")
-            return spoken_cases(table, reasons, words_of(results), results.schema.target)
+            return shown.spoken_cases(table, reasons, words_of(results), results.schema.target)
 
     @property
     def explanations(self) -> dict[str, Explanation]:
@@ -152,21 +144,20 @@ class Run:
         return list(self.record["thresholds"])
 
     @property
-    def problems(self) -> list[dict[str, str]]:
+    def problems(self) -> list[dict[str, Any]]:
         """What failed or cannot be applied here: stage, kind and reason."""
-        from deepseek_report.artifacts.message import text_of
         from deepseek_report.wording.words import wording
 
-        words = wording(self._report["language"])
+        words = wording(self._recorded.report["language"])
         return [
-            {**entry, "reason": words.say(text_of(entry["reason"]))}
-            for entry in self.record["problems"]
+            {**entry.to_json(), "reason": words.say(entry.reason)}
+            for entry in self._recorded.problems
         ]
 
     @property
     def failed(self) -> bool:
         """Whether a part that was asked for failed."""
-        return any(problem["kind"] == "failed" for problem in self.record["problems"])
+        return any(problem.kind == "failed" for problem in self._recorded.problems)
 
     @cached_property
     def tables(self) -> dict[str, list[str]]:
@@ -252,7 +243,7 @@ class Run:
     @property
     def config(self) -> str:
         """The YAML that repeats the run, with a note on what no YAML can hold."""
-        config = dict(self.record["config"])
+        config = dict(self._recorded.config)
         text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=100)
         parts = {name: config.get(name) or {} for name in ("dataset", "model")}
         explainers = config.get("explainers") or {}
@@ -268,14 +259,14 @@ class Run:
 
     def _repr_html_(self) -> str:
         with reading(self.path):
-            return first_screen(self.results, self.page)
+            return shown.first_screen(self.results, self.page)
 
     def __repr__(self) -> str:
         """The verdict, how many cases were tested, and where the report is."""
         with reading(self.path):
             results = self.results
-            verdict, n = verdict_of(results), results.predicted.n if results.has(_TEST) else 0
-        title = self._report["title"] or self.path.parent.name
+            verdict, n = shown.verdict_of(results), results.predicted.n if results.has(_TEST) else 0
+        title = self._recorded.report["title"] or self.path.parent.name
         return f"Run “{title}”: {verdict}\n  n = {n:,} test cases\n  {self.page}"
 
 

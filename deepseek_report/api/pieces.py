@@ -1,37 +1,34 @@
-"""What of a call becomes a plug-in: rows, model or predictions, attributions."""
+"""From the arguments of a call to an experiment: plug-ins, composed and checked as a config is."""
 
 from __future__ import annotations
 
-import builtins
-import dis
-import hashlib
-import os
-import secrets
-import sys
-import types
-import weakref
-from collections.abc import Callable, Iterator, Mapping
-from functools import cache
-from itertools import count
+import dataclasses
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from deepseek_report.api.composing import Piece, Pieces
-from deepseek_report.api.given_models import (
-    Hints,
-    answers_of,
-    hold,
-    looks_fitted_to,
-    recognise,
-    refit_of,
+from deepseek_report.api import given_models
+from deepseek_report.api.report_arguments import (
+    CallOptions,
+    dataset_options,
+    plain_value,
+    refuse,
+    report_options,
 )
-from deepseek_report.api.report_arguments import CallOptions, plain_value, refuse
 from deepseek_report.api.rows import Rows, digest_of, digest_of_array, in_order_of
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.schema import TaskName
-from deepseek_report.artifacts.storage.local_paths import PLAIN_NAME, unfit_name
+from deepseek_report.artifacts.storage import bounded_yaml
+from deepseek_report.artifacts.storage.local_paths import PLAIN_NAME, shipped, unfit_name
+from deepseek_report.config.compose import add_declared, compose
+from deepseek_report.config.composed import Composed
+from deepseek_report.config.experiment import Experiment
+from deepseek_report.config.sets import Origin
+from deepseek_report.config.validate import validate
 from deepseek_report.datasets.assembly.cell_encoding import MOST_CLASSES
 from deepseek_report.explainers.accounts import HeldAttributions
 from deepseek_report.models.given.given_answers import HeldAnswers
@@ -42,6 +39,35 @@ _ANSWERS = "deepseek_report.models.given.given_answers.GivenAnswers"
 _ATTRIBUTIONS = "deepseek_report.explainers.accounts.GivenAttributions"
 #: Explainers that are shipped, whose names attributions may take, too.
 _UNNAMED = "given"
+
+_CONTROL = "random"
+
+
+#: The config of a plug-in, and the object that it holds; a model that a config can name holds None.
+Piece = tuple[Mapping[str, object], Any]
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """What of a call becomes a plug-in.
+
+    attributions : by the name that they get among the explainers.
+    """
+
+    dataset: Piece
+    model: Piece
+    attributions: Mapping[str, Piece] = field(default_factory=dict)
+
+    @property
+    def stand_in(self) -> str:
+        """The data set that stands in the config until the rows take its place, by its fields."""
+        return "text_file" if "tokenizer" in self.dataset[0] else "csv"
+
+    @property
+    def has_model(self) -> bool:
+        """Whether there is a model to ask, and not only what one answered."""
+        return not isinstance(self.model[1], HeldAnswers)
+
 
 #: A model or its answers, what is predicted, and whether it looks fitted to the test rows.
 Model = tuple[Piece, TaskName | None, bool]
@@ -59,7 +85,7 @@ def pieces_of(
         known, task, fits = _model(rows, model, options)
     else:
         known, task, fits = _answers(rows, predictions, attributed, options)
-    table = {
+    table: dict[str, object] = {
         "_target_": _TABLE,
         "sha256": rows.sha256,
         "target": rows.target,
@@ -88,13 +114,13 @@ def is_number(rows: Rows, options: CallOptions) -> bool:
 
 def _model(rows: Rows, model: object, options: CallOptions) -> Model:
     number = is_number(rows, options)
-    hints = Hints(
+    hints = given_models.Hints(
         classes=options.get("classes") or (),
         encoder=options.get("encoder"),
         outputs=options.get("outputs", "logits"),
         task="regression" if number else None,
     )
-    recognised = recognise(model, rows, hints)
+    recognised = given_models.recognise(model, rows, hints)
     number = recognised.task == "regression" if recognised.task else number
     config: dict[str, object] = {
         "_target_": _MODEL,
@@ -105,15 +131,15 @@ def _model(rows: Rows, model: object, options: CallOptions) -> Model:
     if (model_id := options.get("model_id")) is not None:
         config |= {"model_id": str(model_id)}
     else:
-        identity = identity_of(model, hints.encoder)
-        digest, answers = answers_of(recognised, rows, number=number)
+        identity = given_models.identity_of(model, hints.encoder)
+        digest, answers = given_models.answers_of(recognised, rows, number=number)
         config |= {"answers": digest}
-        fits = looks_fitted_to(recognised.estimator, answers, rows)
+        fits = given_models.looks_fitted_to(recognised.estimator, answers, rows)
     own = options.get("refit")
-    refit = refit_of(recognised, rows, hints, own)
+    refit = given_models.refit_of(recognised, rows, hints, own)
     if refit is not None:
-        config |= {"refit": "clone" if own is None else identity_of(own)}
-    return (config, hold(recognised, rows, identity, refit)), recognised.task, fits
+        config |= {"refit": "clone" if own is None else given_models.identity_of(own)}
+    return (config, given_models.hold(recognised, rows, identity, refit)), recognised.task, fits
 
 
 def _answers(
@@ -148,7 +174,7 @@ def _answers(
     task: TaskName | None = "regression" if is_number(rows, options) else None
     shares = np.column_stack([1 - values, values]) if values.ndim == 1 and not task else values
     about = shares.reshape(len(values), -1)
-    fits = classes == rows.classes and looks_fitted_to(None, about, rows)
+    fits = classes == rows.classes and given_models.looks_fitted_to(None, about, rows)
     return (config, HeldAnswers(values, classes)), task, fits
 
 
@@ -230,385 +256,116 @@ def _base(base: object, rows: int) -> Floats:
     return values
 
 
-# A hash of what a fitted model consists of, where that can be told from the object itself.
-#
-# An object is walked down to plain values, arrays and tensors. Classes and functions of known
-# libraries count by their name and the library's version; those of a person's own count by their
-# bytecode and by everything that it refers to. Nothing is pickled, and no method of a person's own
-# is called. Where anything cannot be told apart that way, there is no hash.
-
-#: Libraries whose classes and functions are what their name and version say.
-_LIBRARIES = frozenset(
-    {
-        *("sklearn", "numpy", "scipy", "pandas", "torch", "xgboost", "lightgbm", "catboost"),
-        *("imblearn", "narwhals"),
-    }
-)
-#: Modules of Python itself whose functions depend on their arguments alone.
-_OF_PYTHON = frozenset(
-    {
-        *("builtins", "math", "cmath", "collections", "functools", "itertools", "operator"),
-        *("copyreg", "_codecs", "dataclasses", "enum", "typing", "abc", "numbers", "fractions"),
-        *("decimal", "re", "string", "statistics", "types", "warnings", "__future__"),
-    }
-)
-#: What reads something that is no part of the object, whatever module it comes from.
-_READS_ELSEWHERE = frozenset(
-    {
-        *("open", "input", "exec", "eval", "compile", "globals", "locals", "vars", "__import__"),
-        *("load", "loads", "loadtxt", "genfromtxt", "fromfile", "memmap", "hub", "sys", "os"),
-        *("__globals__", "__subclasses__", "__builtins__"),
-    }
-)
-#: What every class has and what says nothing of its behaviour.
-_OF_EVERY_CLASS = frozenset(
-    {
-        *("__dict__", "__weakref__", "__doc__", "__module__", "__qualname__", "__annotations__"),
-        *("__firstlineno__", "__static_attributes__", "__abstractmethods__", "_abc_impl"),
-        *("__annotate__", "__annotate_func__", "__annotations_cache__", "__parameters__"),
-        *("__orig_bases__", "__match_args__", "__type_params__", "__classdictcell__"),
-    }
-)
-#: Trees of scikit-learn's neighbours, and where in their state they count how they were asked.
-_COUNTING = frozenset({"KDTree32", "KDTree64", "KDTree", "BallTree32", "BallTree64", "BallTree"})
-_COUNTERS = range(7, 11)
-_PLAIN = (type(None), bool, int, float, complex, str, bytes, range, type(...), type(NotImplemented))
+# --- the experiment -------------------------------------------------------------------------------
 
 
-class _UnhashableError(Exception):
-    """Something of the object cannot be told apart from its like."""
+def experiment_of(pieces: Pieces, options: CallOptions) -> tuple[Experiment, list[str]]:
+    """The experiment of a call, and the overrides that a command line would have had.
 
-
-def object_digest(thing: object) -> str | None:
-    """SHA-256 of an object's state and code; None where parts of it cannot be hashed.
-
-    Two objects with one hash have equal state and the same code. Equal models may have different
-    hashes (another version of Python or of a library, another order of a mapping).
+    Raises ConfigProblems: all problems of the arguments.
     """
-    walk = _StateWalk()
-    try:
-        walk.visit(thing)
-    except Exception:  # whatever an object of a person's own does when it is looked at
-        return None
-    return walk.hashed.hexdigest()
-
-
-class _StateWalk:
-    """One walk through an object. seen : {id: (place, object)} of all that was met, kept alive."""
-
-    def __init__(self) -> None:
-        self.hashed = hashlib.sha256(sys.version.encode())
-        self.seen: dict[int, tuple[int, Any]] = {}
-
-    def put(self, *texts: str | bytes) -> None:
-        """Hash texts, each with its length, so that no two lists of them are one."""
-        for text in texts:
-            content = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
-            self.hashed.update(len(content).to_bytes(8, "big"))
-            self.hashed.update(content)
-
-    def visit(self, thing: object) -> None:
-        """Hash one object with all that it holds."""
-        if type(thing) in _PLAIN:
-            self.put(type(thing).__name__, repr(thing))
-            return
-        if id(thing) in self.seen:
-            self.put("again", str(self.seen[id(thing)][0]))
-            return
-        self.seen[id(thing)] = (len(self.seen), thing)
-        for fits, visit in _VISITS:
-            if fits(thing):
-                visit(self, thing)
-                return
-        self._object(thing)
-
-    def all(self, kind: str, things: Any) -> None:
-        """Hash several objects in their order."""
-        listed = list(things)
-        self.put(kind, str(len(listed)))
-        for thing in listed:
-            self.visit(thing)
-
-    # --- values -----------------------------------------------------------------------------------
-
-    def sequence(self, thing: object) -> None:
-        self.all(type(thing).__name__, thing)
-
-    def unordered(self, thing: Any) -> None:
-        digests = [object_digest(member) for member in thing]
-        if None in digests:
-            raise _UnhashableError
-        self.put(type(thing).__name__, *sorted(filter(None, digests)))
-
-    def mapping(self, thing: Mapping[object, object]) -> None:
-        self.all(type(thing).__name__, (part for item in thing.items() for part in item))
-
-    def array(self, thing: object) -> None:
-        array = np.asarray(thing)
-        self.put("array", str(array.dtype), str(array.shape))
-        if array.dtype.names:  # by field: between the fields lie bytes that nobody has set
-            for name in array.dtype.names:
-                self.array(array[name])
-        elif array.dtype.hasobject:
-            self.all("objects", array.ravel().tolist())
-        else:
-            self.put(np.ascontiguousarray(array).tobytes())
-
-    def tensor(self, thing: Any) -> None:
-        import torch
-
-        if thing.layout is not torch.strided or thing.is_quantized or thing.is_meta:
-            raise _UnhashableError
-        if type(thing) not in {torch.Tensor, torch.nn.Parameter}:
-            self.visit(type(thing))
-        flat = thing.detach().cpu().contiguous().reshape(-1)
-        self.put("tensor", str(thing.dtype), str(tuple(thing.shape)))
-        self.put(flat.view(torch.uint8).numpy().tobytes() if flat.numel() else b"")
-
-    # --- code -------------------------------------------------------------------------------------
-
-    def module(self, thing: types.ModuleType) -> None:
-        if not _is_known(thing.__name__):
-            raise _UnhashableError
-        self.put("module", thing.__name__, _version(thing.__name__))
-
-    def named(self, thing: Any) -> None:
-        """What a library offers under a name."""
-        module, name = str(thing.__module__), _name(thing)
-        self.put("named", module, name, _version(module))
-
-    def method(self, thing: types.MethodType) -> None:
-        self.put("method")
-        self.visit(thing.__self__)
-        self.visit(thing.__func__)
-
-    def accessor(self, thing: Any) -> None:
-        is_property = isinstance(thing, property)
-        parts = (thing.fget, thing.fset, thing.fdel) if is_property else (thing.__func__,)
-        self.all(type(thing).__name__, parts)
-
-    def function(self, thing: types.FunctionType) -> None:
-        self.put("function", thing.__qualname__)
-        self._code(thing.__code__, thing.__globals__)
-        self.visit(thing.__defaults__)
-        self.visit(thing.__kwdefaults__)
-        self.all("closure", (_content(cell) for cell in thing.__closure__ or ()))
-        self.visit(dict(vars(thing)))
-
-    def _code(self, code: types.CodeType, known: Mapping[str, object]) -> None:
-        self.put("code", code.co_code, *code.co_names, *code.co_varnames, *code.co_freevars)
-        self.put(str((code.co_argcount, code.co_kwonlyargcount, code.co_flags)))
-        if _READS_ELSEWHERE & set(code.co_names) or any(
-            name.startswith("read_") for name in code.co_names
-        ):
-            raise _UnhashableError
-        for constant in code.co_consts:
-            if isinstance(constant, types.CodeType):
-                self._code(constant, known)
-            else:
-                self.visit(constant)
-        for name, value in _referred(code, known):
-            self.put("global", name)
-            self.visit(value)
-
-    def own_class(self, thing: type) -> None:
-        """A class of a person's own: its bases and all that stands in it."""
-        if type(thing).__module__ not in {"builtins", "abc"}:
-            raise _UnhashableError
-        self.put("class", thing.__qualname__)
-        self.all("bases", thing.__bases__)
-        for name, value in vars(thing).items():
-            if name not in _OF_EVERY_CLASS and not isinstance(value, _SLOT):
-                self.put(name)
-                self.visit(value)
-
-    # --- objects ----------------------------------------------------------------------------------
-
-    def torch_module(self, thing: object) -> None:
-        """Class, parameters, buffers, parts, hooks and attributes; not whether it is training."""
-        self.put("torch module")
-        self.visit(type(thing))
-        self.visit({name: value for name, value in vars(thing).items() if name != "training"})
-
-    def _object(self, thing: object) -> None:
-        self.put("object")
-        self.visit(type(thing))
-        if _is_named(type(thing)):
-            self._reduced(thing)
-        elif _holds_more(type(thing)):
-            raise _UnhashableError
-        else:
-            self.visit(dict(vars(thing)))
-
-    def _reduced(self, thing: object) -> None:
-        """What the library itself says that an object is made from."""
-        try:
-            parts = thing.__reduce_ex__(4)
-        except Exception:
-            raise _UnhashableError from None
-        if isinstance(parts, str):
-            self.put(parts)
-            return
-        made_by, arguments, *rest = parts
-        state, *items = rest or [None]
-        if type(thing).__name__ in _COUNTING:
-            state = [part for place, part in enumerate(state) if place not in _COUNTERS]
-        self.visit([made_by, arguments, state])
-        for several in items:
-            self.visit(None if several is None else list(several))
-
-
-_SLOT = (types.MemberDescriptorType, types.GetSetDescriptorType)
-_Visit = Callable[[_StateWalk, Any], None]
-
-
-def _is_tensor(thing: object) -> bool:
-    torch = sys.modules.get("torch")
-    return torch is not None and isinstance(thing, torch.Tensor)
-
-
-def _is_torch_module(thing: object) -> bool:
-    torch = sys.modules.get("torch")
-    return torch is not None and isinstance(thing, torch.nn.Module)
-
-
-def _is_exactly(*kinds: type) -> Callable[[object], bool]:
-    return lambda thing: type(thing) in kinds
-
-
-def _is_a(*kinds: type) -> Callable[[object], bool]:
-    return lambda thing: isinstance(thing, kinds)
-
-
-def _is_known(module: str) -> bool:
-    """Whether what a module holds is what its name and version say."""
-    return module.partition(".")[0] in _LIBRARIES | _OF_PYTHON
-
-
-def _is_named(thing: object) -> bool:
-    """Whether it is a class or a function that a known module offers under its own name."""
-    module, name = getattr(thing, "__module__", None), _name(thing)
-    if isinstance(thing, np.ufunc):
-        return getattr(np, thing.__name__, None) is thing
-    if isinstance(thing, types.BuiltinFunctionType) and module is None:
-        return False
-    if not isinstance(module, str) or not name or not _is_known(module):
-        return False
-    holder: object = sys.modules.get(module)
-    for part in name.split("."):
-        holder = getattr(holder, part, None)
-    return holder is thing
-
-
-def _name(thing: object) -> str:
-    name = getattr(thing, "__qualname__", getattr(thing, "__name__", ""))
-    return name if isinstance(name, str) else ""
-
-
-@cache
-def _version(module: str) -> str:
-    library = sys.modules.get(module.partition(".")[0])
-    return str(getattr(library, "__version__", ""))
-
-
-def _holds_more(cls: type) -> bool:
-    """Whether instances of a person's own class hold values beside those in their dictionary."""
-    if issubclass(cls, (dict, list, tuple, set, frozenset, str, bytes, int, float)):
-        return True
-    reduced = {"__reduce__", "__reduce_ex__"}
-    return any(
-        reduced & set(vars(base)) if _is_named(base) else "__slots__" in vars(base)
-        for base in cls.__mro__
-        if base is not object
+    own = list(options.get("overrides", ()))
+    overrides = [*_overrides(options, pieces), *own]
+    stand_ins = [f"dataset={pieces.stand_in}", "model=sklearn"]
+    composed = compose([*stand_ins, *overrides], options.get("config_dir"))
+    (_, rows), (_, model) = pieces.dataset, pieces.model
+    objects: dict[tuple[str, ...], object] = {("dataset",): rows}
+    objects |= {} if model is None else {("model",): model}
+    objects |= {("explainers", name): held for name, (_, held) in pieces.attributions.items()}
+    named = {text.lstrip("+~").partition("=")[0] for text in own} | set(options)
+    selected: dict[str, dict[str, Origin]] = {
+        group: dict(origins) if group in named else dict.fromkeys(origins, "set")
+        for group, origins in composed.selected.items()
+    }
+    raw = _raw(composed, pieces, options)
+    named_here = {"causal": options.get("causal"), "corrections": options.get("corrections")}
+    declared = {key: value for key, value in named_here.items() if value}
+    if declared:
+        raw |= plain_value(declared)
+        add_declared(raw, selected)
+    composed = dataclasses.replace(
+        composed,
+        raw=raw,
+        overrides=tuple(overrides),
+        selected=selected,
+        choices={group: name for group, name in composed.choices.items() if group not in _REPLACED},
+        held=objects,
     )
+    return validate(composed, options.get("trust", ())), overrides
 
 
-def is_of_library(thing: object) -> bool:
-    """Whether an object's class is one of a library of models, or extends one."""
-    return any(
-        _is_named(base) and base.__module__.partition(".")[0] in _LIBRARIES
-        for base in type(thing).__mro__
-    )
+_REPLACED = ("dataset", "model")
 
 
-def _content(cell: types.CellType) -> object:
-    try:
-        return cell.cell_contents
-    except ValueError:
-        return None
+def _overrides(options: CallOptions, pieces: Pieces) -> list[str]:
+    named: dict[str, Sequence[str] | None] = {
+        "explainers": options.get("explainers"),
+        "metrics": options.get("metrics"),
+        "visualizations": options.get("visualizations"),
+        "sections": options.get("sections"),
+        "frameworks": options.get("frameworks"),
+    }
+    chosen = {group: names for group, names in named.items() if names is not None}
+    if pieces.attributions:
+        chosen.setdefault("explainers", [_CONTROL] if pieces.has_model else [])
+    texts = [f"{group}=[{','.join(names)}]" for group, names in chosen.items()]
+    costs = options.get("costs") or {}
+    priced = ",".join(f"{kind}:{_text(cost)}" for kind, cost in costs.items())
+    plain = {
+        "seed": options.get("seed"),
+        "measure_time": options.get("measure_time"),
+        "explain.instances": options.get("instances"),
+        "explain.background": options.get("background"),
+        "explain.question": options.get("question"),
+        "split.folds": options.get("folds"),
+        "decision.threshold": options.get("threshold"),
+        "decision.costs": f"{{{priced}}}" if costs else None,
+    }
+    return texts + [f"{key}={_text(value)}" for key, value in plain.items() if value is not None]
 
 
-def _referred(code: types.CodeType, known: Mapping[str, object]) -> Iterator[tuple[str, object]]:
-    """(name, value) of all that code takes from outside of itself.
-
-    Raises _UnhashableError: it imports what is not known, or changes what lies outside of it.
-    """
-    for instruction in dis.get_instructions(code):
-        name, operation = instruction.argval, instruction.opname
-        if operation in {"STORE_GLOBAL", "DELETE_GLOBAL"}:
-            raise _UnhashableError
-        if operation == "IMPORT_NAME" and not _is_known(str(name)):
-            raise _UnhashableError
-        if operation in {"LOAD_GLOBAL", "LOAD_NAME"}:
-            if name not in known and not hasattr(builtins, name):
-                raise _UnhashableError
-            yield name, known[name] if name in known else getattr(builtins, name)
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-#: The first that fits an object visits it.
-_VISITS: tuple[tuple[Callable[[object], bool], _Visit], ...] = (
-    (_is_exactly(list, tuple, bytearray), _StateWalk.sequence),
-    (_is_exactly(set, frozenset), _StateWalk.unordered),
-    (_is_exactly(dict, types.MappingProxyType), _StateWalk.mapping),
-    (_is_exactly(np.ndarray), _StateWalk.array),
-    (_is_a(np.generic), _StateWalk.array),
-    (_is_tensor, _StateWalk.tensor),
-    (_is_torch_module, _StateWalk.torch_module),
-    (_is_a(types.ModuleType), _StateWalk.module),
-    (_is_named, _StateWalk.named),
-    (_is_a(types.MethodType), _StateWalk.method),
-    (_is_a(property, staticmethod, classmethod), _StateWalk.accessor),
-    (_is_a(types.FunctionType), _StateWalk.function),
-    (_is_a(type), _StateWalk.own_class),
-)
+def _raw(composed: Composed, pieces: Pieces, options: CallOptions) -> dict[str, Any]:
+    raw, (rows, _), (model, _) = composed.raw, pieces.dataset, pieces.model
+    named = {name: config for name, (config, _) in pieces.attributions.items()}
+    return {
+        **raw,
+        "dataset": {
+            **_changed_settings(composed, pieces.stand_in),
+            **rows,
+            **dataset_options(options),
+        },
+        "model": model,
+        "explainers": {**(raw.get("explainers") or {}), **named},
+        "report": {**raw["report"], **report_options(options)},
+        "name": options.get("name") or _folder_name(str(options.get("title") or "report")),
+        "paths": {**(raw.get("paths") or {}), **paths_of(options)},
+    }
 
 
-#: Drawn anew in each process, so that no key of one is met in another.
-_PROCESS = secrets.token_hex(16)
-_NUMBERS = count()
-#: {id: (the object or a weak reference to it, its number)}; an id may be used again later.
-_NUMBERED: dict[int, tuple[Callable[[], object], int]] = {}
+def paths_of(options: CallOptions) -> dict[str, str]:
+    """Where reports and finished stages go, as far as the call says it."""
+    reports, store = options.get("reports"), options.get("store")
+    paths = {} if reports is None else {"reports": str(reports), "store": f"{reports}/.store"}
+    return paths if store is None else {**paths, "store": str(store)}
 
 
-def identity_of(model: object, encoder: object = None) -> str:
-    """A text that two models share only if one may have what was computed for the other.
-
-    Of a model of scikit-learn, xgboost, lightgbm or torch the hash of its state and code, where all
-    of it can be hashed. Of anything else, and where an encoder is given, the very object, in this
-    process alone: what it answers on some rows does not say what it answers on others.
-    """
-    if encoder is None and is_of_library(model):
-        digest = object_digest(model)
-        if digest is not None:
-            return f"state {digest}"
-    parts = ".".join(_number(part) for part in (model, encoder) if part is not None)
-    return f"process {_PROCESS} {os.getpid()} object {parts}"
+def _changed_settings(composed: Composed, stand_in: str) -> dict[str, Any]:
+    """What overrides say of the data set, beside what its stand-in says by itself."""
+    defaults = bounded_yaml.load(shipped("conf") / "dataset" / f"{stand_in}.yaml")
+    prefix = "dataset."
+    named = [text.lstrip("+~").partition("=")[0] for text in composed.overrides]
+    set_here = {key.removeprefix(prefix).split(".")[0] for key in named if key.startswith(prefix)}
+    return {
+        key: value
+        for key, value in composed.raw["dataset"].items()
+        if key in set_here or key not in defaults or value != defaults[key]
+    }
 
 
-def _number(thing: object) -> str:
-    """The number of an object in this process; a method is that of its object."""
-    if isinstance(thing, types.MethodType):
-        return f"{_number(thing.__self__)}.{_number(thing.__func__)}"
-    refer, number = _NUMBERED.get(id(thing), (lambda: None, -1))
-    if refer() is not thing:
-        number = next(_NUMBERS)
-        _NUMBERED[id(thing)] = (_reference(thing), number)
-    return str(number)
-
-
-def _reference(thing: object) -> Callable[[], object]:
-    """A weak reference, or where there can be none the object itself, which then stays alive."""
-    try:
-        return weakref.ref(thing)
-    except TypeError:
-        return lambda: thing
+def _folder_name(title: str) -> str:
+    """A title as the name of a folder: “Loans, 2026” -> `loans_2026`."""
+    return re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_")[:48].strip("_") or "report"

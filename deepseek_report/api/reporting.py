@@ -17,10 +17,9 @@ from typing import Any, Unpack
 import numpy as np
 import pandas as pd
 
-from deepseek_report.api.composing import Pieces, experiment_of, paths_of
 from deepseek_report.api.finished import Run
 from deepseek_report.api.given_models import clone_fitting
-from deepseek_report.api.pieces import is_number, pieces_of
+from deepseek_report.api.pieces import Pieces, experiment_of, is_number, paths_of, pieces_of
 from deepseek_report.api.report_arguments import (
     ArgumentProblems,
     CallOptions,
@@ -43,14 +42,8 @@ from deepseek_report.config.compose import compose
 from deepseek_report.config.experiment import Paths
 from deepseek_report.config.portable import QUICK, whole_report
 from deepseek_report.config.validate import validate
+from deepseek_report.datasets import splitting
 from deepseek_report.datasets.assembly.row_metadata import moments_of
-from deepseek_report.datasets.splitting import (
-    assign_by_quotas,
-    bands,
-    joined,
-    quotas_of,
-    row_identity,
-)
 from deepseek_report.runner.comparing import CompareOptions, compare_runs
 from deepseek_report.runner.run import run_experiment
 from deepseek_report.wording.words import wording
@@ -454,13 +447,13 @@ def _held_out(rows: Rows, labels: Any, options: CallOptions, *, number: bool) ->
         moments = moments_of(frame[str(time)], ".").values
         last: Bools = moments >= np.nanquantile(moments, 1 - _HELD_OUT, method="higher")
         return last
-    strata = bands(labels.astype(np.float64)) if number else _codes(labels)
+    strata = splitting.bands(labels.astype(np.float64)) if number else _codes(labels)
     columns = np.column_stack([_codes(rows.features[name]) for name in rows.features])
-    units = row_identity(columns.astype(np.float64))
-    units = units if entity is None else joined(units, _codes(frame[str(entity)]))
+    units = splitting.row_identity(columns.astype(np.float64))
+    units = units if entity is None else splitting.joined(units, _codes(frame[str(entity)]))
     random = np.random.default_rng([int(options.get("seed") or 1), 25])
-    quotas = quotas_of(np.bincount(strata), (1 - _HELD_OUT, _HELD_OUT))
-    return np.asarray(assign_by_quotas(strata, units, quotas, random) == 1)
+    quotas = splitting.quotas_of(np.bincount(strata), (1 - _HELD_OUT, _HELD_OUT))
+    return np.asarray(splitting.assign_by_quotas(strata, units, quotas, random) == 1)
 
 
 def _codes(values: object) -> Ints:
@@ -471,7 +464,7 @@ def _codes(values: object) -> Ints:
 # A model of transformers with its tokenizer: written as a checkpoint, and read like any other.
 
 _TEXTS = "deepseek_report.datasets.sources.given_table.GivenTexts"
-_MODEL = "deepseek_report.models.transformers.huggingface.HuggingFace"
+_MODEL = "deepseek_report.models.transformers.pretrained.HuggingFace"
 
 
 def text_pieces(rows: Rows, model: object, options: CallOptions) -> Pieces:

@@ -119,7 +119,7 @@ def argument_of(key: str) -> str | None:
 
 
 def _argument(match: re.Match[str]) -> str:
-    key, value = match["key"], match["value"]
+    key, value = match.group("key", "value")
     if key.startswith("dataset.columns.") and value is not None:
         _, _, column, field = f"{key}.".split(".")[:4]
         return f'columns={{"{column}": {{"{field}": {_in_python(value)}}}}}'

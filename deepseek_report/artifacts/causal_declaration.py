@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, PlainSerializer
 
 from deepseek_report.artifacts.conclusions import ClassName
+from deepseek_report.artifacts.corrections import with_on
 
 #: Most nodes and questions of a declaration: each missing arrow is tested, and each question asked.
 MOST_NODES, MOST_QUESTIONS = 40, 12
@@ -48,21 +49,8 @@ class CausalQuestion:
         return "{" + ", ".join(f"{name}: {value}" for name, value in self.as_written.items()) + "}"
 
 
-def _with_texts(question: object) -> object:
-    """A question as YAML reads it, in which the key `on` is a truth value, with texts as keys.
-
-    >>> _with_texts({"effect_of": "limit", True: "default"})
-    {'effect_of': 'limit', 'on': 'default'}
-    """
-    if not isinstance(question, dict):
-        return question
-    return {"on" if key is True else key: value for key, value in question.items()}
-
-
 _Question = Annotated[
-    CausalQuestion,
-    BeforeValidator(_with_texts),
-    PlainSerializer(lambda question: question.as_written),
+    CausalQuestion, BeforeValidator(with_on), PlainSerializer(lambda question: question.as_written)
 ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
@@ -13,7 +13,7 @@ from pydantic import Field
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.explanation import Game
 from deepseek_report.artifacts.finding import Finding
-from deepseek_report.artifacts.message import Text, plain, text_of
+from deepseek_report.artifacts.message import Text, as_tuples, plain, with_texts
 from deepseek_report.artifacts.storage.files import load_json, save_json
 
 Cost = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -220,9 +220,9 @@ class Verdict:
     predictor: str = ""
 
     @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> Verdict:
+    def from_json(cls, record: Mapping[str, object]) -> Verdict:
         """From plain data."""
-        return cls(**{**record, "reason": text_of(record["reason"])})
+        return cls(**with_texts(record, ("reason",)))
 
 
 @dataclass(frozen=True)
@@ -342,8 +342,7 @@ class Conclusions:
             leading=content["leading"],
             leading_for_cases=content["leading_for_cases"],
             explainers=tuple(
-                ExplainerVerdict(**{**entry, "missing": tuple(entry["missing"])})
-                for entry in content.get("explainers", ())
+                ExplainerVerdict(**as_tuples(entry)) for entry in content.get("explainers", ())
             ),
             format_version=int(content.get("format_version", 1)),
         )

@@ -24,9 +24,9 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, ClassVar, Literal, get_args
 
 import yaml
 from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
@@ -123,9 +123,13 @@ class Marks:
     on: Day = ""
 
 
-def with_day(entry: object) -> object:
-    """A mapping of YAML whose key `on` is a text again: YAML 1.1 reads it as true."""
-    if not isinstance(entry, dict) or True not in entry:
+def with_on(entry: object) -> object:
+    """A mapping of YAML whose key `on` is a text again: YAML 1.1 reads it as true.
+
+    >>> with_on({"effect_of": "limit", True: "default"})
+    {'effect_of': 'limit', 'on': 'default'}
+    """
+    if not isinstance(entry, dict):
         return entry
     return {"on" if key is True else key: value for key, value in entry.items()}
 
@@ -201,7 +205,7 @@ class Correction:
 
 _ABOUT = ("must_rise_with", "must_fall_with", "region", "relabel", "marks", "add")
 #: A correction of YAML, whose key `on` may have been read as true.
-WrittenCorrection = Annotated[Correction, BeforeValidator(with_day)]
+WrittenCorrection = Annotated[Correction, BeforeValidator(with_on)]
 ItemKind = Literal["feature", "region", "rises", "falls", "label", "rule"]
 
 
@@ -233,6 +237,14 @@ class CorrectionItem:
     entry: int = 0
     mark: int = 0
 
+    @property
+    def edit(self) -> dict[str, object]:
+        """What is done to a rule, as `model.edits` takes it."""
+        about: dict[str, object] = {"add": self.text} if self.rule is None else {"rule": self.rule}
+        if self.remove:
+            return {**about, "remove": True}
+        return about if self.weight is None else {**about, "weight": self.weight}
+
     def to_json(self) -> dict[str, object]:
         """Plain data, the same for the same correction."""
         return {**asdict(self), "names": list(self.names)}
@@ -250,22 +262,18 @@ def _items(place: int, entry: Correction) -> Iterator[CorrectionItem]:
     if entry.file:
         yield from _of_file(place, entry)
         return
-    signed: dict[str, Any] = {
-        "how": entry.how,
-        "by": entry.by or "",
-        "on": entry.on,
-        "why": entry.why,
-    }
-    if entry.must_rise_with or entry.must_fall_with:
-        kind: ItemKind = "rises" if entry.must_rise_with else "falls"
-        name = entry.must_rise_with or entry.must_fall_with
-        yield CorrectionItem(kind, (name,), **signed, entry=place)
+    signed = CorrectionItem(
+        "feature", how=entry.how, by=entry.by or "", on=entry.on, why=entry.why, entry=place
+    )
+    if entry.must_rise_with:
+        yield replace(signed, kind="rises", names=(entry.must_rise_with,))
+    elif entry.must_fall_with:
+        yield replace(signed, kind="falls", names=(entry.must_fall_with,))
     elif entry.rule is not None or entry.add:
-        edit: dict[str, Any] = {"rule": entry.rule, "text": entry.add, "remove": entry.remove}
-        yield CorrectionItem("rule", **edit, weight=entry.weight, **signed, entry=place)
+        rule = replace(signed, kind="rule", rule=entry.rule, text=entry.add)
+        yield replace(rule, remove=entry.remove, weight=entry.weight)
     elif not isinstance(entry.must_not_matter, bool):
-        for name in entry.must_not_matter:
-            yield CorrectionItem("feature", (name,), **signed, entry=place)
+        yield from (replace(signed, names=(name,)) for name in entry.must_not_matter)
 
 
 def _of_file(place: int, entry: Correction) -> Iterator[CorrectionItem]:
@@ -320,7 +328,15 @@ def read_marks(path: Path) -> Marks:
         marks = TypeAdapter(Marks).validate_python(content)
     except ValidationError as error:
         raise _malformed(path, error) from None
-    _require_kinds(path, marks)
+    wrong = [str(place) for place, mark in enumerate(marks.marks, 1) if mark.kind is None]
+    if wrong:
+        shown = ", ".join(wrong[:_SHOWN]) + (", …" if len(wrong) > _SHOWN else "")
+        raise _refused(
+            path,
+            f"mark {shown}: it is not about exactly one thing",
+            "feature; row and region; row and label; or rule with remove: true or weight",
+            "write one mark for each thing",
+        )
     if not marks.by.strip():
         raise _refused(
             path,
@@ -333,7 +349,7 @@ def read_marks(path: Path) -> Marks:
 
 def _content(path: Path) -> object:
     try:
-        return with_day(parsed(read_text(path, MOST_BYTES, links=True)))
+        return with_on(parsed(read_text(path, MOST_BYTES, links=True)))
     except FileNotFoundError:
         raise _refused(
             path, "there is no such file", "a file of marks", "correct the path"
@@ -367,18 +383,6 @@ def _malformed(path: Path, error: ValidationError) -> ConfigError:
         "marks with feature, or row and region, or row and label, or rule and remove or weight",
         "correct these (docs/corrections.md shows each)",
     )
-
-
-def _require_kinds(path: Path, marks: Marks) -> None:
-    wrong = [str(place) for place, mark in enumerate(marks.marks, 1) if mark.kind is None]
-    if wrong:
-        shown = ", ".join(wrong[:_SHOWN]) + (", …" if len(wrong) > _SHOWN else "")
-        raise _refused(
-            path,
-            f"mark {shown}: it is not about exactly one thing",
-            "feature; row and region; row and label; or rule with remove: true or weight",
-            "write one mark for each thing",
-        )
 
 
 def _refused(path: Path, fault: str, allowed: str, todo: str) -> ConfigError:

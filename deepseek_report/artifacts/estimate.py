@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from deepseek_report.artifacts.message import Message, Text, is_message, text_of
+from deepseek_report.artifacts.message import Text, is_message, read_message, with_texts
 from deepseek_report.artifacts.score import Category, Direction, Score
 
 
@@ -139,7 +139,7 @@ def restored(value: object) -> Any:
     if not isinstance(value, Mapping):
         return value
     if is_message(value):
-        return Message(str(value["message"]), restored(value["values"]))
+        return read_message(value, restored)
     if set(value) == _FIELDS:
-        return Estimate.of(**{**value, "method": text_of(value["method"])})
+        return Estimate.of(**with_texts(value, ("method",)))
     return {key: restored(item) for key, item in value.items()}

@@ -11,8 +11,8 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Array, Floats, Ints
-from deepseek_report.artifacts.message import Text, plain, text_of
-from deepseek_report.artifacts.storage.files import load_arrays, load_json, save_arrays, save_json
+from deepseek_report.artifacts.message import Text, plain, text_of, with_texts
+from deepseek_report.artifacts.storage import files
 
 OutputSpace = Literal["logit", "probability", "value", "none"]
 #: By what a player that is taken away is replaced: by those of training rows one after another, by
@@ -24,6 +24,7 @@ LEAST_READABLE: Mapping[OutputSpace, float] = MappingProxyType(
     {"probability": 5e-4, "logit": 5e-3, "value": 0.0, "none": 0.0}
 )
 _ARRAYS = ("values", "inputs", "predictions", "base_values", "standard_error", "positions")
+_PER_CLASS = ("values", "predictions", "base_values", "standard_error")
 _TIMING = ("seconds", "peak_memory")
 #: Fields that have files of their own.
 _APART = frozenset({*_ARRAYS, *_TIMING, "decided", "others"})
@@ -36,17 +37,22 @@ class _FiledArrays:
     _file: ClassVar[str]
 
     def save(self, folder: Path) -> None:
-        save_arrays(folder / self._file, **self._known)
+        files.save_arrays(folder / self._file, **self._known)
 
     @classmethod
     def load(cls, folder: Path) -> Self | None:
         """Those of a folder; None where it has none."""
         file = folder / cls._file
-        return cls(**load_arrays(file)) if file.is_file() else None
+        return cls(**files.load_arrays(file)) if file.is_file() else None
 
     @property
     def _known(self) -> dict[str, Array]:
-        return {name: array for name, array in vars(self).items() if array is not None}
+        return files.arrays_of(self, vars(self))
+
+    def fields_at(self, at: int | tuple[list[int], int]) -> dict[str, Any]:
+        """The fields of an explanation to one class, by an index into these arrays."""
+        known = self._known
+        return {name: known[name][at] if name in known else None for name in _PER_CLASS}
 
 
 @dataclass(frozen=True)
@@ -179,8 +185,7 @@ class Explanation:
 
     def at(self, chosen: Ints) -> Explanation:
         """The explanation of some of the instances; chosen : (chosen instance,) their positions."""
-        known = {name: getattr(self, name) for name in _ARRAYS}
-        arrays = {name: array[chosen] for name, array in known.items() if array is not None}
+        arrays = {name: array[chosen] for name, array in files.arrays_of(self, _ARRAYS).items()}
         others = None if self.others is None else self.others.at(chosen)
         decided = None if self.decided is None else self.decided.at(chosen)
         return replace(self, **arrays, others=others, decided=decided)
@@ -192,17 +197,8 @@ class Explanation:
         others = self.others
         if others is None or target not in others.targets:
             return None
-        k = int(np.flatnonzero(others.targets == target)[0])
-        return replace(
-            self,
-            target=target,
-            values=others.values[k],
-            predictions=others.predictions[k],
-            base_values=None if others.base_values is None else others.base_values[k],
-            standard_error=None if others.standard_error is None else others.standard_error[k],
-            decided=None,
-            others=None,
-        )
+        own = others.fields_at(int(np.flatnonzero(others.targets == target)[0]))
+        return replace(self, target=target, **own, decided=None, others=None)
 
     def toward_each(self, targets: Ints) -> Explanation | None:
         """Attributions of each instance to a class of its own.
@@ -243,37 +239,28 @@ class Explanation:
         instance = replace(self.at(np.array([place])), decided=None, others=None)
         if self.decided is None or place not in self.decided.places:
             return instance
-        own = self.decided
-        case = np.s_[[int(np.flatnonzero(own.places == place)[0])], which]
-        return replace(
-            instance,
-            target=int(own.targets[case][0]),
-            values=own.values[case],
-            predictions=own.predictions[case],
-            base_values=None if own.base_values is None else own.base_values[case],
-            standard_error=None if own.standard_error is None else own.standard_error[case],
-        )
+        case = np.s_[[int(np.flatnonzero(self.decided.places == place)[0])], which]
+        own = self.decided.fields_at(case)
+        return replace(instance, target=int(self.decided.targets[case][0]), **own)
 
     def save(self, folder: Path) -> None:
-        arrays = {n: getattr(self, n) for n in _ARRAYS if getattr(self, n) is not None}
-        save_arrays(folder / "explanation.npz", **arrays)
+        files.save_arrays(folder / "explanation.npz", **files.arrays_of(self, _ARRAYS))
         meta = {n: v for n, v in vars(self).items() if n not in _APART}
-        save_json(folder / "explanation.json", plain(meta))
-        if self.decided is not None:
-            self.decided.save(folder)
-        if self.others is not None:
-            self.others.save(folder)
+        files.save_json(folder / "explanation.json", plain(meta))
+        for filed in (self.decided, self.others):
+            if filed is not None:
+                filed.save(folder)
         if self.seconds is not None:
-            save_json(folder / "timing.json", {n: getattr(self, n) for n in _TIMING})
+            files.save_json(folder / "timing.json", {n: getattr(self, n) for n in _TIMING})
 
     @classmethod
     def load(cls, folder: Path) -> Explanation:
-        meta = load_json(folder / "explanation.json")
+        meta = files.load_json(folder / "explanation.json")
         timing = folder / "timing.json"
-        meta |= load_json(timing) if timing.exists() else {}
+        meta |= files.load_json(timing) if timing.exists() else {}
         for name in ("feature_names", "dims"):
             meta[name] = tuple(meta[name])
-        meta["variant"] = text_of(meta["variant"])
-        meta["notes"] = tuple(map(text_of, meta["notes"]))
+        notes = tuple(map(text_of, meta.pop("notes")))
         meta |= {"decided": DecidedClasses.load(folder), "others": OtherClasses.load(folder)}
-        return cls(**load_arrays(folder / "explanation.npz"), **meta)
+        arrays = files.load_arrays(folder / "explanation.npz")
+        return cls(**arrays, **with_texts(meta, ("variant",)), notes=notes)

@@ -51,10 +51,10 @@ class Finding:
             return str(self.values["claim"])
         return Message(f"findings.{self.message}.claim", self.values)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Plain data; `bears_on` where it holds something."""
-        record: dict[str, Any] = plain(vars(self))
-        return record if self.bears_on else {k: v for k, v in record.items() if k != "bears_on"}
+        held = {k: v for k, v in vars(self).items() if k != "bears_on" or v}
+        return dict(plain(held))
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Finding:

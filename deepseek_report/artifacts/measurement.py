@@ -11,14 +11,7 @@ from deepseek_report.artifacts.array_types import Array
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.message import Text, text_of
 from deepseek_report.artifacts.score import Score, load_scores
-from deepseek_report.artifacts.storage.files import (
-    load_arrays,
-    load_json,
-    load_table,
-    save_arrays,
-    save_json,
-    save_table,
-)
+from deepseek_report.artifacts.storage import files
 from deepseek_report.artifacts.storage.local_paths import check_name
 from deepseek_report.artifacts.storage.plain_files import files_in
 from deepseek_report.artifacts.table import TableType, TableTypes
@@ -78,18 +71,18 @@ class Measurement:
         return self if same else replace(bare, notes=(*self.notes, note))
 
     def save(self, folder: Path) -> None:
-        save_json(folder / "scores.json", [vars(score) for score in self.scores])
-        save_json(folder / "notes.json", list(self.notes))
+        files.save_json(folder / "scores.json", [vars(score) for score in self.scores])
+        files.save_json(folder / "notes.json", list(self.notes))
         for name, table in self.tables.items():
             check_name(name, "table")
-            save_table(folder / f"{name}.parquet", table)
+            files.save_table(folder / f"{name}.parquet", table)
         if self.types:
             types = {name: declared.to_json() for name, declared in self.types.items()}
-            save_json(folder / _TYPES, types)
+            files.save_json(folder / _TYPES, types)
         if self.arrays:
-            save_arrays(folder / "arrays.npz", **self.arrays)
+            files.save_arrays(folder / "arrays.npz", **self.arrays)
         if self.findings:
-            save_json(folder / _FINDINGS, [finding.to_json() for finding in self.findings])
+            files.save_json(folder / _FINDINGS, [finding.to_json() for finding in self.findings])
 
     @classmethod
     def load(cls, folder: Path) -> Measurement:
@@ -97,9 +90,9 @@ class Measurement:
         arrays = folder / "arrays.npz"
         measurement = cls(
             scores=load_scores(folder),
-            tables={path.stem: load_table(path) for path in files_in(folder, ".parquet")},
-            arrays=load_arrays(arrays) if arrays.exists() else {},
-            notes=tuple(text_of(note) for note in load_json(folder / "notes.json")),
+            tables={path.stem: files.load_table(path) for path in files_in(folder, ".parquet")},
+            arrays=files.load_arrays(arrays) if arrays.exists() else {},
+            notes=tuple(text_of(note) for note in files.load_json(folder / "notes.json")),
             findings=_findings(folder / _FINDINGS),
         )
         try:
@@ -113,7 +106,7 @@ _TYPES, _FINDINGS = "tables.json", "findings.json"
 
 
 def _types(path: Path) -> dict[str, TableType]:
-    declared = load_json(path) if path.exists() else {}
+    declared = files.load_json(path) if path.exists() else {}
     if not isinstance(declared, dict):
         raise ArtifactError(f"{path.name} is no mapping")
     return {name: TableType.from_json(record) for name, record in declared.items()}
@@ -122,7 +115,7 @@ def _types(path: Path) -> dict[str, TableType]:
 def _findings(path: Path) -> tuple[Finding, ...]:
     if not path.exists():
         return ()
-    records = load_json(path)
+    records = files.load_json(path)
     if not isinstance(records, list) or not all(isinstance(each, dict) for each in records):
         raise ArtifactError(f"{path}: no list of findings")
     return tuple(map(Finding.from_json, records))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -93,12 +93,33 @@ def from_plain(value: object) -> Any:
     """
     if isinstance(value, Mapping):
         if is_message(value):
-            inside = {str(key): from_plain(item) for key, item in value[_VALUES].items()}
-            return Message(str(value[_ID]), inside)
+            return read_message(value, from_plain)
         return {key: from_plain(inside) for key, inside in value.items()}
     if isinstance(value, list | tuple):
         return [from_plain(inside) for inside in value]
     return value
+
+
+def read_message(value: Mapping[str, Any], read: Callable[[object], object]) -> Message:
+    """The message that `plain` wrote so; read : makes the values in its slots."""
+    inside = {str(key): read(item) for key, item in value[_VALUES].items()}
+    return Message(str(value[_ID]), inside)
+
+
+def with_texts(record: Mapping[str, object], names: Iterable[str]) -> dict[str, Any]:
+    """A record with these of its fields as what a person will read, as far as it has them."""
+    return {**record, **{name: text_of(record[name]) for name in names if name in record}}
+
+
+def as_tuples(value: object) -> Any:
+    """A value of JSON with tuples in the place of lists, as frozen records hold them.
+
+    >>> as_tuples({"levels": ["a", "b"], "n": 2})
+    {'levels': ('a', 'b'), 'n': 2}
+    """
+    if isinstance(value, dict):
+        return {key: as_tuples(inside) for key, inside in value.items()}
+    return tuple(map(as_tuples, value)) if isinstance(value, list) else value
 
 
 def text_of(value: object) -> Text:

@@ -12,7 +12,7 @@ from typing import Any
 from xml.etree.ElementTree import Element, ParseError, fromstring
 
 from deepseek_report.artifacts.estimate import restored
-from deepseek_report.artifacts.message import Text, plain, text_of
+from deepseek_report.artifacts.message import Text, plain, with_texts
 from deepseek_report.artifacts.storage.files import load_json, save_json
 from deepseek_report.artifacts.storage.local_paths import check_name
 from deepseek_report.artifacts.storage.plain_files import read_text, write_text
@@ -237,7 +237,6 @@ class Picture:
         small = folder / "narrow" / f"{name}.svg"
         narrow = read_text(small) if small.exists() else None
         fields = load_json(folder / f"{name}.json")
-        stored = {key: fields.pop(key) for key in _TEXTS if key in fields}
-        texts: dict[str, Any] = {key: text_of(restored(value)) for key, value in stored.items()}
+        texts = {key: restored(fields.pop(key)) for key in _TEXTS if key in fields}
         shows = tuple(fields.pop("shows", ()))
-        return cls(svg=svg, narrow=narrow, shows=shows, **texts, **fields)
+        return cls(svg=svg, narrow=narrow, shows=shows, **with_texts(texts, texts), **fields)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Array, Bools, Floats, Ints
-from deepseek_report.artifacts.storage.files import load_arrays, load_json, save_arrays, save_json
+from deepseek_report.artifacts.storage import files
 
 #: Fields with one entry an instance, beside the groups.
 _ARRAYS = (
@@ -61,13 +61,9 @@ class Predictions:
 
     def take(self, rows: Array) -> Predictions:
         """Those of some instances: (row,) positions, or (instance,) whether it is taken."""
-        taken = {name: array[rows] for name, array in self._arrays().items()}
+        taken = {name: array[rows] for name, array in files.arrays_of(self, _ARRAYS).items()}
         groups = {name: codes[rows] for name, codes in self.groups.items()}
         return replace(self, **taken, groups=groups)
-
-    def _arrays(self) -> dict[str, Any]:
-        known = {name: getattr(self, name) for name in _ARRAYS}
-        return {name: array for name, array in known.items() if array is not None}
 
     @property
     def values(self) -> Floats:
@@ -96,20 +92,16 @@ class Predictions:
 
     def save(self, folder: Path) -> None:
         groups = {f"group/{name}": codes for name, codes in self.groups.items()}
-        save_arrays(folder / "predictions.npz", **self._arrays(), **groups)
+        files.save_arrays(folder / "predictions.npz", **files.arrays_of(self, _ARRAYS), **groups)
         meta = {"threshold": self.threshold, "rule": self.rule, "explained": self.explained}
         meta |= {"unlike_model": self.unlike_model} if self.unlike_model else {}
-        save_json(folder / "predictions.json", meta)
+        files.save_json(folder / "predictions.json", meta)
 
     @classmethod
     def load(cls, folder: Path) -> Predictions:
-        arrays = load_arrays(folder / "predictions.npz")
-        groups = {
-            name.removeprefix("group/"): arrays.pop(name)
-            for name in list(arrays)
-            if name.startswith("group/")
-        }
-        return cls(**arrays, groups=groups, **load_json(folder / "predictions.json"))
+        arrays = files.load_arrays(folder / "predictions.npz")
+        groups = files.take_below(arrays, "group/")
+        return cls(**arrays, groups=groups, **files.load_json(folder / "predictions.json"))
 
 
 @dataclass(frozen=True)
@@ -188,11 +180,11 @@ class PredictionSummary:
         return self.classes[self.explained]
 
     def save(self, folder: Path) -> None:
-        save_json(folder / SUMMARY, asdict(self))
+        files.save_json(folder / SUMMARY, asdict(self))
 
     @classmethod
     def load(cls, folder: Path) -> PredictionSummary:
-        summary = load_json(folder / SUMMARY)
+        summary = files.load_json(folder / SUMMARY)
         classes = tuple(ClassRates(**_numbers(rates)) for rates in summary.pop("classes"))
         names = ("accuracy", "highest", "stated", "happened", "top_stated", "top_happened")
         scales: dict[str, Any] = dict(_numbers({name: summary.pop(name) for name in names}))
@@ -236,9 +228,12 @@ class Cases:
         )
 
     def save(self, folder: Path) -> None:
-        save_arrays(folder / "cases.npz", explained=self.explained)
-        save_json(folder / "cases.json", dict(self.roles))
+        files.save_arrays(folder / "cases.npz", explained=self.explained)
+        files.save_json(folder / "cases.json", dict(self.roles))
 
     @classmethod
     def load(cls, folder: Path) -> Cases:
-        return cls(load_arrays(folder / "cases.npz")["explained"], load_json(folder / "cases.json"))
+        return cls(
+            files.load_arrays(folder / "cases.npz")["explained"],
+            files.load_json(folder / "cases.json"),
+        )

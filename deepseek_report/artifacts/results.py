@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -148,13 +148,15 @@ class Results:
 
     @cached_property
     def card(self) -> dict[str, Any]:
-        return dict(from_plain(load_json(self.path_of("data") / "card.json")))
+        return self._stored("data", "card.json")
+
+    def _stored(self, artifact: str, file: str) -> dict[str, Any]:
+        """A mapping that an artifact holds, with its messages."""
+        return dict(from_plain(load_json(self.path_of(artifact) / file)))
 
     @cached_property
     def issues(self) -> list[DataIssue]:
-        return [
-            DataIssue.from_json(issue) for issue in load_json(self.path_of("data") / "issues.json")
-        ]
+        return list(map(DataIssue.from_json, load_json(self.path_of("data") / "issues.json")))
 
     @cached_property
     def test(self) -> Split:
@@ -173,7 +175,7 @@ class Results:
 
     @cached_property
     def training(self) -> dict[str, Any]:
-        return dict(from_plain(load_json(self.path_of("training") / "training.json")))
+        return self._stored("training", "training.json")
 
     @cached_property
     def training_time(self) -> dict[str, Any]:
@@ -183,7 +185,7 @@ class Results:
 
     @cached_property
     def architecture(self) -> dict[str, Any]:
-        return dict(from_plain(load_json(self.path_of("training") / "architecture.json")))
+        return self._stored("training", "architecture.json")
 
     @cached_property
     def predictions(self) -> Predictions:
@@ -229,11 +231,7 @@ class Results:
 
     def table(self, metric: str, name: str) -> pd.DataFrame | None:
         """A table of a metric; those of several explainers are stacked."""
-        frames = [
-            measurement.tables[name]
-            for key in self._keys(metric)
-            if (measurement := self.measurement(*key)) is not None and name in measurement.tables
-        ]
+        frames = [each.tables[name] for each in self._each(metric) if name in each.tables]
         if not frames:
             return None
         import pandas as pd
@@ -253,48 +251,44 @@ class Results:
     def typed_table(self, metric: str, name: str) -> Table | None:
         """The same with what its columns mean, as far as that can be told; None without it."""
         frame = self.table(metric, name)
-        measured = (self.measurement(*key) for key in self._keys(metric))
-        declared = (
-            measurement.types[name]
-            for measurement in measured
-            if measurement and name in measurement.types
-        )
         if frame is None:
             return None
+        declared = (each.types[name] for each in self._each(metric) if name in each.types)
         return Table(frame, next(declared, None) or TableType.of_frame(frame))
 
     def tables_of(self, section: str) -> list[tuple[str, str]]:
         """Metric and name of each table that this section shows, in config order."""
         shown = (
             (artifact.name, name)
-            for artifact in self._measured
-            for measurement in [self.measurement(artifact.name, artifact.subject)]
-            if measurement is not None
-            for name, declared in measurement.types.items()
+            for artifact, measured in self._measured
+            for name, declared in measured.types.items()
             if declared.section == section
         )
         return list(dict.fromkeys(shown))
 
-    def arrays(self, metric: str, explainer: str = "") -> Mapping[str, Floats]:
-        measurement = self.measurement(metric, explainer)
+    def arrays(self, metric: str) -> Mapping[str, Floats]:
+        measurement = self.measurement(metric)
         return measurement.arrays if measurement else {}
 
     def notes(self, metric: str) -> list[Text]:
-        measurements = [self.measurement(*key) for key in self._keys(metric)]
-        return [note for measurement in measurements if measurement for note in measurement.notes]
+        return [note for measurement in self._each(metric) for note in measurement.notes]
 
-    def _keys(self, metric: str) -> list[tuple[str, str]]:
-        return [(metric, explainer) for explainer in self.explainers_of(metric)] or [(metric, "")]
+    def _each(self, metric: str) -> list[Measurement]:
+        """What a metric measured: of each explainer that it judges one by one, or once."""
+        measured = (self.measurement(metric, each) for each in self.explainers_of(metric) or [""])
+        return [measurement for measurement in measured if measurement is not None]
 
     @property
     def measurements(self) -> list[Measurement]:
         """Everything that was measured, in config order."""
-        loaded = [self.measurement(known.name, known.subject) for known in self._measured]
-        return [measurement for measurement in loaded if measurement is not None]
+        return [measurement for _, measurement in self._measured]
 
     @property
-    def _measured(self) -> list[ArtifactId]:
-        return [known for known in self.ids if known.kind == "measures" and known.name]
+    def _measured(self) -> list[tuple[ArtifactId, Measurement]]:
+        """Everything that was measured, with its id."""
+        known = [part for part in self.ids if part.kind == "measures" and part.name]
+        loaded = ((part, self.measurement(part.name, part.subject)) for part in known)
+        return [(part, measured) for part, measured in loaded if measured is not None]
 
     @cached_property
     def all_scores(self) -> list[Score]:
@@ -312,10 +306,8 @@ class Results:
         """The artifacts that hold scores of this metric, e.g. `measures/deletion/shap`."""
         return tuple(
             artifact
-            for artifact in self._measured
-            for measured in [self.measurement(artifact.name, artifact.subject)]
-            if measured is not None
-            and any(
+            for artifact, measured in self._measured
+            if any(
                 score.metric == metric and explainer in ("", score.explainer)
                 for score in measured.scores
             )
@@ -379,28 +371,26 @@ class RunRecord:
 def read_record(folder: Path) -> RunRecord:
     """The record of a run folder; one that is not well-formed counts as absent, with the reason."""
     path = folder / PROVENANCE
-    if path.is_symlink() or not path.is_file():
-        if path.is_symlink():
-            return RunRecord(problem=message("compliance.record.link", file=PROVENANCE))
-        return RunRecord(problem=message("compliance.record.missing", file=PROVENANCE))
     try:
-        if path.lstat().st_size > _MOST_BYTES:
-            too_large = message("compliance.record.too_large", file=PROVENANCE, most=_MOST_BYTES)
-            return RunRecord(problem=too_large)
-        return _parse(parse(path, read_bytes(path, _MOST_BYTES)))
+        if path.is_symlink():
+            problem = message("compliance.record.link", file=PROVENANCE)
+        elif not path.is_file():
+            problem = message("compliance.record.missing", file=PROVENANCE)
+        elif path.lstat().st_size > _MOST_BYTES:
+            problem = message("compliance.record.too_large", file=PROVENANCE, most=_MOST_BYTES)
+        else:
+            return _parse(parse(path, read_bytes(path, _MOST_BYTES)))
     except OSError as error:
-        unreadable = message("compliance.record.unreadable", file=PROVENANCE, reason=error.strerror)
-        return RunRecord(problem=unreadable)
+        problem = message("compliance.record.unreadable", file=PROVENANCE, reason=error.strerror)
     except (ValueError, ArtifactError):
-        return RunRecord(problem=message("compliance.record.malformed", file=PROVENANCE))
+        problem = message("compliance.record.malformed", file=PROVENANCE)
+    return RunRecord(problem=problem)
 
 
 def _parse(data: object) -> RunRecord:
-    if not isinstance(data, dict):
-        raise ValueError("no object")
-    git = data.get("git") or ""
-    if not isinstance(git, str):
-        raise ValueError("git is no text")
+    git = (data.get("git") or "") if isinstance(data, dict) else None
+    if not isinstance(data, dict) or not isinstance(git, str):
+        raise ValueError("no object, or its revision is no text")
     return RunRecord(_time(data.get("started")), _time(data.get("finished")), git)
 
 
@@ -411,3 +401,97 @@ def _time(value: object) -> dt.datetime | None:
     if moment is None or moment.tzinfo is None:
         raise ValueError("no time with a time zone")
     return moment
+
+
+# One or several runs for everything that draws and writes; a report of one is a study of one.
+
+#: Settings that only say what a run is called.
+_NAMES = frozenset({"name", "report.title", "report.subtitle"})
+#: What a key is in a run that has it not.
+ABSENT = "–"
+
+
+@dataclass(frozen=True)
+class Study:
+    """Runs to be read together, in the order in which they were named.
+
+    Raises ValueError: there is no run.
+    """
+
+    runs: tuple[Results, ...]
+
+    def __post_init__(self) -> None:
+        if not self.runs:
+            raise ValueError("a study holds at least one run")
+
+    @classmethod
+    def of(cls, *runs: Results) -> Study:
+        return cls(runs)
+
+    def __len__(self) -> int:
+        return len(self.runs)
+
+    def __iter__(self) -> Iterator[Results]:
+        return iter(self.runs)
+
+    @property
+    def single(self) -> Results:
+        """The only run; raises ValueError: there are several."""
+        if len(self.runs) != 1:
+            raise ValueError(f"a study of {len(self.runs)} runs has no single one")
+        return self.runs[0]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The id of each run."""
+        return tuple(run.run_id for run in self.runs)
+
+    @cached_property
+    def varying(self) -> dict[str, tuple[object, ...]]:
+        """{dotted key of the config: its value in each run}, of the keys that differ alone.
+
+        A key that a run has not is "–" there.
+        """
+        flat = [dict(flat_config(run.config)) for run in self.runs]
+        keys = dict.fromkeys(key for config in flat for key in config)
+        values = {key: tuple(config.get(key, ABSENT) for config in flat) for key in keys}
+        return {key: each for key, each in values.items() if any(v != each[0] for v in each)}
+
+    @cached_property
+    def same_rows(self) -> bool:
+        """Whether all runs test the same rows: their data have the same key."""
+        keys = {_key(run, "data") for run in self.runs}
+        return len(self.runs) == 1 or (len(keys) == 1 and "" not in keys)
+
+    @cached_property
+    def same_target(self) -> bool:
+        """Whether all runs predict the same."""
+        first = self.runs[0].schema.target
+        known = (first.task, first.name, first.classes)
+        targets = (run.schema.target for run in self.runs)
+        return all((each.task, each.name, each.classes) == known for each in targets)
+
+    @cached_property
+    def same_data(self) -> bool:
+        """Whether all runs have the same data set, in whatever split."""
+        return not any(key == "dataset" or key.startswith("dataset.") for key in self.varying)
+
+    @cached_property
+    def same_seeds(self) -> bool:
+        """Whether all runs drew from the same seeds."""
+        return not any(key in {"seed", "seeds"} or key.startswith("seeds.") for key in self.varying)
+
+
+def flat_config(config: Mapping[str, object], above: str = "") -> Iterator[tuple[str, object]]:
+    """{dotted key: value} of a config, without what a run is only called and what holds nothing."""
+    for key, value in config.items():
+        name = f"{above}.{key}" if above else str(key)
+        if isinstance(value, Mapping):
+            yield from flat_config(value, name)
+        elif name not in _NAMES:
+            yield name, value
+
+
+def _key(run: Results, stage: str) -> str:
+    stages = run.provenance.get("stages") or ()
+    return next((str(entry["key"]) for entry in stages if entry["id"] == stage), "")

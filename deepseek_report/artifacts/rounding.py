@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TypeGuard
 
 #: The most characters of a label that are drawn, told or measured: some three printed lines.
 LABEL = 400
@@ -16,7 +16,7 @@ def bounded(text: str, most: int = LABEL) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
-def bounded_texts(value: Any) -> object:
+def bounded_texts(value: object) -> object:
     """A text, or each text of a list, cut to a page; everything else, markup too, as it is."""
     if _is_plain(value):
         return bounded(value, TEXT)
@@ -25,7 +25,7 @@ def bounded_texts(value: Any) -> object:
     return value
 
 
-def _is_plain(value: object) -> bool:
+def _is_plain(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and not hasattr(value, "__html__")
 
 
@@ -121,70 +121,36 @@ def digits_without_interval(value: float) -> tuple[float, int]:
     return value, 0 if size >= 100 else 1 if size >= 10 else 2 if size >= 1 else 3
 
 
-def percent(value: float, low: float | None = None, high: float | None = None) -> str:
+def percent(value: float) -> str:
     """A share of one as a percentage: `0.221 -> "22.1 %"`."""
-    if value is None or not math.isfinite(value):
-        return "not defined"
-    digits = 1
-    if low is not None and high is not None and math.isfinite(low) and math.isfinite(high):
-        digits = min(decimals_supported(100 * low, 100 * high), 1)
-    return _signed(f"{100 * value:.{digits}f}") + "\u00a0%"
+    return f"{_signed(f'{100 * value:.1f}')}\u00a0%" if math.isfinite(value) else "not defined"
 
 
-def declared(value: float, *, as_percent: bool = False) -> str:
-    r"""A number as somebody declared it: `0.8`, `90 %`.
+def interval(low: float, high: float) -> str:
+    """The two ends of an interval: `0.76–0.79`.
 
-    >>> declared(0.8), declared(0.9, as_percent=True).replace("\u00a0", " ")
-    ('0.8', '90 %')
-    """
-    return f"{100 * value:g}\u00a0%" if as_percent else f"{value:g}".replace("-", MINUS)
-
-
-def points(value: float) -> str:
-    """A difference of two shares in percentage points, signed: `+17.0 points`.
-
-    What would round to nothing keeps its first digit, `+0.02 points`, down to the fourth decimal.
-    """
-    sign, size = "+" if value > 0 else MINUS if value < 0 else "", abs(100 * value)
-    small = 5e-5 <= size < 0.05
-    digits = -math.floor(math.log10(float(f"{size:.0e}"))) if small else 1
-    return f"{sign}{size:.{digits}f}\u00a0points"
-
-
-def interval(low: float, high: float, *, as_percent: bool = False) -> str:
-    r"""The two ends of an interval: `0.76–0.79`, `87.4–89.5 %`.
-
-    >>> interval(0.6, 0.9), interval(0.874, 0.895, as_percent=True).replace("\u00a0", " ")
-    ('0.60–0.90', '87.4–89.5 %')
+    >>> interval(0.6, 0.9)
+    '0.60–0.90'
     """
     if not (math.isfinite(low) and math.isfinite(high)):
         return "no interval"
-    if as_percent:
-        digits = min(decimals_supported(100 * low, 100 * high), 1)
-        ends = [_signed(f"{100 * end:.{digits}f}") for end in (low, high)]
-        return _range(*ends) + "\u00a0%"
-    return _range(number(low, low, high), number(high, low, high))
+    ends = number(low, low, high), number(high, low, high)
+    return (" to " if MINUS in "".join(ends) else DASH).join(ends)
 
 
-def _range(low: str, high: str) -> str:
-    between = " to " if MINUS in low + high else DASH
-    return f"{low}{between}{high}"
-
-
-def quantity(
-    value: float, unit: str | None, low: float | None = None, high: float | None = None
-) -> str:
+def quantity(value: float, unit: str | None) -> str:
     r"""A value with its unit: `NT$ 50 000`, `34 years`; whole numbers lose their decimals.
-
-    low, high : its interval, where it has one, says how many digits are written.
 
     >>> quantity(34, "years").replace("\u00a0", " ")
     '34 years'
     """
-    whole = low is None and (float(value).is_integer() or abs(value) >= 1000)
-    text = count(value) if whole else number(value, low, high)
+    whole = float(value).is_integer() or abs(value) >= 1000
+    text = count(value) if whole else number(value)
     if not unit:
         return text
-    if unit.endswith("$") or unit in {"€", "£", "¥"}:
-        return f"{unit}\u00a0{text}"
-    return f"{text}\u00a0{unit}"
+    return f"{unit}\u00a0{text}" if is_currency(unit) else f"{text}\u00a0{unit}"
+
+
+def is_currency(unit: str) -> bool:
+    """Whether a unit stands before its number."""
+    return unit.endswith("$") or unit in {"€", "£", "¥"}

@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Ints
-from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.message import as_tuples, message
 from deepseek_report.artifacts.rounding import quantity
 from deepseek_report.errors import NotApplicableError
 
@@ -97,6 +97,11 @@ class Feature:
         return self.kind == "numeric"
 
     @property
+    def is_token(self) -> bool:
+        """Whether it is a place in a text."""
+        return self.kind == "token"
+
+    @property
     def is_named_as_in_data(self) -> bool:
         """Whether people read the name of the column, since nobody gives it a label."""
         return self.label == readable_name(self.name)
@@ -106,16 +111,16 @@ class Feature:
         """Whether a change of it may be proposed: never of what groups of people are made of."""
         return self.mutable and not self.sensitive
 
+    @property
+    def own_categories(self) -> tuple[Category, ...]:
+        """Its categories, but not the vocabulary that all places of a text share."""
+        return () if self.is_token else self.categories
+
     def renamed(self, naming: Callable[[str], str]) -> Feature:
         """The feature with other names for people; the words of a text stay."""
-        own = () if self.kind == "token" else self.categories
-        return replace(
-            self,
-            label=naming(self.label),
-            unit=self.unit and naming(self.unit),
-            categories=tuple(replace(category, label=naming(category.label)) for category in own)
-            or self.categories,
-        )
+        own = tuple(replace(each, label=naming(each.label)) for each in self.own_categories)
+        unit = self.unit and naming(self.unit)
+        return replace(self, label=naming(self.label), unit=unit, categories=own or self.categories)
 
     def display(self, value: float) -> str:
         """The value as a person writes it: `"2 months late"`, `"NT$ 50 000"`, `"missing"`."""
@@ -280,7 +285,7 @@ class Schema:
     @property
     def vocabulary(self) -> tuple[str, ...]:
         """The tokens of a text, position by position; empty for other data."""
-        tokens = (feature.categories for feature in self.features if feature.kind == "token")
+        tokens = (feature.categories for feature in self.features if feature.is_token)
         return tuple(token.label for token in next(tokens, ()))
 
     @property
@@ -345,29 +350,24 @@ class Schema:
             player_labels=tuple(map(naming, self.layout.player_labels)),
             channels=tuple(map(naming, self.layout.channels)),
         )
-        return Schema(
-            tuple(feature.renamed(naming) for feature in self.features),
-            self.target.renamed(naming),
-            tuple(
-                replace(
-                    attribute,
-                    label=naming(attribute.label),
-                    levels=tuple(map(naming, attribute.levels)),
-                )
-                for attribute in self.attributes
-            ),
-            layout,
-            self.relations,
+        attributes = tuple(
+            replace(each, label=naming(each.label), levels=tuple(map(naming, each.levels)))
+            for each in self.attributes
         )
+        features = tuple(feature.renamed(naming) for feature in self.features)
+        target = self.target.renamed(naming)
+        return Schema(features, target, attributes, layout, self.relations)
 
     def to_json(self) -> dict[str, object]:
         """Plain data; the vocabulary, which all places of a text share, is written once."""
-        tokens = next(
-            (feature.categories for feature in self.features if feature.kind == "token"), ()
-        )
+        features = [
+            {name: value for name, value in vars(feature).items() if name != "categories"}
+            | {"categories": [asdict(category) for category in feature.own_categories]}
+            for feature in self.features
+        ]
         return {
-            "features": [_feature_json(feature) for feature in self.features],
-            "vocabulary": [token.label for token in tokens],
+            "features": features,
+            "vocabulary": list(self.vocabulary),
             "target": asdict(self.target),
             "attributes": [asdict(attribute) for attribute in self.attributes],
             "layout": asdict(self.layout) if self.layout else None,
@@ -376,48 +376,22 @@ class Schema:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Schema:
-        tokens = as_vocabulary(data.get("vocabulary", ()))
+        record = as_tuples(dict(data))
+        tokens, layout = as_vocabulary(record.get("vocabulary", ())), record.get("layout")
+        features = []
+        for plain in record["features"]:
+            own = tuple(Category(**category) for category in plain.pop("categories"))
+            feature = Feature(**plain, categories=own)
+            features.append(replace(feature, categories=tokens) if feature.is_token else feature)
         return cls(
-            features=tuple(_feature(feature, tokens) for feature in data["features"]),
-            target=Target(
-                **{
-                    **data["target"],
-                    "classes": tuple(data["target"]["classes"]),
-                    "labels": tuple(data["target"].get("labels", ())),
-                    "codes": tuple(data["target"].get("codes", ())),
-                }
-            ),
-            attributes=tuple(
-                Attribute(**{**attribute, "levels": tuple(attribute["levels"])})
-                for attribute in data["attributes"]
-            ),
-            layout=_layout(data["layout"]) if data.get("layout") else None,
-            relations=tuple(data.get("relations", ())),
+            features=tuple(features),
+            target=Target(**record["target"]),
+            attributes=tuple(Attribute(**attribute) for attribute in record["attributes"]),
+            layout=Layout(**layout) if layout else None,
+            relations=record.get("relations", ()),
         )
 
 
 def as_vocabulary(tokens: Sequence[str]) -> tuple[Category, ...]:
     """Tokens as the categories of a token feature; share the result between all places."""
     return tuple(Category(token, token) for token in tokens)
-
-
-def _feature_json(feature: Feature) -> dict[str, object]:
-    plain = {name: value for name, value in vars(feature).items() if name != "categories"}
-    own = () if feature.kind == "token" else feature.categories
-    return {**plain, "categories": [asdict(category) for category in own]}
-
-
-def _feature(plain: Mapping[str, Any], tokens: tuple[Category, ...]) -> Feature:
-    own = tuple(Category(**category) for category in plain["categories"])
-    return Feature(**{**plain, "categories": tokens if plain["kind"] == "token" else own})
-
-
-def _layout(plain: Mapping[str, Any]) -> Layout:
-    return Layout(
-        modality=plain["modality"],
-        shape=tuple(plain["shape"]),
-        players=tuple(tuple(columns) for columns in plain["players"]),
-        player_labels=tuple(plain["player_labels"]),
-        mask=plain["mask"],
-        channels=tuple(plain.get("channels", ())),
-    )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from deepseek_report.artifacts.message import Text, text_of
+from deepseek_report.artifacts.message import Text, as_tuples, with_texts
 from deepseek_report.artifacts.storage.files import load_json
 
 if TYPE_CHECKING:
@@ -79,9 +79,8 @@ def load_scores(folder: Path) -> tuple[Score, ...]:
 
 
 def _score(data: Mapping[str, Any]) -> Score:
-    value = math.nan if data["value"] is None else data["value"]
-    texts = {name: text_of(data[name]) for name in WORDED if name in data}
-    return Score(**{**data, **texts, "value": value, "bounds": tuple(data["bounds"])})
+    score = Score(**as_tuples(with_texts(data, WORDED)))
+    return replace(score, value=math.nan) if score.value is None else score
 
 
 #: The columns of the tidy table that hold sentences.
@@ -96,13 +95,15 @@ def tidy(scores: Sequence[Score], say: Callable[[Text], str]) -> pd.DataFrame:
     import pandas as pd
 
     records = [
-        {**vars(score), "interval_method": say(score.interval_method), "note": say(score.note)}
+        {
+            **vars(score),
+            "interval_method": say(score.interval_method),
+            "note": say(score.note),
+            **dict(zip(("least", "greatest"), score.bounds, strict=True)),
+        }
         for score in scores
     ]
-    frame = pd.DataFrame(records, columns=list(Score.__dataclass_fields__))
-    bounds = frame.pop("bounds") if len(frame) else pd.Series(dtype=object)
-    frame["least"] = [b[0] for b in bounds] if len(frame) else []
-    frame["greatest"] = [b[1] for b in bounds] if len(frame) else []
-    numeric = ["value", "low", "high", "p_value", "least", "greatest"]
-    frame[numeric] = frame[numeric].astype(np.float64)
-    return frame
+    columns = [name for name in Score.__dataclass_fields__ if name != "bounds"]
+    frame = pd.DataFrame(records, columns=[*columns, "least", "greatest"])
+    numeric = ("value", "low", "high", "p_value", "least", "greatest")
+    return frame.astype(dict.fromkeys(numeric, np.float64))

@@ -12,7 +12,7 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Array, Bools, Floats, Ints
 from deepseek_report.artifacts.message import Text, from_plain, plain
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.storage.files import load_arrays, load_json, save_arrays, save_json
+from deepseek_report.artifacts.storage import files
 from deepseek_report.artifacts.written_texts import WrittenTexts
 
 Part = Literal["train", "validation", "test"]
@@ -60,24 +60,20 @@ class Split:
 
     def take(self, positions: Ints) -> Split:
         """The instances at these positions, in this order."""
-        arrays = {name: array[positions] for name, array in self._arrays().items()}
+        arrays = {name: array[positions] for name, array in files.arrays_of(self, _ARRAYS).items()}
         groups = {name: codes[positions] for name, codes in self.groups.items()}
         texts = None if self.texts is None else self.texts.take(positions)
         return Split(**arrays, groups=groups, texts=texts)
 
-    def _arrays(self) -> dict[str, Any]:
-        known = {name: getattr(self, name) for name in _ARRAYS}
-        return {name: array for name, array in known.items() if array is not None}
-
     @classmethod
     def joined(cls, parts: Sequence[Split]) -> Split:
         """All instances of several parts of one data set, part after part."""
-
-        def together(name: str) -> Array | None:
-            arrays = [getattr(part, name) for part in parts]
-            return None if any(array is None for array in arrays) else np.concatenate(arrays)
-
-        whole: dict[str, Any] = {name: together(name) for name in _ARRAYS}
+        known = [files.arrays_of(part, _ARRAYS) for part in parts]
+        whole = {
+            name: np.concatenate([arrays[name] for arrays in known])
+            for name in known[0]
+            if all(name in arrays for arrays in known)
+        }
         groups = {
             name: np.concatenate([part.groups[name] for part in parts]) for name in parts[0].groups
         }
@@ -89,27 +85,14 @@ class Split:
         groups = {f"{_GROUP}{name}": codes for name, codes in self.groups.items()}
         own = self.texts.arrays() if self.texts else {}
         texts = {f"{_TEXT}{name}": array for name, array in own.items()}
-        arrays = self._arrays()
-        first = {name: arrays.pop(name) for name in ("inputs", "labels", "instance_ids")}
-        save_arrays(path, **first, **groups, **texts, **arrays)
+        files.save_arrays(path, **files.arrays_of(self, _ARRAYS), **groups, **texts)
 
     @classmethod
     def load(cls, path: Path) -> Split:
-        arrays = load_arrays(path)
-        groups, texts = _below(arrays, _GROUP), _below(arrays, _TEXT)
-        plain = {
-            name: array for name, array in arrays.items() if not name.startswith((_GROUP, _TEXT))
-        }
-        return cls(**plain, groups=groups, texts=WrittenTexts.from_arrays(texts) if texts else None)
-
-
-def _below(arrays: Mapping[str, object], prefix: str) -> dict[str, Any]:
-    """The arrays whose names begin so, by the rest of their names."""
-    return {
-        name.removeprefix(prefix): array
-        for name, array in arrays.items()
-        if name.startswith(prefix)
-    }
+        arrays = files.load_arrays(path)
+        groups, texts = files.take_below(arrays, _GROUP), files.take_below(arrays, _TEXT)
+        written = WrittenTexts.from_arrays(texts) if texts else None
+        return cls(**arrays, groups=groups, texts=written)
 
 
 @dataclass(frozen=True)
@@ -159,9 +142,9 @@ class Dataset:
         return Split.joined([getattr(self, part) for part in PARTS])
 
     def save(self, folder: Path) -> None:
-        save_json(folder / "schema.json", self.schema.to_json())
-        save_json(folder / "card.json", plain(self.card))
-        save_json(folder / "issues.json", [issue.to_json() for issue in self.issues])
+        files.save_json(folder / "schema.json", self.schema.to_json())
+        files.save_json(folder / "card.json", plain(self.card))
+        files.save_json(folder / "issues.json", [issue.to_json() for issue in self.issues])
         for part in PARTS:
             getattr(self, part).save(folder / f"{part}.npz")
 
@@ -169,8 +152,8 @@ class Dataset:
     def load(cls, folder: Path) -> Dataset:
         parts: dict[str, Any] = {part: Split.load(folder / f"{part}.npz") for part in PARTS}
         return cls(
-            schema=Schema.from_json(load_json(folder / "schema.json")),
-            card=from_plain(load_json(folder / "card.json")),
-            issues=tuple(map(DataIssue.from_json, load_json(folder / "issues.json"))),
+            schema=Schema.from_json(files.load_json(folder / "schema.json")),
+            card=from_plain(files.load_json(folder / "card.json")),
+            issues=tuple(map(DataIssue.from_json, files.load_json(folder / "issues.json"))),
             **parts,
         )

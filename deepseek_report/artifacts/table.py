@@ -191,9 +191,16 @@ class TableType:
 
     def restricted_to(self, keys: Iterable[str]) -> TableType:
         """The type of a copy that lacks some columns, as one passed on for privacy does."""
-        known = set(keys)
-        kept = (column for column in self.columns if column.key in known)
-        columns = tuple(_without_lost(column, known) for column in kept)
+        known = {*keys, ""}
+        columns = tuple(
+            replace(
+                column,
+                low=column.low if column.low in known else "",
+                high=column.high if column.high in known else "",
+            )
+            for column in self.columns
+            if column.key in known
+        )
         return replace(self, columns=columns, row=None)
 
     def validate(self, name: str, frame: pd.DataFrame) -> None:
@@ -266,31 +273,20 @@ def _parts(cell: object) -> tuple[object, ...]:
     return tuple(cell.cells("").values()) if isinstance(cell, Estimate) else (cell,)
 
 
-def _without_lost(column: Column, known: set[str]) -> Column:
-    low, high = (end if end in known else "" for end in (column.low, column.high))
-    return replace(column, low=low, high=high)
-
-
 def _fits(cells: pd.Series[Any], kind: Kind) -> bool:
-    if _always_fits(cells.dtype, kind):
-        return True
-    known = cells.dropna()
+    """Whether all cells that are not missing are of a kind; the type of a column may say it."""
+    import pandas as pd
+
+    dtype = cells.dtype
     if kind == "yes_no":
-        return bool(known.map(lambda cell: isinstance(cell, bool) or cell in (0, 1)).all())
+        if dtype == np.dtype(bool):
+            return True
+        return all(isinstance(cell, bool) or cell in (0, 1) for cell in cells.dropna())
     if kind in _TEXTS:
-        return bool(known.map(lambda cell: isinstance(cell, str)).all())
-    return bool(known.map(lambda cell: isinstance(cell, Real)).all())
-
-
-def _always_fits(dtype: object, kind: Kind) -> bool:
-    """Whether cells of this type cannot be but of this kind, or missing."""
-    if kind in _TEXTS:
-        import pandas as pd
-
-        return isinstance(dtype, pd.StringDtype)
-    if kind == "yes_no":
-        return bool(dtype == np.dtype(bool))
-    return isinstance(dtype, np.dtype) and dtype.kind in "biuf"
+        is_text = isinstance(dtype, pd.StringDtype)
+        return is_text or all(isinstance(cell, str) for cell in cells.dropna())
+    is_number = isinstance(dtype, np.dtype) and dtype.kind in "biuf"
+    return is_number or all(isinstance(cell, Real) for cell in cells.dropna())
 
 
 def _non_default(record: Any, without: tuple[str, ...] = ()) -> dict[str, object]:

@@ -102,7 +102,7 @@ def candidates(line: str) -> list[str]:
 
 
 def _words(command: str, words: Sequence[str], current: str) -> Sequence[str]:
-    from deepseek_report.config.continuations import Completer
+    from deepseek_report.config.catalogue import Completer
 
     config_dir = _config_dir(words)
     if command in _OF_RUNS:

@@ -15,8 +15,7 @@ from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.conclusions import Verdict
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Message, Text, message, plain, text_of
-from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.study import Study
+from deepseek_report.artifacts.results import Results, Study
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.artifacts.table_rows import Cells, R, read_rows
 from deepseek_report.comparisons.methods import (

@@ -13,8 +13,7 @@ import pandas as pd
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.predictions import Predictions
-from deepseek_report.artifacts.results import Results, RunRecord
-from deepseek_report.artifacts.study import ABSENT, Study
+from deepseek_report.artifacts.results import ABSENT, Results, RunRecord, Study
 from deepseek_report.artifacts.table import Column, TableType, columns_of
 
 #: Settings that make a fitted model and its decisions.

@@ -12,9 +12,8 @@ from deepseek_report.artifacts.array_types import Bools
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.predictions import Predictions
-from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.results import Results, Study
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.study import Study
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.comparisons.methods import pairs_to_compare
 from deepseek_report.statistics.intervals import holm, rate_difference

@@ -13,7 +13,7 @@ from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
-from deepseek_report.artifacts.study import Study
+from deepseek_report.artifacts.results import Study
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.artifacts.table_rows import From
 from deepseek_report.comparisons.methods import Method, pairs_to_compare

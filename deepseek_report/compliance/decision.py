@@ -11,7 +11,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from fnmatch import fnmatchcase
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from deepseek_report.artifacts.conclusions import Verdict as Promise
 from deepseek_report.artifacts.finding import Finding
@@ -104,11 +104,10 @@ class Decision:
         return digest({"deepseek-report/decision": self.content})
 
     @property
-    def content(self) -> dict[str, Any]:
+    def content(self) -> dict[str, object]:
         """What was decided as plain values, without the file that it stands in."""
         kept = [item.name for item in fields(self) if item.name != "source"]
-        content: dict[str, Any] = plain({name: _plain(getattr(self, name)) for name in kept})
-        return content
+        return {name: _plain(getattr(self, name)) for name in kept}
 
     @property
     def person(self) -> str:
@@ -121,7 +120,7 @@ def folded(name: str) -> str:
     return " ".join(name.casefold().split())
 
 
-def _plain(value: object) -> Any:
+def _plain(value: object) -> object:
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     return dict(vars(value)) if hasattr(value, "__dataclass_fields__") else value

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.compliance.decision import DecisionState, DecisionTarget
-from deepseek_report.compliance.policy import missing_names
+from deepseek_report.compliance.policy import missing_rules
 from deepseek_report.compliance.status import Judgement
 from deepseek_report.wording.words import Wording
 
@@ -85,13 +85,10 @@ def state_of(report: ComplianceReport) -> tuple[list[Message], list[Message]]:
     """What the first screen says of decisions: the rejections, and what else is to be known."""
     sentences = [
         message("decisions.state.rejected", **rejected_values(each, report))
-        for each in report.rejections
+        for each in report.rejections[:_MOST_REJECTIONS]
     ]
-    if (more := len(sentences) - _MOST_REJECTIONS) > 0:
-        sentences = [
-            *sentences[:_MOST_REJECTIONS],
-            message("decisions.state.more_rejected", n=more),
-        ]
+    if (more := len(report.rejections) - _MOST_REJECTIONS) > 0:
+        sentences.append(message("decisions.state.more_rejected", n=more))
     return sentences, list(_rest(report))
 
 
@@ -100,10 +97,7 @@ def _rest(report: ComplianceReport) -> Iterator[Message]:
         yield message("seal.state.changed", why=list(report.unsealed))
     required = report.required
     if required:
-        missing = [
-            required_name(entry["id"], entry["title"], report.words)
-            for entry in missing_names(required)
-        ]
+        missing = [required_name(r.id, r.title, report.words) for r in missing_rules(required)]
         n = sum(each.state == "missing" for each in required)
         rejected = sum(each.state == "rejected" for each in required)
         about = {"n": n, "of": len(required), "rejected": rejected, "names": missing}

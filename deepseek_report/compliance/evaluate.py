@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property, lru_cache
@@ -12,23 +12,8 @@ from typing import Any, Literal
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.results import PROVENANCE, Results
+from deepseek_report.compliance import decision
 from deepseek_report.compliance.applicability import DataDeclarations, applicability, declared_by
-from deepseek_report.compliance.decision import (
-    WHOLE_MODEL,
-    DecisionState,
-    DecisionSubject,
-    DecisionTarget,
-    RunSubjects,
-    concluded,
-    evidence_of_finding,
-    evidence_of_model,
-    evidence_of_promise,
-    lasting_files,
-    of_target,
-    promise_key,
-    standings,
-    subject_of_run,
-)
 from deepseek_report.compliance.evidence import Evidence, counting, evidence_index
 from deepseek_report.compliance.framework import (
     Framework,
@@ -105,52 +90,29 @@ def banners(
     as_of : the day that the config sets or that the run was made on. No clock is read.
     stale_after_days : age of `checked`, in days, above which the text is called stale.
     """
-    triggered = [
-        (Banner("superseded") if framework.superseded else None),
-        _version(framework, choice),
-        _age(framework, as_of, stale_after_days),
-        _later(framework, as_of.day),
-        _unverified(framework),
-    ]
-    return tuple(banner for banner in triggered if banner)
+    triggered = [Banner("superseded")] if framework.superseded else []
+    if choice.reviewed_version not in {"", framework.text_version}:
+        versions = {"reviewed": choice.reviewed_version, "version": framework.text_version}
+        triggered.append(Banner("version_changed", versions))
+    triggered += _by_day(framework, as_of, stale_after_days)
+    if n := len(framework.unverified):
+        triggered.append(Banner("unverified", {"n": n, "rows": len(framework.rows)}))
+    return tuple(triggered)
 
 
-def _version(framework: Framework, choice: FrameworkChoice) -> Banner | None:
-    if choice.reviewed_version in {"", framework.text_version}:
-        return None
-    versions = {"reviewed": choice.reviewed_version, "version": framework.text_version}
-    return Banner("version_changed", versions)
-
-
-def _age(framework: Framework, as_of: AsOf, stale_after_days: int) -> Banner | None:
+def _by_day(framework: Framework, as_of: AsOf, stale_after_days: int) -> Iterator[Banner]:
+    """What hangs on the day: the age of the text, and parts that are not in force yet."""
     values = {"checked": framework.checked.isoformat(), "because": as_of.because}
-    if as_of.day is None:
-        return Banner("undated", {**values, "key": "report.as_of"})
-    age = (as_of.day - framework.checked).days
-    if age <= stale_after_days:
-        return None
-    day = as_of.day.isoformat()
-    return Banner("stale", {**values, "age": age, "day": day, "limit": stale_after_days})
-
-
-def _later(framework: Framework, as_of: date | None) -> Banner | None:
-    if as_of is None:
-        return None
-    later = [
-        name
-        for name, text in framework.applies_from.items()
-        if (start := leading_date(text)) and start > as_of
-    ]
-    if not later:
-        return None
-    return Banner("applies_later", {"day": as_of.isoformat(), "parts": later})
-
-
-def _unverified(framework: Framework) -> Banner | None:
-    n = len(framework.unverified)
-    if not n:
-        return None
-    return Banner("unverified", {"n": n, "rows": len(framework.rows)})
+    day = as_of.day
+    if day is None:
+        yield Banner("undated", {**values, "key": "report.as_of"})
+        return
+    age, of_day = (day - framework.checked).days, {"day": day.isoformat()}
+    if age > stale_after_days:
+        yield Banner("stale", {**values, **of_day, "age": age, "limit": stale_after_days})
+    starts = {name: leading_date(text) for name, text in framework.applies_from.items()}
+    if later := [name for name, start in starts.items() if start and start > day]:
+        yield Banner("applies_later", {**of_day, "parts": later})
 
 
 def leading_date(text: str) -> date | None:
@@ -262,13 +224,15 @@ class ComplianceReport:
     milestones: tuple[Milestone, ...]
     words: Wording
     declared: DataDeclarations = field(default_factory=DataDeclarations)
-    decisions: tuple[DecisionState, ...] = ()
+    decisions: tuple[decision.DecisionState, ...] = ()
     required: tuple[Requirement, ...] = ()
-    subjects: RunSubjects = field(default_factory=lambda: RunSubjects(DecisionSubject()))
+    subjects: decision.RunSubjects = field(
+        default_factory=lambda: decision.RunSubjects(decision.DecisionSubject())
+    )
     unsealed: tuple[Message, ...] = ()
 
     @property
-    def rejections(self) -> tuple[DecisionState, ...]:
+    def rejections(self) -> tuple[decision.DecisionState, ...]:
         """The rejections that stand."""
         return tuple(
             each for each in self.decisions if each.counts and each.decision.verdict == "rejected"
@@ -296,8 +260,8 @@ def evaluate(
     declared, words = declared_by(results), words_of(results)
     human, loaded = options.human, [choice.load() for choice in frameworks]
     subjects = _subjects(results, loaded, index)
-    day = _day_of_validity(results)
-    stood = standings(human.decisions, subjects, day, human.unproved)
+    day = _declared_day(results) or results.today  # on which decisions are still valid or not
+    stood = decision.standings(human.decisions, subjects, day, human.unproved)
     evaluation = _Evaluation(index, options, as_of, declared, results.findings, words, stood)
     reports = tuple(evaluation.report(choice) for choice in frameworks)
     shown = {report.framework.id for report in reports}
@@ -319,21 +283,31 @@ def evaluate(
 
 def _subjects(
     results: Results, frameworks: Sequence[Framework], index: Mapping[str, Evidence]
-) -> RunSubjects:
+) -> decision.RunSubjects:
     """The digests of all that can be decided about this run."""
-    promises, findings = concluded(results)
-    lasting = lasting_files(results, ("artifacts/*",))
+    promises, findings = decision.concluded(results)
+    lasting = decision.lasting_files(results, ("artifacts/*",))
     rows = {row.id: row for framework in frameworks for row in framework.rows}
-    return RunSubjects(
-        subject_of_run(results),
+    return decision.RunSubjects(
+        decision.subject_of_run(results),
         {
-            DecisionTarget("model", WHOLE_MODEL): evidence_of_model(promises),
+            decision.DecisionTarget("model", decision.WHOLE_MODEL): decision.evidence_of_model(
+                promises
+            ),
             **{
-                DecisionTarget("row", key): _evidence_of_row(rows[key], index, lasting)
+                decision.DecisionTarget("row", key): _evidence_of_row(rows[key], index, lasting)
                 for key in rows
             },
-            **{DecisionTarget("finding", f.id): evidence_of_finding(f) for f in findings},
-            **{DecisionTarget("promise", promise_key(p)): evidence_of_promise(p) for p in promises},
+            **{
+                decision.DecisionTarget("finding", f.id): decision.evidence_of_finding(f)
+                for f in findings
+            },
+            **{
+                decision.DecisionTarget(
+                    "promise", decision.promise_key(p)
+                ): decision.evidence_of_promise(p)
+                for p in promises
+            },
         },
     )
 
@@ -354,10 +328,9 @@ def _evidence_of_row(row: Row, index: Mapping[str, Evidence], lasting: Mapping[s
     )
 
 
-def _day_of_validity(results: Results) -> date | None:
-    """The day on which it is judged whether a decision is still valid."""
+def _declared_day(results: Results) -> date | None:
     declared = (results.config.get("report") or {}).get("as_of")
-    return date.fromisoformat(str(declared)) if declared else results.today
+    return date.fromisoformat(str(declared)) if declared else None
 
 
 def policy_of(results: Results) -> Policy:
@@ -387,9 +360,8 @@ def evaluate_results(results: Results) -> ComplianceReport:
 
 def _as_of(results: Results) -> AsOf:
     """The day that the config sets, else the day of the run, where that is recorded."""
-    declared = (results.config.get("report") or {}).get("as_of")
-    if declared:
-        return AsOf(date.fromisoformat(str(declared)), message("compliance.as_of.config"))
+    if declared := _declared_day(results):
+        return AsOf(declared, message("compliance.as_of.config"))
     if not measures_time(results):
         return AsOf(None, message("compliance.as_of.untimed", key=NO_TIME))
     record = record_of(results)
@@ -409,7 +381,7 @@ class _Evaluation:
     declared: DataDeclarations
     findings: tuple[Finding, ...]
     words: Wording
-    decisions: tuple[DecisionState, ...]
+    decisions: tuple[decision.DecisionState, ...]
 
     def report(self, choice: FrameworkChoice) -> FrameworkReport:
         framework = choice.load()
@@ -422,7 +394,7 @@ class _Evaluation:
                 row,
                 grounds,
                 applicability(row.applies, self.declared),
-                of_target(self.decisions, DecisionTarget("row", row.id)),
+                decision.of_target(self.decisions, decision.DecisionTarget("row", row.id)),
             )
             for row in framework.rows
         )

@@ -84,10 +84,12 @@ def _validator() -> Draft202012Validator:
 def _evidence(evidence: Evidence) -> dict[str, Any]:
     files = [{"path": file.path, "sha256": file.sha256 or None} for file in evidence.files]
     first = files[0] if files else {"path": None, "sha256": None}
+    # of the first number; nothing for evidence that is no number
+    headline = [{"value": s.value, "n": s.n, "ci": _ends(s)} for s in evidence.scores[:1]]
     return {
         "status": evidence.state,
         **first,
-        **_headline(evidence.scores),
+        **(headline[0] if headline else {}),
         "files": files,
         "artifacts": [item.artifact for item in evidence.items if item.counts],
         "scores": [_score(score) for score in evidence.scores],
@@ -103,13 +105,8 @@ def _evidence(evidence: Evidence) -> dict[str, Any]:
     }
 
 
-def _headline(scores: tuple[Score, ...]) -> dict[str, object]:
-    """Value, n and interval of the first number; empty for evidence that is no number."""
-    if not scores:
-        return {}
-    first = scores[0]
-    ends = [first.low, first.high] if first.has_interval else None
-    return {"value": first.value, "n": first.n, "ci": ends}
+def _ends(score: Score) -> list[float | None] | None:
+    return [score.low, score.high] if score.has_interval else None
 
 
 def _score(score: Score) -> dict[str, Any]:
@@ -119,7 +116,7 @@ def _score(score: Score) -> dict[str, Any]:
         "metric": score.metric,
         "value": score.value,
         "n": score.n,
-        "ci": [score.low, score.high] if score.has_interval else None,
+        "ci": _ends(score),
         "interval_method": plain(score.interval_method),
         "p_value": score.p_value,
         **named,

@@ -82,13 +82,8 @@ def quoted_passages(frameworks: Iterable[Framework]) -> list[str]:
     """What a report quotes from framework files: names, notes, sources and rows."""
     passages: list[str] = []
     for framework in frameworks:
-        passages += [
-            framework.name,
-            framework.legal_force,
-            framework.text_version,
-            framework.disclaimer,
-            *framework.notes,
-        ]
+        passages += [framework.name, framework.legal_force, framework.text_version]
+        passages += [framework.disclaimer, *framework.notes]
         passages += [source.ref for source in framework.sources]
         for row in framework.rows:
             passages += [row.title, row.cite, row.asks, row.verify_note, row.who]

@@ -18,15 +18,7 @@ from typing import Any, ClassVar
 
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.storage.plain_files import (
-    copy_file,
-    entries,
-    files_in,
-    is_folder,
-    open_file,
-    sha256_file,
-    write_bytes,
-)
+from deepseek_report.artifacts.storage import plain_files
 from deepseek_report.compliance.decision import (
     KINDS,
     ROLES,
@@ -48,18 +40,20 @@ from deepseek_report.compliance.framework import (
     choices,
     framework_ids,
 )
-from deepseek_report.compliance.people_yaml import MOST_BYTES, Entry, parse
 from deepseek_report.compliance.run_facts import measures_time, record_of
 from deepseek_report.compliance.sources import stand_ins
 from deepseek_report.compliance.statements import (
     ATTACHMENTS,
     FORM,
+    MOST_BYTES,
     MOST_FILES,
     PEOPLE,
+    Entry,
     PeopleProblem,
     Statement,
     StatementSource,
     is_placeholder,
+    parse,
     parse_date,
     wrong,
 )
@@ -128,21 +122,25 @@ def prepare_people(results: Results, sources: Iterable[Path] = ()) -> HumanInput
     Raises PeopleProblems : all that is wrong with these files and with those in the folder; then
     nothing was copied.
     """
-    folder = _folder_of(results)
+    if (folder := results.folder) is None:
+        raise ConfigError("these results lie in no run folder, so nobody can sign beside them")
     problems: list[PeopleProblem] = list(_moved(results.config))
     present = {file.shown: file for file in _files(folder, problems)}
     named = [path for source in sources for path in _yaml_files(source)]
     added = [new for source in named if (new := _to_add(source, present, problems))]
     gathered = _gather([*present.values(), *added], Context.of(results), problems)
     documents = _documents(gathered, named, folder)
-    held = {**_held(folder), **{path.name: sha256_file(path, links=True) for path in documents}}
+    held = {
+        **_held(folder),
+        **{path.name: plain_files.sha256_file(path, links=True) for path in documents},
+    }
     gathered = _with_documents(gathered, held)
     if gathered.problems:
         raise PeopleProblems([problem.in_english() for problem in gathered.problems])
     for new in added:
-        write_bytes(folder / new.shown, new.content)
+        plain_files.write_bytes(folder / new.shown, new.content)
     for path in documents:
-        copy_file(path, folder / ATTACHMENTS / path.name, links=True)
+        plain_files.copy_file(path, folder / ATTACHMENTS / path.name, links=True)
     return gathered
 
 
@@ -150,7 +148,7 @@ def _yaml_files(source: Path) -> list[Path]:
     """The file that was named; of a run folder, those that people wrote for it."""
     if not source.is_dir():
         return [source]
-    return [path for suffix in _SUFFIXES for path in files_in(source / PEOPLE, suffix)]
+    return [path for suffix in _SUFFIXES for path in plain_files.files_in(source / PEOPLE, suffix)]
 
 
 def _documents(gathered: HumanInput, named: Sequence[Path], folder: Path) -> list[Path]:
@@ -168,9 +166,12 @@ def _documents(gathered: HumanInput, named: Sequence[Path], folder: Path) -> lis
 
 def _held(folder: Path | None) -> dict[str, str]:
     """{document in `people/attachments/`: SHA-256}; links and devices are none."""
-    if folder is None or not is_folder(folder / PEOPLE):
+    if folder is None or not plain_files.is_folder(folder / PEOPLE):
         return {}
-    return {path.name: sha256_file(path) for path in files_in(folder / ATTACHMENTS)}
+    return {
+        path.name: plain_files.sha256_file(path)
+        for path in plain_files.files_in(folder / ATTACHMENTS)
+    }
 
 
 def _with_documents(gathered: HumanInput, held: Mapping[str, str]) -> HumanInput:
@@ -178,22 +179,15 @@ def _with_documents(gathered: HumanInput, held: Mapping[str, str]) -> HumanInput
     problems: list[PeopleProblem] = []
     unproved: dict[str, tuple[Message, ...]] = {}
     for decision in gathered.decisions:
-        where = f"{decision.source.file}:{decision.source.line}"
         for item in decision.attachments:
             if held.get(item.path) == item.sha256:
                 continue
             kind = "attachment_changed" if item.path in held else "attachment_missing"
-            about = {"file": item.path, "folder": ATTACHMENTS}
+            where, about = decision.source.place, {"file": item.path, "folder": ATTACHMENTS}
             problems.append(wrong(where, kind, **about))
             reason = message(f"decisions.why.{kind}", file=item.path)
             unproved[decision.id] = (*unproved.get(decision.id, ()), reason)
     return replace(gathered, problems=(*gathered.problems, *problems), unproved=unproved)
-
-
-def _folder_of(results: Results) -> Path:
-    if results.folder is None:
-        raise ConfigError("these results lie in no run folder, so nobody can sign beside them")
-    return results.folder
 
 
 def _moved(config: Mapping[str, Any]) -> Iterator[PeopleProblem]:
@@ -223,7 +217,7 @@ def _to_add(
 
 
 def _bounded(path: Path, *, links: bool = False) -> bytes:
-    with open_file(path, links=links) as stream:
+    with plain_files.open_file(path, links=links) as stream:
         return stream.read(MOST_BYTES + 1)
 
 
@@ -232,13 +226,13 @@ def _files(run: Path, problems: list[PeopleProblem]) -> Iterator[PeopleFile]:
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         problems.append(wrong(PEOPLE, "no_folder"))
         return
-    paths = [entry.path for entry in entries(folder)] if folder.is_dir() else []
+    paths = [entry.path for entry in plain_files.entries(folder)] if folder.is_dir() else []
     if len(paths) > MOST_FILES:
         problems.append(wrong(PEOPLE, "files", n=len(paths), most=MOST_FILES))
         return
     for path in paths:
         shown = f"{PEOPLE}/{path.name}"
-        if shown == ATTACHMENTS and is_folder(path):
+        if shown == ATTACHMENTS and plain_files.is_folder(path):
             continue
         if not stat.S_ISREG(path.lstat().st_mode):
             problems.append(wrong(shown, "no_regular_file"))
@@ -288,8 +282,7 @@ def _keep(
     if replace(first, source=entry.source) == entry or entry.field in disputed:
         return
     disputed.add(entry.field)
-    where = f"{entry.source.file}:{entry.source.line}"
-    other = f"{first.source.file}:{first.source.line}"
+    where, other = entry.source.place, first.source.place
     problems.append(wrong(where, "disputed", key=entry.field, file=other))
 
 
@@ -298,8 +291,7 @@ def _in_chain(decisions: Sequence[Decision], problems: list[PeopleProblem]) -> I
     by_id = {decision.id: decision for decision in decisions}
     for decision in decisions:
         key = decision.revokes or decision.supersedes
-        earlier = by_id.get(key)
-        where = f"{decision.source.file}:{decision.source.line}"
+        earlier, where = by_id.get(key), decision.source.place
         if not key:
             yield decision
         elif earlier is None:
@@ -523,8 +515,9 @@ def _read_group(file: _File, group: Group, entry: Entry) -> None:
 
 def _read_named(file: _File, group: Group, key: str, entry: Entry) -> None:
     """An entry whose name is a field or a row: a statement, or what the first form had of rows."""
-    if _left_open(entry):
-        return
+    below = entry.below.values()
+    if not (entry.text or entry.items or any(value.text or value.is_mapping for value in below)):
+        return  # nobody filled it
     before = len(file.into.problems)
     if key not in file.context.known(group.noun):
         file.unknown(entry.line, group.noun, key, file.context.shown.of(group.noun))
@@ -544,18 +537,10 @@ def _read_named(file: _File, group: Group, key: str, entry: Entry) -> None:
         file.into.statements.append(made)
         return
     verdict: Verdict = "unstated" if group is _JUDGEMENTS else "not_applicable"
-    file.into.decisions.append(
-        Decision(
-            DecisionTarget("row", key),
-            verdict,
-            texts[group.says],
-            texts["name"],
-            "other",
-            texts["date"],
-            title=texts["role"],
-            source=here,
-        )
-    )
+    name, title, date = (texts[key] for key in _PERSON)
+    target = DecisionTarget("row", key)
+    decided = Decision(target, verdict, texts[group.says], name, "other", date, title, source=here)
+    file.into.decisions.append(decided)
 
 
 def _read_decisions(file: _File, entry: Entry) -> None:
@@ -673,13 +658,6 @@ def unfit_attachment(name: str) -> bool:
     )
 
 
-def _left_open(entry: Entry) -> bool:
-    """An entry of the form that nobody filled."""
-    values = entry.below.values()
-    here = entry.text or entry.items
-    return not here and not any(value.text or value.is_mapping for value in values)
-
-
 def _check_shape(file: _File, group: Group, entry: Entry) -> None:
     if not entry.is_mapping:
         file.wrong(entry.line, "unsigned", keys=list(group.keys))
@@ -716,17 +694,14 @@ def _generated(entry: Entry) -> bool:
 def _check_date(file: _File, group: Group, value: Entry) -> None:
     about = {"key": "date", "said": value.text}
     day, context = parse_date(value.text), file.context
-    decides = group in (_JUDGEMENTS, _DECISIONS)
+    # a decision may be older than a run that repeats the one that its file names
+    is_of_this_run = file.subject is None or file.subject.run in {"", context.run_id}
+    decides = group in (_JUDGEMENTS, _DECISIONS) and is_of_this_run
     if day is None:
         file.wrong(value.line, "no_day" if value.text else "no_date", **about)
     elif context.today and day > context.today:
         file.wrong(value.line, "future", **about, day=context.today.isoformat())
     elif day < _EARLIEST:
         file.wrong(value.line, "too_early", **about, day=_EARLIEST.isoformat())
-    elif decides and _is_of_this_run(file) and context.run_day and day < context.run_day - _ONE_DAY:
+    elif decides and context.run_day and day < context.run_day - _ONE_DAY:
         file.wrong(value.line, "before_run", **about, day=context.run_day.isoformat())
-
-
-def _is_of_this_run(file: _File) -> bool:
-    """Whether a file names no other run: a decision may be older than a run that repeats it."""
-    return file.subject is None or file.subject.run in {"", file.context.run_id}

@@ -10,10 +10,9 @@ import json
 import re
 import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from deepseek_report.artifacts.conclusions import Verdict as Promise
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage.plain_files import write_text
 from deepseek_report.compliance.decision import (
@@ -92,26 +91,17 @@ def ask(report: ComplianceReport, results: Results) -> Questions:
     for part in report.frameworks:
         if questions := tuple(asking.about_rows(part)):
             groups[part.shown.short_name] = questions
-    answers = tuple(
-        OpenAnswer(
-            field.name,
-            words.label("human_fields", field.name),
-            "; ".join(
-                (
-                    words.text("decisions.form.asked", keys=list(field.rows)),
-                    words.text("decisions.form.from", who=list(field.who)),
-                )
-            ),
-        )
-        for field in report.form
-        if not field.filled and field.deciding
-    )
+    answers = []
+    for field in report.form:
+        if field.deciding and not field.filled:
+            rows = words.text("decisions.form.asked", keys=list(field.rows))
+            people = words.text("decisions.form.from", who=list(field.who))
+            label = words.label("human_fields", field.name)
+            answers.append(OpenAnswer(field.name, label, f"{rows}; {people}"))
     config = results.config.get("report") or {}
-    title, language = (
-        str(config.get("title") or results.run_id),
-        str(config.get("language") or "en"),
-    )
-    return Questions(title, report.subjects.subject, groups, answers, words, language)
+    title, language = config.get("title") or results.run_id, config.get("language") or "en"
+    subject = report.subjects.subject
+    return Questions(str(title), subject, groups, tuple(answers), words, str(language))
 
 
 @dataclass(frozen=True)
@@ -128,21 +118,14 @@ class _Asking:
         yield self._question(DecisionTarget("model", WHOLE_MODEL), self._text("model"))
         promises, findings = concluded(self.results)
         for promise in promises:
-            yield self._promise(promise)
+            metric = promise_name(self.results, promise)
+            outcome = self.words.label("outcomes", promise.outcome)
+            text = self._text("promise", metric=metric, outcome=outcome)
+            yield self._question(DecisionTarget("promise", promise_key(promise)), text)
         for finding in findings:
             if finding.severity == "high":
-                claim = self.words.finding(finding).claim
-                yield self._question(
-                    DecisionTarget("finding", finding.id), self._text("finding", claim=claim)
-                )
-
-    def _promise(self, promise: Promise) -> OpenDecision:
-        about = {
-            "metric": promise_name(self.results, promise),
-            "outcome": self.words.label("outcomes", promise.outcome),
-        }
-        target = DecisionTarget("promise", promise_key(promise))
-        return self._question(target, self._text("promise", **about))
+                text = self._text("finding", claim=self.words.finding(finding).claim)
+                yield self._question(DecisionTarget("finding", finding.id), text)
 
     def about_rows(self, part: FrameworkReport) -> Iterator[OpenDecision]:
         """The rows of a framework that a decision would settle, that the policy names, or that
@@ -169,9 +152,8 @@ class _Asking:
             else words.text(f"statuses.{judgement.status}.label")
         )
         findings = part.bearing.get(row.id, ())
-        return self._question(
-            target,
-            self._text("row" if kinds else "row_alone", **about),
+        return replace(
+            self._question(target, self._text("row" if kinds else "row_alone", **about)),
             evidence=tuple(words.say(self.report.evidence[kind].label) for kind in kinds),
             findings=tuple(words.finding(finding).claim for finding in findings),
             status=status,
@@ -181,20 +163,14 @@ class _Asking:
     def _text(self, kind: str, **values: str) -> str:
         return self.words.text(f"decisions.form.question.{kind}", **values)
 
-    def _question(
-        self,
-        target: DecisionTarget,
-        text: str,
-        evidence: tuple[str, ...] = (),
-        findings: tuple[str, ...] = (),
-        status: str = "",
-        who: str = "",
-    ) -> OpenDecision:
+    def _question(self, target: DecisionTarget, text: str) -> OpenDecision:
         stood = of_target(self.report.decisions, target)
-        earlier = tuple((self.words.say(told_decision(s)), s.decision.id) for s in stood)
-        digest, required = self.report.subjects.evidence.get(target, ""), target in self.required
         return OpenDecision(
-            target, text, evidence, findings, status, who, earlier, digest, required
+            target,
+            text,
+            earlier=tuple((self.words.say(told_decision(s)), s.decision.id) for s in stood),
+            digest=self.report.subjects.evidence.get(target, ""),
+            required=target in self.required,
         )
 
 

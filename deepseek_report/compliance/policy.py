@@ -10,7 +10,7 @@ import datetime as dt
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -25,7 +25,7 @@ from deepseek_report.compliance.decision import (
     folded,
 )
 from deepseek_report.compliance.framework import frameworks_folder, read_yaml
-from deepseek_report.compliance.sources import StrictPart
+from deepseek_report.compliance.sources import StrictPart, faults
 from deepseek_report.errors import ConfigError
 
 POLICY_FILE = "policy.yaml"
@@ -95,12 +95,8 @@ def read_policy(path: Path | None = None) -> Policy:
     try:
         policy = TypeAdapter(Policy).validate_python(read_yaml(path))
     except ValidationError as error:
-        problems = [
-            f"{'.'.join(map(str, detail['loc'])) or 'file'}: {detail['msg']}"
-            for detail in error.errors()
-        ]
         raise ConfigError(
-            f"{path}: not a policy: {'; '.join(problems)}. docs/decisions-of-people.md shows one"
+            f"{path}: not a policy: {faults(error)}. docs/decisions-of-people.md shows one"
         ) from None
     ids = [rule.id for rule in policy.rules]
     if twice := sorted({name for name in ids if ids.count(name) > 1}):
@@ -227,7 +223,10 @@ def _requirement(
     fitting = [d for d in about if d.role in rule.roles and d.verdict in APPROVING]
     refused = [why for d in fitting if (why := deciders.refusal(d, rule))]
     counting = [d for d in fitting if deciders.refusal(d, rule) is None]
-    old = [d for d in counting if _too_old(d, rule, day)]
+    oldest = dt.date.min
+    if day is not None and rule.max_age_days is not None:
+        oldest = day - dt.timedelta(days=rule.max_age_days)
+    old = [d for d in counting if dt.date.fromisoformat(d.date) < oldest]
     valid = tuple(d for d in counting if d not in old)
     person = deciders.identities()
     n = len({person[decision.id] for decision in valid})
@@ -237,19 +236,6 @@ def _requirement(
     return Requirement(rule, target, "missing", (*refused, *aged), valid)
 
 
-def _too_old(decision: Decision, rule: PolicyRule, day: dt.date | None) -> bool:
-    if day is None or rule.max_age_days is None:
-        return False
-    return (day - dt.date.fromisoformat(decision.date)).days > rule.max_age_days
-
-
-def missing_names(required: Iterable[Requirement]) -> list[dict[str, Any]]:
-    """The rules of which a decision is missing, in order: {id, title, n: how many}."""
-    counted: dict[str, dict[str, Any]] = {}
-    for each in required:
-        if each.state == "missing":
-            entry = counted.setdefault(
-                each.rule.id, {"id": each.rule.id, "title": each.rule.title, "n": 0}
-            )
-            entry["n"] += 1
-    return list(counted.values())
+def missing_rules(required: Iterable[Requirement]) -> list[PolicyRule]:
+    """The rules of which a decision is missing, each once, in order."""
+    return list({r.rule.id: r.rule for r in required if r.state == "missing"}.values())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Any, Literal
 
 from deepseek_report.artifacts.message import Message, Text, message
@@ -65,31 +65,22 @@ def examine(
         missing_files = message("compliance.integrity.lost", artifact=artifact, files=lost)
         return Integrity("absent", problems=(missing_files,))
     manifest: Mapping[str, str] = results.provenance.get("manifest") or {}
-    files = tuple(
-        EvidenceFile(_in_run(folder / name, artifact, results.folder), sha256_file(folder / name))
-        for name in names
-    )
-    if altered := [mismatch for file in files if (mismatch := _mismatch(file, manifest))]:
+    place = f"artifacts/{artifact}"
+    if results.folder is not None and folder.is_relative_to(results.folder):
+        place = folder.relative_to(results.folder).as_posix()
+    files = tuple(EvidenceFile(f"{place}/{n}", sha256_file(folder / n)) for n in names)
+    altered = [
+        message("compliance.integrity.changed", file=f.path)
+        if f.path in manifest
+        else message("compliance.integrity.not_listed", file=f.path)
+        for f in files
+        if manifest.get(f.path) != f.sha256
+    ]
+    if altered:
         return Integrity("altered", files, tuple(altered))
     if stale := _subject_problems(results.provenance, artifact, subject):
         return Integrity("stale", files, tuple(stale))
     return Integrity("present", files)
-
-
-def _in_run(path: Path, artifact: str, run: Path | None) -> str:
-    """The path of a file inside the run folder, however that folder is spelled."""
-    if run is None or not path.is_relative_to(run):
-        return f"artifacts/{artifact}/{path.name}"
-    return path.relative_to(run).as_posix()
-
-
-def _mismatch(file: EvidenceFile, manifest: Mapping[str, str]) -> Message | None:
-    expected = manifest.get(file.path)
-    if expected is None:
-        return message("compliance.integrity.not_listed", file=file.path)
-    if expected != file.sha256:
-        return message("compliance.integrity.changed", file=file.path)
-    return None
 
 
 def _subject_problems(
@@ -131,7 +122,7 @@ def dig(data: Mapping[str, object], dotted: str) -> object:
     return value
 
 
-_EMPTY: tuple[Any, ...] = (None, "", [], {}, ())
+_EMPTY: tuple[object, ...] = (None, "", [], {}, ())
 _OWN_MODELS = "deepseek_report.models."
 #: Fields of a model's config that name what it starts from.
 _STARTS = ("checkpoint", "file", "weights")
@@ -148,11 +139,9 @@ def measures_time(results: Results) -> bool:
 def record_of(results: Results) -> RunRecord:
     """`provenance.json`, or an empty record with the reason."""
     record = results.provenance.get("record")
-    return (
-        record
-        if isinstance(record, RunRecord)
-        else RunRecord(problem=message("compliance.record.missing", file=PROVENANCE))
-    )
+    if isinstance(record, RunRecord):
+        return record
+    return RunRecord(problem=message("compliance.record.missing", file=PROVENANCE))
 
 
 def has(results: Results, key: str) -> bool:
@@ -199,12 +188,9 @@ def _base_model(results: Results) -> Message | None:
     return message("compliance.facts.no_base_model")
 
 
-def _started(results: Results) -> object:
-    return record_of(results).started if measures_time(results) else None
-
-
-def _finished(results: Results) -> object:
-    return record_of(results).finished if measures_time(results) else None
+def _timed(results: Results) -> RunRecord:
+    """The record where times may be told, else an empty one."""
+    return record_of(results) if measures_time(results) else RunRecord()
 
 
 def _seconds(results: Results) -> list[float]:
@@ -213,16 +199,16 @@ def _seconds(results: Results) -> list[float]:
     return known if measures_time(results) else []
 
 
-def _thresholds(results: Results) -> list[Any]:
+def _thresholds(results: Results) -> list[Mapping[str, object]]:
     return list((results.config.get("report") or {}).get("thresholds") or [])
 
 
 #: Keys that are no path into the provenance.
-_DERIVED: Mapping[str, Callable[[Results], Any]] = {
+_DERIVED: Mapping[str, Callable[[Results], object]] = {
     "seeds": lambda results: Seeds.recorded(results.config),
     "git": lambda results: record_of(results).git,
-    "log.started": _started,
-    "log.finished": _finished,
+    "log.started": lambda results: _timed(results).started,
+    "log.finished": lambda results: _timed(results).finished,
     "base_model": _base_model,
     "seconds": _seconds,
     "thresholds": _thresholds,

@@ -6,9 +6,10 @@ frameworks, policy, data, split and question.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.results import Results
@@ -23,9 +24,28 @@ from deepseek_report.errors import ArtifactError
 SEAL = "seal"
 SEAL_FILE, SEAL_SIGNATURE = "seal.json", "seal.dsse.json"
 _FORMAT = {"format": "deepseek-report/seal", "format_version": 1}
-_PARTS = ("question", "thresholds", "frameworks", "policy", "data", "split")
 _ABOUT = ("metric", "attribute", "level", "explainer", "predictor")
-_BOUNDS = ("at_least", "at_most")
+_SIGNS = {"at_least": "≥", "at_most": "≤"}
+Limits: TypeAlias = Mapping[str, Mapping[str, object]]
+
+
+@dataclass(frozen=True)
+class Seal:
+    """What is fixed before any result exists.
+
+    thresholds : {what is promised: its bounds}. frameworks : {id: SHA-256 of its file}. policy :
+    SHA-256. data : the key of the stage that reads the data.
+    """
+
+    question: Mapping[str, object]
+    thresholds: Limits
+    frameworks: Mapping[str, str]
+    policy: str
+    data: str
+    split: Mapping[str, object]
+
+    def to_json(self) -> dict[str, object]:
+        return {**_FORMAT, **vars(self)}
 
 
 def seal_content(
@@ -34,40 +54,35 @@ def seal_content(
     data: str,
     schema: Schema | None,
     policy: Path | None,
-) -> dict[str, Any]:
+) -> Seal:
     """What a seal holds.
 
     config : as the run records it. frameworks : those that it names. data : the key of the stage
     that reads the data. policy : a policy of one's own.
     """
     target = schema.target if schema else None
-    return {
-        **_FORMAT,
-        "question": {
+    thresholds = (config.get("report") or {}).get("thresholds") or ()
+    return Seal(
+        question={
             "target": target.name if target else "",
             "task": target.task if target else "",
             "classes": list(target.classes) if target else [],
             "favourable": target.favourable if target else None,
         },
-        "thresholds": _thresholds((config.get("report") or {}).get("thresholds") or ()),
-        "frameworks": {choice.id: choice.load().sha256 for choice in frameworks},
-        "policy": sha256_file(policy or frameworks_folder() / "_policy.yaml", links=True),
-        "data": data,
-        "split": dict(config.get("split") or {}),
-    }
+        thresholds={
+            ":".join(str(threshold[name]) for name in _ABOUT if threshold.get(name)): {
+                bound: threshold[bound] for bound in _SIGNS if threshold.get(bound) is not None
+            }
+            for threshold in thresholds
+        },
+        frameworks={choice.id: choice.load().sha256 for choice in frameworks},
+        policy=sha256_file(policy or frameworks_folder() / "_policy.yaml", links=True),
+        data=data,
+        split=dict(config.get("split") or {}),
+    )
 
 
-def _thresholds(declared: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """{what is promised: its bounds}."""
-    return {
-        ":".join(str(threshold[name]) for name in _ABOUT if threshold.get(name)): {
-            bound: threshold[bound] for bound in _BOUNDS if threshold.get(bound) is not None
-        }
-        for threshold in declared
-    }
-
-
-def content_of_run(results: Results) -> dict[str, Any]:
+def content_of_run(results: Results) -> Seal:
     """The same of a run as it was made."""
     plan: Mapping[str, object] = results.provenance.get("plan") or {}
     folder = results.paths.get("policy")
@@ -79,21 +94,22 @@ def content_of_run(results: Results) -> dict[str, Any]:
     return seal_content(results.config, frameworks, str(plan.get("data") or ""), schema, policy)
 
 
-def read_seal(path: Path, *, links: bool = False) -> dict[str, Any]:
+def read_seal(path: Path, *, links: bool = False) -> Seal:
     """A seal; raises ArtifactError: the file is none."""
     if not path.is_file():
         raise ArtifactError(f"{path}: no such file; `deepseek-report check --seal` writes a seal")
     content = load_json(path, links=links)
-    parts = isinstance(content, dict) and {*_FORMAT, *_PARTS} == content.keys()
-    if not parts or any(content[key] != value for key, value in _FORMAT.items()):
+    parts = {field.name for field in fields(Seal)}
+    is_whole = isinstance(content, dict) and {*_FORMAT, *parts} == content.keys()
+    if not is_whole or any(content[key] != value for key, value in _FORMAT.items()):
         raise ArtifactError(f"{path}: no seal; `deepseek-report check --seal` writes one")
-    shapes = {"question": dict, "thresholds": dict, "frameworks": dict, "split": dict}
-    if wrong := [name for name, kind in shapes.items() if not isinstance(content[name], kind)]:
+    mappings = ("question", "thresholds", "frameworks", "split")
+    if wrong := [name for name in mappings if not isinstance(content[name], dict)]:
         raise ArtifactError(f"{path}: no seal: {wrong[0]} is no mapping")
-    return dict(content)
+    return Seal(**{name: content[name] for name in parts})
 
 
-def seal_of(results: Results) -> dict[str, Any] | None:
+def seal_of(results: Results) -> Seal | None:
     """The seal that a run started from; None where it started from none."""
     folder = results.paths.get(SEAL)
     return read_seal(folder / SEAL_FILE) if folder else None
@@ -102,42 +118,28 @@ def seal_of(results: Results) -> dict[str, Any] | None:
 def changed_since_seal(results: Results) -> tuple[Message, ...]:
     """What was changed after the seal, a message each; () where nothing was, or there is none."""
     sealed = seal_of(results)
-    if sealed is None:
-        return ()
-    now = content_of_run(results)
-    others = [
-        message(f"seal.changed.{part}")
-        for part in _PARTS
-        if part not in {"thresholds", "frameworks"} and sealed[part] != now[part]
-    ]
-    return (
-        *_changed_limits(sealed["thresholds"], now["thresholds"]),
-        *_frameworks(sealed, now),
-        *others,
-    )
+    return () if sealed is None else tuple(_changes(sealed, content_of_run(results)))
 
 
-def _changed_limits(old: Mapping[str, object], new: Mapping[str, object]) -> list[Message]:
-    """Limits that were changed, dropped or added."""
-    changes = []
-    for key in [*old, *(key for key in new if key not in old)]:
-        before, after = old.get(key), new.get(key)
+def _changes(sealed: Seal, now: Seal) -> Iterator[Message]:
+    """Limits that were changed, dropped or added, frameworks that were dropped or whose text is
+    another, and whatever else was changed; a framework that was added is no change.
+    """
+    for key in dict.fromkeys([*sealed.thresholds, *now.thresholds]):
+        before, after = sealed.thresholds.get(key), now.thresholds.get(key)
         if before != after:
             about = {"key": key, "before": _bound(before), "after": _bound(after)}
-            changes.append(message("seal.changed.limit", **about))
-    return changes
+            yield message("seal.changed.limit", **about)
+    old = sealed.frameworks
+    if changed := [name for name in old if now.frameworks.get(name) != old[name]]:
+        yield message("seal.changed.frameworks", names=changed)
+    for part in ("question", "policy", "data", "split"):
+        if getattr(sealed, part) != getattr(now, part):
+            yield message(f"seal.changed.{part}")
 
 
 def _bound(limits: object) -> str:
     """`≥ 0.75`, or nothing where there is no limit."""
     if not isinstance(limits, Mapping):
         return ""
-    signs = {"at_least": "≥", "at_most": "≤"}
-    return ", ".join(f"{sign} {limits[name]}" for name, sign in signs.items() if name in limits)
-
-
-def _frameworks(sealed: Mapping[str, Any], now: Mapping[str, Any]) -> list[Message]:
-    """Frameworks that were dropped, or whose text is another; one that was added is no change."""
-    old, new = sealed["frameworks"], now["frameworks"]
-    changed = [name for name in old if new.get(name) != old[name]]
-    return [message("seal.changed.frameworks", names=changed)] if changed else []
+    return ", ".join(f"{sign} {limits[name]}" for name, sign in _SIGNS.items() if name in limits)

@@ -168,7 +168,10 @@ def load_sources(path: Path | None = None) -> Sources:
     Raises ConfigError : unknown keys, wrong types, kinds that nothing and nobody gives.
     """
     path = path or frameworks_folder() / "_sources.yaml"
-    sources = _parse(path)
+    try:
+        sources = TypeAdapter(Sources).validate_python(read_yaml(path))
+    except ValidationError as error:
+        raise ConfigError(f"{path.name}: {faults(error)}") from None
     problems = [f"{name}: {text}" for name, kind in sources.kinds.items() for text in _gaps(kind)]
     problems += [
         f"findings, {name}: no such kind: {kind}"
@@ -193,14 +196,10 @@ def _gaps(kind: Kind) -> list[str]:
     return []
 
 
-def _parse(path: Path) -> Sources:
-    try:
-        return TypeAdapter(Sources).validate_python(read_yaml(path))
-    except ValidationError as error:
-        problems = [
-            f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}" for detail in error.errors()
-        ]
-        raise ConfigError(f"{path.name}: {'; '.join(problems)}") from None
+def faults(error: ValidationError) -> str:
+    """What is wrong in a file, each with its place."""
+    details = ((detail["loc"], detail["msg"]) for detail in error.errors())
+    return "; ".join(f"{'.'.join(map(str, place)) or 'file'}: {text}" for place, text in details)
 
 
 def stand_ins() -> dict[str, str]:

@@ -9,7 +9,6 @@ import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from itertools import starmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,8 +63,8 @@ class HydraTrees:
         """
         values = [text for text in overrides if text.startswith(FORCED)]
         choosing = tuple(text for text in overrides if not text.startswith(FORCED))
-        if not all(self._chooses(text) for text in choosing):
-            return self._by_hydra(overrides)
+        if any(text.lstrip("+~").partition("=")[0] not in self.groups for text in choosing):
+            return self._by_hydra(overrides)  # a value is set that no file is chosen by
         if choosing not in self._composed:
             self._composed[choosing] = self._by_hydra(choosing)
         shared, names = self._composed[choosing]
@@ -73,10 +72,6 @@ class HydraTrees:
         if not _set(tree, values):
             return self._by_hydra(overrides)  # which says what is wrong
         return tree, names
-
-    def _chooses(self, text: str) -> bool:
-        """Whether an override decides which files are taken, and sets no value by itself."""
-        return text.lstrip("+~").partition("=")[0] in self.groups
 
     def _by_hydra(self, overrides: Sequence[str]) -> tuple[object, dict[str, str]]:
         from hydra import compose, initialize_config_dir
@@ -182,30 +177,37 @@ class Composer:
         }
         study = _leave_default_study(chosen, overrides)
         layers = _layers(kept, study, roots)
-        problems.extend(_unknown_words(sets, layers, roots))
-        selected = {group: sets[group].select(layers[group]) for group in MULTIPLE}
-        whole = {group: sets[group].select(_of_study(layers[group])) for group in MULTIPLE}
+        selected: dict[str, dict[str, Origin]] = {}
+        skipped: dict[str, dict[str, Origin]] = {}
+        for group, own in ((group, sets[group]) for group in MULTIPLE):
+            words = [word for layer in layers[group] for word in layer.words]
+            unknown = own.problems(layers[group])
+            problems.extend(_with_hint(problem, group, words, roots) for problem in unknown)
+            selected[group] = own.select(layers[group])
+            whole = own.select([layer for layer in layers[group] if not is_of_report(layer)])
+            skipped[group] = {key: by for key, by in whole.items() if key not in selected[group]}
         single = (override for override in kept if override.key_or_group not in MULTIPLE)
         values = [forced(override, known) for override in single]
         taken = {group: together(group, [*parts], roots[-1]) for group, parts in selected.items()}
-        all_overrides = [*study, *values, *starmap(_listed, taken.items())]
-        raw, chosen_names, unresolved = _compose(all_overrides, self.trees)
+        lists = [f"{group}=[{','.join(map(quoted, parts))}]" for group, parts in taken.items()]
+        raw, chosen_names, unresolved = _compose([*study, *values, *lists], self.trees)
         add_declared(raw, selected)
-        sweep = raw.pop("sweep", None) or {}
-        launcher = raw.pop("launcher", None) or {}
         composed = Composed(
-            raw,
-            tuple(overrides),
-            selected,
-            roots,
-            chosen_names,
-            tuple(problems),
-            skipped={group: _beyond(whole[group], selected[group]) for group in MULTIPLE},
-            sweep=sweep,
-            launcher=launcher,
+            overrides=tuple(overrides),
+            selected=selected,
+            roots=roots,
+            choices=chosen_names,
+            problems=tuple(problems),
+            skipped=skipped,
+            sweep=raw.pop("sweep", None) or {},
+            launcher=raw.pop("launcher", None) or {},
+            raw=raw,
         )
         if unresolved:
-            unclear = (_problem_of(value, composed) for value in unresolved)
+            unclear = (
+                Problem(locate(composed, value.path), value.fault, todo=value.todo)
+                for value in unresolved
+            )
             raise ConfigProblems([*problems, *unclear])
         return composed
 
@@ -233,87 +235,67 @@ def _readable(
 def _layers(
     kept: Sequence[Override], study: Sequence[str], roots: Sequence[Path]
 ) -> dict[str, list[Layer]]:
-    single = {
-        override.key_or_group: override
+    chosen = {
+        override.key_or_group: None if override.is_delete() else override.value()
         for override in kept
         if override.key_or_group not in MULTIPLE
-    }
-    chosen = {
-        group: None if override.is_delete() else override.value()
-        for group, override in single.items()
     }
     if "~experiment" in study:
         chosen["experiment"] = None
     layers = read_layers(roots, chosen)
     for override in kept:
         if (group := override.key_or_group) in MULTIPLE:
-            layers[group].insert(
-                0, Layer(names(override), "command line", f"command line, {override.input_line}")
-            )
+            place = f"command line, {override.input_line}"
+            layers[group].insert(0, Layer(names(override), "command line", place))
     return layers
-
-
-def _of_study(layers: Sequence[Layer]) -> list[Layer]:
-    """The lists without those of the chosen kind of report."""
-    return [layer for layer in layers if not is_of_report(layer)]
-
-
-def _beyond(whole: Mapping[str, Origin], selected: Mapping[str, Origin]) -> dict[str, Origin]:
-    return {part: origin for part, origin in whole.items() if part not in selected}
-
-
-def _unknown_words(
-    sets: Mapping[str, Sets], layers: Mapping[str, Sequence[Layer]], roots: Sequence[Path]
-) -> Iterator[Problem]:
-    for group in MULTIPLE:
-        words = [word for layer in layers[group] for word in layer.words]
-        for problem in sets[group].problems(layers[group]):
-            yield _with_hint(problem, group, words, roots)
 
 
 def add_declared(raw: dict[str, Any], selected: dict[str, dict[str, Origin]]) -> None:
     """What `split.folds`, `corrections` and `causal` ask for is there whatever else is chosen."""
     split = raw.get("split")
     folds = split.get("folds") if isinstance(split, Mapping) else None
-    if folds is not None and CROSS_VALIDATION not in selected["metrics"]:
-        _add_part(raw, selected, "metrics", CROSS_VALIDATION)
-        raw["metrics"][CROSS_VALIDATION]["folds"] = folds
+    if folds is not None:
+        _add_part(raw, selected, "metrics", CROSS_VALIDATION, folds=folds)
     if raw.get("corrections"):
         for group in ("metrics", "sections"):
-            if CORRECTIONS not in selected[group]:
-                _add_part(raw, selected, group, CORRECTIONS)
-        first = [name for name in ("summary", "cases", CORRECTIONS) if name in raw["sections"]]
-        order = dict.fromkeys([*first, *raw["sections"]])
-        raw["sections"] = {name: raw["sections"][name] for name in order}
+            _add_part(raw, selected, group, CORRECTIONS)
+        _lead(raw, ["summary", "cases", CORRECTIONS])
     causal = raw.get("causal")
     if not causal:
         return
-    questions = causal.get("questions") if isinstance(causal, Mapping) else None
+    questions = str(causal.get("questions") if isinstance(causal, Mapping) else None)
     for group, asked_for in _OF_CAUSES.items():
         for part in asked_for:
-            if part in _ANSWERING and _ANSWERING[part] not in str(questions):
-                continue
-            if part not in selected[group]:
+            if _ANSWERING.get(part, "") in questions:
                 _add_part(raw, selected, group, part)
     names = [name for name in raw["sections"] if name != "causes"]
     place = names.index(_BEFORE_CAUSES) + 1 if _BEFORE_CAUSES in names else len(names)
-    ordered = [*names[:place], "causes", *names[place:]]
-    raw["sections"] = {name: raw["sections"][name] for name in ordered}
+    _lead(raw, [*names[:place], "causes"])
+
+
+def _lead(raw: dict[str, Any], first: Sequence[str]) -> None:
+    """Put these sections before the others, as far as they are chosen."""
+    sections = raw["sections"]
+    order = dict.fromkeys([*(name for name in first if name in sections), *sections])
+    raw["sections"] = {name: sections[name] for name in order}
 
 
 def _add_part(
-    raw: dict[str, Any], selected: dict[str, dict[str, Origin]], group: str, part: str
+    raw: dict[str, Any],
+    selected: dict[str, dict[str, Origin]],
+    group: str,
+    part: str,
+    **fields: object,
 ) -> None:
-    """Choose a shipped part, with the fields that a file of the person sets."""
-    entry = bounded_yaml.load(shipped("conf") / group / f"{part}.yaml")[part]
-    parts = raw.get(group) or {}
-    raw[group] = {**parts, part: {**entry, **(parts.get(part) or {})}}
-    selected[group][part] = "config"
+    """Choose a shipped part that is not yet chosen, with what a file of the person sets of it.
 
-
-def _listed(group: str, parts: Iterable[str]) -> str:
-    """The override by which Hydra takes these parts and no others."""
-    return f"{group}=[{','.join(map(quoted, parts))}]"
+    fields : values that count before all others.
+    """
+    if part not in selected[group]:
+        entry = bounded_yaml.load(shipped("conf") / group / f"{part}.yaml")[part]
+        parts = raw.get(group) or {}
+        raw[group] = {**parts, part: {**entry, **(parts.get(part) or {}), **fields}}
+        selected[group][part] = "config"
 
 
 def _with_hint(
@@ -336,10 +318,6 @@ def _leave_default_study(
     return ["~experiment", *([] if named else [f"++name={chosen['dataset'][0]}"])]
 
 
-def _problem_of(value: Unresolved, composed: Composed) -> Problem:
-    return Problem(locate(composed, value.path), value.fault, todo=value.todo)
-
-
 def _compose(
     overrides: Sequence[str], trees: HydraTrees
 ) -> tuple[dict[str, Any], dict[str, str], list[Unresolved]]:
@@ -352,13 +330,10 @@ def _compose(
         raw, unresolved = resolve(config)
         return raw, names, unresolved
     except TooMuch as error:
-        where = _place(".".join(error.path), overrides, [])
-        raise ConfigProblems.of(
-            where or ".".join(error.path),
-            error.fault,
-            "",
-            "write out what is meant, in fewer references",
-        ) from None
+        key = ".".join(error.path)
+        todo = "write out what is meant, in fewer references"
+        where = _place(key, overrides, []) or key
+        raise ConfigProblems.of(where, error.fault, todo=todo) from None
     except yaml.YAMLError as error:
         file = Path(getattr(getattr(error, "problem_mark", None), "name", "a YAML file"))
         raise ConfigProblems([unreadable(file, error)]) from None
@@ -372,12 +347,9 @@ def _uncomposed(error: Exception, overrides: Sequence[str], roots: Sequence[Path
     files = [path for root in roots[:-1] for path in parts(root)]
     if merged := re.match(r"Error merging override \+*(.*)", lines[0]):
         key, _, value = merged[1].partition("=")
-        return Problem(
-            f"command line, {merged[1]}",
-            f"{key} is {value}, and what stands there is of another kind",
-            "keys with values where there are keys, a list where there is a list",
-            EXAMPLES.get(key, ""),
-        )
+        fault = f"{key} is {value}, and what stands there is of another kind"
+        allowed = "keys with values where there are keys, a list where there is a list"
+        return Problem(f"command line, {merged[1]}", fault, allowed, EXAMPLES.get(key, ""))
     if missing := getattr(error, "missing_cfg_file", None):
         group, _, name = str(missing).rpartition("/")
         hint = found_elsewhere(group.rpartition("/")[2], name, roots)
@@ -423,11 +395,8 @@ def _missing(
     inner = group.rpartition("/")[2]
     where = line_with(files, [inner, name]) or f"the group {group}"
     if group not in known and inner in known:
-        return Problem(
-            where,
-            f'"{inner}" is looked for inside the file\'s own group',
-            todo=f"write `override /{inner}: {name}`",
-        )
+        fault = f'"{inner}" is looked for inside the file\'s own group'
+        return Problem(where, fault, todo=f"write `override /{inner}: {name}`")
     allowed = known.get(group, ())
     return Problem(
         where, f'"{name}" is not in the group {group}', choices(allowed), nearest(name, allowed)
@@ -447,7 +416,8 @@ def found_elsewhere(group: str, name: str, roots: Sequence[Path]) -> str:
     for other in MULTIPLE:
         if other != group and any((root / other / f"{name}.yaml").is_file() for root in roots):
             return f"{name} is in the group {other}: write {other}=[+{name}]"
-    for root in _near(roots):
+    near = dict.fromkeys([Path.cwd(), *roots[:-1]])
+    for root in (place for base in near for place in (base, *_folders(base))):
         file = root / group / f"{name}.yaml"
         if root not in roots and file.is_file():
             return f"{shown(file)} is there; run with --config-dir {shown(root)}"
@@ -466,24 +436,20 @@ def misplaced(folder: Path, known: Mapping[str, Sequence[str]]) -> list[Problem]
     return []
 
 
+#: A folder with more of them is none of configurations.
+_MOST_FOLDERS = 200
+
+
 def _to(folder: Path, fault: str) -> Problem:
     return Problem("--config-dir", fault, todo=f"run with --config-dir {shown(folder)}")
 
 
-def _near(roots: Sequence[Path]) -> Iterator[Path]:
-    for base in dict.fromkeys([Path.cwd(), *roots[:-1]]):
-        yield base
-        yield from _folders(base)
-
-
-def _folders(folder: Path, most: int = 200) -> list[Path]:
+def _folders(folder: Path) -> list[Path]:
     try:
-        inside = [
-            inner for inner in folder.iterdir() if inner.is_dir() and inner.name[0] not in "._"
-        ]
+        inside = [each for each in folder.iterdir() if each.is_dir() and each.name[0] not in "._"]
     except OSError:
         return []
-    return sorted(inside) if len(inside) <= most else []
+    return sorted(inside) if len(inside) <= _MOST_FOLDERS else []
 
 
 _PREFIX = "parts_of_the_package_"
@@ -494,17 +460,17 @@ def together(group: str, names: Sequence[str], folder: Path) -> list[str]:
 
     names : the parts in their order. folder : the package's configurations.
     """
-    runs = itertools.groupby(names, lambda name: (folder / group / f"{name}.yaml").is_file())
-    return [choice for own, run in runs for choice in _choices(group, [*run], folder, own)]
-
-
-def _choices(group: str, names: list[str], folder: Path, own: bool) -> Iterator[str]:
-    if not own:
-        yield from names
-        return
-    files = [folder / group / f"{name}.yaml" for name in names]
-    states = [(file, file.stat()) for file in files]
-    yield _stored(group, tuple((file, at.st_mtime_ns, at.st_size) for file, at in states))
+    choices: list[str] = []
+    for own, run in itertools.groupby(
+        names, lambda name: (folder / group / f"{name}.yaml").is_file()
+    ):
+        if own:
+            states = ((file, file.stat()) for file in (folder / group / f"{n}.yaml" for n in run))
+            known = tuple((file, at.st_mtime_ns, at.st_size) for file, at in states)
+            choices.append(_stored(group, known))
+        else:
+            choices += run
+    return choices
 
 
 @lru_cache(maxsize=256)

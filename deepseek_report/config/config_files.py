@@ -46,15 +46,11 @@ def unreadable(path: Path, error: Exception) -> Problem:
     """Why a file cannot be read, where, and what to do."""
     if isinstance(error, UnicodeDecodeError):
         line = error.object[: error.start].count(b"\n") + 1
-        return Problem(
-            f"{shown(path)}:{line}", "not written in UTF-8", todo="save the file as UTF-8"
-        )
+        where = f"{shown(path)}:{line}"
+        return Problem(where, "not written in UTF-8", todo="save the file as UTF-8")
     if isinstance(error, OSError):
-        return Problem(
-            shown(path),
-            f"cannot be read: {error.strerror}",
-            todo="make it readable, or move it away",
-        )
+        todo = "make it readable, or move it away"
+        return Problem(shown(path), f"cannot be read: {error.strerror}", todo=todo)
     mark = getattr(error, "problem_mark", None)
     reason = getattr(error, "problem", None) or str(error).splitlines()[0]
     where = f"{shown(path)}:{mark.line + 1}:{mark.column + 1}" if mark else shown(path)
@@ -77,11 +73,9 @@ def _elsewhere(root: Path) -> Iterator[Problem]:
     chosen = set(parts(root))
     for number, path in enumerate(_below(root)):
         if number >= _MOST_FILES:
-            yield Problem(
-                "--config-dir",
-                f"{shown(root)} holds more than {_MOST_FILES} files",
-                todo="name the folder that holds the YAMLs alone",
-            )
+            fault = f"{shown(root)} holds more than {_MOST_FILES} files"
+            todo = "name the folder that holds the YAMLs alone"
+            yield Problem("--config-dir", fault, todo=todo)
             return
         if path.suffix == ".yaml" and path not in chosen:
             try:

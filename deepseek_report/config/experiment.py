@@ -20,19 +20,13 @@ from deepseek_report.artifacts.corrections import CorrectionItem, WrittenCorrect
 from deepseek_report.artifacts.disclosure import Privacy
 from deepseek_report.artifacts.explanation import Game
 from deepseek_report.artifacts.message import SKIPPED, Message, Text, from_plain
+from deepseek_report.artifacts.protocols import models
 from deepseek_report.artifacts.protocols.datasets import DatasetPlugin
 from deepseek_report.artifacts.protocols.explainers import ExplainerPlugin
-from deepseek_report.artifacts.protocols.given import GivenInPython
 from deepseek_report.artifacts.protocols.metrics import MetricPlugin
-from deepseek_report.artifacts.protocols.models import (
-    ComesFitted,
-    FitsAnew,
-    ModelPlugin,
-    OnlyAnswered,
-    Trainer,
-)
 from deepseek_report.artifacts.protocols.progress import Launcher
 from deepseek_report.artifacts.protocols.sections import SectionPlugin, VisualizationPlugin
+from deepseek_report.artifacts.protocols.traits import GivenInPython
 from deepseek_report.artifacts.schema import Schema, Target
 from deepseek_report.artifacts.seeds import Seeds
 from deepseek_report.artifacts.storage.local_paths import PLAIN_NAME, unfit_name
@@ -244,8 +238,8 @@ class Experiment:
     settings: Settings
     raw: Mapping[str, Any]
     dataset: DatasetPlugin
-    model: ModelPlugin
-    trainer: Trainer
+    model: models.ModelPlugin
+    trainer: models.Trainer
     report: Any
     explainers: Mapping[str, ExplainerPlugin]
     metrics: Mapping[str, MetricPlugin]
@@ -278,7 +272,7 @@ class Experiment:
         """How the threshold is found: as declared, else a model that came fitted decides itself."""
         decision, model = self.settings.decision, self.model
         undeclared = decision.rule is None and decision.threshold is None
-        if undeclared and isinstance(model, ComesFitted) and model.comes_fitted:
+        if undeclared and isinstance(model, models.ComesFitted) and model.comes_fitted:
             return ThresholdRule("model", costs=decision.costs)
         return decision.threshold_rule
 
@@ -334,10 +328,10 @@ class Experiment:
     def can_refit(self) -> bool:
         """Whether the model is fitted here, or somebody says how it is fitted again."""
         model = self.model
-        if isinstance(model, FitsAnew):
+        if isinstance(model, models.FitsAnew):
             return model.can_fit_anew
-        fitted = isinstance(model, ComesFitted) and model.comes_fitted
-        return not (fitted or self.is_given or isinstance(model, OnlyAnswered))
+        fitted = isinstance(model, models.ComesFitted) and model.comes_fitted
+        return not (fitted or self.is_given or isinstance(model, models.OnlyAnswered))
 
     def is_named(self, artifact: str) -> bool:
         """Whether a person named the part that an artifact comes from: `measures/deletion/shap`."""

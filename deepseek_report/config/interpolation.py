@@ -64,14 +64,9 @@ def resolve(config: Any) -> tuple[dict[str, object], list[Unresolved]]:
     resolver = _Resolver()
     plain = {}
     for key in config:
-        with only(_anything if key in LOCAL else HARMLESS.__contains__) as refused:
+        with only((lambda name: True) if key in LOCAL else HARMLESS.__contains__) as refused:
             plain[str(key)] = resolver.item(config, key, (str(key),), refused)
     return plain, resolver.unresolved
-
-
-def _anything(resolver: str) -> bool:
-    del resolver
-    return True
 
 
 @contextmanager
@@ -110,7 +105,7 @@ class _Resolver:
 
     def item(
         self, container: Any, key: Any, path: tuple[str, ...], refused: list[tuple[str, str]]
-    ) -> Any:
+    ) -> object:
         from omegaconf import OmegaConf
         from omegaconf.errors import OmegaConfBaseException
 
@@ -130,7 +125,7 @@ class _Resolver:
             refused.clear()
         return self.plain(value, path, refused)
 
-    def plain(self, value: object, path: tuple[str, ...], refused: list[tuple[str, str]]) -> Any:
+    def plain(self, value: object, path: tuple[str, ...], refused: list[tuple[str, str]]) -> object:
         from omegaconf import DictConfig, ListConfig
 
         if isinstance(value, DictConfig):
@@ -146,11 +141,8 @@ def _refused_value(path: tuple[str, ...], resolver: str, argument: str) -> Unres
     if resolver == "oc.env":
         fault += "; what is printed or stored never reads the environment"
         variable = argument.partition(",")[0].strip()
-        return Unresolved(
-            path,
-            fault,
-            f'write the value itself, or give it on the command line: {dotted}="${variable}"',
-        )
+        todo = f'write the value itself, or give it on the command line: {dotted}="${variable}"'
+        return Unresolved(path, fault, todo)
     fault += ", and only resolvers that read the configuration are called"
     return Unresolved(path, fault, f"use one of {', '.join(sorted(HARMLESS))}, or write the value")
 
@@ -162,10 +154,8 @@ def _check_growth(plain: object) -> None:
         raise TooMuch(texts[_MOST_TEXTS][0], f"more than {_MOST_TEXTS} values are interpolated")
     dynamic = [path for path, text in texts for _ in _DYNAMIC.findall(text)]
     if len(dynamic) > _MOST_DYNAMIC:
-        raise TooMuch(
-            dynamic[_MOST_DYNAMIC],
-            f"more than {_MOST_DYNAMIC} interpolations take their key from another one",
-        )
+        fault = f"more than {_MOST_DYNAMIC} interpolations take their key from another one"
+        raise TooMuch(dynamic[_MOST_DYNAMIC], fault)
     growth = _Growth(plain)
     if sum(growth.of(path) for path, _ in texts) > _MOST_CHARACTERS:
         largest = max((path for path, _ in texts), key=growth.of)
@@ -219,7 +209,7 @@ def _targets(path: tuple[str, ...], text: str) -> Iterator[tuple[str, ...]]:
         yield (*base, *(part for part in key.split(".") if part))
 
 
-def _look_up(value: object, path: Sequence[str]) -> Any:
+def _look_up(value: object, path: Sequence[str]) -> object:
     for part in path:
         if isinstance(value, Mapping):
             other = (inside for key, inside in value.items() if str(key) == part)

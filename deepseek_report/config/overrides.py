@@ -8,17 +8,10 @@ import math
 import re
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from deepseek_report.artifacts.corrections import Correction, CorrectionItem, items_of
-from deepseek_report.artifacts.protocols.models import (
-    BringsTrainer,
-    EditsFitted,
-    KeepsDirections,
-    NamesOthers,
-    TrainsCorrected,
-    name_of,
-)
+from deepseek_report.artifacts.corrections import Correction, items_of
+from deepseek_report.artifacts.protocols import models
 from deepseek_report.config.composed import Composed, locate
 from deepseek_report.config.config_files import MULTIPLE, SINGLE
 from deepseek_report.config.experiment import Experiment
@@ -54,14 +47,12 @@ def parse(overrides: Sequence[str]) -> tuple[list[Override], list[Problem]]:
     problems: list[Problem] = []
     for text in overrides:
         if reason := _too_large(text):
-            problems.append(
-                Problem(f"command line, {text[:40]}…", reason, todo="put it into a YAML")
-            )
+            where, todo = f"command line, {text[:40]}…", "put it into a YAML"
+            problems.append(Problem(where, reason, todo=todo))
             continue
         override, reason = _parse_one(text)
         if override is None:
-            todo = _as_meant(text)
-            problems.append(Problem(f"command line, {text}", reason, todo=todo))
+            problems.append(Problem(f"command line, {text}", reason, todo=_as_meant(text)))
         else:
             parsed.append(override)
     return parsed, problems
@@ -102,7 +93,7 @@ def _with_quotes(value: str) -> str:
 
 def _written(value: object) -> str:
     if isinstance(value, Mapping):
-        whole: dict[str, Any] = {}
+        whole: dict[str, object] = {}
         for key, entry in value.items():
             if entry is None and whole and isinstance(last := whole[[*whole][-1]], str):
                 whole[[*whole][-1]] = f"{last}, {key}"
@@ -115,29 +106,18 @@ def _written(value: object) -> str:
     return str(value) if plain else f'"{value}"'
 
 
-def twice(parsed: Sequence[Override]) -> list[Problem]:
+def twice(parsed: Sequence[Override]) -> Iterator[Problem]:
     """Keys that are given more than once, of which only the last would count.
 
     The device and the number of processes decide no result; a script may set them and a person set
     them again.
     """
     first: dict[str, str] = {}
-    problems = []
     for override in parsed:
-        key = override.get_key_element().lstrip("+~")
-        if key in LOCAL:
-            continue
-        if first.get(key, override.input_line) != override.input_line:
-            problems.append(
-                Problem(
-                    f"command line, {override.input_line}",
-                    f"{key} is given twice; it is also in {first[key]}",
-                    "",
-                    "keep one of them",
-                )
-            )
-        first.setdefault(key, str(override.input_line))
-    return problems
+        key, line = override.get_key_element().lstrip("+~"), str(override.input_line)
+        if key not in LOCAL and first.setdefault(key, line) != line:
+            fault = f"{key} is given twice; it is also in {first[key]}"
+            yield Problem(f"command line, {line}", fault, todo="keep one of them")
 
 
 def _too_large(text: str) -> str:
@@ -178,9 +158,7 @@ def _parse_one(text: str) -> tuple[Override | None, str]:
 def _quoted_list(value: str) -> str:
     """A list of plain texts, each of them in quotes; "" where the value is something else."""
     inside = _PLAIN_LIST.fullmatch(value)
-    if inside is None:
-        return ""
-    parts = [part.strip() for part in inside[1].split(",")]
+    parts = [part.strip() for part in inside[1].split(",")] if inside else [""]
     return f"[{','.join(map(quoted, parts))}]" if all(parts) else ""
 
 
@@ -213,9 +191,8 @@ def refused(override: Override, known: Mapping[str, Sequence[str]]) -> list[Prob
     group = override.key_or_group
     where = f"command line, {override.input_line}"
     if override.is_sweep_override():
-        return [
-            Problem(where, "several values for one run", "one value", _several(override, known))
-        ]
+        todo = _several(override, known)
+        return [Problem(where, "several values for one run", "one value", todo)]
     if group == "hydra.searchpath":
         return [Problem(where, "folders of YAMLs are not named so", "", "use --config-dir DIR")]
     if group not in known:
@@ -225,7 +202,13 @@ def refused(override: Override, known: Mapping[str, Sequence[str]]) -> list[Prob
         return _nothing(where, override, known[group])
     if isinstance(override.value(), list) and group not in MULTIPLE:
         return [Problem(where, "several choices", f"one of {choices(known[group])}")]
-    return list(_unknown(where, group, names(override), known[group]))
+    problems = []
+    for word in names(override):
+        if (bare_name(word) if group in MULTIPLE else word) not in known[group]:
+            problem = unknown(where, word, group, known[group])
+            todo = choice_of_file(group, word) or _formats(group, [word]) or problem.todo
+            problems.append(replace(problem, todo=todo or _estimator(group, word)))
+    return problems
 
 
 def _several(override: Override, known: Mapping[str, Sequence[str]]) -> str:
@@ -259,16 +242,6 @@ def _nothing(where: str, override: Override, known: Sequence[str]) -> list[Probl
     if override.is_delete():
         return []
     return [Problem(where, fault, choices(known), f"choose one, or write ~{group} for none")]
-
-
-def _unknown(
-    where: str, group: str, chosen: Sequence[str], known: Sequence[str]
-) -> Iterator[Problem]:
-    for word in chosen:
-        if (bare_name(word) if group in MULTIPLE else word) not in known:
-            problem = unknown(where, word, group, known)
-            todo = choice_of_file(group, word) or _formats(group, [word]) or problem.todo
-            yield replace(problem, todo=todo or _estimator(group, word))
 
 
 def _estimator(group: str, word: str) -> str:
@@ -356,35 +329,29 @@ def with_corrections(experiment: Experiment) -> tuple[Experiment, list[Problem]]
     items = tuple(items_of(experiment.settings.corrections))
     model = experiment.model
     problems: list[Problem] = []
-    if edits := [_edit(item) for item in items if item.kind == "rule"]:
-        if isinstance(model, EditsFitted):
+    if edits := [item.edit for item in items if item.kind == "rule"]:
+        if isinstance(model, models.EditsFitted):
             model = model.edited(edits)
-            wrong = model.problems(experiment.trusted) if isinstance(model, NamesOthers) else ()
+            wrong = (
+                model.problems(experiment.trusted) if isinstance(model, models.NamesOthers) else ()
+            )
             problems.extend(Problem("corrections", text) for text in wrong)
         else:
-            fault = f"corrections name a rule, and {name_of(model)} has no rules"
+            fault = f"corrections name a rule, and {models.name_of(model)} has no rules"
             todo = "choose model=rules, or correct what the model reads: must_not_matter"
             problems.append(Problem("corrections", fault, "model=rules", todo))
     directions = {
         str(item.names[0]): item.kind for item in items if item.kind in {"rises", "falls"}
     }
-    if directions and isinstance(model, KeepsDirections):
+    if directions and isinstance(model, models.KeepsDirections):
         model = model.keeping(directions)
     plain = dataclasses.replace(experiment.settings, corrections=())
     before = dataclasses.replace(experiment, settings=plain)
     return dataclasses.replace(experiment, model=model, corrections=items, before=before), problems
 
 
-def _edit(item: CorrectionItem) -> dict[str, object]:
-    """The edit of a rule, as `model.edits` takes it."""
-    about: dict[str, object] = {"add": item.text} if item.rule is None else {"rule": item.rule}
-    if item.remove:
-        return {**about, "remove": True}
-    return about if item.weight is None else {**about, "weight": item.weight}
-
-
 def trains_by_gradients(experiment: Experiment) -> bool:
     """Whether the model is trained by the configured trainer, and that can be given penalties."""
     model = experiment.model
-    own = model.own_trainer() if isinstance(model, BringsTrainer) else None
-    return own is None and isinstance(experiment.trainer, TrainsCorrected)
+    own = model.own_trainer() if isinstance(model, models.BringsTrainer) else None
+    return own is None and isinstance(experiment.trainer, models.TrainsCorrected)

@@ -77,7 +77,8 @@ class PortablePaths:
         files: list[dict[str, str]] = []
         for shown, path in self._files.items():
             variable, name = _divided(shown)
-            variables.get(variable, files).append({"name": name, "sha256": _sha256(path)})
+            digest = sha256_file(path, links=True) if path.is_file() else ""
+            variables.get(variable, files).append({"name": name, "sha256": digest})
         if own is not None and (variable := _divided(own)[0]):
             variables[variable].append({"name": _divided(own)[1], "sha256": ""})
         return {
@@ -163,10 +164,6 @@ def _divided(shown: str) -> tuple[str, str]:
         return "", shown
     variable, _, name = shown[1:].partition("/")
     return variable, name
-
-
-def _sha256(path: Path) -> str:
-    return sha256_file(path, links=True) if path.is_file() else ""
 
 
 def deepening(command: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ import inspect
 import os
 import sys
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,6 @@ from deepseek_report.artifacts.protocols.datasets import (
     DataTraits,
     TellsNature,
 )
-from deepseek_report.artifacts.protocols.given import GivenInPython
 from deepseek_report.artifacts.protocols.models import (
     ModelPlugin,
     NamesOthers,
@@ -36,7 +35,13 @@ from deepseek_report.artifacts.protocols.models import (
     name_of,
 )
 from deepseek_report.artifacts.protocols.sections import SaysTexts
-from deepseek_report.artifacts.protocols.traits import MetricPart, Part, PicturePart, traits_of
+from deepseek_report.artifacts.protocols.traits import (
+    GivenInPython,
+    MetricPart,
+    Part,
+    PicturePart,
+    traits_of,
+)
 from deepseek_report.artifacts.schema import PARTS, PEOPLE, AttributeKind
 from deepseek_report.config import threshold_checks
 from deepseek_report.config.catalogue import groups
@@ -85,7 +90,8 @@ def unfit_reason(plugin: object, nature: DataTraits) -> Message | None:
     """Why a part cannot handle such data or such a target: "reads tables, not texts"."""
     traits = traits_of(plugin, Part)
     if not traits.accepts(nature.modality):
-        kinds = _named_kinds(traits.modalities or ())
+        accepted = traits.modalities or ()
+        kinds = [message(f"kinds_of_data.{kind}") for kind in KINDS if kind in accepted]
         return message("refusals.takes", kinds=kinds, kind=_of(nature))
     if nature.task not in traits.tasks:
         made_for = [message(f"predicted.{task}") for task in TASKS if task in traits.tasks]
@@ -94,15 +100,15 @@ def unfit_reason(plugin: object, nature: DataTraits) -> Message | None:
         return message("refusals.no_truth")
     if traits.needs_two_classes and (nature.classes or 2) != 2:
         return message("refusals.two_classes", n=nature.classes)
-    return _without_groups(traits.needs_groups, nature)
+    needed = traits.needs_groups
+    if not needed or nature.groups is None or needed & nature.groups:
+        return None
+    what = _COMPARED[needed if nature.groups else PEOPLE | PARTS]
+    return message(f"refusals.nothing_to_compare.{what}")
 
 
 def _of(nature: DataTraits) -> Message:
     return message(f"kinds_of_data.{nature.modality}")
-
-
-def _named_kinds(chosen: Collection[str]) -> list[Message]:
-    return [message(f"kinds_of_data.{kind}") for kind in KINDS if kind in chosen]
 
 
 #: What a part compares, by the kinds of attributes that it accepts.
@@ -111,14 +117,6 @@ _COMPARED: dict[frozenset[AttributeKind], str] = {
     PARTS: "parts",
     PEOPLE | PARTS: "either",
 }
-
-
-def _without_groups(needed: frozenset[AttributeKind], nature: DataTraits) -> Message | None:
-    """Why there is nothing to compare, as far as that is known before the data are read."""
-    if not needed or nature.groups is None or needed & nature.groups:
-        return None
-    what = _COMPARED[needed if nature.groups else PEOPLE | PARTS]
-    return message(f"refusals.nothing_to_compare.{what}")
 
 
 def misfit(plugin: object, nature: DataTraits) -> Message | None:
@@ -142,19 +140,8 @@ def inability(plugin: object, model: ModelPlugin) -> Message | None:
 
 def problems_of_single_choices(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
     """What is wrong with what is chosen once, whatever parts are chosen beside it."""
-    for rule in (
-        _paths,
-        _device,
-        _language,
-        _dataset_problems,
-        _model_problems,
-        _unfit_model,
-        _named_cases,
-        _decision,
-        _folds,
-        _causal,
-        correction_problems,
-    ):
+    rules = (_paths, _device, _language, _own_problems, _unfit_model, _named_cases, _decision)
+    for rule in (*rules, _folds, _causal, correction_problems):
         yield from rule(experiment, composed)
 
 
@@ -166,11 +153,6 @@ def _named_cases(experiment: Experiment, composed: Composed) -> Iterator[Problem
             "report.cases names cases, and report.privacy is aggregate, which shows none",
             todo="set report.privacy=cases, or leave report.cases empty",
         )
-
-
-def _rights(name: str, *, is_there: bool) -> int:
-    """What must be allowed: a store that is there may be complete, and is then only read."""
-    return os.R_OK | os.X_OK if name == "store" and is_there else os.W_OK | os.X_OK
 
 
 def _may_use(folder: Path, rights: int) -> bool:
@@ -196,9 +178,12 @@ def _paths(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
         path = Path(text).absolute()
         existing = next(place for place in (path, *path.parents) if place.exists())
         where, todo = locate(composed, ("paths", name)), f"set paths.{name}=… to another folder"
+        rights = os.W_OK | os.X_OK
+        if name == "store" and path == existing:  # it may be complete, and is then only read
+            rights = os.R_OK | os.X_OK
         if not existing.is_dir():
             yield Problem(where, f"{existing} is a file", "a folder", todo)
-        elif not _may_use(existing, _rights(name, is_there=path == existing)):
+        elif not _may_use(existing, rights):
             yield Problem(where, f"{existing} cannot be written", "a folder of your own", todo)
 
 
@@ -221,24 +206,19 @@ def _language(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
     language, known = experiment.report.language, languages()
     if language not in known:
         where = locate(composed, ("report", "language"))
+        fault = f'there are no texts in the language "{language}"'
         todo = nearest(language, known) or f"set report.language={DEFAULT_LANGUAGE}"
-        yield Problem(
-            where, f'there are no texts in the language "{language}"', choices(known), todo
-        )
+        yield Problem(where, fault, choices(known), todo)
 
 
-def _dataset_problems(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
-    where = locate(composed, ("dataset",))
-    for text in experiment.dataset.problems():
-        yield Problem(where, text)
-
-
-def _model_problems(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
+def _own_problems(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
+    """What the data set and the model say themselves."""
     model = experiment.model
+    where = locate(composed, ("dataset",))
+    yield from (Problem(where, text) for text in experiment.dataset.problems())
     if isinstance(model, NamesOthers):
         where = locate(composed, ("model",))
-        for text in model.problems(experiment.trusted):
-            yield Problem(where, text)
+        yield from (Problem(where, text) for text in model.problems(experiment.trusted))
 
 
 def _unfit_model(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
@@ -320,25 +300,26 @@ def _causal(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
 
 
 def _decision(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
-    rule = experiment.settings.decision
-    if rule.rule == "declared" and rule.threshold is None:
+    """A rule without what must be declared for it, or a threshold that it does not take."""
+    decision, quoted = experiment.settings.decision, ", say (in quotes on the command line)"
+    needed = {
+        "declared": (decision.threshold, "no threshold is", "threshold=0.3, say"),
+        "costs": (decision.costs, "no costs are", f"costs={{false_alarm: 1, missed: 5}}{quoted}"),
+        "capacity": (
+            decision.capacity,
+            "no capacity is",
+            f"capacity={{alerts: 50, per: day}}{quoted}",
+        ),
+    }
+    value, fault, example = needed.get(decision.rule or "", ("", "", ""))
+    if value is None:
         where = locate(composed, ("decision", "rule"))
-        yield Problem(where, "no threshold is declared", todo="set decision.threshold=0.3, say")
-    if rule.rule == "costs" and rule.costs is None:
-        where = locate(composed, ("decision", "rule"))
-        todo = "set decision.costs={false_alarm: 1, missed: 5}, say (in quotes on the command line)"
-        yield Problem(where, "no costs are declared", todo=todo)
-    if rule.rule == "capacity" and rule.capacity is None:
-        where = locate(composed, ("decision", "rule"))
-        todo = "set decision.capacity={alerts: 50, per: day}, say (in quotes on the command line)"
-        yield Problem(where, "no capacity is declared", todo=todo)
-    if rule.threshold_rule.name != "declared" and rule.threshold is not None:
+        yield Problem(where, f"{fault} declared", todo=f"set decision.{example}")
+    name = decision.threshold_rule.name
+    if name != "declared" and decision.threshold is not None:
         where = locate(composed, ("decision", "threshold"))
-        yield Problem(
-            where,
-            f'rule "{rule.threshold_rule.name}" chooses the threshold itself',
-            todo="set decision.rule=declared, or remove the threshold",
-        )
+        todo = "set decision.rule=declared, or remove the threshold"
+        yield Problem(where, f'rule "{name}" chooses the threshold itself', todo=todo)
 
 
 _ARTIFACT = {"explainers": "explanations", "metrics": "measures", "visualizations": "pictures"}
@@ -352,46 +333,45 @@ def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[
     if wordless := list(_wordless(experiment, composed)):
         return experiment, wordless
     named = frozenset(_named_parts(experiment, composed))
-    skipped = list(_skipped(composed))
     problems = list(problems_of_single_choices(experiment, composed))
     experiment, refused = _without_private(experiment)
     refused += [
         Refusal(ArtifactId.explanation(key), reason) for key, reason in composed.left_out.items()
     ]
-    refused += skipped
+    refused += [  # what the study chooses and a report such as the quick one leaves out
+        Refusal(ArtifactId.of(_ARTIFACT.get(group, group), key), SKIPPED)
+        for group, parts in composed.skipped.items()
+        for key in parts
+    ]
     multiple: dict[str, Any] = {group: experiment.plugins(group) for group in MULTIPLE}
     for group in ("explainers", "metrics"):
         for key, reason in _refused(experiment, group):
             if composed.origin(group, key) == "command line":
                 sentence = wording().say(reason)
                 fault = sentence if key in sentence else f"{key}: {sentence}"
-                problems.append(
-                    Problem(
-                        _named(composed, group),
-                        fault,
-                        todo=f"leave {key} out, or choose another model or dataset",
-                    )
-                )
+                todo = f"leave {key} out, or choose another model or dataset"
+                problems.append(Problem(_named(composed, group), fault, todo=todo))
             else:
                 refused.append(Refusal(ArtifactId.of(_ARTIFACT[group], key), reason))
             del multiple[group][key]
-    places = threshold_checks.places(composed)
     kept = dataclasses.replace(
         experiment,
         **multiple,
-        threshold_places=places,
+        threshold_places=threshold_checks.places(composed),
         expectation_places=tuple(
             locate(composed, ("behaviour", str(place)))
             for place in range(len(experiment.settings.behaviour))
         ),
         causal_places=_causal_places(experiment, composed),
     )
+    reasons = {refusal.artifact: refusal.reason for refusal in refused}
     for group in ("visualizations", "sections"):
-        problems.extend(_unmet_needs(kept, composed, group, refused))
-    undrawable = list(_undrawable(kept, refused))
-    refused.extend(undrawable)
-    for refusal in undrawable:
-        del multiple["visualizations"][ArtifactId(refusal.artifact).name]
+        problems.extend(_unmet_needs(kept, composed, group, reasons))
+    pictures = dict(kept.visualizations)
+    for key, reason in _undrawable(kept, reasons):
+        refused.append(Refusal(ArtifactId.picture(key), reason))
+        del pictures[key]
+    multiple |= {"visualizations": pictures}
     problems.extend(_homeless(kept, composed))
     problems.extend(threshold_checks.measured(kept, composed, refused))
     whole = dataclasses.replace(kept, **multiple, refused=tuple(refused), named=named)
@@ -422,13 +402,6 @@ def _named_parts(experiment: Experiment, composed: Composed) -> Iterator[str]:
                 yield f"{kind}/{key}"
 
 
-def _skipped(composed: Composed) -> Iterator[Refusal]:
-    """What the study chooses and a report such as the quick one leaves out."""
-    for group, parts in composed.skipped.items():
-        for key in parts:
-            yield Refusal(ArtifactId.of(_ARTIFACT.get(group, group), key), SKIPPED)
-
-
 def _without_private(experiment: Experiment) -> tuple[Experiment, list[Refusal]]:
     """Without the parts that show more of single persons than `report.privacy` allows.
 
@@ -454,27 +427,16 @@ def _refused(experiment: Experiment, group: str) -> Iterator[tuple[str, Text]]:
     for key, plugin in experiment.plugins(group).items():
         reason: Text | None = plugin.refuses(model, nature) if group == "explainers" else None
         reason = reason or misfit(plugin, nature) or inability(plugin, model)
-        reason = reason or _cannot_ask(plugin, model, group)
+        if isinstance(model, OnlyAnswered) and not isinstance(plugin, GivenInPython):
+            asks = group == "explainers" or "classifier" in plugin.reads
+            reason = reason or (model.unasked if asks else None)
         if traits_of(plugin, Part).volatile and not experiment.settings.measure_time:
             reason = message("refusals.untimed")
+        is_idle = group == "metrics" and not experiment.explainers
         if reason:
             yield key, reason
-        elif group == "metrics" and _judges_nothing(plugin, experiment):
+        elif is_idle and traits_of(plugin, MetricPart).scope != "model":
             yield key, message("refusals.no_explainer", name=key)
-
-
-def _judges_nothing(metric: object, experiment: Experiment) -> bool:
-    """Whether a metric of explanations has none to judge."""
-    of_model = traits_of(metric, MetricPart).scope == "model"
-    return not of_model and not experiment.explainers
-
-
-def _cannot_ask(plugin: Any, model: ModelPlugin, group: str) -> Text | None:
-    """Why a part that asks the model about rows cannot do so, or None."""
-    if not isinstance(model, OnlyAnswered) or isinstance(plugin, GivenInPython):
-        return None
-    asks = group == "explainers" or "classifier" in plugin.reads
-    return model.unasked if asks else None
 
 
 def _lacking(experiment: Experiment, plugin: object) -> list[ArtifactId]:
@@ -490,32 +452,27 @@ def _lacking(experiment: Experiment, plugin: object) -> list[ArtifactId]:
 
 
 def _unmet_needs(
-    experiment: Experiment, composed: Composed, group: str, refused: list[Refusal]
+    experiment: Experiment, composed: Composed, group: str, reasons: Mapping[str, Text]
 ) -> Iterator[Problem]:
-    reasons = {refusal.artifact: refusal.reason for refusal in refused}
     for key, plugin in experiment.plugins(group).items():
         if composed.origin(group, key) != "command line":
             continue
         for need in _lacking(experiment, plugin):
             if need.kind == "measures" and need not in reasons:
-                yield Problem(
-                    _named(composed, group),
-                    f'{group.removesuffix("s")} "{key}" needs metric "{need.rest}"',
-                    todo=f"add {need.rest} to metrics=[…]",
-                )
+                fault = f'{group.removesuffix("s")} "{key}" needs metric "{need.rest}"'
+                todo = f"add {need.rest} to metrics=[…]"
+                yield Problem(_named(composed, group), fault, todo=todo)
 
 
-def _undrawable(experiment: Experiment, refused: list[Refusal]) -> Iterator[Refusal]:
-    reasons = {refusal.artifact: refusal.reason for refusal in refused}
-    model = experiment.model
+def _undrawable(experiment: Experiment, reasons: Mapping[str, Text]) -> Iterator[tuple[str, Text]]:
+    """The pictures that cannot be drawn, each with the reason."""
+    nature = nature_of(experiment)
     for key, plugin in experiment.visualizations.items():
-        if unfit := misfit(plugin, nature_of(experiment)):
-            yield Refusal(ArtifactId.picture(key), unfit)
-        elif unable := inability(plugin, model):
-            yield Refusal(ArtifactId.picture(key), unable)
+        if unfit := misfit(plugin, nature) or inability(plugin, experiment.model):
+            yield key, unfit
         elif lacking := _lacking(experiment, plugin):
             why = [reasons.get(need, message("refusals.unmeasured", name=need)) for need in lacking]
-            yield Refusal(ArtifactId.picture(key), all_reasons(why))
+            yield key, all_reasons(why)
 
 
 def _wordless(experiment: Experiment, composed: Composed) -> Iterator[Problem]:

@@ -7,7 +7,7 @@ as `[+my_metric, -latency]`, changes the list that would be taken without it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -85,17 +85,16 @@ class Sets:
         """
         if name in self._members:
             return self._members[name]
-        if name in self.files:
-            steps = [(self._below(word, name, inside), word) for word in self._words(name, inside)]
-            parts = tuple(_applied((part, word) for part, word in steps))
-        else:
-            parts = tuple(self.parts)
-        self._members[name] = parts
-        return parts
-
-    def _below(self, word: str, name: str, inside: tuple[str, ...]) -> tuple[str, ...]:
-        bare = bare_name(word)
-        return self.members(bare, (*inside, name)) if bare in self else (bare,)
+        parts: dict[str, None] = {} if name in self.files else dict.fromkeys(self.parts)
+        for word in self._words(name, inside) if name in self.files else ():
+            bare = bare_name(word)
+            for part in self.members(bare, (*inside, name)) if bare in self else (bare,):
+                if word.startswith("-"):
+                    parts.pop(part, None)
+                else:
+                    parts.setdefault(part)
+        self._members[name] = tuple(parts)
+        return self._members[name]
 
     def _words(self, name: str, inside: tuple[str, ...]) -> list[str]:
         file = self.files[name]
@@ -104,29 +103,21 @@ class Sets:
             raise ConfigProblems.of(
                 shown(file), f"the set {name} is no list of names", "a list, such as `- shap`"
             )
-        known = [*self.parts, *self.names]
-        problems = [
-            unknown(line_with([file], [bare_name(word)]) or shown(file), word, self.group, known)
-            for word in content
-            if bare_name(word) not in known
-        ]
-        problems.extend(self._undecidable(name, content))
-        for word in {bare_name(word) for word in content} & {name, *inside}:
-            where = line_with([file], [word]) or shown(file)
-            problems.append(Problem(where, f"the set {word} is made from itself"))
+        problems, known = [], [*self.parts, *self.names]
+        for word in content:
+            bare = bare_name(word)
+            where = line_with([file], [bare]) or shown(file)
+            if bare not in known:
+                problems.append(unknown(where, word, self.group, known))
+            elif (self.group, bare) in _DECIDED_LATER:
+                fault = f"the set {name} holds the set {bare}, which is decided by the data"
+                todo = f"write both: {self.group}=[{bare},{name}]"
+                problems.append(Problem(where, fault, todo=todo))
+            elif bare in {name, *inside}:
+                problems.append(Problem(where, f"the set {bare} is made from itself"))
         if problems:
             raise ConfigProblems(problems)
         return list(content)
-
-    def _undecidable(self, name: str, content: Sequence[str]) -> Iterator[Problem]:
-        """A set is a list of parts that are taken; what is recommended hangs on the data."""
-        for word in content:
-            if (self.group, bare_name(word)) in _DECIDED_LATER:
-                yield Problem(
-                    line_with([self.files[name]], [word]) or shown(self.files[name]),
-                    f"the set {name} holds the set {bare_name(word)}, which is decided by the data",
-                    todo=f"write both: {self.group}=[{bare_name(word)},{name}]",
-                )
 
     def select(self, layers: Sequence[Layer]) -> dict[str, Origin]:
         """{part: who chose it}, in order.
@@ -170,17 +161,6 @@ def _counting(layers: Sequence[Layer]) -> Sequence[Layer]:
     return layers[: whole + 1]
 
 
-def _applied(steps: Iterable[tuple[Sequence[str], str]]) -> dict[str, None]:
-    parts: dict[str, None] = {}
-    for names, word in steps:
-        for name in names:
-            if word.startswith("-"):
-                parts.pop(name, None)
-            else:
-                parts.setdefault(name)
-    return parts
-
-
 def bare_name(word: str) -> str:
     """A word of a list without its sign."""
     return word[1:] if word.startswith(_SIGNS) else word
@@ -210,9 +190,14 @@ def find_sets(roots: Sequence[Path], parts: Mapping[str, Sequence[str]]) -> dict
     Raises ConfigProblems: a set has the name of a part.
     """
     sets_of_group = {group: Sets(group, _files(roots, group), parts[group]) for group in MULTIPLE}
-    if problems := [
-        problem for sets in sets_of_group.values() for problem in _hidden(sets.files, sets.parts)
-    ]:
+    problems = []
+    for sets in sets_of_group.values():
+        for name in sorted({*sets.parts, ALL} & {*sets.files}):
+            what = "the set of all parts" if name == ALL else "a part of its group"
+            fault = f"{name} is already the name of {what}"
+            todo = "give one of them another name"
+            problems.append(Problem(shown(sets.files[name]), fault, todo=todo))
+    if problems:
         raise ConfigProblems(problems)
     return sets_of_group
 
@@ -225,16 +210,6 @@ def set_names(roots: Sequence[Path], parts: Mapping[str, Sequence[str]]) -> dict
 def _files(roots: Sequence[Path], group: str) -> dict[str, Path]:
     files = (file for root in reversed(roots) for file in (root / group / FOLDER).glob("*.yaml"))
     return {file.stem: file for file in files}
-
-
-def _hidden(files: Mapping[str, Path], parts: Sequence[str]) -> Iterator[Problem]:
-    for name in sorted({*parts, ALL} & {*files}):
-        what = "the set of all parts" if name == ALL else "a part of its group"
-        yield Problem(
-            shown(files[name]),
-            f"{name} is already the name of {what}",
-            todo="give one of them another name",
-        )
 
 
 def describe_set(sets: Sets, name: str) -> str:

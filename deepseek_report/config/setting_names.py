@@ -83,18 +83,15 @@ class Misfit:
 
 def misfits(cls: object, errors: Iterable[ErrorDetails]) -> list[Misfit]:
     """Each place with what is allowed there; the alternatives of one field are one sentence."""
-    by_place: dict[tuple[tuple[str, ...], bool], list[ErrorDetails]] = {}
+    by_place: dict[tuple[tuple[str, ...], bool], list[Misfit]] = {}
     for error in errors:
-        place = tuple(_place(cls, error["loc"]))
-        unknown = error["type"] == "unexpected_keyword_argument"
-        by_place.setdefault((place, unknown), []).append(error)
-    return [_misfit(place, errors) for (place, _), errors in by_place.items()]
-
-
-def _misfit(place: tuple[str, ...], errors: Sequence[ErrorDetails]) -> Misfit:
-    ways = dict.fromkeys(allowed(error) for error in errors)
-    first = errors[0]
-    return Misfit(place, str(first["type"]), first["input"], " or ".join(ways))
+        place, kind = tuple(_place(cls, error["loc"])), error["type"]
+        alike = by_place.setdefault((place, kind == "unexpected_keyword_argument"), [])
+        alike.append(Misfit(place, kind, error["input"], allowed(error)))
+    return [
+        dataclasses.replace(alike[0], allowed=" or ".join(dict.fromkeys(m.allowed for m in alike)))
+        for alike in by_place.values()
+    ]
 
 
 def _place(hint: object, location: Sequence[object]) -> Iterable[str]:
@@ -212,26 +209,19 @@ _YAML = (".yaml", ".yml")
 @cache
 def _homes() -> dict[str, str]:
     """{field: `group.field`}, for fields that stand in one group alone."""
-    from deepseek_report.config.experiment import (
-        DeclaredDecision,
-        ExplainOptions,
-        Paths,
-        SplitOptions,
-    )
+    from deepseek_report.config import experiment
 
-    nested = {
-        "decision": DeclaredDecision,
-        "explain": ExplainOptions,
-        "paths": Paths,
-        "split": SplitOptions,
+    names = {
+        "decision": [field.name for field in dataclasses.fields(experiment.DeclaredDecision)],
+        "explain": [field.name for field in dataclasses.fields(experiment.ExplainOptions)],
+        "paths": [field.name for field in dataclasses.fields(experiment.Paths)],
+        "split": [field.name for field in dataclasses.fields(experiment.SplitOptions)],
+        **{group: list(allowed_texts(target)) for group, target in _USUAL.items()},
     }
-    places = [
-        (field.name, group) for group, cls in nested.items() for field in dataclasses.fields(cls)
-    ]
-    places += [(name, group) for group, target in _USUAL.items() for name in allowed_texts(target)]
     homes: dict[str, str] = {}
-    for name, group in places:
-        homes.setdefault(name, f"{group}.{name}")
+    for group, own in names.items():
+        for name in own:
+            homes.setdefault(name, f"{group}.{name}")
     return {**_OTHERWISE, **homes}
 
 

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import SKIPPED, Text
@@ -43,10 +42,10 @@ _SCORE = re.compile(r'"(\w+)":')
 class _Declared:
     """One threshold as it is written, with its place for messages."""
 
-    entry: Mapping[str, Any]
+    entry: Mapping[str, object]
     where: str
 
-    def __getitem__(self, key: str) -> Any:
+    def __getitem__(self, key: str) -> object:
         return self.entry.get(key)
 
     def text(self, key: str) -> str:
@@ -66,7 +65,7 @@ class _Source:
     """A metric that gives a score: its key, its plug-in or the class of it, the score's bounds."""
 
     metric: str
-    plugin: Any
+    plugin: object
     bounds: tuple[float | None, float | None]
 
     @property
@@ -115,7 +114,10 @@ def _shipped(composed: Composed, declared: Iterable[_Declared]) -> _Sources:
         target, sources = target_of(file), dict[str, list[_Source]]()
         scores = scores_in_source(target)
         if scores is None or not names.isdisjoint(scores):
-            sources = _sources([(file.stem, _own_class(target))])
+            module, _, name = target.rpartition(".")
+            own = module.startswith("deepseek_report.")
+            plugin = getattr(importlib.import_module(module), name, None) if own else None
+            sources = _sources([(file.stem, plugin)])
             scores = tuple(sources)
         for score in scores:
             known.setdefault(score, []).extend(sources.get(score, ()))
@@ -137,18 +139,6 @@ def scores_in_source(target: str) -> tuple[str, ...] | None:
     own = path.read_text(encoding="utf-8").partition(f"\nclass {name}(")[2]
     listed = _BOUNDS.search(own.partition("\nclass ")[0])
     return None if listed is None or "**" in listed[1] else tuple(_SCORE.findall(listed[1]))
-
-
-def _own_class(target: str) -> type | None:
-    """The class that a `_target_` names, where it is in this package."""
-    module, _, name = target.rpartition(".")
-    if not module.startswith("deepseek_report."):
-        return None
-    return getattr(importlib.import_module(module), name, None)
-
-
-def _chosen(experiment: Experiment) -> _Sources:
-    return _sources(experiment.metrics.items())
 
 
 def _sources(metrics: Iterable[tuple[str, object]]) -> dict[str, list[_Source]]:
@@ -174,21 +164,17 @@ def _stated(declared: Iterable[_Declared], sources: _Sources) -> Iterator[Proble
         yield from _sides(threshold)
         metric = threshold.text("metric")
         if metric and metric not in sources:
-            yield Problem(
-                threshold.where,
-                f'a threshold is declared for "{metric}", which no metric measures',
-                choices(sources),
-                nearest(metric, sources),
-            )
+            fault = f'a threshold is declared for "{metric}", which no metric measures'
+            yield Problem(threshold.where, fault, choices(sources), nearest(metric, sources))
         elif metric:
             for source in sources[metric][:1]:
                 yield from _outside(threshold, source.bounds)
             yield from _over(threshold)
-        if threshold["level"] and not threshold["attribute"]:
+        level = threshold.text("level")
+        if level and not threshold.text("attribute"):
+            fault = f'level "{level}" is given without its attribute'
             yield threshold.problem(
-                f'level "{threshold["level"]}" is given without its attribute',
-                "",
-                "say which attribute it is a level of: attribute: sex, say",
+                fault, "", "say which attribute it is a level of: attribute: sex, say"
             )
 
 
@@ -196,11 +182,8 @@ def _of_groups(declared: Iterable[_Declared], sources: _Sources) -> Iterator[Pro
     for threshold in declared:
         own = sources.get(threshold.text("metric"), ())
         if own and threshold.text("attribute") and not any(source.kinds for source in own):
-            yield threshold.problem(
-                "it is measured for the whole test part, not for groups",
-                "",
-                "remove attribute, or choose a measure of groups",
-            )
+            fault = "it is measured for the whole test part, not for groups"
+            yield threshold.problem(fault, "", "remove attribute, or choose a measure of groups")
 
 
 def _sides(threshold: _Declared) -> Iterator[Problem]:
@@ -218,11 +201,8 @@ def _over(threshold: _Declared) -> Iterator[Problem]:
         todo = "add predictor: logistic_regression, or ridge where a number is predicted"
         yield threshold.problem(fault, choices(_PREDICTORS), todo)
     elif predictor and not is_gain:
-        yield threshold.problem(
-            f'predictor "{predictor}" of a score that is no gain over one',
-            "",
-            "remove predictor, or promise roc_auc_gain or mae_gain",
-        )
+        fault = f'predictor "{predictor}" of a score that is no gain over one'
+        yield threshold.problem(fault, "", "remove predictor, or promise roc_auc_gain or mae_gain")
 
 
 def _outside(threshold: _Declared, bounds: tuple[float | None, float | None]) -> Iterator[Problem]:
@@ -254,7 +234,7 @@ def measured(
     """What is wrong with a threshold given what is chosen: it must be measured in this run."""
     if not (declared := _declared(composed)):
         return
-    chosen = _chosen(experiment)
+    chosen = _sources(experiment.metrics.items())
     known = {**_shipped(composed, declared), **chosen}
     yield from _stated(declared, known)
     yield from _of_groups(declared, chosen)
@@ -295,7 +275,7 @@ def _about_explainer(
 
 def against_data(experiment: Experiment, schema: Schema) -> list[Problem]:
     """Attributes and levels that thresholds name and that these data do not have."""
-    chosen = _chosen(experiment)
+    chosen = _sources(experiment.metrics.items())
     problems: list[Problem] = []
     places = experiment.threshold_places
     for index, threshold in enumerate(experiment.report.thresholds):
@@ -317,12 +297,8 @@ def _attribute(
     if all(part in fit for part in name.split(CROSS)):
         if not level or CROSS in name or level in (*fit[name].levels, _UNKNOWN):
             return []
-        levels = fit[name].levels
-        return [
-            threshold.problem(
-                f'"{level}" is not a level of {name}', ", ".join(levels), nearest(level, levels)
-            )
-        ]
+        levels, fault = fit[name].levels, f'"{level}" is not a level of {name}'
+        return [threshold.problem(fault, ", ".join(levels), nearest(level, levels))]
     other = any(attribute.name == name for attribute in attributes)
     reason = "is not of the kind that this metric compares" if other else "is not in these data"
     allowed = choices(fit) or "none: these data have no such groups"

@@ -125,17 +125,10 @@ def misnamed(trusted: Trusted) -> Iterator[Problem]:
     """Names that are no top-level package, or no type by its dotted path."""
     for package in trusted.packages:
         if not _PACKAGE.fullmatch(package):
-            top = package.partition(".")[0]
-            yield Problem(
-                "--trust",
-                f'"{package}" is not the name of a package',
-                "a top-level package, such as lab",
-                f"write --trust {top}" if _PACKAGE.fullmatch(top) else "",
-            )
+            top, fault = package.partition(".")[0], f'"{package}" is not the name of a package'
+            todo = f"write --trust {top}" if _PACKAGE.fullmatch(top) else ""
+            yield Problem("--trust", fault, "a top-level package, such as lab", todo)
     for name in trusted.types:
         if not _TYPE.fullmatch(name):
-            yield Problem(
-                "--trust-type",
-                f'"{name}" is not the dotted path of a class or function',
-                "a dotted path, such as lab.steps.Clip",
-            )
+            fault = f'"{name}" is not the dotted path of a class or function'
+            yield Problem("--trust-type", fault, "a dotted path, such as lab.steps.Clip")

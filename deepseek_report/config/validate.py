@@ -83,20 +83,25 @@ def built(
     checker.written_by_person()
     if settings is None or checker.problems:
         raise ConfigProblems(checker.problems, checker.untrusted)
-    single = {group: checker.plugin((group,), composed.raw.get(group)) for group in SINGLE}
-    multiple: dict[str, Any] = {group: checker.several(group) for group in MULTIPLE}
+    single = [checker.plugin((group,), composed.raw.get(group)) for group in SINGLE]
+    *several, frameworks = (checker.several(group) for group in MULTIPLE)
     launcher = checker.plugin(("launcher",), composed.launcher or _LOCAL)
     if checker.problems:
         raise ConfigProblems(checker.problems, checker.untrusted)
-    multiple["frameworks"] = made_for_use(composed, single, multiple["frameworks"])
-    raw = _resolved(settings, single, multiple, composed.raw)
-    if isinstance(single["model"], LoadsTypes):
-        single["model"] = single["model"].trusting(trusted.types)
+    dataset, model, trainer, report = single
+    several.append(made_for_use(composed, dataset, report, frameworks))
+    parts: dict[str, Any] = dict(zip(MULTIPLE, several, strict=True))
+    raw = _resolved(settings, dict(zip(SINGLE, single, strict=True)), parts, composed.raw)
+    if isinstance(model, LoadsTypes):
+        model = model.trusting(trusted.types)
     return Experiment(
         settings,
         raw,
-        **single,
-        **multiple,
+        dataset,
+        model,
+        trainer,
+        report,
+        **parts,
         launcher=launcher,
         trusted=trusted.packages,
         trusted_types=trusted.types,
@@ -104,7 +109,7 @@ def built(
 
 
 def made_for_use(
-    composed: Composed, single: Mapping[str, object], frameworks: Mapping[str, object]
+    composed: Composed, dataset: object, report: object, frameworks: Mapping[str, object]
 ) -> dict[str, Any]:
     """The frameworks without those that `frameworks=auto` does not take for the declared use.
 
@@ -115,7 +120,7 @@ def made_for_use(
     open_ones = {key: c for key, c in by_use.items() if isinstance(c, MadeForUse)}
     if not open_ones:
         return dict(frameworks)
-    dataset, places = single["dataset"], getattr(single["report"], "places", ())
+    places = getattr(report, "places", ())
     sector = dataset.sector if isinstance(dataset, TellsSector) else ""
     where = locate(composed, (group,))
     if not places:
@@ -357,18 +362,18 @@ def _resolved(
     multiple: Mapping[str, Mapping[str, object]],
     raw: Mapping[str, Any],
 ) -> dict[str, Any]:
-    plain = _plain(settings)
-    plain["corrections"] = [_said(entry) for entry in settings.corrections]
-    if not settings.corrections:
-        del plain["corrections"]
-    plain["seeds"] = dataclasses.asdict(settings.seeds.over(settings.seed))
-    for group, plugin in single.items():
-        plain[group] = {"_target_": raw[group]["_target_"], **_plain(plugin)}
+    corrections = [_said(entry) for entry in settings.corrections]
+    seeds = dataclasses.asdict(settings.seeds.over(settings.seed))
+    plain = {**_plain(settings), "corrections": corrections, "seeds": seeds}
+    if not corrections:
+        plain.pop("corrections")
+
+    def resolved(entry: Mapping[str, object], plugin: object) -> dict[str, object]:
+        return {"_target_": entry["_target_"], **_plain(plugin)}
+
+    plain |= {group: resolved(raw[group], plugin) for group, plugin in single.items()}
     for group, plugins in multiple.items():
-        plain[group] = {
-            key: {"_target_": raw[group][key]["_target_"], **_plain(plugin)}
-            for key, plugin in plugins.items()
-        }
+        plain[group] = {key: resolved(raw[group][key], each) for key, each in plugins.items()}
     return plain
 
 
@@ -379,7 +384,7 @@ def _said(entry: DataclassInstance) -> dict[str, object]:
     return {name: list(each) if isinstance(each, tuple) else each for name, each in known.items()}
 
 
-def _plain(plugin: object) -> dict[str, Any]:
+def _plain(plugin: object) -> dict[str, object]:
     cls: Any = type(plugin)
     return dict(_adapter(cls).dump_python(plugin, mode="json"))
 

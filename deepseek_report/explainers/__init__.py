@@ -1,1 +1,1 @@
-"""One file per method: each gives an `Explanation`."""
+"""A class per method: each gives an `Explanation`."""

@@ -16,8 +16,8 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import AnswersRows
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
-from deepseek_report.artifacts.protocols.given import GivenInPython, not_held
 from deepseek_report.artifacts.protocols.models import ModelPlugin
+from deepseek_report.artifacts.protocols.traits import GivenInPython, not_held
 from deepseek_report.artifacts.seeds import content_keys
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.explainers.attributions import Explainer, ModuleExplainer, contrasted

@@ -83,21 +83,15 @@ class WeightedRidge:
         coefficients = (inverse @ (np.swapaxes(weighted, 1, 2) @ off_level[..., None]))[..., 0]
         residuals = off_level - (centred @ coefficients[..., None])[..., 0]
         influence = (weighted * residuals[..., None]) @ inverse
+        total = (weights * off_level**2).sum(axis=1)
+        left = (weights * residuals**2).sum(axis=1)
         at_centre = (centre[:, 0] + x[:, 0]) * coefficients
         return cls(
             coefficients,
             np.sqrt((influence**2).sum(axis=1)),
             level[:, 0] + y[:, 0] - at_centre.sum(axis=1),
-            _explained(off_level, residuals, weights),
+            1 - np.divide(left, total, out=(left > 0).astype(np.float64), where=total > 0),
         )
-
-
-def _explained(off_level: Floats, residuals: Floats, weights: Floats) -> Floats:
-    """(instance,) weighted R² of deviations from the weighted mean and from the fit."""
-    total = (weights * off_level**2).sum(axis=1)
-    left = (weights * residuals**2).sum(axis=1)
-    share = np.divide(left, total, out=(left > 0).astype(np.float64), where=total > 0)
-    return np.asarray(1 - share)
 
 
 class RidgeRegressor:
@@ -490,11 +484,11 @@ class Lime(Explainer):
             unit, spread = "groups" if near.are_joined else "players", not near.are_columns
             sizes = {"groups": near.groups, "rows": rows, "package": package}
             variant = message(f"explainer_variants.lime_{unit}.{kind.name}", **sizes)
-            meaning = f"explainer_notes.lime.{unit}.{kind.name}"
-            notes = [message(meaning, number=context.is_number, spread=spread), *near.notes]
+            about = {"number": context.is_number, "spread": spread}
+            notes = [message(f"explainer_notes.lime.{unit}.{kind.name}", **about), *near.notes]
         fits = (near.by_package if package else near.surrogates)(rows, self.ridge)
         fidelity = {"mean": float(fits.fidelity.mean()), "worst": float(fits.fidelity.min())}
-        about = message("explainer_notes.lime.fidelity", **fidelity, n=len(fits.fidelity))
+        fit = message("explainer_notes.lime.fidelity", **fidelity, n=len(fits.fidelity))
         return self.explanation(
             context,
             before,
@@ -507,7 +501,7 @@ class Lime(Explainer):
             params=vars(self)
             | {f"fidelity_{name}": share for name, share in fidelity.items()}
             | {"fidelity": fits.fidelity.tolist()},
-            notes=(*notes, about),
+            notes=(*notes, fit),
         )
 
     def suited_to(self, capabilities: frozenset[Capability], schema: Schema) -> Lime:

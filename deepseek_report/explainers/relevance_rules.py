@@ -117,10 +117,6 @@ def _ratio(
     return func(left, right.detach() if _depends(right) else right, *args, **kwargs)
 
 
-def _constant(func: Callable[..., Tensor], *args: object, **kwargs: object) -> object:
-    return func(*args, **kwargs).detach()
-
-
 def _layer_norm(
     func: Callable[..., Tensor],
     x: Tensor,
@@ -160,7 +156,10 @@ _RULES: Mapping[str, Callable[..., object]] = {
     **dict.fromkeys(("multiply", "__rmul__", "mul_", "__imul__"), _product),
     **dict.fromkeys(("div", "div_", "__truediv__", "__itruediv__"), _ratio),
     **dict.fromkeys(("true_divide", "divide"), _ratio),
-    **dict.fromkeys(("rsqrt", "sqrt", "reciprocal", "__rtruediv__", "norm"), _constant),
+    **dict.fromkeys(
+        ("rsqrt", "sqrt", "reciprocal", "__rtruediv__", "norm"),
+        lambda func, *args, **kwargs: func(*args, **kwargs).detach(),
+    ),
     "layer_norm": _layer_norm,
     "rms_norm": _rms_norm,
 }
@@ -178,7 +177,7 @@ _FAITHFUL = frozenset(
     AsStrided AsStridedScatter ConstantPadNd Unfold Flip Roll MaskedFill MaskedScatter Where Alias
     ViewAsReal ViewAsComplex Diagonal Narrow Chunk RepeatInterleave Max Min Amax Amin
     Softmax LogSoftmax Logsumexp Sigmoid AccumulateGrad
-    _Dispatch _Combine _Linear _Outer _Split _Join
+    _Moved _Linear _Outer _Split _Join
     """,
     )
 )

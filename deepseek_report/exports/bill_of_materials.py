@@ -391,19 +391,20 @@ def _minimum_elements(run: ExportedRun, bill: Mapping[str, Any]) -> Iterator[dic
     names = _names(bill["components"])
     kinds = [each["type"] for each in bill["components"]]
     robustness = (at for at, score in enumerate(run.scores) if score.category == "robustness")
+    model = f"#/components/{names.index(_MODEL) if _MODEL in names else 'none'}"
     place = {
-        "model": f"#/components/{names.index(_MODEL) if _MODEL in names else 'none'}",
+        "model": model,
+        "metrics": f"{model}/modelCard/quantitativeAnalysis/performanceMetrics",
         "data": f"#/components/{names.index(_DATA) if _DATA in names else 'none'}",
         "library": f"#/components/{kinds.index('library') if 'library' in kinds else 'none'}",
         "robustness": next(robustness, "none"),
     }
-    place["metrics"] = f"{place['model']}/modelCard/quantitativeAnalysis/performanceMetrics"
-    told = _told_elements(run)
+    sentences = _told_elements(run)
     for cluster, elements in _ELEMENTS.items():
         for element, where in elements.items():
             pointers = (pointer.format(**place) for pointer in where.split())
             known = next((pointer for pointer in pointers if _at(bill, pointer)), "")
-            value = known or told.get(element) or run.text("bom.not_known")
+            value = known or sentences.get(element) or run.text("bom.not_known")
             yield {"name": f"g7-sbom-for-ai:{cluster}:{element}", "value": value}
 
 
@@ -411,17 +412,17 @@ def _told_elements(run: ExportedRun) -> dict[str, str]:
     """{element: a sentence}, of those that stand nowhere else in the bill."""
     results = run.results
     machine = results.provenance.get("environment") or {}
-    told = [f"{name} {machine[name]}" for name in sorted(machine) if machine[name]]
+    parts = [f"{name} {machine[name]}" for name in sorted(machine) if machine[name]]
     frameworks = map(str, results.config.get("frameworks") or ())
     sentences = {
         "Model hash algorithm": "SHA-256",
-        "Infrastructure hardware": one_line(", ".join(told)),
+        "Infrastructure hardware": one_line(", ".join(parts)),
         "Security controls": run.text("bom.controls", digest=run.run_digest),
         "Security compliance": one_line(", ".join(frameworks)),
     }
     if results.has("data"):
         schema = results.schema
-        sentences["System data flow"] = run.text(
+        flow = run.text(
             "bom.flow",
             n=len(schema.player_labels),
             modality=schema.modality,
@@ -429,8 +430,9 @@ def _told_elements(run: ExportedRun) -> dict[str, str]:
             output=_output(run),
             threshold=results.predicted.threshold if results.has("predictions/test") else None,
         )
+        sentences |= {"System data flow": flow}
     if set(PARTS) <= run.sizes.keys():
-        sentences["System data usage"] = run.text("bom.usage", **run.sizes)
+        sentences |= {"System data usage": run.text("bom.usage", **run.sizes)}
     return sentences
 
 
@@ -441,10 +443,10 @@ def _metric(run: ExportedRun, score: Score) -> dict[str, object]:
     """A score as a performance metric; the whole precision is kept."""
     metric: dict[str, object] = {"type": score.metric, "value": repr(float(score.value))}
     if part := run.part_of(score):
-        metric["slice"] = one_line(part)
+        metric |= {"slice": one_line(part)}
     if score.low is not None and score.high is not None:
         ends = {"lowerBound": repr(float(score.low)), "upperBound": repr(float(score.high))}
-        metric["confidenceInterval"] = ends
+        metric |= {"confidenceInterval": ends}
     return metric
 
 

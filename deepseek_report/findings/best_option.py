@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
 
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Message, message
@@ -21,7 +20,7 @@ _METRIC = "options"
 #: A threshold for each group is shown, and nothing that is advised.
 _NEVER_ADVISED = (TODAY, "threshold_per_group")
 #: Values of a finding whose text has a place for an option, where none is told.
-NO_OPTION: Mapping[str, Any] = MappingProxyType({"option": "", "no_option": ""})
+NO_OPTION: Mapping[str, object] = MappingProxyType({"option": "", "no_option": ""})
 
 
 def best_option(results: Results, attribute: str) -> dict[str, object]:
@@ -114,10 +113,10 @@ _REFITTED = "gradient_boosting"
 
 
 #: Values of a finding whose text has a place for what was tried, where nothing is advised.
-NOTHING_TRIED: Mapping[str, Any] = MappingProxyType({"tried": "", "tested": []})
+NOTHING_TRIED: Mapping[str, object] = MappingProxyType({"tried": "", "tested": []})
 
 
-def without_suspects(results: Results) -> dict[str, Any]:
+def without_suspects(results: Results) -> dict[str, object]:
     """What the score became without the inputs that may hold the answer.
 
     Returns `tried`, the first in a few words for beside the action, and `tested`, all in whole

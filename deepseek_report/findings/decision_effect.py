@@ -36,7 +36,9 @@ def decision_effect(results: Results) -> tuple[Message, ...]:
     if not summary.classes:
         return ()
     if len(target.classes) != 2:
-        return (_right(summary, target), *_simplest(summary), *_unlike_model(summary))
+        share, classes = _share(summary.accuracy, summary.n), len(target.classes)
+        right = message("decision_effect.right", n=summary.n, classes=classes, share=share)
+        return (right, *_simplest(summary), *_unlike_model(summary))
     alerts = alerts_within_capacity(results)
     by_capacity = () if alerts is None else (message("decision_effect.alerts", **vars(alerts)),)
     sentences = (*by_capacity, _who(summary, target), *_simplest(summary))
@@ -118,15 +120,6 @@ def alerts_within_capacity(results: Results) -> AlertsWithinCapacity | None:
     )
 
 
-def _right(summary: PredictionSummary, target: Target) -> Message:
-    return message(
-        "decision_effect.right",
-        n=summary.n,
-        classes=len(target.classes),
-        share=_share(summary.accuracy, summary.n),
-    )
-
-
 def _simplest(summary: PredictionSummary) -> tuple[Message, ...]:
     """How often one answer for every case would be right, beside the model."""
     always = max(rates.base for rates in summary.classes)
@@ -136,12 +129,12 @@ def _simplest(summary: PredictionSummary) -> tuple[Message, ...]:
 
 def _threshold(results: Results) -> Message:
     summary, costs = results.predicted, declared_costs(results)
-    rates = summary.about_explained
     values: dict[str, object] = {"threshold": summary.threshold, "rule": summary.rule}
     values |= {"declared": is_declared(results), "cost": None}
     if costs is not None:
-        values["cost"] = expected_cost(costs, rates)
-        values["cost_of_simplest"] = min(costs.of(1 - rates.base, 0), costs.of(0, rates.base))
+        rates = summary.about_explained
+        simplest = min(costs.of(1 - rates.base, 0), costs.of(0, rates.base))
+        values |= {"cost": expected_cost(costs, rates), "cost_of_simplest": simplest}
     return message("decision_effect.threshold", **values)
 
 

@@ -8,7 +8,7 @@ whose truth is known: docs/explanations.md and docs/conclusions.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -120,16 +120,17 @@ def verdict_of(results: Results, name: str) -> ExplainerVerdict:
     """
     if name not in results.explanations or not results.has("data"):
         return ExplainerVerdict(name, "untested")
+    effects = _effects(results, name)
     verdict = ExplainerVerdict(
         explainer=name,
         use="untested",
-        beats_random=_beats_random(results, name),
+        beats_random=_all_shown(effects),
         own_case=_own_case(results, name),
         learnt=learnt(results, name),
         steady=steady(results, name),
         adds_up=adds_up(results, name),
         missing=_missing(results, name),
-        reach=_reach(results, name),
+        reach=min(effect.value for effect in effects) if len(effects) == 2 else None,
         sampling_error=Z95 * (kind_of(results.schema).mean_error(results.explanations[name]) or 0),
         other_game=None if answers(results, name) else results.explanations[name].game,
     )
@@ -186,26 +187,16 @@ def _effects(results: Results, name: str) -> list[Score]:
     return [score for score in scores if score is not None]
 
 
-def _reach(results: Results, name: str) -> float | None:
-    """The smaller share of the reachable gain, of deletion and insertion; None if one is open."""
-    effects = _effects(results, name)
-    return min(effect.value for effect in effects) if len(effects) == 2 else None
+def _all_shown(effects: Sequence[Score]) -> bool | None:
+    """Whether both effects are large enough and beyond chance.
 
-
-def _beats_random(results: Results, name: str) -> bool | None:
-    """Whether both effects are large enough and beyond chance."""
-    effects = _effects(results, name)
-    outcomes = [_is_shown(effect) for effect in effects]
-    if len(effects) < 2 or False in outcomes:
-        return None if len(effects) < 2 else False
-    return True if all(outcomes) else None
-
-
-def _is_shown(effect: Score) -> bool | None:
-    """False where an effect is too small, None where it is not, and chance may have made it."""
-    if _beyond_chance(effect):
-        return effect.value >= LEAST_EFFECT
-    return None if effect.value >= LEAST_EFFECT else False
+    False where one is too small; None where one was not measured, or may be made by chance.
+    """
+    if len(effects) < 2:
+        return None
+    if any(effect.value < LEAST_EFFECT for effect in effects):
+        return False
+    return True if all(map(_beyond_chance, effects)) else None
 
 
 def _beyond_chance(effect: Score) -> bool:

@@ -207,21 +207,18 @@ def picture_of(gravest: Sequence[Finding], pictures: Mapping[str, Picture]) -> s
     the first; of another section one that was drawn from its evidence; the first of how well the
     model does. Empty without pictures.
     """
-    shown = [_shows(finding, pictures) for finding in gravest[:1]]
-    candidates = (*shown, _of("performance", pictures), *pictures)
-    return next((name for name in candidates if name), "")
 
+    def of(section: str) -> list[str]:
+        return [name for name, picture in pictures.items() if picture.section == section]
 
-def _shows(finding: Finding, pictures: Mapping[str, Picture]) -> str:
-    drawn = [
-        name
-        for evidence in map(ArtifactId, finding.evidence)
-        for name, picture in pictures.items()
-        if any(map(evidence.is_within, picture.shows or (ArtifactId.measure(name),)))
-    ]
-    own = (name for name in drawn if pictures[name].section == finding.section)
-    return next(own, "") or _of(finding.section, pictures) or next(iter(drawn), "")
-
-
-def _of(section: str, pictures: Mapping[str, Picture]) -> str:
-    return next((name for name, picture in pictures.items() if picture.section == section), "")
+    candidates = [*of("performance"), *pictures]
+    for finding in gravest[:1]:
+        drawn = [
+            name
+            for evidence in map(ArtifactId, finding.evidence)
+            for name, picture in pictures.items()
+            if any(map(evidence.is_within, picture.shows or (ArtifactId.measure(name),)))
+        ]
+        own = of(finding.section)
+        candidates = [*(name for name in drawn if name in own), *own, *drawn, *candidates]
+    return next(iter(candidates), "")

@@ -46,10 +46,11 @@ def region_numbers(results: Results, explainer: str | None) -> Mapping[tuple[int
     against = _by_case(results.rows(*ReasonCode.source, ReasonCode), explainer)
     greatest = _by_case(results.rows(*CaseReason.source, CaseReason), explainer)
     coded = results.score("reason_codes_kept", explainer=explainer) is not None
+    target = results.schema.target
     numbers: dict[tuple[int, str], int] = {}
     for case in results.rows(*CaseRow.source, CaseRow):
         listed: list[str]
-        if coded and _is_against(results, case):
+        if coded and target.is_judged and case.decision != target.favourable_class:
             listed = [row.label for row in against.get(case.case, ()) if row.role == "reason"]
         else:
             largest = greatest.get(case.case, ())[:REASONS]
@@ -67,11 +68,6 @@ def _by_case(rows: Iterable[Told], explainer: str) -> dict[int, list[Told]]:
     for row in sorted((row for row in rows if row.explainer == explainer), key=lambda r: r.rank):
         by_case.setdefault(row.case, []).append(row)
     return by_case
-
-
-def _is_against(results: Results, case: CaseRow) -> bool:
-    target = results.schema.target
-    return target.favourable is not None and case.decision != target.classes[target.favourable]
 
 
 def beyond_error(kind: DataKind, explanation: Explanation) -> Bools:

@@ -9,7 +9,7 @@ from deepseek_report.artifacts.conclusions import Verdict
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.message import Message, Text
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.schema import AttributeKind
+from deepseek_report.artifacts.schema import CROSS, AttributeKind
 from deepseek_report.artifacts.score import Score
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.thresholds import CONTROL
@@ -54,20 +54,20 @@ def attribute_labels(results: Results, name: str) -> list[str]:
     """The readable names of the attributes that are crossed in one, or of the one."""
     known = results.schema.attributes if results.has("data") else ()
     labels = {attribute.name: attribute.label for attribute in known}
-    return [labels.get(part, part) for part in name.split(" × ")]
+    return [labels.get(part, part) for part in name.split(CROSS)]
 
 
 def attribute_label(results: Results, name: str) -> str:
     """The readable name of an attribute, or of a crossing such as `sex × age_band`."""
     words = words_of(results)
     first, *others = map(words.name, attribute_labels(results, name))
-    return " × ".join([first, *map(words.inline, others)])
+    return CROSS.join([first, *map(words.inline, others)])
 
 
 def of_kind(results: Results, name: str, kind: AttributeKind) -> bool:
     """Whether an attribute, or every attribute of a crossing, is of this kind."""
     kinds = {attribute.name: attribute.kind for attribute in results.schema.attributes}
-    return all(kinds.get(part, "person") == kind for part in name.split(" × "))
+    return all(kinds.get(part, "person") == kind for part in name.split(CROSS))
 
 
 def subject(promise: Verdict) -> list[str]:
@@ -88,11 +88,8 @@ def subject_of(results: Results, verdict: Verdict) -> list[str]:
 
 def promise_name(results: Results, verdict: Verdict) -> str:
     """What was promised, in words: the metric, and in brackets what it is about."""
-    metric, subject = (
-        words_of(results).label("metrics", verdict.metric),
-        subject_of(results, verdict),
-    )
-    return f"{metric} ({', '.join(subject)})" if subject else metric
+    metric, about = words_of(results).label("metrics", verdict.metric), subject_of(results, verdict)
+    return f"{metric} ({', '.join(about)})" if about else metric
 
 
 def defined(results: Results, metric: str, **where: str) -> Score | None:

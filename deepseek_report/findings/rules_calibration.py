@@ -12,15 +12,8 @@ from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import CROSS
 from deepseek_report.artifacts.score import Score
+from deepseek_report.findings import records
 from deepseek_report.findings.error_budget import is_under, level_of
-from deepseek_report.findings.records import (
-    attribute_label,
-    cause_of,
-    defined,
-    setting,
-    share_of_cases,
-    unit_of,
-)
 from deepseek_report.findings.rules_bottlenecks import unexpected_slice
 from deepseek_report.findings.severity import SIGNIFICANT, gravest_of_doubt, severity, size_of
 from deepseek_report.findings.thresholds import within_promise
@@ -55,7 +48,7 @@ def calibration(results: Results) -> Iterator[Finding]:
     other add up by their squares, and so noise is taken off.
     """
     error, slope = (
-        defined(results, "expected_calibration_error"),
+        records.defined(results, "expected_calibration_error"),
         results.score("calibration_slope"),
     )
     if error is None:
@@ -82,7 +75,7 @@ def calibration(results: Results) -> Iterator[Finding]:
         },
         evidence=("measures/expected_calibration_error",),
         section="performance",
-        cause=cause_of("expected_calibration_error"),
+        cause=records.cause_of("expected_calibration_error"),
         touches=1.0,
     )
 
@@ -116,7 +109,7 @@ def within_groups(results: Results) -> Iterator[Finding]:
         return
     apart.sort(key=lambda row: -_least_off(row))
     target = results.schema.target
-    labels = {row.attribute: attribute_label(results, row.attribute) for row in apart}
+    labels = {row.attribute: records.attribute_label(results, row.attribute) for row in apart}
     groups = [
         {
             "attribute": labels[row.attribute],
@@ -141,7 +134,7 @@ def within_groups(results: Results) -> Iterator[Finding]:
         evidence=("measures/group_calibration",),
         section="bias",
         cause=_cause_in_slice(results, apart[0]),
-        touches=max(share_of_cases(results, row.n) for row in apart),
+        touches=max(records.share_of_cases(results, row.n) for row in apart),
     )
 
 
@@ -167,21 +160,21 @@ def _cause_in_slice(results: Results, group: StatedGroup) -> str:
     worst = unexpected_slice(results)
     if worst is None or worst.features != group.attribute or f"“{group.level}”" not in worst.slice:
         return ""
-    return cause_of(f"worst_slice_{task_of(results.schema.target).loss.key}")
+    return records.cause_of(f"worst_slice_{task_of(results.schema.target).loss.key}")
 
 
 def leaning(results: Results) -> Iterator[Finding]:
     """Predictions that are too high, or too low, on the whole."""
-    mean, size = defined(results, "mean_error"), results.score("mae")
+    mean, size = records.defined(results, "mean_error"), results.score("mae")
     if mean is None or size is None:
         return
     low, high = ends(mean)
     if low <= 0 <= high or abs(mean.value) < LEANING * size.value:
         return
     up, least = mean.value > 0, min(abs(low), abs(high)) / size.value
-    grade, about = severity("decision", size_of(least, *LEANS)), cause_of("mean_error")
+    grade, about = severity("decision", size_of(least, *LEANS)), records.cause_of("mean_error")
     turned = positive(estimates.of_score(mean), turn=not up)
-    values = {"up": up, "mean": turned, "unit": unit_of(results)}
+    values = {"up": up, "mean": turned, "unit": records.unit_of(results)}
     name, evidence = "leaning", ("measures/residuals",)
     yield Finding(name, grade, name, values, evidence, "performance", cause=about, touches=1.0)
 
@@ -214,7 +207,7 @@ def intervals(results: Results) -> Iterator[Finding]:
             "level": level,
             "coverage": estimates.of_score(coverage),
             "half": verdict.half_width,
-            "unit": unit_of(results),
+            "unit": records.unit_of(results),
             "short": [
                 {"level": row.level, "attribute": row.attribute_label, "coverage": row.coverage}
                 for row in short
@@ -222,7 +215,7 @@ def intervals(results: Results) -> Iterator[Finding]:
         },
         evidence=("measures/prediction_intervals",),
         section="performance",
-        cause=cause_of("prediction_interval_coverage"),
+        cause=records.cause_of("prediction_interval_coverage"),
         touches=1.0,
     )
 
@@ -246,7 +239,7 @@ def coverage_verdict(results: Results) -> CoverageVerdict | None:
 
     Narrow or wide only beyond the chance of validation and test part, corrected with groups.
     """
-    coverage, row = defined(results, "prediction_interval_coverage"), interval_row(results)
+    coverage, row = records.defined(results, "prediction_interval_coverage"), interval_row(results)
     if coverage is None or row is None:
         return None
     p, level, (low, high) = finite(coverage.p_value), row.level, ends(coverage)
@@ -258,5 +251,5 @@ def coverage_verdict(results: Results) -> CoverageVerdict | None:
 def interval_row(results: Results) -> IntervalCoverage | None:
     """The row of the level that the config asks for; widths of several levels may be the same."""
     table = results.rows("prediction_intervals", "coverage", IntervalCoverage)
-    level = setting(results, "metrics", "prediction_intervals", "level", INTERVAL_LEVEL)
+    level = records.setting(results, "metrics", "prediction_intervals", "level", INTERVAL_LEVEL)
     return min(table, key=lambda row: abs(row.level - level), default=None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from deepseek_report.artifacts.advice import override
 from deepseek_report.artifacts.estimate import finite
@@ -58,7 +57,8 @@ def _issue(results: Results, check: str, alike: list[DataIssue]) -> Finding:
     area = results.score("roc_auc") if check == "near_leak" else None
     is_leak = check == "near_leak" and gravest.severity in ("high", "medium")
     is_few = bool(gravest.values.get("few"))
-    judged = (ArtifactId.measure("importance", cues["method"]),) if cues.get("attributed") else ()
+    leader = leading_explainer(results) or ""
+    judged = (ArtifactId.measure("importance", leader),) if cues.get("attributed") else ()
     values = {
         "check": check.replace("_", " "),
         "n": sum(int(issue.values.get("places", 1)) for issue in alike),
@@ -79,7 +79,7 @@ def _issue(results: Results, check: str, alike: list[DataIssue]) -> Finding:
     return Finding(name, gravest.severity, key, values, evidence, "data", touches=float(is_few))
 
 
-def _cues(results: Results, alike: list[DataIssue]) -> dict[str, Any]:
+def _cues(results: Results, alike: list[DataIssue]) -> dict[str, object]:
     """Names that give the label away, and how much the most faithful method attributes to them.
 
     Numbers and signs, which can be meant, are told in the section on data alone.

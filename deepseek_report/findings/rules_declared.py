@@ -252,15 +252,11 @@ def _cost(results: Results) -> Iterator[Message]:
         for row in results.rows("corrections", "cost", CorrectionCost)
         if row.metric == key
     }
-    if "shipped" in facts:
-        yield message(
-            "corrections.cost",
-            metric=key,
-            share=any(measure.is_share for measure in task.by_rows if measure.key == key),
-            unit=unit_of(results),
-            shipped=facts["shipped"],
-            redrawn=facts.get("redrawn"),
-        )
+    shipped, redrawn = facts.get("shipped"), facts.get("redrawn")
+    if shipped is not None:
+        share = any(measure.is_share for measure in task.by_rows if measure.key == key)
+        costs = {"metric": key, "share": share, "unit": unit_of(results)}
+        yield message("corrections.cost", **costs, shipped=shipped, redrawn=redrawn)
 
 
 # What contradicts a declared graph of causes, and which paths a model widens.

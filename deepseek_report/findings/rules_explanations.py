@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any
 
 from deepseek_report.artifacts.conclusions import TRUSTED, ExplainerVerdict, Use
 from deepseek_report.artifacts.estimate import finite
@@ -12,6 +11,7 @@ from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.data_kinds import kind_of
+from deepseek_report.findings import records
 from deepseek_report.findings.error_budget import is_under
 from deepseek_report.findings.explainer_verdicts import (
     CONDEMNED,
@@ -21,13 +21,6 @@ from deepseek_report.findings.explainer_verdicts import (
     quoted,
     verdict_of,
     verdicts,
-)
-from deepseek_report.findings.records import (
-    by_explainer,
-    defined,
-    explainer_label,
-    feature_inline,
-    unit_of,
 )
 from deepseek_report.findings.severity import SIGNIFICANT, severity
 from deepseek_report.metrics.explanations.agreement import ExplainerPair
@@ -85,7 +78,7 @@ def _of_use(results: Results, use: Use, names: Sequence[str]) -> Finding:
     values = {
         "methods": [_numbers(results, name) for name in names],
         "leads": leads,
-        "passing": [] if best is None else [explainer_label(results, best.explainer)],
+        "passing": [] if best is None else [records.explainer_label(results, best.explainer)],
         "faults": sorted({f for name in names for f in verdict_of(results, name).faults}),
     }
     evidence = (
@@ -96,7 +89,7 @@ def _of_use(results: Results, use: Use, names: Sequence[str]) -> Finding:
     return Finding(f"explainers-{use}", grade, f"explainers_{use}", values, evidence, "trust")
 
 
-def quotation(results: Results, verdict: ExplainerVerdict) -> dict[str, Any]:
+def quotation(results: Results, verdict: ExplainerVerdict) -> dict[str, object]:
     """What every sentence on the use of a method is made of.
 
     scope : what it may be quoted for. reach : share of the reachable gain. faults : tests on single
@@ -105,21 +98,21 @@ def quotation(results: Results, verdict: ExplainerVerdict) -> dict[str, Any]:
     """
     name = verdict.explainer
     return {
-        "explainer": explainer_label(results, name),
+        "explainer": records.explainer_label(results, name),
         "scope": verdict.scope,
         "reach": verdict.reach,
         "faults": list(verdict.faults),
         "error": verdict.sampling_error,
         "space": results.explanations[name].output_space,
-        "unit": unit_of(results),
+        "unit": records.unit_of(results),
     }
 
 
 def _numbers(results: Results, name: str) -> dict[str, object]:
     """The name of a method, and the numbers behind its verdict; None for those not measured."""
-    scores = {metric: defined(results, metric, explainer=name) for metric in _NUMBERS}
+    scores = {metric: records.defined(results, metric, explainer=name) for metric in _NUMBERS}
     return {
-        "explainer": explainer_label(results, name),
+        "explainer": records.explainer_label(results, name),
         "n": len(results.explanations[name]),
         "failed": [
             dict(row.cells)
@@ -151,8 +144,8 @@ def agreement(results: Results) -> Iterator[Finding]:
         "n": least.spearman.n,
         "pairs": len(pairs),
         "least": {
-            "a": explainer_label(results, least.explainer_a),
-            "b": explainer_label(results, least.explainer_b),
+            "a": records.explainer_label(results, least.explainer_a),
+            "b": records.explainer_label(results, least.explainer_b),
             "spearman": least.spearman,
         },
         "first": _same_first(results, trusted),
@@ -168,7 +161,7 @@ def agreement(results: Results) -> Iterator[Finding]:
 def _same_first(results: Results, names: Collection[str]) -> dict[str, object] | None:
     """The feature that most of these methods put first over all cases, and how many do."""
     firsts = [
-        feature_inline(results, row.label)
+        records.feature_inline(results, row.label)
         for row in results.rows("importance", "importance", FeatureImportance)
         if row.rank == 1 and row.explainer in names
     ]
@@ -181,10 +174,10 @@ def _same_first(results: Results, names: Collection[str]) -> dict[str, object] |
 
 def completeness(results: Results) -> Iterator[Finding]:
     """Attributions that do not add up to the prediction, of methods that promise it."""
-    for score in by_explainer(results, "completeness_gap"):
+    for score in records.by_explainer(results, "completeness_gap"):
         name, is_off = score.explainer, score.value > GAP_ALLOWED
         if is_off and name != "lime" and verdict_of(results, name).is_trusted:
-            label = explainer_label(results, name)
+            label = records.explainer_label(results, name)
             values = {"explainer": label, "gap": estimates.of_score(score)}
             evidence = (ArtifactId.measure("completeness_gap", name),)
             yield Finding(
@@ -223,13 +216,13 @@ def unearned(results: Results) -> Iterator[Finding]:
     if costly:
         features = [
             {
-                "name": feature_inline(results, row.label),
+                "name": records.feature_inline(results, row.label),
                 "attributed": attributed[row.feature],
                 "earned": row.share,
             }
             for row in sorted(costly, key=lambda row: -attributed[row.feature])[:3]
         ]
-        label, grade = explainer_label(results, name), severity("method", "moderate")
+        label, grade = records.explainer_label(results, name), severity("method", "moderate")
         values = {"explainer": label, "features": features, "n": costly[0].n}
         evidence = ("measures/sage", ArtifactId.measure("importance", name))
         yield Finding("earns_no_skill", grade, "earns_no_skill", values, evidence, "explanations")
@@ -240,8 +233,8 @@ def overview(results: Results) -> Iterator[Finding]:
     name, table = _leading_importance(results)
     if len(table) >= 2:
         values = {
-            "explainer": explainer_label(results, name),
-            "features": [feature_inline(results, row.label) for row in table[:3]],
+            "explainer": records.explainer_label(results, name),
+            "features": [records.feature_inline(results, row.label) for row in table[:3]],
             "share": sum(row.share for row in table[:3]),
             "target": results.schema.target.explained_class,
             "n": len(results.explanations[name]),
@@ -261,8 +254,8 @@ def localisation(results: Results) -> Iterator[Finding]:
     hit = [gain for gain in gains if hits(gain)]
     for gain in gains:
         if not hits(gain):
-            name, values = gain.explainer, _values(results, gain)
-            values["away"] = gain.high is not None and gain.high < 0
+            name, away = gain.explainer, gain.high is not None and gain.high < 0
+            values = _values(results, gain) | {"away": away}
             evidence = (ArtifactId.measure("localisation", name), ArtifactId.explanation(name))
             message = "points_elsewhere"
             yield Finding(f"localisation-{name}", "medium", message, values, evidence, "trust")
@@ -277,7 +270,7 @@ def telling_gains(results: Results) -> list[Score]:
     """The gains from which something may be concluded, the largest first."""
     gains = [
         gain
-        for gain in by_explainer(results, "localisation_gain")
+        for gain in records.by_explainer(results, "localisation_gain")
         if verdict_of(results, gain.explainer).use not in {"nothing", "no_skill"}
     ]
     return sorted(gains, key=lambda score: -score.value)
@@ -294,7 +287,7 @@ def _values(results: Results, gain: Score) -> dict[str, object]:
     mine = {row.measure: row for row in table if row.explainer == gain.explainer}
     mass, pointing = mine.get("relevance_mass"), mine.get("pointing_game")
     return {
-        "explainer": explainer_label(results, gain.explainer),
+        "explainer": records.explainer_label(results, gain.explainer),
         "gain": estimates.of_score(gain),
         "mass": mass.value if mass else None,
         "chance": finite(mass.chance) if mass else None,

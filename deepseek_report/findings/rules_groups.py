@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from typing import TypeVar
 
 from deepseek_report.artifacts.conclusions import Verdict
 from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import CROSS, NOT_JUDGED
+from deepseek_report.findings import records
 from deepseek_report.findings.best_option import best_option, evidence_of_options
 from deepseek_report.findings.decision_effect import is_declared
 from deepseek_report.findings.error_budget import Tested, is_under, level_of
-from deepseek_report.findings.records import (
-    attribute_label,
-    cause_of,
-    first,
-    setting,
-    share_of_cases,
-    subject,
-    unit_of,
-)
 from deepseek_report.findings.severity import LARGE_GAP, gravest, severity, severity_of_gap
 from deepseek_report.findings.thresholds import judge, severity_of_promise, within_promise
 from deepseek_report.metrics.fairness.fairness_rows import (
@@ -29,6 +22,7 @@ from deepseek_report.metrics.fairness.fairness_rows import (
     GroupLevel,
     GroupPair,
     LabelledGap,
+    OfAttribute,
 )
 from deepseek_report.statistics.intervals import rate
 from deepseek_report.tasks import task_of
@@ -44,6 +38,17 @@ _IMPACT = ("measures/impact_ratio", *RATES)
 MOST_LEVELS_SHOWN = 12
 
 
+R = TypeVar("R", bound=OfAttribute)
+
+
+def by_attribute(rows: Iterable[R]) -> list[list[R]]:
+    """The rows of each attribute, in their order."""
+    own: dict[str, list[R]] = {}
+    for row in rows:
+        own.setdefault(row.attribute, []).append(row)
+    return list(own.values())
+
+
 def not_judged(results: Results) -> Iterator[Finding]:
     """That groups of people are declared, and that nobody says which class is good for them."""
     schema = results.schema if results.has("data") else None
@@ -52,7 +57,9 @@ def not_judged(results: Results) -> Iterator[Finding]:
     people = schema.attributes_of("person")
     if people:
         values = {
-            "attributes": [attribute_label(results, attribute.name) for attribute in people],
+            "attributes": [
+                records.attribute_label(results, attribute.name) for attribute in people
+            ],
             "classes": [f"“{name}”" for name in schema.target.classes],
             "reason": NOT_JUDGED,
         }
@@ -83,8 +90,7 @@ def gravest_pairs(results: Results) -> list[GroupPair]:
     pairs = results.rows("impact_ratio", "pairs", GroupPair)
     judged = [row for row in pairs if row.is_judged]
     plain = [row for row in judged if not row.is_crossing]
-    names = dict.fromkeys(row.attribute for row in plain)
-    singles = [_gravest([row for row in plain if row.attribute == name]) for name in names]
+    singles = list(map(_gravest, by_attribute(plain)))
     crossed = [
         row
         for row in judged
@@ -108,12 +114,11 @@ def told_pair(results: Results, *, crossings: bool) -> GroupPair | None:
     ]
     if not judged:
         return None
-    names = dict.fromkeys(row.attribute for row in judged)
-    gravest = [_gravest([row for row in judged if row.attribute == name]) for name in names]
-    worst = _gravest(gravest)
+    pairs = list(map(_gravest, by_attribute(judged)))
+    worst = _gravest(pairs)
     if worst.is_clear or worst.verdict not in _GRAVITY:
         return worst
-    return min((row for row in gravest if row.verdict in _GRAVITY), key=_least_sure(results))
+    return min((row for row in pairs if row.verdict in _GRAVITY), key=_least_sure(results))
 
 
 def _is_explained(results: Results, crossing: GroupPair, singles: Sequence[GroupPair]) -> bool:
@@ -159,8 +164,8 @@ def _promise_values(results: Results, verdicts: Sequence[Verdict]) -> list[dict[
     return [
         {
             "metric": words_of(results).label("metrics", verdict.metric),
-            "attribute": attribute_label(results, verdict.attribute),
-            "cause": cause_of(verdict.metric, *subject(verdict)),
+            "attribute": records.attribute_label(results, verdict.attribute),
+            "cause": records.cause_of(verdict.metric, *records.subject(verdict)),
             "side": verdict.side,
             "bound": verdict.bound,
             "set_by": verdict.set_by,
@@ -209,7 +214,7 @@ def _impact(results: Results, row: GroupPair) -> Finding:
         evidence=(*_IMPACT, *evidence_of_options(results)),
         section="bias",
         limits=("labels_are_decisions",) * results.schema.target.labels_are_decisions,
-        touches=share_of_cases(results, row.n),
+        touches=records.share_of_cases(results, row.n),
     )
 
 
@@ -227,7 +232,7 @@ def labelled_gaps(results: Results) -> list[dict[str, object]]:
 
 def _labelled_gap(results: Results, row: LabelledGap) -> dict[str, object]:
     return {
-        "attribute": attribute_label(results, row.attribute),
+        "attribute": records.attribute_label(results, row.attribute),
         "level": row.level,
         "reference": row.reference,
         "labelled": rate(round(row.labelled * row.n), row.n),
@@ -244,7 +249,7 @@ def _labelled_gap(results: Results, row: LabelledGap) -> dict[str, object]:
 
 def _beside_labels(results: Results, row: GroupPair) -> dict[str, object] | None:
     """The gap of a pair in the labels, where the model is shown to widen it."""
-    return first(
+    return records.first(
         _labelled_gap(results, gap)
         for gap in results.rows("impact_ratio", "labelled", LabelledGap)
         if {gap.attribute, gap.level, gap.reference} == {row.attribute, row.level, row.reference}
@@ -336,14 +341,14 @@ def _impact_uncertain(results: Results, unsure: Sequence[GroupPair]) -> Finding:
         evidence=(*_IMPACT, *evidence_of_options(results)),
         section="bias",
         limits=("labels_are_decisions",) * results.schema.target.labels_are_decisions,
-        touches=max(share_of_cases(results, row.n) for row in unsure),
+        touches=max(records.share_of_cases(results, row.n) for row in unsure),
     )
 
 
 def _pairs(results: Results, pairs: Sequence[GroupPair]) -> dict[str, object]:
     return {
         "pairs": [_pair(results, row) for row in pairs],
-        "attributes": [attribute_label(results, row.attribute) for row in pairs],
+        "attributes": [records.attribute_label(results, row.attribute) for row in pairs],
         "decision": results.schema.target.favourable_class,
         "bound": declared_ratio(results),
     }
@@ -355,7 +360,7 @@ def _pair(results: Results, row: GroupPair) -> dict[str, object]:
         row.reference_rate, n=row.n_reference
     )
     return {
-        "attribute": attribute_label(results, row.attribute),
+        "attribute": records.attribute_label(results, row.attribute),
         "level": row.level,
         "reference": row.reference,
         "decision": results.schema.target.favourable_class,
@@ -372,7 +377,7 @@ def _pair(results: Results, row: GroupPair) -> dict[str, object]:
 
 def declared_ratio(results: Results) -> float:
     """The ratio of favourable decisions below which the config sees a difference."""
-    return setting(results, "metrics", "impact_ratio", "threshold", 0.8)
+    return records.setting(results, "metrics", "impact_ratio", "threshold", 0.8)
 
 
 def _selection(results: Results, attribute: str, level: str) -> Estimate | None:
@@ -389,7 +394,7 @@ def _together(results: Results) -> Iterator[Finding]:
     if pools:
         groups = [
             {
-                "attribute": attribute_label(results, row.attribute),
+                "attribute": records.attribute_label(results, row.attribute),
                 "levels": row.pooled_levels,
                 "n": row.n,
             }
@@ -405,14 +410,14 @@ def worst_and_best(levels: Sequence[GroupLevel], key: str) -> list[GroupLevel]:
     Groups that cannot be judged come after the others. What is left out stands in the files.
     """
     kept: list[GroupLevel] = []
-    for name in dict.fromkeys(row.attribute for row in levels):
-        own = [row for row in levels if row.attribute == name]
-        if len(own) > MOST_LEVELS_SHOWN:
-            judged = [r for r in own if not r.too_few and finite(r.cells.get(key)) is not None]
-            judged = sorted(judged or own, key=lambda row: float(row.cells[key]))
-            half = MOST_LEVELS_SHOWN // 2
-            own = judged[:half] + judged[half:][-half:]
-        kept += own
+    half = MOST_LEVELS_SHOWN // 2
+    for own in by_attribute(levels):
+        if len(own) <= MOST_LEVELS_SHOWN:
+            kept += own
+            continue
+        judged = [r for r in own if not r.too_few and finite(r.cells.get(key)) is not None]
+        judged = sorted(judged or own, key=lambda row: float(row.cells[key]))
+        kept += judged[:half] + judged[half:][-half:]
     return kept
 
 
@@ -428,7 +433,7 @@ def _too_few(results: Results) -> Iterator[Finding]:
             sizes[row.attribute, row.reference] = row.n_reference
     if sizes:
         groups = [
-            {"attribute": attribute_label(results, attribute), "level": level, "n": n}
+            {"attribute": records.attribute_label(results, attribute), "level": level, "n": n}
             for (attribute, level), n in sizes.items()
         ]
         yield Finding("groups_too_few", "low", "groups_too_few", {"groups": groups}, RATES, "bias")
@@ -477,8 +482,7 @@ def _surest_tests(results: Results) -> list[GapTest]:
         for row in results.rows(metric, "tests", GapTest)
         if not row.is_crossing and row.value.is_defined
     ]
-    names = dict.fromkeys(row.attribute for row in tests)
-    return [min((row for row in tests if row.attribute == name), key=_doubt) for name in names]
+    return [min(own, key=_doubt) for own in by_attribute(tests)]
 
 
 def _doubt(row: GapTest) -> float:
@@ -509,7 +513,7 @@ def _values(results: Results, tests: Sequence[GapTest]) -> dict[str, object]:
     enough.
     """
     tests = sorted(tests, key=lambda row: -(row.gap.value if row.gap.low is None else row.gap.low))
-    labels = {row.attribute: attribute_label(results, row.attribute) for row in tests}
+    labels = {row.attribute: records.attribute_label(results, row.attribute) for row in tests}
     compared = results.rows("equalized_odds_difference", "tests", GapTest)
     return {
         "gaps": [_gap(results, row) for row in tests],
@@ -526,7 +530,7 @@ def _values(results: Results, tests: Sequence[GapTest]) -> dict[str, object]:
 
 def _gap(results: Results, row: GapTest) -> dict[str, object]:
     return {
-        "attribute": attribute_label(results, row.attribute),
+        "attribute": records.attribute_label(results, row.attribute),
         "gap": row.gap,
         "p": row.p_adjusted,
         "widest": row.highest,
@@ -569,7 +573,7 @@ def error_gaps(results: Results) -> Iterator[Finding]:
         ]
         grade = severity("people", "moderate") if apart else "info"
         message = "error_gaps_apart" if apart else "error_gaps_even"
-        values = {"gaps": gaps, "tests": len(tests), "unit": unit_of(results)}
+        values = {"gaps": gaps, "tests": len(tests), "unit": records.unit_of(results)}
         yield Finding("error_gaps", grade, message, values, RATES, "bias")
 
 

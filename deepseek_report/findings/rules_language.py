@@ -13,14 +13,8 @@ from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.records import first
 from deepseek_report.findings.severity import severity, size_of
+from deepseek_report.metrics.language import language_rows
 from deepseek_report.metrics.language.continuation import METHODS
-from deepseek_report.metrics.language.language_rows import (
-    AnswerToken,
-    ContinuationMethod,
-    HintRow,
-    PromptPair,
-    PromptToken,
-)
 from deepseek_report.metrics.language.token_attribution import QUESTIONS
 
 #: Kinds of hint that have words of their own; others are called as in the file.
@@ -40,9 +34,9 @@ def hint_name(kind: str) -> Message | str:
     return message(f"chains.hints.{kind or 'all'}") if known else kind
 
 
-def all_hints(results: Results) -> HintRow | None:
+def all_hints(results: Results) -> language_rows.HintRow | None:
     """The row of all kinds of hint together."""
-    return first(results.rows("hint_acknowledgement", "hints", HintRow))
+    return first(results.rows("hint_acknowledgement", "hints", language_rows.HintRow))
 
 
 def silent_chains(results: Results) -> Iterator[Finding]:
@@ -52,7 +46,7 @@ def silent_chains(results: Results) -> Iterator[Finding]:
     """
     row = all_hints(results)
     if row is not None and row.verdict == "silent":
-        kinds = results.rows("hint_acknowledgement", "hints", HintRow)[1:]
+        kinds = results.rows("hint_acknowledgement", "hints", language_rows.HintRow)[1:]
         values = {
             "named": row.named,
             "influenced": row.influenced,
@@ -70,7 +64,8 @@ def prompt_groups(results: Results) -> Iterator[Finding]:
     It rests on intervals that hold for all answers and groups together.
     """
     surely = [
-        (max(row.low, -row.high), row) for row in results.rows("prompt_pairs", "pairs", PromptPair)
+        (max(row.low, -row.high), row)
+        for row in results.rows("prompt_pairs", "pairs", language_rows.PromptPair)
     ]
     beyond = [(least, row) for least, row in surely if least > 0]
     if beyond:
@@ -115,7 +110,7 @@ class ShownAnswer:
     """
 
     text: Sequence[ShownToken]
-    answers: Sequence[AnswerToken]
+    answers: Sequence[language_rows.AnswerToken]
     values: Floats
     truth: Bools
 
@@ -138,7 +133,7 @@ def quoted(results: Results, question: str) -> list[str]:
     """The methods that may be quoted on a question, the one that gains most first."""
     listed = [
         row
-        for row in results.rows(_CONTINUATION, "methods", ContinuationMethod)
+        for row in results.rows(_CONTINUATION, "methods", language_rows.ContinuationMethod)
         if row.quoted and row.contrast == (question == "contrast")
     ]
     listed.sort(key=lambda row: -(row.comprehensiveness_gain.value + row.sufficiency_gain.value))
@@ -147,8 +142,8 @@ def quoted(results: Results, question: str) -> list[str]:
 
 def shown_answers(results: Results) -> list[ShownAnswer]:
     """The prompts that are shown; none where a run passes none on."""
-    tokens = results.rows(_CONTINUATION, "tokens", PromptToken)
-    sources = results.rows(_CONTINUATION, "sources", AnswerToken)
+    tokens = results.rows(_CONTINUATION, "tokens", language_rows.PromptToken)
+    sources = results.rows(_CONTINUATION, "sources", language_rows.AnswerToken)
     arrays = results.arrays(_CONTINUATION) if tokens else {}
     shown = []
     for prompt in sorted({row.prompt for row in tokens}):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
-from deepseek_report.artifacts.estimate import Estimate, finite
+from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
+from deepseek_report.findings import records
 from deepseek_report.findings.best_option import (
     NO_OPTION,
     NOTHING_TRIED,
@@ -17,13 +18,6 @@ from deepseek_report.findings.best_option import (
     without_attributes,
 )
 from deepseek_report.findings.error_budget import explained_gaps, level_of
-from deepseek_report.findings.records import (
-    attribute_label,
-    explainer_label,
-    first,
-    of_kind,
-    setting,
-)
 from deepseek_report.findings.severity import (
     DIRECT_USE,
     LARGE_DIRECT_USE,
@@ -36,7 +30,6 @@ from deepseek_report.metrics.explanations.explanation_rows import ExplainedGroup
 from deepseek_report.metrics.fairness.direct_use import PARTS as GAP_PARTS
 from deepseek_report.metrics.fairness.fairness_rows import ProxyFeature, SplitGap, SwappedAttribute
 from deepseek_report.wording import estimates
-from deepseek_report.wording.estimates import ends
 
 #: AUC of telling an attribute from the other features that is worth saying, and that is strong.
 PROXY_NOTICEABLE, PROXY_STRONG = 0.65, 0.80
@@ -51,7 +44,7 @@ def direct_use(results: Results) -> Iterator[Finding]:
     turned = [
         score for score in results.find("decisions_turned") if finite(score.value) is not None
     ]
-    used = [score for score in turned if ends(score)[0] >= DIRECT_USE]
+    used = [score for score in turned if estimates.ends(score)[0] >= DIRECT_USE]
     unused = [score for score in turned if score not in used]
     for scores, name in ((used, "direct_use"), (unused, "direct_use_none")):
         if scores:
@@ -59,17 +52,17 @@ def direct_use(results: Results) -> Iterator[Finding]:
 
 
 def _direct_use(results: Results, scores: Sequence[Score], message: str) -> Finding:
-    scores = sorted(scores, key=lambda score: -ends(score)[0])
+    scores = sorted(scores, key=lambda score: -estimates.ends(score)[0])
     used = [_use_of(results, score) for score in scores]
     attributes = [score.attribute for score in scores]
     tried = {**NO_OPTION, **NOTHING_TRIED}
     if message == "direct_use":
         tried |= best_option(results, attributes[0]) | without_attributes(results, attributes)
     values = {
-        "attributes": [attribute_label(results, attribute) for attribute in attributes],
+        "attributes": [records.attribute_label(results, attribute) for attribute in attributes],
         "used": used,
         "decision": results.schema.target.favourable_class,
-        "settled": all(ends(score)[1] < DIRECT_USE for score in scores),
+        "settled": all(estimates.ends(score)[1] < DIRECT_USE for score in scores),
         "least": DIRECT_USE,
         **tried,
     }
@@ -80,7 +73,7 @@ def _direct_use(results: Results, scores: Sequence[Score], message: str) -> Find
 
 def _severity_of_use(score: Score) -> Severity:
     """Certain from `DIRECT_USE` on by the lower end, large from `LARGE_DIRECT_USE` on."""
-    low, high = ends(score)
+    low, high = estimates.ends(score)
     return severity_of_gap(
         beyond_chance=low >= DIRECT_USE,
         surely_large=low >= LARGE_DIRECT_USE,
@@ -91,12 +84,11 @@ def _severity_of_use(score: Score) -> Severity:
 def _use_of(results: Results, score: Score) -> dict[str, Any]:
     """The decisions that turn with an attribute, and the parts of its gap where they are known."""
     swaps = results.rows("direct_use", "swaps", SwappedAttribute)
-    swap = first(row for row in swaps if row.attribute == score.attribute)
-    splits = results.rows("direct_use", "split", SplitGap)
-    split = first(row for row in splits if row.attribute == score.attribute)
+    swap = records.first(row for row in swaps if row.attribute == score.attribute)
+    split = records.first(row for row in _splits(results) if row.attribute == score.attribute)
     parts = split.parts if split else {}
     return {
-        "attribute": attribute_label(results, score.attribute),
+        "attribute": records.attribute_label(results, score.attribute),
         "turned": estimates.of_score(score),
         "given": swap.is_input if swap else True,
         "features": swap.stand_in_labels if swap else [],
@@ -112,31 +104,33 @@ def surest_gap(results: Results) -> dict[str, Any] | None:
     Returns its groups and parts as in the values of `direct_use`; None where every gap may be 0, or
     where no gap was split.
     """
-    known = []
-    for score in results.find("decisions_turned"):
-        use = _use_of(results, score)
-        gap: Estimate | None = use["gap"]
-        if gap is not None and gap.low is not None and gap.low > 0:
-            known.append((gap.low, use))
-    return max(known, key=lambda each: each[0], default=(0.0, None))[1]
+    gaps = {row.attribute: row.parts.get("gap") for row in _splits(results)}
+    low = {name: gap.low for name, gap in gaps.items() if gap is not None and (gap.low or 0) > 0}
+    known = [score for score in results.find("decisions_turned") if score.attribute in low]
+    widest = max(known, key=lambda score: low[score.attribute] or 0.0, default=None)
+    return None if widest is None else _use_of(results, widest)
+
+
+def _splits(results: Results) -> list[SplitGap]:
+    return results.rows("direct_use", "split", SplitGap)
 
 
 def proxies(results: Results) -> Iterator[Finding]:
     """Attributes that the other features give away."""
-    strong = [s for s in results.find("proxy_auc") if ends(s)[0] >= PROXY_NOTICEABLE]
+    strong = [s for s in results.find("proxy_auc") if estimates.ends(s)[0] >= PROXY_NOTICEABLE]
     if not strong:
         return
-    clear = any(ends(score)[0] >= PROXY_STRONG for score in strong)
+    clear = any(estimates.ends(score)[0] >= PROXY_STRONG for score in strong)
     grade = severity("people", "large" if clear else "moderate", certain=False)
     given_away = [
         {
-            "attribute": attribute_label(results, score.attribute),
+            "attribute": records.attribute_label(results, score.attribute),
             "auc": estimates.of_score(score),
             "features": proxy_features(results, score.attribute),
         }
         for score in strong
     ]
-    attributes = [attribute_label(results, score.attribute) for score in strong]
+    attributes = [records.attribute_label(results, score.attribute) for score in strong]
     values = {"attributes": attributes, "found": given_away}
     yield Finding("proxies", grade, "proxy", values, ("measures/proxies",), "bias")
 
@@ -176,7 +170,7 @@ class Counted(Protocol):
 
 def is_enough(results: Results, row: Counted) -> bool:
     """Whether enough cases of a group were explained to say something of the group."""
-    least = setting(results, "metrics", "explanation_by_group", "least", FEWEST_EXPLAINED)
+    least = records.setting(results, "metrics", "explanation_by_group", "least", FEWEST_EXPLAINED)
     return row.n >= least
 
 
@@ -194,10 +188,10 @@ def _unequal(results: Results, gap: Score, p_value: float) -> Iterator[Finding]:
     (best_reached, best), (worst_reached, worst) = (
         choose(levels, key=lambda level: level[0].value) for choose in (max, min)
     )
-    people = of_kind(results, gap.attribute, "person")
+    people = records.of_kind(results, gap.attribute, "person")
     values = {
-        "explainer": explainer_label(results, gap.explainer),
-        "attribute": attribute_label(results, gap.attribute),
+        "explainer": records.explainer_label(results, gap.explainer),
+        "attribute": records.attribute_label(results, gap.attribute),
         "worst": worst,
         "best": best,
         "worst_reached": worst_reached,

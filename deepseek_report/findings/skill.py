@@ -9,6 +9,7 @@ from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.findings.records import defined
+from deepseek_report.findings.thresholds import promises
 from deepseek_report.tasks import task_of
 from deepseek_report.wording.estimates import ends
 
@@ -82,9 +83,6 @@ def skill_score(results: Results) -> Score | None:
 
 def main_score(results: Results) -> Score | None:
     """The metric of the first threshold that is about the model itself, else a usual one."""
-    promised = [
-        str(threshold["metric"])
-        for threshold in (results.config.get("report") or {}).get("thresholds") or []
-    ]
+    promised = (promise.metric for promise in promises(results))
     scores = (defined(results, name) for name in (*promised, *_MAIN))
     return next((score for score in scores if score is not None), None)

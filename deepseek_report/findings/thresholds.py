@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,6 +20,8 @@ from deepseek_report.statistics.intervals import holm
 from deepseek_report.tasks import task_of
 
 CONTROL = "random"
+#: What a promise may name that it is about.
+_ABOUT = ("attribute", "level", "explainer", "slice", "predictor")
 
 
 def severity_of_promise(verdict: Verdict) -> Severity:
@@ -53,7 +55,18 @@ def outcome(
 
 def judge(results: Results) -> list[Verdict]:
     """Every promise of `report.thresholds`, one verdict for each subject that it covers."""
-    return [verdict for promise in _promises(results) for verdict in _judge_one(results, promise)]
+    verdicts = []
+    for promise in promises(results):
+        named = {name: text for name in _ABOUT if (text := getattr(promise, name))}
+        scores = [
+            score
+            for score in results.find(promise.metric, **{"predictor": "model", **named})
+            if finite(score.value) is not None and score.explainer != CONTROL
+        ]
+        verdicts += [_of_score(promise, score) for score in scores]
+        if not scores:
+            verdicts.append(replace(promise, reason=_why_not_measured(results, promise.metric)))
+    return verdicts
 
 
 def within_promise(results: Results, grade: Severity, metric: str, attribute: str = "") -> Severity:
@@ -75,43 +88,17 @@ def within_promise(results: Results, grade: Severity, metric: str, attribute: st
 
 def unjudged(results: Results, reason: Text) -> list[Verdict]:
     """Every promise as one that was not measured, for this reason."""
-    return [
-        Verdict(**common, **about, outcome="not measured", reason=reason)
-        for common, about in map(_terms, _promises(results))
-    ]
+    return [replace(promise, reason=reason) for promise in promises(results)]
 
 
-def _promises(results: Results) -> list[Mapping[str, Any]]:
-    return list((results.config.get("report") or {}).get("thresholds") or [])
-
-
-def _terms(promise: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What is promised and by whom; and of which group, explainer or slice."""
-    side: Side = "at_most" if promise.get("at_least") is None else "at_least"
-    about: dict[str, Any] = {
-        key: str(promise[key])
-        for key in ("attribute", "level", "explainer", "slice", "predictor")
-        if promise.get(key)
-    }
-    common: dict[str, Any] = {
-        "metric": str(promise["metric"]),
-        "side": side,
-        "bound": float(promise[side]),
-        "set_by": str(promise.get("set_by") or ""),
-        "why": str(promise.get("why") or ""),
-    }
-    return common, about
-
-
-def _judge_one(results: Results, promise: Mapping[str, object]) -> list[Verdict]:
-    common, about = _terms(promise)
-    where = {"predictor": "model", **about}
-    scores = [s for s in results.find(common["metric"], **where) if _judged(s)]
-    if not scores:
-        reason = _why_not_measured(results, common["metric"])
-        return [Verdict(**common, **about, outcome="not measured", reason=reason)]
-    predictor = about.get("predictor", "")
-    return [replace(_of_score(common, score), predictor=predictor) for score in scores]
+def promises(results: Results) -> Iterator[Verdict]:
+    """What is promised, by whom and of which subject, before anything is looked up."""
+    for stated in (results.config.get("report") or {}).get("thresholds") or []:
+        side: Side = "at_most" if stated.get("at_least") is None else "at_least"
+        named = ("set_by", "why", *_ABOUT)
+        texts: dict[str, Any] = {name: str(stated.get(name) or "") for name in named}
+        bound = float(stated[side])
+        yield Verdict(str(stated["metric"]), side, bound, outcome="not measured", **texts)
 
 
 def _why_not_measured(results: Results, metric: str) -> Text:
@@ -123,15 +110,11 @@ def _why_not_measured(results: Results, metric: str) -> Text:
     return results.why_missing(ArtifactId.measure(metric))
 
 
-def _judged(score: Score) -> bool:
-    return finite(score.value) is not None and score.explainer != CONTROL
-
-
-def _of_score(common: Mapping[str, Any], score: Score) -> Verdict:
+def _of_score(promise: Verdict, score: Score) -> Verdict:
     low, high = finite(score.low), finite(score.high)
-    return Verdict(
-        **common,
-        outcome=outcome(common["side"], common["bound"], score.value, low, high),
+    return replace(
+        promise,
+        outcome=outcome(promise.side, promise.bound, score.value, low, high),
         attribute=score.attribute,
         level=score.level,
         explainer=score.explainer,

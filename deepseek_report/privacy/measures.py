@@ -377,9 +377,9 @@ def released_cases(
     numbers = {page: number for number, (_, page) in source.named.items()}
     kept = {}
     for name, table in tables.items():
-        mine = table[table["case"].isin(numbers)].reset_index(drop=True)
-        mine = mine.assign(case=[numbers[int(case)] for case in mine["case"]])
-        mine = _in_bands(mine, source)
+        cases = table["case"]
+        mine = table.assign(case=cases.map(numbers))[cases.isin(numbers)].reset_index(drop=True)
+        mine = _in_bands(mine.astype({"case": np.int64}), source)
         kept[name] = _unnamed(mine[~mentioned(mine, source)].reset_index(drop=True), source)
     return kept
 
@@ -389,11 +389,12 @@ def _unnamed(table: pd.DataFrame, source: RunSource) -> pd.DataFrame:
     table = table.drop(columns=[column for column in table.columns if column in IDENTIFIERS])
     if "role_label" not in table:
         return table
+    numbers = table["case"].to_numpy(np.int64) + 1
     table = table.assign(
-        instance_id=table["case"].astype(np.int64) + 1,
+        instance_id=numbers,
         position=np.full(len(table), -1, dtype=np.int64),
-        role=[f"{NAMED}{number + 1}" for number in table["case"]],
-        role_label=[f"Case {number + 1}" for number in table["case"]],
+        role=[f"{NAMED}{number}" for number in numbers],
+        role_label=[f"Case {number}" for number in numbers],
     )
     if not task_of(source.dataset.schema.target).decides:
         table = _rounded_numbers(table, source)

@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from deepseek_report.artifacts.array_types import Ints
 from deepseek_report.artifacts.disclosure import Privacy
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.ids import ArtifactId
@@ -267,26 +268,33 @@ def _whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+def _sizes(rows: Sequence[Facts]) -> Ints:
+    """(row,) how many instances each is about."""
+    return np.array([row["n"] for row in rows], np.int64)
+
+
 def _rows(rows: Sequence[Facts], source: RunSource) -> list[Facts]:
     """Rows that divide all instances; with a small one others are left out too."""
-    counts = np.array([row["n"] for row in rows], np.int64)
-    return list(compress(rows, ~suppress_parts(counts, source.floor)))
+    return list(compress(rows, ~suppress_parts(_sizes(rows), source.floor)))
 
 
 def _each(rows: Sequence[Facts], source: RunSource) -> list[Facts]:
     """Rows that overlap: each stands for itself, and so do the instances outside of it."""
     everyone, small = len(source.whole), source.is_small
-    return [row for row in rows if not (small(row["n"]) or small(everyone - row["n"]))]
+    apart = [not (small(n) or small(everyone - n)) for n in _sizes(rows).tolist()]
+    return list(compress(rows, apart))
 
 
 def _parts(rows: Sequence[Facts], source: RunSource) -> list[Facts]:
     """The parts; where the explained class is rare in one, others lose its count too."""
-    if any(row.get("positive") is None for row in rows):
+    positive = [row.get("positive") for row in rows]
+    if None in positive:
         return list(rows)
-    counts = np.array([(row["positive"], row["n"] - row["positive"]) for row in rows], np.int64)
+    inside = np.array(positive, np.int64)
+    hidden = suppress_parts(np.column_stack([inside, _sizes(rows) - inside]), source.floor)
     return [
         {**row, "positive": None, "share": None} if is_hidden else row
-        for row, is_hidden in zip(rows, suppress_parts(counts, source.floor), strict=True)
+        for row, is_hidden in zip(rows, hidden, strict=True)
     ]
 
 

@@ -101,19 +101,14 @@ def write_qmd(
 
 
 def write_brief(
-    results: Results,
-    first: SectionContent,
-    options: ReportOptions,
-    folder: Path,
-    run_digest: str,
-    templates: Sequence[Path] = (),
+    results: Results, first: SectionContent, options: ReportOptions, folder: Path, run_digest: str
 ) -> Path:
     """Write `brief.qmd` beside the report: its first page on paper, with a place to sign.
 
     first : the content of the section `summary`, from which the report's first screen is made.
     run_digest : SHA-256 of the results, by which a reader tells that the brief belongs to them.
     """
-    writer = _DocumentWriter(results, [], options, folder, templates, run_digest)
+    writer = _DocumentWriter(results, [], options, folder, (), run_digest)
     path = folder / BRIEF
     plain_files.write_text(path, writer.brief(first))
     return path
@@ -425,11 +420,11 @@ class _DocumentWriter:
         return Markdown(self._text("filed", caption=caption, rows=len(whole.rows), **links))
 
     def _whole(
-        self, name: str, caption: str, said: Iterable[Mapping[str, Any]], heads: Heads
+        self, name: str, caption: str, shown: Iterable[Mapping[str, Any]], heads: Heads
     ) -> FiledTable:
         """All of a table in the language of the report, under a name that no other has."""
         say = TemplateTexts(self.words).say
-        rows = [{key: say(cell) for key, cell in row.items()} for row in said]
+        rows = [{key: say(cell) for key, cell in row.items()} for row in shown]
         columns = markdown.choose_columns(rows, heads, self.words)
         return FiledTable(self._unused(markdown.slug(name)), markdown.plain(caption), rows, columns)
 

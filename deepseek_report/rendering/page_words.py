@@ -17,8 +17,7 @@ from deepseek_report.artifacts.disclosure import Level
 from deepseek_report.artifacts.message import Message, Text
 from deepseek_report.compliance.applicability import Place
 from deepseek_report.rendering.markdown import Markdown, clean, escape, inline_code
-from deepseek_report.wording.case_words import CaseWords
-from deepseek_report.wording.words import DEFAULT_LANGUAGE, Wording, wording
+from deepseek_report.wording.words import DEFAULT_LANGUAGE, CaseWords, Wording, wording
 
 #: What the script of every page says, `page.<name>` in the catalogs; what each part says stands
 #: below `page.<part>`.
@@ -80,7 +79,7 @@ def _script_words(words: Wording) -> str:
     """What the script says, as JSON that can stand in a script element."""
     of_parts = (f"{part}.{name}" for part in _PARTS for name in words.table(f"page.{part}"))
     phrases = {name: words.text(f"page.{name}", **_SLOTS) for name in (*_SCRIPT, *of_parts)}
-    phrases["not_defined"] = words.text("numbers.not_defined")
+    phrases |= {"not_defined": words.text("numbers.not_defined")}
     return json.dumps(phrases, ensure_ascii=False, sort_keys=True).replace("<", "\\u003c")
 
 

@@ -13,11 +13,10 @@ from pathlib import Path
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import message, plain
 from deepseek_report.artifacts.protocols.sections import SectionContent
-from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.results import Results, Study
 from deepseek_report.artifacts.storage import plain_files
 from deepseek_report.artifacts.storage.files import save_json
 from deepseek_report.artifacts.storage.local_paths import without_local_paths
-from deepseek_report.artifacts.study import Study
 from deepseek_report.comparisons.comparison import StudyComparison, compare
 from deepseek_report.comparisons.paired_performance import Region
 from deepseek_report.errors import ArtifactError, DeepseekReportError

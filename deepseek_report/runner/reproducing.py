@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deepseek_report.artifacts.ids import ArtifactId
-from deepseek_report.artifacts.study import ABSENT, flat_config
+from deepseek_report.artifacts.results import ABSENT, flat_config
 from deepseek_report.comparisons import movement
 from deepseek_report.config.catalogue import folders
 from deepseek_report.config.composed import Composed

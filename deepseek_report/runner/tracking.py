@@ -19,10 +19,9 @@ from typing import TYPE_CHECKING, TypeVar
 import pandas as pd
 
 from deepseek_report.artifacts.advice import pip_install
-from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.results import Results, flat_config
 from deepseek_report.artifacts.storage.files import load_table
 from deepseek_report.artifacts.storage.plain_files import MOST_ENTRIES, MOST_LEVELS, make_folder
-from deepseek_report.artifacts.study import flat_config
 from deepseek_report.errors import ArtifactError, DeepseekReportError
 from deepseek_report.runner.run_folders.open_run import open_run
 from deepseek_report.store.run_folder import SCORES

@@ -8,11 +8,7 @@ from dataclasses import dataclass
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.rules_declared import claim, open_questions, question
-from deepseek_report.metrics.behaviour.behaviour_rows import (
-    GravestCase,
-    JudgedExpectation,
-    OpenQuestion,
-)
+from deepseek_report.metrics.behaviour import behaviour_rows
 from deepseek_report.sections.shared.draft import Draft, ids_of
 
 _USES = ids_of(measures="behaviour", pictures="behaviour")
@@ -28,16 +24,16 @@ class BehaviourSection:
 
     def content(self, results: Results) -> SectionContent:
         draft = Draft("behaviour", results)
-        table = results.rows("behaviour", "expectations", JudgedExpectation)
+        table = results.rows("behaviour", "expectations", behaviour_rows.JudgedExpectation)
         if results.measurement("behaviour") is not None:
             _answer(draft, table)
         says = {row.place: draft.words.say(claim(row)) for row in table}
-        kept: Sequence[JudgedExpectation | GravestCase]
-        worst = results.rows("behaviour", "worst", GravestCase)
+        kept: Sequence[behaviour_rows.JudgedExpectation | behaviour_rows.GravestCase]
+        worst = results.rows("behaviour", "worst", behaviour_rows.GravestCase)
         for name, kept in (("expectations", table), ("worst", worst)):
             worded = [{**row.cells, "says": says[row.place]} for row in kept]
             draft.values[name] = draft.metric_table("behaviour", name, worded)
-        question_rows = results.rows("behaviour", "questions", OpenQuestion)
+        question_rows = results.rows("behaviour", "questions", behaviour_rows.OpenQuestion)
         named = [
             {**row.cells, "question": draft.text(f"kinds.{row.question}")} for row in question_rows
         ]
@@ -53,7 +49,7 @@ class BehaviourSection:
         return draft.content(self.needs, _USES)
 
 
-def _answer(draft: Draft, table: Sequence[JudgedExpectation]) -> None:
+def _answer(draft: Draft, table: Sequence[behaviour_rows.JudgedExpectation]) -> None:
     judged = [row for row in table if row.kind != "relation" and row.n]
     without = [row for row in table if row.kind != "relation" and not row.n]
     broken = [row for row in judged if not row.held]

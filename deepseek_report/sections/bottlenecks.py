@@ -11,22 +11,12 @@ from deepseek_report.artifacts.protocols.modules import layer_name
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
+from deepseek_report.findings import rules_bottlenecks
 from deepseek_report.findings.explainer_verdicts import leading_explainer
 from deepseek_report.findings.records import unit_of
-from deepseek_report.findings.rules_bottlenecks import (
-    expected_slice,
-    expert_needs,
-    part_rows,
-    slices_examined,
-    unexpected_slice,
-)
 from deepseek_report.findings.severity import SIGNIFICANT
 from deepseek_report.metrics.failures.failure_rows import Cohort, CohortDriver, LearntFrom
-from deepseek_report.metrics.internals.internal_rows import (
-    AblatedInGroup,
-    AblatedPart,
-    ProfiledLayer,
-)
+from deepseek_report.metrics.internals import internal_rows
 from deepseek_report.sections.shared.draft import Draft, ids_of
 from deepseek_report.sections.shared.tables import Values
 from deepseek_report.tasks import task_of
@@ -38,7 +28,7 @@ def accuracy(draft: Draft) -> Values:
     results = draft.results
     suspects = results.score("label_suspects")
     return {
-        "fails": unexpected_slice(results) is not None,
+        "fails": rules_bottlenecks.unexpected_slice(results) is not None,
         "sentence": _slice_sentence(draft),
         "suspect_sentence": ""
         if suspects is None
@@ -51,11 +41,14 @@ def _slice_sentence(draft: Draft) -> str:
         return _not_measured(draft, "slices")
     results = draft.results
     loss = task_of(results.schema.target).loss
-    worst, hard = unexpected_slice(results), expected_slice(results)
+    worst, hard = (
+        rules_bottlenecks.unexpected_slice(results),
+        rules_bottlenecks.expected_slice(results),
+    )
     row = worst or hard
     return draft.text(
         "slices.worst" if worst else "slices.none",
-        examined=slices_examined(results),
+        examined=rules_bottlenecks.slices_examined(results),
         slice=row.slice if row else "",
         error=row.loss(loss.key) if row else None,
         rest=row.rest(loss.key) if row else None,
@@ -117,10 +110,10 @@ _GROUPS = TableType(
 def capacity(draft: Draft) -> Values:
     """What each part is needed for, and by which cases."""
     results = draft.results
-    parts = results.rows("ablation", "parts", AblatedPart)
-    groups = results.rows("ablation", "by_group", AblatedInGroup)
+    parts = results.rows("ablation", "parts", internal_rows.AblatedPart)
+    groups = results.rows("ablation", "by_group", internal_rows.AblatedInGroup)
     apart = [row for row in groups if (row.p_adjusted or 0.0) < SIGNIFICANT]
-    heads = part_rows(results, "head")
+    heads = rules_bottlenecks.part_rows(results, "head")
     counts = {mark: sum(row.verdict == mark for row in heads) for mark in ("spare", "needed")}
     sentences = [
         draft.text("heads", **counts, heads=len(heads)) if heads else "",
@@ -135,7 +128,7 @@ def capacity(draft: Draft) -> Values:
     }
 
 
-def _part(draft: Draft, row: AblatedPart | AblatedInGroup) -> Values:
+def _part(draft: Draft, row: internal_rows.AblatedPart | internal_rows.AblatedInGroup) -> Values:
     """A row of a table of parts, in words."""
     part = draft.text(
         "part",
@@ -150,7 +143,7 @@ def _part(draft: Draft, row: AblatedPart | AblatedInGroup) -> Values:
 
 def _experts(draft: Draft) -> str:
     """What the experts are needed for; where that was not measured, how they are loaded."""
-    needs = expert_needs(draft.results)
+    needs = rules_bottlenecks.expert_needs(draft.results)
     if needs is not None:
         return draft.text("experts", **vars(needs))
     imbalance = draft.results.score("expert_load_imbalance")
@@ -162,11 +155,11 @@ def _experts(draft: Draft) -> str:
 def compute(draft: Draft) -> Values:
     """Time by layer and by batch size, and memory."""
     results = draft.results
-    layers = results.rows("layer_profile", "layers", ProfiledLayer)
+    layers = results.rows("layer_profile", "layers", internal_rows.ProfiledLayer)
     return {"sentence": _sentence(draft, layers), "memory": _memory(draft)}
 
 
-def _sentence(draft: Draft, layers: list[ProfiledLayer]) -> str:
+def _sentence(draft: Draft, layers: list[internal_rows.ProfiledLayer]) -> str:
     latency, rate = draft.results.score("latency_ms"), draft.results.score("rows_per_second")
     sentences = []
     if latency is not None and rate is not None:
@@ -266,9 +259,9 @@ def _answer(draft: Draft) -> None:
         if gain.value > 0 and (gain.low is None or gain.low > 0)
     ]
     no_hope = all(gain.high is not None and gain.high < NO_HOPE for _, gain in offers)
-    told = {
+    worded = {
         name: [{"what": what, "gain": gain} for what, gain in listed]
         for name, listed in (("helping", helping), ("offers", offers))
     }
     hopeless = curve is not None and no_hope
-    draft.answer("help", **told, hopeless=hopeless, unit=unit_of(results))
+    draft.answer("help", **worded, hopeless=hopeless, unit=unit_of(results))

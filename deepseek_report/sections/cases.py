@@ -12,11 +12,7 @@ from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.findings.explainer_verdicts import (
-    leading_for_cases,
-    listed_for_cases,
-    verdict_of,
-)
+from deepseek_report.findings import explainer_verdicts
 from deepseek_report.findings.records import explainer_label, setting
 from deepseek_report.metrics.cases.single_case_rows import CaseRow, ChangeStep, RefusedCase
 from deepseek_report.sections.shared.draft import Draft, ids_of
@@ -102,7 +98,7 @@ class CasesSection:
 
     def content(self, results: Results) -> SectionContent:
         draft = Draft("cases", results)
-        explainer = listed_for_cases(results)
+        explainer = explainer_verdicts.listed_for_cases(results)
         cases = explained_cases(results)
         paged = [case for case in cases if case.has_page]
         if paged:
@@ -122,7 +118,7 @@ def given_cases(results: Results, explainer: str, row: int | None = None) -> Sec
         draft.answer("given", n=len(cases), run=results.run_id)
     else:
         draft.answer("of_data", row=row, run=results.run_id)
-    verdict = verdict_of(results, explainer)
+    verdict = explainer_verdicts.verdict_of(results, explainer)
     if verdict.has_failed:
         draft.answer("no_reasons", no_skill=verdict.use == "no_skill")
     elif not verdict.is_trusted:
@@ -190,13 +186,13 @@ def _answer(draft: Draft, table: list[CaseRow], n_explained: int, explainer: str
     changes = _changes(draft.results)
     changed = _found_changes(draft.results)
     draft.answer("count", n=len(table), of=n_explained, wrong=sum(not row.correct for row in table))
-    leading = leading_for_cases(draft.results)
+    leading = explainer_verdicts.leading_for_cases(draft.results)
     if not explainer and leading:
-        use = verdict_of(draft.results, leading).use
+        use = explainer_verdicts.verdict_of(draft.results, leading).use
         draft.answer("no_reasons", no_skill=use == "no_skill")
     if explainer:
         space = draft.results.explanations[explainer].output_space
-        verdict = verdict_of(draft.results, explainer)
+        verdict = explainer_verdicts.verdict_of(draft.results, explainer)
         draft.answer(
             "method",
             explainer=explainer_label(draft.results, explainer),

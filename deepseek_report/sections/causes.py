@@ -10,14 +10,7 @@ from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.records import unit_of
 from deepseek_report.findings.rules_declared import contradicted_claims, contradiction
-from deepseek_report.metrics.causes.cause_rows import (
-    ClaimNode,
-    DeclaredEffect,
-    GapPath,
-    NegativeControl,
-    TestedClaim,
-    listed,
-)
+from deepseek_report.metrics.causes import cause_rows
 from deepseek_report.sections.shared.draft import Draft, ids_of
 
 _USES = ids_of(measures="causal_claims causal_effects causal_gaps", pictures="causal_graph")
@@ -50,7 +43,7 @@ class CausesSection:
 
     def _claims(self, draft: Draft) -> None:
         results, against = draft.results, contradicted_claims(draft.results)
-        table = results.rows("causal_claims", "claims", TestedClaim)
+        table = results.rows("causal_claims", "claims", cause_rows.TestedClaim)
         draft.answer(
             "contradicted",
             n=len(against),
@@ -64,7 +57,7 @@ class CausesSection:
             "claims": draft.metric_table("causal_claims", "claims"),
             "arrows": draft.metric_table("causal_claims", "arrows"),
         }
-        nodes = results.rows("causal_claims", "nodes", ClaimNode)
+        nodes = results.rows("causal_claims", "nodes", cause_rows.ClaimNode)
         hidden = [node.label for node in nodes if node.role == "unmeasured"]
         if hidden:
             draft.caveat("unmeasured", names=hidden)
@@ -75,8 +68,8 @@ def _say(draft: Draft, sentences: Iterable[Text]) -> list[str]:
 
 
 def _effects(draft: Draft) -> None:
-    table = draft.results.rows("causal_effects", "effects", DeclaredEffect)
-    controls = draft.results.rows("causal_effects", "controls", NegativeControl)
+    table = draft.results.rows("causal_effects", "effects", cause_rows.DeclaredEffect)
+    controls = draft.results.rows("causal_effects", "controls", cause_rows.NegativeControl)
     named = [
         {**row.cells, "control": draft.words.say(message(f"causes.controls.{row.control}"))}
         for row in controls
@@ -88,7 +81,9 @@ def _effects(draft: Draft) -> None:
     }
 
 
-def _told_effect(row: DeclaredEffect, controls: Sequence[NegativeControl]) -> list[Message]:
+def _told_effect(
+    row: cause_rows.DeclaredEffect, controls: Sequence[cause_rows.NegativeControl]
+) -> list[Message]:
     """An effect, what is held alike, how far it can be trusted."""
     points = row.effect_points is not None
     effect, naive = row.effect_points or row.effect, row.naive_points if points else row.naive
@@ -114,7 +109,7 @@ def _told_effect(row: DeclaredEffect, controls: Sequence[NegativeControl]) -> li
         ),
         message(
             "causes.held",
-            held=listed(row.adjusted_for),
+            held=cause_rows.listed(row.adjusted_for),
             outside=row.outside if row.outside > _OUTSIDE else 0,
         ),
         message(
@@ -130,7 +125,7 @@ def _told_effect(row: DeclaredEffect, controls: Sequence[NegativeControl]) -> li
 
 
 def _gaps(draft: Draft) -> None:
-    table = draft.results.rows("causal_gaps", "paths", GapPath)
+    table = draft.results.rows("causal_gaps", "paths", cause_rows.GapPath)
     pairs = dict.fromkeys((row.place, row.compared) for row in table)
     named = [
         {**row.cells, "path": draft.words.say(message(f"causes.paths.{row.path}"))} for row in table
@@ -142,14 +137,14 @@ def _gaps(draft: Draft) -> None:
         "sets": draft.metric_table("causal_gaps", "sets"),
     }
     if table:
-        nodes = {n.name for n in draft.results.rows("causal_claims", "nodes", ClaimNode)}
+        nodes = {n.name for n in draft.results.rows("causal_claims", "nodes", cause_rows.ClaimNode)}
         others = [f.label for f in draft.results.schema.features if f.name not in nodes]
         more = [*others[:_NAMED], *(["…"] if len(others) > _NAMED else [])]
         if others:
             draft.caveat("not_in_graph", n=len(others), names=more)
 
 
-def _told_gap(draft: Draft, paths: Sequence[GapPath]) -> list[Message]:
+def _told_gap(draft: Draft, paths: Sequence[cause_rows.GapPath]) -> list[Message]:
     """The gap of one pair in the data, in the answers, and what the model widens."""
     total, *parts = paths
     shared: dict[str, object] = {

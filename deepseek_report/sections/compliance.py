@@ -16,14 +16,9 @@ from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.rounding import DASH
 from deepseek_report.artifacts.score import Score
+from deepseek_report.compliance import decision_words
 from deepseek_report.compliance.applicability import without_law
 from deepseek_report.compliance.decision import Decision
-from deepseek_report.compliance.decision_words import (
-    decided,
-    rejected_values,
-    required_name,
-    told_decision,
-)
 from deepseek_report.compliance.evaluate import (
     ComplianceReport,
     FrameworkReport,
@@ -233,7 +228,9 @@ def _status(judgement: Judgement, words: Wording) -> str:
     """Shape and words of a row's status; a decision with who took it, and when."""
     if judgement.status in DECIDED:
         shape = SHAPES[judgement.status]
-        return words.text("compliance.status", shape=shape, label=words.say(decided(judgement)))
+        return words.text(
+            "compliance.status", shape=shape, label=words.say(decision_words.decided(judgement))
+        )
     return status_text(judgement.status, words)
 
 
@@ -244,7 +241,7 @@ def _linked(evidence: Evidence) -> tuple[Message, str]:
 
 def _person(judgement: Judgement, report: ComplianceReport) -> Text:
     """What people said of a row, and what they must still say."""
-    sentences = [told_decision(each) for each in judgement.decisions]
+    sentences = [decision_words.told_decision(each) for each in judgement.decisions]
     if judgement.outside and not sentences:
         return judgement.outside
     parts = sentences if judgement.outside else [*sentences, *_open(judgement, report)]
@@ -427,7 +424,7 @@ def required(report: ComplianceReport, words: Wording) -> list[Values]:
     """What the policy asks for, and what of it is missing."""
     return [
         {
-            "rule": required_name(each.rule.id, each.rule.title, words),
+            "rule": decision_words.required_name(each.rule.id, each.rule.title, words),
             "about": each.target.key,
             "roles": ", ".join(words.label("decision_roles", role) for role in each.rule.roles),
             "state": words.label("requirement_states", each.state),
@@ -578,7 +575,7 @@ def _caveats(report: ComplianceReport) -> Iterable[Message]:
     if held := [judgement.row.id for judgement in judgements if judgement.held_back]:
         yield message("compliance.held_back", keys=held)
     for each in report.rejections:
-        yield message("decisions.state.rejected", **rejected_values(each, report))
+        yield message("decisions.state.rejected", **decision_words.rejected_values(each, report))
     human = report.options.human
     if human.problems:
         yield message("compliance.people_problems", n=len(human.problems))

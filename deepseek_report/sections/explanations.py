@@ -16,14 +16,7 @@ from deepseek_report.artifacts.table import Column, TableType, columns_of
 from deepseek_report.artifacts.table import estimate as estimate_column
 from deepseek_report.artifacts.table_rows import WholeRow
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.findings.explainer_verdicts import (
-    PREDICTIVE,
-    answering,
-    compared,
-    leading_explainer,
-    question_of,
-    verdict_of,
-)
+from deepseek_report.findings import explainer_verdicts
 from deepseek_report.findings.records import explainer_label, feature_inline
 from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.metrics.explanations.explanation_rows import ClassImportance, FeatureImportance
@@ -99,11 +92,14 @@ class ExplanationsSection:
 
 def _measured(draft: Draft) -> Values:
     """Where it stands how well the tests work for such data and question; empty if nobody tried."""
-    game, kind = question_of(draft.results), kind_of(draft.results.schema)
-    if game not in PREDICTIVE:
+    game, kind = explainer_verdicts.question_of(draft.results), kind_of(draft.results.schema)
+    if game not in explainer_verdicts.PREDICTIVE:
         return {}
     page = f"docs/explanations.md#{kind.name}-{game}"
-    return {"page": page, "compared": draft.words.say(compared(draft.results, game))}
+    return {
+        "page": page,
+        "compared": draft.words.say(explainer_verdicts.compared(draft.results, game)),
+    }
 
 
 def _classes(draft: Draft) -> list[Values]:
@@ -150,8 +146,8 @@ def _chosen(draft: Draft) -> Values:
 
 def _answer(draft: Draft, table: Sequence[FeatureImportance]) -> None:
     kind = kind_of(draft.results.schema)
-    leader = leading_explainer(draft.results) or table[0].explainer
-    use = verdict_of(draft.results, leader).use
+    leader = explainer_verdicts.leading_explainer(draft.results) or table[0].explainer
+    use = explainer_verdicts.verdict_of(draft.results, leader).use
     if use == "no_skill" or (kind.named_columns and use not in _MAY_TELL):
         label = explainer_label(draft.results, leader)
         draft.answer("not_to_be_told", explainer=label, use=use)
@@ -167,13 +163,13 @@ def _answer(draft: Draft, table: Sequence[FeatureImportance]) -> None:
         explainer=explainer_label(draft.results, leader),
         target=draft.results.schema.target.explained_class,
     )
-    answering_it = answering(draft.results)
+    answering_it = explainer_verdicts.answering(draft.results)
     first = {
         row.explainer: feature_inline(draft.results, row.label)
         for row in table
         if row.rank == 1
         and row.explainer in answering_it
-        and verdict_of(draft.results, row.explainer).use in _MAY_TELL
+        and explainer_verdicts.verdict_of(draft.results, row.explainer).use in _MAY_TELL
     }
     others = dict.fromkeys(label for label in first.values() if label != first.get(leader))
     draft.answer(
@@ -261,7 +257,7 @@ class _Share:
 def _question(draft: Draft) -> None:
     """What is asked of the methods, and which of them answer something else."""
     results, others = draft.results, dict[Game, list[str]]()
-    game = question_of(results)
+    game = explainer_verdicts.question_of(results)
     judged = [name for name in results.explanations if name != CONTROL]
     for name in judged:
         other = results.explanations[name].game
@@ -270,13 +266,13 @@ def _question(draft: Draft) -> None:
     if all(results.explanations[name].game is None for name in judged):
         return  # an older version, which had no games, or orders alone
     if all(results.explanations[name].game != game for name in judged):
-        draft.caveat("no_answer", compared=compared(results, game), game=game)
+        draft.caveat("no_answer", compared=explainer_verdicts.compared(results, game), game=game)
         return
     draft.answer(
         "question",
-        compared=compared(results, game),
+        compared=explainer_verdicts.compared(results, game),
         others=[
-            {"explainers": names, "compared": compared(results, other)}
+            {"explainers": names, "compared": explainer_verdicts.compared(results, other)}
             for other, names in others.items()
         ],
     )
@@ -367,7 +363,7 @@ def _ranks(draft: Draft, table: Sequence[FeatureImportance], name: str = "") -> 
 
     name : of the table in the document, where it is not the first.
     """
-    leader = leading_explainer(draft.results)
+    leader = explainer_verdicts.leading_explainer(draft.results)
     quotes = kind_of(draft.results.schema).quotes if table else False
     order = {row.feature: row.rank for row in table if row.explainer == leader}
     features = {row.feature: row.label for row in table}

@@ -13,14 +13,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.table_rows import WholeRow
 from deepseek_report.findings.rules_language import ShownAnswer, quoted, shown_answers
 from deepseek_report.findings.severity import SIGNIFICANT
-from deepseek_report.metrics.language.language_rows import (
-    ContinuationMethod,
-    ExpertKind,
-    HeadRole,
-    HeadsTogether,
-    LatentLayer,
-    LensLayer,
-)
+from deepseek_report.metrics.language import language_rows
 from deepseek_report.metrics.language.token_attribution import QUESTIONS
 from deepseek_report.sections.chains import CHAIN_METRICS, answer_chains
 from deepseek_report.sections.shared.draft import Draft, ids_of
@@ -36,7 +29,7 @@ _WIDEST = 0.3
 
 def continuation_answer(draft: Draft) -> None:
     """Say which method may be quoted, how surely, and whether it finds what is known."""
-    judged = draft.results.rows("continuation", "methods", ContinuationMethod)
+    judged = draft.results.rows("continuation", "methods", language_rows.ContinuationMethod)
     if not judged:
         return
     names = quoted(draft.results, "contrast")
@@ -139,7 +132,7 @@ def _table(draft: Draft, metric: str, name: str) -> ShownTable:
 
 
 def _lens(draft: Draft) -> str:
-    table = draft.results.rows("lens", "layers", LensLayer)
+    table = draft.results.rows("lens", "layers", language_rows.LensLayer)
     if not table:
         return ""
     first = {name: _first_most(table, name) for name in ("lens", "tuned", "token")}
@@ -160,7 +153,7 @@ def _lens(draft: Draft) -> str:
     )
 
 
-def _first_most(table: list[LensLayer], name: str) -> LensLayer | None:
+def _first_most(table: list[language_rows.LensLayer], name: str) -> language_rows.LensLayer | None:
     """The first layer from which on it is surely most, in all layers that follow."""
     late = None
     for row in reversed(table):
@@ -170,7 +163,7 @@ def _first_most(table: list[LensLayer], name: str) -> LensLayer | None:
     return late
 
 
-def _is_read_not_used(row: LensLayer) -> bool:
+def _is_read_not_used(row: language_rows.LensLayer) -> bool:
     """Whether surely most answers can be read there, and surely the smaller part is restored."""
     read, used = max(row.lens.low or 0.0, row.tuned.low or 0.0), row.token.high
     return used is not None and read > _MOST > used
@@ -180,12 +173,12 @@ def _copying(draft: Draft) -> Values | None:
     """The heads that look at what followed the same token, where the answer needs them."""
     together = [
         row
-        for row in draft.results.rows("head_roles", "together", HeadsTogether)
+        for row in draft.results.rows("head_roles", "together", language_rows.HeadsTogether)
         if row.pattern == "after_same" and row.p_adjusted < SIGNIFICANT
     ]
     if not together:
         return None
-    table = draft.results.rows("head_roles", "heads", HeadRole)
+    table = draft.results.rows("head_roles", "heads", language_rows.HeadRole)
     heads = [row for row in table if row.pattern == "after_same"]
     measured = [(row.swap, row) for row in heads if row.swap is not None]
     alone, most = max(measured, key=lambda pair: pair[0].value, default=(None, None))
@@ -197,12 +190,12 @@ def _copying(draft: Draft) -> Values | None:
     return group
 
 
-def _named(row: HeadRole) -> Values:
+def _named(row: language_rows.HeadRole) -> Values:
     return {"layer": row.layer + 1, "number": row.number}
 
 
 def _heads(draft: Draft) -> str:
-    table = draft.results.rows("head_roles", "heads", HeadRole)
+    table = draft.results.rows("head_roles", "heads", language_rows.HeadRole)
     if not table:
         return ""
     counts = {
@@ -213,7 +206,7 @@ def _heads(draft: Draft) -> str:
 
 
 def _latent(draft: Draft) -> str:
-    table = draft.results.rows("latent", "layers", LatentLayer)
+    table = draft.results.rows("latent", "layers", language_rows.LatentLayer)
     if not table:
         return ""
     most = max(table, key=lambda row: row.swap.value)
@@ -234,7 +227,10 @@ def _latent(draft: Draft) -> str:
 
 
 def _experts(draft: Draft) -> str:
-    verdicts = [row.verdict for row in draft.results.rows("token_experts", "kinds", ExpertKind)]
+    verdicts = [
+        row.verdict
+        for row in draft.results.rows("token_experts", "kinds", language_rows.ExpertKind)
+    ]
     if not verdicts:
         return ""
     counts = {name: verdicts.count(name) for name in ("needed", "spare")}

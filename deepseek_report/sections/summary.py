@@ -11,7 +11,7 @@ from pydantic import Field
 
 from deepseek_report.artifacts.conclusions import Verdict
 from deepseek_report.artifacts.disclosure import is_left_out
-from deepseek_report.artifacts.estimate import finite
+from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Message, Text, message
@@ -277,7 +277,7 @@ def _promise(draft: Draft, promise: Verdict, page: FirstPage) -> Values:
     """A promise as it stands on its chip, and who made it why."""
     numbers, share = draft.words.numbers, is_share(promise)
     write = numbers.percent if share else numbers.number
-    measured = estimates.estimate(promise.value, promise.low, promise.high, promise.n)
+    measured = Estimate.of(promise.value, promise.low, promise.high, promise.n)
     about = finding_of(promise, page)
     return {
         "metric": promise_name(draft.results, promise),

@@ -11,16 +11,9 @@ from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import Column, TableType, columns_of
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.findings.explainer_verdicts import (
-    CONDEMNED,
-    compared,
-    question_of,
-    quoted,
-    verdicts,
-)
+from deepseek_report.findings import explainer_verdicts
 from deepseek_report.findings.records import explainer_label
 from deepseek_report.findings.rules_explanations import hits, quotation, telling_gains
 from deepseek_report.findings.thresholds import CONTROL
@@ -76,7 +69,10 @@ class TrustSection:
             "cost": draft.table("cost", _COST, [_cost(draft, n) for n in results.explanations]),
             "part_quality": quality(draft, "trust-parts", "other"),
             "taken_away": draft.text(
-                "taken_away", compared=compared(draft.results, question_of(draft.results))
+                "taken_away",
+                compared=explainer_verdicts.compared(
+                    draft.results, explainer_verdicts.question_of(draft.results)
+                ),
             ),
             "located": _localised(draft),
             "truth": _truth(draft),
@@ -86,9 +82,9 @@ class TrustSection:
 
 
 def _answer(draft: Draft) -> None:
-    judged = verdicts(draft.results)
+    judged = explainer_verdicts.verdicts(draft.results)
     if judged:
-        best = quoted(draft.results)
+        best = explainer_verdicts.quoted(draft.results)
         uses = {name: verdict.standing(best) for name, verdict in judged.items()}
 
         def labels(*chosen: str) -> list[str]:
@@ -104,7 +100,7 @@ def _answer(draft: Draft) -> None:
                 if use == "other_question"
             ],
             overall=labels("overall"),
-            condemned=labels(*CONDEMNED),
+            condemned=labels(*explainer_verdicts.CONDEMNED),
             no_skill=labels("no_skill"),
             unjudged=labels("open", "few", "untested"),
         )
@@ -119,7 +115,7 @@ def _answer(draft: Draft) -> None:
 def _game(draft: Draft, name: str) -> Text:
     """What an explanation compares with; empty where it plays no game of its own."""
     game = draft.results.explanations[name].game
-    return compared(draft.results, game) if game else ""
+    return explainer_verdicts.compared(draft.results, game) if game else ""
 
 
 def _localised(draft: Draft) -> ShownTable:
@@ -173,7 +169,7 @@ def _truth(draft: Draft) -> ShownTable:
     if not games:
         return draft.table("truth", TableType(()), [])
     made = [metric for metric in (*_TRUTH, "deletion_effect") if draft.results.find(metric)]
-    judged = verdicts(draft.results)
+    judged = explainer_verdicts.verdicts(draft.results)
     kind = TableType(
         (
             *(Column("explainer", "explainer"), Column("game")),
@@ -184,18 +180,13 @@ def _truth(draft: Draft) -> ShownTable:
     cells = [
         {
             "explainer": name,
-            "game": draft.words.say(compared(draft.results, game)),
+            "game": draft.words.say(explainer_verdicts.compared(draft.results, game)),
             "quoted": draft.text("quotable", may=name in judged and judged[name].is_trusted),
             **{metric: _estimate(draft, metric, name) for metric in made},
         }
         for name, game in games.items()
     ]
     return draft.table("truth", kind, cells)
-
-
-def _score(draft: Draft, metric: str, name: str) -> Score | None:
-    score = draft.results.score(metric, explainer=name)
-    return score if score is not None and finite(score.value) is not None else None
 
 
 def _quality(draft: Draft, name: str, metrics: Sequence[str]) -> ShownTable:
@@ -211,9 +202,11 @@ def _quality(draft: Draft, name: str, metrics: Sequence[str]) -> ShownTable:
 
 
 def _estimate(draft: Draft, metric: str, explainer: str) -> Estimate | None:
-    score = _score(draft, metric, explainer)
+    score = draft.results.score(metric, explainer=explainer)
     silent = explainer == CONTROL and metric in _NOT_OF_CONTROL
-    return None if score is None or silent else estimates.of_score(score)
+    if silent or score is None or finite(score.value) is None:
+        return None
+    return estimates.of_score(score)
 
 
 _COST = TableType(columns_of("explainer:explainer n:count calls:count seconds:seconds error"))
@@ -222,21 +215,21 @@ _COST = TableType(columns_of("explainer:explainer n:count calls:count seconds:se
 def _cost(draft: Draft, name: str) -> Values:
     explanation = draft.results.explanations[name]
     mean = kind_of(draft.results.schema).mean_error(explanation)
+    numbers = draft.words.numbers
+    if mean is None:
+        text = draft.text("exact")
+    elif explanation.output_space == "probability":
+        text = numbers.points(mean).lstrip("+")
+    else:
+        text = numbers.number(mean)
     return {
         "explainer": name,
         "n": len(explanation),
         "calls": explanation.n_model_calls,
         "seconds": explanation.seconds,
-        **_error_cell(draft, explanation.output_space, mean),
+        "error": text,
+        "error__sort": float(f"{mean or 0.0:.6g}"),
     }
-
-
-def _error_cell(draft: Draft, space: str, error: float | None) -> Values:
-    if error is None:
-        return {"error": draft.text("exact"), "error__sort": 0.0}
-    numbers = draft.words.numbers
-    text = numbers.points(error).lstrip("+") if space == "probability" else numbers.number(error)
-    return {"error": text, "error__sort": float(f"{error:.6g}")}
 
 
 _VERDICTS = TableType(columns_of("explainer:explainer use faithful own_case learnt steady adds_up"))
@@ -244,8 +237,10 @@ _VERDICTS = TableType(columns_of("explainer:explainer use faithful own_case lear
 
 def _verdicts(draft: Draft) -> list[dict[str, str]]:
     """What each method may be quoted for, the one to quote first."""
-    best = quoted(draft.results)
-    judged = sorted(verdicts(draft.results).values(), key=lambda verdict: verdict != best)
+    best = explainer_verdicts.quoted(draft.results)
+    judged = sorted(
+        explainer_verdicts.verdicts(draft.results).values(), key=lambda verdict: verdict != best
+    )
     return [_verdict(draft, verdict, best) for verdict in judged]
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.statistics.resampling import Replicates, Resampling, Statistic, bootstrap
+from deepseek_report.statistics.resampling import Resampling, Statistic, bootstrap
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,11 @@ class EffectCurve:
     high: Floats
 
     @classmethod
-    def of(cls, values: Floats, replicates: Replicates) -> EffectCurve:
+    def of(
+        cls, values: Floats, statistic: Statistic, n_rows: int, resamples: int, seed: int
+    ) -> EffectCurve:
+        """From a statistic of the weights of so many rows."""
+        replicates = bootstrap(statistic, Resampling(n_rows), resamples, seed)
         low, high = replicates.interval()
         return cls(values, replicates.value, low, high)
 
@@ -54,19 +58,15 @@ class Bins:
         """
         levels, own = np.unique(values, return_inverse=True)
         if len(levels) <= most + 1:
-            return cls._of_levels(levels, own)
+            down, up = np.flatnonzero(own > 0), np.flatnonzero(own < len(levels) - 1)
+            rows, places = np.concatenate([down, up]), np.concatenate([own[down] - 1, own[up]])
+            return cls(levels, rows, places, np.eye(len(levels))[own])
         edges = np.unique(np.quantile(values, np.linspace(0, 1, most + 1)))
         places = np.clip(np.searchsorted(edges, values, side="left") - 1, 0, len(edges) - 2)
         rows = np.arange(len(values))
         weights = np.zeros((len(values), len(edges)))
         weights[rows, places] = weights[rows, places + 1] = 0.5
         return cls(edges, rows, places, weights)
-
-    @classmethod
-    def _of_levels(cls, levels: Floats, own: Ints) -> Bins:
-        down, up = np.flatnonzero(own > 0), np.flatnonzero(own < len(levels) - 1)
-        rows, places = np.concatenate([down, up]), np.concatenate([own[down] - 1, own[up]])
-        return cls(levels, rows, places, np.eye(len(levels))[own])
 
     @property
     def ends(self) -> tuple[Floats, Floats]:
@@ -102,7 +102,7 @@ def accumulated(bins: Bins, differences: Floats, resamples: int, seed: int) -> E
         share = (weights @ bins.weights) / weights.sum(axis=1, keepdims=True)
         return np.asarray(curve - (share * curve).sum(axis=1, keepdims=True))
 
-    return EffectCurve.of(bins.edges, _by_rows(statistic, len(bins.weights), resamples, seed))
+    return EffectCurve.of(bins.edges, statistic, len(bins.weights), resamples, seed)
 
 
 def averaged(bins: Bins, outputs: Floats, resamples: int, seed: int) -> EffectCurve:
@@ -124,8 +124,4 @@ def averaged(bins: Bins, outputs: Floats, resamples: int, seed: int) -> EffectCu
         curve, share = (weights @ outputs) / total, (weights @ bins.weights) / total
         return np.asarray(curve - (share * curve).sum(axis=1, keepdims=True))
 
-    return EffectCurve.of(bins.edges, _by_rows(statistic, len(outputs), resamples, seed))
-
-
-def _by_rows(statistic: Statistic, n: int, resamples: int, seed: int) -> Replicates:
-    return bootstrap(statistic, Resampling(n), resamples, seed)
+    return EffectCurve.of(bins.edges, statistic, len(outputs), resamples, seed)

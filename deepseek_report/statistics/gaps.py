@@ -65,6 +65,15 @@ class RateTable:
             return self.shares
         return np.asarray(self.hits / np.maximum(self.trials, 1))
 
+    @property
+    def overall(self) -> float:
+        """The rate of all levels together."""
+        return float(self.hits.sum() / max(int(self.trials.sum()), 1))
+
+    @property
+    def _variance(self) -> float:
+        return self.overall * (1 - self.overall)
+
     def take(self, levels: Bools) -> RateTable:
         """Of some of the levels."""
         shares = None if self.shares is None else self.shares[levels]
@@ -86,8 +95,7 @@ class RateTable:
         The standard error is that of two levels with the rate of the whole table; 0 where that rate
         is 0 or 1, and no two levels can differ.
         """
-        overall = self.hits.sum() / max(int(self.trials.sum()), 1)
-        each = overall * (1 - overall) / np.maximum(self.trials, 1)
+        each = self._variance / np.maximum(self.trials, 1)
         spread = np.sqrt(each[:, None] + each)
         apart = rates[:, :, None] - rates[:, None, :]
         out = np.zeros_like(apart)
@@ -105,8 +113,7 @@ class RateTable:
             extreme.reduceat(rates[:, order], firsts, axis=1)
             for extreme in (np.maximum, np.minimum)
         )
-        overall = self.hits.sum() / max(int(self.trials.sum()), 1)
-        each = overall * (1 - overall) / np.maximum(sizes, 1)
+        each = self._variance / np.maximum(sizes, 1)
         largest = np.zeros(len(rates))
         for size in range(len(sizes)):
             spread = np.sqrt(each[size] + each)
@@ -117,8 +124,7 @@ class RateTable:
 
     def enough(self, min_cell: int, min_events: int) -> Bools:
         """(level,) whether there are cases enough, and events enough if all rates were equal."""
-        overall = self.hits.sum() / max(int(self.trials.sum()), 1)
-        return (self.trials >= min_cell) & enough_events(self.trials, overall, min_events)
+        return (self.trials >= min_cell) & enough_events(self.trials, self.overall, min_events)
 
 
 @dataclass(frozen=True)

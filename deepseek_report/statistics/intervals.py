@@ -28,6 +28,12 @@ _BORROWED = 30
 _STRAIGHT = 1e-6
 
 
+def _as_counts(successes: ArrayLike, trials: ArrayLike) -> tuple[Floats, Floats]:
+    arrays = (np.asarray(counts, np.float64) for counts in (successes, trials))
+    count, total = np.broadcast_arrays(*arrays)
+    return count, total
+
+
 def wilson(successes: ArrayLike, trials: ArrayLike, level: float = 0.95) -> tuple[Floats, Floats]:
     """Score interval of a rate; NaN where nothing was tried. Quick, to search among many rates by.
 
@@ -45,9 +51,7 @@ def wilson(successes: ArrayLike, trials: ArrayLike, level: float = 0.95) -> tupl
     >>> float(low), round(float(high), 3)
     (0.0, 0.161)
     """
-    count, total = np.broadcast_arrays(
-        np.asarray(successes, np.float64), np.asarray(trials, np.float64)
-    )
+    count, total = _as_counts(successes, trials)
     z = NormalDist().inv_cdf(0.5 + level / 2)
     n = np.where(total == 0, np.nan, total)  # of nothing, nothing is known
     share = count / n
@@ -77,9 +81,7 @@ def blaker(successes: ArrayLike, trials: ArrayLike, level: float = 0.95) -> tupl
     >>> round(float(low), 3), round(float(high), 3)
     (0.003, 0.239)
     """
-    count, total = np.broadcast_arrays(
-        np.asarray(successes, np.float64), np.asarray(trials, np.float64)
-    )
+    count, total = _as_counts(successes, trials)
     low, high = np.where(total == 0, np.nan, 0.0), np.where(total == 0, np.nan, 1.0)
     some, most = count > 0, count < total
     low[some] = _known_least_rate(count[some], total[some], 1 - level)
@@ -365,20 +367,16 @@ def compare_rates(
     if hits in (0, total):
         return "equal_rates", 1.0
     if min(trials, other_trials) * min(hits, total - hits) / total >= 5:
-        return "score", _score_test(successes, trials, other_successes, other_trials)
+        pooled = hits / total
+        spread = math.sqrt(pooled * (1 - pooled) * (1 / trials + 1 / other_trials))
+        z = (successes / trials - other_successes / other_trials) / spread
+        return "score", math.erfc(abs(z) / math.sqrt(2))
     from scipy import stats
 
     table = [[successes, other_successes], [trials - successes, other_trials - other_successes]]
     if total <= _BOSCHLOO_MOST:
         return "boschloo", float(min(stats.boschloo_exact(table).pvalue, 1.0))
     return "fisher", float(stats.fisher_exact(table).pvalue)
-
-
-def _score_test(successes: int, trials: int, other_successes: int, other_trials: int) -> float:
-    pooled = (successes + other_successes) / (trials + other_trials)
-    spread = math.sqrt(pooled * (1 - pooled) * (1 / trials + 1 / other_trials))
-    z = (successes / trials - other_successes / other_trials) / spread
-    return math.erfc(abs(z) / math.sqrt(2))
 
 
 def holm(p_values: ArrayLike, families: int = 1) -> Floats:

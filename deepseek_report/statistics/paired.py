@@ -10,7 +10,7 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.estimate import Estimate
-from deepseek_report.artifacts.message import Message, Text, message
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.statistics.intervals import blaker
 from deepseek_report.statistics.resampling import Resampling
 
@@ -348,28 +348,19 @@ def over_rows_and_fits(per_row: PerRow, decisions: Ints, rows: Resampling) -> Es
 
     decisions : (fit, row) of at least three fits.
     """
+    from scipy.special import stdtrit
+
     values, fits = per_row(decisions), len(decisions)
     units = rows.per_unit(values)
     of_rows = float(units.var(ddof=1) / len(units)) if len(units) > 1 else 0.0
     without = [float(per_row(np.delete(decisions, fit, axis=0)).mean()) for fit in range(fits)]
     of_fits = float((fits - 1) * np.var(without))
     value, variance = float(values.mean()), of_rows + of_fits
-    half = _quantile(of_rows, len(units) - 1, of_fits, fits - 1) * np.sqrt(variance)
-    return Estimate(
-        value, max(value - half, 0.0), min(value + half, 1.0), rows.n, rows.describe(_METHOD)
-    )
-
-
-_METHOD: Message = message("interval_methods.rows_and_fits")
-
-
-def _quantile(of_rows: float, n_rows: int, of_fits: float, n_fits: int) -> float:
-    """Student's two-sided 95 % quantile for the sum of two variances (Satterthwaite)."""
-    from scipy.special import stdtrit
-
-    squares = of_rows**2 / max(n_rows, 1) + of_fits**2 / max(n_fits, 1)
-    degrees = (of_rows + of_fits) ** 2 / squares if squares > 0 else 1.0
-    return float(stdtrit(max(degrees, 1.0), 0.975))
+    squares = of_rows**2 / max(len(units) - 1, 1) + of_fits**2 / max(fits - 1, 1)
+    degrees = variance**2 / squares if squares > 0 else 1.0  # Satterthwaite's
+    half = float(stdtrit(max(degrees, 1.0), 0.975)) * np.sqrt(variance)
+    method = rows.describe(message("interval_methods.rows_and_fits"))
+    return Estimate(value, max(value - half, 0.0), min(value + half, 1.0), rows.n, method)
 
 
 #: Weight of the pseudo-observation of no difference, and draws from the posterior.

@@ -159,6 +159,8 @@ def delong(
     >>> round(area.value, 2), round(area.low, 2), round(area.high, 2)
     (0.89, 0.01, 1.0)
     """
+    from scipy.special import stdtrit
+
     n, drawn = len(influence), resampling or Resampling(len(influence))
     if math.isnan(auc):
         return Estimate(auc, None, None, n, "")
@@ -168,7 +170,8 @@ def delong(
         method = drawn.describe(message("interval_methods.blaker_smaller_class"))
         return Estimate(auc, ends[0], ends[1], n, method)
     each = drawn.influences(influence)
-    half = _critical(fewest) * math.sqrt(float(each @ each)) / (auc * (1 - auc))
+    critical = float(stdtrit(max(fewest - 1, 1), 0.975))
+    half = critical * math.sqrt(float(each @ each)) / (auc * (1 - auc))
     middle = math.log(auc / (1 - auc))
     low, high = ((1 + math.tanh(end / 2)) / 2 for end in (middle - half, middle + half))
     counts = _effective_counts(labels, drawn.design_effect(influence))
@@ -185,13 +188,6 @@ def _effective_counts(labels: Ints | Bools, design_effect: float) -> list[float]
     """Of each class that occurs how many independent rows would tell as much, at least one."""
     counts = np.unique(labels, return_counts=True)[1]
     return [float(max(count / design_effect, 1.0)) for count in counts]
-
-
-def _critical(fewest: int) -> float:
-    """Student's two-sided 95 % quantile where the rarest class has so many instances."""
-    from scipy.special import stdtrit
-
-    return float(stdtrit(max(fewest - 1, 1), 0.975))
 
 
 def _hanley_mcneil(auc: float, counts: tuple[float, float]) -> tuple[float, float]:

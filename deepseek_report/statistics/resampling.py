@@ -233,10 +233,15 @@ class Resampling:
         counted = [self._counted(hits, among) for hits, among in tried]
         effective = np.array([counts for _, _, counts in counted]).reshape(-1, 2)
         lows, highs = blaker(effective[:, 0], effective[:, 1], level)
-        return [
-            _estimate_of(rows, x, float(low), float(high))
-            for (rows, x, _), low, high in zip(counted, lows, highs, strict=True)
-        ]
+        estimates = []
+        for (rows, x, _), least, most in zip(counted, lows.tolist(), highs.tolist(), strict=True):
+            value = x / rows.n if rows.n else math.nan
+            low, high = least, most
+            if rows.units is not None:  # effective counts are whole numbers, so the ends may miss
+                low, high = min(least, value), max(most, value)
+            method = rows.describe(rows.rate_method)
+            estimates.append(Estimate(value, low, high, rows.n, method))
+        return estimates
 
     def _counted(self, hits: Bools, among: Bools) -> tuple[Resampling, int, tuple[int, int]]:
         """The rows that are tried, the hits among them, and the counts of the interval."""
@@ -325,14 +330,6 @@ class Resampling:
         """
         blocks = rng.permutation(self.n_units) % min(_JACKKNIFE_BLOCKS, self.n_units)
         return (kept if self.units is None else kept[:, self.units] for kept in _leave_out(blocks))
-
-
-def _estimate_of(rows: Resampling, hits: int, low: float, high: float) -> Estimate:
-    """The rate of hits among rows; effective counts are whole numbers, so its ends hold it."""
-    value = hits / rows.n if rows.n else math.nan
-    if rows.units is not None:
-        low, high = min(low, value), max(high, value)
-    return Estimate(value, low, high, rows.n, rows.describe(rows.rate_method))
 
 
 def draw_weights(strata: Ints, n_resamples: int, rng: np.random.Generator) -> Iterator[Floats]:

@@ -66,7 +66,9 @@ def cut(
     """
     width = max(BINS, int(categories.max(initial=0))) + 1
     numbers = categories == 0
-    edges = _edges(learnt[0][:, numbers])
+    edges = column_quantiles(learnt[0][:, numbers], np.arange(1, BINS) / BINS)
+    edges[:, np.isnan(learnt[0][:, numbers]).all(axis=0)] = np.nan
+    edges[1:][edges[1:] == edges[:-1]] = np.nan  # (edge, column) ascending, one that repeats as NaN
 
     def binned(values: Floats, labels: Ints) -> BinnedPart:
         missing = np.isnan(values)
@@ -76,17 +78,6 @@ def cut(
         return BinnedPart(codes, labels, width)
 
     return binned(*learnt), binned(*judged)
-
-
-def _edges(values: Floats) -> Floats:
-    """(edge, column) quantiles of what is not missing, ascending, one that repeats as NaN.
-
-    All NaN where all is missing.
-    """
-    edges = column_quantiles(values, np.arange(1, BINS) / BINS)
-    edges[:, np.isnan(values).all(axis=0)] = np.nan
-    edges[1:][edges[1:] == edges[:-1]] = np.nan
-    return edges
 
 
 def _bins(values: Floats, edges: Floats) -> Ints:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.protocols.trees import CategorySplit, Nodes, TreeEnsemble, joined
@@ -67,14 +66,13 @@ def as_columns(inputs: Floats, columns: Sequence[SplitColumn]) -> Floats:
 
     inputs : (row, feature).
     """
-    return np.column_stack(
-        [
-            inputs[:, column.feature]
-            if column.category is None
-            else (inputs[:, column.feature] == column.category).astype(np.float64)
-            for column in columns
-        ]
-    )
+    columns_of = [
+        inputs[:, column.feature]
+        if column.category is None
+        else (inputs[:, column.feature] == column.category).astype(np.float64)
+        for column in columns
+    ]
+    return np.column_stack(columns_of)
 
 
 @dataclass(frozen=True)
@@ -147,30 +145,43 @@ def _nodes(tree: Tree, columns: Sequence[SplitColumn]) -> tuple[TreeNode, ...]:
 
 
 @dataclass(frozen=True)
-class HistogramTrees:
-    """`HistGradientBoostingClassifier` of two classes and `HistGradientBoostingRegressor`.
+class HistogramNodes:
+    """The nodes of a tree of scikit-learn's histogram boosting, (node,) each, by its own names."""
+
+    value: Floats
+    feature_idx: Ints
+    num_threshold: Floats
+    missing_go_to_left: Ints
+    left: Ints
+    right: Ints
+    is_leaf: Ints
+    is_categorical: Ints
+    bitset_idx: Ints
+
+    @classmethod
+    def of(cls, tree: TreePredictor) -> HistogramNodes:
+        return cls(**{field.name: tree.nodes[field.name] for field in fields(cls)})
+
+
+def histogram_trees(estimator: BaseHistGradientBoosting) -> TreeEnsemble:
+    """The trees of `HistGradientBoosting…`: log-odds of the second of two classes, or the number.
 
     >>> from sklearn.ensemble import HistGradientBoostingRegressor
     >>> numbers = np.arange(60.0)
     >>> fitted = HistGradientBoostingRegressor(max_iter=2).fit(numbers[:, None], numbers)
-    >>> ensemble = HistogramTrees().read(fitted)
+    >>> ensemble = histogram_trees(fitted)
     >>> len(ensemble.roots), ensemble.base.tolist()
     (2, [29.5])
     """
-
-    def read(self, estimator: BaseHistGradientBoosting) -> TreeEnsemble:
-        """One output: log-odds of the second class, or the number."""
-        columns = _Columns.of(estimator)
-        nodes, roots = joined(
-            [_histogram_nodes(tree, columns) for (tree,) in estimator._predictors]
-        )
-        return TreeEnsemble(
-            nodes,
-            roots,
-            base=np.asarray(estimator._baseline_prediction, dtype=np.float64).reshape(1),
-            space="logit" if hasattr(estimator, "classes_") else "value",
-            single_precision=False,
-        )
+    columns = _Columns.of(estimator)
+    nodes, roots = joined([_histogram_nodes(tree, columns) for (tree,) in estimator._predictors])
+    return TreeEnsemble(
+        nodes,
+        roots,
+        base=np.asarray(estimator._baseline_prediction, dtype=np.float64).reshape(1),
+        space="logit" if hasattr(estimator, "classes_") else "value",
+        single_precision=False,
+    )
 
 
 @dataclass(frozen=True)
@@ -189,33 +200,32 @@ class _Columns:
         categorical = estimator.is_categorical_
         if categorical is None:
             return cls(np.arange(estimator.n_features_in_))
-        encoder = estimator._preprocessor.named_transformers_["encoder"]
+        encoder = estimator._preprocessor.named_transformers_.encoder
         origins = np.concatenate([np.flatnonzero(categorical), np.flatnonzero(~categorical)])
         return cls(origins, tuple(np.asarray(v, dtype=np.float64) for v in encoder.categories_))
 
 
 def _histogram_nodes(tree: TreePredictor, columns: _Columns) -> Nodes:
-    nodes = tree.nodes
-    leaf = nodes["is_leaf"].astype(bool)
-    categorical = np.flatnonzero(~leaf & nodes["is_categorical"].astype(bool))
+    nodes, bitsets = HistogramNodes.of(tree), tree.raw_left_cat_bitsets
+    leaf, missing_left = nodes.is_leaf.astype(bool), nodes.missing_go_to_left.astype(bool)
+
+    def split(node: int) -> CategorySplit:
+        """Values that were unknown in training go where missing ones do."""
+        values = columns.values[nodes.feature_idx[node]]
+        values = values[~np.isnan(values)]
+        places = np.arange(len(values))
+        left = (bitsets[nodes.bitset_idx[node]][places // 32] >> (places % 32)) & 1 == 1
+        return CategorySplit(values[left], values[~left], bool(missing_left[node]))
+
     return Nodes(
-        feature=np.where(leaf, -1, columns.origins[nodes["feature_idx"]]),
-        threshold=nodes["num_threshold"],
-        left=nodes["left"].astype(np.int64),
-        right=nodes["right"].astype(np.int64),
-        missing_left=nodes["missing_go_to_left"].astype(bool),
-        values=nodes["value"][:, None],
+        feature=np.where(leaf, -1, columns.origins[nodes.feature_idx]),
+        threshold=nodes.num_threshold,
+        left=nodes.left.astype(np.int64),
+        right=nodes.right.astype(np.int64),
+        missing_left=missing_left,
+        values=nodes.value[:, None],
         categories={
-            int(node): _split(nodes[node], tree.raw_left_cat_bitsets, columns)
-            for node in categorical
+            node: split(node)
+            for node in np.flatnonzero(~leaf & nodes.is_categorical.astype(bool)).tolist()
         },
     )
-
-
-def _split(node: np.void, bitsets: NDArray[np.uint32], columns: _Columns) -> CategorySplit:
-    """Values that were unknown in training go where missing ones do."""
-    values = columns.values[node["feature_idx"]]
-    values = values[~np.isnan(values)]
-    places = np.arange(len(values))
-    left = (bitsets[node["bitset_idx"]][places // 32] >> (places % 32)) & 1 == 1
-    return CategorySplit(values[left], values[~left], bool(node["missing_go_to_left"]))

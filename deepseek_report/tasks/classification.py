@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -14,15 +14,7 @@ from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.schema import Target, TaskName
 from deepseek_report.artifacts.table import Column, estimate
-from deepseek_report.statistics.classification_errors import (
-    average_precision_and_brier,
-    balanced_accuracy,
-    brier_errors,
-    calibration_error,
-    cross_entropy,
-    equal_mass_bins,
-    require_both,
-)
+from deepseek_report.statistics import answer_errors
 from deepseek_report.statistics.intervals import SHARE, enough_events
 from deepseek_report.statistics.logistic import log_odds
 from deepseek_report.statistics.ranking import (
@@ -41,7 +33,7 @@ from deepseek_report.tasks.loss import (
     effective_threshold,
     threshold_for_share,
 )
-from deepseek_report.tasks.task import Disturbed, Drawn, Measure, Row, Side, Task
+from deepseek_report.tasks.task import Disturbed, Drawn, Matched, Measure, Row, Side, Task, words_of
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
@@ -51,7 +43,9 @@ _ECE_BINS = 10
 
 
 def _brier(predictions: Predictions) -> Floats:
-    return brier_errors(predictions.labels, predictions.probabilities, predictions.explained)
+    return answer_errors.brier_errors(
+        predictions.labels, predictions.probabilities, predictions.explained
+    )
 
 
 #: Trees for each class where there are two; with more classes fewer, see `iterations`.
@@ -63,13 +57,8 @@ class Classification(Task):
 
     name: ClassVar[TaskName] = "classification"
     decides = True
-    extreme = message("task_words.classification.extreme")
-    within = message("task_words.classification.within")
-    outcome = message("task_words.classification.outcome")
-    watched = message("task_words.classification.watched")
+    extreme, within, outcome, watched, fit_unit, tells = words_of("classification")
     watched_bounds = SHARE
-    fit_unit = message("task_words.classification.fit_unit")
-    tells = message("task_words.classification.tells")
     loss = ErrorRate()
     part_gaps = (AccuracyGap(),)
     group_gaps = ()
@@ -160,7 +149,7 @@ class Classification(Task):
 
     def fit_losses(self, outputs: Floats, labels: Array) -> Floats:
         """Cross-entropy in nats."""
-        return cross_entropy(outputs, labels)
+        return answer_errors.cross_entropy(outputs, labels)
 
     # --- parts and groups -------------------------------------------------------------------------
 
@@ -241,12 +230,7 @@ class Classification(Task):
         full[:, model.classes_] = model.predict_proba(columns)
         return full
 
-    def as_predictions(
-        self,
-        outputs: Floats,
-        model: Predictions,
-        matched: Callable[[], tuple[Floats, Predictions]] | None,
-    ) -> Predictions:
+    def as_predictions(self, outputs: Floats, model: Predictions, matched: Matched) -> Predictions:
         """With two classes it decides for the explained one as often as the model does."""
         threshold = None
         if outputs.shape[1] == 2 and matched is not None:
@@ -266,16 +250,18 @@ class Classification(Task):
         )
 
     def require_variety(self, labels: Array) -> None:
-        require_both(labels)
+        answer_errors.require_both(labels)
 
     def summary(self, predictions: Predictions, n_resamples: int, seed: int) -> dict[str, Estimate]:
         p, drawn = predictions, Resampling.of(predictions)
-        ranked, brier = average_precision_and_brier(
+        ranked, brier = answer_errors.average_precision_and_brier(
             p.labels, p.probabilities, p.explained, n_resamples, seed, drawn
         )
         return {
             "accuracy": drawn.rate(p.correct),
-            "balanced_accuracy": balanced_accuracy(p.labels, p.decisions, n_resamples, seed, drawn),
+            "balanced_accuracy": answer_errors.balanced_accuracy(
+                p.labels, p.decisions, n_resamples, seed, drawn
+            ),
             "roc_auc": macro_auc_estimate(p.labels, p.probabilities, p.explained, drawn),
             "average_precision": ranked,
             "brier_score": brier,
@@ -351,13 +337,13 @@ def ranking(predictions: Predictions, inside: Bools) -> Row:
     area = auc_estimate(predictions.truths[inside], predictions.scores[inside], drawn)
     happened, stated = calibration_subject(predictions)
     happened, stated = happened[inside], stated[inside]
-    bins, _ = equal_mass_bins(stated, _ECE_BINS)
+    bins, _ = answer_errors.equal_mass_bins(stated, _ECE_BINS)
     return {
         "roc_auc": area.value,
         "roc_auc_low": area.low,
         "roc_auc_high": area.high,
         "mean_score": float(predictions.scores[inside].mean()),
-        "ece": float(calibration_error(happened, stated, bins)[0]),
+        "ece": float(answer_errors.calibration_error(happened, stated, bins)[0]),
     }
 
 

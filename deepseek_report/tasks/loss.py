@@ -42,15 +42,11 @@ class Loss(ABC):
 
     @abstractmethod
     def mean(
-        self,
-        losses: Floats,
-        resampling: Resampling,
-        inside: Bools | None = None,
-        level: float = 0.95,
+        self, losses: Floats, rows: Resampling, inside: Bools | None = None, level: float = 0.95
     ) -> Estimate:
         """The mean of (instance,) losses with its interval, which covers it so often.
 
-        resampling : what the instances are of. inside : (instance,) those that are counted; all by
+        rows : what the instances are of. inside : (instance,) those that are counted; all by
         default.
         """
 
@@ -84,13 +80,9 @@ class ErrorRate(Loss):
         return (~predictions.correct).astype(np.float64)
 
     def mean(
-        self,
-        losses: Floats,
-        resampling: Resampling,
-        inside: Bools | None = None,
-        level: float = 0.95,
+        self, losses: Floats, rows: Resampling, inside: Bools | None = None, level: float = 0.95
     ) -> Estimate:
-        return resampling.rate(losses > 0, inside, level)
+        return rows.rate(losses > 0, inside, level)
 
     def larger_p_value(self, losses: Floats, inside: Bools, resampling: Resampling) -> float:
         """Fisher's: the chance of as many errors in a random part of the same size."""
@@ -133,14 +125,10 @@ class AbsoluteError(Loss):
         return np.abs(predictions.errors)
 
     def mean(
-        self,
-        losses: Floats,
-        resampling: Resampling,
-        inside: Bools | None = None,
-        level: float = 0.95,
+        self, losses: Floats, rows: Resampling, inside: Bools | None = None, level: float = 0.95
     ) -> Estimate:
         own, among = (losses, None) if inside is None else (losses[inside], losses)
-        drawn = resampling if inside is None else resampling.take(inside)
+        drawn = rows if inside is None else rows.take(inside)
         mean = drawn.mean(own, self.interval, level, among)
         return replace(mean, low=max(mean.low or 0.0, 0.0))
 

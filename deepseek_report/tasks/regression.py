@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
@@ -16,8 +16,8 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.rounding import quantity
 from deepseek_report.artifacts.schema import Target, TaskName
 from deepseek_report.artifacts.table import Column, estimate
+from deepseek_report.statistics.answer_errors import error_estimates, paired_gain
 from deepseek_report.statistics.ranking import most_correlated
-from deepseek_report.statistics.regression_errors import error_estimates, paired_gain
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks.comparisons import (
     AbsoluteErrorGap,
@@ -26,7 +26,7 @@ from deepseek_report.tasks.comparisons import (
     RootMeanSquare,
 )
 from deepseek_report.tasks.loss import AbsoluteError
-from deepseek_report.tasks.task import Disturbed, Drawn, Measure, Row, Side, Task
+from deepseek_report.tasks.task import Disturbed, Drawn, Matched, Measure, Row, Side, Task, words_of
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
@@ -37,13 +37,8 @@ class Regression(Task):
 
     name: ClassVar[TaskName] = "regression"
     decides = False
-    extreme = message("task_words.regression.extreme")
-    within = message("task_words.regression.within")
-    outcome = message("task_words.regression.outcome")
-    watched = message("task_words.regression.watched")
+    extreme, within, outcome, watched, fit_unit, tells = words_of("regression")
     watched_bounds = (None, None)
-    fit_unit = message("task_words.regression.fit_unit")
-    tells = message("task_words.regression.tells")
     loss = AbsoluteError()
     part_gaps = (AbsoluteErrorGap(), MeanErrorGap())
     group_gaps = part_gaps
@@ -166,12 +161,7 @@ class Regression(Task):
     def outputs(self, model: BaseEstimator, columns: Array, n_outputs: int) -> Floats:
         return np.asarray(model.predict(columns), dtype=np.float64)[:, None]
 
-    def as_predictions(
-        self,
-        outputs: Floats,
-        model: Predictions,
-        matched: Callable[[], tuple[Floats, Predictions]] | None,
-    ) -> Predictions:
+    def as_predictions(self, outputs: Floats, model: Predictions, matched: Matched) -> Predictions:
         n = len(outputs)
         return Predictions(
             logits=outputs,

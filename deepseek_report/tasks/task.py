@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 Side = Literal["left", "right"]
 Row = dict[str, object]
+#: What gives a predictor's outputs on the validation part, and the model's predictions there.
+Matched = Callable[[], tuple[Floats, Predictions]] | None
 #: What the report calls the simple predictors that a model is compared with.
 REFERENCES: dict[str, Message] = {
     "majority": message("predictor_names.majority"),
@@ -91,6 +93,12 @@ class Drawn:
         """What a row with these cells has in the column."""
         low, high = self.interval
         return Estimate.of(cells.get(self.key), cells.get(low), cells.get(high))
+
+
+def words_of(task: str) -> tuple[Text, ...]:
+    """What a task calls what depends on it: the words of `Task` from `extreme` to `tells`."""
+    words = ("extreme", "within", "outcome", "watched", "fit_unit", "tells")
+    return tuple(message(f"task_words.{task}.{word}") for word in words)
 
 
 class Task(ABC):
@@ -257,12 +265,7 @@ class Task(ABC):
         """(instance, output) what a fitted model of scikit-learn gives."""
 
     @abstractmethod
-    def as_predictions(
-        self,
-        outputs: Floats,
-        model: Predictions,
-        matched: Callable[[], tuple[Floats, Predictions]] | None,
-    ) -> Predictions:
+    def as_predictions(self, outputs: Floats, model: Predictions, matched: Matched) -> Predictions:
         """Outputs of a simple predictor as predictions for the rows that the model answered.
 
         matched : its outputs on the validation part and the model's predictions there, from which

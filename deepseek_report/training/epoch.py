@@ -1,26 +1,144 @@
-"""One pass over the training rows."""
+"""One pass over the training rows: what it minimises, by which steps, in which number format."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Literal, Protocol, cast
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from torch.optim.adamw import adamw
 
+from deepseek_report.artifacts.array_types import Ints
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.models import Penalty
 from deepseek_report.artifacts.protocols.modules import ExplainableModule
 from deepseek_report.artifacts.protocols.progress import Progress
-from deepseek_report.training.objective import Objective
+from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.split import Split
+from deepseek_report.statistics.ranking import binary_auc
+from deepseek_report.tasks import task_of
 from deepseek_report.training.settings import TrainingSettings
 
+# --- What is minimised, and by which score a person follows it: one for each kind of target -------
+
+
+class Objective(Protocol):
+    """A loss and a score; `score_name` is what a person calls the score."""
+
+    @property
+    def score_name(self) -> str: ...
+
+    def truths(self, part: Split) -> Tensor:
+        """What the outputs are compared with."""
+
+    def loss(self, outputs: Tensor, truths: Tensor, smoothing: float = 0.0) -> Tensor:
+        """Mean loss of a batch; `smoothing` in [0, 1) draws the truths toward chance."""
+
+    def score(self, outputs: Tensor, truths: Tensor) -> float:
+        """How good all outputs of a part are; higher is better, NaN where it is not defined."""
+
+
+@dataclass(frozen=True)
+class Classes:
+    """Cross-entropy of one of several classes; ROC AUC."""
+
+    score_name: str = "ROC AUC"
+
+    def truths(self, part: Split) -> Tensor:
+        return torch.as_tensor(part.labels)
+
+    def loss(self, outputs: Tensor, truths: Tensor, smoothing: float = 0.0) -> Tensor:
+        return cross_entropy(outputs, truths, label_smoothing=smoothing)
+
+    def score(self, outputs: Tensor, truths: Tensor) -> float:
+        return roc_auc(outputs.softmax(1).numpy(), truths.numpy())
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Binary cross-entropy of each label on its own; the mean of their ROC AUC."""
+
+    score_name: str = "mean ROC AUC of the labels"
+
+    def truths(self, part: Split) -> Tensor:
+        assert part.all_labels is not None, "a multi-label data set has all_labels"  # noqa: S101
+        return torch.as_tensor(part.all_labels, dtype=torch.float32)
+
+    def loss(self, outputs: Tensor, truths: Tensor, smoothing: float = 0.0) -> Tensor:
+        return binary_cross_entropy_with_logits(outputs, truths * (1 - smoothing) + smoothing / 2)
+
+    def score(self, outputs: Tensor, truths: Tensor) -> float:
+        columns = zip(outputs.numpy().T, truths.numpy().T, strict=True)
+        areas = np.array([binary_auc(scores, truth > 0) for scores, truth in columns])
+        return float(areas[~np.isnan(areas)].mean()) if not np.isnan(areas).all() else float("nan")
+
+
+@dataclass(frozen=True)
+class Number:
+    """Squared error in units of the training part's variance, so 1 is what its mean gives; R²."""
+
+    variance: float
+    score_name: str = "R²"
+
+    def truths(self, part: Split) -> Tensor:
+        return torch.as_tensor(part.labels, dtype=torch.float32)
+
+    def loss(self, outputs: Tensor, truths: Tensor, smoothing: float = 0.0) -> Tensor:
+        del smoothing
+        return ((outputs[:, 0] - truths) ** 2).mean() / self.variance
+
+    def score(self, outputs: Tensor, truths: Tensor) -> float:
+        spread = truths.var(correction=0)
+        return float(1 - ((outputs[:, 0] - truths) ** 2).mean() / spread) if spread > 0 else np.nan
+
+
+def objective_for(schema: Schema, train: Split) -> Objective:
+    """The objective that fits the target; statistics come from the training part alone."""
+    task = task_of(schema.target)
+    if not task.decides:
+        return Number(float(np.var(train.labels)) or 1.0)
+    return Labels() if task.several else Classes()
+
+
+def roc_auc(probabilities: NDArray[np.float32], labels: Ints) -> float:
+    """Area under the ROC curve; with more than two classes the mean of one class against the rest.
+
+    Returns A value in [0, 1]; 0.5 means that the scores order at random, NaN that only one class is
+    there.
+
+    Reference: Hanley & McNeil 1982, doi 10.1148/radiology.143.1.7063747.
+    """
+    classes = [1] if probabilities.shape[1] == 2 else range(probabilities.shape[1])
+    return float(np.mean([binary_auc(probabilities[:, c], labels == c) for c in classes]))
+
+
 # --- AdamW, in one call for all parameters --------------------------------------------------------
+
+
+@dataclass
+class ParameterGroup:
+    """Parameters that share a weight decay and a learning rate."""
+
+    parameters: list[Tensor]
+    decay: float
+    rate: float
+
+
+@dataclass
+class Moments:
+    """Of one parameter: steps that it took, and the means of its gradient and of its square."""
+
+    step: Tensor
+    exp_avg: Tensor
+    exp_avg_sq: Tensor
 
 
 class AdamW:
@@ -29,7 +147,7 @@ class AdamW:
     It calls the same function of torch. The class of torch loads torch's compiler as soon as it is
     made, which costs a second and 30 MiB.
 
-    state : {number of a parameter: {"step", "exp_avg", "exp_avg_sq"}}; none before its first step.
+    state : {number of a parameter: its moments}; none before its first step.
 
     Reference: Loshchilov & Hutter 2019, doi 10.48550/arXiv.1711.05101.
     """
@@ -38,56 +156,51 @@ class AdamW:
         everything = list(parameters)
         matrices = [p for p in everything if p.dim() >= 2]
         others = [p for p in everything if p.dim() < 2]
-        self.param_groups: list[dict[str, Any]] = [
-            {"params": matrices, "weight_decay": decay, "lr": rate},
-            {"params": others, "weight_decay": 0.0, "lr": rate},
-        ]
+        self.groups = [ParameterGroup(matrices, decay, rate), ParameterGroup(others, 0.0, rate)]
         self.number = {id(p): i for i, p in enumerate((*matrices, *others))}
-        self.state: dict[int, dict[str, Tensor]] = {}
+        self.state: dict[int, Moments] = {}
 
-    def zero_grad(self, set_to_none: bool = True) -> None:
+    @property
+    def param_groups(self) -> list[dict[str, list[Tensor]]]:
+        """The parameters as torch's `GradScaler` reads them."""
+        return [{"params": group.parameters} for group in self.groups]
+
+    def zero_grad(self) -> None:
         """Forget all gradients."""
-        del set_to_none
-        for group in self.param_groups:
-            for parameter in group["params"]:
+        for group in self.groups:
+            for parameter in group.parameters:
                 parameter.grad = None
 
     @torch.no_grad()
     def step(self) -> None:
         """Change the parameters that have a gradient."""
-        for group in self.param_groups:
-            trained = [p for p in group["params"] if p.grad is not None]
-            slots = [self._slots(p) for p in trained]
+        for group in self.groups:
+            pairs = [(p, p.grad) for p in group.parameters if p.grad is not None]
+            moments = [self._moments(p) for p, _ in pairs]
             adamw(
-                trained,
-                [p.grad for p in trained],
-                _each(slots, "exp_avg"),
-                _each(slots, "exp_avg_sq"),
+                [p for p, _ in pairs],
+                [gradient for _, gradient in pairs],
+                [m.exp_avg for m in moments],
+                [m.exp_avg_sq for m in moments],
                 [],
-                _each(slots, "step"),
+                [m.step for m in moments],
                 fused=True,
                 amsgrad=False,
                 beta1=0.9,
                 beta2=0.999,
-                lr=group["lr"],
-                weight_decay=group["weight_decay"],
+                lr=group.rate,
+                weight_decay=group.decay,
                 eps=1e-8,
                 maximize=False,
             )
 
-    def _slots(self, parameter: Tensor) -> dict[str, Tensor]:
+    def _moments(self, parameter: Tensor) -> Moments:
         number = self.number[id(parameter)]
         if number not in self.state:
-            self.state[number] = {
-                "step": torch.zeros((), dtype=torch.float32, device=parameter.device),
-                "exp_avg": torch.zeros_like(parameter),
-                "exp_avg_sq": torch.zeros_like(parameter),
-            }
+            taken = torch.zeros((), dtype=torch.float32, device=parameter.device)
+            zeros = torch.zeros_like(parameter)
+            self.state[number] = Moments(taken, zeros, zeros.clone())
         return self.state[number]
-
-
-def _each(slots: Sequence[dict[str, Tensor]], name: str) -> list[Tensor]:
-    return [slot[name] for slot in slots]
 
 
 # --- One pass over the training rows --------------------------------------------------------------
@@ -188,13 +301,13 @@ class Stepper:
     def _set_rate(self, step: int) -> float:
         s = self.settings
         rate = learning_rate(step, self.total, s.learning_rate, s.schedule, s.warmup)
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
+        for group in self.optimiser.groups:
+            group.rate = rate
         return rate
 
     def _gradients(self, inputs: Tensor, labels: Tensor) -> tuple[float, float]:
         """Add up the gradients of the mean loss of a step's rows, one batch at a time."""
-        self.optimiser.zero_grad(set_to_none=True)
+        self.optimiser.zero_grad()
         loss_sum, balance_sum = 0.0, 0.0
         size = self.settings.batch_size
         for rows, truth in zip(torch.split(inputs, size), torch.split(labels, size), strict=True):

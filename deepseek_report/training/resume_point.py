@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from deepseek_report.artifacts.protocols.models import EpochRecord
 from deepseek_report.artifacts.protocols.modules import ExplainableModule
 from deepseek_report.artifacts.storage.plain_files import write_whole
-from deepseek_report.training.epoch import AdamW
+from deepseek_report.training.epoch import AdamW, Moments
 
 CHECKPOINT = "checkpoint.safetensors"
 
@@ -25,12 +26,12 @@ CHECKPOINT = "checkpoint.safetensors"
 class State:
     """How far training has come.
 
-    rows : one record an epoch, the columns of `history.parquet`. best : weights with the least
-    validation loss so far. steps : optimiser steps done. seconds : time spent, over all attempts;
-    step_seconds : of it in optimiser steps, input_seconds : of that in fetching rows.
+    rows : one record an epoch. best : weights with the least validation loss so far. steps :
+    optimiser steps done. seconds : time spent, over all attempts; step_seconds : of it in optimiser
+    steps, input_seconds : of that in fetching rows.
     """
 
-    rows: list[dict[str, float]] = field(default_factory=list)
+    rows: list[EpochRecord] = field(default_factory=list)
     best: dict[str, Tensor] = field(default_factory=dict)
     best_loss: float = float("inf")
     best_epoch: int = 0
@@ -47,15 +48,14 @@ class State:
         return len(self.rows)
 
 
-def save_tensors(path: Path, tensors: Mapping[str, Tensor], note: str | None = None) -> None:
+def save_tensors(path: Path, tensors: Mapping[str, Tensor], note: str = "") -> None:
     """Write safetensors in one move: the file is whole or absent."""
     ready = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
-    note_of = None if note is None else {"state": note}
-    write_whole(path, save(ready, metadata=note_of), durable=True)
+    write_whole(path, save(ready, metadata={"state": note} if note else None), durable=True)
 
 
 def save_checkpoint(
-    folder: Path, fingerprint: str, state: State, module: ExplainableModule, optimiser: AdamW
+    folder: Path, fingerprint: str, module: ExplainableModule, optimiser: AdamW, state: State
 ) -> None:
     """Write the state after an epoch.
 
@@ -63,10 +63,11 @@ def save_checkpoint(
     """
     tensors = {f"weights/{name}": t for name, t in module.state_dict().items()}
     tensors |= {f"best/{name}": t for name, t in state.best.items()}
-    for index, slots in optimiser.state.items():
-        tensors |= {f"optimiser/{index}/{slot}": v for slot, v in slots.items()}
+    for index, moments in optimiser.state.items():
+        tensors |= {f"optimiser/{index}/{name}": t for name, t in vars(moments).items()}
     plain = {name: value for name, value in vars(state).items() if name != "best"}
-    body = json.dumps({"fingerprint": fingerprint, "state": plain})
+    plain |= {"rows": [asdict(row) for row in state.rows], "fingerprint": fingerprint}
+    body = json.dumps(plain)
     note = json.dumps({"body": body, "sha256": _checksum(body, tensors)})
     save_tensors(folder / CHECKPOINT, tensors, note)
 
@@ -80,11 +81,18 @@ def load_checkpoint(
     to another configuration.
     """
     note, tensors = _read(folder / CHECKPOINT)
-    if note.get("fingerprint") != fingerprint:
+    if note.pop("fingerprint", None) != fingerprint:
         return None
     module.load_state_dict(_below(tensors, "weights/"))
-    _restore_optimiser(optimiser, _below(tensors, "optimiser/"))
-    return State(**note["state"], best=_below(tensors, "best/"))
+    parameters = [p for group in optimiser.groups for p in group.parameters]
+    moments = _below(tensors, "optimiser/")
+    optimiser.state = {}
+    for index in sorted({int(name.split("/")[0]) for name in moments}):
+        own = _below(moments, f"{index}/")
+        device = parameters[index].device
+        optimiser.state[index] = Moments(**{name: t.to(device) for name, t in own.items()})
+    rows = [EpochRecord(**row) for row in note.pop("rows")]
+    return State(rows=rows, best=_below(tensors, "best/"), **note)
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -93,8 +101,9 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         with safe_open(path, "pt") as stored:
             note = json.loads((stored.metadata() or {})["state"])
             tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-        whole = note["sha256"] == _checksum(note["body"], tensors)
-        return (dict(json.loads(note["body"])), tensors) if whole else ({}, {})
+        body = note["body"]
+        whole = note["sha256"] == _checksum(body, tensors)
+        return (dict(json.loads(body)), tensors) if whole else ({}, {})
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, AttributeError):
         return {}, {}
 
@@ -121,12 +130,3 @@ def fingerprint(parts: Mapping[str, object], module: ExplainableModule) -> str:
 
 def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
-
-
-def _restore_optimiser(optimiser: AdamW, tensors: Mapping[str, Tensor]) -> None:
-    parameters = [p for group in optimiser.param_groups for p in group["params"]]
-    optimiser.state = {}
-    for name, tensor in tensors.items():
-        index, slot = name.split("/")
-        slots = optimiser.state.setdefault(int(index), {})
-        slots[slot] = tensor.to(parameters[int(index)].device)

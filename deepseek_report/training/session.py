@@ -8,35 +8,37 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
-import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.message import Text, message, plain
-from deepseek_report.artifacts.protocols.models import HISTORY, Penalty
+from deepseek_report.artifacts.protocols.models import (
+    EpochRecord,
+    Penalty,
+    TrainingPlace,
+    history_table,
+)
 from deepseek_report.artifacts.protocols.modules import EncodesInputs, ExplainableModule, LayerTrace
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.storage.files import save_json, save_table
 from deepseek_report.artifacts.storage.plain_files import make_folder, remove
 from deepseek_report.tasks import task_of
-from deepseek_report.training.epoch import AdamW, Precision, Stepper, choose_precision
-from deepseek_report.training.objective import Objective, objective_for
-from deepseek_report.training.resume_point import (
-    CHECKPOINT,
-    State,
-    fingerprint,
-    load_checkpoint,
-    save_checkpoint,
-    save_tensors,
+from deepseek_report.training import resume_point
+from deepseek_report.training.epoch import (
+    AdamW,
+    Objective,
+    Stepper,
+    choose_precision,
+    objective_for,
 )
+from deepseek_report.training.resume_point import State
 from deepseek_report.training.settings import TrainingSettings
 
 # --- torch.compile as an option: tried before it is relied on -------------------------------------
@@ -124,15 +126,6 @@ def encoded_once(
 _SPARING = 10
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where and from which seed a training runs."""
-
-    folder: Path
-    seed: int
-    device: str
-
-
 class Session:
     """Trains one module; see `TrainingSettings`."""
 
@@ -141,14 +134,16 @@ class Session:
         settings: TrainingSettings,
         module: ExplainableModule,
         dataset: Dataset,
-        place: Place,
+        place: TrainingPlace,
         penalty: Penalty | None = None,
     ) -> None:
         self.settings, self.place, self.penalty = settings, place, penalty
         self.module = module.to(place.device)
         self.precision = choose_precision(settings.precision, place.device, module)
-        train = _chosen_rows(dataset.train, settings.max_rows, place.seed)
-        self.explained = dataset.schema.target.explained
+        train, most = dataset.train, settings.max_rows
+        if most is not None and most < len(train):  # a sample, in the old order
+            drawn = np.random.default_rng(place.seed).permutation(len(train))[:most]
+            train = train.take(np.sort(drawn))
         self.objective = objective_for(dataset.schema, train)
         inputs, truths = _tensors(train, self.objective, place.device)
         self.held_out, known = _tensors(dataset.validation, self.objective, place.device)
@@ -162,7 +157,10 @@ class Session:
         self.compile_note: Text = ""
         if settings.compile:
             self.forward, self.compile_note = compiled(self.evaluated)
-        self.positive = _positive(dataset)
+        target = dataset.schema.target
+        self.explained = target.explained
+        positive = torch.as_tensor(dataset.validation.labels == target.explained)
+        self.positive = positive if task_of(target).decides else None
         self.optimiser = AdamW(module.parameters(), settings.learning_rate, settings.weight_decay)
         self.stepper = self._stepper()
         self.fingerprint = self._fingerprint(train)
@@ -173,23 +171,32 @@ class Session:
         started = time.perf_counter()
         make_folder(self.place.folder)
         with torch.random.fork_rng(), _deterministic(self.place.device):
-            state = self._start_or_resume()
+            state = resume_point.load_checkpoint(*self._checkpointed())
+            if state is None:
+                state = State(best=_copy(self.module))
+            else:
+                self.stepper.scaler.load_state_dict(state.scaler)
             self._train(state, started - state.seconds, progress)
-        write_outputs(self.place.folder, self.module, state, self._facts(state))
+        self._write(state)
 
     def _train(self, state: State, started: float, progress: Progress) -> None:
         """Go on until an end is reached, then put the best weights in place."""
         progress.start("training", self.stepper.total)
         progress.advance(state.steps)
-        board = open_board(self.place.folder, self.settings.tensorboard, state.epochs)
-        while not (state.diverged or state.epochs >= self.epochs or self._stalled(state)):
+        board = None
+        if self.settings.tensorboard:
+            board = TensorBoard(self.place.folder / EVENTS, state.epochs)
+        patience = self.settings.patience * self.epochs / self.settings.max_epochs
+        while not state.diverged and state.epochs < min(self.epochs, state.best_epoch + patience):
             speed = self._epoch(state, progress)
-            if not state.diverged:
-                board.epoch({**state.rows[-1], **speed}, self.module, self.held_out)
+            if board is not None and not state.diverged:
+                board.epoch(state.rows[-1], speed, self.module, self.held_out)
             if time.perf_counter() >= self._next_checkpoint:
                 self._save(state, started)
         self.module.load_state_dict(state.best)
-        board.finish(self.module.eval(), self.held_out, self.positive, self.explained)
+        self.module.eval()
+        if board is not None:
+            board.finish(self.module, self.held_out, self.positive, self.explained)
         state.seconds = time.perf_counter() - started
 
     def _epoch(self, state: State, progress: Progress) -> dict[str, float]:
@@ -197,7 +204,8 @@ class Session:
 
         Returns how fast it was.
         """
-        torch.manual_seed(_seed_of(self.place.seed, state.epochs))
+        drawn = np.random.SeedSequence([self.place.seed, state.epochs])
+        torch.manual_seed(int(drawn.generate_state(1, np.uint64)[0] >> 1))
         done = self.stepper.epoch(*self.train, state.steps, progress)
         loss, score = math.nan, math.nan
         if done.finite:
@@ -212,15 +220,15 @@ class Session:
         state.input_seconds += done.input_seconds
         state.steps += self.steps_per_epoch
         state.rows.append(
-            {
-                "epoch": state.epochs + 1,
-                "train_loss": done.loss,
-                "validation_loss": loss,
-                "validation_score": score,
-                "learning_rate": done.learning_rate,
-                "gradient_norm": done.gradient_norm,
-                "balance_loss": done.balance,
-            }
+            EpochRecord(
+                epoch=state.epochs + 1,
+                train_loss=done.loss,
+                validation_loss=loss,
+                validation_score=score,
+                learning_rate=done.learning_rate,
+                gradient_norm=done.gradient_norm,
+                balance_loss=done.balance,
+            )
         )
         if loss < state.best_loss:
             state.best_loss, state.best_epoch = loss, state.epochs
@@ -243,20 +251,13 @@ class Session:
         begun = time.perf_counter()
         state.seconds = begun - started
         state.scaler = self.stepper.scaler.state_dict()
-        save_checkpoint(self.place.folder, self.fingerprint, state, self.module, self.optimiser)
+        resume_point.save_checkpoint(*self._checkpointed(), state)
         ended = time.perf_counter()
         self._next_checkpoint = ended + _SPARING * (ended - begun)
 
-    def _stalled(self, state: State) -> bool:
-        patience = self.settings.patience * self.epochs / self.settings.max_epochs
-        return state.epochs - state.best_epoch >= patience
-
-    def _start_or_resume(self) -> State:
-        resumed = load_checkpoint(self.place.folder, self.fingerprint, self.module, self.optimiser)
-        if resumed is None:
-            return State(best=_copy(self.module))
-        self.stepper.scaler.load_state_dict(resumed.scaler)
-        return resumed
+    def _checkpointed(self) -> tuple[Path, str, ExplainableModule, AdamW]:
+        """Where the checkpoint lies, whose it is, and what it holds besides the state."""
+        return self.place.folder, self.fingerprint, self.module, self.optimiser
 
     @property
     def steps_per_epoch(self) -> int:
@@ -300,54 +301,79 @@ class Session:
         }
         if self.penalty is not None:
             parts["penalty"] = self.penalty.describe()
-        return fingerprint(parts, self.module)
+        return resume_point.fingerprint(parts, self.module)
 
-    def _facts(self, state: State) -> TrainingFacts:
-        return TrainingFacts(
-            precision=self.precision,
-            accumulation=self.settings.accumulation,
-            device=self.place.device,
-            seed=self.place.seed,
-            rows=len(self.train[1]),
-            tokens=self.tokens,
-            compile_note=self.compile_note,
-            max_epochs=self.epochs,
-            score=self.objective.score_name,
-            stopped_early=state.epochs < self.epochs and not state.diverged,
-        )
+    def _write(self, state: State) -> None:
+        """Write weights, history, summaries and timing; remove the checkpoint last."""
+        folder, architecture = self.place.folder, self.module.architecture()
+        resume_point.save_tensors(folder / WEIGHTS, self.module.state_dict())
+        save_table(folder / "history.parquet", history_table(state.rows))
+        save_json(folder / "architecture.json", plain(architecture))
+        save_json(folder / "training.json", plain(self._summary(state, architecture["parameters"])))
+        save_json(folder / "timing.json", self._timing(state))
+        remove(folder / resume_point.CHECKPOINT)
+
+    def _summary(self, state: State, parameters: int) -> dict[str, object]:
+        return {
+            "epochs": state.epochs,
+            "max_epochs": self.epochs,
+            "best_epoch": state.best_epoch,
+            "score": self.objective.score_name,
+            "stopped_early": state.epochs < self.epochs and not state.diverged,
+            "precision": self.precision.name,
+            "precision_reason": self.precision.reason,
+            "accumulation": self.settings.accumulation,
+            "device": self.place.device,
+            "parameters": parameters,
+            "seed": self.place.seed,
+            "rows": len(self.train[1]),
+            "diverged": state.diverged,
+            "last_validation_loss": state.rows[-1].validation_loss if state.rows else None,
+            "best_validation_loss": state.best_loss if state.rows else None,
+            "notes": self._notes(state),
+        }
+
+    def _notes(self, state: State) -> list[Text]:
+        """What a reader must know about how training went, as whole sentences."""
+        notes: list[Text] = []
+        if state.diverged and state.rows:
+            best, epoch = state.best_epoch, state.epochs + 1
+            notes.append(message("training_notes.diverged", epoch=epoch, best=best))
+        if state.diverged and not state.rows:
+            notes.append(message("training_notes.diverged_at_once"))
+        if self.compile_note:
+            notes.append(self.compile_note)
+        if (rise := _overfit(state)) is not None:
+            notes.append(message("training_notes.overfit", best=state.best_epoch, rise=rise))
+        losses = [row.validation_loss for row in state.rows]
+        # under a schedule that ends at a rate of 0 the last epoch is often the best by a little
+        still_falls = len(losses) > 1 and losses[-1] < 0.99 * min(losses[:-1])
+        if state.epochs == self.epochs and still_falls:
+            notes.append(message("training_notes.still_falling"))
+        return notes
+
+    def _timing(self, state: State) -> dict[str, float | None]:
+        rows = len(self.train[1]) * state.epochs
+        return {
+            "seconds": state.seconds,
+            "seconds_per_epoch": state.seconds / max(state.epochs, 1),
+            "step_seconds": state.step_seconds,
+            "input_seconds": state.input_seconds,
+            "rows_per_second": None,
+            "tokens_per_second": None,
+            "input_share": None,
+            **speeds(rows, self.tokens, state.step_seconds, state.input_seconds),
+            "peak_memory": _peak_memory(),
+        }
 
 
 def _tensors(part: Split, objective: Objective, device: str) -> tuple[Tensor, Tensor]:
-    inputs = torch.as_tensor(
-        part.inputs, dtype=torch.float32
-    )  # before the move: mps has no float64
+    inputs = torch.as_tensor(part.inputs, dtype=torch.float32)  # mps has no float64
     return inputs.to(device), objective.truths(part).to(device)
-
-
-def _positive(dataset: Dataset) -> Tensor | None:
-    """(instance,) whether a validation row has the explained class; None for a number."""
-    target = dataset.schema.target
-    return (
-        torch.as_tensor(dataset.validation.labels == target.explained)
-        if task_of(target).decides
-        else None
-    )
-
-
-def _chosen_rows(train: Split, most: int | None, seed: int) -> Split:
-    """All rows, or a seeded sample of them in their old order."""
-    if most is None or most >= len(train):
-        return train
-    return train.take(np.sort(np.random.default_rng(seed).permutation(len(train))[:most]))
 
 
 def _copy(module: ExplainableModule) -> dict[str, Tensor]:
     return {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
-
-
-def _seed_of(seed: int, epoch: int) -> int:
-    """A seed for one epoch, unlike those of all others."""
-    return int(np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64)[0] >> 1)
 
 
 @contextmanager
@@ -366,8 +392,6 @@ def _deterministic(device: str) -> Iterator[None]:
     finally:
         torch.use_deterministic_algorithms(before)
 
-
-# TensorBoard: graph, scalars, parameter histograms and pictures.
 
 # --- Small pictures as arrays of numbers, for TensorBoard; drawn without a plotting library -------
 
@@ -455,30 +479,6 @@ LAYOUT: dict[str, dict[str, list[object]]] = {
 }
 
 
-class Board(Protocol):
-    """Receives what training has to show."""
-
-    def epoch(
-        self, row: Mapping[str, float], module: ExplainableModule, inputs: Tensor
-    ) -> None: ...
-
-    def finish(
-        self, module: ExplainableModule, inputs: Tensor, positive: Tensor | None, target: int
-    ) -> None: ...
-
-
-class NoBoard:
-    """Shows nothing."""
-
-    def epoch(self, row: Mapping[str, float], module: ExplainableModule, inputs: Tensor) -> None:
-        pass
-
-    def finish(
-        self, module: ExplainableModule, inputs: Tensor, positive: Tensor | None, target: int
-    ) -> None:
-        pass
-
-
 class TensorBoard:
     """Writes event files to `folder`; steps are epochs, counted from 1."""
 
@@ -490,20 +490,24 @@ class TensorBoard:
         self.writer = SummaryWriter(str(folder), purge_step=epochs_done + 1)
         self.writer.add_custom_scalars(LAYOUT)
 
-    def epoch(self, row: Mapping[str, float], module: ExplainableModule, inputs: Tensor) -> None:
+    def epoch(
+        self,
+        record: EpochRecord,
+        speed: Mapping[str, float],
+        module: ExplainableModule,
+        inputs: Tensor,
+    ) -> None:
         """Scalars of the last epoch, how evenly the experts are used on rows that the training
         does not see, and, of models up to 5 M weights, their histograms.
         """
-        step = int(row["epoch"])
-        for name, value in row.items():
+        step = record.epoch
+        for name, value in {**vars(record), **speed}.items():
             if name != "epoch":
                 self.writer.add_scalar(f"training/{name}", value, step)
         for layer, effective in expert_balance(module, inputs).items():
             self.writer.add_scalar(f"experts/effective in layer {layer}", effective, step)
-        if sum(parameter.numel() for parameter in module.parameters()) <= _HISTOGRAMS:
-            self._histograms(module, step)
-
-    def _histograms(self, module: ExplainableModule, step: int) -> None:
+        if sum(parameter.numel() for parameter in module.parameters()) > _HISTOGRAMS:
+            return
         for name, parameter in module.named_parameters():
             # a table without categories has an empty embedding of them
             if parameter.numel() and parameter.requires_grad:
@@ -580,100 +584,9 @@ def _traceable(module: ExplainableModule) -> int:
     return max(1, min(_TRACED_ROWS, _TRACED_WEIGHTS // tokens**2))
 
 
-def open_board(folder: Path, wanted: bool, epochs_done: int) -> Board:
-    """A board that writes below `folder`, or one that shows nothing."""
-    return TensorBoard(folder / EVENTS, epochs_done) if wanted else NoBoard()
-
-
-# What a finished training leaves in its folder; `docs/contracts.md` names the fields.
+# --- What a finished training leaves in its folder; `docs/contracts.md` names the fields ----------
 
 WEIGHTS = "weights.safetensors"
-
-
-@dataclass(frozen=True)
-class TrainingFacts:
-    """What the summary says beside the state.
-
-    rows : training rows of an epoch; tokens : of one row, 0 where the module has none.
-    compile_note : why the model was not compiled though it was asked for, or nothing.
-    """
-
-    precision: Precision
-    accumulation: int
-    device: str
-    seed: int
-    rows: int
-    tokens: int
-    compile_note: Text
-    max_epochs: int
-    score: str
-    stopped_early: bool
-
-
-def write_outputs(
-    folder: Path, module: ExplainableModule, state: State, facts: TrainingFacts
-) -> None:
-    """Write weights, history, summaries and timing; remove the checkpoint last."""
-    architecture = module.architecture()
-    save_tensors(folder / WEIGHTS, module.state_dict())
-    save_table(folder / "history.parquet", _history(state))
-    save_json(folder / "architecture.json", plain(architecture))
-    summary = _summary(state, facts, architecture["parameters"])
-    save_json(folder / "training.json", plain(summary))
-    save_json(folder / "timing.json", _timing(state, facts))
-    remove(folder / CHECKPOINT)
-
-
-def _history(state: State) -> pd.DataFrame:
-    kinds = {name: "int64" if name == "epoch" else "float64" for name in HISTORY}
-    return pd.DataFrame(state.rows, columns=list(HISTORY)).astype(kinds)
-
-
-def _summary(state: State, facts: TrainingFacts, parameters: int) -> dict[str, object]:
-    return {
-        "epochs": state.epochs,
-        "max_epochs": facts.max_epochs,
-        "best_epoch": state.best_epoch,
-        "score": facts.score,
-        "stopped_early": facts.stopped_early,
-        "precision": facts.precision.name,
-        "precision_reason": facts.precision.reason,
-        "accumulation": facts.accumulation,
-        "device": facts.device,
-        "parameters": parameters,
-        "seed": facts.seed,
-        "rows": facts.rows,
-        "diverged": state.diverged,
-        "last_validation_loss": state.rows[-1]["validation_loss"] if state.rows else None,
-        "best_validation_loss": state.best_loss if state.rows else None,
-        "notes": _notes(state, facts),
-    }
-
-
-def _notes(state: State, facts: TrainingFacts) -> list[Text]:
-    """What a reader must know about how training went, as whole sentences."""
-    notes: list[Text] = []
-    if state.diverged and state.rows:
-        best, epoch = state.best_epoch, state.epochs + 1
-        notes.append(message("training_notes.diverged", epoch=epoch, best=best))
-    if state.diverged and not state.rows:
-        notes.append(message("training_notes.diverged_at_once"))
-    if facts.compile_note:
-        notes.append(facts.compile_note)
-    if (rise := _overfit(state)) is not None:
-        notes.append(message("training_notes.overfit", best=state.best_epoch, rise=rise))
-    if state.epochs == facts.max_epochs and _still_falling(state):
-        notes.append(message("training_notes.still_falling"))
-    return notes
-
-
-def _still_falling(state: State) -> bool:
-    """Whether the last epoch alone lowered the best validation loss by more than one in a hundred.
-
-    Under a schedule that ends at a rate of 0 the last epoch is often the best by a little.
-    """
-    losses = [row["validation_loss"] for row in state.rows]
-    return len(losses) > 1 and losses[-1] < 0.99 * min(losses[:-1])
 
 
 def _overfit(state: State) -> float | None:
@@ -684,8 +597,8 @@ def _overfit(state: State) -> float | None:
     if not state.rows or state.best_epoch < 1:
         return None
     best, last = state.rows[state.best_epoch - 1], state.rows[-1]
-    rise = last["validation_loss"] / best["validation_loss"] - 1
-    return rise if rise > 0.05 and last["train_loss"] < best["train_loss"] else None
+    rise = last.validation_loss / best.validation_loss - 1
+    return rise if rise > 0.05 and last.train_loss < best.train_loss else None
 
 
 def speeds(rows: int, tokens: int, seconds: float, input_seconds: float) -> dict[str, float]:
@@ -697,21 +610,6 @@ def speeds(rows: int, tokens: int, seconds: float, input_seconds: float) -> dict
         return {}
     rates = {"rows_per_second": rows / seconds, "input_share": input_seconds / seconds}
     return rates | ({"tokens_per_second": rows * tokens / seconds} if tokens else {})
-
-
-def _timing(state: State, facts: TrainingFacts) -> dict[str, float | None]:
-    rows = facts.rows * state.epochs
-    return {
-        "seconds": state.seconds,
-        "seconds_per_epoch": state.seconds / max(state.epochs, 1),
-        "step_seconds": state.step_seconds,
-        "input_seconds": state.input_seconds,
-        "rows_per_second": None,
-        "tokens_per_second": None,
-        "input_share": None,
-        **speeds(rows, facts.tokens, state.step_seconds, state.input_seconds),
-        "peak_memory": _peak_memory(),
-    }
 
 
 def _peak_memory() -> float:

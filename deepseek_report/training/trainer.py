@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from deepseek_report.artifacts.corrections import Way
-from deepseek_report.artifacts.protocols.models import Penalty
+from deepseek_report.artifacts.protocols.models import Penalty, TrainingPlace
 from deepseek_report.artifacts.protocols.modules import ExplainableModule
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
@@ -43,16 +42,14 @@ class GradientTrainer(TrainingSettings):
         self,
         module: ExplainableModule,
         dataset: Dataset,
-        folder: Path,
-        seed: int,
-        device: str,
+        place: TrainingPlace,
         progress: Progress,
         penalty: Penalty | None = None,
     ) -> None:
-        """Train in place; write weights, history, summaries and TensorBoard events to `folder`.
+        """Train in place; write weights, history, summaries and TensorBoard events to its folder.
 
         penalty : a term that is added to the loss, in training and on the validation part.
         """
-        from deepseek_report.training.session import Place, Session
+        from deepseek_report.training.session import Session
 
-        Session(self, module, dataset, Place(folder, seed, device), penalty).run(progress)
+        Session(self, module, dataset, place, penalty).run(progress)

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.picture import Picture
@@ -36,7 +35,7 @@ def ranks_picture(results: Results) -> Picture | None:
         return None
     height, words = 0.85 + _ROW * len(table), words_of(results)
     best = table[0]
-    apart = [each.method for each in table if not _overlap(best, each)]
+    apart = [each.method for each in table if abs(best.rank - each.rank) >= best.half + each.half]
     return on_sheets(
         _RANKS,
         (height, height + 0.1 * len(table)),
@@ -51,10 +50,6 @@ def ranks_picture(results: Results) -> Picture | None:
         how_to_read=caption("compared_ranks.how_to_read", distance=2 * best.half),
         section="compared_data_sets",
     )
-
-
-def _overlap(first: MethodRank, other: MethodRank) -> bool:
-    return abs(first.rank - other.rank) < first.half + other.half
 
 
 def _paint_ranks(sheet: Sheet, table: Sequence[MethodRank], words: Wording) -> None:
@@ -136,7 +131,11 @@ def _paint(
     )
     for place, each in enumerate(spread):
         values, lows, highs = estimate_columns(run.value for run in runs[each.method])
-        mean = Estimate(each.mean, _mean(lows), _mean(highs))
+        low, high = (
+            float(ends[np.isfinite(ends)].mean()) if np.isfinite(ends).any() else None
+            for ends in (lows, highs)
+        )
+        mean = Estimate(each.mean, low, high)
         marks.intervals(axes, [(place, mean)], marks.MarkStyle(SERIES[0]))
         if len(values) > 1:
             marks.dots(axes, values, np.full(len(values), place + 0.26), LIGHT.context)
@@ -147,11 +146,6 @@ def _paint(
     axes.set_xlim(low, high + 0.12 * (high - low))
     marks.plain_ticks(axes, "x", words)
     axes.set_xlabel(across)
-
-
-def _mean(values: Floats) -> float | None:
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if len(known) else None
 
 
 def _axes(sheet: Sheet, methods: Sequence[str], across: str) -> tuple[Axes, str]:

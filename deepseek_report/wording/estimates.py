@@ -8,22 +8,15 @@ from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.score import Score
 
 
-def estimate(value: object, low: object = None, high: object = None, n: object = None) -> Estimate:
-    """A value, its 95 % interval and how many cases it rests on; any may be missing."""
-    return Estimate.of(value, low, high, n)
-
-
 def of_score(score: Score) -> Estimate:
     """The estimate that a score holds."""
     return Estimate.of_score(score)
 
 
-def of_row(
-    row: Mapping[str, object], value: str, prefix: str | None = None, n: str = "n"
-) -> Estimate:
+def of_row(row: Mapping[str, object], value: str, prefix: str | None = None) -> Estimate:
     """The estimate in a table's row: `value`, and `<prefix>_low` or `low`, likewise `high`."""
     low, high = ("low", "high") if prefix is None else (f"{prefix}_low", f"{prefix}_high")
-    return estimate(row.get(value), row.get(low), row.get(high), row.get(n))
+    return Estimate.of(row.get(value), row.get(low), row.get(high), row.get("n"))
 
 
 #: Names of people with which labels begin.

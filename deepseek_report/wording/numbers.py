@@ -29,10 +29,10 @@ from deepseek_report.artifacts.rounding import (
     THIN,
     decimals_supported,
     digits_without_interval,
+    is_currency,
     power_of_ten,
 )
 
-_CURRENCIES = frozenset("€£¥")
 _SLOT = re.compile(r"\{\w+\}")
 #: Below it, and with at most so many decimals, a number has no more digits than its float.
 _EXACT, _EXACT_DIGITS = 1e9, 6
@@ -108,9 +108,9 @@ class NumberFormat:
     ) -> str:
         """A value rounded to what its interval supports, or to three significant digits."""
         if value is None or not math.isfinite(value):
-            return self.texts["not_defined"]
-        if _finite(low, high):
-            return self._decimal(value, decimals_supported(low, high))  # type: ignore[arg-type]
+            return self._fill("not_defined")
+        if ends := _finite(low, high):
+            return self._decimal(value, decimals_supported(*ends))
         return self._decimal(*digits_without_interval(value))
 
     def percent(
@@ -118,13 +118,11 @@ class NumberFormat:
     ) -> str:
         """A share of one as a percentage: `0.221 -> "22.1 %"`."""
         if value is None or not math.isfinite(value):
-            return self.texts["not_defined"]
+            return self._fill("not_defined")
         if low is None and 0 < value < 5e-4:
             return self._fill("below", number=self._percentage(0.1, 1))
-        digits = 1
-        if _finite(low, high):
-            digits = min(decimals_supported(100 * low, 100 * high), 1)  # type: ignore[operator]
-        return self._percentage(100 * value, digits)
+        ends = _finite(low, high)
+        return self._percentage(100 * value, _percent_digits(*ends) if ends else 1)
 
     def points(self, value: float | None) -> str:
         """A difference of two shares in percentage points, signed: `+17.0 points`.
@@ -132,7 +130,7 @@ class NumberFormat:
         What would round to nothing keeps its first digit, down to the fourth decimal.
         """
         if value is None or not math.isfinite(value):
-            return self.texts["not_defined"]
+            return self._fill("not_defined")
         return self._fill("points", number=self._signed_points(value))
 
     def signed_gap(self, estimate: Estimate) -> str:
@@ -145,68 +143,55 @@ class NumberFormat:
 
     def _difference(self, estimate: Estimate, unit: str) -> str:
         if not estimate.is_defined:
-            return self.texts["not_defined"]
-        low, high = _ends(estimate)
-        if low is None or high is None:
-            text, ends = self._signed_points(estimate.value), ""
+            return self._fill("not_defined")
+        interval = ""
+        if (ends := _ends(estimate)) is None:
+            text = self._signed_points(estimate.value)
         else:
-            digits = decimals_supported(100 * low, 100 * high)
-            if not 0 < abs(100 * estimate.value) < 0.05:
-                digits = min(digits, 1)
+            most = 4 if 0 < abs(100 * estimate.value) < 0.05 else 1
+            digits = _percent_digits(*ends, most=most)
             text = self._signed_points(estimate.value, digits)
-            ends = self._range(*(self._decimal(100 * end, digits) for end in (low, high)))
+            interval = self._percentages(*ends, digits)
         text = self._fill(unit, number=text) if unit else text
-        return self._fill("estimate", value=text, interval=ends) if ends else text
+        return self._fill("estimate", value=text, interval=interval) if interval else text
 
     def interval(self, low: float | None, high: float | None, *, as_percent: bool = False) -> str:
         """The two ends of an interval: `0.76–0.79`, `87.4–89.5 %`."""
-        if not _finite(low, high):
-            return self.texts["no_interval"]
-        ends = (float(low), float(high))  # type: ignore[arg-type]
+        if (ends := _finite(low, high)) is None:
+            return self._fill("no_interval")
         if as_percent:
-            return self._fill("percent", number=self._range_of_percentages(*ends))
+            return self._fill("percent", number=self._percentages(*ends, _percent_digits(*ends)))
         return self._range(*(self.number(end, *ends) for end in ends))
 
     def rough_share(self, estimate: Estimate) -> str:
         """A share in a sentence, by one digit of its interval: `40 % (38–42 %)`."""
-        low, high = _ends(estimate)
-        text = self.rough_percent(estimate)
-        if not estimate.is_defined or low is None or high is None:
+        ends, text = _ends(estimate), self.rough_percent(estimate)
+        if ends is None:
             return text
-        digits = min(decimals_supported(100 * low, 100 * high, significant=1), 1)
-        ends = self._range(*(self._decimal(100 * end, digits) for end in (low, high)))
-        return self._fill("estimate", value=text, interval=self._fill("percent", number=ends))
+        interval = self._percentages(*ends, _percent_digits(*ends, significant=1))
+        return self._fill("estimate", value=text, interval=self._fill("percent", number=interval))
 
     def rough_percent(self, estimate: Estimate) -> str:
         """The share alone, rounded likewise: `40 %`."""
-        low, high = _ends(estimate)
-        if not estimate.is_defined or low is None or high is None:
+        if (ends := _ends(estimate)) is None:
             return self.percent(estimate.value)
-        digits = min(decimals_supported(100 * low, 100 * high, significant=1), 1)
-        return self._percentage(100 * estimate.value, digits)
+        return self._percentage(100 * estimate.value, _percent_digits(*ends, significant=1))
 
     def rough_value(self, estimate: Estimate) -> str:
         """A number in a sentence, by one digit of its interval: `0.82 (0.79–0.85)`."""
-        low, high = _ends(estimate)
-        if not estimate.is_defined or low is None or high is None:
+        if (ends := _ends(estimate)) is None:
             return self.value(estimate)
-        digits = decimals_supported(low, high, significant=1)
-        texts = [self._decimal(number, digits) for number in (estimate.value, low, high)]
-        return self._fill("estimate", value=texts[0], interval=self._range(*texts[1:]))
+        digits = decimals_supported(*ends, significant=1)
+        value, *interval = (self._decimal(number, digits) for number in (estimate.value, *ends))
+        return self._fill("estimate", value=value, interval=self._range(*interval))
 
     def rough_gap(self, estimate: Estimate) -> str:
         """A distance between shares in points, likewise: `12 points (9–14)`."""
-        low, high = _ends(estimate)
-        if not estimate.is_defined or low is None or high is None:
-            return self.gap(estimate)
-        digits = min(decimals_supported(100 * low, 100 * high, significant=1), 1)
-        text = self._fill("points", number=self._decimal(100 * estimate.value, digits))
-        ends = self._range(*(self._decimal(100 * end, digits) for end in (low, high)))
-        return self._fill("estimate", value=text, interval=ends)
+        return self._gap(estimate, significant=1)
 
     def share(self, estimate: Estimate) -> str:
         """A share as a percentage with its interval: `22.1 % (21.0–23.2 %)`."""
-        text = self.percent(estimate.value, *_ends(estimate))
+        text = self.percent(estimate.value, *(_ends(estimate) or ()))
         return self._with_interval(text, estimate, as_percent=True)
 
     def value(self, estimate: Estimate) -> str:
@@ -214,19 +199,22 @@ class NumberFormat:
         known, high = estimate.value, estimate.high
         if 0 < known < 5e-4 and (high is None or high < 5e-4):
             return self._fill("below", number=self._decimal(0.001, 3))
-        text = self.number(known, *_ends(estimate))
+        text = self.number(known, *(_ends(estimate) or ()))
         return self._with_interval(text, estimate, as_percent=False)
 
     def gap(self, estimate: Estimate) -> str:
         """A distance between shares in points, with its interval: `3.0 points (0.7–5.3)`."""
+        return self._gap(estimate, significant=2)
+
+    def _gap(self, estimate: Estimate, significant: int) -> str:
         if not estimate.is_defined:
-            return self.texts["not_defined"]
-        low, high = _ends(estimate)
-        if low is None or high is None:
-            return self._fill("points", number=self._decimal(100 * estimate.value, 1))
-        digits = min(decimals_supported(100 * low, 100 * high), 1)
+            return self._fill("not_defined")
+        ends = _ends(estimate)
+        digits = _percent_digits(*ends, significant) if ends else 1
         text = self._fill("points", number=self._decimal(100 * estimate.value, digits))
-        return self._fill("estimate", value=text, interval=self._range_of_percentages(low, high))
+        if ends is None:
+            return text
+        return self._fill("estimate", value=text, interval=self._percentages(*ends, digits))
 
     def digits(self, value: float, digits: int) -> str:
         """A number with this many decimals: `0.527`."""
@@ -297,14 +285,12 @@ class NumberFormat:
         text = self.count(value) if whole else self.number(value, low, high)
         if not unit:
             return text
-        if unit.endswith("$") or unit in _CURRENCIES:
-            return f"{unit}\u00a0{text}"
-        return f"{text}\u00a0{unit}"
+        return f"{unit}\u00a0{text}" if is_currency(unit) else f"{text}\u00a0{unit}"
 
     def p_value(self, value: float | None) -> str:
         """A p-value as it is printed in a table: `0.03`, `< 0.001`."""
         if value is None or not math.isfinite(value):
-            return self.texts["not_tested"]
+            return self._fill("not_tested")
         if value < 0.001:
             return f"< {self._decimal(0.001, 3)}"
         return self._decimal(value, 3 if value < 0.1 else 2)
@@ -319,7 +305,7 @@ class NumberFormat:
     def seconds(self, value: float | None) -> str:
         """A duration: `0.4 s`, `12 s`, `3 min 20 s`."""
         if value is None or not math.isfinite(value):
-            return self.texts["not_measured"]
+            return self._fill("not_measured")
         if value < 0.05:
             return self._fill("under", number=self._fill("seconds", number=self._decimal(0.1, 1)))
         if value < 60:
@@ -428,8 +414,8 @@ class NumberFormat:
     def _percentage(self, value: float, digits: int) -> str:
         return self._fill("percent", number=self._decimal(value, digits))
 
-    def _range_of_percentages(self, low: float, high: float) -> str:
-        digits = min(decimals_supported(100 * low, 100 * high), 1)
+    def _percentages(self, low: float, high: float, digits: int) -> str:
+        """The ends of an interval of shares in per cent, without the sign."""
         return self._range(*(self._decimal(100 * end, digits) for end in (low, high)))
 
     def _range(self, low: str, high: str) -> str:
@@ -437,11 +423,11 @@ class NumberFormat:
         return self._fill("signed_range" if signed else "range", low=low, high=high)
 
     def _with_interval(self, text: str, estimate: Estimate, *, as_percent: bool) -> str:
-        low, high = _ends(estimate)
-        if not estimate.is_defined or low is None or high is None:
+        if (ends := _ends(estimate)) is None:
             return text
-        ends = self.interval(low, high, as_percent=as_percent)
-        return self._fill("estimate", value=text, interval=ends)
+        return self._fill(
+            "estimate", value=text, interval=self.interval(*ends, as_percent=as_percent)
+        )
 
     def _fill(self, pattern: str, **parts: str) -> str:
         return self.texts[pattern].format(**parts)
@@ -454,10 +440,19 @@ def _written_decimal(value: float, digits: int, locale: str) -> str:
     return format_decimal(value, format=pattern, locale=Locale.parse(locale))
 
 
-def _finite(low: float | None, high: float | None) -> bool:
-    return low is not None and high is not None and math.isfinite(low) and math.isfinite(high)
+def _percent_digits(low: float, high: float, significant: int = 2, most: int = 1) -> int:
+    """How many decimals an interval of shares supports in per cent."""
+    return min(decimals_supported(100 * low, 100 * high, significant=significant), most)
 
 
-def _ends(estimate: Estimate) -> tuple[float | None, float | None]:
-    low, high = estimate.low, estimate.high
-    return (None, None) if low is None or high is None or high - low < 1e-9 else (low, high)
+def _finite(low: float | None, high: float | None) -> tuple[float, float] | None:
+    """Both ends; None where one is missing or not finite."""
+    if low is None or high is None or not math.isfinite(low) or not math.isfinite(high):
+        return None
+    return float(low), float(high)
+
+
+def _ends(estimate: Estimate) -> tuple[float, float] | None:
+    """The interval; None without one, where it has no width, and where nothing is defined."""
+    ends = estimate.ends if estimate.is_defined else None
+    return None if ends is None or ends[1] - ends[0] < 1e-9 else ends

@@ -13,8 +13,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Schema, Target
 from deepseek_report.artifacts.score import Score, tidy
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.wording.case_words import CaseWords
-from deepseek_report.wording.words import DEFAULT_LANGUAGE, Wording, wording
+from deepseek_report.wording.words import DEFAULT_LANGUAGE, CaseWords, Wording, wording
 
 
 def score_table(scores: Sequence[Score]) -> pd.DataFrame:

@@ -27,8 +27,6 @@ OPEN, CLOSE = "⟦", "⟧"
 _SENTENCES = re.compile(r"(?<=[a-z)”%][.!?]) (?=[A-Z“])")
 #: Groups of patterns that `str.format` fills.
 _PATTERNS = frozenset({"numbers", "composed"})
-#: Groups of a catalog that hold no texts.
-_NO_TEXTS = frozenset({"formats"})
 #: Texts of a framework file; those of its rows stand by their ids.
 _HEAD_TEXTS = (
     "name",
@@ -125,24 +123,6 @@ def _callers(before: list[str]) -> Iterator[str]:
                 yield before[place - 1]
         elif before[place] in {"{{", "{%"}:
             return
-
-
-def words_outside(texts: list[str]) -> list[str]:
-    """Words of visible texts that stand in no mark; marks may lie in one another.
-
-    texts : pieces in the order of reading. A mark may be closed in a later piece; a piece that was
-    cut, `…` at its end, closes those that it opened.
-    """
-    outside: list[str] = []
-    depth = 0
-    for text in texts:
-        kept = []
-        for character in text:
-            depth += (character == OPEN) - (character == CLOSE and depth > 0)
-            kept.append(" " if depth or character in OPEN + CLOSE else character)
-        outside += _WORD.findall("".join(kept))
-        depth = 0 if text.rstrip().endswith("…") else depth
-    return outside
 
 
 def write_catalog(folder: Path) -> Path:

@@ -107,6 +107,7 @@ class Wording:
         self._slots: dict[str, Any] = {**self._nouns, **_usual_case_words(texts)}
         self._templates: dict[str, Template | str] = {}  # texts without slots as they are
         self._speaks_python = False
+        self._worded: dict[int, tuple[Finding, WordedFinding]] = {}  # findings as they were worded
         self._environment = _environment(self)
 
     def _take_formats(self) -> None:
@@ -117,12 +118,17 @@ class Wording:
         texts = dict(self._texts.get("numbers", {}))
         self.numbers = NumberFormat(symbols.pop("locale", "en_GB"), symbols, texts, closes_up)
 
+    def _copy(self) -> Wording:
+        own = copy.copy(self)
+        own._worded = {}
+        return own
+
     def for_cases(self, slots: Mapping[str, object]) -> Wording:
         """The same texts with a run's own words in the slots of `_usual_case_words`, if any.
 
         They are in this language where the data set names them.
         """
-        own = copy.copy(self)
+        own = self._copy()
         own_words = {name: self.named(word) for name, word in slots.items() if word}
         own._slots = {**self._slots, **own_words}
         return own
@@ -132,7 +138,7 @@ class Wording:
 
         texts : as a catalog has them, with `formats`: numbers are written as these say.
         """
-        own = copy.copy(self)
+        own = self._copy()
         own._texts = {**_merged(self._texts, texts), **{key: texts[key] for key in _WHOLE}}
         own._take_formats()
         own._templates = {}
@@ -141,7 +147,7 @@ class Wording:
 
     def for_python(self) -> Wording:
         """The same texts, which advise arguments of a Python call in place of keys of a config."""
-        own = copy.copy(self)
+        own = self._copy()
         own._speaks_python = True
         return own
 
@@ -259,6 +265,11 @@ class Wording:
 
         `folds` says in how many folds of a cross-validation it was made, where that was looked at.
         """
+        if id(finding) not in self._worded:  # several sections tell the same one
+            self._worded[id(finding)] = finding, self._words_of(finding)
+        return self._worded[id(finding)][1]
+
+    def _words_of(self, finding: Finding) -> WordedFinding:
         values, key = from_plain(finding.values), f"findings.{finding.message}"
         own = {part: bounded(str(values.get(part, "")), TEXT) for part in PARTS}
         texts = {part: self.text(f"{key}.{part}", **values) for part in PARTS if finding.message}
@@ -281,6 +292,59 @@ class Wording:
         for part in key.split("."):
             node = node.get(part) if isinstance(node, Mapping) else None
         return node
+
+
+@dataclass(frozen=True)
+class CaseWords:
+    """Words that a config gives; each is said as it stands, and an empty one by the usual word.
+
+    case, cases : one case and several: "client", "clients".
+    favourable, unfavourable : what a case is whose decision is the favourable one, and what it is
+        otherwise, behind "is" and "are": "accepted", "refused".
+    deciders : where the labels are decisions, those who took them: "lenders".
+    groups : {attribute: {level, as the data name it: what such cases are called}}:
+        {age_band: {"under 25": "clients under 25"}}. A crossing is named by both, as the attribute
+        and as the level: {"sex × age_band": {"men × under 25": "men under 25"}}. A level that
+        stands here without an attribute is called so whatever it is a level of.
+    """
+
+    case: str = ""
+    cases: str = ""
+    favourable: str = ""
+    unfavourable: str = ""
+    deciders: str = ""
+    groups: Mapping[str, str | Mapping[str, str]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any] | None) -> CaseWords:
+        """Those of the part `report.words` of a resolved config; none of runs of older versions."""
+        known = {"case", "cases", "favourable", "unfavourable", "deciders"}
+        texts = {name: str(word or "") for name, word in (config or {}).items() if name in known}
+        groups = (config or {}).get("groups") or {}
+        return cls(
+            **texts, groups={str(name): _group_words(words) for name, words in groups.items()}
+        )
+
+    def group_names(self, labels: Mapping[str, str]) -> dict[str, dict[str, str]]:
+        """{attribute, as findings name it: {level: what such cases are called}}, in lower case.
+
+        labels : {name of an attribute: its label}. Under "" stand levels without an attribute.
+        """
+        named: dict[str, dict[str, str]] = {"": {}}
+        for key, words in self.groups.items():
+            if isinstance(words, str):
+                named[""][key] = words
+                continue
+            label = CROSS.join(labels.get(part, part) for part in key.split(CROSS))
+            for attribute in (key, label):
+                named.setdefault(attribute.lower(), {}).update(words)
+        return named
+
+
+def _group_words(words: object) -> str | dict[str, str]:
+    if isinstance(words, Mapping):
+        return {str(level): str(name) for level, name in words.items()}
+    return str(words)
 
 
 #: Names a folder of further catalogs, for languages that are being translated and for tests. It
@@ -441,7 +505,7 @@ def _joined(contents: Iterable[bytes]) -> dict[str, object]:
     return texts
 
 
-def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+def _merged(base: Mapping[str, object], over: Mapping[str, object]) -> dict[str, Any]:
     """The base with each text of `over` in place of its own."""
     both = dict(base)
     for key, value in over.items():

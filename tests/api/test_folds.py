@@ -12,6 +12,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, roc_auc_score
 
 import deepseek_report as dr
+from deepseek_report.artifacts.measurement import Measurement
+from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.split import Split
 from deepseek_report.datasets.splitting import FoldRule
 from deepseek_report.errors import ConfigError
@@ -19,6 +21,8 @@ from deepseek_report.store import Store
 from tests.api.conftest import Report
 from tests.tiny_runs import TinyRuns
 from tests.worded import say
+
+Loans = tuple[pd.DataFrame, pd.Series]
 
 
 def folds_of(run: dr.Run, count: int) -> tuple[Split, list[Any]]:
@@ -34,6 +38,12 @@ def folds_of(run: dr.Run, count: int) -> tuple[Split, list[Any]]:
     return whole, FoldRule(count, share).of(whole, list(whole.groups.values()), 1)
 
 
+def measured_of(results: Results) -> Measurement:
+    measured = results.measurement("cross_validation")
+    assert measured is not None
+    return measured
+
+
 def values(run: dr.Run, metric: str) -> list[float]:
     table = run.table("cross_validation/by_fold")
     mine = table[(table["metric"] == metric) & (table["attribute"] == "")]
@@ -45,7 +55,7 @@ def make_model() -> LogisticRegression:
 
 
 @pytest.fixture(scope="module")
-def numbers_labels(numbers: pd.DataFrame, labels: pd.Series) -> tuple[pd.DataFrame, pd.Series]:
+def numbers_labels(numbers: pd.DataFrame, labels: pd.Series) -> Loans:
     """Income decides, with much that is open."""
     random = np.random.default_rng(8)
     chance = 1 / (1 + np.exp(-(numbers["income"] - 50) / 8))
@@ -53,7 +63,7 @@ def numbers_labels(numbers: pd.DataFrame, labels: pd.Series) -> tuple[pd.DataFra
 
 
 @pytest.fixture(scope="module")
-def folded(report: Report, numbers_labels: tuple[pd.DataFrame, pd.Series]) -> dr.Run:
+def folded(report: Report, numbers_labels: Loans) -> dr.Run:
     return report(make_model, *numbers_labels, folds=4, sections=["summary", "performance"])
 
 
@@ -90,7 +100,7 @@ def test_the_report_shows_scores_beside_their_spread(folded: dr.Run) -> None:
 
 
 def test_an_estimator_is_cloned_and_gives_the_same_folds(
-    report: Report, folded: dr.Run, numbers_labels: tuple[pd.DataFrame, pd.Series]
+    report: Report, folded: dr.Run, numbers_labels: Loans
 ) -> None:
     unfitted = make_model()
     run = report(unfitted, *numbers_labels, folds=4)
@@ -99,7 +109,7 @@ def test_an_estimator_is_cloned_and_gives_the_same_folds(
 
 
 def test_a_fitted_model_with_its_training_rows_is_judged_as_it_is(
-    report: Report, numbers_labels: tuple[pd.DataFrame, pd.Series]
+    report: Report, numbers_labels: Loans
 ) -> None:
     X, y = numbers_labels
     model = make_model().fit(X[:120], y[:120])
@@ -114,13 +124,12 @@ def test_a_fitted_model_with_its_training_rows_is_judged_as_it_is(
 
 
 def test_rows_of_an_entity_are_tested_together_and_times_one_after_the_other(
-    report: Report, numbers_labels: tuple[pd.DataFrame, pd.Series]
+    report: Report, numbers_labels: Loans
 ) -> None:
     X, y = numbers_labels
     own = X.assign(client=np.arange(len(X)) // 3, day=np.arange(len(X))[::-1])
     by_client = report(make_model, own.drop(columns="day"), y, folds=3, entity="client")
-    measured = by_client.results.measurement("cross_validation")
-    assert measured is not None
+    measured = measured_of(by_client.results)
     whole, _ = folds_of(by_client, 3)
     fold = dict(zip(measured.arrays["tested"], measured.arrays["fold"], strict=True))
     entity = dict(zip(whole.instance_ids, whole.entities, strict=True))
@@ -128,23 +137,16 @@ def test_rows_of_an_entity_are_tested_together_and_times_one_after_the_other(
     assert len(folds_by_entity) == len({*entity.values()})
     assert "rows of one entity together" in say(measured.notes[0])
     by_day = report(make_model, own.drop(columns="client"), y, folds=3, time="day")
-    measured = by_day.results.measurement("cross_validation")
-    assert measured is not None
+    measured = measured_of(by_day.results)
     assert "all blocks before it" in say(measured.notes[0])
     assert len(measured.arrays["tested"]) == pytest.approx(180, abs=5)
 
 
 def test_findings_say_in_how_many_folds_they_were_made(
-    report: Report, numbers_labels: tuple[pd.DataFrame, pd.Series]
+    report: Report, numbers_labels: Loans
 ) -> None:
-    X, y = numbers_labels
-    run = report(
-        make_model,
-        X,
-        y,
-        folds=3,
-        thresholds=[{"metric": "roc_auc", "at_least": 0.99, "set_by": "the test"}],
-    )
+    promise = {"metric": "roc_auc", "at_least": 0.99, "set_by": "the test"}
+    run = report(make_model, *numbers_labels, folds=3, thresholds=[promise])
     missed = next(f for f in run.results.conclusions.findings if "roc_auc" in f.id)
     assert (missed.values["in_folds"], missed.values["of_folds"]) == (3, 3)
     assert "in 3 of 3 folds" in (run.path / "report.qmd").read_text(encoding="utf-8")
@@ -157,7 +159,7 @@ def problem(call: Any, *arguments: Any, **options: Any) -> str:
 
 
 def test_what_cannot_be_folded_is_told_with_what_to_do(
-    report: Report, numbers_labels: tuple[pd.DataFrame, pd.Series]
+    report: Report, numbers_labels: Loans
 ) -> None:
     X, y = numbers_labels
     assert "folds is 1" in problem(report, make_model, X, y, folds=1)
@@ -180,8 +182,7 @@ def test_a_model_of_several_labels_is_judged_on_all_of_them_in_every_fold(
     tiny_runs: TinyRuns,
 ) -> None:
     results = tiny_runs("labels")
-    measured = results.measurement("cross_validation")
-    assert measured is not None
+    measured = measured_of(results)
     assert sorted(measured.arrays["tested"]) == list(range(300))  # each row once
     by_fold = measured.tables["by_fold"]
     whole = by_fold.pivot_table(index="fold", columns="metric", values="value")

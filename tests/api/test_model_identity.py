@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deepseek_report.api.pieces import identity_of, object_digest
+from deepseek_report.api.given_models import identity_of, object_digest
 from tests.api.conftest import Report
 from tests.worded import printed
 
@@ -106,7 +106,7 @@ def test_a_function_is_itself_in_this_process_alone() -> None:
     assert identity_of(model) == identity_of(model)
     assert identity_of(model) != identity_of(twin)
     assert identity_of(fitted().predict_proba) != identity_of(fitted().predict_proba)
-    program = "from deepseek_report.api.pieces import identity_of; print(identity_of(print))"
+    program = "from deepseek_report.api.given_models import identity_of; print(identity_of(print))"
     text = printed(program)
     assert text
     assert text != identity_of(print)

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from deepseek_report.artifacts.predictions import Cases
-from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.study import Study
+from deepseek_report.artifacts.results import Results, Study
 
 
 def run(

@@ -11,8 +11,7 @@ import pytest
 
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.predictions import Predictions
-from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.study import Study
+from deepseek_report.artifacts.results import Results, Study
 from deepseek_report.comparisons.comparison import compare
 from deepseek_report.comparisons.methods import methods_of, run_labels, what_varied
 from deepseek_report.comparisons.paired_explanations import _mean_agreement

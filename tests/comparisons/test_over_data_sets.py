@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from deepseek_report.artifacts.measurement import Measurement
-from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.study import Study
+from deepseek_report.artifacts.results import Results, Study
 from deepseek_report.artifacts.table_rows import read_rows
 from deepseek_report.comparisons.comparison import (
     DataSetsPair,

@@ -11,8 +11,7 @@ import pytest
 from deepseek_report.artifacts.conclusions import Verdict
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.message import Message
-from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.study import Study
+from deepseek_report.artifacts.results import Results, Study
 from deepseek_report.comparisons.comparison import compare, promises, to_decide
 from deepseek_report.comparisons.methods import what_varied
 from deepseek_report.comparisons.paired_decisions import decisions

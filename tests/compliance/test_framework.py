@@ -25,8 +25,9 @@ from deepseek_report.compliance.framework import (
 )
 from deepseek_report.compliance.sources import stand_ins
 from deepseek_report.errors import ConfigError
-from deepseek_report.wording.pseudo import words_outside, write_catalog
+from deepseek_report.wording.pseudo import write_catalog
 from deepseek_report.wording.words import Wording, wording
+from tests.wording.marked_page import words_outside
 
 from .conftest import english
 

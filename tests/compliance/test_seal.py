@@ -28,7 +28,7 @@ SEALED = {"metric": "roc_auc", "at_least": 0.75, "set_by": "Credit risk"}
 def sealed(run: Run) -> Run:
     """A run that started from a seal with a limit of 0.75 on ROC AUC."""
     run.config["report"]["thresholds"] = [SEALED]
-    save_json(run.path("seal") / SEAL_FILE, content_of_run(run.results()))
+    save_json(run.path("seal") / SEAL_FILE, content_of_run(run.results()).to_json())
     return run
 
 

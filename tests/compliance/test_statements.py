@@ -13,7 +13,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepseek_report.compliance import people, people_yaml
+from deepseek_report.compliance import people, statements
 from deepseek_report.compliance.evaluate import evaluate_results
 from deepseek_report.compliance.evidence_record import evidence_record
 from deepseek_report.compliance.people import (
@@ -23,8 +23,7 @@ from deepseek_report.compliance.people import (
     read_people,
 )
 from deepseek_report.compliance.people_form import ask, write_form
-from deepseek_report.compliance.people_yaml import MOST_BYTES
-from deepseek_report.compliance.statements import is_placeholder, latest_day, parse_date
+from deepseek_report.compliance.statements import MOST_BYTES, is_placeholder, latest_day, parse_date
 from deepseek_report.wording.words import wording
 
 from .conftest import RUN_ID, TODAY, Run
@@ -284,7 +283,7 @@ def test_statements_in_the_config_of_an_older_run_are_named_with_where_they_go(r
 def test_every_kind_of_mistake_says_what_was_found_what_is_allowed_and_what_to_do() -> None:
     trees = [
         ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))
-        for module in (people, people_yaml)
+        for module in (people, statements)
     ]
     nodes = [node for tree in trees for node in ast.walk(tree)]
     calls = [node for node in nodes if isinstance(node, ast.Call) and len(node.args) > 1]

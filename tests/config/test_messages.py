@@ -9,7 +9,7 @@ import pytest
 from deepseek_report.cli import run
 from deepseek_report.config.compose import compose
 from deepseek_report.config.validate import validate
-from tests.worded import printed, problems
+from tests.worded import printed, problems, write_conf
 
 
 @pytest.mark.parametrize(
@@ -84,9 +84,8 @@ def test_a_part_and_a_field_of_it_are_not_the_same_key() -> None:
 @pytest.fixture
 def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with YAMLs in `conf`, which nobody has named."""
-    (tmp_path / "conf" / "explainers").mkdir(parents=True)
     target = "deepseek_report.explainers.accounts.Random"
-    (tmp_path / "conf" / "explainers" / "mine.yaml").write_text(f"mine:\n  _target_: {target}\n")
+    write_conf(tmp_path / "conf", {"explainers/mine": f"mine:\n  _target_: {target}\n"})
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -105,10 +104,8 @@ def test_a_yaml_in_another_folder_is_told_with_the_option_that_finds_it(
 
 
 def test_a_choice_in_a_file_that_lies_elsewhere_is_told_so_too(study: Path) -> None:
-    (study / "other" / "experiment").mkdir(parents=True)
-    (study / "other" / "experiment" / "loans.yaml").write_text(
-        "# @package _global_\ndefaults:\n  - override /explainers: [mine]\n"
-    )
+    loans = "# @package _global_\ndefaults:\n  - override /explainers: [mine]\n"
+    write_conf(study / "other", {"experiment/loans": loans})
     text = problems("experiment=loans", config_dir="other")
     assert "loans.yaml:3" in text
     assert _HINT in text

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from deepseek_report.artifacts.storage.local_paths import shipped
-from deepseek_report.config.catalogue import folders, groups
+from deepseek_report.config.catalogue import Completer, folders, groups
 from deepseek_report.config.compose import compose
 from deepseek_report.config.composed import Composed
 from deepseek_report.config.config_files import MULTIPLE
-from deepseek_report.config.continuations import Completer
 from deepseek_report.config.problems import ConfigProblems
 from deepseek_report.config.sets import Layer, find_sets
 from deepseek_report.config.validate import validate
+from tests.worded import study, write_conf
 
 ROOTS = [shipped("conf")]
 SETS = find_sets(ROOTS, groups(ROOTS))
@@ -34,18 +34,14 @@ def in_a_file(*words: str) -> Layer:
 @pytest.fixture
 def own(tmp_path: Path) -> Path:
     """A folder with a set, an experiment that takes it, and one that builds on that one."""
-    (tmp_path / "explainers" / "sets").mkdir(parents=True)
-    (tmp_path / "explainers" / "sets" / "ours.yaml").write_text(
-        "# Ours.\n- fast\n- -shap\n- lime\n"
-    )
-    (tmp_path / "experiment").mkdir()
-    (tmp_path / "experiment" / "loans.yaml").write_text(
-        "# @package _global_\ndefaults:\n  - override /model: mlp\n"
-        "  - override /explainers: [ours, attention_rollout]\nname: loans\n"
-    )
-    (tmp_path / "experiment" / "more.yaml").write_text(
-        "# @package _global_\ndefaults:\n  - loans\n  - override /explainers: -lime\n"
-    )
+    loans = "defaults:\n  - override /model: mlp\n"
+    loans += "  - override /explainers: [ours, attention_rollout]\nname: loans"
+    files = {
+        "explainers/sets/ours": "# Ours.\n- fast\n- -shap\n- lime\n",
+        "experiment/loans": study(loans),
+        "experiment/more": study("defaults:\n  - loans\n  - override /explainers: -lime"),
+    }
+    write_conf(tmp_path, files)
     return tmp_path
 
 
@@ -173,18 +169,17 @@ def test_a_wrong_word_in_a_file_is_told_with_its_line_beside_all_other_problems(
 def test_a_set_that_cannot_be_used_is_told_with_its_file(
     name: str, content: str, expected: str, own: Path
 ) -> None:
-    (own / "explainers" / "sets" / f"{name}.yaml").write_text(content)
+    conf = write_conf(own, {f"explainers/sets/{name}": content})
     with pytest.raises(ConfigProblems) as caught:
-        compose(["explainers=ours"], str(own))
+        compose(["explainers=ours"], conf)
     assert f"{name}.yaml" in caught.value.problems[0].where
     assert expected in caught.value.problems[0].fault
 
 
 def test_sets_that_are_made_from_one_another_are_told(own: Path) -> None:
-    (own / "explainers" / "sets" / "ours.yaml").write_text("- theirs\n")
-    (own / "explainers" / "sets" / "theirs.yaml").write_text("- ours\n")
+    sets = {"explainers/sets/ours": "- theirs\n", "explainers/sets/theirs": "- ours\n"}
     with pytest.raises(ConfigProblems, match="the set ours is made from itself"):
-        compose(["explainers=ours"], str(own))
+        compose(["explainers=ours"], write_conf(own, sets))
 
 
 def test_sets_complete_as_parts_do_and_behind_a_sign(own: Path) -> None:
@@ -199,15 +194,12 @@ def test_the_lists_of_files_count_in_the_order_that_hydra_gives_them(tmp_path: P
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
 
-    folder = tmp_path / "experiment"
-    folder.mkdir()
-    head = "# @package _global_\ndefaults:\n"
     lists = {"inner": "lime", "outer": "shap", "first": "random", "second": "lime"}
     takes = {"outer": ["inner"], "two": ["first", "second"]}
     for name in ("inner", "first", "second", "outer", "two"):
-        lines = [f"  - {below}" for below in takes.get(name, ())]
+        lines = ["defaults:", *(f"  - {below}" for below in takes.get(name, ()))]
         lines += [f"  - override /explainers: [{lists[name]}]"] if name in lists else []
-        (folder / f"{name}.yaml").write_text(head + "\n".join(lines) + "\n")
+        write_conf(tmp_path, {f"experiment/{name}": study("\n".join(lines))})
     whole = [f"hydra.searchpath=[file://{tmp_path}]", "metrics=[]", "visualizations=[]"]
     whole += ["sections=[]", "frameworks=[]"]
     for name in ("inner", "outer", "two"):

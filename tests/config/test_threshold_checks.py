@@ -7,16 +7,19 @@ from typing import Any
 
 import pytest
 
+from deepseek_report.artifacts.conclusions import Outcome, Verdict
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.storage.files import load_json
 from deepseek_report.cli import run
 from deepseek_report.config import threshold_checks
 from deepseek_report.config.compose import compose
-from deepseek_report.config.problems import ConfigProblems
+from deepseek_report.config.problems import ConfigProblems, Problem
 from deepseek_report.config.threshold_checks import against_data, bounds_of
 from deepseek_report.config.validate import validate
 from deepseek_report.runner.execution.run_events import NoReporter
 from deepseek_report.runner.run import Finished, run_experiment
+from tests.config.test_allowed_values import plugin
+from tests.worded import study, write_conf
 
 
 def problems(entry: str, *overrides: str) -> tuple[Any, ...]:
@@ -105,14 +108,14 @@ def test_two_mistakes_in_one_threshold_are_both_told(entry: str, both: tuple[str
 
 
 def test_a_threshold_of_a_file_is_told_with_its_own_line(tmp_path: Path) -> None:
-    (tmp_path / "experiment").mkdir()
-    (tmp_path / "experiment" / "mine.yaml").write_text(
-        "# @package _global_\nreport:\n  thresholds:\n"
+    mine = study(
+        "report:\n  thresholds:\n"
         "    - {metric: roc_auc, at_least: 0.7, set_by: me}\n"
-        "    - {metric: accuracy, at_least: 70, set_by: me}\n"
+        "    - {metric: accuracy, at_least: 70, set_by: me}"
     )
+    conf = write_conf(tmp_path, {"experiment/mine": mine})
     with pytest.raises(ConfigProblems, match=r"mine\.yaml:5: the threshold on .accuracy."):
-        validate(compose(["experiment=mine"], str(tmp_path)))
+        validate(compose(["experiment=mine"], conf))
 
 
 _DATA = [
@@ -128,13 +131,17 @@ def credit_schema(small_run: Any) -> Schema:
     return Schema.from_json(load_json(small_run.folder / "artifacts" / "data" / "schema.json"))
 
 
+def told_of(schema: Schema, about: str) -> list[Problem]:
+    """What is wrong with a threshold on the impact ratio of these groups, given the data."""
+    entry = f"{{metric: impact_ratio, at_least: 0.8, set_by: me, {about}}}"
+    return against_data(validate(compose([f"report.thresholds=[{entry}]"])), schema)
+
+
 @pytest.mark.parametrize(("about", "expected"), _DATA)
 def test_groups_that_the_data_do_not_have_are_a_problem(
     about: str, expected: str, credit_schema: Schema
 ) -> None:
-    entry = f"{{metric: impact_ratio, at_least: 0.8, set_by: me, {about}}}"
-    experiment = validate(compose([f"report.thresholds=[{entry}]"]))
-    (problem,) = against_data(experiment, credit_schema)
+    (problem,) = told_of(credit_schema, about)
     assert expected in str(problem)
     assert problem.where.startswith("command line, report.thresholds=")
 
@@ -144,9 +151,7 @@ def test_groups_that_the_data_do_not_have_are_a_problem(
     ["attribute: sex", "attribute: sex, level: women", "attribute: 'sex × age_band'", "why: w"],
 )
 def test_groups_that_the_data_have_are_none(about: str, credit_schema: Schema) -> None:
-    entry = f"{{metric: impact_ratio, at_least: 0.8, set_by: me, {about}}}"
-    experiment = validate(compose([f"report.thresholds=[{entry}]"]))
-    assert against_data(experiment, credit_schema) == []
+    assert told_of(credit_schema, about) == []
 
 
 def test_check_and_run_refuse_a_group_that_is_not_there_before_anything_is_trained(
@@ -165,27 +170,22 @@ def test_check_and_run_refuse_a_group_that_is_not_there_before_anything_is_train
 
 
 @pytest.mark.parametrize(
-    ("outcomes", "code"),
+    ("outcomes", "rejected", "code"),
     [
-        (["met"], 0),
-        (["met", "too uncertain to say"], 0),
-        (["met", "not met"], 3),
-        (["met", "not measured"], 3),
+        (["met"], 0, 0),
+        (["met", "too uncertain to say"], 0, 0),
+        (["met", "not met"], 0, 3),
+        (["met", "not measured"], 0, 3),
+        ([], 1, 3),
     ],
 )
-def test_a_threshold_that_was_not_measured_fails_where_that_is_asked_for(
-    outcomes: list[str], code: int
+def test_a_broken_promise_and_a_rejection_fail_where_that_is_asked_for(
+    outcomes: list[Outcome], rejected: int, code: int
 ) -> None:
-    declared = [{"outcome": outcome} for outcome in outcomes]
+    declared = [vars(Verdict("roc_auc", "at_least", 0.8, outcome)) for outcome in outcomes]
+    concluded = {"findings": [], "problems": [], "thresholds": declared}
     for fails in (True, False):
-        record = {"problems": [], "thresholds": declared, "config": {"report": {"fail_on": fails}}}
-        assert Finished(Path(), [], record).exit_code == (code if fails else 0)
-
-
-@pytest.mark.parametrize(("rejected", "code"), [(0, 0), (1, 3)])
-def test_a_rejection_fails_where_that_is_asked_for(rejected: int, code: int) -> None:
-    for fails in (True, False):
-        record = {"problems": [], "thresholds": [], "config": {"report": {"fail_on": fails}}}
+        record = {**concluded, "config": {"report": {"fail_on": fails}}}
         record["decisions"] = {"rejected": rejected}
         assert Finished(Path(), [], record).exit_code == (code if fails else 0)
 
@@ -218,6 +218,5 @@ def test_scores_are_read_from_the_text_of_each_metric_as_its_class_declares_them
         scores = threshold_checks.scores_in_source(target)
         if scores is not None:
             listed += 1
-            own = threshold_checks._own_class(target)
-            assert set(scores) == set(bounds_of(file.stem, own)), file.stem
+            assert set(scores) == set(bounds_of(file.stem, plugin(target))), file.stem
     assert listed > 60

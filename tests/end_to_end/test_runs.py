@@ -25,12 +25,9 @@ from tests.worded import printed, say
 
 #: A few parts are enough to see how a run behaves.
 FEW = (
-    "explainers=[input_x_gradient,random]",
-    "metrics=[roc_auc,deletion,parameters]",
-    "visualizations=[roc_curve]",
-    "sections=[summary,performance]",
-    "frameworks=[]",
-    "report.thresholds=[]",
+    *("explainers=[input_x_gradient,random]", "metrics=[roc_auc,deletion,parameters]"),
+    *("visualizations=[roc_curve]", "sections=[summary,performance]"),
+    *("frameworks=[]", "report.thresholds=[]"),
 )
 #: The same with a model that is loaded sooner.
 WITHOUT_TORCH = (
@@ -57,6 +54,14 @@ def run(*overrides: str) -> tuple[Finished, list[str]]:
     recorder = Recorder()
     experiment = validate(compose(overrides))
     return run_experiment(experiment, recorder, overrides), recorder.computed
+
+
+def with_the_model(small_run: Any, folder: Path) -> list[str]:
+    """The small run, with a store below the folder that holds its model and no more."""
+    for stage in ("data", "training", "predictions"):
+        shutil.copytree(small_run.store / stage, folder / "store" / stage)
+    overrides: list[str] = small_run.overrides(folder / "reports", folder / "store")
+    return overrides
 
 
 def content(folder: Path) -> dict[str, str]:
@@ -161,9 +166,7 @@ def test_a_broken_part_is_shown_and_the_exit_code_says_so(
         raise ZeroDivisionError("the disk ate it")
 
     monkeypatch.setattr(RocAuc, "measure", broken)
-    overrides = small_run.overrides(tmp_path / "reports", tmp_path / "store")
-    for stage in ("data", "training", "predictions"):
-        shutil.copytree(small_run.store / stage, tmp_path / "store" / stage)
+    overrides = with_the_model(small_run, tmp_path)
     finished, _ = run(*overrides, *FEW)
     assert finished.exit_code == 1
     reasons = finished.failures
@@ -254,10 +257,7 @@ def test_a_killed_worker_costs_its_stages_and_not_the_report(
         yield Broken(), queue.SimpleQueue()
 
     monkeypatch.setattr(local_launcher, "workers", workers)
-    overrides = small_run.overrides(tmp_path / "reports", tmp_path / "store")
-    for stage in ("data", "training", "predictions"):
-        shutil.copytree(small_run.store / stage, tmp_path / "store" / stage)
-    finished, _ = run(*overrides, *FEW, "jobs=2")
+    finished, _ = run(*with_the_model(small_run, tmp_path), *FEW, "jobs=2")
     assert finished.exit_code == 1
     assert all(
         "ended from outside" in say(reason) for reason in list(finished.failures.values())[:2]

@@ -23,8 +23,7 @@ from deepseek_report.explainers.gradients import embedding_gradients as gradient
 from deepseek_report.explainers.relevance_rules import RelevanceRules, constant_weights, relevance
 from deepseek_report.models.perceptron.mlp import MLP
 from deepseek_report.models.routed.deepseek import DeepSeek
-from deepseek_report.models.transformers.deepseek_v2 import DeepSeekV2
-from deepseek_report.models.transformers.deepseek_v3 import DeepSeekV3
+from deepseek_report.models.transformers.deepseek_family import DeepSeekV2, DeepSeekV3
 from tests.explainers.toys import AttentionModule, ToyClassifier, context, toy, toy_schema
 from tests.models.test_transformers import SIZES, WORDS, schema_of, texts
 from tests.worded import refused, say

@@ -25,11 +25,6 @@ HOSTILE = (
 
 
 @pytest.fixture
-def exported(small_run: Any) -> ExportedRun:
-    return ExportedRun(small_results(small_run), "0" * 64, {"python": "3.11.7", "numpy": "2.4.6"})
-
-
-@pytest.fixture
 def hostile(exported: ExportedRun) -> ExportedRun:
     """The same run with a hostile title, author, library and data."""
     results = exported.results

@@ -24,7 +24,7 @@ from deepseek_report.exports.letters import (
     refuse_without_reasons,
     stated_reasons,
 )
-from deepseek_report.metrics.cases.single_case_rows import ReasonCode
+from deepseek_report.metrics.cases.single_case_rows import CaseRow, ReasonCode
 from deepseek_report.visualizations.drawing.labels import columns
 from deepseek_report.wording.words import wording
 from tests.real_runs import small_results, with_table
@@ -56,14 +56,16 @@ def _told(
 ) -> letters.Letter:
     """The letter on the first case of the small run that was decided against, with these codes."""
     results = small_results(small_run)
-    favourable = results.schema.target.favourable_class
-    cases = results.table("cases", "cases")
-    assert cases is not None
-    against = cases[cases["decision"] != favourable].iloc[0]
-    mine = [{**code, "case": against["case"]} for code in codes]
+    cases = results.rows(*CaseRow.source, CaseRow)
+    against = next(row for row in cases if not _favoured(results, row))
+    mine = [{**code, "case": against.case} for code in codes]
     changed = with_table(results, "cases", "reason_codes", lambda old: _like(old, mine))
     by_row = {letter.row: letter for letter in letters_of(changed, METHOD, kind, language)}
-    return by_row[int(against["instance_id"])]
+    return by_row[against.instance_id]
+
+
+def _favoured(results: Results, row: CaseRow) -> bool:
+    return row.decision == results.schema.target.favourable_class
 
 
 def _like(old: pd.DataFrame, codes: list[dict[str, Any]]) -> pd.DataFrame:
@@ -109,10 +111,8 @@ def test_no_letter_where_a_protected_attribute_counted_as_much(small_run: Any) -
 
 def test_no_letter_to_who_was_decided_for(small_run: Any) -> None:
     results = small_results(small_run)
-    favourable = results.schema.target.favourable_class
-    cases = results.table("cases", "cases")
-    assert cases is not None
-    favoured = set(cases.loc[cases["decision"] == favourable, "instance_id"])
+    cases = results.rows(*CaseRow.source, CaseRow)
+    favoured = {row.instance_id for row in cases if _favoured(results, row)}
     refused = [one for one in letters_of(results, METHOD, "gdpr") if one.row in favoured]
     assert refused
     for letter in refused:

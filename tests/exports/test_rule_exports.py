@@ -18,7 +18,6 @@ from deepseek_report.data_kinds.rule_lists import RuleList, ValueSet, WeightedRu
 from deepseek_report.errors import ConfigError
 from deepseek_report.exports import rule_exports
 from deepseek_report.exports.exported_run import ExportedRun
-from tests.real_runs import small_results
 
 #: Names that would end a name, a text, a line, a comment or a statement of SQL.
 AMOUNT = 'a"; DROP TABLE cases; --\n*/ 金额'
@@ -52,11 +51,6 @@ def rows() -> np.ndarray:
     return np.column_stack(
         [amount, rng.choice([0, 1, 2, np.nan], n), rng.choice([0, 1, 2, np.nan], n)]
     )
-
-
-@pytest.fixture
-def exported(small_run: Any) -> ExportedRun:
-    return ExportedRun(small_results(small_run), "0" * 64)
 
 
 def holding(exported: ExportedRun, rules: RuleList, threshold: float | None = None) -> ExportedRun:

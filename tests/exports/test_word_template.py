@@ -22,11 +22,6 @@ pytest.importorskip("docxtpl", reason="needs the extra `export`")
 docx: Any = pytest.importorskip("docx")
 
 
-@pytest.fixture
-def exported(small_run: Any) -> ExportedRun:
-    return ExportedRun(small_results(small_run), "0" * 64)
-
-
 def _template(text: str) -> bytes:
     document, content = docx.Document(), io.BytesIO()
     document.add_paragraph(text)

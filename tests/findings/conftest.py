@@ -28,10 +28,6 @@ def number(tiny_runs: TinyRuns, tmp_path: Path) -> VariedRun:
 @pytest.fixture
 def say() -> Callable[[Finding], str]:
     """All texts of a finding in English, as one string."""
-    from deepseek_report.wording.words import wording
+    from tests.worded import all_texts, wording
 
-    def text_of(finding: Finding) -> str:
-        worded = wording("en").finding(finding)
-        return f"{worded.claim} {worded.detail} {worded.more} {worded.why} {worded.do}"
-
-    return text_of
+    return lambda finding: all_texts(wording(), finding)

@@ -263,15 +263,17 @@ def test_a_failed_check_is_told_with_what_it_missed(run: Any, score: Any, say: A
     assert "is not that of the model" not in say(finding)
 
 
-@pytest.mark.parametrize("use", ["wrong", "not_this_case", "overall", "open"])
-def test_each_verdict_can_be_said(run: Any, say: Any, use: str) -> None:
-    changes: dict[str, dict[str, Any]] = {
-        "wrong": {"deletion_effect": WORSE, "insertion_effect": WORSE},
-        "not_this_case": {"deletion_effect": LOW},
-        "overall": {"own_case_effect": (0.0, 0.0, 0.0), "shared_order": (1.0, 1.0, 1.0)},
-        "open": {"deletion_effect": (0.3, -0.1, 0.7)},
-    }
-    run.tests_of(shap=changes[use])
+@pytest.mark.parametrize(
+    ("use", "changes"),
+    [
+        ("wrong", {"deletion_effect": WORSE, "insertion_effect": WORSE}),
+        ("not_this_case", {"deletion_effect": LOW}),
+        ("overall", {"own_case_effect": (0.0, 0.0, 0.0), "shared_order": (1.0, 1.0, 1.0)}),
+        ("open", {"deletion_effect": (0.3, -0.1, 0.7)}),
+    ],
+)
+def test_each_verdict_can_be_said(run: Any, say: Any, use: str, changes: dict[str, Any]) -> None:
+    run.tests_of(shap=changes)
     (finding,) = rules_explanations.uses(run.results())
     assert finding.id == f"explainers-{use}"
     assert "SHAP" in say(finding)
@@ -291,11 +293,16 @@ def test_in_place_of_a_method_that_failed_one_that_passed_is_named_if_there_is_o
     assert words in say(finding)
 
 
-def test_nothing_is_said_to_count_most_by_a_method_that_failed(run: Any) -> None:
-    table = [
-        {"explainer": "shap", "feature": name, "label": name, "rank": rank, "share": 0.5}
-        for rank, name in enumerate(("LIMIT", "PAY_0"), 1)
+def importance(**shares: float) -> list[dict[str, Any]]:
+    """The rows of features by SHAP, the most important first."""
+    return [
+        {"explainer": "shap", "feature": name, "label": name, "rank": rank, "share": share}
+        for rank, (name, share) in enumerate(shares.items(), 1)
     ]
+
+
+def test_nothing_is_said_to_count_most_by_a_method_that_failed(run: Any) -> None:
+    table = importance(LIMIT=0.5, PAY_0=0.5)
     run.tests_of(shap={}).measure("importance", importance=table)
     assert [f.id for f in rules_explanations.overview(run.results())] == ["main_reasons"]
     run.tests_of(shap={"randomisation_gain": NO_GAIN})
@@ -305,11 +312,7 @@ def test_nothing_is_said_to_count_most_by_a_method_that_failed(run: Any) -> None
 def test_a_feature_that_explains_cases_and_costs_skill_is_told_and_no_other_one(
     run: Any, say: Any
 ) -> None:
-    shares = {"LIMIT": 0.5, "AGE": 0.3, "SEX": 0.02}
-    table = [
-        {"explainer": "shap", "feature": name, "label": name, "rank": rank, "share": share}
-        for rank, (name, share) in enumerate(shares.items(), 1)
-    ]
+    table = importance(LIMIT=0.5, AGE=0.3, SEX=0.02)
     earned = [
         {"feature": name, "label": name, "share": share, "share_low": share - 0.01}
         | {"share_high": share + 0.01, "p_adjusted": p, "n": 900}
@@ -329,10 +332,7 @@ def test_no_word_and_no_place_of_an_input_is_said_to_count_most(
     run: Any, tiny_runs: Any, kind: str
 ) -> None:
     """Summed over cases a word tells how frequent it is, and a place that something lies there."""
-    table = [
-        {"explainer": "shap", "feature": name, "label": name, "rank": rank, "share": 0.5}
-        for rank, name in enumerate(("LIMIT", "PAY_0"), 1)
-    ]
+    table = importance(LIMIT=0.5, PAY_0=0.5)
     results = run.tests_of(shap={}).measure("importance", importance=table).results()
     assert [*rules_explanations.overview(results)] != []
     results.__dict__["schema"] = tiny_runs(kind).schema

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+from worlds import explainers
 
 
 @pytest.mark.parametrize("model", ["logistic model", "network", "forest"])
 def test_methods_that_are_right_blind_and_wrong_get_the_verdicts_that_they_deserve(
-    model: str, monkeypatch: pytest.MonkeyPatch
+    model: str,
 ) -> None:
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    from worlds import explainers
-
     methods = [name for name, _, _ in explainers.METHODS]
     uses = explainers.verdicts_of(explainers.MODELS[model], 60, methods, seed=3)
     wrong = {

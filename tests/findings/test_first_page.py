@@ -146,17 +146,15 @@ def test_three_stories_are_shown_each_with_what_else_it_holds_and_no_note() -> N
 
 
 def test_what_is_found_of_one_attribute_is_one_story() -> None:
-    by_sex = [
-        Finding("decided", "high", "impact_below", {"attribute": "sex"}, section="bias"),
-        Finding(
-            "wrong", "medium", "errors_apart", {"gaps": [{"attribute": "sex"}]}, section="bias"
-        ),
-        Finding("used", "medium", "direct_use", {"used": [{"attribute": "sex"}]}, section="bias"),
+    sex, age = {"attribute": "sex"}, {"attribute": "age"}
+    claims: list[tuple[str, Severity, str, dict[str, Any]]] = [
+        ("decided", "high", "impact_below", sex),
+        ("wrong", "medium", "errors_apart", {"gaps": [sex]}),
+        ("used", "medium", "direct_use", {"used": [sex]}),
+        ("older", "medium", "errors_apart", {"gaps": [age]}),
     ]
-    by_age = Finding(
-        "older", "medium", "errors_apart", {"gaps": [{"attribute": "age"}]}, section="bias"
-    )
-    page = first_page([], [*by_sex, by_age, finding("medium", "z")], {})
+    on_people = [Finding(*each, section="bias") for each in claims]
+    page = first_page([], [*on_people, finding("medium", "z")], {})
     assert [entry.id for entry in page.gravest] == ["decided", "older", "z"]
     assert [entry.id for entry in page.with_it["decided"]] == ["wrong", "used"]
 

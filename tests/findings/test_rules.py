@@ -234,15 +234,12 @@ def test_what_hangs_on_a_threshold_that_nobody_declared_is_no_critical_finding(
 def test_a_gap_that_the_model_widens_stands_beside_that_of_the_labels(run, say):
     (finding,) = impact(run, pair("b", "clear below", 0.6))
     assert "the gap in the labels" not in say(finding)
-    gap = {
-        "labelled": rate(280, 1000),
-        "labelled_reference": rate(90, 1000),
-        "change": Estimate(0.26, 0.18, 0.33, 2000, ""),
-    }
-    for shown, verb in (("more than doubles", "more than doubles"), ("widens", "widens")):
+    gap = {"labelled": rate(280, 1000), "labelled_reference": rate(90, 1000)}
+    gap |= {"change": Estimate(0.26, 0.18, 0.33, 2000, "")}
+    for shown in ("more than doubles", "widens"):
         values = {**finding.values, "labelled": {**gap, "shown": shown}}
         text = say(replace(finding, values=values))
-        assert f"The model {verb} the gap in the labels, 28" in text
+        assert f"The model {shown} the gap in the labels, 28" in text
         assert "by 26\u00a0points (18–33)." in text
 
 
@@ -276,21 +273,20 @@ def test_groups_too_small_are_named_and_not_judged(run, say):
 
 def test_a_group_whose_declared_reference_is_too_small_is_not_called_small_itself(run, say):
     few = {"too_few": False, "n_reference": 9, "reference_too_few": True}
-    rows = [
-        pair("under 25", "too few to judge", float("nan"), **few),
-        pair("over 60", "too few to judge", float("nan"), **few),
-    ]
+    levels = ("under 25", "over 60")
+    rows = [pair(level, "too few to judge", float("nan"), **few) for level in levels]
     (finding,) = impact(run, *rows)
-    assert say(finding).startswith(
-        "1 group is too small to judge. The test part holds too few cases or events of them: "
-    )
+    text = "1 group is too small to judge. The test part holds too few cases or events of them: "
+    assert say(finding).startswith(text)
     assert "under 25" not in say(finding)
 
 
+CROSSED = {"attribute": "sex × age_band", "attribute_label": "Sex × age band"}
+
+
 def test_a_crossing_is_named_only_if_it_is_clearly_below(run):
-    crossing = {"attribute": "sex × age_band", "attribute_label": "Sex × age band"}
-    unsure = pair("men × under 25", "below but uncertain", 0.6, **crossing)
-    clear = pair("women × under 25", "clear below", 0.65, **crossing)
+    unsure = pair("men × under 25", "below but uncertain", 0.6, **CROSSED)
+    clear = pair("women × under 25", "clear below", 0.65, **CROSSED)
     (finding,) = impact(run, unsure, clear)
     assert finding.values["level"] == "women × under 25"
     assert finding.values["attribute"] == "Sex × age band"
@@ -298,12 +294,10 @@ def test_a_crossing_is_named_only_if_it_is_clearly_below(run):
 
 @pytest.mark.parametrize(("high", "n_findings"), [(0.60, 2), (0.55, 3)])
 def test_a_crossing_that_its_attributes_explain_is_not_told_again(run, high, n_findings):
-    crossing = {"attribute": "sex × age_band", "attribute_label": "Sex × age band"}
     sex = pair("women", "clear below", 0.7, attribute="sex", reference="men")
     age = pair("under 25", "clear below", 0.8)
-    both = pair("women × under 25", "clear below", 0.5, **crossing) | {"high": high}
-    findings = impact(run, sex, age, both)
-    assert len(findings) == n_findings
+    both = pair("women × under 25", "clear below", 0.5, **CROSSED) | {"high": high}
+    assert len(impact(run, sex, age, both)) == n_findings
 
 
 def gap(p, attribute="sex"):
@@ -362,13 +356,15 @@ def test_a_proxy_is_strong_by_its_lower_end_and_not_by_the_estimate(run, score, 
     assert next(rules_sources.proxies(run.results())).severity == severity
 
 
+#: Beyond chance, whatever its ratio.
+SURE = pair("married", "above but uncertain", 0.81, p_adjusted=0.0002, difference=-0.135)
+OF_SURE = "Cases with age band “married” are decided against more often than "
+
+
 def test_a_difference_beyond_chance_is_told_whatever_its_ratio(run, say):
-    sure = pair("married", "above but uncertain", 0.81, p_adjusted=0.0002, difference=-0.135)
-    (finding,) = impact(run, sure)
+    (finding,) = impact(run, SURE)
     assert finding.severity == "medium"
-    assert say(finding).startswith(
-        "Cases with age band “married” are decided against more often than "
-    )
+    assert say(finding).startswith(OF_SURE)
     assert "beyond chance (p < 0.001, corrected for all comparisons)" in say(finding)
 
 
@@ -408,12 +404,11 @@ def test_attributes_with_uneven_errors_share_one_finding(run, say):
 
 
 def test_attributes_in_doubt_share_one_finding(run, say):
-    sure = pair("married", "above but uncertain", 0.81, p_adjusted=0.0002, difference=-0.135)
     unsure = pair("men", "below but uncertain", 0.78, attribute="sex", p_adjusted=0.2)
-    (finding,) = impact(run, sure, unsure)
+    (finding,) = impact(run, SURE, unsure)
     assert (finding.message, finding.severity) == ("impact_uncertain", "medium")
     text = say(finding)
-    assert text.startswith("Cases with age band “married” are decided against more often than ")
+    assert text.startswith(OF_SURE)
     assert "The ratio of favourable decisions, 0.81 (0.76–0.86), may lie on either side of" in text
     assert "beyond chance (p < 0.001, corrected for all comparisons)" in text
     assert "cases with sex “men” against" in text
@@ -553,19 +548,16 @@ def test_a_group_is_called_badly_explained_where_less_is_reached_beyond_chance(
     assert "p = 0.010 after correction" in say(finding)
 
 
-def test_a_gap_in_explaining_that_chance_gives_is_no_finding(run, score):
+@pytest.mark.parametrize(
+    ("p_values", "cases"), [({"age_band": 0.03, "sex": 0.6}, 30), ({"age_band": 0.01}, 3)]
+)
+def test_a_gap_in_explaining_by_chance_or_of_few_cases_is_no_finding(run, score, p_values, cases):
     run.explanation("shap")
-    ages = {"explainer": "shap", "attribute": "age_band", "p_value": 0.03}
-    sexes = {"explainer": "shap", "attribute": "sex", "p_value": 0.6}
-    gaps = [score("deletion_gap_by_group", 0.1, **fields) for fields in (ages, sexes)]
-    run.measure("explanation_by_group", *gaps, groups=levels_of_age(30))
-    assert [*rules_sources.explanation_quality(run.results())] == []
-
-
-def test_a_group_of_which_few_cases_were_explained_is_not_called_badly_explained(run, score):
-    run.explanation("shap")
-    gap = score("deletion_gap_by_group", 0.1, explainer="shap", attribute="age_band", p_value=0.01)
-    run.measure("explanation_by_group", gap, groups=levels_of_age(3))
+    gaps = [
+        score("deletion_gap_by_group", 0.1, explainer="shap", attribute=name, p_value=p)
+        for name, p in p_values.items()
+    ]
+    run.measure("explanation_by_group", *gaps, groups=levels_of_age(cases))
     assert [*rules_sources.explanation_quality(run.results())] == []
 
 
@@ -680,19 +672,15 @@ def test_probabilities_that_are_off_without_more_wrong_decisions_are_not_called_
     assert "Have a person decide" not in text
 
 
-def test_many_errors_near_the_threshold_are_no_failure(run, score, say):
-    row = part(0.001, kind="errors", rate=0.23)
-    run.measure("slices", score("slices_examined", 230), slices=[row])
-    results = run.results()
-    assert next(rules_bottlenecks.worst_slice(results)).message == "no_slice"
-    (finding,) = rules_bottlenecks.hard_slice(results)
+def test_many_errors_near_the_threshold_are_no_failure(run, say):
+    assert worst_slice(run, part(0.001, kind="errors", rate=0.23))[0].message == "no_slice"
+    (finding,) = rules_bottlenecks.hard_slice(run.results())
     assert finding.severity == "info"
     assert "21.0\u00a0% were to be expected" in say(finding)
 
 
-def test_more_errors_than_the_probabilities_expect_are_not_called_merely_hard(run, score):
-    row = part(0.001, kind="errors", rate=0.4)
-    run.measure("slices", score("slices_examined", 230), slices=[row])
+def test_more_errors_than_the_probabilities_expect_are_not_called_merely_hard(run):
+    worst_slice(run, part(0.001, kind="errors", rate=0.4))
     assert [*rules_bottlenecks.hard_slice(run.results())] == []
 
 
@@ -846,18 +834,16 @@ def test_parts_with_one_reason_are_told_in_one_sentence_without_keys():
 
 
 def test_what_a_failed_part_took_with_it_is_told_once_without_its_reason() -> None:
-    broken = [{"stage": "training", "reason": "the loss is not finite"}]
+    reason = "the loss is not finite"
+    broken = [{"stage": "training", "reason": reason}]
     lacks = message("refusals.lacks_input", inputs=["training"], broken=broken)
     parts = dict.fromkeys(["predictions", "measures/roc_auc", "measures/accuracy"], lacks)
-    sentences = rules_failures.by_reason(
-        wording("en"), {"training": "the loss is not finite", **parts}
-    )
-    assert sentences == [
+    assert rules_failures.by_reason(wording("en"), {"training": reason, **parts}) == [
         "Training: the loss is not finite.",
         "Predictions, ROC AUC and accuracy: for want of training, which failed.",
     ]
     (alone,) = rules_failures.by_reason(wording("en"), parts)
-    assert "the loss is not finite" in alone
+    assert reason in alone
 
 
 def test_a_broken_promise_points_to_the_measure_that_holds_its_number(run, score) -> None:
@@ -919,21 +905,17 @@ TODAY = option("today", gap=0.131, gap_change=math.nan)
 def test_what_to_do_about_a_ratio_is_the_best_measured_option_with_its_price(
     run, say, name, sentence
 ):
-    row = pair() | {"attribute": "sex", "attribute_label": "Sex"}
     better = option(name, is_chosen=True, is_better=True, p_adjusted=0.001)
-    run.measure("impact_ratio", pairs=[row])
     run.measure("options", options=[TODAY, better, option("reweighted")])
-    (finding,) = rules_groups.impact(run.results())
+    (finding,) = impact(run, pair(attribute="sex", attribute_label="Sex"))
     assert first_sentence(wording("en").finding(finding).do) == sentence
     assert "measures/options" in finding.evidence
 
 
 def test_an_option_that_the_test_part_does_not_confirm_is_not_proposed(run, say):
-    row = pair() | {"attribute": "sex", "attribute_label": "Sex"}
-    run.measure("impact_ratio", pairs=[row])
     chosen = option("gradient_boosting", is_chosen=True, p_adjusted=0.4)
     run.measure("options", options=[TODAY, chosen, option("threshold_per_group")])
-    (finding,) = rules_groups.impact(run.results())
+    (finding,) = impact(run, pair(attribute="sex", attribute_label="Sex"))
     best = "of the 1 option measured the best, gradient boosting, is not shown to narrow the gap"
     assert best in say(finding)
     assert "Gradient boosting" not in say(finding)
@@ -957,10 +939,8 @@ def test_advice_that_was_not_tried_is_said_to_be_a_proposal(run, score, say):
 def test_what_is_measured_of_several_methods_is_named_once_where_one_reason_holds() -> None:
     methods = ("lime", "integrated_gradients")
     parts = dict.fromkeys((f"measures/self_check/{name}" for name in methods), "no sums")
-    sentences = rules_failures.by_reason(
-        wording("en"), {**parts, "measures/latency": "no sums", "data": "no file"}
-    )
-    assert sentences == [
+    parts |= {"measures/latency": "no sums", "data": "no file"}
+    assert rules_failures.by_reason(wording("en"), parts) == [
         "Checks whose answer is known (LIME and Integrated gradients) and time to decide: no sums.",
         "The data: no file.",
     ]

@@ -10,14 +10,14 @@ from deepseek_report.findings import (
     rules_groups,
     rules_performance,
 )
-from deepseek_report.findings.records import words_of
+from deepseek_report.wording.of_results import words_of
+from tests.worded import all_texts
 
 POINTS = "\u00a0points"
 
 
 def text_of(results, finding) -> str:
-    worded = words_of(results).finding(finding)
-    return f"{worded.claim} {worded.detail} {worded.more} {worded.why} {worded.do}"
+    return all_texts(words_of(results), finding)
 
 
 @pytest.mark.parametrize(

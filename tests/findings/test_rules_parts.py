@@ -34,37 +34,16 @@ def parts(
     run: VariedRun, gap: float, low: float, p: float, unforeseen_p: float, *scores: Score
 ) -> list[Finding]:
     name = {"attribute": "year", "attribute_label": "Year"}
-    common = {"too_few": False, "unforeseen": 0.2, "unforeseen_p": 1.0}
-    run.measure(
-        "part_performance",
-        *scores,
-        parts=[
-            {**name, "level": "2019", "n": 500, "accuracy": 0.89, **common},
-            {**name, "level": "2020", "n": 500, "accuracy": 0.89 - gap, **common}
-            | {"unforeseen_p": unforeseen_p},
-        ],
-        tests=[
-            {
-                **name,
-                "metric": "accuracy_gap",
-                "value": gap,
-                "low": low,
-                "high": gap + 0.05,
-                "n": 1000,
-                "null_mean": 0.02,
-                "null_high": 0.05,
-                "p_value": p,
-                "p_adjusted": p,
-                "widest_level": "2019",
-                "narrowest_level": "2020",
-                "surest_highest": "2019",
-                "surest_lowest": "2020",
-                "surest_gap": gap,
-                "surest_low": low,
-                "surest_high": gap + 0.05,
-            }
-        ],
-    )
+    part = {**name, "n": 500, "too_few": False, "unforeseen": 0.2}
+    better = part | {"level": "2019", "accuracy": 0.89, "unforeseen_p": 1.0}
+    worse = part | {"level": "2020", "accuracy": 0.89 - gap, "unforeseen_p": unforeseen_p}
+    test: dict[str, Any] = {**name, "metric": "accuracy_gap", "n": 1000, "p_value": p}
+    test |= {"p_adjusted": p, "null_mean": 0.02, "null_high": 0.05}
+    test |= dict.fromkeys(("value", "surest_gap"), gap) | dict.fromkeys(("low", "surest_low"), low)
+    test |= dict.fromkeys(("high", "surest_high"), gap + 0.05)
+    test |= dict.fromkeys(("widest_level", "surest_highest"), "2019")
+    test |= dict.fromkeys(("narrowest_level", "surest_lowest"), "2020")
+    run.measure("part_performance", *scores, parts=[better, worse], tests=[test])
     return [f for f in measured_findings(run.results()) if f.id.startswith("part_gap")]
 
 
@@ -119,9 +98,7 @@ def of_parts(codes: Ints, correct: Bools) -> Results:
     return failures.results_of(context, {"part_performance": PartPerformance().measure(context)})
 
 
-def test_the_part_that_is_named_is_that_of_the_test_and_not_a_smaller_one_that_lies_further() -> (
-    None
-):
+def test_the_part_that_is_named_is_that_of_the_test_and_no_smaller_one_that_lies_further() -> None:
     sizes, right = (3000, 3000, 40), (2700, 2400, 31)
     correct = np.concatenate([np.arange(n) < k for n, k in zip(sizes, right, strict=True)])
     results = of_parts(np.repeat(np.arange(3), sizes), correct)
@@ -158,12 +135,15 @@ def test_near_copies_weigh_by_what_they_do_to_the_score(
 ) -> None:
     (finding,) = copies(run)
     assert finding.severity == "medium"
-    assert copies(run, flattered_low=0.12)[0].severity == "high"
-    assert copies(run, flattered_low=0.012)[0].severity == "low"
     assert "dataset.entity" in say(finding)
     assert "Without them the error rate is 25.0" in say(finding)
-    assert copies(run, loss_p_value=0.4)[0].severity == "low"
-    assert copies(run, loss_p_value=0.4, same_p_value=0.4)[0].severity == "low"
+    for row, severity in (
+        ({"flattered_low": 0.12}, "high"),
+        ({"flattered_low": 0.012}, "low"),
+        ({"loss_p_value": 0.4}, "low"),
+        ({"loss_p_value": 0.4, "same_p_value": 0.4}, "low"),
+    ):
+        assert copies(run, **row)[0].severity == severity, row
 
 
 def test_near_copies_of_the_other_label_do_not_help_the_model(

@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
+from worlds import skill as worlds
 
 from deepseek_report.findings.conclude import measured_findings
 from deepseek_report.findings.explainer_verdicts import verdict_of
 from deepseek_report.findings.skill import SkillVerdict, has_skill, ranks_backwards
 from deepseek_report.statistics.ranking import auc_estimate
 from deepseek_report.wording.words import wording
-
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-
-
-@pytest.fixture
-def skill_worlds(monkeypatch):
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    from worlds import skill
-
-    return skill
 
 
 @pytest.mark.parametrize(
@@ -115,8 +105,8 @@ def test_many_cases_that_show_no_skill_are_no_want_of_cases(run, score):
         (0.5, 0.3, 3000, {"no_skill"}),
     ],
 )
-def test_no_good_model_is_called_useless_for_want_of_cases(skill_worlds, area, rare, n, messages):
-    assert {skill_worlds.told(area, rare, n, seed) for seed in range(4, 16)} == messages
+def test_no_good_model_is_called_useless_for_want_of_cases(area, rare, n, messages):
+    assert {worlds.told(area, rare, n, seed) for seed in range(4, 16)} == messages
 
 
 @pytest.mark.parametrize("n", [40, 150, 1000])

@@ -26,7 +26,7 @@ from deepseek_report.metrics.internals.compute import (
 )
 from deepseek_report.metrics.internals.routing import Attention, ExpertLoad, RouteEntropy
 from deepseek_report.metrics.internals.tracing import Stopwatch, median_interval, normalised_entropy
-from deepseek_report.statistics.classification_errors import cross_entropy
+from deepseek_report.statistics.answer_errors import cross_entropy
 from tests.worded import refused
 
 

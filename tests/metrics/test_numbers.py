@@ -26,7 +26,7 @@ from deepseek_report.metrics.performance.residuals import (
     coverage_p_value,
     half_width,
 )
-from deepseek_report.statistics.regression_errors import (
+from deepseek_report.statistics.answer_errors import (
     MEASURES,
     error_estimates,
     paired_gain,

@@ -29,10 +29,7 @@ TARGETS = {
     "classification": Target("y", "y", ("a", "b", "c"), 0),
     "regression": Target("y", "y", ("y",), 0, 0, task="regression", unit="kg"),
     "multi_label": Target(
-        "y",
-        "y",
-        ("without t", "with t"),
-        0,
+        *("y", "y", ("without t", "with t"), 0),
         task="multi_label",
         labels=("s", "t", "u", "v"),
         label_index=1,

@@ -7,14 +7,14 @@ import pytest
 
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.protocols.models import capabilities_of, model_digest, name_of
-from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target, as_vocabulary
-from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.artifacts.split import Split
 from deepseek_report.errors import ConfigError
 from deepseek_report.explainers.shapley.shap import Shap
 from deepseek_report.models.estimators.estimator_libraries import TREES
 from deepseek_report.models.estimators.sklearn import Sklearn
 from deepseek_report.models.shared.loading import load_classifier
+from tests.trained import classifier_of
 from tests.worded import refused, say
 
 NUMBER = Target("price", "Price", ("price",), 0, 0, task="regression", unit="€")
@@ -26,13 +26,6 @@ REGRESSORS = {
     "DecisionTreeRegressor": "sklearn.tree", "ExtraTreeRegressor": "sklearn.tree",
     "XGBRegressor": "xgboost", "LGBMRegressor": "lightgbm",
 }  # fmt: skip
-
-
-def trained(plugin, schema, train, folder):
-    dataset = Dataset(schema, train, train.take(np.arange(20)), train, card={})
-    built = plugin.build(schema, train, 3)
-    plugin.own_trainer().fit(built, dataset, folder, 3, "cpu", Silent())
-    return plugin.wrap(built, schema, "cpu")
 
 
 def table(target, n=200):
@@ -69,7 +62,7 @@ def texts(n=60):
 def test_trees_that_predict_a_number_are_walked_and_add_up_to_it(name, tmp_path):
     schema, train = table(NUMBER)
     plugin = Sklearn(f"{REGRESSORS.get(name, 'sklearn.ensemble')}.{name}")
-    classifier = trained(plugin, schema, train, tmp_path)
+    classifier = classifier_of(plugin, schema, train, tmp_path)
     context = ExplainContext(
         classifier, train.inputs[:6], np.arange(6), train.inputs[50:70], 0, seed=0
     )
@@ -84,7 +77,7 @@ def test_trees_that_predict_a_number_are_walked_and_add_up_to_it(name, tmp_path)
 def test_a_number_is_given_as_it_is_and_again_after_loading(tmp_path):
     schema, train = table(NUMBER)
     plugin = Sklearn()
-    classifier = trained(plugin, schema, train, tmp_path)
+    classifier = classifier_of(plugin, schema, train, tmp_path)
     logits = classifier.logits(train.inputs)
     assert type(classifier.module.estimator).__name__ == "HistGradientBoostingRegressor"
     assert np.corrcoef(logits[:, 0], train.labels)[0, 1] > 0.9
@@ -96,7 +89,7 @@ def test_a_number_is_given_as_it_is_and_again_after_loading(tmp_path):
 def test_trees_behind_a_link_function_are_not_passed_off_as_a_sum(tmp_path):
     schema, train = table(NUMBER)
     plugin = Sklearn("sklearn.ensemble.HistGradientBoostingRegressor", {"loss": "gamma"})
-    classifier = trained(plugin, schema, train, tmp_path)
+    classifier = classifier_of(plugin, schema, train, tmp_path)
     context = ExplainContext(
         classifier, train.inputs[:4], np.arange(4), train.inputs[50:60], 0, seed=0
     )
@@ -108,7 +101,7 @@ def test_trees_behind_a_link_function_are_not_passed_off_as_a_sum(tmp_path):
 def test_several_labels_are_learned_by_one_estimator_each(library, tmp_path):
     schema, train = table(LABELS)
     plugin = Sklearn(library=library)
-    classifier = trained(plugin, schema, train, tmp_path)
+    classifier = classifier_of(plugin, schema, train, tmp_path)
     probabilities = classifier.label_probabilities(train.inputs)
     assert probabilities.shape == (200, 3)
     assert ((probabilities > 0.5) == train.all_labels).mean() > 0.85
@@ -120,7 +113,7 @@ def test_several_labels_are_learned_by_one_estimator_each(library, tmp_path):
 
 def test_texts_are_read_as_words_whatever_their_place(tmp_path):
     schema, train = texts()
-    classifier = trained(Sklearn(), schema, train, tmp_path)
+    classifier = classifier_of(Sklearn(), schema, train, tmp_path)
     assert classifier.name == "LogisticRegression"
     assert classifier.capabilities == frozenset()
     turned = train.inputs[:, [1, 0, 2, 3, 4, 5]]
@@ -133,7 +126,7 @@ def test_what_takes_no_sparse_words_says_so(tmp_path):
     schema, train = texts()
     plugin = Sklearn("sklearn.ensemble.HistGradientBoostingClassifier")
     with pytest.raises(ConfigError, match=r"cannot be fitted to these data \(weighted counts"):
-        trained(plugin, schema, train, tmp_path)
+        classifier_of(plugin, schema, train, tmp_path)
 
 
 def test_an_estimator_for_another_target_is_refused():

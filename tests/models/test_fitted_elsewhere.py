@@ -47,10 +47,19 @@ def dataset(tmp_path: Path, frame: pd.DataFrame | None = None, **fields: Any) ->
     return TableFile(path=str(path), **({"target": "deny"} | fields)).load(1, Silent())
 
 
-def stored(estimator: Any, path: Path) -> str:
-    io = pytest.importorskip("skops.io")
-    io.dump(estimator, path)
-    return str(path)
+def stored(estimator: Any, tmp_path: Path, **fields: Any) -> Sklearn:
+    """A model of the file in which an estimator was stored."""
+    path = tmp_path / "m.skops"
+    pytest.importorskip("skops.io").dump(estimator, path)
+    return Sklearn(file=str(path), **fields)
+
+
+def logistic(frame: pd.DataFrame, columns: list[str] = FEATURES) -> LogisticRegression:
+    return LogisticRegression().fit(frame[columns], frame["deny"])
+
+
+def shares_of(plugin: Any, data: Dataset) -> np.ndarray:
+    return plugin.build(data.schema, data.train, 0).probabilities(data.train.inputs)
 
 
 def misfits_of(plugin: Any, data: Dataset) -> str:
@@ -80,9 +89,7 @@ def target_of(codes: tuple[str, ...], classes: tuple[str, ...] | None = None) ->
         (("3", "1", "2"), np.array([1, 2, 3], dtype=np.int8), [1, 2, 0]),
     ],
 )
-def test_classes_match_by_the_values_of_the_label_column(
-    codes: tuple[str, ...], model_classes: Any, positions: list[int]
-) -> None:
+def test_classes_match_by_the_values_of_the_label_column(codes, model_classes, positions) -> None:
     assert match_classes(list(model_classes), target_of(codes)) == positions
 
 
@@ -95,9 +102,7 @@ def test_classes_match_by_the_values_of_the_label_column(
         (("a", "b"), ["a", "b", "c"], "use the data that it was fitted on"),
     ],
 )
-def test_classes_that_cannot_be_told_apart_are_refused(
-    codes: tuple[str, ...], model_classes: list[Any], words: str
-) -> None:
+def test_classes_that_cannot_be_told_apart_are_refused(codes, model_classes, words) -> None:
     with pytest.raises(ConfigError, match=words):
         match_classes(model_classes, target_of(codes, codes))
 
@@ -117,15 +122,12 @@ def test_numbered_classes_are_named_by_the_config() -> None:
 
 
 @pytest.mark.parametrize("favourable", [None, "no", "yes"])
-def test_a_model_of_yes_and_no_is_explained_as_it_was_fitted(
-    tmp_path: Path, favourable: str | None
-) -> None:
+def test_a_model_of_yes_and_no_is_explained_as_it_was_fitted(tmp_path, favourable) -> None:
     frame = loans()
-    model = LogisticRegression().fit(frame[FEATURES], frame["deny"])
-    data = dataset(tmp_path, frame, favourable=favourable)
-    plugin = Sklearn(file=stored(model, tmp_path / "m.skops"))
+    model, data = logistic(frame), dataset(tmp_path, frame, favourable=favourable)
+    plugin = stored(model, tmp_path)
     assert misfits_of(plugin, data) == ""
-    shares = plugin.build(data.schema, data.train, 0).probabilities(data.train.inputs)
+    shares = shares_of(plugin, data)
     expected = model.predict_proba(pd.DataFrame(data.train.inputs, columns=FEATURES))
     place = list(model.classes_).index(data.schema.target.codes[0])
     np.testing.assert_allclose(shares[:, 0], expected[:, place], atol=1e-6)
@@ -134,11 +136,9 @@ def test_a_model_of_yes_and_no_is_explained_as_it_was_fitted(
 def test_numbers_of_a_reordered_label_are_not_swapped(tmp_path: Path) -> None:
     """With 1 as the favourable class the report puts it first; the model's 0 is still 0."""
     frame = loans().assign(deny=lambda table: (table["deny"] == "yes").astype(int))
-    model = LogisticRegression().fit(frame[FEATURES], frame["deny"])
     data = dataset(tmp_path, frame, favourable=1)
     assert data.schema.target.codes == ("1", "0")
-    plugin = Sklearn(file=stored(model, tmp_path / "m.skops"))
-    shares = plugin.build(data.schema, data.train, 0).probabilities(data.train.inputs)
+    shares = shares_of(stored(logistic(frame), tmp_path), data)
     assert np.mean(shares.argmax(axis=1) == data.train.labels) > 0.9
 
 
@@ -146,20 +146,15 @@ def test_numbers_of_a_reordered_label_are_not_swapped(tmp_path: Path) -> None:
 
 
 def test_columns_are_read_by_name_in_the_models_own_order(tmp_path: Path) -> None:
-    frame = loans()
-    model = LogisticRegression().fit(frame[["debt", "income"]], frame["deny"])
-    data = dataset(tmp_path, frame)
-    plugin = Sklearn(file=stored(model, tmp_path / "m.skops"))
+    plugin, data = stored(logistic(loans(), ["debt", "income"]), tmp_path), dataset(tmp_path)
     assert misfits_of(plugin, data) == ""
-    shares = plugin.build(data.schema, data.train, 0).probabilities(data.train.inputs)
-    assert np.mean(shares.argmax(axis=1) == data.train.labels) > 0.9
+    assert np.mean(shares_of(plugin, data).argmax(axis=1) == data.train.labels) > 0.9
 
 
 def test_missing_columns_are_named_with_the_nearest(tmp_path: Path) -> None:
     frame = loans().rename(columns={"income": "incomes"})
-    names = ["incomes", "debt", "age"]
-    model = LogisticRegression().fit(frame[names], frame["deny"])
-    misfits = misfits_of(Sklearn(file=stored(model, tmp_path / "m.skops")), dataset(tmp_path))
+    model = logistic(frame, ["incomes", "debt", "age"])
+    misfits = misfits_of(stored(model, tmp_path), dataset(tmp_path))
     assert "of which 1 are no features here: “incomes”" in misfits
     assert "did you mean “income” by “incomes”?" in misfits
 
@@ -170,21 +165,19 @@ def test_one_hot_columns_are_recognised_and_a_pipeline_is_asked_for(tmp_path: Pa
     wide = pd.get_dummies(frame[[*FEATURES, "sex"]], dtype=float)
     model = LogisticRegression().fit(wide, frame["deny"])
     data = dataset(tmp_path, frame)
-    misfits = misfits_of(Sklearn(file=stored(model, tmp_path / "m.skops")), data)
+    misfits = misfits_of(stored(model, tmp_path), data)
     assert "“sex_man” looks like a one-hot column of “sex”" in misfits
     assert "pipeline" in misfits
     encoder = make_column_transformer((OneHotEncoder(), ["sex"]), remainder="passthrough")
-    whole = make_pipeline(encoder, LogisticRegression()).fit(
-        frame[[*FEATURES, "sex"]], frame["deny"]
-    )
-    path = stored(whole, tmp_path / "whole.skops")
-    assert misfits_of(Sklearn(file=path), data) == ""
+    whole = make_pipeline(encoder, LogisticRegression())
+    whole.fit(frame[[*FEATURES, "sex"]], frame["deny"])
+    assert misfits_of(stored(whole, tmp_path), data) == ""
 
 
 def test_another_number_of_columns_is_told_with_the_features(tmp_path: Path) -> None:
     frame = loans()
     model = LogisticRegression().fit(frame[["income", "debt"]].to_numpy(), frame["deny"])
-    misfits = misfits_of(Sklearn(file=stored(model, tmp_path / "m.skops")), dataset(tmp_path))
+    misfits = misfits_of(stored(model, tmp_path), dataset(tmp_path))
     assert "fitted on 2 columns, and it would be given 3: “income”, “debt”, “age”" in misfits
 
 
@@ -192,23 +185,20 @@ def test_categories_of_a_model_without_names_are_not_guessed(tmp_path: Path) -> 
     frame = loans().assign(grade=lambda table: np.resize([1, 2, 3], len(table)))
     columns = [*FEATURES, "grade"]
     model = LogisticRegression().fit(frame[columns].to_numpy(), frame["deny"])
-    path, data = stored(model, tmp_path / "m.skops"), dataset(tmp_path, frame)
-    assert "which numbers stood for the categories of “grade”" in misfits_of(
-        Sklearn(file=path), data
-    )
-    assert misfits_of(Sklearn(file=path, encoding="frame"), data) == ""
+    data = dataset(tmp_path, frame)
+    misfits = misfits_of(stored(model, tmp_path), data)
+    assert "which numbers stood for the categories of “grade”" in misfits
+    assert misfits_of(stored(model, tmp_path, encoding="frame"), data) == ""
 
 
 def test_a_model_of_a_number_is_not_taken_for_classes(tmp_path: Path) -> None:
     frame = loans()
     model = LinearRegression().fit(frame[FEATURES], frame["income"])
-    path = stored(model, tmp_path / "m.skops")
-    assert "not made to predict classes" in misfits_of(Sklearn(file=path), dataset(tmp_path))
+    assert "not made to predict classes" in misfits_of(stored(model, tmp_path), dataset(tmp_path))
     number = dataset(tmp_path, frame.drop(columns="deny"), target="age")
-    wide = LinearRegression().fit(frame[["income", "debt"]], frame["age"])
-    fits = Sklearn(file=stored(wide, tmp_path / "n.skops"))
-    assert misfits_of(fits, number) == ""
-    assert "“age”" in misfits_of(Sklearn(file=path), number)
+    assert "“age”" in misfits_of(stored(model, tmp_path), number)
+    fits = LinearRegression().fit(frame[["income", "debt"]], frame["age"])
+    assert misfits_of(stored(fits, tmp_path), number) == ""
 
 
 # --- files of boosters ----------------------------------------------------------------------------
@@ -217,18 +207,17 @@ def test_a_model_of_a_number_is_not_taken_for_classes(tmp_path: Path) -> None:
 def boosted(kind: str, tmp_path: Path, labels: Any, **params: Any) -> tuple[str, Any]:
     """A booster that its own library trained and stored, with what it says of all rows."""
     frame = loans()[FEATURES]
+    path = tmp_path / ("model.txt" if kind == "lightgbm" else f"model.{kind}")
     if kind == "lightgbm":
         lightgbm = pytest.importorskip("lightgbm")
-        params = {"verbose": -1, "num_threads": 1} | params
+        params, rows = {"verbose": -1, "num_threads": 1} | params, frame
         booster = lightgbm.train(params, lightgbm.Dataset(frame, labels), 12)
-        path = tmp_path / "model.txt"
-        booster.save_model(path)
-        return str(path), booster.predict(frame)
-    xgboost = pytest.importorskip("xgboost")
-    booster = xgboost.train({"nthread": 1} | params, xgboost.DMatrix(frame, labels), 12)
-    path = tmp_path / f"model.{kind}"
+    else:
+        xgboost = pytest.importorskip("xgboost")
+        rows = xgboost.DMatrix(frame, labels)
+        booster = xgboost.train({"nthread": 1} | params, rows, 12)
     booster.save_model(path)
-    return str(path), booster.predict(xgboost.DMatrix(frame))
+    return str(path), booster.predict(rows)
 
 
 def answers_of(plugin: Sklearn, data: Dataset) -> np.ndarray:
@@ -239,9 +228,7 @@ BOOSTERS = [("json", "xgboost"), ("ubj", "xgboost"), ("lightgbm", "lightgbm")]
 
 
 @pytest.mark.parametrize(("kind", "library"), BOOSTERS)
-def test_a_booster_of_two_classes_says_what_it_said_in_its_library(
-    kind: str, library: Any, tmp_path: Path
-) -> None:
+def test_a_booster_of_two_classes_says_what_it_said_in_its_library(kind, library, tmp_path) -> None:
     labels = (loans()["deny"] == "yes").astype(int)
     objective = "binary" if kind == "lightgbm" else "binary:logistic"
     path, expected = boosted(kind, tmp_path, labels, objective=objective)
@@ -265,7 +252,7 @@ def test_a_booster_of_two_classes_says_what_it_said_in_its_library(
     ],
 )
 def test_the_numbers_of_a_booster_are_named_by_the_config(
-    kind: str, library: Any, objective: str, tmp_path: Path
+    kind, library, objective, tmp_path
 ) -> None:
     frame = loans()
     frame["deny"] = pd.cut(frame["income"], [-9, -0.5, 0.5, 9], labels=["low", "mid", "high"])
@@ -285,9 +272,7 @@ def test_the_numbers_of_a_booster_are_named_by_the_config(
 
 
 @pytest.mark.parametrize(("kind", "library"), BOOSTERS[1:])
-def test_a_booster_of_a_number_predicts_as_in_its_library(
-    kind: str, library: Any, tmp_path: Path
-) -> None:
+def test_a_booster_of_a_number_predicts_as_in_its_library(kind, library, tmp_path) -> None:
     objective = "regression" if kind == "lightgbm" else "reg:squarederror"
     frame = loans().assign(price=lambda table: table["income"] * 3)
     path, expected = boosted(kind, tmp_path, frame["price"], objective=objective)
@@ -302,13 +287,11 @@ def test_a_booster_of_a_number_predicts_as_in_its_library(
 def test_names_whose_blanks_lightgbm_wrote_as_underscores_are_known_again(tmp_path: Path) -> None:
     lightgbm = pytest.importorskip("lightgbm")
     frame = loans().rename(columns={"income": "net income"})
-    names = ["net income", "debt", "age"]
-    train = lightgbm.Dataset(frame[names], frame["deny"] == "yes")
+    train = lightgbm.Dataset(frame.drop(columns="deny"), frame["deny"] == "yes")
     booster = lightgbm.train({"objective": "binary", "verbose": -1, "num_threads": 1}, train, 5)
     booster.save_model(tmp_path / "b.txt")
-    data = dataset(tmp_path, frame)
     plugin = Sklearn(file=str(tmp_path / "b.txt"), library="lightgbm")
-    assert misfits_of(plugin, data) == ""
+    assert misfits_of(plugin, dataset(tmp_path, frame)) == ""
 
 
 @pytest.mark.parametrize(
@@ -321,7 +304,7 @@ def test_names_whose_blanks_lightgbm_wrote_as_underscores_are_known_again(tmp_pa
     ],
 )
 def test_a_file_of_something_else_is_refused_before_a_run(
-    library: Any, name: str, content: str, words: str, tmp_path: Path
+    library, name, content, words, tmp_path
 ) -> None:
     pytest.importorskip(library)
     (tmp_path / name).write_text(content)
@@ -352,19 +335,16 @@ def overrides(tmp_path: Path, *more: str) -> list[str]:
 # --- at check -------------------------------------------------------------------------------------
 
 
-def test_a_model_of_other_data_is_a_problem_at_check_and_before_a_run_trains(
-    tmp_path: Path,
-) -> None:
-    frame = loans()
-    model = LogisticRegression().fit(frame[FEATURES], frame["deny"].map({"no": "x", "yes": "y"}))
-    dataset(tmp_path, frame)
-    path = stored(model, tmp_path / "m.skops")
+def test_a_model_of_other_data_is_a_problem_at_check_and_before_a_run_trains(tmp_path) -> None:
+    dataset(tmp_path)
+    others = loans().replace({"no": "x", "yes": "y"})
+    path = stored(logistic(others), tmp_path).file
     chosen = overrides(tmp_path, "model=sklearn", f"model.file={path}")
-    for look in (
-        forecast,
-        lambda experiment: run_experiment(experiment, NoReporter(), chosen),
-        forecast,
-    ):
+
+    def run(experiment: Any) -> None:
+        run_experiment(experiment, NoReporter(), chosen)
+
+    for look in (forecast, run, forecast):
         with pytest.raises(ConfigProblems, match="the model knows the classes “x”, “y”, and the"):
             look(validate(compose(chosen)))
     stages = {entry.name.partition("-")[0] for entry in (tmp_path / "store").iterdir()}
@@ -384,9 +364,8 @@ def test_a_torch_pickle_is_refused_with_three_lines_that_convert_it(tmp_path: Pa
         (problem,) = TorchModule(weights=str(tmp_path / name)).problems([])
         assert "is a pickle, which may run any code" in problem
         assert "weights_only=True" in problem
-        assert (
-            'save_file({k: v.contiguous() for k, v in state.items()}, "net.safetensors")' in problem
-        )
+        recipe = 'save_file({k: v.contiguous() for k, v in state.items()}, "net.safetensors")'
+        assert recipe in problem
 
 
 def test_the_three_lines_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -441,7 +420,7 @@ def test_shapes_that_do_not_fit_are_listed_before_a_run(tmp_path: Path) -> None:
     ],
 )
 def test_outputs_of_a_checkpoint_match_by_the_values_of_the_label_column(
-    names: list[str], codes: tuple[str, ...], order: list[int] | None, tmp_path: Path
+    names, codes, order, tmp_path
 ) -> None:
     from deepseek_report.models.transformers.checkpoint_net import class_order, class_problem
 

@@ -20,6 +20,7 @@ from deepseek_report.errors import ConfigError, DataError
 from deepseek_report.models.shared.loading import load_classifier
 from deepseek_report.models.transformers.language_model import CausalLanguageModel, SequenceRecipe
 from deepseek_report.models.transformers.sequence_trainer import Muon, orthogonal
+from tests.trained import trained
 
 SMALL = RecallData(n=600, pairs=2, keys=4, values=4)
 SIZES: dict[str, Any] = {
@@ -42,11 +43,16 @@ def small(**recipe: Any) -> CausalLanguageModel:
 
 def fit(plugin: CausalLanguageModel, data: Any, folder: Path, seed: int = 1) -> tuple[Any, Any]:
     dataset = data.load(1, Silent())
-    module = plugin.build(dataset.schema, dataset.train, seed)
-    trainer = plugin.own_trainer()
-    assert trainer is not None
-    trainer.fit(module, dataset, folder, seed, "cpu", Silent())
+    trained(plugin, dataset, folder, seed=seed)
     return dataset, load_classifier(plugin, dataset.schema, dataset.train, folder)
+
+
+def weights_in(folder: Path) -> bytes:
+    return (folder / "weights.safetensors").read_bytes()
+
+
+def facts_in(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / "training.json").read_text("utf-8"))
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +163,7 @@ def test_a_small_model_learns_to_recall_and_the_asked_pair_matters_most(
         lost.append(sure - classifier.probabilities(masked)[np.arange(len(part)), part.labels])
     top = np.stack(lost, axis=1).argmax(axis=1)
     assert part.truth[np.arange(len(part)), top].mean() >= 0.9
-    facts = json.loads((folder / "training.json").read_text("utf-8"))
+    facts = facts_in(folder)
     assert facts["stopped_early"]
     assert [note["message"] for note in facts["notes"]] == ["training_notes.sequences"]
 
@@ -180,40 +186,30 @@ def test_the_seed_alone_decides_what_is_trained(tmp_path: Path) -> None:
     for name in ("first", "again"):
         fit(plugin, SMALL, tmp_path / name)
     fit(plugin, SMALL, tmp_path / "other", seed=2)
-    first, again, other = (
-        (tmp_path / name / "weights.safetensors").read_bytes()
-        for name in ("first", "again", "other")
-    )
+    first, again, other = (weights_in(tmp_path / n) for n in ("first", "again", "other"))
     assert first == again != other
 
 
 def test_training_that_ends_early_says_where(tmp_path: Path) -> None:
     fit(small(most_sequences=50), SMALL, tmp_path)
-    facts = json.loads((tmp_path / "training.json").read_text("utf-8"))
+    facts = facts_in(tmp_path)
     assert facts["notes"][1]["values"] == {"level": 2, "last": 2}
 
 
 def test_weights_that_lead_nowhere_are_drawn_anew_and_the_report_says_so(tmp_path: Path) -> None:
     fit(small(patience=10, most_steps=25, next_level=0.999), SMALL, tmp_path / "stuck")
-    facts = json.loads((tmp_path / "stuck" / "training.json").read_text("utf-8"))
+    facts = facts_in(tmp_path / "stuck")
     again = [n for n in facts["notes"] if n["message"] == "training_notes.drawn_anew"]
     assert [note["values"] for note in again] == [{"times": 2}]
     fit(small(patience=10, most_steps=10, next_level=0.999), SMALL, tmp_path / "first")
-    weights = {
-        name: (tmp_path / name / "weights.safetensors").read_bytes() for name in ("stuck", "first")
-    }
-    assert weights["stuck"] != weights["first"]
+    assert weights_in(tmp_path / "stuck") != weights_in(tmp_path / "first")
 
 
 def test_data_of_no_task_are_refused(tmp_path: Path) -> None:
     dataset = SMALL.load(1, Silent())
     dataset.card.pop("token_task")
-    plugin = small()
-    module = plugin.build(dataset.schema, dataset.train, 1)
-    trainer = plugin.own_trainer()
-    assert trainer is not None
     with pytest.raises(ConfigError, match="choose dataset=recall or dataset=brackets"):
-        trainer.fit(module, dataset, tmp_path, 1, "cpu", Silent())
+        trained(small(), dataset, tmp_path)
 
 
 # --- checkpoints ----------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,8 +11,8 @@ from torch import nn
 from deepseek_report.artifacts.protocols.modules import Step
 from deepseek_report.models.perceptron.mlp import MLP
 from deepseek_report.models.routed.deepseek import DeepSeek
+from deepseek_report.models.routed.deepseek_module import DropPath
 from deepseek_report.models.routed.experts import SparseExperts, balance_loss
-from deepseek_report.models.routed.routed_layer import DropPath
 
 SMALL = DeepSeek(width=16, heads=2, experts=4, expert_width=8, bins=4, window=1)
 
@@ -35,24 +37,15 @@ def inputs(train):
     return torch.tensor(train.inputs[:20], dtype=torch.float32)
 
 
-def test_logits_have_one_column_a_class_and_are_finite(module, inputs):
-    assert module(inputs).shape == (20, 3)
-    assert torch.isfinite(module(inputs)).all()
-
-
-def test_every_unit_belongs_to_a_feature_or_to_none(module, inputs):
-    embedded = module.embed(inputs)
+def test_all_ways_through_a_module_give_one_finite_logit_a_class(module, inputs):
+    logits, embedded = module(inputs), module.embed(inputs)
+    assert logits.shape == (20, 3)
+    assert torch.isfinite(logits).all()
     assert embedded.shape[1] == len(module.unit_features)
     assert set(module.unit_features) - {-1} == set(range(5))
-
-
-def test_forward_is_forward_embedded_of_embed(module, inputs):
-    assert torch.equal(module(inputs), module.forward_embedded(module.embed(inputs)))
-
-
-def test_forward_is_the_first_part_of_trace(module, inputs):
-    torch.testing.assert_close(module(inputs), module.trace(inputs)[0], rtol=1e-5, atol=1e-6)
-    assert torch.equal(module(inputs), module.forward_with_balance(inputs)[0])
+    assert torch.equal(logits, module.forward_embedded(embedded))
+    torch.testing.assert_close(logits, module.trace(inputs)[0], rtol=1e-5, atol=1e-6)
+    assert torch.equal(logits, module.forward_with_balance(inputs)[0])
 
 
 def test_the_same_seed_builds_the_same_weights(plugin, schema, train):
@@ -70,9 +63,8 @@ def test_building_leaves_the_global_random_state_alone(plugin, schema, train):
 def test_the_layers_of_the_architecture_sum_to_all_parameters(module):
     architecture = module.architecture()
     assert architecture["parameters"] == sum(p.numel() for p in module.parameters())
-    assert (
-        sum(layer["parameters"] for layer in architecture["layers"]) == architecture["parameters"]
-    )
+    layers = sum(layer["parameters"] for layer in architecture["layers"])
+    assert layers == architecture["parameters"]
 
 
 def test_changing_one_feature_changes_only_its_units(module, inputs):
@@ -174,9 +166,7 @@ def test_a_layer_left_out_lets_its_tokens_pass(deepseek, inputs):
 def test_the_last_layer_works_on_the_summary_alone_and_gives_the_same(deepseek, inputs):
     lengths = []
     for layer in deepseek.layers:
-        layer.experts.register_forward_pre_hook(
-            lambda _, inputs: lengths.append(inputs[0].shape[1])
-        )
+        layer.experts.register_forward_pre_hook(lambda _, read: lengths.append(read[0].shape[1]))
     weights = [*deepseek.tokens.parameters(), *deepseek.layers[1].attention.parameters()]
     quick, slow = deepseek.forward_with_balance(inputs)[0], deepseek.trace(inputs)[0]
     assert lengths == [6, 1, 6, 6]
@@ -265,8 +255,6 @@ def test_an_ordinal_token_is_the_sum_of_steps_up_to_its_category(deepseek, input
 
 
 def test_a_model_without_categories_or_without_numbers_works(schema, train, plugin):
-    from dataclasses import replace
-
     for columns in ([0, 2], [1, 3]):
         part = replace(schema, features=tuple(schema.features[i] for i in columns))
         rows = replace(train, inputs=train.inputs[:, columns])

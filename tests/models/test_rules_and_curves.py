@@ -10,9 +10,8 @@ import pytest
 
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.protocols.models import CountsTrees
-from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Schema, Target
-from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.storage.files import load_json, save_arrays, save_json
 from deepseek_report.errors import ArtifactError, ConfigError
 from deepseek_report.explainers.accounts import Intrinsic
@@ -20,6 +19,7 @@ from deepseek_report.explainers.attributions import contrasted
 from deepseek_report.models.self_explaining.ebm import EBM, TERMS
 from deepseek_report.models.self_explaining.rule_model import RuleModel
 from deepseek_report.models.shared.loading import load_classifier
+from tests.trained import dataset_of, trained
 
 RULES = RuleModel(most=6, max_conditions=2)
 CURVES = EBM(pairs=2, bags=1, learning_rate=0.2)
@@ -46,9 +46,7 @@ def task_of(name: str, schema: Schema, train: Split) -> tuple[Schema, Split]:
 
 def fitted(plugin, schema, train, folder):
     folder.mkdir(exist_ok=True)
-    dataset = Dataset(schema, train, train, train, card={})
-    module = plugin.build(schema, train, 3)
-    plugin.own_trainer().fit(module, dataset, folder, 3, "cpu", Silent())
+    module = trained(plugin, dataset_of(schema, train), folder)
     return module, load_classifier(plugin, schema, train, folder)
 
 

@@ -7,9 +7,8 @@ import pytest
 import torch
 
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
-from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target
-from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.explainers.accounts import Intrinsic
 from deepseek_report.explainers.attributions import contrasted
@@ -22,8 +21,8 @@ from deepseek_report.models.self_explaining.prototype_module import (
     shift_of,
     similarity,
 )
-from deepseek_report.models.shared.loading import load_classifier
 from deepseek_report.training.trainer import GradientTrainer
+from tests.trained import stored_classifier
 from tests.worded import say
 
 SMALL_NAM = NAM(hidden=(8, 4), bins=4)
@@ -37,10 +36,7 @@ def plugin(request):
 
 
 def fitted(plugin, schema, train, folder):
-    dataset = Dataset(schema, train, train.take(np.arange(60)), train, card={})
-    module = plugin.build(schema, train, 3)
-    TRAINER.fit(module, dataset, folder, 3, "cpu", Silent())
-    return load_classifier(plugin, schema, train, folder)
+    return stored_classifier(plugin, schema, train, folder, trainer=TRAINER)
 
 
 def explained(classifier, rows, target):

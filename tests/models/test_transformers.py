@@ -21,19 +21,23 @@ from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.storage.checkpoint import around, load_tokenizer, mask_of, tokens_of
 from deepseek_report.errors import ArtifactError, ConfigError
 from deepseek_report.models.shared.loading import load_classifier
-from deepseek_report.models.transformers.deepseek_v2 import DeepSeekV2
-from deepseek_report.models.transformers.deepseek_v3 import DeepSeekV3
-from deepseek_report.models.transformers.huggingface import HuggingFace
+from deepseek_report.models.transformers.deepseek_family import DeepSeekV2, DeepSeekV3
+from deepseek_report.models.transformers.pretrained import HuggingFace
 from deepseek_report.models.transformers.transformer_module import Packing
 from deepseek_report.training.trainer import GradientTrainer
+from tests.trained import Interrupting, place_in, trained
 from tests.worded import say
 
 PLACES = 6
 WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "bad", "film", "a", "the")
+#: Sizes of the networks of transformers.
+TINY = {"vocab_size": len(WORDS), "hidden_size": 16, "intermediate_size": 16}
+TINY |= {"num_hidden_layers": 2, "num_attention_heads": 2}
 CLASSES = Target("mood", "Mood", ("negative", "positive"), 1)
 SIZES = {"width": 16, "heads": 2, "head_width": 8, "value_width": 8, "query_rank": 8}
 SIZES |= {"key_value_rank": 8, "dense_width": 16, "expert_width": 8, "experts": 4}
 V2, V3 = DeepSeekV2(**SIZES), DeepSeekV3(**SIZES)
+BOTH = pytest.mark.parametrize("plugin", [V2, V3], ids=["v2", "v3"])
 TRAINER = GradientTrainer(
     max_epochs=3, min_steps=0, batch_size=16, learning_rate=0.01, tensorboard=False
 )
@@ -68,11 +72,7 @@ def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("bert")
     config = BertConfig(
-        vocab_size=len(WORDS),
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=16,
+        **TINY,
         max_position_embeddings=16,
         id2label={0: "Positive", 1: "Negative"},
         label2id={"Positive": 0, "Negative": 1},
@@ -101,15 +101,7 @@ def causal(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2Model
 
     folder = tmp_path_factory.mktemp("qwen")
-    config = Qwen2Config(
-        vocab_size=len(WORDS),
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=1,
-        intermediate_size=16,
-        max_position_embeddings=32,
-    )
+    config = Qwen2Config(**TINY, num_key_value_heads=1, max_position_embeddings=32)
     torch.manual_seed(1)
     Qwen2Model(config).save_pretrained(folder)
     words = Tokenizer(models.WordLevel({word: i for i, word in enumerate(WORDS)}, "[UNK]"))
@@ -164,7 +156,7 @@ def test_packed_units_come_back_to_their_places() -> None:
     assert whole[1, 0].count_nonzero() == 1
 
 
-@pytest.mark.parametrize("plugin", [V2, V3], ids=["v2", "v3"])
+@BOTH
 def test_logits_of_deepseek_are_those_of_transformers_called_by_hand(plugin: Any) -> None:
     built, part = model(plugin), texts(12)
     end = len(WORDS)
@@ -231,7 +223,7 @@ def test_the_output_reads_a_token_that_is_there(module: Any) -> None:
     assert (reading[~present] == 0).all()
 
 
-@pytest.mark.parametrize("plugin", [V2, V3], ids=["v2", "v3"])
+@BOTH
 def test_expert_weights_are_the_router_s_own(plugin: Any) -> None:
     built, rows = model(plugin), rows_of(texts(12))
     heard: list[torch.Tensor] = []
@@ -311,11 +303,8 @@ def test_a_randomised_copy_has_other_weights_everywhere_and_spares_the_original(
 def test_the_layers_of_the_architecture_sum_to_all_parameters(module: Any) -> None:
     architecture = module.architecture()
     whole = sum(parameter.numel() for parameter in module.parameters())
-    assert (
-        architecture["parameters"]
-        == whole
-        == sum(layer["parameters"] for layer in architecture["layers"])
-    )
+    layers = sum(layer["parameters"] for layer in architecture["layers"])
+    assert architecture["parameters"] == whole == layers
     assert architecture["trained"] == sum(p.numel() for p in module.parameters() if p.requires_grad)
 
 
@@ -324,10 +313,7 @@ def dataset(target: Target = CLASSES) -> Dataset:
 
 
 def fit(plugin: Any, folder: Path, data: Dataset | None = None) -> Any:
-    data = data or dataset()
-    built = plugin.build(data.schema, data.train, 7)
-    (plugin.own_trainer() or TRAINER).fit(built, data, folder, 7, "cpu", Silent())
-    return built
+    return trained(plugin, data or dataset(), folder, trainer=TRAINER, seed=7)
 
 
 @pytest.mark.parametrize("train", ["head", "lora", "full"])
@@ -338,11 +324,9 @@ def test_training_changes_what_it_says_and_a_stored_model_predicts_as_before(
     plugin = HuggingFace(checkpoint=str(request.getfixturevalue(kind)), train=train)
     data = dataset()
     first = plugin.build(data.schema, data.train, 7)
-    trained = fit(plugin, tmp_path)
-    after = dict(trained.named_parameters())
-    changed = {
-        n for n, parameter in first.named_parameters() if not torch.equal(parameter, after[n])
-    }
+    built = fit(plugin, tmp_path)
+    after = dict(built.named_parameters())
+    changed = {n for n, old in first.named_parameters() if not torch.equal(old, after[n])}
     head = {name for name in after if "classifier" in name or "score" in name}
     assert head <= changed
     if train == "head":
@@ -351,11 +335,8 @@ def test_training_changes_what_it_says_and_a_stored_model_predicts_as_before(
         assert {name for name in changed - head if ".lora_" not in name} == set()
         assert any(".lora_" in name for name in changed)
     stored = load_classifier(plugin, data.schema, data.train, tmp_path)
-    np.testing.assert_allclose(
-        stored.logits(data.test.inputs),
-        plugin.wrap(trained, data.schema, "cpu").logits(data.test.inputs),
-        atol=1e-6,
-    )
+    rows, own = data.test.inputs, plugin.wrap(built, data.schema, "cpu")
+    np.testing.assert_allclose(stored.logits(rows), own.logits(rows), atol=1e-6)
     kept = load_file(tmp_path / "weights.safetensors")
     assert any("embed" in name for name in kept) == (train == "full")
 
@@ -363,10 +344,7 @@ def test_training_changes_what_it_says_and_a_stored_model_predicts_as_before(
 def test_weights_of_another_checkpoint_are_refused(bert: Path, tmp_path: Path) -> None:
     data = dataset()
     fit(HuggingFace(checkpoint=str(bert)), tmp_path / "trained", data)
-    other = tmp_path / "other"
-    other.mkdir()
-    for file in bert.iterdir():
-        (other / file.name).write_bytes(file.read_bytes())
+    other = broken(bert, tmp_path / "other")
     settings = json.loads((other / "config.json").read_text())
     (other / "config.json").write_text(json.dumps(settings | {"hidden_dropout_prob": 0.2}))
     plugin = HuggingFace(checkpoint=str(other))
@@ -374,28 +352,13 @@ def test_weights_of_another_checkpoint_are_refused(bert: Path, tmp_path: Path) -
         load_classifier(plugin, data.schema, data.train, tmp_path / "trained")
 
 
-@pytest.mark.parametrize("plugin", [V2, V3], ids=["v2", "v3"])
-def test_a_model_that_comes_trained_is_stored_as_it_is(
-    plugin: Any, bert: Path, tmp_path: Path
-) -> None:
-    del plugin
+def test_a_model_that_comes_trained_is_stored_as_it_is(bert: Path, tmp_path: Path) -> None:
     explained = HuggingFace(checkpoint=str(bert), train="none")
     data = dataset()
     fit(explained, tmp_path, data)
     stored = load_classifier(explained, data.schema, data.train, tmp_path)
     assert (stored.logits(data.test.inputs).argmax(1) == data.test.labels).all()
     assert json.loads((tmp_path / "training.json").read_text())["epochs"] == 0
-
-
-class Interrupting(Silent):
-    """Behaves as if the process were killed at one step."""
-
-    left = 7
-
-    def advance(self, steps: int = 1, note: str = "") -> None:
-        self.left -= steps
-        if self.left < 0:
-            raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize("train", ["deepseek", "head", "lora"])
@@ -405,9 +368,9 @@ def test_training_goes_on_after_an_interruption_to_the_very_same_weights(
     plugin = V3 if train == "deepseek" else HuggingFace(checkpoint=str(causal), train=train)
     data = dataset()
     whole = fit(plugin, tmp_path / "whole", data)
-    half = plugin.build(data.schema, data.train, 7)
+    killed = {"trainer": TRAINER, "seed": 7, "progress": Interrupting(7)}
     with pytest.raises(KeyboardInterrupt):
-        TRAINER.fit(half, data, tmp_path / "half", 7, "cpu", Interrupting())
+        trained(plugin, data, tmp_path / "half", **killed)
     resumed = fit(plugin, tmp_path / "half", data)
     for name, tensor in whole.state_dict().items():
         assert torch.equal(tensor, resumed.state_dict()[name]), name
@@ -418,16 +381,15 @@ def test_an_encoder_that_is_not_trained_runs_once_a_text(causal: Path, tmp_path:
     built = plugin.build(data.schema, data.train, 7)
     runs: list[int] = []
     built.encoder.register_forward_hook(lambda *_: runs.append(1))
-    TRAINER.fit(built, data, tmp_path, 7, "cpu", Silent())
+    TRAINER.fit(built, data, place_in(tmp_path), Silent())
     assert 0 < len(runs) <= len(data.train) + len(data.validation)
 
 
-@pytest.mark.parametrize("plugin", [V2, V3], ids=["v2", "v3"])
+@BOTH
 def test_deepseek_learns_which_word_decides(plugin: Any, tmp_path: Path) -> None:
     data = dataset()
     larger = dataclasses.replace(TRAINER, max_epochs=12, patience=12)
-    built = plugin.build(data.schema, data.train, 7)
-    larger.fit(built, data, tmp_path, 7, "cpu", Silent())
+    built = trained(plugin, data, tmp_path, trainer=larger, seed=7)
     logits = plugin.wrap(built, data.schema, "cpu").logits(data.test.inputs)
     assert (logits.argmax(1) == data.test.labels).mean() > 0.9
 
@@ -493,10 +455,8 @@ def test_what_is_wrong_with_a_checkpoint_is_said_before_anything_runs(
         problems = HuggingFace(checkpoint=checkpoint).problems(())
         assert any(text in problem for problem in problems), (text, problems)
     assert not HuggingFace(checkpoint=str(bert), train="none").problems(())
-    assert any(
-        "no trained sequence classifier" in problem
-        for problem in HuggingFace(checkpoint=str(causal), train="none").problems(())
-    )
+    problems = HuggingFace(checkpoint=str(causal), train="none").problems(())
+    assert any("no trained sequence classifier" in problem for problem in problems)
 
 
 def test_a_hub_that_cannot_be_reached_is_named_with_what_to_do(
@@ -560,7 +520,7 @@ def test_every_layer_and_head_of_a_transformer_can_be_replaced(bert: Path) -> No
     assert all(not part._forward_hooks for part in built.modules())
 
 
-@pytest.mark.parametrize("plugin", [V2, V3], ids=["v2", "v3"])
+@BOTH
 def test_an_expert_left_out_is_one_whose_weights_are_zero(plugin: Any) -> None:
     built, rows = model(plugin).eval(), rows_of(texts(30))
     layer = max(built.routers)
@@ -578,7 +538,7 @@ def test_an_expert_left_out_is_one_whose_weights_are_zero(plugin: Any) -> None:
     assert Step(layer + 1, "shared_expert") in built.parts()
 
 
-@pytest.mark.parametrize("plugin", [V2, V3], ids=["v2", "v3"])
+@BOTH
 def test_training_hides_words_behind_the_mask_and_drops_numbers_but_no_flag(plugin: Any) -> None:
     shy = dataclasses.replace(plugin, masking=0.5, embedding_dropout=0.5)
     built, rows = model(shy).train(), rows_of(texts(200))
@@ -597,7 +557,7 @@ def test_training_hides_words_behind_the_mask_and_drops_numbers_but_no_flag(plug
     assert torch.equal(built._dropped(embedded), embedded)
 
 
-@pytest.mark.parametrize("plugin", [V2, V3], ids=["v2", "v3"])
+@BOTH
 def test_without_a_checkpoint_pool_mean_reads_every_word_alike(plugin: Any) -> None:
     built, rows = model(dataclasses.replace(plugin, pool="mean")), rows_of(texts(12))
     weights = (~torch.isnan(rows)).float()
@@ -635,6 +595,3 @@ def test_adapters_are_told_with_their_layer_as_partly_trained(bert: Path) -> Non
     assert kinds["net.bert.encoder.layer.0.intermediate"] == "feed-forward, partly trained"
     assert kinds["net.bert.encoder.layer.0.output.dense"] == "linear, partly trained"
     assert kinds["net.bert.embeddings"] == "embedding, frozen"
-    assert (
-        sum(layer["parameters"] for layer in architecture["layers"]) == architecture["parameters"]
-    )

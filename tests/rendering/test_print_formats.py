@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -17,18 +18,34 @@ from deepseek_report.rendering import pandoc, typeset
 from deepseek_report.rendering.render import render_docx, styled
 from deepseek_report.rendering.typeset import chinese_font, rasterise, render_pdf
 
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """`write(text, head)`: a document of a report, by its body and its front matter."""
+
+    def written(text: str, head: str = "---\ntitle: T\n---\n", name: str = "report") -> Path:
+        document = tmp_path / f"{name}.qmd"
+        document.write_text(f"{head}\n{text}", encoding="utf-8")
+        return document
+
+    return written
+
+
+def text_of(pdf: Path, *options: str) -> str:
+    """What `pdftotext` reads in a PDF; the test is skipped without that program."""
+    if shutil.which("pdftotext") is None:
+        pytest.skip("needs pdftotext on PATH to read the text")
+    command = ["pdftotext", *options, str(pdf), "-"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
 
 def test_a_pdf_is_the_same_twice_and_shows_hostile_text(sample: Path) -> None:
     first = render_pdf(sample).path.read_bytes()
     assert first == render_pdf(sample).path.read_bytes()
     assert first.startswith(b"%PDF")
-    if shutil.which("pdftotext") is None:
-        pytest.skip("needs pdftotext on PATH to read the text")
-    done = subprocess.run(
-        ["pdftotext", "-layout", str(sample.with_suffix(".pdf")), "-"],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    text = " ".join(done.stdout.split())
+    text = " ".join(text_of(sample.with_suffix(".pdf"), "-layout").split())
     assert "{{< include /etc/passwd >}}" in text
     assert "Figure 1. Late payments decide" in text
     assert "Table 2. How often each group is favoured" in text
@@ -40,10 +57,8 @@ def test_a_pdf_keeps_to_the_standard_for_screen_readers(sample: Path) -> None:
     assert b"/Outlines" in pdf
 
 
-def test_a_document_that_cannot_keep_to_the_standard_is_printed_with_tags(tmp_path: Path) -> None:
-    document = tmp_path / "report.qmd"
-    document.write_text("---\ntitle: T\n---\n\n# A {#sec-a}\n\n#### Skips\n\nText.\n", "utf-8")
-    printed = render_pdf(document)
+def test_a_document_that_cannot_keep_to_the_standard_is_printed_with_tags(write: Write) -> None:
+    printed = render_pdf(write("# A {#sec-a}\n\n#### Skips\n\nText.\n"))
     pdf = printed.path.read_bytes()
     assert not printed.standards
     assert any("PDF/UA-1" in notice for notice in printed.notices)
@@ -51,18 +66,11 @@ def test_a_document_that_cannot_keep_to_the_standard_is_printed_with_tags(tmp_pa
     assert b"/StructTreeRoot" in pdf
 
 
-def test_no_row_of_a_long_table_is_printed_over_another(tmp_path: Path) -> None:
+def test_no_row_of_a_long_table_is_printed_over_another(write: Write) -> None:
     rows = "".join(f"| row {at} | {'words that wrap ' * 9}end {at} |\n" for at in range(80))
-    document = tmp_path / "report.qmd"
     table = f"| A | B |\n|:---|:---------|\n{rows}\n: Long {{#tbl-a}}\n"
-    document.write_text(f"---\ntitle: T\n---\n\n# A {{#sec-a}}\n\n{table}", encoding="utf-8")
-    pdf = render_pdf(document).path
-    if shutil.which("pdftotext") is None:
-        pytest.skip("needs pdftotext on PATH to read the places of words")
-    done = subprocess.run(
-        ["pdftotext", "-bbox", str(pdf), "-"], capture_output=True, text=True, check=True
-    )
-    pages = done.stdout.split("<page ")[1:]
+    pdf = render_pdf(write(f"# A {{#sec-a}}\n\n{table}")).path
+    pages = text_of(pdf, "-bbox").split("<page ")[1:]
     assert len(pages) > 2
     seen = 0
     for page in pages:
@@ -72,23 +80,14 @@ def test_no_row_of_a_long_table_is_printed_over_another(tmp_path: Path) -> None:
     assert seen == 80
 
 
-def test_what_stands_behind_a_finding_has_no_title_on_paper(tmp_path: Path) -> None:
-    if shutil.which("pdftotext") is None:
-        pytest.skip("needs pdftotext on PATH to read the text")
-    document = tmp_path / "report.qmd"
-    document.write_text(
-        "---\ntitle: T\n---\n\n# Data {#sec-data}\n\n"
+def test_what_stands_behind_a_finding_has_no_title_on_paper(write: Write) -> None:
+    document = write(
+        "# Data {#sec-data}\n\n"
         "::: {.callout-note .finding}\n## Claim\n\nDetail.\n\n"
         "::: {.callout-note .details .behind}\n## To be clicked\n\nMore of it.\n:::\n\n:::\n\n"
-        "::: {.callout-note .details}\n## Method\n\nSteps.\n:::\n",
-        encoding="utf-8",
+        "::: {.callout-note .details}\n## Method\n\nSteps.\n:::\n"
     )
-    text = subprocess.run(
-        ["pdftotext", str(render_pdf(document).path), "-"],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
+    text = text_of(render_pdf(document).path)
     assert "To be clicked" not in text
     assert all(words in text for words in ("Claim", "Detail.", "More of it.", "Method", "Steps."))
 
@@ -115,7 +114,7 @@ def _fonts_of(pdf: bytes) -> dict[str, set[str]]:
 
 
 def test_chinese_is_printed_in_the_font_that_comes_along_where_the_system_has_none(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import typst
 
@@ -123,16 +122,11 @@ def test_chinese_is_printed_in_the_font_that_comes_along_where_the_system_has_no
     ours = typst.Fonts(include_system_fonts=False, font_paths=[folder.name])
     monkeypatch.setattr(typeset, "_fonts", lambda: (ours, folder))
     (tmp_path / "figures").mkdir()
-    (tmp_path / "figures" / "a.svg").write_text(
-        '<svg xmlns="http://www.w3.org/2000/svg" width="99pt" height="40pt" '
-        'font-family="DejaVu Sans, sans-serif"><text x="1" y="20">违约率</text></svg>',
-        encoding="utf-8",
-    )
-    document = tmp_path / "report.qmd"
-    document.write_text(
-        "---\ntitle: 信用风险模型龘镕喆\nsubtitle: 繁體風險與鬱卒\n---\n\n# 表 {#sec-a}\n\n"
-        "`代码` **粗体**\n\n![图](figures/a.svg){#fig-a}\n\n| 性别 |\n|---|\n| 1 |\n",
-        encoding="utf-8",
+    (tmp_path / "figures" / "a.svg").write_text(SVG.format("违约率"), encoding="utf-8")
+    document = write(
+        "# 表 {#sec-a}\n\n`代码` **粗体**\n\n![图](figures/a.svg){#fig-a}\n\n"
+        "| 性别 |\n|---|\n| 1 |\n",
+        "---\ntitle: 信用风险模型龘镕喆\nsubtitle: 繁體風險與鬱卒\n---\n",
     )
     fonts = _fonts_of(render_pdf(document).path.read_bytes())
     (chinese,) = [name for name in fonts if name.startswith("ReportHanSans")]
@@ -180,14 +174,12 @@ def test_severities_and_verdicts_of_a_docx_have_styles_of_their_own(sample: Path
     assert "CalloutTitleImportant" in document
 
 
-def test_columns_of_a_docx_are_as_wide_as_their_numbers(tmp_path: Path) -> None:
+def test_columns_of_a_docx_are_as_wide_as_their_numbers(write: Write) -> None:
     text = "a long text that takes several lines of its column and gives room to numbers " * 2
-    document = tmp_path / "report.qmd"
-    document.write_text(
-        "---\ntitle: T\n---\n\n# A {#sec-a}\n\n"
+    document = write(
+        "# A {#sec-a}\n\n"
         f"| Text | Number |\n|:-----|---:|\n| {text} | 12 345 678.9 (12 345–67 890) |\n\n"
-        ": C {#tbl-a}\n",
-        encoding="utf-8",
+        ": C {#tbl-a}\n"
     )
     archive = zipfile.ZipFile(io.BytesIO(render_docx(document).read_bytes()))
     xml = archive.read("word/document.xml").decode("utf-8")
@@ -371,39 +363,32 @@ def test_a_pdf_for_archives_names_its_run_and_carries_its_tables(paper: Path) ->
     assert b"tables/long.csv" in pdf
     assert len(re.findall(rb"/S\s*/Caption\b", pdf)) == 3
     assert pdf == render_pdf(paper).path.read_bytes()
-    if shutil.which("pdftotext"):
-        done = subprocess.run(
-            ["pdftotext", str(printed.path), "-"], capture_output=True, text=True, check=True
-        )
-        assert "tables/long.csv (attached)" in done.stdout
-        assert "config.yaml (in the run folder)" in done.stdout
-        assert "long.html" not in done.stdout
+    text = text_of(printed.path)
+    assert "tables/long.csv (attached)" in text
+    assert "config.yaml (in the run folder)" in text
+    assert "long.html" not in text
 
 
-def test_a_pdf_that_is_none_for_screen_readers_may_be_one_for_archives(tmp_path: Path) -> None:
-    document = tmp_path / "report.qmd"
-    document.write_text(f"{HEAD}\n# A {{#sec-a}}\n\n#### Skips\n\nText.\n", "utf-8")
-    printed = render_pdf(document)
+def test_a_pdf_that_is_none_for_screen_readers_may_be_one_for_archives(write: Write) -> None:
+    printed = render_pdf(write("# A {#sec-a}\n\n#### Skips\n\nText.\n", HEAD))
     assert printed.standards == ("PDF/A-3u",)
     assert "does not keep to PDF/A-3a with PDF/UA-1" in printed.notices[0]
 
 
-def test_a_pdf_of_a_run_without_a_day_says_that_it_is_none_for_archives(tmp_path: Path) -> None:
-    document = tmp_path / "report.qmd"
-    document.write_text("---\ntitle: T\n---\n\n# A {#sec-a}\n\nText.\n", "utf-8")
-    printed = render_pdf(document)
+def test_a_pdf_of_a_run_without_a_day_says_that_it_is_none_for_archives(write: Write) -> None:
+    printed = render_pdf(write("# A {#sec-a}\n\nText.\n"))
     assert printed.standards == ("PDF/UA-1",)
     assert "asks for a date" in printed.notices[0]
 
 
-def test_a_brief_has_headings_and_lists_for_screen_readers(tmp_path: Path) -> None:
-    document = tmp_path / "brief.qmd"
-    document.write_text(
-        "---\ntitle: T\nbrief: true\n---\n\n::: {.overall}\nAll is met.\n:::\n\n"
+def test_a_brief_has_headings_and_lists_for_screen_readers(write: Write) -> None:
+    document = write(
+        "::: {.overall}\nAll is met.\n:::\n\n"
         ":::: {.beside}\n::: {.gravest}\n::: {.short-finding .severity-high}\nOne.\n:::\n\n"
         "::: {.short-finding .severity-low}\nTwo.\n:::\n:::\n::::\n\n"
         "::: {.sign}\n- Name\n\n- Date\n:::\n",
-        "utf-8",
+        "---\ntitle: T\nbrief: true\n---\n",
+        "brief",
     )
     pdf = render_pdf(document).path.read_bytes()
     tags = [len(re.findall(rf"/S\s*/{tag}\b".encode(), pdf)) for tag in ("H1", "L", "LI")]
@@ -411,16 +396,13 @@ def test_a_brief_has_headings_and_lists_for_screen_readers(tmp_path: Path) -> No
 
 
 def test_a_character_without_a_glyph_is_replaced_and_named_and_spoils_no_label(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(typeset, "_known_fonts", typeset.font_files)
     (tmp_path / "figures").mkdir()
     (tmp_path / "figures" / "a.svg").write_text(SVG.format("年 age 한"), encoding="utf-8")
-    document = tmp_path / "report.qmd"
-    document.write_text(
-        HEAD + "\n# A {#sec-a}\n\nText 국.\n\n![P](figures/a.svg){#fig-a fig-alt=P}\n", "utf-8"
-    )
-    printed = render_pdf(document)
+    text = "# A {#sec-a}\n\nText 국.\n\n![P](figures/a.svg){#fig-a fig-alt=P}\n"
+    printed = render_pdf(write(text, HEAD))
     assert printed.standards[0] == "PDF/A-3a"
     of_text, of_picture = printed.notices
     assert "국 (U+AD6D)" in of_text

@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from deepseek_report.rendering.render import render
 from deepseek_report.rendering.typeset import compile_pdf
 from deepseek_report.wording.words import wording
 
+Installing = Callable[[str], None]
 GOOD = 'echo "<p>whole</p>" > report.html'
 
 
@@ -26,26 +28,37 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def install(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
-    """A program called `quarto` that does what a real one does in some case."""
-    programs = folder / "bin"
-    programs.mkdir()
-    path = programs / "quarto"
-    path.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
-    path.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
+@pytest.fixture
+def install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Installing:
+    """Puts a program called `quarto` on PATH that does what a real one does in some case."""
+
+    def installed(script: str) -> None:
+        path = folder / "bin" / "quarto"
+        path.parent.mkdir()
+        path.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+        path.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{path.parent}:/usr/bin:/bin")
+
+    return installed
 
 
-def test_a_whole_render_gives_its_path(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    install(folder, monkeypatch, f'echo "$@" > {folder}/called; {GOOD}')
+def made(folder: Path, name: str = "html", text: str = "") -> list[Path]:
+    """What Quarto makes of the document, or of this text in its place."""
+    if text:
+        (folder / "report.qmd").write_text(text, encoding="utf-8")
+    return quarto.render(folder / "report.qmd", (name,))
+
+
+def test_a_whole_render_gives_its_path(folder: Path, install: Installing) -> None:
+    install(f'echo "$@" > {folder}/called; {GOOD}')
     assert render(folder, ("html",), "quarto") == [folder / "report.html"]
     words = ["render", "report.qmd", "--to", "html", "--no-execute"]
     assert (folder / "called").read_text().split() == words
 
 
-def test_pdf_goes_through_typst(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    install(folder, monkeypatch, f'echo "$@" > {folder}/called; echo x > report.pdf')
-    assert quarto.render(folder / "report.qmd", ("pdf",)) == [folder / "report.pdf"]
+def test_pdf_goes_through_typst(folder: Path, install: Installing) -> None:
+    install(f'echo "$@" > {folder}/called; echo x > report.pdf')
+    assert made(folder, "pdf") == [folder / "report.pdf"]
     assert "typst" in (folder / "called").read_text()
 
 
@@ -63,34 +76,29 @@ def test_pdf_goes_through_typst(folder: Path, monkeypatch: pytest.MonkeyPatch) -
     ],
 )
 def test_what_quarto_passes_over_is_an_error(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, script: str, message: str
+    folder: Path, install: Installing, script: str, message: str
 ) -> None:
-    install(folder, monkeypatch, script)
+    install(script)
     with pytest.raises(RenderError, match=message):
-        quarto.render(folder / "report.qmd", ("html",))
+        made(folder)
 
 
-def test_a_mark_inside_a_script_is_no_reference(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    install(folder, monkeypatch, 'echo "<script>a?@fig-x</script><p>y</p>" > report.html')
-    assert quarto.render(folder / "report.qmd", ("html",))
+def test_a_mark_inside_a_script_is_no_reference(folder: Path, install: Installing) -> None:
+    install('echo "<script>a?@fig-x</script><p>y</p>" > report.html')
+    assert made(folder)
 
 
-def test_an_unknown_key_in_the_head_is_an_error(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    install(folder, monkeypatch, GOOD)
-    (folder / "report.qmd").write_text("---\ntitle: T\ntitel: U\n---\n", encoding="utf-8")
+def test_an_unknown_key_in_the_head_is_an_error(folder: Path, install: Installing) -> None:
+    install(GOOD)
     with pytest.raises(RenderError, match='titel \\(did you mean "title"'):
-        quarto.render(folder / "report.qmd", ("html",))
+        made(folder, text="---\ntitle: T\ntitel: U\n---\n")
 
 
-def test_without_quarto_the_message_says_what_to_do(
+def test_without_quarto_the_message_says_what_to_do_and_promises_no_python_package(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(folder))
-    with pytest.raises(RenderError, match="--engine embedded"):
+    with pytest.raises(RenderError, match=r"no Python package holds it.*--engine embedded"):
         render(folder, ("html",), "quarto")
 
 
@@ -104,14 +112,14 @@ def test_without_quarto_the_message_says_what_to_do(
     ],
 )
 def test_what_quarto_says_without_harm_is_no_trouble(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, line: str
+    folder: Path, install: Installing, line: str
 ) -> None:
-    install(folder, monkeypatch, f'{GOOD}; echo "{line}" >&2')
-    assert quarto.render(folder / "report.qmd", ("html",))
+    install(f'{GOOD}; echo "{line}" >&2')
+    assert made(folder)
 
 
 def test_quarto_leaves_nothing_but_the_finished_file_in_the_run_folder(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, install: Installing
 ) -> None:
     for name in ("figures", "tables", "artifacts"):
         (folder / name).mkdir()
@@ -119,16 +127,10 @@ def test_quarto_leaves_nothing_but_the_finished_file_in_the_run_folder(
     (folder / "_quarto.yml").write_text("project: {pre-render: [evil.py]}", encoding="utf-8")
     (folder / "figures" / "out").symlink_to("/etc/passwd")
     (folder / "report.css").write_text("p {}", encoding="utf-8")
-    head = "---\ntitle: T\nformat: {html: {css: report.css}}\n---\n"
-    (folder / "report.qmd").write_text(head, encoding="utf-8")
     litter = "mkdir -p .quarto/idx report_files site_libs; touch report.quarto_ipynb .gitignore"
-    install(
-        folder,
-        monkeypatch,
-        f"ls -A > {folder}/seen; ls figures > {folder}/pictures; {litter}; {GOOD}",
-    )
+    install(f"ls -A > {folder}/seen; ls figures > {folder}/pictures; {litter}; {GOOD}")
     before = {path.name for path in folder.iterdir()}
-    quarto.render(folder / "report.qmd", ("html",))
+    made(folder, text="---\ntitle: T\nformat: {html: {css: report.css}}\n---\n")
     added = {"report.html", "seen", "pictures"}
     assert {path.name for path in folder.iterdir()} == before | added
     seen = (folder / "seen").read_text().split()
@@ -137,7 +139,7 @@ def test_quarto_leaves_nothing_but_the_finished_file_in_the_run_folder(
 
 
 def test_the_usual_keys_of_a_hand_edited_head_are_accepted_and_its_files_are_there(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, install: Installing
 ) -> None:
     head = (
         "---\ntitle: T\nparams: {alpha: 0.1}\ndate: 2026-11-25\nexecute: {echo: false}\n"
@@ -147,64 +149,51 @@ def test_the_usual_keys_of_a_hand_edited_head_are_accepted_and_its_files_are_the
     for name in ("refs.bib", "mine.scss", "own.css", "head.html", "unnamed.txt"):
         (folder / name).write_text("x", encoding="utf-8")
     (folder.parent / "outside.css").write_text("x", encoding="utf-8")
-    (folder / "report.qmd").write_text(head, encoding="utf-8")
-    install(folder, monkeypatch, f"ls > {folder}/seen; {GOOD}")
-    assert quarto.render(folder / "report.qmd", ("html",))
+    install(f"ls > {folder}/seen; {GOOD}")
+    assert made(folder, text=head)
     seen = (folder / "seen").read_text().split()
     assert seen == ["head.html", "mine.scss", "own.css", "refs.bib", "report.qmd"]
 
 
 @pytest.mark.parametrize("head", ["title: [", "just words"])
 def test_a_head_that_is_no_mapping_is_an_error(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, head: str
+    folder: Path, install: Installing, head: str
 ) -> None:
-    install(folder, monkeypatch, GOOD)
-    (folder / "report.qmd").write_text(f"---\n{head}\n---\n", encoding="utf-8")
+    install(GOOD)
     with pytest.raises(RenderError, match="front matter"):
-        quarto.render(folder / "report.qmd", ("html",))
+        made(folder, text=f"---\n{head}\n---\n")
 
 
 def test_docx_with_pictures_needs_a_converter_and_says_so(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, install: Installing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    install(folder, monkeypatch, "echo x > report.docx")
+    install("echo x > report.docx")
     monkeypatch.setenv("PATH", f"{folder}/bin")
-    (folder / "report.qmd").write_text("![T](figures/a.svg){#fig-a}\n", encoding="utf-8")
     with pytest.raises(RenderError, match=r"rsvg-convert.*librsvg2-bin.*--engine embedded"):
-        quarto.render(folder / "report.qmd", ("docx",))
+        made(folder, "docx", "![T](figures/a.svg){#fig-a}\n")
 
 
 def test_a_project_above_the_folder_for_temporary_files_is_refused(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, install: Installing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    install(folder, monkeypatch, GOOD)
+    install(GOOD)
     (folder / "tmp").mkdir()
     (folder / "_quarto.yml").write_text("project: {}", encoding="utf-8")
     monkeypatch.setattr("tempfile.tempdir", str(folder / "tmp"))
     with pytest.raises(RenderError, match=r"_quarto\.yml lies above"):
-        quarto.render(folder / "report.qmd", ("html",))
+        made(folder)
 
 
 def test_quarto_is_found_where_its_variable_says(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, install: Installing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    install(folder, monkeypatch, GOOD)
+    install(GOOD)
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
     monkeypatch.setenv("QUARTO_PATH", str(folder / "bin" / "quarto"))
     assert render(folder, ("html",), "quarto") == [folder / "report.html"]
 
 
-def test_no_message_says_that_a_python_package_brings_quarto(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PATH", str(folder))
-    with pytest.raises(RenderError, match="no Python package holds it"):
-        render(folder, ("html",), "quarto")
-
-
-def test_the_head_of_a_report_is_one_that_the_engine_accepts(
-    sample: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_head_of_a_report_is_one_that_the_engine_accepts(sample: Path) -> None:
     head = quarto._front_matter(sample)
     assert head["format"]["html"]["css"] == "report.css"
     assert "breakable: true" in head["format"]["typst"]["include-in-header"]["text"]
@@ -269,4 +258,4 @@ def test_the_real_quarto_renders_the_sample_whole(sample: Path, tmp_path: Path) 
     if shutil.which("quarto") is None:
         pytest.skip("needs `quarto` on PATH; it is in no package registry")
     folder = shutil.copytree(sample.parent, tmp_path / "run")
-    assert quarto.render(folder / "report.qmd", ("html",))[0].exists()
+    assert made(folder)[0].exists()

@@ -22,17 +22,9 @@ from tests.conftest import SmallRun, Terminal
 def two_runs(small_run: SmallRun, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """The small run, and one of a linear model on its rows."""
     reports = tmp_path_factory.mktemp("reports")
-    overrides = [
-        *small_run.overrides(reports),
-        "model=sklearn",
-        "model.estimator=sklearn.linear_model.LogisticRegression",
-        "explainers=[shap]",
-        "metrics=[importance]",
-        "visualizations=[]",
-        "sections=[summary]",
-        "report.thresholds=[]",
-    ]
-    assert run(overrides) in (0, 1)
+    linear = ["model=sklearn", "model.estimator=sklearn.linear_model.LogisticRegression"]
+    few = ["explainers=[shap]", "metrics=[importance]", "visualizations=[]", "sections=[summary]"]
+    assert run([*small_run.overrides(reports), *linear, *few, "report.thresholds=[]"]) in (0, 1)
     return [small_run.folder, *reports.glob("*/*/")]
 
 
@@ -124,13 +116,11 @@ def test_it_is_written_neither_into_a_run_nor_over_a_file(
     two_runs: list[Path], tmp_path: Path, terminal: Terminal
 ) -> None:
     compared = ["compare", *map(str, two_runs), "--output"]
-    assert (
-        "lies in the folder of a run" in terminal(*compared, two_runs[1] / "comparison", code=1).err
-    )
+    printed = terminal(*compared, two_runs[1] / "comparison", code=1).err
+    assert "lies in the folder of a run" in printed
     (tmp_path / "notes.txt").write_text("kept", encoding="utf-8")
-    assert (
-        "there is something else already" in terminal(*compared, tmp_path / "notes.txt", code=1).err
-    )
+    printed = terminal(*compared, tmp_path / "notes.txt", code=1).err
+    assert "there is something else already" in printed
     assert (tmp_path / "notes.txt").read_text(encoding="utf-8") == "kept"
 
 
@@ -141,9 +131,8 @@ def test_results_that_nobody_can_read_are_told_with_their_folder(
     shutil.copytree(two_runs[1], strange)
     (strange / "artifacts/data/schema.json").write_text('{"target": 7}', encoding="utf-8")
     seal_results(strange)
-    (line,) = terminal(
-        "compare", two_runs[0], strange, "--output", tmp_path / "c", code=1
-    ).err.splitlines()
+    printed = terminal("compare", two_runs[0], strange, "--output", tmp_path / "c", code=1)
+    (line,) = printed.err.splitlines()
     assert line.startswith(f"{strange}: results cannot be read")
     assert not (tmp_path / "c").exists()
 

@@ -9,15 +9,8 @@ import numpy as np
 import pytest
 
 from deepseek_report.artifacts.estimate import Estimate
-from deepseek_report.statistics.causes.cross_fitting import (
-    FOLDS,
-    CausalData,
-    Design,
-    Variable,
-    _logistic_path,
-    _ridge_path,
-    cross_fitted,
-)
+from deepseek_report.statistics.causes import cross_fitting
+from deepseek_report.statistics.causes.cross_fitting import FOLDS, CausalData, Design, Variable
 from deepseek_report.statistics.causes.effects import (
     PENALTY,
     CausalEffect,
@@ -121,7 +114,6 @@ def test_naive_values_are_those_of_plain_formulas() -> None:
 
 def test_without_anything_to_hold_the_effect_is_the_naive_one() -> None:
     alone = adjusted_effect(world(), "offer", OFFER, "outcome", ())
-    assert isinstance(alone, CausalEffect)
     assert alone.effect.value == pytest.approx(alone.naive.value, abs=0.01)
     assert alone.effect.low == pytest.approx(alone.naive.low, abs=0.02)
 
@@ -157,7 +149,6 @@ def test_an_effect_of_one_of_three_classes_against_another() -> None:
         {"age": Variable(age), "kind": Variable(kind, 3), "y": Variable(y)}, Resampling(N)
     )
     estimated = adjusted_effect(data, "kind", SetTo(2, 1), "y", ("age",))
-    assert isinstance(estimated, CausalEffect)
     assert estimated.effect.low < 2 < estimated.effect.high
     assert estimated.effect.high - estimated.effect.low < 0.5
 
@@ -167,21 +158,17 @@ def test_a_number_is_moved_as_far_as_declared() -> None:
     assert refused(moved) == "no_directed_path"
     graph = CausalGraph({**GRAPH.parents, "answer": ("skill", "group")}, GRAPH.unmeasured)
     answer = effect_of_setting(graph, world(), "skill", MoveBy(0.5, -99, 99), "answer")
-    assert isinstance(answer, CausalEffect)
     assert answer.overlap.moved == 1
     assert answer.effect.value == pytest.approx(0.5, abs=0.01)
     within = effect_of_setting(graph, world(), "skill", MoveBy(0.5, None, 0.5), "answer")
-    assert isinstance(within, CausalEffect)
     assert within.overlap.moved == (world().variables["skill"].values <= 0).mean()
     assert within.effect.value == pytest.approx(0.5 * within.overlap.moved, abs=0.02)
 
 
 def test_the_same_seed_gives_the_same_bytes() -> None:
     again = effect_of_setting(GRAPH, world(), "offer", OFFER, "outcome")
-    assert isinstance(again, CausalEffect)
     assert again.influence.tobytes() == effect().influence.tobytes()
     other = effect_of_setting(GRAPH, replace(world(), seed=6), "offer", OFFER, "outcome")
-    assert isinstance(other, CausalEffect)
     assert other.effect.value != effect().effect.value
 
 
@@ -191,8 +178,6 @@ def test_rows_that_are_written_three_times_make_nobody_surer() -> None:
     data = CausalData(variables, Resampling.by(thrice, 3 * N), 5)
     repeated = adjusted_effect(data, "offer", OFFER, "outcome", ("age",))
     once = adjusted_effect(world(), "offer", OFFER, "outcome", ("age",))
-    assert isinstance(repeated, CausalEffect)
-    assert isinstance(once, CausalEffect)
     widths = [each.effect.high - each.effect.low for each in (repeated, once)]
     assert widths[0] == pytest.approx(widths[1], rel=0.1)
     folds = data.folds()
@@ -205,7 +190,6 @@ def test_missing_values_are_held_as_missing_and_rows_without_an_outcome_left_out
     age[:100], outcome[100:150] = np.nan, np.nan
     holed = data.with_variable("age", Variable(age)).with_variable("outcome", Variable(outcome))
     estimated = adjusted_effect(holed, "offer", OFFER, "outcome", ("age", "skill"))
-    assert isinstance(estimated, CausalEffect)
     assert estimated.used.sum() == len(estimated.influence) == N - 50
     assert Variable(age).columns.shape == (N, 2)
 
@@ -243,10 +227,12 @@ def test_predictions_never_see_their_own_fold() -> None:
     data, folds = world(), np.arange(N) % FOLDS
     design, y = data.design(["skill"]), data.variables["outcome"].values
     everybody = np.ones(N, bool)
-    plain = cross_fitted(y, Design(design.plain[:, :0], design.bent[:, :0]), folds, everybody)
+    plain = cross_fitting.cross_fitted(
+        y, Design(design.plain[:, :0], design.bent[:, :0]), folds, everybody
+    )
     means = [y[folds != fold].mean() for fold in range(FOLDS)]
     assert plain == pytest.approx(np.array(means)[folds])
-    nowhere = cross_fitted(np.where(folds == 2, 1e9, y), design, folds, folds != 2)
+    nowhere = cross_fitting.cross_fitted(np.where(folds == 2, 1e9, y), design, folds, folds != 2)
     assert np.abs(nowhere).max() <= np.abs(y[folds != 2]).max()
 
 
@@ -257,17 +243,17 @@ def test_penalised_fits_are_those_of_scikit_learn() -> None:
     x = data.design(["skill", "age"]).plain
     y, offer = data.variables["outcome"].values, data.variables["offer"].values
     ridge = Ridge(alpha=30.0).fit(x, y).predict(x)
-    assert _ridge_path(x, y, x, [30.0])[0] == pytest.approx(ridge, abs=1e-8)
+    assert cross_fitting._ridge_path(x, y, x, [30.0])[0] == pytest.approx(ridge, abs=1e-8)
     logistic = LogisticRegression(C=1 / 30.0, tol=1e-8).fit(x, offer).predict_proba(x)[:, 1]
-    assert _logistic_path(x, offer, x, [300.0, 30.0])[1] == pytest.approx(logistic, abs=1e-4)
+    assert cross_fitting._logistic_path(x, offer, x, [300.0, 30.0])[1] == pytest.approx(
+        logistic, abs=1e-4
+    )
 
 
 @cache
 def gap(outcome: str = "outcome") -> PathGap:
     sets = GRAPH.path_sets("group", "outcome")
-    assert not isinstance(sets, CausalRefusal)
     gaps = gaps_by_path(world(), sets, "group", (1, 0), [outcome])
-    assert not isinstance(gaps, CausalRefusal)
     return gaps[0]
 
 
@@ -284,12 +270,9 @@ def test_parts_of_a_gap_add_up_to_the_gap_and_hold_what_is_known() -> None:
 
 def test_several_outcomes_are_split_as_each_by_itself_and_no_mediator_carries_nothing() -> None:
     both = gaps_by_path(world(), gap().sets, "group", (1, 0), ["outcome", "answer"])
-    assert not isinstance(both, CausalRefusal)
-    assert (
-        both[1].influences["spurious"].tobytes() == gap("answer").influences["spurious"].tobytes()
-    )
+    influences = (gap_of.influences["spurious"].tobytes() for gap_of in (both[1], gap("answer")))
+    assert len({*influences}) == 1
     alone = gaps_by_path(world(), PathSets(("age",), ()), "group", (1, 0), ["outcome"])
-    assert not isinstance(alone, CausalRefusal)
     assert alone[0].parts["indirect"].ends == (0, 0)
 
 
@@ -356,7 +339,6 @@ def test_rows_of_other_groups_are_left_out_and_small_groups_refused() -> None:
     group[:200], sets = 2.0, gap().sets
     data = world().with_variable("group", Variable(group, 3))
     gaps = gaps_by_path(data, sets, "group", (1, 0), ["outcome"])
-    assert not isinstance(gaps, CausalRefusal)
     assert gaps[0].used.sum() == N - 200
     group[200:] = np.where(np.arange(N - 200) < 39, 1.0, 0.0)
     few = world().with_variable("group", Variable(group, 3))

@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 
 from deepseek_report.artifacts.message import message
-from deepseek_report.statistics.classification_errors import balanced_accuracy
+from deepseek_report.statistics.answer_errors import balanced_accuracy, error_estimates
 from deepseek_report.statistics.excess import Excess, larger_mean_p_value, larger_share_p_value
 from deepseek_report.statistics.gaps import RateTable
 from deepseek_report.statistics.intervals import mean_interval, rate
 from deepseek_report.statistics.logistic import GroupShifts, last_coefficient
 from deepseek_report.statistics.paired import share_difference
 from deepseek_report.statistics.ranking import auc_estimate, auc_influence
-from deepseek_report.statistics.regression_errors import error_estimates
 from deepseek_report.statistics.resampling import Resampling, bootstrap
 
 PEOPLE, ROWS = 80, 5

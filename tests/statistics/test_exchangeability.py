@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -12,13 +11,7 @@ from deepseek_report.statistics import exchangeability
 from deepseek_report.statistics.exchangeability import Bets, Monitor, StabilityIndex
 
 
-def alarms(
-    reference: np.ndarray,
-    batches: list[np.ndarray],
-    seed: int,
-    alpha: float = 0.05,
-    pilot: np.ndarray | None = None,
-) -> int:
+def alarms(reference, batches, seed: int, alpha: float = 0.05, pilot=None) -> int:
     """The batch, from 1, with which the p-value falls below the level; 0 where it never does."""
     monitor = Monitor.of(reference, (seed,), pilot)
     for number, batch in enumerate(batches, start=1):
@@ -101,9 +94,7 @@ def test_nothing_that_stays_as_it_was_is_called_drift_more_often_than_stated() -
     ],
     ids=["shift", "spread", "missing"],
 )
-def test_a_change_from_the_11th_batch_on_is_found_soon(
-    change: Callable[[np.ndarray, np.random.Generator], np.ndarray], within: int
-) -> None:
+def test_a_change_from_the_11th_batch_on_is_found_soon(change, within) -> None:
     rng, late = np.random.default_rng(1), 0
     for seed in range(20):
         reference = rng.normal(size=500)
@@ -130,9 +121,7 @@ def test_a_value_that_was_always_the_same_and_changes_is_found() -> None:
     ],
     ids=["numbers", "categories", "counts", "missing"],
 )
-def test_ranks_are_uniform_and_independent_whatever_the_distribution(
-    draw: Callable[[np.random.Generator, int], np.ndarray], n: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ranks_are_uniform_and_independent_whatever_the_distribution(draw, n, monkeypatch) -> None:
     """Over many references: each rank has 8 like shares, and so has each pair of ranks 4 × 4."""
     from scipy.stats import chisquare
 

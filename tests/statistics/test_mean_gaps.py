@@ -30,20 +30,22 @@ def sample(seed: int, n_groups: int) -> tuple[Floats, Ints]:
     return (rng.gamma(2.0, 1.0, len(codes)) - 2) * (1 + codes) + 0.8 * (seed % 3) * codes, codes
 
 
+def moments_of(values: Floats, codes: Ints, draws: int = 1) -> GroupMoments:
+    """Of all values, as often as asked."""
+    starts = np.searchsorted(codes, np.unique(codes))
+    return GroupMoments.of(values - values.mean(), starts, np.ones((draws, len(values))))
+
+
 def test_the_distance_of_two_groups_is_welchs() -> None:
     values, codes = sample(1, 2)
-    values = values - values.mean()
-    starts = np.searchsorted(codes, [0, 1])
-    moments = GroupMoments.of(values, starts, np.ones((1, len(values))))
+    moments = moments_of(values, codes)
     welch = stats.ttest_ind(values[codes == 0], values[codes == 1], equal_var=False)
     assert moments.widest()[0][0] == pytest.approx(abs(welch.statistic))
 
 
 def test_the_skewness_of_a_difference_is_that_of_its_third_cumulant() -> None:
     values, codes = sample(2, 3)
-    values = values - values.mean()
-    starts = np.searchsorted(codes, np.arange(3))
-    moments = GroupMoments.of(values, starts, np.ones((1, len(values))))
+    moments = moments_of(values, codes)
     parts = [values[codes == k] for k in range(3)]
     _, errors, skew = moments.pairs(0)
     for place, other in enumerate(parts[1:]):
@@ -54,10 +56,7 @@ def test_the_skewness_of_a_difference_is_that_of_its_third_cumulant() -> None:
 
 def test_the_largest_distance_is_that_of_a_loop_over_all_pairs() -> None:
     values, codes = sample(3, 4)
-    values = values - values.mean()
-    starts = np.searchsorted(codes, np.arange(4))
-    weights = np.random.default_rng(0).multinomial(3, [1 / 3] * 3, (5, len(values)))[..., 0]
-    drawn = GroupMoments.of(values, starts, np.ones((5, len(values))) * (weights >= 0))
+    drawn = moments_of(values, codes, 5)
     plain, unskewed = drawn.widest()
     slow: list[list[float]] = [[], []]
     for first in range(3):
@@ -107,9 +106,7 @@ def test_groups_that_do_not_vary_differ_where_their_values_do() -> None:
     assert gap.p_value < 0.05
 
 
-def test_equal_means_are_seldom_called_unequal_however_spreads_differ(
-    group_means: ModuleType,
-) -> None:
+def test_equal_means_are_seldom_called_unequal_however_spreads_differ(group_means) -> None:
     for name in ("spread 1 against 3, 100", "absolute errors, Student's t, 3, in 30"):
         outcomes = [group_means.trial(group_means.EQUAL[name], seed) for seed in range(40)]
         assert sum(outcome.told for outcome in outcomes) <= 6

@@ -12,7 +12,6 @@ from deepseek_report.statistics.nearness import near_copies
 def test_independent_rows_are_near_copies_no_more_often_than_stated(width: int) -> None:
     random = np.random.default_rng(width)
     nearness = near_copies(random.normal(size=(1500, width)), random.normal(size=(4000, width)))
-    assert nearness is not None
     assert nearness.is_near.mean() <= 0.003
 
 
@@ -24,7 +23,6 @@ def test_rows_with_a_little_noise_are_found_with_their_originals(width: int) -> 
     source = random.integers(0, 2000, 100)
     rows[:100] = others[source] + 1e-3 * random.normal(size=(100, width))
     nearness = near_copies(rows, others)
-    assert nearness is not None
     assert nearness.is_near[:100].mean() > 0.97
     assert nearness.is_near[100:].mean() < 0.01
     assert (nearness.nearest[:100] == source).mean() > 0.97
@@ -35,7 +33,6 @@ def test_several_records_of_each_entity_are_found_although_they_are_many() -> No
     people = np.repeat(random.normal(size=(100, 8)), 20, axis=0)
     records = people + 1e-3 * random.normal(size=people.shape)
     nearness = near_copies(records[::4], records[np.arange(2000) % 4 > 0])
-    assert nearness is not None
     assert nearness.is_near.mean() > 0.95
 
 
@@ -43,7 +40,6 @@ def test_the_dimension_is_that_in_which_the_rows_spread() -> None:
     random = np.random.default_rng(2)
     flat = random.normal(size=(5000, 3)) @ random.normal(size=(3, 40))
     nearness = near_copies(flat[:1000], flat[1000:])
-    assert nearness is not None
     assert nearness.dimension == pytest.approx(3, abs=0.4)
 
 

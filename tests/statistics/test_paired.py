@@ -1,18 +1,30 @@
-"""Differences of two predictors on the same rows, and of two methods over their seeds."""
+"""Differences of predictors on the same rows, and of methods over seeds and data sets."""
 
 from __future__ import annotations
+
+from itertools import combinations
 
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.stats import friedmanchisquare
 
+from deepseek_report.comparisons.comparison import FEWEST_TO_CONCLUDE
+from deepseek_report.statistics import paired
 from deepseek_report.statistics.paired import (
     SeedRuns,
+    ambiguity_of,
+    critical_difference,
     influence_difference,
     mcnemar,
+    mean_ranks,
     method_gap,
+    over_rows_and_fits,
+    self_consistency,
     share_difference,
+    signed_rank,
 )
+from deepseek_report.statistics.resampling import Resampling
 
 
 def influences(values: np.ndarray) -> tuple[float, np.ndarray]:
@@ -103,3 +115,93 @@ def test_one_seed_is_no_method() -> None:
     single = SeedRuns.of([influences(np.arange(5.0))])
     with pytest.raises(ValueError, match="at least two seeds"):
         method_gap(single, single)
+
+
+DECISIONS = np.random.default_rng(1).integers(0, 3, (6, 40))
+
+
+def test_self_consistency_is_the_share_of_pairs_of_fits_that_agree() -> None:
+    pairs = list(combinations(range(6), 2))
+    by_hand = np.mean([DECISIONS[a] == DECISIONS[b] for a, b in pairs], axis=0)
+    np.testing.assert_allclose(self_consistency(DECISIONS), by_hand)
+
+
+def test_ambiguity_counts_rows_that_any_fit_decides_otherwise() -> None:
+    own = DECISIONS[0]
+    by_hand = [any(fit[row] != own[row] for fit in DECISIONS) for row in range(40)]
+    np.testing.assert_array_equal(ambiguity_of(own)(DECISIONS), by_hand)
+
+
+def test_fits_that_all_agree_leave_no_doubt() -> None:
+    alike = np.tile(DECISIONS[0], (6, 1))
+    estimate = over_rows_and_fits(self_consistency, alike, Resampling(40))
+    assert (estimate.value, estimate.low, estimate.high) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("entities", [1, 4])
+def test_intervals_hold_for_other_rows_and_other_fits(entities: int) -> None:
+    """Each fit has a threshold of its own, each row (or entity of alike rows) a score."""
+    rng = np.random.default_rng(entities)
+    held = 0
+    scores, thresholds = rng.normal(size=4_000), rng.normal(0, 0.2, 400)
+    truth = self_consistency((scores > thresholds[:, None]).astype(np.int64)).mean()
+    for _ in range(200):
+        drawn = rng.normal(size=300 // entities).repeat(entities)
+        fits = rng.normal(0, 0.2, 10)
+        rows = Resampling.by(np.arange(len(drawn)) // entities, len(drawn))
+        decisions = (drawn > fits[:, None]).astype(np.int64)
+        estimate = over_rows_and_fits(self_consistency, decisions, rows)
+        assert estimate.ends is not None
+        held += estimate.ends[0] <= truth <= estimate.ends[1]
+    assert held / 200 >= 0.92
+
+
+def slow_signed_rank(differences: list[float], region: float, draws: int) -> list[float]:
+    """Gao's way to draw Dirichlet weights, and every pair looked at by itself."""
+    rng = np.random.default_rng(9)
+    values, counts = [0.0, *differences], [0, 0, 0]
+    for _ in range(draws):
+        gammas = [rng.gamma(0.5 if k == 0 else 1.0) for k in range(len(values))]
+        shares = [0.0, 0.0, 0.0]
+        for a, first in zip(gammas, values, strict=True):
+            for b, other in zip(gammas, values, strict=True):
+                mean = (first + other) / 2
+                shares[0 if mean < -region else 2 if mean > region else 1] += a * b
+        counts[shares.index(max(shares))] += 1
+    return [count / draws for count in counts]
+
+
+def test_probabilities_are_those_of_a_slow_sum() -> None:
+    differences = [0.02, -0.01, 0.03, 0.004, 0.05, -0.02]
+    fast = signed_rank(np.array(differences), 0.01)
+    slow = slow_signed_rank(differences, 0.01, 1500)
+    assert [fast.less, fast.alike, fast.more] == pytest.approx(slow, abs=0.045)
+    assert fast.less + fast.alike + fast.more == pytest.approx(1)
+    turned = signed_rank(-np.array(differences), 0.01)
+    assert (turned.less, turned.more) == pytest.approx((fast.more, fast.less), abs=0.02)
+
+
+def test_mean_ranks_give_the_statistic_of_friedman() -> None:
+    values = np.random.default_rng(0).normal(size=(9, 4))
+    ranks = mean_ranks(values, higher_is_better=True)
+    statistic = 12 * 9 / (4 * 5) * ((ranks - 2.5) ** 2).sum()
+    assert statistic == pytest.approx(friedmanchisquare(*values.T).statistic)
+    assert mean_ranks(values, higher_is_better=False) == pytest.approx(5 - ranks)
+
+
+@pytest.mark.parametrize(("methods", "quantile"), [(2, 1.960), (3, 2.343), (5, 2.728), (10, 3.164)])
+def test_the_critical_difference_has_the_quantiles_of_demsar(methods: int, quantile: float) -> None:
+    plain = quantile * np.sqrt(methods * (methods + 1) / (6 * 20))
+    assert critical_difference(methods, 20) == pytest.approx(plain, rel=1e-3)
+
+
+def test_two_equal_methods_are_seldom_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In at most 6 % of studies, of 300 with two standard errors; with no region at all."""
+    monkeypatch.setattr(paired, "_DRAWS", 2000)
+    rng = np.random.default_rng(5)
+    apart = [
+        max(posterior.less, posterior.more) >= 0.99
+        for _ in range(300)
+        for posterior in [signed_rank(rng.normal(size=FEWEST_TO_CONCLUDE), 0.0)]
+    ]
+    assert np.mean(apart) <= 0.06 + 2 * np.sqrt(0.06 * 0.94 / 300)

@@ -15,6 +15,7 @@ from deepseek_report.statistics.ranking import (
     auc_estimate,
     auc_influence,
     average_precision_statistic,
+    column_quantiles,
     macro_auc,
     paired_difference,
     spearman,
@@ -156,3 +157,17 @@ def test_the_correlations_of_some_columns_are_those_of_all() -> None:
     values[::7, 2] = np.nan
     values[:, 4] = 1.0
     np.testing.assert_allclose(spearman(values, [2, 4]), spearman(values)[[2, 4]], atol=1e-12)
+
+
+@pytest.mark.parametrize("bins", [2, 16])
+def test_quantiles_of_all_columns_are_to_the_bit_those_of_numpy(bins: int) -> None:
+    random = np.random.default_rng(bins)
+    values = random.normal(size=(47, 6))
+    values[random.random(values.shape) < 0.2] = np.nan
+    values[:, 2] = np.round(values[:, 2])
+    values[3, 3] = np.inf
+    values[:, 5] = np.nan
+    shares = np.linspace(0, 1, bins + 1)
+    known = [column[np.isfinite(column)] for column in values.T]
+    expected = [np.quantile(column if len(column) else np.zeros(1), shares) for column in known]
+    np.testing.assert_array_equal(column_quantiles(values, shares), np.array(expected).T)

@@ -8,14 +8,19 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.split import Split
 from deepseek_report.statistics import resampling
+from deepseek_report.statistics.answer_errors import Tails, _with_errors, error_estimates
 from deepseek_report.statistics.resampling import (
     Replicates,
     Resampling,
+    Statistic,
+    Studentized,
     bootstrap,
     bootstrap_rates,
     draw_weights,
+    kurtosis,
     permutation_p_value,
     permuted_counts,
 )
@@ -42,9 +47,7 @@ def test_smaller_chunks_draw_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     np.testing.assert_array_equal(np.concatenate(parts), whole)
 
 
-def test_a_jackknife_in_parts_leaves_out_the_same_and_holds_less(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_jackknife_in_parts_leaves_out_the_same_and_holds_less(monkeypatch) -> None:
     values, sizes = np.random.default_rng(3).normal(size=(500, 2)), list[int]()
 
     def means(weights: np.ndarray) -> np.ndarray:
@@ -87,16 +90,13 @@ def test_a_statistic_that_never_varies_has_no_width() -> None:
 
 def test_many_statistics_at_once_are_the_same_as_one_by_one() -> None:
     values = np.random.default_rng(4).normal(size=(60, 3))
-    both = bootstrap(
-        lambda w: w @ values / w.sum(axis=1, keepdims=True),
-        Resampling(60),
-        300,
-        np.random.default_rng(0),
-    ).interval()
+
+    def interval(statistic: Statistic) -> tuple[Floats, Floats]:
+        return bootstrap(statistic, Resampling(60), 300, np.random.default_rng(0)).interval()
+
+    both = interval(lambda w: w @ values / w.sum(axis=1, keepdims=True))
     for k in range(3):
-        single = bootstrap(
-            mean_of(values[:, k]), Resampling(60), 300, np.random.default_rng(0)
-        ).interval()
+        single = interval(mean_of(values[:, k]))
         assert np.allclose([both[0][k], both[1][k]], single)
 
 
@@ -116,13 +116,8 @@ def test_resampled_rates_agree_with_resampled_instances() -> None:
 
 
 def test_the_jackknife_of_rates_leaves_out_one_instance() -> None:
-    resampled = bootstrap_rates(
-        np.array([1, 3]),
-        np.array([2, 4]),
-        lambda r: r[:, 0] - r[:, 1],
-        100,
-        np.random.default_rng(0),
-    )
+    counts, rng = (np.array([1, 3]), np.array([2, 4])), np.random.default_rng(0)
+    resampled = bootstrap_rates(*counts, lambda r: r[:, 0] - r[:, 1], 100, rng)
     assert resampled.jackknife.tolist() == pytest.approx([-0.75, 0.5 - 2 / 3, 0.25, -0.5])
     assert resampled.blocks.tolist() == [1, 3, 1, 1]
 
@@ -195,3 +190,63 @@ def test_entities_are_the_same_across_parts_and_none_where_a_part_declares_none(
     assert Resampling.across([part([7, 3]), part([3, 9])]).n_units == 3
     assert Resampling.across([part([7, 3]), part(None)]).units is None
     assert Resampling.across([part([7, 3]), part([4, 9])]).units is None
+
+
+RNG = np.random.default_rng
+
+
+def test_of_normal_data_it_is_nearly_students_interval() -> None:
+    values = RNG(0).normal(10, 2, 12)
+    drawn = values[RNG(1).integers(0, 12, (20_000, 12))]
+    error = stats.sem(values, ddof=0)
+    made = Studentized(
+        float(values.mean()), float(error), drawn.mean(axis=1), stats.sem(drawn, axis=1, ddof=0)
+    )
+    by_hand = stats.t.interval(0.95, 11, values.mean(), stats.sem(values))
+    assert made.interval(0.95) == pytest.approx(by_hand, abs=0.35)
+
+
+def test_what_does_not_vary_in_a_resample_has_no_interval() -> None:
+    draws = np.array([1.0, 1.1, 0.9])
+    assert Studentized(1.0, 0.1, draws, np.ones(3)).is_defined
+    assert not Studentized(1.0, 0.1, draws, np.array([1.0, 0.0, 1.0])).is_defined
+    assert not Studentized(1.0, 0.0, draws, np.ones(3)).is_defined
+    assert not Studentized(1.0, 0.1, np.array([1.0, np.nan, 1.0]), np.ones(3)).is_defined
+
+
+def test_the_kurtosis_is_that_of_scipy() -> None:
+    values = RNG(2).standard_t(5, 200)
+    assert kurtosis(values) == pytest.approx(stats.kurtosis(values, fisher=False))
+    assert np.isnan(kurtosis(np.ones(3)))
+
+
+def test_the_standard_errors_of_the_logarithms_are_those_of_many_samples() -> None:
+    def logs(seed: int) -> Floats:
+        labels = RNG(seed).normal(size=400)
+        values = labels + RNG([seed, 1]).normal(0.2, 0.5, 400)
+        return _with_errors(np.ones((1, 400)), 1e5 * labels, 1e5 * values)[0]
+
+    samples = np.stack([logs(seed) for seed in range(600)])
+    spread = samples[:, :, 0].std(axis=0)
+    np.testing.assert_allclose(samples[:, :, 1].mean(axis=0), spread, rtol=0.08)
+
+
+def test_intervals_of_squared_errors_hold_the_truth_also_where_errors_are_skewed() -> None:
+    skew, held = 0.7, []
+    mse = (np.exp(skew**2) - 1) * np.exp(skew**2)
+    for seed in range(150):
+        values = RNG(seed).normal(size=300)
+        noise = RNG([seed, 1]).lognormal(0, skew, 300) - np.exp(skew**2 / 2)
+        made = error_estimates(values + noise, values, 200, seed)
+        low, high = made["r2"].ends
+        below, above = made["rmse"].ends
+        held.append((below <= np.sqrt(mse) <= above, low <= 1 - mse / (1 + mse) <= high))
+    assert np.mean(held, axis=0).min() > 0.9  # by BCa it was 0.89 and 0.90 of 2 000
+
+
+def test_heavy_tails_are_told_and_widen_the_interval() -> None:
+    labels = RNG(3).normal(size=500)
+    light = Tails.of(labels, labels + RNG(4).uniform(-1, 1, 500))
+    heavy = Tails.of(labels, labels + RNG(4).standard_t(3, 500))
+    assert (light.are_heavy, heavy.are_heavy) == (False, True)
+    assert light.level("rmse") < heavy.level("rmse")

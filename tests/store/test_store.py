@@ -23,6 +23,11 @@ from deepseek_report.store import Store, compare, digest, folders, hash_folder, 
 from tests.conftest import Terminal
 
 
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path)
+
+
 def write(store: Store, key: str, text: str) -> Path:
     work = store.work_folder("stage", key)
     (work / "result.txt").write_text(text)
@@ -34,8 +39,7 @@ def test_the_order_of_keys_does_not_change_a_digest() -> None:
     assert digest({"a": 1}) != digest({"a": 2})
 
 
-def test_a_stage_is_invisible_until_its_manifest_is_written(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+def test_a_stage_is_invisible_until_its_manifest_is_written(store: Store) -> None:
     (store.work_folder("stage", "key") / "half.txt").write_text("half")
     assert store.find("stage", "key") is None
     write(store, "key", "whole")
@@ -45,15 +49,13 @@ def test_a_stage_is_invisible_until_its_manifest_is_written(tmp_path: Path) -> N
     assert not (folder / "half.txt").exists()
 
 
-def test_a_resumed_stage_finds_what_a_killed_run_left(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+def test_a_resumed_stage_finds_what_a_killed_run_left(store: Store) -> None:
     (store.work_folder("stage", "key") / "checkpoint").write_text("epoch 3")
     assert (store.work_folder("stage", "key", resume=True) / "checkpoint").exists()
     assert not (store.work_folder("stage", "key") / "checkpoint").exists()
 
 
-def test_a_changed_or_missing_file_is_named(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+def test_a_changed_or_missing_file_is_named(store: Store) -> None:
     folder = write(store, "key", "whole")
     store.verify("stage", "key")
     (folder / "result.txt").write_text("tampered")
@@ -63,8 +65,7 @@ def test_a_changed_or_missing_file_is_named(tmp_path: Path) -> None:
     assert compare(folder, store.manifest("stage", "key").files) == ["result.txt is missing"]
 
 
-def test_a_file_that_was_added_to_a_stage_is_named(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+def test_a_file_that_was_added_to_a_stage_is_named(store: Store) -> None:
     (write(store, "key", "whole") / "extra.txt").write_text("added")
     with pytest.raises(ArtifactError, match=r"extra\.txt is not in the manifest"):
         store.verify("stage", "key")
@@ -85,9 +86,8 @@ DAMAGED_MANIFESTS = {
 
 @pytest.mark.parametrize("damage", DAMAGED_MANIFESTS)
 def test_a_stage_whose_manifest_cannot_be_read_is_not_there_and_is_made_again(
-    damage: str, tmp_path: Path
+    damage: str, store: Store
 ) -> None:
-    store = Store(tmp_path)
     manifest = write(store, "key", "whole") / "manifest.json"
     content = manifest.read_bytes()
     manifest.write_bytes(DAMAGED_MANIFESTS[damage](content))
@@ -99,10 +99,7 @@ def test_a_stage_whose_manifest_cannot_be_read_is_not_there_and_is_made_again(
     assert manifest.read_bytes() == content
 
 
-def test_a_manifest_that_is_a_folder_or_a_stage_that_is_a_file_is_made_again(
-    tmp_path: Path,
-) -> None:
-    store = Store(tmp_path)
+def test_a_manifest_that_is_a_folder_or_a_stage_that_is_a_file_is_made_again(store: Store) -> None:
     folder = write(store, "key", "whole")
     (folder / "manifest.json").unlink()
     (folder / "manifest.json").mkdir()
@@ -114,8 +111,7 @@ def test_a_manifest_that_is_a_folder_or_a_stage_that_is_a_file_is_made_again(
     assert write(store, "key", "whole").is_dir()
 
 
-def test_what_a_killed_run_was_writing_is_not_taken_over(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+def test_what_a_killed_run_was_writing_is_not_taken_over(store: Store) -> None:
     work = store.work_folder("stage", "key")
     (work / "deep").mkdir()
     (work / "deep" / ".0123.part").write_text("half")

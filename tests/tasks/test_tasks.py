@@ -50,9 +50,7 @@ def test_every_name_of_a_task_has_its_object() -> None:
     assert all(task_of(target_of(kind)) is kind for kind in TASKS.values())
 
 
-def test_the_loss_is_none_where_all_is_right_and_its_mean_is_within_its_interval(
-    task: Task,
-) -> None:
+def test_the_loss_is_none_where_all_is_right_and_its_mean_is_within_its_interval(task) -> None:
     p = predictions_of(task)
     losses = task.loss.of(p)
     assert losses.shape == (N,)
@@ -72,9 +70,7 @@ def test_a_part_with_larger_losses_has_the_smaller_p_value(task: Task) -> None:
     assert excess.p_value(worst) < 0.01 < excess.p_value(best)
 
 
-def test_the_expected_loss_is_the_observed_one_on_the_whole_where_something_is_stated(
-    task: Task,
-) -> None:
+def test_the_expected_loss_is_the_observed_one_on_the_whole_where_something_is_stated(task) -> None:
     p = predictions_of(task)
     expected = task.loss.expected(p)
     assert (expected is None) != task.decides

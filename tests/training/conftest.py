@@ -3,7 +3,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
 
@@ -26,20 +25,3 @@ def dataset() -> Dataset:
     )
     schema = Schema(features, Target("y", "Y", ("no", "yes"), 0))
     return Dataset(schema, _part(0, 256), _part(1, 128), _part(2, 128), {})
-
-
-class Interrupting(Silent):
-    """Behaves as if the process were killed at one step."""
-
-    def __init__(self, at: int) -> None:
-        self.left = at
-
-    def advance(self, steps: int = 1, note: str = "") -> None:
-        self.left -= steps
-        if self.left < 0:
-            raise KeyboardInterrupt
-
-
-@pytest.fixture
-def interrupting():
-    return Interrupting

@@ -23,8 +23,8 @@ def test_its_steps_are_those_of_torch_also_where_a_gradient_is_missing():
     ]
     oracle = torch.optim.AdamW(groups, lr=0.02, fused=True)
     for step in range(5):
-        for group in (*optimiser.param_groups, *oracle.param_groups):
-            group["lr"] = 0.02 / (step + 1)
+        for group, other in zip(optimiser.groups, oracle.param_groups, strict=True):
+            group.rate = other["lr"] = 0.02 / (step + 1)
         for mine, other in zip(ours, torchs, strict=True):
             mine.grad = torch.full_like(mine, 1.0 + step).cumsum(0)
             other.grad = mine.grad.clone()
@@ -49,6 +49,7 @@ def test_training_does_not_load_the_compiler_of_torch():
     program = (
         "import sys, tempfile\n"
         "from pathlib import Path\n"
+        "from deepseek_report.artifacts.protocols.models import TrainingPlace\n"
         "from deepseek_report.artifacts.protocols.progress import Silent\n"
         "from deepseek_report.config.compose import compose\n"
         "from deepseek_report.config.validate import validate\n"
@@ -56,7 +57,8 @@ def test_training_does_not_load_the_compiler_of_torch():
         "parts = validate(compose(fast))\n"
         "dataset = parts.dataset.load(1, Silent())\n"
         "module = parts.model.build(dataset.schema, dataset.train, 1)\n"
-        "parts.trainer.fit(module, dataset, Path(tempfile.mkdtemp()), 1, 'cpu', Silent())\n"
+        "place = TrainingPlace(Path(tempfile.mkdtemp()), 1, 'cpu')\n"
+        "parts.trainer.fit(module, dataset, place, Silent())\n"
         "sys.exit('torch._dynamo' in sys.modules)\n"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -11,7 +11,7 @@ from sklearn.metrics import log_loss, r2_score, roc_auc_score
 
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.artifacts.split import Split
-from deepseek_report.training.objective import Classes, Labels, Number, objective_for
+from deepseek_report.training.epoch import Classes, Labels, Number, objective_for
 
 RNG = np.random.default_rng(4)
 NUMBER = Target("price", "Price", ("price",), 0, explained=0, task="regression", unit="k$")

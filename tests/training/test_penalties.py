@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from deepseek_report.artifacts.corrections import CorrectionItem
+from deepseek_report.artifacts.protocols.models import TrainingPlace
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target
 from deepseek_report.artifacts.split import PARTS, Dataset, Split
@@ -135,7 +136,9 @@ def test_a_network_that_pays_hardly_uses_what_decided_before(
     for weight in (0.0, 10.0):
         module = model.build(dataset.schema, dataset.train, 0)
         term = trainer.penalty_on([(cue, "swap")], weight, dataset) if weight else None
-        trainer.fit(module, dataset, tmp_path / str(weight), 0, "cpu", Silent(), term)
+        trainer.fit(
+            module, dataset, TrainingPlace(tmp_path / str(weight), 0, "cpu"), Silent(), term
+        )
         classifier = model.wrap(module, dataset.schema, "cpu")
         rows = dataset.test.inputs
         uses.append(use_of(classifier, rows, rows, cue, dataset.train.labels, 0).mean())
@@ -174,7 +177,7 @@ def test_a_marked_window_of_a_series_hardly_decides_any_more(tmp_path: Path) -> 
         module = model.build(data.schema, data.train, 0)
         cues = [(each.cue, each.how) for each in resolved.trained_away]
         term = trainer.penalty_on(cues, weight, data) if weight else None
-        trainer.fit(module, data, tmp_path / str(weight), 0, "cpu", Silent(), term)
+        trainer.fit(module, data, TrainingPlace(tmp_path / str(weight), 0, "cpu"), Silent(), term)
         return model.wrap(module, data.schema, "cpu")
 
     chosen = choose_weight(fitted, fitted(0.0), resolved, data, 0)

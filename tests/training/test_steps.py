@@ -11,23 +11,26 @@ from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.models.perceptron.mlp import MLP
 from deepseek_report.training import session
 from deepseek_report.training.epoch import (
+    Classes,
     Precision,
     Stepper,
     choose_precision,
     learning_rate,
+    roc_auc,
     widest_layer,
 )
-from deepseek_report.training.objective import Classes, roc_auc
 from deepseek_report.training.trainer import GradientTrainer
 from tests.worded import say
 
 
 def _stepper(module, **settings):
+    optimiser = torch.optim.SGD(module.parameters(), lr=0.1)
+    optimiser.groups = []  # its rate stays
     return Stepper(
         settings=GradientTrainer(gradient_clip=None, **settings),
         module=module,
         objective=Classes(),
-        optimiser=torch.optim.SGD(module.parameters(), lr=0.1),
+        optimiser=optimiser,
         scaler=torch.amp.GradScaler("cpu", enabled=False),
         precision=Precision("float32", ""),
         device="cpu",

@@ -11,12 +11,14 @@ from safetensors.torch import load_file
 
 from deepseek_report.artifacts.message import from_plain
 from deepseek_report.artifacts.protocols.progress import Silent
+from deepseek_report.artifacts.split import PARTS
 from deepseek_report.models.perceptron.mlp import MLP
 from deepseek_report.models.perceptron.mlp_module import MLPModule
 from deepseek_report.models.routed.deepseek import DeepSeek
 from deepseek_report.training import resume_point, session
 from deepseek_report.training.resume_point import CHECKPOINT
 from deepseek_report.training.trainer import GradientTrainer
+from tests.trained import Interrupting, trained
 from tests.worded import say
 
 FORMS = ("classification", "regression", "multi_label")
@@ -26,9 +28,23 @@ STABLE = ("weights.safetensors", "history.parquet", "training.json", "architectu
 
 
 def _fit(trainer, dataset, folder, *, model=MODEL, seed=1, progress=None):
-    module = model.build(dataset.schema, dataset.train, seed)
-    trainer.fit(module, dataset, folder, seed, "cpu", progress or Silent())
-    return module
+    return trained(model, dataset, folder, trainer=trainer, seed=seed, progress=progress)
+
+
+def _kill(trainer, dataset, folder, at, **named):
+    """Train until the process is as if killed at a step."""
+    with pytest.raises(KeyboardInterrupt):
+        _fit(trainer, dataset, folder, progress=Interrupting(at), **named)
+
+
+def _noise(dataset):
+    """Labels that nothing tells."""
+    shuffled = np.random.default_rng(0).permutation(dataset.train.labels)
+    return replace(dataset, train=replace(dataset.train, labels=shuffled))
+
+
+def _history(folder):
+    return pd.read_parquet(folder / "history.parquet")
 
 
 def _contents(folder):
@@ -68,13 +84,10 @@ def test_rows_that_are_encoded_once_give_the_same_bytes(dataset, tmp_path, monke
 
 
 @pytest.mark.parametrize("step", [1, 6, 9])
-def test_a_killed_training_goes_on_to_the_same_bytes(
-    dataset, tmp_path, interrupting, step, monkeypatch
-):
+def test_a_killed_training_goes_on_to_the_same_bytes(dataset, tmp_path, step, monkeypatch):
     monkeypatch.setattr(session, "_SPARING", 0)
     _fit(QUICK, dataset, tmp_path / "whole")
-    with pytest.raises(KeyboardInterrupt):
-        _fit(QUICK, dataset, tmp_path / "killed", progress=interrupting(step))
+    _kill(QUICK, dataset, tmp_path / "killed", step)
     steps: list[int] = []
 
     class Counting(Silent):
@@ -89,38 +102,34 @@ def test_a_killed_training_goes_on_to_the_same_bytes(
 
 
 def test_a_training_goes_on_from_the_last_epoch_that_was_worth_a_checkpoint(
-    dataset, tmp_path, interrupting, monkeypatch
+    dataset, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(session, "_SPARING", 1e9)
     _fit(QUICK, dataset, tmp_path / "whole")
-    with pytest.raises(KeyboardInterrupt):
-        _fit(QUICK, dataset, tmp_path / "killed", progress=interrupting(9))
+    _kill(QUICK, dataset, tmp_path / "killed", 9)
     _fit(QUICK, dataset, tmp_path / "killed")
     assert _contents(tmp_path / "killed") == _contents(tmp_path / "whole")
 
 
-def test_a_checkpoint_of_other_settings_is_not_taken_up(dataset, tmp_path, interrupting):
+def test_a_checkpoint_of_other_settings_is_not_taken_up(dataset, tmp_path):
     other = replace(QUICK, learning_rate=0.1)
-    with pytest.raises(KeyboardInterrupt):
-        _fit(other, dataset, tmp_path / "mixed", progress=interrupting(6))
+    _kill(other, dataset, tmp_path / "mixed", 6)
     _fit(QUICK, dataset, tmp_path / "mixed")
     _fit(QUICK, dataset, tmp_path / "clean")
     assert _contents(tmp_path / "mixed") == _contents(tmp_path / "clean")
 
 
-def test_a_damaged_checkpoint_is_ignored(dataset, tmp_path, interrupting):
-    with pytest.raises(KeyboardInterrupt):
-        _fit(QUICK, dataset, tmp_path / "damaged", progress=interrupting(6))
+def test_a_damaged_checkpoint_is_ignored(dataset, tmp_path):
+    _kill(QUICK, dataset, tmp_path / "damaged", 6)
     (tmp_path / "damaged" / "checkpoint.safetensors").write_bytes(b"half a file")
     _fit(QUICK, dataset, tmp_path / "damaged")
     _fit(QUICK, dataset, tmp_path / "clean")
     assert _contents(tmp_path / "damaged") == _contents(tmp_path / "clean")
 
 
-def test_a_flipped_bit_anywhere_in_a_checkpoint_is_noticed(dataset, tmp_path, interrupting):
+def test_a_flipped_bit_anywhere_in_a_checkpoint_is_noticed(dataset, tmp_path):
     """A changed weight would go on to other results without a word."""
-    with pytest.raises(KeyboardInterrupt):
-        _fit(QUICK, dataset, tmp_path, progress=interrupting(6))
+    _kill(QUICK, dataset, tmp_path, 6)
     path = tmp_path / CHECKPOINT
     content = path.read_bytes()
     note, tensors = resume_point._read(path)
@@ -139,14 +148,13 @@ def test_a_flipped_bit_anywhere_in_a_checkpoint_is_noticed(dataset, tmp_path, in
 def test_a_learnable_problem_is_learned(dataset, tmp_path, model):
     trainer = replace(QUICK, max_epochs=30, learning_rate=0.02, batch_size=32, label_smoothing=0.0)
     _fit(trainer, dataset, tmp_path, model=model)
-    history = pd.read_parquet(tmp_path / "history.parquet")
-    assert history["validation_score"].max() > 0.98
+    assert _history(tmp_path)["validation_score"].max() > 0.98
 
 
 def test_the_module_and_the_file_hold_the_best_weights(dataset, tmp_path):
     trainer = replace(QUICK, max_epochs=12, learning_rate=0.3, patience=2, schedule="constant")
     module = _fit(trainer, dataset, tmp_path)
-    history, summary = pd.read_parquet(tmp_path / "history.parquet"), _summary(tmp_path)
+    history, summary = _history(tmp_path), _summary(tmp_path)
     assert summary["best_epoch"] == int(history["validation_loss"].idxmin()) + 1
     assert summary["best_validation_loss"] == history["validation_loss"].min()
     stored = load_file(tmp_path / "weights.safetensors")
@@ -158,20 +166,17 @@ def test_the_module_and_the_file_hold_the_best_weights(dataset, tmp_path):
 
 
 def test_early_stopping_waits_for_patience_epochs(dataset, tmp_path):
-    shuffled = np.random.default_rng(0).permutation(dataset.train.labels)
-    noise = replace(dataset, train=replace(dataset.train, labels=shuffled))
     trainer = replace(QUICK, max_epochs=60, patience=2, learning_rate=0.05)
-    _fit(trainer, noise, tmp_path, model=MLP(hidden=(32,), bins=8))
+    _fit(trainer, _noise(dataset), tmp_path, model=MLP(hidden=(32,), bins=8))
     summary = _summary(tmp_path)
     assert summary["stopped_early"]
     assert summary["epochs"] == summary["best_epoch"] + 2 < 60
 
 
 def test_a_training_that_ran_to_its_last_epoch_did_not_stop_early(dataset, tmp_path):
-    shuffled = np.random.default_rng(0).permutation(dataset.train.labels)
-    noise = replace(dataset, train=replace(dataset.train, labels=shuffled))
-    trainer = replace(QUICK, max_epochs=2, patience=1, learning_rate=0.05, warmup=0.0)
-    _fit(replace(trainer, schedule="constant"), noise, tmp_path, model=MLP(hidden=(32,), bins=8))
+    constant = replace(QUICK, schedule="constant", warmup=0.0)
+    trainer = replace(constant, max_epochs=2, patience=1, learning_rate=0.05)
+    _fit(trainer, _noise(dataset), tmp_path, model=MLP(hidden=(32,), bins=8))
     summary = _summary(tmp_path)
     assert (summary["epochs"], summary["best_epoch"]) == (2, 1)
     assert not summary["stopped_early"]
@@ -199,15 +204,8 @@ def test_the_folder_holds_what_the_contract_names(dataset, tmp_path):
     assert 0 < timing["input_seconds"] < timing["step_seconds"] < timing["seconds"]
     assert timing["rows_per_second"] == pytest.approx(256 / timing["step_seconds"])
     assert 1 < timing["peak_memory"] < 100_000
-    assert list(pd.read_parquet(tmp_path / "history.parquet")) == [
-        "epoch",
-        "train_loss",
-        "validation_loss",
-        "validation_score",
-        "learning_rate",
-        "gradient_norm",
-        "balance_loss",
-    ]
+    columns = "epoch train_loss validation_loss validation_score learning_rate gradient_norm"
+    assert list(_history(tmp_path)) == [*columns.split(), "balance_loss"]
 
 
 def test_training_leaves_the_global_random_state_alone(dataset, tmp_path):
@@ -223,18 +221,15 @@ def test_max_rows_limits_the_rows_of_an_epoch(dataset, tmp_path):
 
 def test_three_classes_are_trained_like_two(dataset, tmp_path):
     target = replace(dataset.schema.target, classes=("a", "b", "c"))
-    labels = (dataset.train.inputs[:, 1]).astype(np.int64)
-    three = replace(
-        dataset,
-        schema=replace(dataset.schema, target=target),
-        train=replace(dataset.train, labels=labels),
-        validation=replace(
-            dataset.validation, labels=dataset.validation.inputs[:, 1].astype(np.int64)
-        ),
+    train, validation = (
+        replace(part, labels=part.inputs[:, 1].astype(np.int64))
+        for part in (dataset.train, dataset.validation)
     )
+    schema = replace(dataset.schema, target=target)
+    three = replace(dataset, schema=schema, train=train, validation=validation)
     trainer = replace(QUICK, max_epochs=15, learning_rate=0.03, tensorboard=True)
     _fit(trainer, three, tmp_path)
-    assert pd.read_parquet(tmp_path / "history.parquet")["validation_score"].max() > 0.95
+    assert _history(tmp_path)["validation_score"].max() > 0.95
 
 
 def test_bf16_training_gives_float32_weights_and_says_why(dataset, tmp_path):
@@ -280,32 +275,22 @@ def test_small_data_get_at_least_the_steps_that_were_asked_for(dataset, tmp_path
 
 def _as(task, dataset):
     """The same rows with another kind of target."""
-    target = replace(
-        dataset.schema.target,
-        task=task,
-        **{
-            "classification": {},
-            "regression": {"classes": ("height",), "explained": 0, "unit": "m"},
-            "multi_label": {"labels": ("high", "two"), "label_index": 0},
-        }[task],
-    )
-    return replace(
-        dataset,
-        schema=replace(dataset.schema, target=target),
-        **{
-            name: _labelled(task, getattr(dataset, name))
-            for name in ("train", "validation", "test")
-        },
-    )
+    fields = {
+        "classification": {},
+        "regression": {"classes": ("height",), "explained": 0, "unit": "m"},
+        "multi_label": {"labels": ("high", "two"), "label_index": 0},
+    }[task]
+    schema = replace(dataset.schema, target=replace(dataset.schema.target, task=task, **fields))
+    parts = {name: _labelled(task, getattr(dataset, name)) for name in PARTS}
+    return replace(dataset, schema=schema, **parts)
 
 
 def _labelled(task, part):
     if task == "regression":
         return replace(part, labels=1000 + 50 * part.inputs[:, 0] + 20 * (part.inputs[:, 1] == 2))
     if task == "multi_label":
-        all_labels = np.column_stack([part.inputs[:, 0] > 0, part.inputs[:, 1] == 2]).astype(
-            np.int64
-        )
+        both = [part.inputs[:, 0] > 0, part.inputs[:, 1] == 2]
+        all_labels = np.column_stack(both).astype(np.int64)
         return replace(part, labels=all_labels[:, 0], all_labels=all_labels)
     return part
 
@@ -314,40 +299,34 @@ def _labelled(task, part):
 def test_every_kind_of_target_is_learned_and_names_its_score(dataset, tmp_path, task):
     trainer = replace(QUICK, max_epochs=30, learning_rate=0.02, batch_size=32, label_smoothing=0.0)
     _fit(trainer, _as(task, dataset), tmp_path, model=MLP(hidden=(16,), bins=8))
-    assert pd.read_parquet(tmp_path / "history.parquet")["validation_score"].max() > 0.9
+    assert _history(tmp_path)["validation_score"].max() > 0.9
     names = {"regression": "R²", "multi_label": "mean ROC AUC of the labels"}
     assert _summary(tmp_path)["score"] == names.get(task, "ROC AUC")
 
 
 @pytest.mark.parametrize("task", FORMS)
-def test_every_kind_of_target_is_resumed_to_the_same_bytes(dataset, tmp_path, interrupting, task):
+def test_every_kind_of_target_is_resumed_to_the_same_bytes(dataset, tmp_path, task):
     mine = _as(task, dataset)
     _fit(QUICK, mine, tmp_path / "whole")
-    with pytest.raises(KeyboardInterrupt):
-        _fit(QUICK, mine, tmp_path / "killed", progress=interrupting(6))
+    _kill(QUICK, mine, tmp_path / "killed", 6)
     _fit(QUICK, mine, tmp_path / "killed")
     assert _contents(tmp_path / "killed") == _contents(tmp_path / "whole")
 
 
-def test_a_checkpoint_of_other_labels_beside_the_reported_one_is_not_taken_up(
-    dataset, tmp_path, interrupting
-):
+def test_a_checkpoint_of_other_labels_beside_the_reported_one_is_not_taken_up(dataset, tmp_path):
     mine = _as("multi_label", dataset)
     labels_before = mine.train.all_labels.copy()
     labels_before[:, 1] = 1 - labels_before[:, 1]
     other = replace(mine, train=replace(mine.train, all_labels=labels_before))
-    with pytest.raises(KeyboardInterrupt):
-        _fit(QUICK, other, tmp_path / "mixed", progress=interrupting(6))
+    _kill(QUICK, other, tmp_path / "mixed", 6)
     _fit(QUICK, mine, tmp_path / "mixed")
     _fit(QUICK, mine, tmp_path / "clean")
     assert _contents(tmp_path / "mixed") == _contents(tmp_path / "clean")
 
 
 def test_learning_rows_by_heart_is_told(dataset, tmp_path):
-    shuffled = np.random.default_rng(0).permutation(dataset.train.labels)
-    noise = replace(dataset, train=replace(dataset.train, labels=shuffled))
     trainer = replace(QUICK, max_epochs=40, patience=20, learning_rate=0.05, min_steps=0)
-    _fit(trainer, noise, tmp_path, model=MLP(hidden=(32,), bins=8))
+    _fit(trainer, _noise(dataset), tmp_path, model=MLP(hidden=(32,), bins=8))
     assert any("memorising" in note for note in _summary(tmp_path)["notes"])
 
 
@@ -364,7 +343,7 @@ def test_without_a_compiler_training_goes_on_as_it_is_and_says_so(dataset, tmp_p
 
 
 def test_compiling_changes_no_name_of_a_weight_and_a_killed_training_goes_on_to_the_same_bytes(
-    dataset, tmp_path, interrupting, monkeypatch
+    dataset, tmp_path, monkeypatch
 ):
     whole = torch.compile
     monkeypatch.setattr(torch, "compile", lambda function: whole(function, backend="aot_eager"))
@@ -372,8 +351,7 @@ def test_compiling_changes_no_name_of_a_weight_and_a_killed_training_goes_on_to_
     module = _fit(trainer, dataset, tmp_path / "whole", model=model)
     assert set(load_file(tmp_path / "whole" / "weights.safetensors")) == set(module.state_dict())
     assert _summary(tmp_path / "whole")["notes"] == []
-    with pytest.raises(KeyboardInterrupt):
-        _fit(trainer, dataset, tmp_path / "killed", model=model, progress=interrupting(6))
+    _kill(trainer, dataset, tmp_path / "killed", 6, model=model)
     _fit(trainer, dataset, tmp_path / "killed", model=model)
     assert _contents(tmp_path / "killed") == _contents(tmp_path / "whole")
 

@@ -15,8 +15,9 @@ import pytest
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.modules import layer_name
 from deepseek_report.artifacts.results import Results
-from deepseek_report.wording.pseudo import LANGUAGE, words_outside
+from deepseek_report.wording.pseudo import LANGUAGE
 from deepseek_report.wording.words import CATALOGS
+from tests.wording.marked_page import words_outside
 
 from .test_every_picture import KEYS, built, plugin
 from .varied import carried

@@ -14,8 +14,9 @@ import pandas as pd
 import yaml
 
 from deepseek_report.artifacts.protocols.modules import layer_name
-from deepseek_report.wording.pseudo import CLOSE, OPEN, words_outside
+from deepseek_report.wording.pseudo import CLOSE, OPEN
 from deepseek_report.wording.words import wording
+from tests.worded import leaves
 
 #: What is no text of the report: programs, styles, code, keys, and names of papers.
 _SKIPPED = frozenset({"script", "style", "code", "pre", "kbd", "cite", "math", "noscript"})
@@ -157,6 +158,24 @@ def unmarked(
             yield shown, words
 
 
+def words_outside(texts: list[str]) -> list[str]:
+    """Words of visible texts that stand in no mark; marks may lie in one another.
+
+    texts : pieces in the order of reading. A mark may be closed in a later piece; a piece that was
+    cut, `…` at its end, closes those that it opened.
+    """
+    outside: list[str] = []
+    depth = 0
+    for text in texts:
+        kept = []
+        for character in text:
+            depth += (character == OPEN) - (character == CLOSE and depth > 0)
+            kept.append(" " if depth or character in OPEN + CLOSE else character)
+        outside += re.findall(r"[^\W\d_]{2,}", "".join(kept))
+        depth = 0 if text.rstrip().endswith("…") else depth
+    return outside
+
+
 def _without(tokens: frozenset[str], text: str) -> str:
     return _WORD.sub(lambda word: "" if word[0].lower() in tokens else word[0], text)
 
@@ -219,12 +238,6 @@ def _read_texts(run: Path) -> set[str]:
 
 def _texts(value: Any) -> Iterator[str]:
     """Every text inside of plain data, but for the ids of messages."""
-    if isinstance(value, str):
-        yield " ".join(value.split())
-    elif isinstance(value, dict):
-        for key, inside in value.items():
-            if key != "message":
-                yield from _texts(inside)
-    elif isinstance(value, list):
-        for inside in value:
-            yield from _texts(inside)
+    for key, text in leaves(value):
+        if key.rpartition(".")[2] != "message":
+            yield " ".join(text.split())

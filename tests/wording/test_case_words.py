@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deepseek_report.wording.case_words import CaseWords
-from deepseek_report.wording.words import wording
+from deepseek_report.wording.words import CaseWords, wording
 
 LABELS = {"applicant": "Applicant's status", "partner": "Partner's status"}
 CONFIG = {

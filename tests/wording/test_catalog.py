@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,6 +16,7 @@ from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.datasets.sources import known_tables
 from deepseek_report.models.transformers import transformer_module
 from deepseek_report.wording.words import DEFAULT_LANGUAGE, read_catalog, wording
+from tests.worded import leaves
 
 PACKAGE = Path(deepseek_report.__file__).parent
 #: Names of columns and values, which are looked up by their English name.
@@ -83,15 +83,7 @@ def values_of(node: ast.Call) -> frozenset[str] | None:
     return None if None in names else frozenset(name for name in names if name)
 
 
-def flat(tree: dict, prefix: str = "") -> Iterator[tuple[str, str]]:
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            yield from flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
-
-
-KEYS = dict(flat(dict(read_catalog(shipped("templates") / "locale", DEFAULT_LANGUAGE))))
+KEYS = dict(leaves(read_catalog(shipped("templates") / "locale", DEFAULT_LANGUAGE)))
 
 
 def test_every_message_has_a_text() -> None:

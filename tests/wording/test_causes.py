@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import yaml
 
 from deepseek_report.artifacts.storage.local_paths import shipped
+from tests.worded import leaves
 
 #: Words that say that one thing makes another.
 CAUSAL = re.compile(
@@ -58,19 +58,8 @@ def texts() -> Iterator[tuple[str, str, str]]:
     """(file, key, text without the slots) of every English text."""
     folder = shipped("templates") / "locale" / "en"
     for path in sorted(folder.rglob("*.yaml")):
-        for key, text in _leaves(yaml.safe_load(path.read_text("utf-8")), ""):
+        for key, text in leaves(yaml.safe_load(path.read_text("utf-8"))):
             yield path.name, key, re.sub(r"\{[{%#].*?[}%#]\}", "", text, flags=re.DOTALL)
-
-
-def _leaves(value: Any, key: str) -> Iterator[tuple[str, str]]:
-    if isinstance(value, dict):
-        for name, inside in value.items():
-            yield from _leaves(inside, f"{key}.{name}" if key else str(name))
-    elif isinstance(value, list):
-        for place, inside in enumerate(value):
-            yield from _leaves(inside, f"{key}.{place}")
-    elif isinstance(value, str):
-        yield key, value
 
 
 def speaking() -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.compliance.framework import frameworks_folder, load_framework
 from deepseek_report.wording.words import read_catalog, untranslated, wording
+from tests.worded import leaves
 
 CATALOGS = shipped("templates") / "locale"
 #: Inside of a text: slots and statements, and what is typed as it stands.
@@ -23,22 +23,14 @@ NOT_SAID = re.compile(
 ENGLISH = re.compile(r"[a-z]{2,} [a-z]{2,}")
 
 
-def texts(node: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    if isinstance(node, Mapping):
-        for key, inside in node.items():
-            yield from texts(inside, f"{path}.{key}" if path else str(key))
-    elif isinstance(node, str):
-        yield path, node
-
-
 @pytest.fixture(scope="module")
 def chinese() -> dict[str, str]:
-    return dict(texts(read_catalog(CATALOGS, "zh")))
+    return dict(leaves(read_catalog(CATALOGS, "zh")))
 
 
 @pytest.fixture(scope="module")
 def english() -> dict[str, str]:
-    return dict(texts(read_catalog(CATALOGS, "en")))
+    return dict(leaves(read_catalog(CATALOGS, "en")))
 
 
 def test_every_chinese_text_has_the_key_of_an_english_one(

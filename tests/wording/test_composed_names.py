@@ -12,8 +12,9 @@ from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.schema import Attribute, Category, Feature, Schema, Target
 from deepseek_report.metrics.failures.conditions import all_conditions
 from deepseek_report.wording.of_results import words_for
-from deepseek_report.wording.pseudo import LANGUAGE, words_outside
+from deepseek_report.wording.pseudo import LANGUAGE
 from deepseek_report.wording.words import CATALOGS, Names
+from tests.wording.marked_page import words_outside
 
 SHIPPED = {"name": "taiwan_credit", "title": message("data_sets.taiwan_credit.about.title")}
 SCHEMA = Schema(

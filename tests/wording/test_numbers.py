@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from deepseek_report.artifacts import rounding as plain_numbers
 from deepseek_report.artifacts.estimate import Estimate
-from deepseek_report.wording import estimates
 from deepseek_report.wording.numbers import NumberFormat
 from deepseek_report.wording.words import wording
 
@@ -25,15 +24,20 @@ def test_english_numbers_are_rounded_as_their_interval_supports(value: float, wi
     ends = (None, None) if width is None else (value - width, value + width)
     assert ENGLISH.number(value, *ends) == plain_numbers.number(value, *ends)
     assert ENGLISH.quantity(value, "years") == plain_numbers.quantity(value, "years")
-    assert ENGLISH.points(value / 1e6) == plain_numbers.points(value / 1e6)
     if width is not None:
         assert ENGLISH.interval(*ends) == plain_numbers.interval(*ends)
-        shares = (value / 1e6, value / 1e6 + width / 1e3)
-        written = plain_numbers.interval(*shares, as_percent=True)
-        assert ENGLISH.interval(*shares, as_percent=True) == written.replace(
-            "\u22120.0 to ",
-            "0.0\u2013",  # no sign before a zero
-        )
+
+
+@given(st.floats(1e-6, 0.05))
+def test_a_small_difference_of_shares_is_not_told_as_nothing(value: float) -> None:
+    digits = ENGLISH.points(value).removeprefix("+").removesuffix("\u00a0points")
+    assert float(digits) == pytest.approx(100 * value, rel=1.01)
+    assert float(digits) > 0
+
+
+def test_a_difference_that_rounds_to_a_tenth_has_one_decimal() -> None:
+    assert ENGLISH.points(0.00096) == "+0.1\u00a0points"
+    assert ENGLISH.points(-0.170) == "−17.0\u00a0points"
 
 
 def test_the_plural_is_regular_by_the_rule_of_the_catalog_alone():
@@ -43,22 +47,22 @@ def test_the_plural_is_regular_by_the_rule_of_the_catalog_alone():
 
 
 def test_a_share_keeps_no_more_digits_than_its_interval_supports():
-    assert ENGLISH.share(estimates.estimate(0.5423, 0.42, 0.66)) == "54\u00a0% (42–66\u00a0%)"
-    assert ENGLISH.share(estimates.estimate(0.2212, 0.210, 0.232)).startswith("22.1\u00a0%")
+    assert ENGLISH.share(Estimate.of(0.5423, 0.42, 0.66)) == "54\u00a0% (42–66\u00a0%)"
+    assert ENGLISH.share(Estimate.of(0.2212, 0.210, 0.232)).startswith("22.1\u00a0%")
 
 
 def test_an_interval_without_width_is_not_printed():
-    assert ENGLISH.value(estimates.estimate(0.5, 0.5, 0.5)) == "0.500"
+    assert ENGLISH.value(Estimate.of(0.5, 0.5, 0.5)) == "0.500"
 
 
 def test_what_is_not_defined_is_said_in_words():
-    nothing = estimates.estimate(math.nan, math.nan, math.nan, math.nan)
+    nothing = Estimate.of(math.nan, math.nan, math.nan, math.nan)
     assert (nothing.is_defined, nothing.ends, nothing.n) == (False, None, 0)
     assert ENGLISH.value(nothing) == ENGLISH.share(nothing) == "not defined"
 
 
 def test_a_value_too_small_for_digits_is_not_printed_as_a_row_of_zeros():
-    assert ENGLISH.value(estimates.estimate(6e-10, 4e-10, 9e-10)) == "below 0.001"
+    assert ENGLISH.value(Estimate.of(6e-10, 4e-10, 9e-10)) == "below 0.001"
 
 
 @pytest.mark.parametrize(
@@ -72,7 +76,8 @@ def test_durations_are_rounded_to_what_matters(spent, text):
 
 def test_a_bound_is_printed_as_it_was_declared():
     assert ENGLISH.declared(0.8) == "0.8"
-    assert ENGLISH.declared(0.05, as_percent=True) == "5\u00a0%"
+    for share, text in ((0.05, "5"), (0.9, "90"), (0.975, "97.5")):
+        assert ENGLISH.declared(share, as_percent=True) == f"{text}\u00a0%"
 
 
 @pytest.mark.parametrize(
@@ -81,6 +86,11 @@ def test_a_bound_is_printed_as_it_was_declared():
 )
 def test_other_locales_write_their_own_signs(locale: str, value: float, text: str):
     assert NumberFormat(locale, {}, TEXTS).quantity(value, None) == text
+
+
+def test_a_quantity_has_the_digits_of_its_interval() -> None:
+    assert ENGLISH.quantity(47.2134, "points", 30.0, 65.0) == "47\u00a0points"
+    assert ENGLISH.quantity(47.2134, "points") == "47.2\u00a0points"
 
 
 def test_plurals_have_the_forms_of_the_locale():

@@ -12,10 +12,11 @@ from deepseek_report.wording.pseudo import (
     mark_pattern,
     mark_template,
     marked,
-    words_outside,
     write_catalog,
 )
 from deepseek_report.wording.words import CATALOGS, Wording, languages, wording
+from tests.worded import leaves
+from tests.wording.marked_page import words_outside
 
 
 @pytest.mark.parametrize(
@@ -60,17 +61,10 @@ def test_an_english_list_shows_among_marked_texts() -> None:
     assert words_outside(["⟦a⟧ and ⟦b⟧"]) == ["and"]
 
 
-def _texts(value: object, key: str = "") -> dict[str, str]:
-    if isinstance(value, dict):
-        parts = [_texts(inside, f"{key}.{name}") for name, inside in value.items()]
-        return {place: text for part in parts for place, text in part.items()}
-    return {key[1:]: value} if isinstance(value, str) else {}
-
-
 def test_every_text_of_the_marked_catalog_is_a_template_that_compiles(tmp_path: Path) -> None:
     made = yaml.safe_load(write_catalog(tmp_path).read_text(encoding="utf-8"))
     environment = Wording(made)._environment
-    texts = {key: text for key, text in _texts(made).items() if not key.startswith("numbers.")}
+    texts = {key: text for key, text in leaves(made) if not key.startswith("numbers.")}
     assert len(texts) > 500
     for text in texts.values():
         environment.from_string(text)

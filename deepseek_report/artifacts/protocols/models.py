@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.protocols.classifier import Capability, Classifier
@@ -12,20 +14,24 @@ from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Modality, Schema, TaskName
 from deepseek_report.artifacts.split import Dataset, Split
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class TrainingPlace:
+    """Where and from which seed a training runs; `folder` is what it writes."""
+
+    folder: Path
+    seed: int
+    device: str
+
 
 class Trainer(Protocol):
     """Trains a module."""
 
-    def fit(
-        self,
-        module: Any,
-        dataset: Dataset,
-        folder: Path,
-        seed: int,
-        device: str,
-        progress: Progress,
-    ) -> None:
-        """Train in place; write weights, history and summary to `folder`."""
+    def fit(self, module: Any, dataset: Dataset, place: TrainingPlace, progress: Progress) -> None:
+        """Train in place; write weights, history and summary to the folder of `place`."""
 
 
 @runtime_checkable
@@ -60,9 +66,7 @@ class TrainsCorrected(Protocol):
         self,
         module: Any,
         dataset: Dataset,
-        folder: Path,
-        seed: int,
-        device: str,
+        place: TrainingPlace,
         progress: Progress,
         penalty: Penalty | None = None,
     ) -> None:
@@ -253,16 +257,31 @@ class OnlyAnswered(Protocol):
 
 # What every training folder holds, whoever trained: see `docs/contracts.md`.
 
-#: Columns of `history.parquet`; no rows where a model is not trained in epochs.
-HISTORY = (
-    "epoch",
-    "train_loss",
-    "validation_loss",
-    "validation_score",
-    "learning_rate",
-    "gradient_norm",
-    "balance_loss",
-)
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """A row of `history.parquet`, which has none where a model is not trained in epochs."""
+
+    epoch: int
+    train_loss: float
+    validation_loss: float
+    validation_score: float
+    learning_rate: float
+    gradient_norm: float
+    balance_loss: float = math.nan
+
+
+#: Columns of `history.parquet`.
+HISTORY = tuple(field.name for field in fields(EpochRecord))
+
+
+def history_table(records: Sequence[EpochRecord]) -> pd.DataFrame:
+    """The content of `history.parquet`."""
+    import pandas as pd
+
+    kinds = {name: "int64" if name == "epoch" else "float64" for name in HISTORY}
+    return pd.DataFrame(map(asdict, records), columns=list(HISTORY)).astype(kinds)
+
 
 #: The file that says which model a training folder holds: its weights, or, where it is fitted again
 #: from the data, what it predicted for some training rows. The first that is there counts.

@@ -12,7 +12,7 @@ import struct
 import sys
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -94,14 +94,14 @@ def save_json(path: Path, value: object) -> None:
     write_whole(path, dump_json(value).encode())
 
 
-def load_json(path: Path, most: int = 0, *, below: Path | None = None, links: bool = False) -> Any:
+def load_json(path: Path, most: int = 0, *, links: bool = False) -> Any:
     """Read JSON; raises ArtifactError if the file is missing, malformed or beyond a bound.
 
-    most : the most bytes of the file; 0: what an artifact may hold. below, links : see
+    most : the most bytes of the file; 0: what an artifact may hold. links : see
     `plain_files.open_file`.
     """
     with _reading(path):
-        return parse(path, read_bytes(path, most, below=below, links=links))
+        return parse(path, read_bytes(path, most, links=links))
 
 
 @contextmanager
@@ -139,6 +139,18 @@ def load_arrays(path: Path) -> dict[str, Any]:
     """All arrays of an npz file by name; raises ArtifactError if it is missing or malformed."""
     with _reading(path), open_file(path) as stream:
         return dict(read_arrays(path, stream))
+
+
+def arrays_of(record: object, names: Iterable[str]) -> dict[str, Any]:
+    """{field: array} of those of these fields of a record that hold one."""
+    known = {name: getattr(record, name) for name in names}
+    return {name: array for name, array in known.items() if array is not None}
+
+
+def take_below(arrays: dict[str, Any], prefix: str) -> dict[str, Any]:
+    """Take out of arrays those whose names begin so, by the rest of their names."""
+    names = [name for name in arrays if name.startswith(prefix)]
+    return {name.removeprefix(prefix): arrays.pop(name) for name in names}
 
 
 def save_table(path: Path, table: pd.DataFrame) -> None:

@@ -63,8 +63,8 @@ def twins(names: Iterable[str]) -> list[tuple[str, str]]:
 
 T = TypeVar("T")
 
-#: An absolute path in quotes, which may hold blanks.
-_QUOTED = re.compile(r"""(?P<mark>['"`])(?P<path>(?:~?/|~?\\|[A-Za-z]:[\\/])[^'"`\n]+)(?P=mark)""")
+#: A quotation mark and the absolute path behind it, which may hold blanks, up to the same mark.
+_QUOTED = re.compile(r"""(['"`])((?:~?/|~?\\|[A-Za-z]:[\\/])[^'"`\n]+)\1""")
 #: An absolute path of at least two parts: not a share of something, an address or a closing tag.
 _BARE = re.compile(
     r"""(?<![\w.:/\\<~$})\]-])(?:~(?=/)|[A-Za-z]:(?=[\\/]))?(?:[\\/][^\s\\/:'"`<>|,;()\[\]{}]+){2,}/?"""
@@ -96,7 +96,9 @@ def without_local_paths(text: T) -> T:
     Of a message, and in lists and mappings, each text is changed.
     """
     if isinstance(text, str):
-        return _without_paths(text)  # type: ignore[return-value]
+        shortened = without_known_folders(text)
+        shortened = _QUOTED.sub(lambda match: f"{match[1]}{_last(match[2])}{match[1]}", shortened)
+        return _BARE.sub(lambda match: _last(match[0]), shortened)  # type: ignore[return-value]
     if isinstance(text, Message):
         return replace(text, values=without_local_paths(text.values))
     if isinstance(text, Mapping):
@@ -104,12 +106,6 @@ def without_local_paths(text: T) -> T:
     if isinstance(text, list | tuple):
         return [without_local_paths(value) for value in text]  # type: ignore[return-value]
     return text
-
-
-def _without_paths(text: str) -> str:
-    text = without_known_folders(text)
-    text = _QUOTED.sub(lambda match: f"{match['mark']}{_last(match['path'])}{match['mark']}", text)
-    return _BARE.sub(lambda match: _last(match[0]), text)
 
 
 @lru_cache(maxsize=16)

@@ -11,8 +11,8 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Ints
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.datasets import DataTraits
-from deepseek_report.artifacts.protocols.given import GivenInPython, not_held
 from deepseek_report.artifacts.protocols.progress import Progress
+from deepseek_report.artifacts.protocols.traits import GivenInPython, not_held
 from deepseek_report.artifacts.schema import TaskName
 from deepseek_report.artifacts.split import PARTS, DataIssue, Dataset, Split
 from deepseek_report.datasets.assembly.assemble import (

@@ -61,7 +61,10 @@ class RescaleRule(ModuleExplainer):
         context.progress.start(self.method, n)
         for done in dict.fromkeys((min(_TRIED, n), n)):  # a model that is refused is so at once
             self._attribute(context, starts, values[:done])
-            share = _gap_share(values[:done].sum(axis=1), (predictions - base)[:done])
+            distances = (predictions - base)[:done]
+            gap = float(np.abs(values[:done].sum(axis=1) - distances).mean())
+            scale = float(np.abs(distances).mean())
+            share = gap / scale if scale > 0 else float(gap > 0)
             if share > _MOST_GAP:
                 about = {"key": self.method, "model": classifier.name, "most": _MOST_GAP}
                 raise NotApplicableError(
@@ -160,13 +163,6 @@ class DeepLift(RescaleRule):
         base = contrasted(context.classifier.logits(baselines), context.target)
         first, copies = distinct_rows(baselines)
         return [(baselines[[at]], np.flatnonzero(copies == k)) for k, at in enumerate(first)], base
-
-
-def _gap_share(sums: Floats, distances: Floats) -> float:
-    """Mean distance that is missing or too much, as a share of the mean distance."""
-    scale = float(np.abs(distances).mean())
-    gap = float(np.abs(sums - distances).mean())
-    return gap / scale if scale > 0 else float(gap > 0)
 
 
 def _rescaled(

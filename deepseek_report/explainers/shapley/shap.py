@@ -172,10 +172,8 @@ class Shap(ShapSettings, Explainer):
         space = ensemble.space
         context.progress.start("shap", 1)
         rows = classifier.columns(context.inputs), classifier.columns(context.background)
-        trees, answers = (
-            tree_shapley(ensemble, *rows, context.target),
-            context.output(context.inputs),
-        )
+        trees = tree_shapley(ensemble, *rows, context.target)
+        answers = context.output(context.inputs)
         if not trees.add_up(answers, space):
             raise NotApplicableError(message("explainer_refusals.not_additive"))
         context.progress.advance()
@@ -327,13 +325,13 @@ class Shap(ShapSettings, Explainer):
         offers: list[Offer] = []
         for turn, rounds in _sizes(suited.rounds, _MOST_ROUNDS):
             size = replace(suited, rounds=rounds)
-            pairs, kind = size.levels(players, rows)[-1], "pairs"
+            pairs = size.levels(players, rows)[-1]
             if pairs >= rows * all_pairs(players):
                 why = message("recommendation.shap.all", players=players, background=rows)
                 return [*offers, Offer(turn, replace(self, rounds=rounds), why)]
+            why = message("recommendation.shap.pairs", players=players, pairs=pairs)
             if size.has_surrogate(players, rows):
-                kind = "surrogate"
-            why = message(f"recommendation.shap.{kind}", players=players, pairs=pairs)
+                why = message("recommendation.shap.surrogate", players=players, pairs=pairs)
             offers.append(Offer(turn, replace(self, rounds=rounds), why))
         return offers
 

@@ -185,7 +185,15 @@ class Players:
         self.owners = self.schema.owners
         self.algorithm = config.algorithm
         self.present = self.kind.present(context.inputs)
-        self.partition = self._partition()
+        self.partition = np.arange(self.present.shape[1])
+        if self.algorithm == "owen":
+            walks, effects = config.screening, None
+            if walks:
+                effects = shapley_engine.elementary_effects(context, walks)
+            together = config.permutation_up_to
+            self.partition = shapley_engine.partition_order(
+                self.schema, context.background, effects, together
+            )
         self.parts: list[int] = []
         n, rows = len(context.inputs), context.background
         if config.reference == "baseline":
@@ -202,16 +210,6 @@ class Players:
             self.references = np.broadcast_to(rows[chosen][:, None], shape)
             self.base = np.full(n, float(scores[chosen].mean()))
             self.at_reference = np.tile(scores[chosen][:, None], (1, n))
-
-    def _partition(self) -> Ints:
-        if self.algorithm != "owen":
-            return np.arange(self.present.shape[1])
-        config, effects = self.config, None
-        if config.screening:
-            effects = shapley_engine.elementary_effects(self.context, config.screening)
-        return shapley_engine.partition_order(
-            self.schema, self.context.background, effects, config.permutation_up_to
-        )
 
     def values(self, index: int) -> Floats:
         """(round, column) for one instance; players that are not there get 0."""

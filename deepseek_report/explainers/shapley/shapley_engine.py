@@ -17,8 +17,12 @@ from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.coalitions import MOST_CELLS, each_once, spread_evenly
 from deepseek_report.explainers.attributions import chunks, seed_of
-from deepseek_report.statistics.games.coalition_design import PairDesign, all_pairs, draw_design
-from deepseek_report.statistics.games.paired_regression import PairedRegression
+from deepseek_report.statistics.games.coalition_design import (
+    PairDesign,
+    PairedRegression,
+    all_pairs,
+    draw_design,
+)
 from deepseek_report.statistics.games.tree_surrogate import TreeSurrogate
 from deepseek_report.statistics.ranking import systematic
 
@@ -289,21 +293,18 @@ class ShapleyEngine:
 
     def explain(self, part: slice) -> None:
         """Estimate the instances of the slice, together."""
-        waiting = [self._begin(index) for index in range(part.start, part.stop)]
+        waiting = []
+        for index in range(part.start, part.stop):  # with no answer the whole gain is shared alike
+            players = np.flatnonzero(self.present[index])
+            self._set(index, players, np.zeros(len(players)), np.zeros(len(players)))
+            design = seed_of(self.context.seed, self.context.draws[index]) % _DESIGNS
+            levels = self.settings.levels(len(players), self.background_rows)
+            waiting.append(_Case(index, players, design, levels))
         while waiting := [case for case in waiting if not case.is_done]:
             self._ask(waiting)
             self._estimate(waiting)
             largest = self.standard_error.max(axis=1)
             waiting = [c for c in waiting if not largest[c.index] <= self.settings.tolerance]
-
-    def _begin(self, index: int) -> _Case:
-        """A case to which nothing is answered; its whole gain is shared alike."""
-        players = np.flatnonzero(self.present[index])
-        self._set(index, players, np.zeros(len(players)), np.zeros(len(players)))
-        design = seed_of(self.context.seed, self.context.draws[index]) % _DESIGNS
-        return _Case(
-            index, players, design, self.settings.levels(len(players), self.background_rows)
-        )
 
     def _design(self, number: int, players: int) -> PairDesign:
         if (number, players) not in self._designs:

@@ -94,8 +94,9 @@ class GroupCases:
         if against is None or attribute.kind != "person" or not self._has_columns:
             return {}
         free = (codes >= 0) & ~self._taken(roles)
-        first = _spread(np.flatnonzero(free & against), _PAIR_FROM)
-        others = _spread(np.flatnonzero(free & ~against), _PAIR_AMONG)
+        first, others = np.flatnonzero(free & against), np.flatnonzero(free & ~against)
+        first = first[thin(len(first), _PAIR_FROM)]
+        others = others[thin(len(others), _PAIR_AMONG)]
         if not len(first) or not len(others):
             return {}
         kept = [
@@ -103,13 +104,13 @@ class GroupCases:
         ]
         nearest = np.inf
         pair: dict[int, int] = {}
-        for position in first:
+        for position in first.tolist():
             apart = np.where(
                 codes[others] == codes[position], np.inf, self._apart(others, position, kept)
             )
             if apart.min() < nearest:
                 nearest, other = apart.min(), int(others[apart.argmin()])
-                pair = {int(codes[position]): int(position), int(codes[other]): other}
+                pair = {int(codes[position]): position, int(codes[other]): other}
         return pair
 
     def _varied(self, inside: Bools, roles: dict[str, int]) -> int | None:
@@ -155,11 +156,6 @@ class GroupCases:
         if target.favourable is None or not task_of(target).decides:
             return None
         return np.asarray(self.predictions.decisions != target.favourable)
-
-
-def _spread(positions: Ints, most: int) -> Ints:
-    """At most so many of the positions, evenly spread."""
-    return positions[thin(len(positions), most)] if len(positions) else positions
 
 
 #: The sample of a number is stratified by bands of equal size.
@@ -274,16 +270,20 @@ def _further(predictions: Predictions, schema: Schema, sampled: Ints, count: int
     errors of every size are among them.
     """
     count = min(count, len(sampled))
+    if count < 1:
+        return {}
     preferences = _preferences(predictions, schema)
     if (fits := preferences.get("nearest_threshold")) is not None:
         preferences |= {"nearest_threshold": np.where(fits >= -_CLOSE, fits, -np.inf)}
     roles: dict[str, int] = {}
     for wanted in (_TEACHING, _FILLING):
-        queues = {
-            role: _spread_fits(sampled, preference[sampled], count)
-            for role, preference in preferences.items()
-            if role in wanted
-        }
+        queues: dict[str, list[int]] = {}
+        for role, preference in preferences.items():
+            if role in wanted:
+                own = preference[sampled]
+                able = np.flatnonzero(np.isfinite(own))
+                order = able[np.argsort(-own[able], kind="stable")]
+                queues[role] = sampled[order[thin(len(order), count)]].tolist()
         _take_in_turn(queues, roles, count)
     return roles
 
@@ -298,15 +298,6 @@ def _take_in_turn(queues: dict[str, list[int]], roles: dict[str, int], count: in
             if free and len(roles) < count:
                 roles[f"{FURTHER}{role}:{number}"] = free[0]
         number += 1
-
-
-def _spread_fits(sampled: Ints, fits: Floats, count: int) -> list[int]:
-    """At most so many of the positions that fit, evenly from the best fit to the least good."""
-    able = np.flatnonzero(np.isfinite(fits))
-    order = able[np.argsort(-fits[able], kind="stable")]
-    if not len(order) or count < 1:
-        return []
-    return [int(position) for position in sampled[order[thin(len(order), count)]]]
 
 
 def _preferences(predictions: Predictions, schema: Schema) -> dict[str, Floats]:

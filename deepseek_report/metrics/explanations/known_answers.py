@@ -487,10 +487,12 @@ class SelfCheck(ExplanationMetric):
         allowed = _ALLOWED * spread
         yield "additivity", gap, allowed
         yield "output", explanation.predictions - outputs, allowed
-        if explanation.params.get("algorithm") in _WHOLE_BACKGROUND and _is_of_rows(explanation):
+        of_rows = explanation.game == "background"
+        whole = explanation.params.get("algorithm") in _WHOLE_BACKGROUND
+        if whole and of_rows:
             mean = _outputs(context.classifier, explanation, context.background).mean()
             yield "base", base - mean, allowed
-        if context.explain is not None and _is_known(explanation):
+        if context.explain is not None and (whole or not of_rows):  # else of a few drawn rows
             known, values = self._of_known(context, explanation, context.explain)
             yield "known", values - known, _ALLOWED_KNOWN * (float(np.abs(known).max()) or 1.0)
 
@@ -504,24 +506,13 @@ class SelfCheck(ExplanationMetric):
         away = np.abs(np.concatenate([rows, background]) - middle)
         model = KnownFunction(context.classifier, middle, np.nan_to_num(away).max(axis=0))
         values = explain(model, rows)
-        if _is_of_rows(explanation):
+        if explanation.game == "background":
             known = model.contributions(rows) - model.contributions(background).mean(axis=0)
         else:
             baseline = kind_of(model.schema).baseline(rows, background)
             known = model.contributions(rows) - model.contributions(baseline)
         owners = model.schema.owners
         return player_sums(known, owners).ravel(), player_sums(values, owners).ravel()
-
-
-def _is_of_rows(explanation: Explanation) -> bool:
-    """Whether it compares with background rows, and not with a baseline."""
-    return explanation.game == "background"
-
-
-def _is_known(explanation: Explanation) -> bool:
-    """Whether its values of the known function are exact: not those against a few drawn rows."""
-    whole = explanation.params.get("algorithm") in _WHOLE_BACKGROUND
-    return whole or not _is_of_rows(explanation)
 
 
 def _outputs(classifier: Classifier, explanation: Explanation, rows: Floats) -> Floats:

@@ -24,7 +24,7 @@ from deepseek_report.metrics.performance.baselines import (
     reference_predictions,
 )
 from deepseek_report.metrics.plugin import ClassMetric, EntityMetric, Rows
-from deepseek_report.statistics.classification_errors import require_both
+from deepseek_report.statistics.answer_errors import require_both
 from deepseek_report.statistics.ranking import delong, macro_auc, paired_difference
 from deepseek_report.statistics.resampling import Resampling, stratified_order
 from deepseek_report.tasks import task_of

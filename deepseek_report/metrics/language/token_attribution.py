@@ -23,8 +23,11 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.written_texts import gaps
-from deepseek_report.statistics.games.coalition_design import all_pairs, draw_design
-from deepseek_report.statistics.games.paired_regression import estimated_values
+from deepseek_report.statistics.games.coalition_design import (
+    all_pairs,
+    draw_design,
+    estimated_values,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor

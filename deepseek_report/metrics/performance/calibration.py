@@ -19,7 +19,7 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.table import TableType, columns_of, estimate
 from deepseek_report.artifacts.table_rows import From
 from deepseek_report.metrics.plugin import ClassMetric, EntityMetric, Resamples
-from deepseek_report.statistics.classification_errors import calibration_error, equal_mass_bins
+from deepseek_report.statistics.answer_errors import calibration_error, equal_mass_bins
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.logistic import last_coefficient, log_odds
 from deepseek_report.statistics.resampling import Resampling, bootstrap, bootstrapped

@@ -30,7 +30,7 @@ from deepseek_report.metrics.performance.performance_rows import (
 )
 from deepseek_report.metrics.performance.predicting import choose_threshold, predict_alike
 from deepseek_report.metrics.plugin import DecisionMetric, EntityMetric, LabelsMetric, Resamples
-from deepseek_report.statistics import classification_errors
+from deepseek_report.statistics import answer_errors
 from deepseek_report.statistics.intervals import SHARE, difference_of_means
 from deepseek_report.statistics.ranking import (
     auc_estimate,
@@ -119,8 +119,8 @@ class BalancedAccuracy(DecisionMetric):
 
     def measure(self, context: MeasureContext) -> Measurement:
         p = context.predictions
-        classification_errors.require_both(p.labels)
-        estimate = classification_errors.balanced_accuracy(
+        answer_errors.require_both(p.labels)
+        estimate = answer_errors.balanced_accuracy(
             p.labels, p.decisions, self.n_resamples, context.seed, Resampling.of(p)
         )
         score = self.score("balanced_accuracy", estimate, "higher", unit="share")
@@ -138,11 +138,11 @@ class BrierScore(DecisionMetric):
 
     def measure(self, context: MeasureContext) -> Measurement:
         p = context.predictions
-        errors = classification_errors.brier_errors(p.labels, p.probabilities, p.explained)
+        errors = answer_errors.brier_errors(p.labels, p.probabilities, p.explained)
         draws = Resampling.of(p), self.n_resamples, context.seed
         replicates = bootstrap(weighted_means(errors), *draws)
         bounds = (0.0, 1.0 if p.probabilities.shape[1] == 2 else 2.0)
-        estimate = classification_errors.brier_estimate(replicates, errors, context.seed, bounds)
+        estimate = answer_errors.brier_estimate(replicates, errors, context.seed, bounds)
         score = self.score(
             "brier_score",
             estimate,
@@ -173,7 +173,7 @@ class RocAuc(DecisionMetric):
 
     def measure(self, context: MeasureContext) -> Measurement:
         p = context.predictions
-        classification_errors.require_both(p.labels)
+        answer_errors.require_both(p.labels)
         estimate = macro_auc_estimate(p.labels, p.probabilities, p.explained, Resampling.of(p))
         score = self.score("roc_auc", estimate, "higher", reference="doi:10.2307/2531595")
         return Measurement(
@@ -215,8 +215,8 @@ class AveragePrecision(DecisionMetric):
 
     def measure(self, context: MeasureContext) -> Measurement:
         p = context.predictions
-        classification_errors.require_both(p.labels)
-        estimate, _ = classification_errors.average_precision_and_brier(
+        answer_errors.require_both(p.labels)
+        estimate, _ = answer_errors.average_precision_and_brier(
             *(p.labels, p.probabilities, p.explained, self.n_resamples, context.seed),
             Resampling.of(p),
         )
@@ -374,7 +374,7 @@ class RankingCurves(DecisionMetric):
 
     def measure(self, context: MeasureContext) -> Measurement:
         p = context.predictions
-        classification_errors.require_both(p.truths.astype(np.int64))
+        answer_errors.require_both(p.truths.astype(np.int64))
         ranking = Ranking.of(p.truths, p.scores)
         recalls = np.linspace(1 / self.points, 1, self.points)
         depths = len(_DEPTHS)
@@ -639,8 +639,8 @@ class TrainAndTest(DecisionMetric):
         test, train = context.predictions, context.dataset.train
         seen = train.take(thin(len(train), self.rows))
         known = predict_alike(context.classifier, seen, test)
-        classification_errors.require_both(test.labels)
-        classification_errors.require_both(known.labels)
+        answer_errors.require_both(test.labels)
+        answer_errors.require_both(known.labels)
         joined = message("interval_methods.joined")
         constants = {"accuracy": float(np.bincount(test.labels).max() / len(test))}
         gaps, rows = [], []

@@ -25,8 +25,8 @@ from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.fairness.groups import OF_ATTRIBUTE, Grouping, MinCell, groupings
 from deepseek_report.metrics.performance.performance_rows import GroupCoverage, IntervalCoverage
 from deepseek_report.metrics.plugin import EntityMetric, NumberMetric, Resamples
+from deepseek_report.statistics.answer_errors import MEASURES, Tails, error_estimates
 from deepseek_report.statistics.intervals import SHARE, compare_rates, holm
-from deepseek_report.statistics.regression_errors import MEASURES, Tails, error_estimates
 from deepseek_report.statistics.resampling import Resampling
 
 #: Below so many cases the interval of a squared error falls short where the tails are heavy.

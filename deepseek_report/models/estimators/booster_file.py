@@ -5,13 +5,13 @@ These formats are data that the library parses; a pickle is never read.
 
 from __future__ import annotations
 
-import json
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import AliasPath, BaseModel, Field
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
 from deepseek_report.artifacts.array_types import Floats, Ints
@@ -52,18 +52,17 @@ class LoadedBooster(BaseEstimator):  # type: ignore[misc]  # untyped library
 
     @property
     def n_features_in_(self) -> int:
-        return int(self.booster.num_feature() if self.library == "lightgbm" else self._width())
+        booster = self.booster
+        return int(booster.num_feature() if self.library == "lightgbm" else booster.num_features())
 
     @property
     def feature_names_in_(self) -> NDArray[np.object_]:
         """The columns that it was trained on; AttributeError where it was told no names."""
-        names = _names(self)
-        if names is None:
+        lightgbm = self.library == "lightgbm"
+        names = self.booster.feature_name() if lightgbm else self.booster.feature_names
+        if names is None or (lightgbm and names == [f"Column_{k}" for k in range(len(names))]):
             raise AttributeError("feature_names_in_")
-        return np.array(names, dtype=object)
-
-    def _width(self) -> int:
-        return int(self.booster.num_features())
+        return np.array([str(name) for name in names], dtype=object)
 
     def _raw(self, table: object) -> Floats:
         """(instance, …) what the booster gives: probabilities, margins, or the number."""
@@ -101,15 +100,6 @@ class LoadedRegressor(RegressorMixin, LoadedBooster):  # type: ignore[misc]  # u
     def predict(self, table: object) -> Floats:
         """(instance,) the number."""
         return self._raw(table)
-
-
-def _names(booster: LoadedBooster) -> list[str] | None:
-    if booster.library == "xgboost":
-        trained_names = booster.booster.feature_names
-        return None if trained_names is None else [str(name) for name in trained_names]
-    names = [str(name) for name in booster.booster.feature_name()]
-    made_up = names == [f"Column_{k}" for k in range(len(names))]
-    return None if made_up else names
 
 
 def load_booster(path: Path, library: str) -> LoadedBooster:
@@ -171,6 +161,16 @@ def _read_xgboost(path: Path) -> object:
         return xgboost.Booster({"nthread": 1}, model_file=str(path))
 
 
+class _XgboostFacts(BaseModel):
+    """What the configuration of a booster of xgboost says of it."""
+
+    booster: str = Field(validation_alias=AliasPath("learner", "gradient_booster", "name"))
+    objective: str = Field(validation_alias=AliasPath("learner", "objective", "name"))
+    n_classes: int = Field(
+        validation_alias=AliasPath("learner", "learner_model_param", "num_class")
+    )
+
+
 def _of_xgboost(booster: XGBooster, where: str) -> tuple[str, int]:
     """The objective, and how many classes there are; 1 for a number."""
     if "c" in (booster.feature_types or []):
@@ -178,10 +178,10 @@ def _of_xgboost(booster: XGBooster, where: str) -> tuple[str, int]:
             f"{where} was trained on pandas categories, whose numbers are not in the "
             "file; train it on numbers"
         )
-    learner = json.loads(booster.save_config())["learner"]
-    if learner["gradient_booster"]["name"] == "gblinear":
+    facts = _XgboostFacts.model_validate_json(booster.save_config())
+    if facts.booster == "gblinear":
         raise ConfigError(f"{where} is a linear booster; only trees are read")
-    return str(learner["objective"]["name"]), int(learner["learner_model_param"]["num_class"])
+    return facts.objective, facts.n_classes
 
 
 def _read_lightgbm(path: Path) -> object:

@@ -161,7 +161,11 @@ def match_classes(
     codes, names = list(target.codes), list(target.classes)
     by_code, by_name = _positions(texts, codes), _positions(texts, names)
     if by_code and by_name and by_code != by_name:
-        raise ConfigError(_ambiguous(texts, target))
+        raise ConfigError(
+            f"the classes {listed(texts)} of the model are values of the label column and names of "
+            f"other classes at once ({listed(codes)} are called {listed(names)}); declare other "
+            "labels of the target's categories"
+        )
     positions = by_code or by_name or _by_truth(texts, codes or names)
     if not positions:
         raise ConfigError(_unmatched(texts, target, bool(declared)))
@@ -193,27 +197,17 @@ def _by_truth(texts: Sequence[str], known: Sequence[str]) -> list[int]:
 
 
 def _truths(texts: Sequence[str]) -> list[str]:
-    lowered = [text.lower() for text in texts]
-    if len(texts) != 2 or not set(lowered) <= _FALSE | _TRUE:
-        return []
-    truths = ["1" if text in _TRUE else "0" for text in lowered]
-    return truths if len(set(truths)) == 2 else []
-
-
-def _ambiguous(texts: Sequence[str], target: Target) -> str:
-    return (
-        f"the classes {_listed(texts)} of the model are values of the label column and names of "
-        f"other classes at once ({_listed(target.codes)} are called {_listed(target.classes)}); "
-        "declare other labels of the target's categories"
-    )
+    truths = ["1" if text.lower() in _TRUE else "0" for text in texts]
+    is_truth = all(text.lower() in _FALSE | _TRUE for text in texts)
+    return truths if is_truth and sorted(truths) == ["0", "1"] else []
 
 
 def _unmatched(texts: Sequence[str], target: Target, declared: bool) -> str:
     ours = target.codes or target.classes
     who = "model.classes says" if declared else "the model knows"
     text = (
-        f"{who} the classes {_listed(texts)}, and the label column “{target.name}” holds "
-        f"{_listed(ours)}"
+        f"{who} the classes {listed(texts)}, and the label column “{target.name}” holds "
+        f"{listed(ours)}"
     )
     if declared or len(texts) != len(ours):
         return f"{text}; use the data that it was fitted on, or name the classes as they are there"
@@ -222,12 +216,13 @@ def _unmatched(texts: Sequence[str], target: Target, declared: bool) -> str:
         if all(value.isdigit() for value in texts)
         else "nothing says which class is which"
     )
-    example = ",".join(ours)
     return (
         f"{text}; {reason}. Declare it in the model's order: "
-        f"model.classes=[{example}], if {texts[0]} is “{ours[0]}”, and so on"
+        f"model.classes=[{','.join(ours)}], if {texts[0]} is “{ours[0]}”, and so on"
     )
 
 
-def _listed(texts: Sequence[str]) -> str:
-    return ", ".join(f"“{text}”" for text in texts)
+def listed(texts: Sequence[str], most: int | None = None) -> str:
+    """The texts in quotes; of more than `most` the first ones, and how many there are."""
+    shown = ", ".join(f"“{text}”" for text in texts[:most])
+    return shown if most is None or len(texts) <= most else f"{shown}, … ({len(texts)} in all)"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
+from pydantic import AliasPath, BaseModel, Field, Json
 
 from deepseek_report.artifacts.array_types import Array, Floats, Ints
 from deepseek_report.artifacts.message import message
@@ -26,7 +26,7 @@ from deepseek_report.models.estimators.design_matrix import (
     match_classes,
 )
 from deepseek_report.statistics.one_thread import libraries_on_one_thread
-from deepseek_report.statistics.small_trees import HistogramTrees
+from deepseek_report.statistics.small_trees import histogram_trees
 from deepseek_report.tasks import task_of
 
 if TYPE_CHECKING:
@@ -106,8 +106,6 @@ def _same(answers: Floats, expected: Floats) -> bool:
     largest = float(np.max(np.abs(expected), initial=0.0))
     return float(np.max(np.abs(answers - expected), initial=0.0)) <= _TOLERANCE * largest
 
-
-# --- A scikit-learn estimator and its encoding, as a classifier of numpy arrays -------------------
 
 #: Least probability of a class: trees and neighbours may give exactly 0, whose log is not finite.
 LEAST = 1e-7
@@ -388,39 +386,33 @@ def scaled(probabilities: Floats, positions: list[int], classes: int) -> Floats:
     return np.asarray(shares / shares.sum(axis=1, keepdims=True))
 
 
-# Which reader knows the trees of which estimator.
+# --- Which reader knows the trees of which estimator: no library is imported for it ---------------
 
 #: Parts of `decision_type`: bits 0 and 1, and in bits 2 and 3 what counts as missing.
 _CATEGORICAL, _DEFAULT_LEFT = 1, 2
 _NOTHING, _ZERO = 0, 1
 
 
-@dataclass(frozen=True)
-class LightgbmTrees:
-    """`LGBMClassifier` of two classes and `LGBMRegressor`."""
+def _lightgbm_trees(estimator: BaseEstimator) -> TreeEnsemble:
+    """Of `LGBMClassifier` of two classes and `LGBMRegressor`: log-odds of class 2, or the number.
 
-    def read(self, estimator: BaseEstimator) -> TreeEnsemble:
-        """One output: log-odds of the second class, or the number.
-
-        Raises NotApplicableError : the leaves hold linear models.
-        """
-        head, *blocks = estimator.booster_.model_to_string().split("\nTree=")
-        nodes, roots = joined([_lightgbm_nodes(_fields(block)) for block in blocks])
-        scale = 1 / len(blocks) if "\naverage_output" in head else 1.0
-        ensemble = TreeEnsemble(
-            nodes,
-            roots,
-            base=np.zeros(1),
-            space="logit" if hasattr(estimator, "classes_") else "value",
-            single_precision=False,
-        )
-        return ensemble.with_outputs(np.array([[scale * _steepness(_fields(head))]]))
-
-
-def _steepness(head: Mapping[str, str]) -> float:
-    """Of the logistic function that turns the sum into a probability; 1 for a number."""
-    settings = dict(part.split(":", 1) for part in head["objective"].split() if ":" in part)
-    return float(settings.get("sigmoid", 1.0))
+    Raises NotApplicableError : the leaves hold linear models.
+    """
+    head, *blocks = estimator.booster_.model_to_string().split("\nTree=")
+    nodes, roots = joined([_lightgbm_nodes(_fields(block)) for block in blocks])
+    scale = 1 / len(blocks) if "\naverage_output" in head else 1.0
+    settings = dict(
+        part.split(":", 1) for part in _fields(head)["objective"].split() if ":" in part
+    )
+    steepness = float(settings.get("sigmoid", 1.0))  # of the logistic function behind the sum
+    ensemble = TreeEnsemble(
+        nodes,
+        roots,
+        base=np.zeros(1),
+        space="logit" if hasattr(estimator, "classes_") else "value",
+        single_precision=False,
+    )
+    return ensemble.with_outputs(np.array([[scale * steepness]]))
 
 
 def _fields(block: str) -> dict[str, str]:
@@ -477,60 +469,46 @@ def _wholes(tree: Mapping[str, str], name: str) -> Ints:
     return np.array(tree.get(name, "").split(), dtype=np.int64)
 
 
-@dataclass(frozen=True)
-class AveragedTrees:
-    """A single tree, or a forest: the mean over trees of shares of classes, or of a number."""
-
-    def read(self, estimator: object) -> TreeEnsemble:
-        """One output for each class of the estimator, or the number."""
-        trees = [tree.tree_ for tree in getattr(estimator, "estimators_", [estimator])]
-        decides = hasattr(estimator, "classes_")
-        leaves = [_shares(tree.value[:, 0]) if decides else tree.value[:, 0] for tree in trees]
-        nodes, roots = joined(
-            [
-                _sklearn_nodes(tree, leaf / len(trees))
-                for tree, leaf in zip(trees, leaves, strict=True)
-            ]
-        )
-        return TreeEnsemble(
-            nodes,
-            roots,
-            base=np.zeros(nodes.values.shape[1]),
-            space="probability" if decides else "value",
-            single_precision=True,
-        )
+def _averaged_trees(estimator: object) -> TreeEnsemble:
+    """Of a single tree, or a forest: the mean over trees of shares of classes, or of a number."""
+    trees = [tree.tree_ for tree in getattr(estimator, "estimators_", [estimator])]
+    decides = hasattr(estimator, "classes_")
+    leaves = [tree.value[:, 0] for tree in trees]
+    if decides:
+        leaves = [weights / weights.sum(axis=1, keepdims=True) for weights in leaves]
+    parts = zip(trees, leaves, strict=True)
+    nodes, roots = joined([_sklearn_nodes(tree, leaf / len(trees)) for tree, leaf in parts])
+    return TreeEnsemble(
+        nodes,
+        roots,
+        base=np.zeros(nodes.values.shape[1]),
+        space="probability" if decides else "value",
+        single_precision=True,
+    )
 
 
-@dataclass(frozen=True)
-class GradientBoostedTrees:
-    """`GradientBoostingClassifier` of two classes and `GradientBoostingRegressor`."""
+def _gradient_boosted_trees(estimator: BaseGradientBoosting) -> TreeEnsemble:
+    """Of scikit-learn's `GradientBoosting…`: log-odds of the second of two classes, or the number.
 
-    def read(self, estimator: BaseGradientBoosting) -> TreeEnsemble:
-        """One output: log-odds of the second class, or the number.
-
-        Raises NotApplicableError : the boosting starts from another model than a constant.
-        """
-        trees = [tree.tree_ for tree in estimator.estimators_[:, 0]]
-        nodes, roots = joined(
-            [_sklearn_nodes(t, t.value[:, 0] * estimator.learning_rate) for t in trees]
-        )
-        # exp(−y F) is least where F is half of the log-odds (Friedman, Hastie & Tibshirani 2000)
-        scale = 2.0 if estimator.loss == "exponential" else 1.0
-        return TreeEnsemble(
-            replace(nodes, values=scale * nodes.values),
-            roots,
-            base=scale * self._start(estimator),
-            space="logit" if hasattr(estimator, "classes_") else "value",
-            single_precision=True,
-        )
-
-    @staticmethod
-    def _start(estimator: BaseGradientBoosting) -> Floats:
-        starts = {"str", "DummyClassifier", "DummyRegressor"}
-        if type(estimator.init_).__name__ not in starts:
-            raise NotApplicableError(message("explainer_refusals.not_additive"))
-        row = np.zeros((1, estimator.n_features_in_), dtype=np.float32)
-        return np.asarray(estimator._raw_predict_init(row), dtype=np.float64).reshape(1)
+    Raises NotApplicableError : the boosting starts from another model than a constant.
+    """
+    if type(estimator.init_).__name__ not in {"str", "DummyClassifier", "DummyRegressor"}:
+        raise NotApplicableError(message("explainer_refusals.not_additive"))
+    row = np.zeros((1, estimator.n_features_in_), dtype=np.float32)
+    start = np.asarray(estimator._raw_predict_init(row), dtype=np.float64).reshape(1)
+    trees = [tree.tree_ for tree in estimator.estimators_[:, 0]]
+    nodes, roots = joined(
+        [_sklearn_nodes(t, t.value[:, 0] * estimator.learning_rate) for t in trees]
+    )
+    # exp(−y F) is least where F is half of the log-odds (Friedman, Hastie & Tibshirani 2000)
+    scale = 2.0 if estimator.loss == "exponential" else 1.0
+    return TreeEnsemble(
+        replace(nodes, values=scale * nodes.values),
+        roots,
+        base=scale * start,
+        space="logit" if hasattr(estimator, "classes_") else "value",
+        single_precision=True,
+    )
 
 
 def _sklearn_nodes(tree: Tree, values: Floats) -> Nodes:
@@ -545,80 +523,91 @@ def _sklearn_nodes(tree: Tree, values: Floats) -> Nodes:
     )
 
 
-def _shares(weights: Floats) -> Floats:
-    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+class _XgboostTree(BaseModel):
+    """A tree as xgboost writes it: lists by node, and which categories of each split go right."""
 
+    left_children: list[int]
+    right_children: list[int]
+    split_indices: list[int]
+    split_conditions: list[float]
+    default_left: list[bool]
+    categories: list[float]
+    categories_nodes: list[int]
+    categories_segments: list[int]
+    categories_sizes: list[int]
 
-@dataclass(frozen=True)
-class XgboostTrees:
-    """`XGBClassifier` of two classes and `XGBRegressor`."""
-
-    def read(self, estimator: BaseEstimator) -> TreeEnsemble:
-        """One output: log-odds of the second class, or the number."""
-        learner = json.loads(bytes(estimator.get_booster().save_raw("json")))["learner"]
-        model = learner["gradient_booster"]["model"]
-        trees, best = model["trees"], learner["attributes"].get("best_iteration")
-        if best is not None:
-            trees = trees[: model["iteration_indptr"][int(best) + 1]]
-        nodes, roots = joined([_xgboost_nodes(tree) for tree in trees])
-        decides = hasattr(estimator, "classes_")
-        start = np.ravel(json.loads(learner["learner_model_param"]["base_score"]))
-        return TreeEnsemble(
-            nodes,
-            roots,
-            base=np.log(start / (1 - start)) if decides else start.astype(np.float64),
-            space="logit" if decides else "value",
-            single_precision=True,
+    def nodes(self) -> Nodes:
+        """Values below a threshold go left, those up to the next lower number; named categories
+        go right, all others left.
+        """
+        left = np.array(self.left_children, dtype=np.int64)
+        conditions = np.array(self.split_conditions, dtype=np.float32)
+        named, none = np.array(self.categories, dtype=np.float64), np.empty(0)
+        starts, sizes = self.categories_segments, self.categories_sizes
+        return Nodes(
+            feature=np.where(left < 0, -1, np.array(self.split_indices, dtype=np.int64)),
+            threshold=np.nextafter(conditions, np.float32(-np.inf)).astype(np.float64),
+            left=left,
+            right=np.array(self.right_children, dtype=np.int64),
+            missing_left=np.array(self.default_left, dtype=bool),
+            values=conditions.astype(np.float64)[:, None],
+            categories={
+                node: CategorySplit(none, named[start : start + size], others_left=True)
+                for node, start, size in zip(self.categories_nodes, starts, sizes, strict=True)
+            },
         )
 
 
-def _xgboost_nodes(tree: Mapping[str, ArrayLike]) -> Nodes:
-    """Values below a threshold go left: those up to the next lower number."""
-    left = np.array(tree["left_children"], dtype=np.int64)
-    conditions = np.array(tree["split_conditions"], dtype=np.float32)
-    return Nodes(
-        feature=np.where(left < 0, -1, np.array(tree["split_indices"], dtype=np.int64)),
-        threshold=np.nextafter(conditions, np.float32(-np.inf)).astype(np.float64),
-        left=left,
-        right=np.array(tree["right_children"], dtype=np.int64),
-        missing_left=np.array(tree["default_left"], dtype=bool),
-        values=conditions.astype(np.float64)[:, None],
-        categories=_categories(tree),
+class _XgboostModel(BaseModel):
+    """The parts of a stored booster of xgboost that decide its output.
+
+    ends : how many trees there are after each round. best : the round after which it stops.
+    """
+
+    trees: list[_XgboostTree] = Field(
+        validation_alias=AliasPath("learner", "gradient_booster", "model", "trees")
+    )
+    ends: list[int] = Field(
+        validation_alias=AliasPath("learner", "gradient_booster", "model", "iteration_indptr")
+    )
+    best: int | None = Field(
+        None, validation_alias=AliasPath("learner", "attributes", "best_iteration")
+    )
+    base_score: Json[float | list[float]] = Field(
+        validation_alias=AliasPath("learner", "learner_model_param", "base_score")
     )
 
 
-def _categories(tree: Mapping[str, Any]) -> dict[int, CategorySplit]:
-    """The categories that are named go right, all others left."""
-    values = np.array(tree["categories"], dtype=np.float64)
-    starts, sizes = tree["categories_segments"], tree["categories_sizes"]
-    none: Floats = np.empty(0)
-    return {
-        int(node): CategorySplit(none, values[start : start + size], others_left=True)
-        for node, start, size in zip(tree["categories_nodes"], starts, sizes, strict=True)
-    }
-
-
-class TreeReader(Protocol):
-    """Reads the trees of one form of estimators; no library is imported for it."""
-
-    def read(self, estimator: BaseEstimator) -> TreeEnsemble:
-        """The fitted estimator's trees, with an output for each class, or a single one."""
+def _xgboost_trees(estimator: BaseEstimator) -> TreeEnsemble:
+    """Of `XGBClassifier` of two classes and `XGBRegressor`: log-odds of class 2, or the number."""
+    model = _XgboostModel.model_validate_json(bytes(estimator.get_booster().save_raw("json")))
+    trees = model.trees if model.best is None else model.trees[: model.ends[model.best + 1]]
+    nodes, roots = joined([tree.nodes() for tree in trees])
+    decides = hasattr(estimator, "classes_")
+    start = np.ravel(np.asarray(model.base_score, dtype=np.float64))
+    return TreeEnsemble(
+        nodes,
+        roots,
+        base=np.log(start / (1 - start)) if decides else start,
+        space="logit" if decides else "value",
+        single_precision=True,
+    )
 
 
 #: By class of estimator, "Classifier" and "Regressor" left out.
-_READERS: Mapping[str, TreeReader] = {
-    "DecisionTree": AveragedTrees(),
-    "ExtraTree": AveragedTrees(),
-    "RandomForest": AveragedTrees(),
-    "ExtraTrees": AveragedTrees(),
-    "GradientBoosting": GradientBoostedTrees(),
-    "HistGradientBoosting": HistogramTrees(),
-    "XGB": XgboostTrees(),
-    "LGBM": LightgbmTrees(),
+_READERS: Mapping[str, Callable[[Any], TreeEnsemble]] = {
+    "DecisionTree": _averaged_trees,
+    "ExtraTree": _averaged_trees,
+    "RandomForest": _averaged_trees,
+    "ExtraTrees": _averaged_trees,
+    "GradientBoosting": _gradient_boosted_trees,
+    "HistGradientBoosting": histogram_trees,
+    "XGB": _xgboost_trees,
+    "LGBM": _lightgbm_trees,
 }
 
 
 def read_trees(estimator: object) -> TreeEnsemble:
-    """The trees of a fitted estimator whose class is in `TREES`."""
+    """The trees of a fitted estimator whose class is in `TREES`, an output each class, or one."""
     name = type(estimator).__name__
-    return _READERS[name.removesuffix("Classifier").removesuffix("Regressor")].read(estimator)
+    return _READERS[name.removesuffix("Classifier").removesuffix("Regressor")](estimator)

@@ -17,15 +17,14 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.message import Message
-from deepseek_report.artifacts.protocols.models import MODEL_FILES
+from deepseek_report.artifacts.protocols.models import TrainingPlace
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.artifacts.storage.files import load_arrays, load_json, save_arrays
+from deepseek_report.artifacts.storage.files import load_json
 from deepseek_report.errors import ArtifactError
 from deepseek_report.models.estimators.estimator import Fitted
-from deepseek_report.models.own.came_trained import CAME_TRAINED, write_folder
+from deepseek_report.models.own import came_trained
 
-CHECK = MODEL_FILES[1]
 _CHECKED = 200
 _LARGEST_DIFFERENCE = 1e-6
 #: The estimator that this process fitted last, by its training folder.
@@ -50,28 +49,21 @@ class EstimatorTrainer:
     """
 
     loaded: bool
-    origin: Message = CAME_TRAINED
+    origin: Message = came_trained.CAME_TRAINED
 
     def fit(
-        self,
-        module: FittedModel,
-        dataset: Dataset,
-        folder: Path,
-        seed: int,
-        device: str,
-        progress: Progress,
+        self, module: FittedModel, dataset: Dataset, place: TrainingPlace, progress: Progress
     ) -> None:
         """Fit in place; write what a training folder holds, as far as it applies."""
-        del device
         progress.start("training", 1)
         started = time.perf_counter()
         if not self.loaded:
             module.fit(dataset.train)
         seconds = time.perf_counter() - started
         answers = module.probabilities(dataset.train.inputs[:_CHECKED])
-        save_arrays(folder / CHECK, probabilities=answers)
+        came_trained.save_answers(place.folder, answers)
         rows = 0 if self.loaded else len(dataset.train)
-        write_folder(folder, module.describe(), seed, rows, seconds, self.origin)
+        came_trained.write_folder(place, module.describe(), rows, seconds, self.origin)
         progress.advance()
 
 
@@ -91,7 +83,7 @@ def fit_again(built: Fitted, train: Split, folder: Path, *, seeded: bool) -> Non
 
 def check(built: FittedModel, train: Split, folder: Path) -> None:
     """Raise ArtifactError where the estimator predicts something else than after its training."""
-    expected = load_arrays(folder / CHECK)["probabilities"]
+    expected = came_trained.load_answers(folder)
     answers = built.probabilities(train.inputs[: len(expected)])
     same = answers.shape == expected.shape
     apart = np.abs(answers - expected) / np.maximum(np.abs(expected), 1.0) if same else np.inf

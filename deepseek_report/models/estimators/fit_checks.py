@@ -11,7 +11,7 @@ import numpy as np
 from deepseek_report.artifacts.schema import Feature, Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.errors import DeepseekReportError
-from deepseek_report.models.estimators.design_matrix import has_numeric_codes, names_of
+from deepseek_report.models.estimators.design_matrix import has_numeric_codes, listed, names_of
 from deepseek_report.tasks import task_of
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _unknown_names(names: Sequence[str], schema: Schema) -> Iterator[str]:
         return
     text = (
         f"the model was fitted on {len(names)} columns, of which {len(unknown)} are no features "
-        f"here: {_listed(unknown)}; the features are {_listed(schema.names, 12)}"
+        f"here: {listed(unknown, _SHOWN)}; the features are {listed(schema.names, 12)}"
     )
     sources = {name: source for name in unknown if (source := _one_hot_of(name, schema.names))}
     if sources:
@@ -84,40 +84,28 @@ def _unknown_names(names: Sequence[str], schema: Schema) -> Iterator[str]:
 
 def _one_hot_of(name: str, known: Sequence[str]) -> str:
     """The longest feature that a column name starts with: `sex_female` -> `sex`."""
-    starts = [
-        known_name
-        for known_name in known
-        if name.startswith((f"{known_name}_", f"{known_name}=", f"{known_name}-"))
-    ]
+    starts = [each for each in known if name.startswith((f"{each}_", f"{each}=", f"{each}-"))]
     return max(starts, key=len, default="")
 
 
 def _positions_for_codes(fitted: Fitted, *, declared: bool) -> Iterator[str]:
     """Categories reach a model without names as numbers, which must be those that it knows."""
-    if fitted.encoding == "frame":
-        texts = [
-            feature.name for feature in fitted.schema.features if not has_numeric_codes(feature)
-        ]
-        if texts:
-            yield (
-                f"the model reads numbers, and {_listed(texts)} {_hold(texts)} texts here; give "
-                "the file with the numbers that it was fitted on"
-            )
-    elif fitted.encoding == "codes" and not declared:
-        moved = [
-            feature.name for feature in fitted.schema.features if not _counts_from_zero(feature)
-        ]
-        if moved:
-            yield (
-                "the model was fitted without column names, so nobody can tell which numbers stood "
-                f"for the categories of {_listed(moved)}; fit it on a table with names (a pandas "
-                "DataFrame), or say what it reads: model.encoding=codes (positions 0, 1, …) or "
-                "model.encoding=frame (the values of the source)"
-            )
-
-
-def _hold(names: Sequence[str]) -> str:
-    return "holds" if len(names) == 1 else "hold"
+    features = fitted.schema.features
+    texts = [feature.name for feature in features if not has_numeric_codes(feature)]
+    if fitted.encoding == "frame" and texts:
+        hold = "holds" if len(texts) == 1 else "hold"
+        yield (
+            f"the model reads numbers, and {listed(texts, _SHOWN)} {hold} texts here; give "
+            "the file with the numbers that it was fitted on"
+        )
+    moved = [feature.name for feature in features if not _counts_from_zero(feature)]
+    if fitted.encoding == "codes" and moved and not declared:
+        yield (
+            "the model was fitted without column names, so nobody can tell which numbers stood "
+            f"for the categories of {listed(moved, _SHOWN)}; fit it on a table with names (a "
+            "pandas DataFrame), or say what it reads: model.encoding=codes (positions 0, 1, …) "
+            "or model.encoding=frame (the values of the source)"
+        )
 
 
 def _counts_from_zero(feature: Feature) -> bool:
@@ -134,7 +122,7 @@ def _other_width(fitted: Fitted) -> Iterator[str]:
         return
     yield (
         f"the model was fitted on {int(wanted)} columns, and it would be given {width}: "
-        f"{_listed(fitted.schema.names, 12)}; use `dataset.drop` and the order of the file so that "
+        f"{listed(fitted.schema.names, 12)}; use `dataset.drop` and the order of the file so that "
         "they are the same, or fit it on a table with column names"
     )
 
@@ -144,18 +132,14 @@ def _trial(fitted: Fitted, train: Split) -> Iterator[str]:
     whole = np.flatnonzero(np.isfinite(train.inputs).all(axis=1))[:_TRIED]
     if not len(whole):
         return
+    name = type(fitted.estimator).__name__
     try:
         answer = fitted.probabilities(train.inputs[whole])
     except Exception as error:  # whatever the library raises, the person must know before a run
         yield (
-            f"{type(fitted.estimator).__name__} cannot be asked about rows of these data: "
+            f"{name} cannot be asked about rows of these data: "
             f"{str(error).splitlines()[0] if str(error) else type(error).__name__}"
         )
         return
     if not np.isfinite(answer).all():
-        yield f"{type(fitted.estimator).__name__} gives numbers that are not finite for these data"
-
-
-def _listed(names: Sequence[str], most: int = _SHOWN) -> str:
-    shown = ", ".join(f"“{name}”" for name in names[:most])
-    return shown + (f", … ({len(names)} in all)" if len(names) > most else "")
+        yield f"{name} gives numbers that are not finite for these data"

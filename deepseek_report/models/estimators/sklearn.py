@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from pathlib import Path
 from types import MappingProxyType, ModuleType
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -26,19 +26,12 @@ from deepseek_report.artifacts.schema import ALL_TASKS, NUMBER_TASKS, Modality, 
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import ALL_KINDS, kind_of
 from deepseek_report.errors import ConfigError
+from deepseek_report.models.estimators import estimator_libraries
 from deepseek_report.models.estimators.design_matrix import Encoding, fit_columns, frame_for
-from deepseek_report.models.estimators.estimator_libraries import (
-    LIBRARIES,
-    TREES,
-    Library,
-    default_estimator,
-    is_booster_file,
-    require,
-    settings_of,
-    walkable,
-)
+from deepseek_report.models.estimators.estimator_libraries import LIBRARIES, TREES, Library
 from deepseek_report.models.own import own_classes
 from deepseek_report.provenance import code_of, version_of
+from deepseek_report.statistics.small_trees import HistogramNodes
 from deepseek_report.tasks import task_of
 
 if TYPE_CHECKING:
@@ -80,7 +73,7 @@ class Sklearn:
     directions: ClassVar[Mapping[str, Literal["rises", "falls"]]] = MappingProxyType({})
 
     estimator: str | None = None
-    params: Mapping[str, Any] = field(default_factory=dict)
+    params: Mapping[str, object] = field(default_factory=dict)
     encoding: Literal["auto", "one_hot", "codes", "frame", "words"] = "auto"
     file: str | None = None
     library: Library = "sklearn"
@@ -126,8 +119,10 @@ class Sklearn:
     @property
     def capabilities(self) -> frozenset[Capability]:
         """Trees, where they read one column a feature."""
-        walked = walkable(self._class_name, self.params) and self.chosen_encoding() == "codes"
-        walked = walked and not self._is_booster
+        readable = (
+            estimator_libraries.walkable(self._class_name, self.params) and not self._is_booster
+        )
+        walked = readable and self.chosen_encoding() == "codes"
         return frozenset({"trees"}) if walked else frozenset()
 
     def capabilities_for(self, schema: Schema) -> frozenset[Capability]:
@@ -149,26 +144,21 @@ class Sklearn:
 
     @property
     def _is_booster(self) -> bool:
-        return is_booster_file(self.library, self.file)
+        return estimator_libraries.is_booster_file(self.library, self.file)
 
     @property
     def _class_name(self) -> str:
         if self._is_booster:
-            return self._booster_class
+            try:
+                return self._load_booster().called
+            except ConfigError:  # it cannot be read
+                return ""
         if self.file is not None:
-            return str(self._described.class_name)
+            return self._described.class_name
         return self._dotted().rpartition(".")[2]
 
-    @property
-    def _booster_class(self) -> str:
-        """The class of the library's own interface; empty where the file cannot be read."""
-        try:
-            return str(self._load_booster().called)
-        except ConfigError:
-            return ""
-
     def _load_booster(self) -> LoadedBooster:
-        require(f"{self.library}.Booster")
+        estimator_libraries.require(f"{self.library}.Booster")
         from deepseek_report.models.estimators.booster_file import load_booster
 
         return load_booster(Path(str(self.file)), self.library)
@@ -264,31 +254,27 @@ class Sklearn:
         from deepseek_report.artifacts.storage.plain_files import sha256_file
 
         if self.file is not None:
-            code = {
-                dotted: code_of(dotted.rpartition(".")[0]) for dotted in self._trusted_in_file()
-            }
-            return sha256_file(Path(self.file), links=True) + (str(code) if code else "")
+            path = Path(self.file)
+            held = types_beyond_skops(path) if self.trusted_types else []
+            counted = sorted(set(self.trusted_types) & set(held))  # their code counts too
+            code = {dotted: code_of(dotted.rpartition(".")[0]) for dotted in counted}
+            return sha256_file(path, links=True) + (str(code) if code else "")
         module = self._dotted().rpartition(".")[0]
         library = module.partition(".")[0]
         return version_of(library) if library in LIBRARIES else str(code_of(module))
-
-    def _trusted_in_file(self) -> list[str]:
-        """The types that the person trusts and that the file holds: their code counts too."""
-        if not self.trusted_types:
-            return []
-        return sorted(set(self.trusted_types) & set(types_beyond_skops(Path(str(self.file)))))
 
     def _dotted(self, schema: Schema | None = None) -> str:
         """The estimator by dotted path; without a schema, that for a table with classes."""
         if self.estimator is not None:
             return self.estimator
         if schema is None:
-            return default_estimator(self.library, "classification")
-        return default_estimator(self.library, schema.target.task, kind_of(schema).as_words)
+            return estimator_libraries.default_estimator(self.library, "classification")
+        as_words = kind_of(schema).as_words
+        return estimator_libraries.default_estimator(self.library, schema.target.task, as_words)
 
     def _class(self, schema: Schema | None = None) -> type[BaseEstimator]:
         dotted = self._dotted(schema)
-        require(dotted)
+        estimator_libraries.require(dotted)
         return own_classes.find_class(dotted, [dotted.partition(".")[0]])
 
     def _estimator(self, schema: Schema) -> BaseEstimator:
@@ -301,7 +287,9 @@ class Sklearn:
             estimator = booster or load_file(path, self.trusted_types)
         else:
             dotted = self._dotted(schema)
-            estimator = self._class(schema)(**{**settings_of(dotted), **self.params})
+            estimator = self._class(schema)(
+                **{**estimator_libraries.settings_of(dotted), **self.params}
+            )
         if _is_regressor(estimator) == task.decides:
             wanted = "classes" if task.decides else "a number"
             name = self._class_name or type(estimator).__name__
@@ -314,7 +302,7 @@ class Sklearn:
 
     def _class_problems(self, allowed: set[str]) -> list[str]:
         dotted = self._dotted()
-        require(dotted)
+        estimator_libraries.require(dotted)
         cls = own_classes.find_class(dotted, allowed)
         if not hasattr(cls, "get_params") or not hasattr(cls, "fit"):
             return [f"model.estimator {dotted} is not a scikit-learn estimator"]
@@ -327,18 +315,14 @@ class Sklearn:
         if path.is_file() and own_classes.is_pickle(path):
             return [own_classes.pickle_problem("model.file", path)]
         if not self._is_booster:
-            return [*self._params_problem(), *file_problems(path, self.trusted_types)]
+            fit_here = self.params and self.library == "sklearn"  # else the defaults of a YAML
+            problem = "model.params are for an estimator that is trained here; remove them"
+            problems = file_problems(path, self.trusted_types)
+            return [problem, *problems] if fit_here else problems
         if not path.is_file():
             return [f"model.file {path} does not exist"]
         self._load_booster()
         return []
-
-    def _params_problem(self) -> list[str]:
-        """Those of a library's YAML are its defaults, which a file does not need."""
-        problems = []
-        if self.params and self.library == "sklearn":
-            problems.append("model.params are for an estimator that is trained here; remove them")
-        return problems
 
 
 def _unusable(dotted: str, cls: type[BaseEstimator], params: Mapping[str, object]) -> list[str]:
@@ -374,8 +358,6 @@ def _tasks(regressor: bool, *, from_file: bool) -> frozenset[TaskName]:
     return frozenset({"classification"} if from_file else {"classification", "multi_label"})
 
 
-# Fitted estimators in skops files: looked at before they are loaded, and never a pickle.
-
 # --- Whether positions stored in a loaded estimator stay inside of its arrays ---------------------
 # scikit-learn and scipy follow the positions in trees, neighbour trees and splines without looking
 # whether they exist: a file made to harm would read foreign memory, end the process or never end.
@@ -391,9 +373,8 @@ def check_positions(estimator: object) -> None:
     message.
     """
     for part in _parts(estimator):
-        check = next(
-            (_CHECKS[ancestor] for ancestor in _ancestors(part) if ancestor in _CHECKS), None
-        )
+        ancestors = (f"{c.__module__.partition('.')[0]}.{c.__name__}" for c in type(part).__mro__)
+        check = next((_CHECKS[ancestor] for ancestor in ancestors if ancestor in _CHECKS), None)
         if check is not None and not _holds(check, part):
             raise ConfigError(
                 f"a {type(part).__name__} in the file points outside of its own data, so the file "
@@ -406,10 +387,6 @@ def _holds(check: Callable[[object], bool], part: object) -> bool:
         return bool(check(part))
     except (AttributeError, TypeError, ValueError, IndexError, KeyError):
         return False
-
-
-def _ancestors(part: object) -> Iterator[str]:
-    return (f"{cls.__module__.partition('.')[0]}.{cls.__name__}" for cls in type(part).__mro__)
 
 
 def _parts(root: object) -> Iterator[object]:
@@ -486,17 +463,17 @@ def _histogram(ensemble: BaseEstimator) -> bool:
 
 
 def _predictor(predictor: TreePredictor, categorical: Bools) -> bool:
-    nodes = predictor.nodes
-    inner = nodes["is_leaf"] == 0
-    if not len(nodes) or not _within(nodes["feature_idx"][inner], len(categorical)):
+    nodes = HistogramNodes.of(predictor)
+    inner = nodes.is_leaf == 0
+    if not len(inner) or not _within(nodes.feature_idx[inner], len(categorical)):
         return False
-    by_set = inner & (nodes["is_categorical"] != 0)
+    by_set = inner & (nodes.is_categorical != 0)
     sets = predictor.raw_left_cat_bitsets
     return bool(
-        _follow(nodes["left"], inner)
-        and _follow(nodes["right"], inner)
-        and categorical[nodes["feature_idx"][by_set]].all()
-        and _within(nodes["bitset_idx"][by_set], len(sets))
+        _follow(nodes.left, inner)
+        and _follow(nodes.right, inner)
+        and categorical[nodes.feature_idx[by_set]].all()
+        and _within(nodes.bitset_idx[by_set], len(sets))
         and (sets.ndim == 2 and sets.shape[1] == 8)
     )
 
@@ -535,9 +512,9 @@ _CHECKS = {
 }
 
 
-# Which types are loaded: a fixed, reviewed rule, and what the person names. A skops file names the
-# classes and functions that it is built from, and loading imports and calls them. A name is allowed
-# for what it is, never for where it stands:
+# --- Which types are loaded: a fixed, reviewed rule, and what the person names --------------------
+# A skops file names the classes and functions that it is built from, and loading imports and calls
+# them. A name is allowed for what it is, never for where it stands:
 #
 # - what skops itself trusts: public estimators of scikit-learn, numpy's ufuncs, plain containers;
 # - a *class* that a module of scikit-learn defines itself and that is an estimator, a kernel, a
@@ -579,11 +556,7 @@ _HELPERS = frozenset(
         "sklearn.utils._metadata_requests.MetadataRequest",
         "sklearn.utils._metadata_requests.MethodMetadataRequest",
         "xgboost.core.Booster",
-    }
-)
-#: Functions that compute from their arguments and do nothing else.
-_FUNCTIONS = frozenset(
-    {
+        # functions that compute from their arguments and do nothing else
         "numpy.max",
         "numpy.mean",
         "numpy.median",
@@ -628,40 +601,34 @@ def untrusted(names: Collection[str], trusted: Sequence[str]) -> list[str]:
 @cache
 def is_allowed(name: str) -> bool:
     """Whether the fixed rule allows a class or function, given by its dotted path."""
-    if name in _HELPERS or name in _FUNCTIONS:
+    if name in _HELPERS:
         return True
     module, _, last = name.rpartition(".")
     if module in _SCORING:
-        return _is_public_score(last)
+        import sklearn.metrics
+
+        is_public = last in sklearn.metrics.__all__
+        return is_public and inspect.isfunction(getattr(sklearn.metrics, last))
     if module in _BOOSTING:
-        return _is_estimator_of(module, last, _BASES[:1])
+        return _is_estimator(name, _BASES[:1])
     parts = module.split(".")
     if parts[0] != "sklearn" or _NOT_FOR_MODELS & set(parts):
         return False
-    return _is_estimator_of(module, last, _BASES)
+    return _is_estimator(name, _BASES)
 
 
-def _is_public_score(name: str) -> bool:
-    import sklearn.metrics
-
-    return name in sklearn.metrics.__all__ and inspect.isfunction(getattr(sklearn.metrics, name))
-
-
-def _is_estimator_of(module: str, name: str, bases: Sequence[str]) -> bool:
-    """Whether the module itself defines a class of this name, below one of the bases."""
-    named = _look_up(module, name)
-    own = isinstance(named, type) and (named.__module__, named.__qualname__) == (module, name)
-    return own and any(issubclass(named, base) for base in map(_base, bases) if base is not None)
+def _is_estimator(dotted: str, bases: Sequence[str]) -> bool:
+    """Whether the named module itself defines a class of this name, below one of the bases."""
+    cls = _look_up(dotted)
+    if not isinstance(cls, type) or f"{cls.__module__}.{cls.__qualname__}" != dotted:
+        return False
+    return any(isinstance(base, type) and issubclass(cls, base) for base in map(_look_up, bases))
 
 
 @cache
-def _base(dotted: str) -> Any:
-    """A base class, or None where this version of the library has none of that name."""
+def _look_up(dotted: str) -> object:
+    """What a dotted path names; None where this version of the library has nothing there."""
     module, _, name = dotted.rpartition(".")
-    return _look_up(module, name)
-
-
-def _look_up(module: str, name: str) -> Any:
     try:
         return getattr(importlib.import_module(module), name, None)
     except ImportError:
@@ -750,7 +717,6 @@ def load_file(path: Path, trusted: Sequence[str]) -> BaseEstimator:
     Raises ConfigError : a type is neither allowed nor trusted, or the file points outside of
     itself.
     """
-
     if problems := file_problems(path, trusted):
         raise ConfigError("; ".join(problems))
     try:

@@ -70,7 +70,8 @@ def as_probabilities(answer: ArrayLike, rows: int, classes: Sequence[object], wh
         or_second = f" or ({rows},) for the second of them" if len(classes) == 2 else ""
         raise ConfigError(
             f"{who} gives probabilities of shape {np.shape(answer)} for {rows} rows and "
-            f"{len(classes)} classes ({_listed(classes)}); expected ({rows}, {len(classes)})"
+            f"{len(classes)} classes ({', '.join(map(str, classes))}); expected ({rows}, "
+            f"{len(classes)})"
             f"{or_second}. Give one row of probabilities a row of X, or name the classes "
             "with classes=[…]"
         )
@@ -109,7 +110,3 @@ def _check_shares(shares: Floats, who: str) -> None:
             f"{who} gives probabilities that sum to {sums[row]:.4g} for row {row}; expected 1, as "
             "each row has one of the classes"
         )
-
-
-def _listed(classes: Sequence[object]) -> str:
-    return ", ".join(str(name) for name in classes)

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, NoReturn
+from typing import ClassVar, NoReturn
 
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Array, Floats, Ints
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.classifier import Capability
-from deepseek_report.artifacts.protocols.given import GivenInPython, not_held
-from deepseek_report.artifacts.protocols.models import Trainer
+from deepseek_report.artifacts.protocols.models import Trainer, TrainingPlace
 from deepseek_report.artifacts.protocols.progress import Progress
-from deepseek_report.artifacts.schema import ALL_TASKS, Modality, Schema, Target, TaskName
+from deepseek_report.artifacts.protocols.traits import GivenInPython, not_held
+from deepseek_report.artifacts.schema import ALL_TASKS, CLASS_TASKS, Modality, Schema, TaskName
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.errors import ConfigError, NotApplicableError
+from deepseek_report.errors import ConfigError, DataError, NotApplicableError
+from deepseek_report.metrics.language.chain_of_thought import WITH
 from deepseek_report.models.estimators.design_matrix import match_classes
 from deepseek_report.models.estimators.estimator import scaled
 from deepseek_report.models.given.callable_model import as_numbers, as_probabilities
-
-if TYPE_CHECKING:
-    pass
-
 
 _UNASKED = message("model_refusals.only_answers")
 
@@ -126,28 +123,100 @@ class _NoModel:
     """Writes the training folder of a model that is not here."""
 
     def fit(
-        self,
-        module: Floats,
-        dataset: Dataset,
-        folder: Path,
-        seed: int,
-        device: str,
-        progress: Progress,
+        self, module: Floats, dataset: Dataset, place: TrainingPlace, progress: Progress
     ) -> None:
         """Write what a training folder holds, as far as it applies."""
-        from deepseek_report.artifacts.protocols.models import MODEL_FILES
-        from deepseek_report.artifacts.storage.files import save_arrays
-        from deepseek_report.models.own.came_trained import ANSWERS_GIVEN, write_folder
+        what = "numbers" if dataset.schema.target.is_number else "probabilities"
+        summary = f"A model that is not here: its {what} were given in Python, row by row."
+        _keep(module, "Predictions only", summary, place, progress)
 
+
+def _keep(
+    answers: Floats, name: str, summary: str, place: TrainingPlace, progress: Progress
+) -> None:
+    """Write the answers of a model that is not here, its name and what it is."""
+    from deepseek_report.models.own import came_trained
+
+    progress.start("training", 1)
+    came_trained.save_answers(place.folder, answers)
+    described: dict[str, object] = {
+        "name": name,
+        "summary": summary,
+        "parameters": None,
+        "layers": [],
+    }
+    came_trained.write_folder(place, described, origin=came_trained.ANSWERS_GIVEN)
+    progress.advance()
+
+
+#: What an answer that was not chosen counts as: probabilities of one recorded answer are 1 and 0.
+_NEXT_TO_NOTHING = 1e-12
+
+
+@dataclass
+class RecordedTable:
+    """(row, class) of every row of the data, once it is known; see `RecordedAnswers.restore`."""
+
+    shares: Floats = field(default_factory=lambda: np.zeros((0, 0)))
+
+
+@dataclass(frozen=True)
+class RecordedAnswers:
+    """The answers with the hint that a data set of traces holds, instead of a model."""
+
+    modalities: ClassVar[frozenset[Modality]] = frozenset({"text"})
+    tasks: ClassVar[frozenset[TaskName]] = CLASS_TASKS - {"multi_label"}
+    capabilities: ClassVar[frozenset[Capability]] = frozenset()
+    called: ClassVar[str] = "The language model that wrote the traces"
+    unasked: ClassVar[Text] = _UNASKED
+    comes_fitted: ClassVar[bool] = True
+
+    def build(self, schema: Schema, train: Split, seed: int) -> RecordedTable:
+        """An empty table of answers."""
+        del schema, train, seed
+        return RecordedTable()
+
+    def misfits(self, schema: Schema, train: Split) -> list[str]:
+        """That the data hold no recorded answers."""
+        del schema
+        if WITH in train.groups:
+            return []
+        return ["model=recorded_answers needs data that hold answers, such as dataset=traces"]
+
+    def wrap(self, module: RecordedTable, schema: Schema, device: str) -> AnsweredRows:
+        """The answers as a classifier that knows these rows alone."""
         del device
-        progress.start("training", 1)
-        save_arrays(folder / MODEL_FILES[1], probabilities=module)
-        write_folder(folder, describe(dataset.schema.target), seed, origin=ANSWERS_GIVEN)
-        progress.advance()
+        return AnsweredRows(module.shares, schema)
+
+    def own_trainer(self) -> Trainer:
+        """What writes the recorded answers down."""
+        return _KeepAnswers()
+
+    def restore(self, built: RecordedTable, train: Split, folder: Path) -> None:
+        """Take the answers of all rows from a training folder."""
+        from deepseek_report.models.own.came_trained import load_answers
+
+        del train
+        built.shares = load_answers(folder)
 
 
-def describe(target: Target) -> dict[str, object]:
-    """The content of `architecture.json` for predictions without their model."""
-    what = "numbers" if target.is_number else "probabilities"
-    summary = f"A model that is not here: its {what} were given in Python, row by row."
-    return {"name": "Predictions only", "summary": summary, "parameters": None, "layers": []}
+@dataclass(frozen=True)
+class _KeepAnswers:
+    """Writes the training folder of a model that is known by its recorded answers."""
+
+    def fit(
+        self, module: RecordedTable, dataset: Dataset, place: TrainingPlace, progress: Progress
+    ) -> None:
+        """Write the answers of all rows, each with probability 1; an unknown one tells nothing."""
+        rows, classes = dataset.every_part, dataset.schema.target.classes
+        if WITH not in rows.groups:
+            raise DataError("; ".join(RecordedAnswers().misfits(dataset.schema, dataset.train)))
+        shares = np.full((int(rows.instance_ids.max()) + 1, len(classes)), 1 / len(classes))
+        answers = rows.groups[WITH]
+        known = answers >= 0
+        shares[rows.instance_ids[known]] = np.where(
+            np.arange(len(classes)) == answers[known][:, None], 1.0, _NEXT_TO_NOTHING
+        )
+        module.shares = shares
+        summary = "A language model that is not here: its answers were recorded, row by row."
+        _keep(shares, "Recorded answers", summary, place, progress)

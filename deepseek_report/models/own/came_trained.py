@@ -9,13 +9,18 @@ from typing import Any
 
 import pandas as pd
 
+from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.message import Message, message, plain
-from deepseek_report.artifacts.protocols.models import HISTORY, untrained_facts
+from deepseek_report.artifacts.protocols.models import (
+    HISTORY,
+    MODEL_FILES,
+    TrainingPlace,
+    untrained_facts,
+)
 from deepseek_report.artifacts.protocols.modules import ExplainableModule
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.artifacts.storage.files import save_json, save_table
-from deepseek_report.artifacts.storage.plain_files import make_folder
+from deepseek_report.artifacts.storage.files import load_arrays, save_arrays, save_json, save_table
 
 #: What a reader must know of a model that was trained elsewhere.
 CAME_TRAINED = message("training_notes.came_trained")
@@ -23,37 +28,41 @@ GIVEN_IN_PYTHON = message("training_notes.given_in_python")
 ANSWERS_GIVEN = message("training_notes.answers_given")
 
 
+#: The file of a training folder that says which model it holds, where the model is not stored.
+_ANSWERS = MODEL_FILES[1]
+
+
+def save_answers(folder: Path, answers: Floats) -> None:
+    """Write what a model says of some rows, (row, class), to its training folder."""
+    save_arrays(folder / _ANSWERS, probabilities=answers)
+
+
+def load_answers(folder: Path) -> Floats:
+    """What `save_answers` wrote."""
+    answers: Floats = load_arrays(folder / _ANSWERS)["probabilities"]
+    return answers
+
+
 @dataclass(frozen=True)
 class KeepWeights:
     """Trains nothing: stores the weights that the module has, and says so."""
 
     def fit(
-        self,
-        module: ExplainableModule,
-        dataset: Dataset,
-        folder: Path,
-        seed: int,
-        device: str,
-        progress: Progress,
+        self, module: ExplainableModule, dataset: Dataset, place: TrainingPlace, progress: Progress
     ) -> None:
         """Write what a training folder holds, as far as it applies."""
-        from safetensors.torch import save_file
+        from deepseek_report.models.shared.loading import save_weights
 
-        from deepseek_report.models.shared.loading import WEIGHTS
-
-        del device, dataset
+        del dataset
         progress.start("training", 1)
-        make_folder(folder)
-        tensors = {name: tensor.contiguous() for name, tensor in module.state_dict().items()}
-        save_file(tensors, folder / WEIGHTS)
-        write_folder(folder, module.architecture(), seed)
+        save_weights(module, place.folder)
+        write_folder(place, module.architecture())
         progress.advance()
 
 
 def write_folder(
-    folder: Path,
+    place: TrainingPlace,
     architecture: Mapping[str, Any],
-    seed: int,
     rows: int = 0,
     seconds: float = 0.0,
     origin: Message = CAME_TRAINED,
@@ -63,7 +72,8 @@ def write_folder(
     rows : how many it was fitted to; 0 means that it came trained. origin : the note on where a
     model that came trained is from.
     """
-    facts = untrained_facts(architecture["parameters"], seed, rows)
+    folder = place.folder
+    facts = untrained_facts(architecture["parameters"], place.seed, rows)
     save_json(folder / "training.json", facts | {"notes": plain([] if rows else [origin])})
     save_json(folder / "architecture.json", plain(architecture))
     save_table(folder / "history.parquet", pd.DataFrame(columns=list(HISTORY), dtype="float64"))

@@ -136,7 +136,8 @@ def _listed(file: Path) -> list[str]:
         node.value
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
         if isinstance(node, (ast.Assign, ast.AugAssign))
-        and any(isinstance(target, ast.Name) and target.id == "__all__" for target in _left(node))
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+        if isinstance(target, ast.Name) and target.id == "__all__"
     )
     inside = (part for value in assigned for part in ast.walk(value))
     return [
@@ -144,10 +145,6 @@ def _listed(file: Path) -> list[str]:
         for part in inside
         if isinstance(part, ast.Constant) and isinstance(part.value, str)
     ]
-
-
-def _left(node: ast.Assign | ast.AugAssign) -> list[ast.expr]:
-    return node.targets if isinstance(node, ast.Assign) else [node.target]
 
 
 def unknown_parameters(

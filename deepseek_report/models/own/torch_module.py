@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -53,7 +53,7 @@ class TorchModule:
     tasks: ClassVar[frozenset[TaskName]] = ALL_TASKS
 
     module: str = "torch.nn.Linear"
-    params: Mapping[str, Any] = field(default_factory=dict)
+    params: Mapping[str, object] = field(default_factory=dict)
     inputs: Literal["encoded", "plain", "layout"] = "encoded"
     bins: Annotated[int, Field(ge=1, le=256)] = 8
     weights: str | None = None
@@ -99,7 +99,11 @@ class TorchModule:
         except ConfigError as error:
             problems.append(str(error))
         if self.weights is not None:
-            problems.extend(self._weights_problems(Path(self.weights)))
+            path = Path(self.weights)
+            if not path.is_file():
+                problems.append(f"model.weights {path} does not exist")
+            elif is_pickle(path):
+                problems.append(pickle_problem("model.weights", path))
         return problems
 
     @property
@@ -116,11 +120,6 @@ class TorchModule:
         except DeepseekReportError as error:
             return [str(error)]
         return []
-
-    def _weights_problems(self, path: Path) -> list[str]:
-        if not path.is_file():
-            return [f"model.weights {path} does not exist"]
-        return [pickle_problem("model.weights", path)] if is_pickle(path) else []
 
     def source_digest(self) -> str:
         """Hash of the module's code and of the weights."""

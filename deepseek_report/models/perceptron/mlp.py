@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
@@ -44,10 +44,11 @@ class MLP(ModulePlugin):
 
     def new_module(self, schema: Schema, train: Split, seed: int) -> ExplainableModule:
         from deepseek_report.models.perceptron.mlp_module import MLPModule
+        from deepseek_report.models.shared.network_encoding import Layers
 
         features = sum(feature.is_numeric for feature in schema.features)
         bins = min(self.bins, max(_MOST_BINS // max(features, 1), 1))
-        return MLPModule(schema, train, **{**asdict(self), "bins": bins})
+        return MLPModule(schema, train, Layers(self.hidden, self.activation, bins, self.dropout))
 
     def wrap(self, module: ExplainableModule, schema: Schema, device: str) -> TorchClassifier:
         """The trained module as a classifier of numpy arrays; of a wide table one that adds up."""

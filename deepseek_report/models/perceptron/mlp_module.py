@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import pairwise
 from typing import cast
 
@@ -12,42 +11,36 @@ from torch import Tensor, nn
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
-from deepseek_report.models.shared.network_encoding import (
-    ACTIVATIONS,
-    Activation,
-    EncodedModule,
-    FeatureEncoder,
-)
+from deepseek_report.models.shared.network_encoding import ACTIVATIONS, EncodedModule, Layers
 from deepseek_report.models.shared.output_layers import Outputs, describe
 
 
 class MLPModule(EncodedModule):
-    """See `MLP` for the values; the units are those of `EncodedModule`."""
+    """See `MLP` for the values; the units are those of `EncodedModule`.
+
+    _places : (column, 2) of a table the number of each column among the numeric and among the coded
+    features, -1 for nowhere. _flags : (numeric,) the number of its flag of missing values, or -1.
+    """
 
     _places: Tensor
     _flags: Tensor
 
-    def __init__(
-        self,
-        schema: Schema,
-        train: Split,
-        *,
-        hidden: Sequence[int],
-        activation: Activation,
-        bins: int,
-        dropout: float,
-    ) -> None:
-        super().__init__(schema, train, bins)
-        self.hidden_units = tuple(hidden)
-        sizes = (len(self.unit_features), *hidden)
+    def __init__(self, schema: Schema, train: Split, layers: Layers) -> None:
+        super().__init__(schema, train, layers.bins)
+        self.hidden_units = tuple(layers.hidden)
+        sizes = (len(self.unit_features), *layers.hidden)
         self.hidden = nn.Sequential()
         for before, after in pairwise(sizes):
             self.hidden.append(nn.Linear(before, after))
-            self.hidden.append(ACTIVATIONS[activation]())
-            self.hidden.append(nn.Dropout(dropout))
+            self.hidden.append(ACTIVATIONS[layers.activation]())
+            self.hidden.append(nn.Dropout(layers.dropout))
         self.output = Outputs(sizes[-1], schema.target, train)
         if self.standard is None:
-            places, flags = _standing(self.columns, self.encoder, self._flagged)
+            numeric, coded = self.encoder.numeric, self.encoder.coded
+            places, flags = torch.full((self.columns, 2), -1), torch.full((len(numeric),), -1)
+            places[numeric, 0] = torch.arange(len(numeric))
+            places[coded, 1] = torch.arange(len(coded))
+            flags[self._flagged] = torch.arange(len(self._flagged))
             self.register_buffer("_places", places, persistent=False)
             self.register_buffer("_flags", flags, persistent=False)
 
@@ -105,19 +98,3 @@ class MLPModule(EncodedModule):
             if isinstance(layer, nn.Linear)
         }
         return describe(self, "MLP", summary, kinds | {"output": "output"})
-
-
-def _standing(
-    columns: int, encoder: FeatureEncoder, flagged: Sequence[int]
-) -> tuple[Tensor, Tensor]:
-    """Where each column stands, -1 for nowhere.
-
-    Returns (column, 2) its number among the numeric and among the coded features; (numeric,) the
-    number of its flag of missing values.
-    """
-    places = torch.full((columns, 2), -1)
-    places[encoder.numeric, 0] = torch.arange(len(encoder.numeric))
-    places[encoder.coded, 1] = torch.arange(len(encoder.coded))
-    flags = torch.full((len(encoder.numeric),), -1)
-    flags[list(flagged)] = torch.arange(len(flagged))
-    return places, flags

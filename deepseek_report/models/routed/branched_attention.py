@@ -156,7 +156,10 @@ def attend_band(heads: Heads, band: Band, map_runs: Tensor | None) -> tuple[Tens
     None.
     """
     first, rest = heads.value[..., :1, :], heads.value[..., 1:, :]
-    top = _summary_row(heads)
+    scores = heads.query[..., :1, :] @ heads.key.transpose(-1, -2)
+    if heads.present is not None:
+        scores = scores.masked_fill(~heads.present.unsqueeze(-2), -math.inf)
+    top = torch.softmax(scores, -1)
     near = _band_weights(heads, band)
     inner = near[..., 1:] @ band.around(rest).transpose(-1, -2)
     mixed = inner + near[..., :1] * first.unsqueeze(-2)
@@ -174,7 +177,9 @@ def attend_runs(
     `run_of` : (token,) the run that a token is read in.
     """
     members = one_hot(run_of).to(heads.key.dtype)
-    members_present = _present(heads).to(heads.key.dtype).unsqueeze(-1) * members
+    members_present = members
+    if heads.present is not None:
+        members_present = heads.present.to(members.dtype).unsqueeze(-1) * members
     counts = members_present.sum(-2)
     share = members_present / counts.clamp(min=1).unsqueeze(-2)
     key, value = (share.transpose(-1, -2) @ tensor for tensor in (heads.key, heads.value))
@@ -197,23 +202,6 @@ def run_means(attention: Tensor, map_runs: Tensor, present: Tensor | None) -> Te
         return attention if present is None else attention * present.unsqueeze(-1)
     runs = one_hot(map_runs).to(attention)
     return _mean_of_queries(attention @ runs, map_runs, present)
-
-
-def _present(heads: Heads) -> Tensor:
-    """(…, token) bool, without the leading axes where all tokens are there."""
-    if heads.present is not None:
-        return heads.present
-    return torch.ones(heads.key.shape[-2], dtype=torch.bool, device=heads.key.device)
-
-
-def _summary_row(heads: Heads) -> Tensor:
-    """(…, 1, token) what the summary token looks at."""
-    scores = heads.query[..., :1, :] @ heads.key.transpose(-1, -2)
-    return torch.softmax(_hide(scores, heads.present), -1)
-
-
-def _hide(scores: Tensor, present: Tensor | None) -> Tensor:
-    return scores if present is None else scores.masked_fill(~present.unsqueeze(-2), -math.inf)
 
 
 def _band_weights(heads: Heads, band: Band) -> Tensor:
@@ -366,7 +354,8 @@ class RoutedAttention(nn.Module):
         Returns mixed tokens (instance, token, width); attention (instance, branch, head, query,
         key) or None, see `LayerTrace`; routes (instance, branch, head), which sum to 1.
         """
-        routes = self._routes(tokens, present)
+        scores: Tensor = self.router(mean_token(tokens, present))
+        routes = torch.softmax(scores.float(), -1).to(tokens.dtype)
         if read is None or maps or not self.dense:
             by_head = None if present is None else present.repeat_interleave(self.count, dim=0)
             heads = Heads(*self._heads(tokens), by_head)
@@ -374,7 +363,8 @@ class RoutedAttention(nn.Module):
         else:
             mixed, attention = self._attend_few(tokens, present, read), None
         mixed = mixed * (self.count * routes).reshape(-1, 1, 1)
-        out = self.output(self._side_by_side(mixed))
+        side_by_side = mixed.unflatten(0, (-1, self.count)).transpose(1, 2).flatten(2)
+        out = self.output(side_by_side)
         branch_and_head = (-1, len(BRANCHES), self.heads)
         if attention is not None:
             attention = attention.view(*branch_and_head, *attention.shape[1:])
@@ -406,8 +396,8 @@ class RoutedAttention(nn.Module):
         bias = self.project.bias.view(3, self.count, 1, size)
         asking = tokens[:, :read].reshape(1, rows * read, width)
         query = (asking @ weights[0].transpose(1, 2) + bias[0]) / math.sqrt(size)
-        asked = (query @ weights[1]).view(self.count, rows, read, width).transpose(0, 1)
-        scores = asked.reshape(rows, self.count * read, width) @ tokens.transpose(1, 2)
+        sought = (query @ weights[1]).view(self.count, rows, read, width).transpose(0, 1)
+        scores = sought.reshape(rows, self.count * read, width) @ tokens.transpose(1, 2)
         by_branch = scores.view(rows, len(BRANCHES), self.heads, read, length)
         by_branch = by_branch + self.far[:, None, :read, :length]
         if present is not None:
@@ -418,31 +408,18 @@ class RoutedAttention(nn.Module):
         values = (values + bias[2]).view(self.count, rows, read, size).transpose(0, 1)
         return values.reshape(rows * self.count, read, size)
 
-    def _side_by_side(self, mixed: Tensor) -> Tensor:
-        """(instance · branch · head, token, head width) -> (instance, token, width)."""
-        _, length, size = mixed.shape
-        by_head = mixed.unflatten(0, (-1, self.count)).transpose(1, 2)
-        side_by_side: Tensor = by_head.reshape(-1, length, self.count * size)
-        return side_by_side
-
     def _attend(self, heads: Heads, rows: int, maps: bool) -> tuple[Tensor, Tensor | None]:
         """Mixed values (instance · branch · head, token, head width), and the maps if wanted."""
         if not self.dense:
             return self._attend_long(heads, rows, maps)
-        at_once = self._at_once(heads)
-        if len(heads.query) <= at_once:
+        read, length = heads.query.shape[1], heads.key.shape[1]
+        at_once = max(_AT_ONCE // (self.count * read * length), 1) * self.count  # whole instances
+        if heads.query.device.type != "cpu" or len(heads.query) <= at_once:
             return self._attend_dense(heads, maps)
         parts = [self._attend_dense(part, maps) for part in heads.split(at_once)]
         mixed = torch.cat([mixed for mixed, _ in parts])
         maps_of_parts = [attention for _, attention in parts if attention is not None]
         return mixed, torch.cat(maps_of_parts) if maps else None
-
-    def _at_once(self, heads: Heads) -> int:
-        """Rows of `heads` whose maps are computed together: whole instances."""
-        rows, read, _ = heads.query.shape
-        if heads.query.device.type != "cpu":
-            return max(rows, 1)
-        return max(_AT_ONCE // (self.count * read * heads.key.shape[1]), 1) * self.count
 
     def _attend_dense(self, heads: Heads, maps: bool) -> tuple[Tensor, Tensor | None]:
         attention = self._attention(heads)
@@ -470,11 +447,6 @@ class RoutedAttention(nn.Module):
         if near_map is None or wide_map is None:
             return mixed, None
         return mixed, torch.stack([near_map, wide_map], dim=1).flatten(0, 2)
-
-    def _routes(self, tokens: Tensor, present: Tensor | None) -> Tensor:
-        """(instance, branch · head) weights, rows sum to 1."""
-        scores: Tensor = self.router(mean_token(tokens, present))
-        return torch.softmax(scores.float(), -1).to(tokens.dtype)
 
 
 def mean_token(tokens: Tensor, present: Tensor | None) -> Tensor:

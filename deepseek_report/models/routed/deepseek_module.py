@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Protocol, cast
+from functools import partial
+from typing import cast
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.modules import (
     REPLACEMENTS,
     LayerTrace,
@@ -24,7 +25,6 @@ from deepseek_report.artifacts.protocols.modules import (
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.data_kinds.base import Structure
 from deepseek_report.metrics.internals.transformer_trace import Substitutes
 from deepseek_report.models.routed.branched_attention import (
     BRANCHES,
@@ -35,46 +35,105 @@ from deepseek_report.models.routed.branched_attention import (
 )
 from deepseek_report.models.routed.deepseek_settings import DeepSeekSettings
 from deepseek_report.models.routed.experts import Routing, SparseExperts
-from deepseek_report.models.routed.routed_layer import Decisions, RoutedLayer, noting
 from deepseek_report.models.shared.network_encoding import FeatureEncoder
 from deepseek_report.models.shared.output_layers import Outputs, contrast, describe
 from deepseek_report.models.shared.tokens import Embedding, FeatureTokens, Patches, TextTokens
 
 
-class RoutedStack(Protocol):
-    """What is asked of the routed transformer whose parts are replaced."""
+class DropPath(nn.Module):
+    """Drops a residual branch for whole instances with probability p; the rest is divided by 1 − p.
 
-    tokens: Embedding
-    layers: nn.ModuleList
-    norm: nn.LayerNorm
-    output: Outputs
+    The expectation of the output is the input; in evaluation mode it is the input itself.
 
-    def embed(self, inputs: Tensor) -> Tensor:
-        """(instance, column) original units -> (instance, unit, …)."""
+    Reference: Huang et al. 2016, Deep Networks with Stochastic Depth,
+    doi 10.1007/978-3-319-46493-0_39.
+    """
 
-    def trimmed(self, tokens: Tensor, present: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Without the places at the end at which no instance has a token."""
+    def __init__(self, probability: float) -> None:
+        super().__init__()
+        self.probability = probability
 
-    def state_from(
-        self, first: int, tokens: Tensor, present: Tensor | None
-    ) -> tuple[Tensor, list[Decisions]]:
-        """The state that is read, and the decisions, of the layers from `first` on."""
+    def forward(self, branch: Tensor) -> Tensor:
+        """(instance, …) -> the same shape."""
+        if not self.training or self.probability == 0.0:
+            return branch
+        keep = 1.0 - self.probability
+        shape = (len(branch),) + (1,) * (branch.dim() - 1)
+        drawn = torch.empty(shape, device=branch.device).bernoulli_(keep)
+        return branch * (drawn / keep).to(branch.dtype)
 
-    def read_of(self, layer: int) -> int | None:
-        """How many of a layer's first tokens are read by what comes after it; None for all."""
+
+@dataclass(frozen=True)
+class Decisions:
+    """What a layer decided: attention and routes as `RoutedAttention` returns them, experts."""
+
+    attention: Tensor | None
+    routes: Tensor
+    routing: Routing
+
+    def trace(self, read: int | None) -> LayerTrace:
+        """The same as explainers read it; read : the first tokens that matter, None for all."""
+        weights = self.routing.weights()
+        if read is not None:
+            weights[:, read:] = 0
+        return LayerTrace(
+            attention=None if self.attention is None else _by_branch(self.attention),
+            routes=_by_branch(self.routes),
+            expert_weights=weights,
+        )
 
 
-def parts_of(module: RoutedStack) -> list[Step]:
-    """The parts that can be replaced, layer by layer."""
-    steps: list[Step] = []
-    for at, stacked in enumerate(module.layers, 1):
-        layer = cast(RoutedLayer, stacked)
-        steps += [Step(at, "layer"), Step(at, "routes"), *_heads(at, layer)]
-        steps += [Step(at, "branch", name) for name in BRANCHES]
-        numbers = range(1, len(layer.experts.inner) + 1)
-        steps += [Step(at, "experts"), *(Step(at, "expert", number=k) for k in numbers)]
-        steps += [Step(at, "shared_expert")] if layer.experts.shared is not None else []
-    return steps
+class RoutedLayer(nn.Module):
+    """One layer: routed attention, then sparse experts, each with a norm before and a sum after."""
+
+    def __init__(self, config: DeepSeekSettings, neighbours: Neighbours, drop_path: float) -> None:
+        super().__init__()
+        sizes = config.sizes
+        self.attention_norm = nn.LayerNorm(sizes.width)
+        self.attention = RoutedAttention(neighbours, sizes.width, sizes.heads, config.global_keys)
+        self.experts_norm = nn.LayerNorm(sizes.width)
+        self.experts = SparseExperts(
+            sizes.width,
+            sizes.expert_width,
+            sizes.experts,
+            sizes.experts_per_token,
+            config.shared_expert,
+        )
+        self.dropout = nn.Dropout(config.dropout)
+        self.drop_path = DropPath(drop_path)
+
+    def forward(
+        self, tokens: Tensor, present: Tensor | None, maps: bool, read: int | None = None
+    ) -> tuple[Tensor, Decisions]:
+        """(instance, token, width) -> the same, or of the tokens read; and what was decided.
+
+        present, maps, read : see `RoutedAttention`.
+        """
+        mixed, attention, routes = self.attention(self.attention_norm(tokens), present, maps, read)
+        tokens = tokens[:, : mixed.shape[1]] + self.drop_path(self.dropout(mixed))
+        tokens, routing = self.feed_forward(tokens, present)
+        return tokens, Decisions(attention, routes, routing)
+
+    def feed_forward(self, tokens: Tensor, present: Tensor | None) -> tuple[Tensor, Routing]:
+        """The second half of the layer: tokens after attention -> the layer's output."""
+        present = None if present is None else present[:, : tokens.shape[1]]
+        expert, routing = self.experts(self.experts_norm(tokens), present)
+        return tokens + self.drop_path(self.dropout(expert)), routing
+
+
+def _by_branch(decided: Tensor) -> dict[str, Tensor]:
+    """(instance, branch, …) -> {branch: (instance, …)}."""
+    return {name: decided[:, at] for at, name in enumerate(BRANCHES)}
+
+
+def noting(into: list[Tensor]) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
+    """A hook that notes what goes into a part."""
+
+    def note(part: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        del part
+        into.append(inputs[0])
+
+    return note
 
 
 def _heads(at: int, layer: RoutedLayer) -> list[Step]:
@@ -82,24 +141,11 @@ def _heads(at: int, layer: RoutedLayer) -> list[Step]:
     return [Step(at, "head", name, k) for name in BRANCHES for k in range(1, heads + 1)]
 
 
-def outputs_without(
-    module: RoutedStack, inputs: Tensor
-) -> Iterator[tuple[Step, Replacement, Tensor]]:
-    """The outputs (instance, output) with each part replaced; see `ReplacesParts`."""
-    tokens, present = module.trimmed(*module.tokens.join(module.embed(inputs)))
-    for position in range(len(module.layers)):
-        passed = _LayerPass(module, position, tokens, present)
-        for step, replacement, changed in passed.replaced():
-            state, _ = module.state_from(position + 1, changed, present)
-            yield step, replacement, module.output(module.norm(state))
-        tokens = passed.output
-
-
 class _LayerPass:
     """What went through one layer: the tokens that it read, after its attention, and its output."""
 
     def __init__(
-        self, module: RoutedStack, position: int, tokens: Tensor, present: Tensor | None
+        self, module: DeepSeekModule, position: int, tokens: Tensor, present: Tensor | None
     ) -> None:
         self.layer, self.at = cast(RoutedLayer, module.layers[position]), position + 1
         joined: list[Tensor] = []
@@ -123,7 +169,7 @@ class _LayerPass:
         yield from self._each(Step(self.at, "layer"), whole, lambda new: self.read + new)
         yield from self._routes()
         for step, added in self._attention_parts():
-            yield from self._each(step, added, self._after_attention(added))
+            yield from self._each(step, added, partial(self._with_new, added))
         for step, added in self._expert_parts():
             yield from self._each(step, added, (self.output - added).add)
 
@@ -133,11 +179,9 @@ class _LayerPass:
         for replacement in REPLACEMENTS:
             yield step, replacement, go_on(self.substitutes.of(added, replacement))
 
-    def _after_attention(self, added: Tensor) -> Callable[[Tensor], Tensor]:
-        def go_on(new: Tensor) -> Tensor:
-            return self.layer.feed_forward(self.attended - added + new, self.present)[0]
-
-        return go_on
+    def _with_new(self, added: Tensor, new: Tensor) -> Tensor:
+        """The output where a part of attention adds something new."""
+        return self.layer.feed_forward(self.attended - added + new, self.present)[0]
 
     def _routes(self) -> Iterator[tuple[Step, Replacement, Tensor]]:
         """With the weights of the heads as they are on average, and as they are in another row."""
@@ -400,16 +444,52 @@ class DeepSeekModule(nn.Module):
 
     def architecture(self) -> dict[str, object]:
         """Name, summary, parameters and layers, as `architecture.json` holds them."""
-        return describe(self, "DeepSeek", self._summary(), self._kinds())
+        sizes = self.config.sizes
+        summary = message(
+            "architectures.deepseek",
+            tokens=self.tokens.described,
+            width=sizes.width,
+            layers=sizes.layers,
+            heads=sizes.heads,
+            experts=sizes.experts,
+            chosen=sizes.experts_per_token,
+            shared=bool(self.config.shared_expert),
+        )
+        kinds = {"tokens": "embedding"}
+        for position in range(sizes.layers):
+            start = f"layers.{position}"
+            kinds |= {
+                f"{start}.attention_norm": "normalisation",
+                f"{start}.attention": "attention",
+                f"{start}.attention.router": "head router",
+                f"{start}.experts_norm": "normalisation",
+                f"{start}.experts": "experts",
+                f"{start}.experts.router": "expert router",
+            }
+        kinds |= {"norm": "normalisation", "output": "output"}
+        return describe(self, "DeepSeek", summary, kinds)
 
     def parts(self) -> list[Step]:
         """Layers, branches, heads, their weights, and experts; see `ReplacesParts`."""
-        return parts_of(self)
+        steps: list[Step] = []
+        for at, stacked in enumerate(self.layers, 1):
+            layer = cast(RoutedLayer, stacked)
+            steps += [Step(at, "layer"), Step(at, "routes"), *_heads(at, layer)]
+            steps += [Step(at, "branch", name) for name in BRANCHES]
+            numbers = range(1, len(layer.experts.inner) + 1)
+            steps += [Step(at, "experts"), *(Step(at, "expert", number=k) for k in numbers)]
+            steps += [Step(at, "shared_expert")] if layer.experts.shared is not None else []
+        return steps
 
     def replaced(self, inputs: Tensor) -> Iterator[tuple[Step, Replacement, Tensor]]:
         """The logits with each part replaced; only what comes after the part runs again."""
-        for step, replacement, outputs in outputs_without(self, inputs):
-            yield step, replacement, self.output.view(outputs)
+        tokens, present = self.trimmed(*self.tokens.join(self.embed(inputs)))
+        for position in range(len(self.layers)):
+            passed = _LayerPass(self, position, tokens, present)
+            for step, replacement, changed in passed.replaced():
+                state, _ = self.state_from(position + 1, changed, present)
+                yield step, replacement, self.output.view(self.output(self.norm(state)))
+            tokens = passed.output
 
     def _run(self, embedded: Tensor, *, maps: bool = False) -> tuple[Tensor, list[Decisions]]:
         """Outputs and decisions; without maps the last layer works on what is read alone."""
@@ -455,55 +535,12 @@ class DeepSeekModule(nn.Module):
         length = int(present.any(0).nonzero()[-1]) + 1
         return tokens[:, :length], present[:, :length]
 
-    def _summary(self) -> Message:
-        sizes = self.config.sizes
-        return message(
-            "architectures.deepseek",
-            tokens=self.tokens.described,
-            width=sizes.width,
-            layers=sizes.layers,
-            heads=sizes.heads,
-            experts=sizes.experts,
-            chosen=sizes.experts_per_token,
-            shared=bool(self.config.shared_expert),
-        )
-
-    def _kinds(self) -> dict[str, str]:
-        kinds = {"tokens": "embedding"}
-        for position in range(len(self.layers)):
-            start = f"layers.{position}"
-            kinds |= {
-                f"{start}.attention_norm": "normalisation",
-                f"{start}.attention": "attention",
-                f"{start}.attention.router": "head router",
-                f"{start}.experts_norm": "normalisation",
-                f"{start}.experts": "experts",
-                f"{start}.experts.router": "expert router",
-            }
-        return kinds | {"norm": "normalisation", "output": "output"}
-
 
 def embedding_for(config: DeepSeekSettings, schema: Schema, train: Split) -> Embedding:
     """The embedding for such columns as the schema describes."""
-    return _EMBEDDINGS[kind_of(schema).structure](config, schema, train)
-
-
-def _of_columns(config: DeepSeekSettings, schema: Schema, train: Split) -> Embedding:
-    return FeatureTokens(schema, FeatureEncoder(schema, train, config.bins), config.sizes.width)
-
-
-def _of_tokens(config: DeepSeekSettings, schema: Schema, train: Split) -> Embedding:
-    del train
-    return TextTokens(schema, config.sizes.width, config.masking)
-
-
-def _of_grid(config: DeepSeekSettings, schema: Schema, train: Split) -> Embedding:
-    return Patches(schema, train, config.sizes.width, config.patch, config.masking)
-
-
-#: By what the columns are, see `DataKind.structure`.
-_EMBEDDINGS: Mapping[Structure, Callable[[DeepSeekSettings, Schema, Split], Embedding]] = {
-    "columns": _of_columns,
-    "tokens": _of_tokens,
-    "grid": _of_grid,
-}
+    structure, width = kind_of(schema).structure, config.sizes.width
+    if structure == "columns":
+        return FeatureTokens(schema, FeatureEncoder(schema, train, config.bins), width)
+    if structure == "tokens":
+        return TextTokens(schema, width, config.masking)
+    return Patches(schema, train, width, config.patch, config.masking)

@@ -16,9 +16,9 @@ from deepseek_report.artifacts.advice import pip_install
 from deepseek_report.artifacts.array_types import Array, Floats, Ints
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability
-from deepseek_report.artifacts.protocols.models import Trainer
+from deepseek_report.artifacts.protocols.models import Trainer, TrainingPlace
 from deepseek_report.artifacts.protocols.progress import Progress
-from deepseek_report.artifacts.schema import Feature, Schema, TaskName
+from deepseek_report.artifacts.schema import Schema, TaskName
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.storage.files import load_arrays, save_arrays
 from deepseek_report.errors import ArtifactError
@@ -119,19 +119,13 @@ class StoresTerms:
     """Fits the curves on the training part and stores them as arrays."""
 
     def fit(
-        self,
-        module: FittedTerms,
-        dataset: Dataset,
-        folder: Path,
-        seed: int,
-        device: str,
-        progress: Progress,
+        self, module: FittedTerms, dataset: Dataset, place: TrainingPlace, progress: Progress
     ) -> None:
         """Fit in place; write what a training folder holds, and the curves."""
         from deepseek_report.models.estimators.estimator_trainer import EstimatorTrainer
 
-        EstimatorTrainer(loaded=False).fit(module, dataset, folder, seed, device, progress)
-        save_arrays(folder / TERMS, **module.arrays())
+        EstimatorTrainer(loaded=False).fit(module, dataset, place, progress)
+        save_arrays(place.folder / TERMS, **module.arrays())
 
 
 @dataclass(frozen=True)
@@ -181,7 +175,8 @@ class FittedTerms(AddedOutputs):
         from deepseek_report.statistics.one_thread import libraries_on_one_thread
 
         decides, target = task_of(self.schema.target).decides, self.schema.target
-        kinds = ["nominal" if f.kind == "categorical" else "continuous" for f in self._features]
+        features = self.schema.features
+        kinds = ["nominal" if f.kind == "categorical" else "continuous" for f in features]
         cls = getattr(glassbox, f"ExplainableBoosting{'Classifier' if decides else 'Regressor'}")
         labels: Array = train.labels
         if decides and len(target.classes) == 2:
@@ -193,10 +188,6 @@ class FittedTerms(AddedOutputs):
         self._read(machine, train.inputs)
         self.steps = int(machine.best_iteration_.sum())  # all that were made, whichever was best
 
-    @property
-    def _features(self) -> Sequence[Feature]:
-        return self.schema.features
-
     def _frame(self, inputs: Floats) -> pd.DataFrame:
         """A table for the library: numbers and orders as they are, categories as texts."""
         import pandas as pd
@@ -207,7 +198,9 @@ class FittedTerms(AddedOutputs):
                 if feature.kind == "categorical"
                 else values
             )
-            for place, (feature, values) in enumerate(zip(self._features, inputs.T, strict=True))
+            for place, (feature, values) in enumerate(
+                zip(self.schema.features, inputs.T, strict=True)
+            )
         }
         return pd.DataFrame(columns)
 
@@ -243,7 +236,7 @@ class FittedTerms(AddedOutputs):
         """
         if not isinstance(bins, Mapping):
             return np.asarray(bins, dtype=np.float64), np.arange(size - 1)
-        levels = range(len(self._features[feature].categories))
+        levels = range(len(self.schema.features[feature].categories))
         order = [0, *(bins.get(str(level), size - 1) for level in levels)]
         ends = np.arange(1, len(levels), dtype=np.float64) - 0.5
         return ends, np.array(order, dtype=np.int64)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
@@ -46,8 +46,10 @@ class NAM(ModulePlugin):
 
     def new_module(self, schema: Schema, train: Split, seed: int) -> ExplainableModule:
         from deepseek_report.models.self_explaining.nam_module import NAMModule
+        from deepseek_report.models.shared.network_encoding import Layers
 
-        return NAMModule(schema, train, **asdict(self))
+        layers = Layers(self.hidden, self.activation, self.bins, self.dropout)
+        return NAMModule(schema, train, layers, self.feature_dropout)
 
     def wrap(self, module: ExplainableModule, schema: Schema, device: str) -> AdditiveClassifier:
         """The trained module as a classifier of numpy arrays."""

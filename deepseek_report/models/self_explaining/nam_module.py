@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -12,7 +11,7 @@ from torch import Tensor, nn
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
-from deepseek_report.models.shared.network_encoding import ACTIVATIONS, Activation, EncodedModule
+from deepseek_report.models.shared.network_encoding import ACTIVATIONS, EncodedModule, Layers
 from deepseek_report.models.shared.output_layers import Outputs, contrast, describe
 
 #: Training rows at a time when the mean contributions are taken.
@@ -50,18 +49,10 @@ class NAMModule(EncodedModule):
     owners: Tensor
 
     def __init__(
-        self,
-        schema: Schema,
-        train: Split,
-        *,
-        hidden: Sequence[int],
-        activation: Activation,
-        bins: int,
-        dropout: float,
-        feature_dropout: float,
+        self, schema: Schema, train: Split, layers: Layers, feature_dropout: float
     ) -> None:
-        super().__init__(schema, train, bins)
-        self.hidden_units, self.columns = tuple(hidden), len(schema.features)
+        super().__init__(schema, train, layers.bins)
+        hidden = self.hidden_units = tuple(layers.hidden)
         self.feature_dropout = feature_dropout
         self._train = train.inputs
         self._means: Tensor | None = None
@@ -70,10 +61,10 @@ class NAMModule(EncodedModule):
         )
         numeric = self.encoder.numeric
         self.networks = nn.Sequential()
-        for before, after in pairwise((bins + 1, *hidden)):
+        for before, after in pairwise((layers.bins + 1, *hidden)):
             self.networks.append(GroupedLinear(len(numeric), before, after))
-            self.networks.append(ACTIVATIONS[activation]())
-        self.networks.append(nn.Dropout(dropout))
+            self.networks.append(ACTIVATIONS[layers.activation]())
+        self.networks.append(nn.Dropout(layers.dropout))
         ends = [feature for feature in numeric for _ in range(hidden[-1])]
         flags = [numeric[i] for i in self._flagged]
         owners = torch.tensor([*ends, *flags, *self.encoder.row_features], dtype=torch.long)
@@ -94,8 +85,11 @@ class NAMModule(EncodedModule):
     def outputs_of(self, embedded: Tensor) -> Tensor:
         """(instance, unit, 1) -> (instance, output)."""
         hidden = self._hidden(embedded)
-        if self.training and self.feature_dropout:
-            hidden = hidden * self._kept(hidden)
+        if self.training and self.feature_dropout:  # features left out; the others are scaled up
+            kept = nn.functional.dropout(
+                hidden.new_ones(len(hidden), self.columns), self.feature_dropout
+            )
+            hidden = hidden * kept[:, self.owners]
         outputs: Tensor = self.output(hidden)
         return outputs
 
@@ -167,12 +161,6 @@ class NAMModule(EncodedModule):
         present = units.new_ones(len(units), len(self.encoder.numeric))
         flagged = torch.tensor(self._flagged, dtype=torch.long, device=units.device)
         return present.index_add(1, flagged, -flags)
-
-    def _kept(self, hidden: Tensor) -> Tensor:
-        """(instance, hidden) 0 for features that are left out; the others are scaled up."""
-        ones = hidden.new_ones(len(hidden), self.columns)
-        kept = nn.functional.dropout(ones, self.feature_dropout)
-        return kept[:, self.owners]
 
     def _mean_hidden(self, device: torch.device) -> Tensor:
         """(hidden,) mean over the training part; kept until the weights change."""

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot, pad, softplus
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.artifacts.message import Text, message
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.schema import Layout, Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import DataKind, kind_of
@@ -97,7 +97,9 @@ class ShiftedDistances(nn.Module):
     def _by_shift(self, units: Tensor, cases: Tensor, weights: Tensor) -> Tensor:
         """(window, instance, shift, prototype), multiplied out as in `column_distances`."""
         own, weighed = self._cut(units), self._cut(weights)
-        moved = pad(cases, (0, 1))[:, self._moved_windows()].permute(2, 1, 0, 3)
+        # (shift, window, place) the unit that stands there; one past the last for none
+        sources = pad(self.sources, (0, 1), value=self.sources.shape[1])[:, self.windows]
+        moved = pad(cases, (0, 1))[:, sources].permute(2, 1, 0, 3)
         times = weighed.unsqueeze(1) * moved
         crossed = torch.bmm(own, times.flatten(1, 2).mT).unflatten(2, times.shape[1:3])
         fixed = (times * moved).sum(3).unsqueeze(1)
@@ -113,11 +115,6 @@ class ShiftedDistances(nn.Module):
     def _cut(self, rows: Tensor) -> Tensor:
         """(row, unit) -> (window, row, place); places without a unit are 0."""
         return pad(rows, (0, 1))[:, self.windows].transpose(0, 1)
-
-    def _moved_windows(self) -> Tensor:
-        """(shift, window, place) the unit that stands there; one past the last for none."""
-        nothing = self.sources.shape[1]
-        return pad(self.sources, (0, 1), value=nothing)[:, self.windows]
 
 
 def column_distances(units: Tensor, cases: Tensor, weights: Tensor) -> Tensor:
@@ -233,11 +230,15 @@ class PrototypeModule(EncodedModule):
 
     def __init__(self, config: PrototypeSettings, schema: Schema, train: Split, seed: int) -> None:
         super().__init__(schema, train, config.bins)
-        self.config, self.columns = config, len(schema.features)
+        self.config = config
         self.kind = kind_of(schema)
         self.shift = shift_of(self.kind, config.shift)
         self.n_classes = len(schema.target.classes)
-        self._keep_candidates(train, seed)
+        positions = _candidates(train.labels, config.candidates, self.n_classes, seed)
+        inputs = torch.as_tensor(train.inputs[positions], dtype=torch.float32)
+        self.register_buffer("cases", inputs)
+        self.register_buffer("case_ids", torch.as_tensor(train.instance_ids[positions]))
+        self.register_buffer("case_classes", torch.as_tensor(train.labels[positions]))
         self.distances = self._measure(train, seed)
         with torch.no_grad():
             units = self.embed(self.cases).squeeze(-1)
@@ -296,19 +297,14 @@ class PrototypeModule(EncodedModule):
 
     def architecture(self) -> dict[str, object]:
         """Name, summary, parameters and layers, as `architecture.json` holds them."""
+        moves = message(f"architectures.moves.{self.kind.name}", shift=self.shift)
         summary = message(
             "architectures.prototype",
             prototypes=len(self.classes),
             columns=len(self.unit_features),
-            moves=self._moves(),
+            moves=moves if self.shift else "",
         )
         return describe(self, "Prototype", summary, {"comparison": "weighted distances"})
-
-    def _moves(self) -> Text:
-        """How far parts of a prototype may move, as a sentence; empty where none may."""
-        if not self.shift:
-            return ""
-        return message(f"architectures.moves.{self.kind.name}", shift=self.shift)
 
     def _in_use(self) -> Tensor:
         """(prototype, unit) the training cases; in training with the gradient of their places."""
@@ -340,13 +336,6 @@ class PrototypeModule(EncodedModule):
     def _membership(self, like: Tensor) -> Tensor:
         """(prototype, class) 1 where a prototype is of the class."""
         return one_hot(self.classes, self.n_classes).to(like.dtype)
-
-    def _keep_candidates(self, train: Split, seed: int) -> None:
-        positions = _candidates(train.labels, self.config.candidates, self.n_classes, seed)
-        inputs = torch.as_tensor(train.inputs[positions], dtype=torch.float32)
-        self.register_buffer("cases", inputs)
-        self.register_buffer("case_ids", torch.as_tensor(train.instance_ids[positions]))
-        self.register_buffer("case_classes", torch.as_tensor(train.labels[positions]))
 
     def _measure(self, train: Split, seed: int) -> ColumnDistances | ShiftedDistances:
         """The distances, and a scale that makes usual ones 1."""

@@ -137,9 +137,7 @@ class FittedRules(AddedOutputs):
         self, schema: Schema, size: RuleListSize, seed: int, edits: Sequence[RuleEdit]
     ) -> None:
         super().__init__(schema)
-        self.size = size
-        self.seed = seed
-        self.edits = edits
+        self.size, self.seed, self.edits = size, seed, edits
         self.rules: RuleList | None = None
 
     def fit(self, train: Split) -> None:
@@ -184,7 +182,5 @@ class FittedRules(AddedOutputs):
         longest = max((len(rule.sets) for rule in rules), default=0)
         summary = message("architectures.rules", n=len(rules), longest=longest, edited=edited)
         parameters = (len(rules) + 1) * len(self.fitted.names)
-        plain = self.fitted.to_json()
-        return {"name": "rules", "summary": summary, "parameters": parameters, "layers": []} | {
-            _KEY: plain
-        }
+        facts = {"name": "rules", "summary": summary, "parameters": parameters, "layers": []}
+        return facts | {_KEY: self.fitted.to_json()}

@@ -11,6 +11,7 @@ from deepseek_report.artifacts.protocols.models import ModelPlugin, Restores
 from deepseek_report.artifacts.protocols.modules import ExplainableModule
 from deepseek_report.artifacts.schema import Modality, Schema, TaskName
 from deepseek_report.artifacts.split import Split
+from deepseek_report.artifacts.storage.plain_files import make_folder
 from deepseek_report.errors import ArtifactError
 
 if TYPE_CHECKING:
@@ -64,6 +65,15 @@ def load_weights(module: nn.Module, path: Path) -> None:
             "configuration that they were trained with, or train again"
         )
     module.load_state_dict(stored)
+
+
+def save_weights(module: nn.Module | ExplainableModule, folder: Path) -> None:
+    """Write the weights and statistics of a module to a training folder."""
+    from safetensors.torch import save_file
+
+    make_folder(folder)
+    tensors = {name: tensor.contiguous() for name, tensor in module.state_dict().items()}
+    save_file(tensors, folder / WEIGHTS)
 
 
 def _mismatches(expected: Mapping[str, Tensor], stored: Mapping[str, Tensor]) -> str:

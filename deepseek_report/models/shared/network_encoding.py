@@ -7,6 +7,7 @@ whole model.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -30,6 +31,16 @@ ACTIVATIONS: dict[Activation, type[nn.Module]] = {
     "silu": nn.SiLU,
     "tanh": nn.Tanh,
 }
+
+
+@dataclass(frozen=True)
+class Layers:
+    """What a network over encoded columns is built of; see `MLP` and `NAM` for the values."""
+
+    hidden: Sequence[int]
+    activation: Activation
+    bins: int
+    dropout: float
 
 
 # What the modules over encoded columns share: everything but what comes after the encoding.
@@ -231,11 +242,8 @@ class FeatureEncoder(nn.Module):
         medians, spreads = _centre_and_spread(values)
         z = np.arcsinh((values - medians) / spreads)
         edges, widths = _quantile_bins(z, self.bins)
-        self.register_buffer("medians", torch.as_tensor(medians, dtype=torch.float32))
-        self.register_buffer("spreads", torch.as_tensor(spreads, dtype=torch.float32))
-        self.register_buffer("edges", torch.as_tensor(edges, dtype=torch.float32))
-        self.register_buffer("widths", torch.as_tensor(widths, dtype=torch.float32))
-        for name, statistic in _statistics(z).items():
+        statistics = {"medians": medians, "spreads": spreads, "edges": edges, "widths": widths}
+        for name, statistic in (statistics | _statistics(z)).items():
             self.register_buffer(name, torch.as_tensor(statistic, dtype=torch.float32))
 
     def _fit_coded(self, features: Sequence[Feature], values: Floats) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import torch
@@ -85,25 +84,32 @@ def count_parameters(module: nn.Module) -> int:
 
 
 def describe(
-    module: nn.Module, name: str, summary: Text, kinds: Mapping[str, str]
-) -> dict[str, Any]:
+    module: nn.Module,
+    name: str,
+    summary: Text,
+    kinds: Mapping[str, str],
+    *,
+    marks_frozen: bool = False,
+) -> dict[str, object]:
     """The content of `architecture.json`.
 
     kinds : {name of a submodule: what it is, in words}; a submodule inside another listed one is
-        counted with the inner one.
+        counted with the inner one. marks_frozen : whether layers are named as frozen or partly
+        trained of which training changes nothing or not all.
     Returns name, summary, parameters, layers [{name, kind, parameters, shape}]; the layers'
     parameters sum to the whole if `kinds` covers the module.
     """
     listed = {path: module.get_submodule(path) for path in kinds}
-    layers = [
-        {
-            "name": path,
-            "kind": kinds[path],
-            "parameters": sum(p.numel() for p in _own_parameters(path, listed)),
-            "shape": [list(p.shape) for p in _own_parameters(path, listed)],
-        }
-        for path in kinds
-    ]
+    layers = []
+    for path, kind in kinds.items():
+        own = _own_parameters(path, listed)
+        size = sum(p.numel() for p in own)
+        changed = {p.requires_grad for p in listed[path].parameters()}
+        mark = ""
+        if marks_frozen and size and changed != {True}:
+            mark = ", partly trained" if True in changed else ", frozen"
+        shape = [list(p.shape) for p in own]
+        layers.append({"name": path, "kind": kind + mark, "parameters": size, "shape": shape})
     return {
         "name": name,
         "summary": summary,

@@ -255,8 +255,9 @@ class FeatureTokens(Embedding):
         nn.init.normal_(self.slopes, std=0.5 / math.sqrt(width))
         nn.init.normal_(self.table, std=1 / math.sqrt(width))
         nn.init.zeros_(self.missing)
+        unseen = self.encoder.offsets + self.encoder.sizes
         with torch.no_grad():
-            self.table[_special_rows(self.encoder)] = 0.0
+            self.table[torch.cat([unseen, unseen + 1])] = 0.0
 
     def forward(self, inputs: Tensor) -> Tensor:
         """(instance, feature) original units -> (instance, 1 + feature, width)."""
@@ -271,12 +272,6 @@ class FeatureTokens(Embedding):
         numbers = torch.cat([shares, standard.unsqueeze(2), missing.unsqueeze(2)], dim=2)
         vectors = torch.cat([self.shares, self.slopes.unsqueeze(1), self.missing.unsqueeze(1)], 1)
         return torch.bmm(numbers.transpose(0, 1), vectors).transpose(0, 1)
-
-
-def _special_rows(encoder: FeatureEncoder) -> Tensor:
-    """Rows of the table for "unseen" and "missing"."""
-    unseen = encoder.offsets + encoder.sizes
-    return torch.cat([unseen, unseen + 1])
 
 
 def _step_matrix(schema: Schema, encoder: FeatureEncoder) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deepseek_report.artifacts.schema import Schema, Target
 from deepseek_report.artifacts.storage.checkpoint import (
@@ -115,12 +115,10 @@ def _load(
     options: dict[str, object] = {} if mean else {"num_labels": n_outputs}
     if not mean and settings.train != "none":
         options["ignore_mismatched_sizes"] = True
-    net, loading = loaded_net(auto, folder, f"classifier of {n_outputs} outputs", **options)
-    lost = {key if isinstance(key, str) else key[0] for key in loading["mismatched_keys"]}
-    fresh = frozenset(loading["missing_keys"]) | lost
+    net, fresh = loaded_net(auto, folder, f"classifier of {n_outputs} outputs", **options)
     if settings.train == "none" and fresh:
         raise ConfigError(
-            f"checkpoint {folder} has no trained {sorted(fresh)[0]}, so it decides by chance; "
+            f"checkpoint {folder} has no trained {min(fresh)}, so it decides by chance; "
             "train it: model.train=head, lora or full"
         )
     return net, fresh
@@ -128,8 +126,8 @@ def _load(
 
 def loaded_net(
     auto: type[_BaseAutoModelClass], folder: Path, kind: str, **options: object
-) -> tuple[PreTrainedModel, Mapping[str, Any]]:
-    """The network of a folder in float32, and what transformers tells of its loading.
+) -> tuple[PreTrainedModel, frozenset[str]]:
+    """The network of a folder in float32, and names of its parameters that the folder lacks.
 
     Weights are read as safetensors alone, from this machine alone, and no code of the folder runs.
     auto : the class of transformers that chooses the network. kind : what it is to be, for the
@@ -154,7 +152,8 @@ def loaded_net(
     except (OSError, ValueError, RuntimeError, ImportError) as error:
         text = str(error).strip().partition("\n")[0]
         raise ConfigError(f"checkpoint {folder} cannot be loaded as a {kind}: {text}") from None
-    return net, loading
+    lost = {key if isinstance(key, str) else key[0] for key in loading["mismatched_keys"]}
+    return net, frozenset(loading["missing_keys"]) | lost
 
 
 def class_order(folder: Path, target: Target) -> list[int] | None:

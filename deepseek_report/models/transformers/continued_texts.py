@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -75,7 +75,7 @@ class LanguageClassifier(TorchClassifier):
 
 
 def new_language_start(
-    facts: Mapping[str, Any], name: str, schema: Schema, order: Sequence[int]
+    facts: Mapping[str, object], name: str, schema: Schema, order: Sequence[int]
 ) -> PretrainedStart:
     """A DeepSeek-V3 of these sizes, drawn anew, over the tokens of the texts.
 
@@ -122,11 +122,11 @@ def _loaded(folder: Path) -> PreTrainedModel:
     """The network in float32, all of whose weights are in the folder."""
     from transformers import AutoModelForCausalLM
 
-    net, loading = loaded_net(AutoModelForCausalLM, folder, "causal language model")
-    if missing := sorted(loading["missing_keys"]):
+    net, missing = loaded_net(AutoModelForCausalLM, folder, "causal language model")
+    if missing:
         raise ConfigError(
-            f"checkpoint {folder} lacks weights of its language model, {missing[0]} first; take a "
-            "folder that save_pretrained wrote of a causal language model"
+            f"checkpoint {folder} lacks weights of its language model, {min(missing)} first; take "
+            "a folder that save_pretrained wrote of a causal language model"
         )
     _check_head(net.eval(), folder)
     return net

@@ -1,9 +1,9 @@
-"""What the configurations of DeepSeek-V2 and V3 share: sizes, and a start without a checkpoint."""
+"""DeepSeek-V2 and V3: their configurations."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
@@ -16,6 +16,7 @@ from deepseek_report.tasks import task_of
 
 if TYPE_CHECKING:
     from deepseek_report.models.transformers.transformer_module import PretrainedStart
+
 
 Size = Annotated[int, Field(ge=1, le=65536)]
 
@@ -85,7 +86,7 @@ class DeepSeekFamily(Pretrained):
                 f"width {self.width} is not a multiple of heads {self.heads}; choose one that is"
             )
 
-    def problems(self, trusted: Any) -> Any:
+    def problems(self, trusted: Sequence[str]) -> Sequence[str]:
         """What is wrong with the checkpoint, if there is one."""
         return [] if self.checkpoint is None else super().problems(trusted)
 
@@ -115,7 +116,7 @@ class DeepSeekFamily(Pretrained):
             dropout=self.embedding_dropout,
         )
 
-    def _facts(self) -> Mapping[str, Any]:
+    def _facts(self) -> Mapping[str, object]:
         """The configuration in the words of transformers."""
         if self.checkpoint is not None:
             return super()._facts()
@@ -142,3 +143,56 @@ class DeepSeekFamily(Pretrained):
             "bos_token_id": None,
             "eos_token_id": None,
         }
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeepSeekV2(DeepSeekFamily):
+    """DeepSeek-V2 of transformers: latent attention, experts chosen by softmax; or a checkpoint.
+
+    Reference: DeepSeek-AI 2024, doi 10.48550/arXiv.2405.04434.
+    """
+
+    name = "deepseek_v2"
+    kind = "deepseek_v2"
+    title = "DeepSeek-V2"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeepSeekV3(DeepSeekFamily):
+    """DeepSeek-V3 of transformers: latent attention, experts chosen by sigmoid; or a checkpoint.
+
+    groups, groups_per_token : the experts stand in groups, and a token may use those of so many.
+
+    Reference: DeepSeek-AI 2024, doi 10.48550/arXiv.2412.19437.
+    """
+
+    name = "deepseek_v3"
+    kind = "deepseek_v3"
+    title = "DeepSeek-V3"
+
+    groups: Annotated[int, Field(ge=1)] = 1
+    groups_per_token: Annotated[int, Field(ge=1)] = 1
+    routed_scaling: Annotated[float, Field(gt=0)] = 2.5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.experts % self.groups or self.experts // self.groups < 2:
+            raise ValueError(
+                f"experts {self.experts} in groups {self.groups}: a group is judged by its two "
+                "best experts; choose groups that divide the experts and hold two at least"
+            )
+        if self.groups_per_token > self.groups:
+            raise ValueError(
+                f"groups_per_token {self.groups_per_token} is more than groups {self.groups}; "
+                "choose at most as many as there are"
+            )
+        if self.experts_per_token > self.groups_per_token * (self.experts // self.groups):
+            raise ValueError(
+                f"experts_per_token {self.experts_per_token} is more than the experts of "
+                f"{self.groups_per_token} groups; let a token use more groups"
+            )
+
+    def _facts(self) -> Mapping[str, object]:
+        facts = super()._facts()
+        own = {"n_group": self.groups, "topk_group": self.groups_per_token, "num_mtp_layers": 0}
+        return {**facts, **own} if self.checkpoint is None else facts

@@ -14,8 +14,7 @@ from deepseek_report.artifacts.protocols.models import Trainer
 from deepseek_report.artifacts.protocols.modules import ExplainableModule
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
-from deepseek_report.models.transformers.deepseek_family import Size
-from deepseek_report.models.transformers.deepseek_v3 import DeepSeekV3
+from deepseek_report.models.transformers.deepseek_family import DeepSeekV3, Size
 from deepseek_report.models.transformers.pretrained_settings import SequenceRecipe, Train
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What the plug-ins for models of transformers share: checkpoints, and what of them is trained."""
+"""Models of transformers: checkpoints, and what of them is trained."""
 
 from __future__ import annotations
 
@@ -157,7 +157,6 @@ class Pretrained(ModulePlugin, PretrainedSettings):
 
     def misfits(self, schema: Schema, train: Split) -> Sequence[str]:
         """Why the outputs of the checkpoint cannot be matched with the classes."""
-        from deepseek_report.artifacts.storage.checkpoint import locate
         from deepseek_report.models.transformers.checkpoint_net import class_problem
 
         del train
@@ -183,3 +182,10 @@ class Pretrained(ModulePlugin, PretrainedSettings):
             return described(locate(self.checkpoint, self.revision, fetch=False))
         except ConfigError:
             return {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class HuggingFace(Pretrained):
+    """Any text encoder or classifier of transformers from a folder or the hub; see `Pretrained`."""
+
+    name = "huggingface"

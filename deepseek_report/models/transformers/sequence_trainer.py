@@ -6,24 +6,26 @@ import math
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import torch
 from torch.nn.functional import cross_entropy
 
 from deepseek_report.artifacts.array_types import Bools
 from deepseek_report.artifacts.message import message, plain
-from deepseek_report.artifacts.protocols.models import HISTORY, untrained_facts
+from deepseek_report.artifacts.protocols.models import (
+    EpochRecord,
+    TrainingPlace,
+    history_table,
+    untrained_facts,
+)
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.storage.files import save_json, save_table
-from deepseek_report.artifacts.storage.plain_files import make_folder
 from deepseek_report.data_kinds.token_tasks import Sequences, TokenTask, task_of_card
 from deepseek_report.errors import ConfigError
-from deepseek_report.models.shared.loading import WEIGHTS
+from deepseek_report.models.shared.loading import save_weights
 from deepseek_report.models.transformers.pretrained_settings import SequenceRecipe
 from deepseek_report.models.transformers.transformer_module import TransformerModule, reinitialise
 
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 _ROUND, _VALIDATED = 50, 200
 #: Weight of what was right before, in the share of answers that are right of late.
 _MEMORY = 0.8
-_BETAS, _LONGEST_STEP = (0.9, 0.95), 1.0
+_MOMENTUM, _BETAS, _LONGEST_STEP = 0.9, (0.9, 0.95), 1.0
 
 
 @dataclass
@@ -105,52 +107,44 @@ class SequenceTrainer:
         return self.recipe.most_steps * self.recipe.tokens // 16
 
     def fit(
-        self,
-        module: TransformerModule,
-        dataset: Dataset,
-        folder: Path,
-        seed: int,
-        device: str,
-        progress: Progress,
+        self, module: TransformerModule, dataset: Dataset, place: TrainingPlace, progress: Progress
     ) -> None:
-        """Train in place; write weights, history and summaries to `folder`.
+        """Train in place; write weights, history and summaries to the folder of `place`.
 
         Raises ConfigError: the data set is of no task of tokens.
         """
-        from safetensors.torch import save_file
-
         task = task_of_card(dataset.card)
         if task is None:
             raise ConfigError(
                 "a language model without a checkpoint is trained on a task whose sequences can "
                 "be drawn; choose dataset=recall or dataset=brackets, or give model.checkpoint"
             )
-        started = time.perf_counter()
+        started, folder, device = time.perf_counter(), place.folder, place.device
         module.to(device).train()
         threads = torch.get_num_threads()
         torch.set_num_threads(1)  # steps are so small that several would wait for one another
         course = _Course(task.easiest)
-        rows: list[dict[str, float]] = []
+        rounds: list[EpochRecord] = []
         progress.start("training", self.recipe.most_steps)
-        for measured in _rounds(module.net, task, self.recipe, course, seed):
+        for train_loss, rate, norm in _rounds(module.net, task, self.recipe, course, place.seed):
             progress.advance(_ROUND, f"level {course.level} of {task.hardest}")
-            rows.append({"epoch": len(rows) + 1, **measured, **_validated(module, dataset, device)})
+            loss, right = _validated(module, dataset, device)
+            rounds.append(EpochRecord(len(rounds) + 1, train_loss, loss, right, rate, norm))
         torch.set_num_threads(threads)
         module.eval()
-        make_folder(folder)
-        weights = {name: tensor.contiguous() for name, tensor in module.state_dict().items()}
-        save_file(weights, folder / WEIGHTS)
-        save_table(folder / "history.parquet", _history(rows))
+        save_weights(module, folder)
+        save_table(folder / "history.parquet", history_table(rounds))
         architecture = module.architecture()
         save_json(folder / "architecture.json", plain(architecture))
-        facts = _facts(rows, course, task, seed) | {"parameters": architecture["parameters"]}
-        save_json(folder / "training.json", plain(facts | {"device": device}))
+        facts = _facts(rounds, course, task, place.seed)
+        facts |= {"parameters": architecture["parameters"], "device": device}
+        save_json(folder / "training.json", plain(facts))
         seconds = time.perf_counter() - started
         save_json(
             folder / "timing.json",
             {
                 "seconds": seconds,
-                "seconds_per_epoch": seconds / max(len(rows), 1),
+                "seconds_per_epoch": seconds / max(len(rounds), 1),
                 "rows_per_second": course.sequences / seconds,
                 "peak_memory": None,
             },
@@ -159,8 +153,8 @@ class SequenceTrainer:
 
 def _rounds(
     net: PreTrainedModel, task: TokenTask, recipe: SequenceRecipe, course: _Course, seed: int
-) -> Iterator[dict[str, float]]:
-    """Train step by step; after each round what the history tells of it."""
+) -> Iterator[tuple[float, float, float]]:
+    """Train step by step; after each round its mean loss, learning rate and mean gradient."""
     random = np.random.default_rng([seed, 32])
     optimisers = _optimisers(net, recipe)
     losses: list[float] = []
@@ -168,7 +162,10 @@ def _rounds(
     while not course.ended(recipe):
         if course.is_stuck(recipe):
             course.begin_again(task.easiest)
-            _draw_anew(net, [seed, 33, course.draws])
+            with torch.random.fork_rng(devices=[]):  # the new weights have a seed of their own
+                anew = np.random.SeedSequence([seed, 33, course.draws])
+                torch.manual_seed(int(anew.generate_state(1)[0]))
+                reinitialise(net)
             optimisers = _optimisers(net, recipe)
         share = course.rate(recipe)
         for optimiser, rate in optimisers:
@@ -188,19 +185,8 @@ def _rounds(
         course.sequences += len(drawn.ids)
         course.note(right, recipe, task.hardest)
         if len(losses) == _ROUND or course.ended(recipe):
-            yield {
-                "train_loss": float(np.mean(losses)),
-                "learning_rate": share * recipe.learning_rate,
-                "gradient_norm": float(np.mean(norms)),
-            }
+            yield float(np.mean(losses)), share * recipe.learning_rate, float(np.mean(norms))
             losses, norms = [], []
-
-
-def _draw_anew(net: PreTrainedModel, seed: list[int]) -> None:
-    """Draw all weights as at the start, by a seed of their own."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(int(np.random.SeedSequence(seed).generate_state(1)[0]))
-        reinitialise(net)
 
 
 class Muon(torch.optim.Optimizer):
@@ -213,8 +199,8 @@ class Muon(torch.optim.Optimizer):
     Reference: Liu et al. 2025, Muon is scalable for LLM training, doi 10.48550/arXiv.2502.16982.
     """
 
-    def __init__(self, parameters: Iterable[torch.Tensor], momentum: float = 0.9) -> None:
-        super().__init__(parameters, {"lr": 0.0, "momentum": momentum})
+    def __init__(self, parameters: Iterable[torch.Tensor]) -> None:
+        super().__init__(parameters, {"lr": 0.0})
 
     @torch.no_grad()
     def step(self, closure: object = None) -> None:  # type: ignore[override]
@@ -224,8 +210,8 @@ class Muon(torch.optim.Optimizer):
             by_shape: dict[tuple[int, int], list[tuple[torch.Tensor, torch.Tensor]]] = {}
             for matrix in group["params"]:
                 kept = self.state[matrix].setdefault("momentum", torch.zeros_like(matrix))
-                kept.lerp_(matrix.grad, 1 - group["momentum"])
-                wanted = matrix.grad.lerp(kept, group["momentum"])
+                kept.lerp_(matrix.grad, 1 - _MOMENTUM)
+                wanted = matrix.grad.lerp(kept, _MOMENTUM)
                 wide = wanted.shape[-2] <= wanted.shape[-1]
                 views = [view if wide else view.mT for view in (matrix, wanted)]
                 height, width = views[0].shape[-2:]
@@ -297,7 +283,7 @@ def _hidden(drawn: Sequences, share: float, random: np.random.Generator) -> Bool
     return np.asarray(random.random(drawn.ids.shape) < shares[:, None])
 
 
-def _validated(module: TransformerModule, dataset: Dataset, device: str) -> dict[str, float]:
+def _validated(module: TransformerModule, dataset: Dataset, device: str) -> tuple[float, float]:
     """Loss and share of right answers on rows of the validation part, which are the hardest."""
     part = dataset.validation
     inputs = torch.as_tensor(part.inputs[:_VALIDATED], dtype=torch.float32, device=device)
@@ -307,17 +293,11 @@ def _validated(module: TransformerModule, dataset: Dataset, device: str) -> dict
         logits = module(inputs)
     module.train()
     right = (logits.argmax(dim=1) == labels).float().mean()
-    loss = cross_entropy(logits, labels)
-    return {"validation_loss": float(loss.item()), "validation_score": float(right.item())}
-
-
-def _history(rows: list[dict[str, float]]) -> pd.DataFrame:
-    kinds = {name: "int64" if name == "epoch" else "float64" for name in HISTORY}
-    return pd.DataFrame(rows, columns=list(HISTORY)).astype(kinds)
+    return cross_entropy(logits, labels).item(), right.item()
 
 
 def _facts(
-    rows: list[dict[str, float]], course: _Course, task: TokenTask, seed: int
+    rounds: list[EpochRecord], course: _Course, task: TokenTask, seed: int
 ) -> dict[str, object]:
     """The content of `training.json`, but for the size of the model."""
     learnt = message(
@@ -330,12 +310,12 @@ def _facts(
     )
     short = message("training_notes.level", level=course.level, last=task.hardest)
     again = message("training_notes.drawn_anew", times=course.draws - 1)
-    loss = rows[-1]["validation_loss"]  # of the weights that are kept: those of the last step
-    return untrained_facts(None, seed, course.sequences // max(len(rows), 1)) | {
+    loss = rounds[-1].validation_loss  # of the weights that are kept: those of the last step
+    return untrained_facts(None, seed, course.sequences // max(len(rounds), 1)) | {
         "stopped_early": course.learnt is not None,
-        "epochs": len(rows),
-        "max_epochs": len(rows),
-        "best_epoch": len(rows),
+        "epochs": len(rounds),
+        "max_epochs": len(rounds),
+        "best_epoch": len(rounds),
         "score": message("training_notes.right"),
         "precision": "float32",
         "last_validation_loss": loss,

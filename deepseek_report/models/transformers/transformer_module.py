@@ -57,23 +57,15 @@ _KINDS = (
 
 def describe_net(
     module: TransformerModule, name: str, layers: list[nn.Module], routers: Mapping[int, nn.Module]
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """The content of `architecture.json`.
 
-    All parameters are counted, `trained` says how many of them training changes, and a layer is
-    named as frozen where it has none of these, as partly trained where it has some.
+    All parameters are counted, and `trained` says how many of them training changes.
     """
-    architecture = describe(module, name, _summary(module, layers, routers), _kinds(module, layers))
-    architecture["trained"] = count_parameters(module)
-    architecture["parameters"] = sum(parameter.numel() for parameter in module.parameters())
-    for layer in architecture["layers"]:
-        changed = {
-            parameter.requires_grad
-            for parameter in module.get_submodule(layer["name"]).parameters()
-        }
-        if layer["parameters"] and changed != {True}:
-            layer["kind"] += ", partly trained" if True in changed else ", frozen"
-    return architecture
+    summary, kinds = _summary(module, layers, routers), _kinds(module, layers)
+    every = sum(parameter.numel() for parameter in module.parameters())
+    described = describe(module, name, summary, kinds, marks_frozen=True)
+    return described | {"parameters": every, "trained": count_parameters(module)}
 
 
 def reinitialise(net: PreTrainedModel) -> None:
@@ -126,7 +118,7 @@ def _summary(
         heads=config.num_attention_heads,
         routed=len(routers),
         chosen=config.num_experts_per_tok if routers else 0,
-        experts=_experts(next(iter(routers.values()))) if routers else 0,
+        experts=len(next(iter(routers.values())).get_parameter("weight")) if routers else 0,
         shared=getattr(config, "n_shared_experts", 0) if routers else 0,
         partly=trained < sum(parameter.numel() for parameter in module.parameters()),
         trained=trained,
@@ -141,10 +133,6 @@ def _reads(module: TransformerModule) -> str:
     if not module.reads_last:
         return "head"
     return "end" if module.start.after else "last"
-
-
-def _experts(router: Any) -> int:
-    return len(router.weight)
 
 
 # --- A model of transformers over the columns of a text: the module -------------------------------
@@ -173,7 +161,7 @@ def keep_only(module: nn.Module, digest: str) -> None:
 
 def _left_out(module: nn.Module) -> set[str]:
     """Names in the state that come from the checkpoint."""
-    net: Any = module.net
+    net = module.get_submodule("net")
     frozen = {name for name, parameter in net.named_parameters() if not parameter.requires_grad}
     return {f"net.{name}" for name in frozen | {name for name, _ in net.named_buffers()}}
 

@@ -13,7 +13,13 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.corrections import CORRECTIONS_FILE
 from deepseek_report.artifacts.protocols.classifier import Classifier
-from deepseek_report.artifacts.protocols.models import FitsAnew, Penalty, Trainer, TrainsCorrected
+from deepseek_report.artifacts.protocols.models import (
+    FitsAnew,
+    Penalty,
+    Trainer,
+    TrainingPlace,
+    TrainsCorrected,
+)
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.storage.files import load_json, save_json
@@ -31,15 +37,12 @@ _CHECKED = 1000
 
 
 @dataclass(frozen=True)
-class CorrectedPlace:
+class CorrectedPlace(TrainingPlace):
     """Where and from which seed the corrected model is trained.
 
     data_before, training_before : the folders of the data and of the model before corrections.
     """
 
-    folder: Path
-    seed: int
-    device: str
     data_before: Path
     training_before: Path
 
@@ -85,7 +88,7 @@ def train_corrected(
     penalised = resolved.trained_away and resolved.sort == "network"
     if not penalised or not isinstance(trainer, TrainsCorrected):
         module = _built(experiment, dataset, place.seed)
-        trainer.fit(module, dataset, place.folder, place.seed, place.device, progress)
+        trainer.fit(module, dataset, place, progress)
         return
     own = experiment.before or experiment
     before = classifier_before(own, original, place.training_before, place.device)
@@ -96,7 +99,7 @@ def train_corrected(
         empty_folder(place.folder)
         module = _built(experiment, dataset, place.seed)
         penalty = trainer.penalty_on(cues, weight, dataset)
-        trainer.fit(module, dataset, place.folder, place.seed, place.device, progress, penalty)
+        trainer.fit(module, dataset, place, progress, penalty)
         classifier: Classifier = experiment.model.wrap(module, dataset.schema, place.device)
         return classifier
 

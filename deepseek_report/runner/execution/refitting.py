@@ -109,7 +109,7 @@ class ModelRefits:
         kept = _Snapshots(built, count)
         with TemporaryDirectory(prefix="deepseek-report-") as folder:
             trainer = self.experiment.trainer
-            trainer.fit(built, data, Path(folder), seed, self.device, kept)
+            trainer.fit(built, data, models.TrainingPlace(Path(folder), seed, self.device), kept)
         classifiers = []
         for state in kept.states:
             again = model.build(data.schema, data.train, seed)
@@ -125,14 +125,14 @@ class ModelRefits:
             built.keep_directions(change.directions)
         trainer = self._own_trainer or self.experiment.trainer
         with TemporaryDirectory(prefix="deepseek-report-") as folder:
-            place = Path(folder), seed, self.device, Silent()
+            place = models.TrainingPlace(Path(folder), seed, self.device)
             penalty = None
             if self.experiment.corrections and change == NO_CHANGE:
                 penalty = penalty_of(self.experiment, self.training, data)
             if penalty is not None and isinstance(trainer, models.TrainsCorrected):
-                trainer.fit(built, data, *place, penalty)
+                trainer.fit(built, data, place, Silent(), penalty)
             else:
-                trainer.fit(built, data, *place)
+                trainer.fit(built, data, place, Silent())
         return built
 
     @cached_property

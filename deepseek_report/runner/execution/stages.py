@@ -22,9 +22,8 @@ from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.protocols import explainers, metrics, models
 from deepseek_report.artifacts.protocols.classifier import Classifier
-from deepseek_report.artifacts.protocols.given import GivenInPython
 from deepseek_report.artifacts.protocols.progress import Progress, Silent
-from deepseek_report.artifacts.protocols.traits import ExplainerPart, traits_of
+from deepseek_report.artifacts.protocols.traits import ExplainerPart, GivenInPython, traits_of
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.seeds import Seeds
 from deepseek_report.artifacts.split import Dataset
@@ -82,6 +81,11 @@ class StageJob:
         """The folder of what the model predicts, and of the cases that are chosen."""
         return self.inputs["predictions"]
 
+    @property
+    def corrects(self) -> bool:
+        """Whether people corrected what the stage works on: its inputs hold what was before."""
+        return not self.inputs.keys().isdisjoint(BEFORE.values())
+
     def before(self, stage: str) -> Path:
         """The folder of the data, the training or the predictions before corrections."""
         return self.inputs[BEFORE[stage]]
@@ -103,7 +107,7 @@ def run_stage(job: StageJob, folder: Path, progress: Progress) -> None:
 
 
 def _data(job: StageJob, folder: Path, progress: Progress) -> None:
-    if job.experiment.corrections:
+    if job.corrects:
         original = Dataset.load(job.before("data"))
         resolved = corrected_training.resolved_corrections(job.experiment, original)
         resolved.corrected(job.seeds.data).save(folder)
@@ -122,14 +126,14 @@ def _training(job: StageJob, folder: Path, progress: Progress) -> None:
     if isinstance(model, models.BringsTrainer):
         trainer = model.own_trainer() or trainer
     _require_same_model(job, model)
-    seed = job.seeds.training
-    if job.experiment.corrections:
+    place = models.TrainingPlace(folder, job.seeds.training, job.device)
+    if job.corrects:
         before = job.before("data"), job.before("training")
-        place = corrected_training.CorrectedPlace(folder, seed, job.device, *before)
-        corrected_training.train_corrected(job.experiment, dataset, trainer, place, progress)
+        corrected = corrected_training.CorrectedPlace(folder, place.seed, job.device, *before)
+        corrected_training.train_corrected(job.experiment, dataset, trainer, corrected, progress)
     else:
-        module = model.build(dataset.schema, dataset.train, seed)
-        trainer.fit(module, dataset, folder, seed, job.device, progress)
+        module = model.build(dataset.schema, dataset.train, place.seed)
+        trainer.fit(module, dataset, place, progress)
     _require_same_model(job, model)
 
 

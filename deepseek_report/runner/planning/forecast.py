@@ -369,8 +369,8 @@ def seal_experiment(
     policy = experiment.report.policy
     frameworks = tuple(experiment.frameworks.values())
     config = recorded_config(experiment)
-    content = seal_content(config, frameworks, keys.get("data", ""), data.schema, policy)
-    text = dump_json(content).encode()
+    seal = seal_content(config, frameworks, keys.get("data", ""), data.schema, policy)
+    text = dump_json(seal.to_json()).encode()
     path = out or experiment.reports / experiment.name / "seal.json"
     if path.exists():
         raise ConfigError(
@@ -381,7 +381,9 @@ def seal_experiment(
     write_bytes(path, text, links=True)
     digest = sha256_file(path, links=True)
     if signer is not None:
-        payload = signatures.statement({SEAL_FILE: digest}, signatures.SEAL_PREDICATE, content)
+        payload = signatures.statement(
+            {SEAL_FILE: digest}, signatures.SEAL_PREDICATE, seal.to_json()
+        )
         envelope = signatures.sealed_envelope(payload, signer)
         write_bytes(path.with_name(f"{path.stem}.dsse.json"), envelope, links=True)
     return path, digest

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import Results
@@ -24,7 +25,6 @@ from deepseek_report.runner.streaming.board_folder import RunBoard, markdown_tab
 from deepseek_report.store import Store
 from deepseek_report.store.run_folder import EVENTS
 from deepseek_report.visualizations.drawing.sheet import LabelledValue, bars
-from deepseek_report.wording import estimates
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
@@ -115,7 +115,7 @@ def promises(results: Results, words: Wording) -> str:
     for verdict in verdicts:
         share = is_share(verdict)
         write = words.numbers.share if share else words.numbers.value
-        measured = estimates.estimate(verdict.value, verdict.low, verdict.high, verdict.n)
+        measured = Estimate.of(verdict.value, verdict.low, verdict.high, verdict.n)
         bound = words.numbers.declared(verdict.bound, as_percent=share)
         side = "board.promises.at_least" if verdict.side == "at_least" else "board.promises.at_most"
         rows.append(

@@ -107,7 +107,7 @@ class WhatIfData:
 
     def _inputs(self, place: int) -> Floats:
         results = self.draft.results
-        return results.test.inputs[int(results.cases.explained[place])]
+        return np.asarray(results.test.inputs[int(results.cases.explained[place])])
 
     def _change(self, steps: list[ChangeStep]) -> Values | None:
         """The change that was found, and what the model answered to it."""

@@ -32,7 +32,7 @@ from deepseek_report.sections.shared.tables import Values, compact
 from deepseek_report.sections.single_cases import case_sentences
 from deepseek_report.sections.single_cases.case_sentences import Pages, featured
 from deepseek_report.sections.single_cases.explained_cases import ExplainedCase, Glances, waterfall
-from deepseek_report.wording.case_words import CaseWords
+from deepseek_report.wording.words import CaseWords
 
 # What is said against a person whose decision was unfavourable: the reason codes of one case.
 
@@ -46,14 +46,19 @@ def codes(pages: Pages, case: CaseRow) -> Values | None:
     None where the decision is favourable, or no method tells amounts for or against a class.
     """
     draft, table = pages.draft, pages.rows(ReasonCode, case.case)
-    if not is_against(draft, case) or not _judged(pages):
+    coded = {row.explainer for row in draft.results.rows(*ReasonCode.source, ReasonCode)}
+    if not is_against(draft, case) or pages.explainer not in coded:
         return None
     mine = [row for row in table if row.explainer == pages.explainer]
     chosen = sorted((row for row in mine if row.role == "reason"), key=lambda row: row.rank)
     accepted = method_of(draft) == "shortfall_from_accepted"
+    items = []
+    for group in equals(chosen):
+        first, *others = [_sentence(pages, row) for row in group]
+        items.append(draft.text("codes.equally", reasons=[first, *others]) if others else first)
     return {
         "by": draft.text("codes.by", method=pages.label(pages.explainer), accepted=accepted),
-        "items": [_item(pages, group) for group in equals(chosen)],
+        "items": items,
         "players": [pages.marks.listed(group) for group in equals(chosen)],
         "limits": _limits(pages, chosen, [row for row in mine if row.role == "protected"]),
     }
@@ -96,16 +101,6 @@ def caveat_codes(draft: Draft) -> None:
         draft.caveat("no_codes", explained=explained, favourable=favourable)
 
 
-def _judged(pages: Pages) -> bool:
-    """Whether the method whose reasons are told gives codes for any case."""
-    results = pages.draft.results
-    explainer = pages.explainer
-    if explainer is None:
-        return False
-    codes = results.rows(*ReasonCode.source, ReasonCode)
-    return any(row.explainer == explainer for row in codes)
-
-
 def equals(chosen: Sequence[ReasonCode]) -> list[list[ReasonCode]]:
     """The reasons in their order, those together whose order among them is not certain."""
     groups: list[list[ReasonCode]] = [[]]
@@ -114,11 +109,6 @@ def equals(chosen: Sequence[ReasonCode]) -> list[list[ReasonCode]]:
         if row.order_certain:
             groups.append([])
     return [group for group in groups if group]
-
-
-def _item(pages: Pages, group: list[ReasonCode]) -> str:
-    sentences = [_sentence(pages, row) for row in group]
-    return sentences[0] if len(group) == 1 else pages.draft.text("codes.equally", reasons=sentences)
 
 
 def _sentence(pages: Pages, row: ReasonCode) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.explanation import Explanation
-from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Schema
@@ -357,10 +357,16 @@ def contrasts(pages: Pages, case: CaseRow) -> Values | None:
     if not main or main[0].output_space == "none":
         return None
     text, decided = pages.draft.text, main[0].class_name
-    return {
-        "head": text("contrast.head", decided=decided, second=main[0].against),
-        "items": [_contrast(pages, row) for row in main],
-    }
+    items = [
+        text(
+            f"contrast.{row.output_space}",
+            **_attributed(pages, row),
+            decided=row.class_name,
+            second=row.against,
+        )
+        for row in main
+    ]
+    return {"head": text("contrast.head", decided=decided, second=main[0].against), "items": items}
 
 
 def _attributed(pages: Pages, row: CaseReason) -> Values:
@@ -373,15 +379,6 @@ def _attributed(pages: Pages, row: CaseReason) -> Values:
         "size": abs(row.attribution),
         "factor": math.exp(min(abs(row.attribution), 50.0)),
     }
-
-
-def _contrast(pages: Pages, row: CaseContrast) -> str:
-    return pages.draft.text(
-        f"contrast.{row.output_space}",
-        **_attributed(pages, row),
-        decided=row.class_name,
-        second=row.against,
-    )
 
 
 def _reason(pages: Pages, row: CaseReason) -> str:
@@ -426,22 +423,18 @@ def start(draft: Draft, case: CaseRow, explainer: str | None) -> str:
         base = 1 / (1 + math.exp(-base))
     from_people = base_of(draft.results.explanations[explainer].of_case(place)) != base_of(instance)
     reference = "shortfall" if from_people else _reference(draft.results.schema, explanation)
+    target = draft.results.schema.target
+    about = target.explained_class
+    if explanation.decided is not None:
+        about = target.classes[instance.target]
     metric = (draft.results.config.get("metrics") or {}).get("cases") or {}
     method = (metric.get("reason_codes") or {}).get("method", "")
     return draft.text(
         f"start.{reference}",
         base=base,
         accepted=method == "shortfall_from_accepted",
-        target=_class_told(draft.results.schema, explanation, instance),
+        target=about,
         unit=unit_of(draft.results),
-    )
-
-
-def _class_told(schema: Schema, explanation: Explanation, instance: Explanation) -> str:
-    """The class that the attributions of one case are about."""
-    target = schema.target
-    return (
-        target.explained_class if explanation.decided is None else target.classes[instance.target]
     )
 
 
@@ -538,7 +531,10 @@ def change(pages: Pages, case: CaseRow) -> str:
     draft, steps = pages.draft, pages.rows(ChangeStep, case.case)
     kind = kind_of(draft.results.schema)
     if not kind.named_columns:
-        return _masked(pages, case, steps) if steps and _can_be_shown(pages, steps) else ""
+        is_drawn = bool(steps) and steps[0].status == "found"
+        # a list of places, of an image that is not there to be drawn, is no answer to a person
+        can_show = kind.quotes or (is_drawn and "changed_inputs" in draft.results.arrays("cases"))
+        return _masked(pages, case, steps) if steps and can_show else ""
     if not can_change(draft):
         decides = task_of(draft.results.schema.target).decides
         return _joined(draft.text("answer.unchangeable"), nearest(pages, case)) if decides else ""
@@ -586,16 +582,12 @@ def _change_sentence(
         target=draft.results.schema.target.explained_class,
     )
     following = [r for r in pages.rows(Consequence, case.case) if r.way == steps[0].way]
-    return _joined(sentence, draft.words.say(_follows(following)) if following else "")
-
-
-def _follows(rows: list[Consequence]) -> Message:
-    """What would move with a change, by the declared graph of causes."""
     moves = [
         {"label": row.label, "from_display": row.from_display, "to_display": row.to_display}
-        for row in rows
+        for row in following
     ]
-    return message("causes.follows", moves=moves)
+    follows = message("causes.follows", moves=moves) if moves else ""
+    return _joined(sentence, draft.words.say(follows))
 
 
 def enough(pages: Pages, case: CaseRow) -> str:
@@ -697,16 +689,6 @@ def _masked(pages: Pages, case: CaseRow, steps: list[ChangeStep]) -> str:
         ],
         **about,
     )
-
-
-def _can_be_shown(pages: Pages, steps: list[ChangeStep]) -> bool:
-    """Whether words can be quoted, or the changed image or series is there to be drawn.
-
-    A list of places is no answer to a person.
-    """
-    results = pages.draft.results
-    drawn = steps[0].status == "found" and "changed_inputs" in results.arrays("cases")
-    return drawn or kind_of(results.schema).quotes
 
 
 def error(draft: Draft, row: ErrorsLikeThis) -> str:
@@ -847,7 +829,8 @@ class CaseMarks:
                 continue
             pieces += [[whole[behind:start], None], [whole[start:end], player]]
             behind = end
-        return [piece for piece in (*pieces, [whole[behind:], None]) if piece[0]]
+        pieces.append([whole[behind:], None])
+        return [piece for piece in pieces if piece[0]]
 
 
 def areas(schema: Schema) -> list[tuple[int, ...]]:

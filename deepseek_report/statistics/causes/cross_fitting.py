@@ -63,7 +63,9 @@ class Variable:
         Missing numbers stand at the mean. Rare levels beyond `_MOST_LEVELS` have 0 in all columns.
         """
         known = self.known
-        made = self._indicators() if self.levels else [self._filled()]
+        mean = float(self.values[known].mean()) if known.any() else 0.0
+        filled = np.where(known, self.values, mean)
+        made = self._indicators() if self.levels else [filled]
         columns = [np.asarray(column, np.float64) for column in (*made, ~known)]
         varying = [standardised(column) for column in columns if np.ptp(column) > 0]
         return np.column_stack(varying) if varying else np.zeros((len(known), 0))
@@ -75,12 +77,6 @@ class Variable:
         kept = np.sort(frequent[counts[frequent] > 0])
         all_kept = len(kept) == int((counts > 0).sum())
         return [self.values == level for level in kept[int(all_kept) :]]
-
-    def _filled(self) -> Floats:
-        """The numbers, the mean of the known ones in the place of missing ones."""
-        known = self.known
-        mean = float(self.values[known].mean()) if known.any() else 0.0
-        return np.where(known, self.values, mean)
 
 
 @dataclass(frozen=True)
@@ -191,6 +187,8 @@ def cross_fitted(
 
     Returns values within the range of the target among these rows.
     """
+    from scipy.optimize import nnls
+
     candidates = []
     for fold in range(int(folds.max()) + 1):
         inside = folds == fold
@@ -202,9 +200,11 @@ def cross_fitted(
     stacked = np.empty((len(target), len(candidates[0][1])))
     for inside, predicted in candidates:
         stacked[inside] = np.column_stack(predicted)
-    weights = _stacking_weights(stacked[among], target[among])
+    weights, _ = nnls(stacked[among], target[among])
+    total = float(weights.sum())
+    weights = weights / total if total > 0 else np.full(len(weights), 1 / len(weights))
     low, high = float(target[among].min()), float(target[among].max())
-    return np.clip(stacked @ weights, low, high)
+    return np.asarray(np.clip(stacked @ weights, low, high))
 
 
 def _at_most(rows: Ints) -> Ints:
@@ -212,15 +212,6 @@ def _at_most(rows: Ints) -> Ints:
     if len(rows) <= _MOST_LEARNT:
         return rows
     return rows[np.linspace(0, len(rows) - 1, _MOST_LEARNT).astype(np.int64)]
-
-
-def _stacking_weights(predictions: Floats, target: Floats) -> Floats:
-    """(learner,) weights ≥ 0 with sum 1 that fit a target best by least squares."""
-    from scipy.optimize import nnls
-
-    weights, _ = nnls(predictions, target)
-    total = float(weights.sum())
-    return weights / total if total > 0 else np.full(len(weights), 1 / len(weights))
 
 
 def _candidates(

@@ -109,11 +109,12 @@ def _tested(
     if not pairs or rows.n_units < _LEAST_ROWS:
         return IndependenceTest(claim, math.nan, math.nan, math.nan, rows.n)
     p_values = [mean_p_value(rows.per_unit(a[known] * b[known])) for a, b in pairs]
-    correlations = [_correlation(a[known], b[known]) for a, b in pairs]
+    correlations = [correlation(a[known], b[known]) for a, b in pairs]
     p_value = min(1.0, min(p_values) * len(pairs))
     return IndependenceTest(claim, max(correlations, key=abs), p_value, math.nan, rows.n)
 
 
-def _correlation(first: Floats, second: Floats) -> float:
+def correlation(first: Floats, second: Floats) -> float:
+    """Of two columns about 0, in [−1, 1]; 0 where one of them does not vary."""
     size = math.sqrt(float(np.mean(first**2)) * float(np.mean(second**2)))
     return float(np.mean(first * second)) / size if size > 0 else 0.0

@@ -13,11 +13,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.statistics.causes.cross_fitting import CausalData
 from deepseek_report.statistics.causes.effects import CausalEffect, adjusted_effect
 from deepseek_report.statistics.causes.graph import CausalRefusal
+from deepseek_report.statistics.causes.independence import correlation
 
 #: So many of the variables that are held alike are left out, one at a time.
 _MOST_COMPARED = 6
@@ -71,7 +70,8 @@ def e_value(risk_ratio: float) -> float:
 
 def sensitivity_of(effect: CausalEffect, data: CausalData) -> Sensitivity:
     """Of an effect, from the data that it was estimated from."""
-    distance = _nearest_to_zero(effect.effect)
+    low, high = effect.effect.ends or (0.0, 0.0)
+    distance = low if low > 0 else min(high, 0.0)
     strengths = {
         name: strength
         for name in _most_telling(effect, data)
@@ -88,12 +88,6 @@ def sensitivity_of(effect: CausalEffect, data: CausalData) -> Sensitivity:
         strongest,
         times,
     )
-
-
-def _nearest_to_zero(estimate: Estimate) -> float:
-    """The end of an interval that is nearer to 0; 0 where the interval holds it."""
-    low, high = estimate.ends or (0.0, 0.0)
-    return low if low > 0 else min(high, 0.0)
 
 
 def _risk_ratio(effect: CausalEffect, distance: float, data: CausalData) -> float:
@@ -151,13 +145,11 @@ def _most_telling(effect: CausalEffect, data: CausalData) -> list[str]:
 
     def together(name: str) -> float:
         columns = data.variables[name].columns[effect.used]
-        shares = [max((abs(_correlation(c, end)) for c in columns.T), default=0.0) for end in ends]
+        centred = columns - columns.mean(axis=0)
+        shares = [
+            max((abs(correlation(c, end - end.mean())) for c in centred.T), default=0.0)
+            for end in ends
+        ]
         return shares[0] * shares[1]
 
     return sorted(effect.adjusted_for, key=together, reverse=True)[:_MOST_COMPARED]
-
-
-def _correlation(first: Floats, second: Floats) -> float:
-    a, b = first - first.mean(), second - second.mean()
-    size = math.sqrt(float(a @ a) * float(b @ b))
-    return float(a @ b) / size if size > 0 else 0.0

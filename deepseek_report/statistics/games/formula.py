@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import comb
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 
@@ -74,31 +75,14 @@ class Formula:
 
     def to_json(self) -> list[dict[str, object]]:
         """Plain data, from which `from_json` makes the formula again."""
-        return [
-            {
-                "weight": term.weight,
-                "factors": [
-                    {"kind": each.kind, "columns": list(each.columns), "at": each.at}
-                    for each in term.factors
-                ],
-            }
-            for term in self.terms
-        ]
+        return list(_TERMS.dump_python(self.terms, mode="json"))
 
     @classmethod
-    def from_json(cls, terms: Sequence[Mapping[str, Any]]) -> Formula:
-        return cls(
-            tuple(
-                Term(
-                    float(term["weight"]),
-                    tuple(
-                        Factor(each["kind"], tuple(each["columns"]), float(each["at"]))
-                        for each in term["factors"]
-                    ),
-                )
-                for term in terms
-            )
-        )
+    def from_json(cls, terms: Sequence[Mapping[str, object]]) -> Formula:
+        return cls(_TERMS.validate_python(terms))
+
+
+_TERMS = TypeAdapter(tuple[Term, ...])
 
 
 # Shapley values from their definition: every coalition of a few players is asked about.

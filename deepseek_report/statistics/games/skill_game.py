@@ -65,19 +65,16 @@ class SkillGame:
         rows, _, _, which = np.indices(questions.shape[:-1])
         answers = ask(questions.reshape(-1, self.players), rows.ravel(), which.ravel())
         between = answers.reshape(*questions.shape[:-1], self.truths.shape[1])
-        ends = self._errors(self.at_reference), self._errors(self.outputs[:, None])
+        truths = self.truths
+        ends = _squared(self.at_reference, truths), _squared(self.outputs[:, None], truths)
         gains = np.zeros((n, self.players))
         for direction, order in ((0, orders), (1, orders[:, ::-1])):
-            inner = [self._errors(between[:, direction, k]) for k in range(len(cuts))]
+            inner = [_squared(between[:, direction, k], truths) for k in range(len(cuts))]
             earned = np.empty_like(gains)
             falls = -np.diff(np.stack([ends[0], *inner, ends[1]], axis=1), axis=1)
             np.put_along_axis(earned, order, falls, axis=1)
             gains += earned / 2
         return self._added_up(gains)
-
-    def _errors(self, answers: Floats) -> Floats:
-        """(row, draw, output) -> (row,) squared error of the mean answer, without bias."""
-        return _squared(answers, self.truths)
 
     def _added_up(self, gains: Floats) -> Floats:
         """Gains less what goes with the known error of the two ends, so that they add up.

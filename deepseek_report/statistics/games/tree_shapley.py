@@ -220,7 +220,9 @@ def tree_interactions(
     Exact: the only error is that of rounding.
     """
     columns = ensemble.read(np.concatenate([inputs, background]))
-    numbers = _numbers_of_pairs(features, inputs.shape[1])
+    numbers = np.full((inputs.shape[1], inputs.shape[1]), -1)
+    for number, (first, second) in enumerate(pairs_of_features(features)):
+        numbers[first, second] = numbers[second, first] = number
     total = np.zeros((len(features) * (len(features) - 1) // 2, len(inputs)))
     for paths in leaves(ensemble, columns):
         if paths.features.shape[1] > 1 and total.size:
@@ -229,16 +231,11 @@ def tree_interactions(
     return total
 
 
-def _numbers_of_pairs(features: Ints, n_columns: int) -> Ints:
-    """(column, column) the number of the pair, −1 where it is not looked at."""
-    numbers = np.full((n_columns, n_columns), -1)
-    for number, (first, second) in enumerate(pairs_of_features(features)):
-        numbers[first, second] = numbers[second, first] = number
-    return numbers
-
-
 def _add(total: Floats, paths: NodePaths, worth: Floats, numbers: Ints) -> None:
-    """Add the leaves of paths of equal length to (pair, case)."""
+    """Add the leaves of paths of equal length to (pair, case).
+
+    numbers : (column, column) the number of the pair, −1 where it is not looked at.
+    """
     n_cases, length = total.shape[1], paths.features.shape[1]
     n_background = paths.failed.shape[1] - n_cases
     first, second = np.triu_indices(length, 1)

@@ -20,7 +20,7 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.protocols.trees import TreeEnsemble
 from deepseek_report.statistics.games.tree_shapley import tree_interactions, tree_shapley
-from deepseek_report.statistics.small_trees import HistogramTrees
+from deepseek_report.statistics.small_trees import histogram_trees
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
@@ -80,7 +80,9 @@ class TreeSurrogate:
         ).fit(mixtures[:learnt], missed[:learnt])
         of_trees, missed = trees.predict(mixtures[learnt:]), missed[learnt:]
         weight = _slope(missed, of_trees)
-        fidelity = 1 - _share(missed - weight * of_trees, outputs[learnt:])
+        spread = float(outputs[learnt:].var())
+        left = float((missed - weight * of_trees).var())
+        fidelity = 1 - (left / spread if spread > 0 else 0.0)
         return cls(means, slopes, trees, weight, fidelity)
 
     def outputs(self, rows: Floats) -> Floats:
@@ -99,7 +101,7 @@ class TreeSurrogate:
 
     @property
     def _ensemble(self) -> TreeEnsemble:
-        return HistogramTrees().read(self.trees).with_outputs(np.array([[self.weight]]))
+        return histogram_trees(self.trees).with_outputs(np.array([[self.weight]]))
 
 
 def _mixtures(background: Floats, rows: int, random: np.random.Generator) -> Floats:
@@ -140,9 +142,3 @@ def _slope(numbers: Floats, of_trees: Floats) -> float:
     centred = of_trees - of_trees.mean()
     spread = float(centred @ centred)
     return float(np.clip((numbers @ centred) / spread, 0.0, 1.0)) if spread > 0 else 0.0
-
-
-def _share(missed: Floats, of: Floats) -> float:
-    """Variance of what is missed over all; 0 where nothing varies."""
-    variance = float(of.var())
-    return float(missed.var()) / variance if variance > 0 else 0.0

@@ -30,7 +30,8 @@ from deepseek_report.visualizations.drawing.labels import (
     wrapped,
 )
 from deepseek_report.visualizations.drawing.read_results import leading_for_cases, named_or
-from deepseek_report.visualizations.style import LIGHT, NARROW, WIDTH, Axes, Figure, draw_svg, panel
+from deepseek_report.visualizations.drawing.sheet import on_pages
+from deepseek_report.visualizations.style import LIGHT, WIDTH, Axes, Figure, draw_svg, panel
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
@@ -117,43 +118,41 @@ def bar_view(results: Results, name: str, place: int, most: int) -> BarView:
 
     Of more than two classes it is about the one that was decided.
     """
-    explanation, predictions = case_explanation(results, name).of_case(place), results.predictions
-    position, target = int(results.cases.explained[place]), results.schema.target
-    if not task_of(target).decides:
-        return _number_view(results, name, place, most)
-    classes = [short(class_name, 30) for class_name in target.classes]
+    predictions, target = results.predictions, results.schema.target
+    decides, position = task_of(target).decides, int(results.cases.explained[place])
+    whole = case_explanation(results, name) if decides else results.explanations[name]
+    explanation = whole.of_case(place)
+    space, base = explanation.output_space, base_of(explanation)
+    if space == "none":
+        base = None
+    elif base is not None and space not in {"probability", "value"}:
+        base = 1 / (1 + float(np.exp(-base)))
+    decided: Text
+    actual: Text
+    if decides:
+        classes = [short(class_name, 30) for class_name in target.classes]
+        about = classes[explanation.target]
+        decided = classes[predictions.decisions[position]]
+        actual = classes[predictions.labels[position]]
+        output = float(predictions.probabilities[position, explanation.target])
+    else:
+        about, output = short(target.label, 40), float(predictions.values[position])
+        truth = float(predictions.labels[position])
+        decided = caption("common.quantity", value=output, unit=target.unit)
+        actual = caption("common.quantity", value=truth, unit=target.unit)
+    known = decides and predictions.explained == explanation.target
     return BarView(
         bars=_bars(results, explanation, most),
         identity=int(predictions.instance_ids[position]),
         explainer=name,
-        space=explanation.output_space,
-        class_name=classes[explanation.target],
-        decided=classes[predictions.decisions[position]],
-        actual=classes[predictions.labels[position]],
-        output=float(predictions.probabilities[position, explanation.target]),
-        number_unit=None,
-        base=_base(explanation),
-        threshold=predictions.threshold if predictions.explained == explanation.target else None,
-        words=words_of(results),
-    )
-
-
-def _number_view(results: Results, name: str, place: int, most: int) -> BarView:
-    explanation, predictions = results.explanations[name].of_case(place), results.predictions
-    position, target = int(results.cases.explained[place]), results.schema.target
-    value, truth = float(predictions.values[position]), float(predictions.labels[position])
-    return BarView(
-        bars=_bars(results, explanation, most),
-        identity=int(predictions.instance_ids[position]),
-        explainer=name,
-        space=explanation.output_space,
-        class_name=short(target.label, 40),
-        decided=caption("common.quantity", value=value, unit=target.unit),
-        actual=caption("common.quantity", value=truth, unit=target.unit),
-        output=value,
-        number_unit=target.unit,
-        base=_base(explanation),
-        threshold=None,
+        space=space,
+        class_name=about,
+        decided=decided,
+        actual=actual,
+        output=output,
+        number_unit=None if decides else target.unit,
+        base=base,
+        threshold=predictions.threshold if known else None,
         words=words_of(results),
     )
 
@@ -182,18 +181,6 @@ def _bars(results: Results, explanation: Explanation, most: int) -> list[Bar]:
         others = caption("case_contributions.others", n=len(rest))
         bars.append(Bar(words.say(others), "", float(rest.sum()), others))
     return bars
-
-
-def _base(explanation: Explanation) -> float | None:
-    """The output at the reference, a probability or the number, where the method has one."""
-    base = base_of(explanation)
-    if base is None or explanation.output_space == "none":
-        return None
-    return (
-        base
-        if explanation.output_space in {"probability", "value"}
-        else 1 / (1 + float(np.exp(-base)))
-    )
 
 
 # --- What moved the output of one case away from the base value -----------------------------------
@@ -239,10 +226,9 @@ def span_of(views: Sequence[BarView]) -> tuple[float, float]:
 
 
 def _picture(view: BarView, name: str, span: tuple[float, float]) -> Picture:
-    return Picture(
-        name=name,
-        svg=_drawn(view, name, span, WIDTH, _ROW),
-        narrow=_drawn(view, name, span, NARROW, _ROW_NARROW),
+    return on_pages(
+        name,
+        lambda page: _drawn(view, name, span, page),
         title=_title(view),
         alt=_alt(view),
         how_to_read=caption(
@@ -254,8 +240,8 @@ def _picture(view: BarView, name: str, span: tuple[float, float]) -> Picture:
     )
 
 
-def _drawn(view: BarView, name: str, span: tuple[float, float], width: float, row: float) -> str:
-    """The picture, with rows of so many inches."""
+def _drawn(view: BarView, name: str, span: tuple[float, float], width: float) -> str:
+    row = _ROW if width == WIDTH else _ROW_NARROW
     unit = view.words.say(view.unit)
     unit = unit if width == WIDTH else wrapped(unit, 34, 3)
     foot = 0.4 + 0.15 * len(unit.split("\n"))
@@ -299,7 +285,12 @@ def _effects(axes: Axes, view: BarView, span: tuple[float, float], width: float)
 
 def _strip(axes: Axes, view: BarView) -> None:
     """The way from the base value to the prediction on a line of probabilities or numbers."""
-    axes.set(xlim=_extent(view), ylim=(-1, 1), yticks=[])
+    low, high = 0.0, 1.0
+    if view.in_unit:
+        ends = [view.output, view.output if view.base is None else view.base]
+        pad = 0.6 * (max(ends) - min(ends)) or abs(ends[0]) * 0.1 or 1.0
+        low, high = min(ends) - pad, max(ends) + pad
+    axes.set(xlim=(low, high), ylim=(-1, 1), yticks=[])
     axes.spines.left.set_visible(False)
     axes.spines.bottom.set_position(("data", 0))
     axes.tick_params(pad=5)
@@ -312,25 +303,13 @@ def _strip(axes: Axes, view: BarView) -> None:
     axes.plot(view.output, 0, "D", color=tone, markersize=7, clip_on=False)
     if view.threshold is not None:
         axes.vlines(view.threshold, -0.1, 0.9, colors=LIGHT.ink, linewidth=1.4)
-    marks.note(axes, _heading(view), (1, 1), (0, 4), xycoords="axes fraction", ha="right")
-
-
-def _extent(view: BarView) -> tuple[float, float]:
-    """The ends of the line: 0 and 1 of a probability, somewhat around the numbers."""
-    if not view.in_unit:
-        return 0.0, 1.0
-    ends = [view.output, view.output if view.base is None else view.base]
-    pad = 0.6 * (max(ends) - min(ends)) or abs(ends[0]) * 0.1 or 1.0
-    return min(ends) - pad, max(ends) + pad
-
-
-def _heading(view: BarView) -> str:
-    return view.words.text(
+    heading = view.words.text(
         "pictures.case_contributions.heading",
         base=None if view.base is None else view.written(view.base),
         output=view.written(view.output),
         threshold=view.threshold,
     )
+    marks.note(axes, heading, (1, 1), (0, 4), xycoords="axes fraction", ha="right")
 
 
 def _title(view: BarView) -> Message:

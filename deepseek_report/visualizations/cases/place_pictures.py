@@ -17,9 +17,9 @@ from deepseek_report.data_kinds import kind_of
 from deepseek_report.visualizations.cases import case_views
 from deepseek_report.visualizations.drawing import marks, rasters
 from deepseek_report.visualizations.drawing.labels import attribution, caption, short, wrapped
+from deepseek_report.visualizations.drawing.sheet import on_pages
 from deepseek_report.visualizations.style import (
     LIGHT,
-    NARROW,
     SMALL,
     WIDTH,
     Axes,
@@ -87,13 +87,19 @@ def _picture(
         panels.append(rasters.framed(rasters.outlined(shaded, truth), top))
     words, marked = words_of(results), truth is not None
     first = words.text("pictures.image_heatmaps.image", numbered=bool(regions))
-    marks = {n: _centre(_cells(results, player, shape)) for n, player in regions.items()}
+    centres = {}
+    for number, player in regions.items():
+        cells = _cells(results, player, shape)
+        down, across = (
+            (at.mean() + 0.5) / n for at, n in zip(cells.nonzero(), shape, strict=False)
+        )
+        centres[number] = float(across), float(down)
     heads = [first, *(_head(results, case, name) for name in names)]
     name = f"image_heatmaps_{case.number}"
-    return Picture(
-        name=name,
-        svg=_drawn(name, _Panels(panels, heads, marks), words, WIDTH, marked=marked),
-        narrow=_drawn(name, _Panels(panels, heads, marks), words, NARROW, marked=marked),
+    shown = _Panels(panels, heads, centres)
+    return on_pages(
+        name,
+        lambda page: _drawn(name, shown, words, page, marked=marked),
         title=case_views.title_of(results, case, names[0] if names else None),
         alt=_alt(results, case, names),
         how_to_read=caption(
@@ -120,12 +126,6 @@ class _Panels:
 def _cells(results: Results, player: int, shape: tuple[int, ...]) -> Bools:
     """(row, column) the pixels of a player."""
     return np.asarray((results.schema.owners == player).reshape(shape).any(axis=2))
-
-
-def _centre(cells: Bools) -> tuple[float, float]:
-    """Of the marked cells, as shares of width and height."""
-    rows, columns = np.nonzero(cells)
-    return (columns.mean() + 0.5) / cells.shape[1], (rows.mean() + 0.5) / cells.shape[0]
 
 
 def _drawn(name: str, panels: _Panels, words: Wording, width: float, *, marked: bool) -> str:
@@ -256,10 +256,9 @@ def _picture_series(
     name = f"series_attributions_{case.number}"
     height = len(shown) * (_TITLE + _CURVE + (_BARS if explainer else 0.0) + 0.12) + _FOOT_SERIES
     words = words_of(results)
-    return Picture(
-        name=name,
-        svg=draw_svg(name, height, lambda figure: _paint_series(figure, shown, words)),
-        narrow=draw_svg(name, height, lambda figure: _paint_series(figure, shown, words), NARROW),
+    return on_pages(
+        name,
+        lambda page: draw_svg(name, height, lambda fig: _paint_series(fig, shown, words), page),
         title=case_views.title_of(results, case, explainer),
         alt=_alt_series(results, case, explainer),
         how_to_read=caption(
@@ -328,7 +327,9 @@ def _paint_series(figure: Figure, channels: Sequence[_Channel], words: Wording) 
             _bars(lowest, channel, most, words)
             top -= _BARS
         if at == len(channels) - 1:
-            _steps(lowest, words)
+            most_ticks = round(float(lowest.get_window_extent().width) / 55)
+            marks.count_ticks(lowest, "x", words, most_ticks)
+            lowest.set_xlabel(words.text("pictures.series_attributions.step"))
         top -= 0.12
 
 
@@ -387,12 +388,6 @@ def _thinned(curve: Floats) -> tuple[Ints, Floats]:
             ends = (int(piece[np.nanargmin(curve[piece])]), int(piece[np.nanargmax(curve[piece])]))
             kept.extend(sorted(set(ends)))
     return np.array(kept), curve[kept]
-
-
-def _steps(axes: Axes, words: Wording) -> None:
-    """Number the steps below the last panel."""
-    marks.count_ticks(axes, "x", words, round(float(axes.get_window_extent().width) / 55))
-    axes.set_xlabel(words.text("pictures.series_attributions.step"))
 
 
 def _bars(axes: Axes, channel: _Channel, most: float, words: Wording) -> None:

@@ -115,6 +115,10 @@ class _Word:
     framed: bool
     read: bool = True
 
+    def baseline(self, top: float) -> float:
+        """In points, in a block that begins there."""
+        return top + _HEAD + _LINE * self.line + 20
+
 
 @dataclass(frozen=True)
 class _TextBlock:
@@ -156,7 +160,10 @@ def _block(results: Results, case: Case, explainer: str, limits: Limits) -> _Tex
         )
         for player, word in zip(shown, written, strict=False)
     ]
-    total = float(sizes[present].sum()) or 1.0
+    cut = None
+    if len(shown) < len(present):
+        share = float(sizes[shown].sum()) / (float(sizes[present].sum()) or 1.0)
+        cut = caption("text_highlights.cut", shown=len(shown), n=len(present), share=share)
     return _TextBlock(
         explainer=explainer,
         heading=wording.text(
@@ -165,7 +172,7 @@ def _block(results: Results, case: Case, explainer: str, limits: Limits) -> _Tex
             unit=unit_of(results, explainer, case.place),
         ),
         words=[*words, *written[len(words) :]],
-        cut=_cut(len(shown), len(present), float(sizes[shown].sum()) / total),
+        cut=cut,
         strongest=[
             caption("text_highlights.alt_word", word=words[at].text, effect=effects[shown[at]])
             for at in np.argsort(-sizes[shown], kind="stable")
@@ -185,7 +192,7 @@ def _bare(results: Results, case: Case, limits: Limits) -> _TextBlock:
 
 def _words(results: Results, case: Case, shown: np.ndarray, limits: Limits) -> list[_Word]:
     """The words of these players in their places, without any shade, and then what was not read."""
-    known = kind_of(results.schema).nameable(case.inputs[None])[0]
+    known, owners = kind_of(results.schema).nameable(case.inputs[None])[0], results.schema.owners
     words = _as_written(results, case, shown) or _as_read(results, case, shown)
     rest = _not_read(results, case, shown)[: limits.words - len(words)]
     placed = _placed([*words, *rest], limits.right)
@@ -204,21 +211,11 @@ def _words(results: Results, case: Case, shown: np.ndarray, limits: Limits) -> l
             level=0,
             raises=False,
             number="",
-            framed=_framed(results, case, player),
+            framed=case.truth is not None and bool(case.truth[owners == player].any()),
             read=bool(known[player]),
         )
         for player, (text, x, line) in zip(shown, placed, strict=False)
     ] + behind
-
-
-def _cut(shown: int, n_words: int, share: float) -> Message | None:
-    if shown == n_words:
-        return None
-    return caption("text_highlights.cut", shown=shown, n=n_words, share=share)
-
-
-def _framed(results: Results, case: Case, player: int) -> bool:
-    return case.truth is not None and bool(case.truth[results.schema.owners == player].any())
 
 
 def _level(size: float, most: float) -> int:
@@ -319,7 +316,7 @@ def _paint(figure: Figure, blocks: Sequence[_TextBlock], words: Wording) -> None
         axes.text(_LEFT, top + 12, block.heading, fontsize=9, color=LIGHT.muted, va="baseline")
         ends: dict[int, float] = {}
         for word in block.words:
-            baseline = _baseline(word, top)
+            baseline = word.baseline(top)
             _word(axes, word, baseline)
             if word.number:
                 ends[word.line] = _number(axes, word, baseline, ends.get(word.line, 0.0))
@@ -328,11 +325,6 @@ def _paint(figure: Figure, blocks: Sequence[_TextBlock], words: Wording) -> None
     framed = any(word.framed for block in blocks for word in block.words)
     if any(word.level for block in blocks for word in block.words) or framed:
         _legend(axes, top + 12, words, framed=framed)
-
-
-def _baseline(word: _Word, top: float) -> float:
-    """Of a word, in points, in a block that begins there."""
-    return top + _HEAD + _LINE * word.line + 20
 
 
 def _shades(axes: Axes, block: _TextBlock, top: float) -> None:
@@ -347,7 +339,7 @@ def _shades(axes: Axes, block: _TextBlock, top: float) -> None:
     for (raises, level), words in alike.items():
         boxes, lines = list[tuple[float, float]](), list[tuple[float, float]]()
         for word in words:
-            left, right, baseline = word.x, word.x + word.width, _baseline(word, top)
+            left, right, baseline = word.x, word.x + word.width, word.baseline(top)
             above, below = baseline - 11, baseline + 3.5
             boxes += [(left - 1, above), (right + 1, above), (right + 1, below), (left - 1, below)]
             boxes.append((left - 1, above))

@@ -154,6 +154,23 @@ def on_sheets(
     return on_pages(name, drawn, **texts)
 
 
+class PaintsItself(Protocol):
+    """What a picture shows of a run, painted on a sheet."""
+
+    def paint(self, sheet: Sheet) -> None: ...
+
+    def title(self) -> Text: ...
+
+    def alt(self) -> Text: ...
+
+
+def sheets_of(
+    view: PaintsItself, name: str, height: float | tuple[float, float], **texts: Any
+) -> Picture:
+    """A view on a wide and on a narrow sheet; see `on_sheets`."""
+    return on_sheets(name, height, view.paint, title=view.title(), alt=view.alt(), **texts)
+
+
 # Panels of one size on one page, laid out for a wide and for a narrow page.
 
 #: Paints one panel: its axes, and which one it is.

@@ -153,14 +153,23 @@ class _View:
             effect.feature: effect
             for effect in required(results, "feature_effects", "effects", FeatureEffect)
         }
-        curves = grouped(results.rows("feature_effects", "curves", EffectPoint), _feature)
-        density = grouped(results.rows("feature_effects", "density", DensityBar), _feature)
-        lines = grouped(results.rows("feature_effects", "lines", CaseEffect), _feature)
+        curves = grouped(
+            results.rows("feature_effects", "curves", EffectPoint), lambda row: row.feature
+        )
+        density = grouped(
+            results.rows("feature_effects", "density", DensityBar), lambda row: row.feature
+        )
+        lines = grouped(
+            results.rows("feature_effects", "lines", CaseEffect), lambda row: row.feature
+        )
+        table = results.rows("importance", "importance", FeatureImportance)
+        leader = leading(results) if table else ""
+        shares = {row.feature: row.share for row in table if row.explainer == leader}
         target = results.schema.target
         space: OutputSpace = "probability" if task_of(target).decides else "value"
         parts = [
             _EffectPanel(effects[name], curves[name], density.get(name, []), lines.get(name, []))
-            for name in _important(results, list(effects))[:most]
+            for name in sorted(effects, key=lambda name: -shares.get(name, 0.0))[:most]
         ]
         name = short(target.explained_class, 30)
         return cls(parts, space, name, change(space, name, target.unit), words_of(results))
@@ -265,24 +274,10 @@ class _View:
         )
 
 
-def _feature(row: EffectPoint | DensityBar | CaseEffect) -> str:
-    return row.feature
-
-
 def _single(part: _EffectPanel) -> list[list[CaseEffect]]:
     """The curves of single cases, where the run tells of them."""
     lines = grouped(part.lines, lambda point: point.line)
     return [lines[number] for number in sorted(lines)]
-
-
-def _important(results: Results, features: list[str]) -> list[str]:
-    """The features by falling share in the attributions of the leading explainer."""
-    table = results.rows("importance", "importance", FeatureImportance)
-    if not table:
-        return features
-    own = leading(results)
-    shares = {row.feature: row.share for row in table if row.explainer == own}
-    return sorted(features, key=lambda name: -shares.get(name, 0.0))
 
 
 # --- Which pairs of features act together, and how the effect of one depends on the other ---------
@@ -364,7 +359,9 @@ class _PairsView:
         first = self.effects[0]
         axes = sheet.axes(0.75, _FOOT, 1.7, sheet.height - _FOOT - _EFFECT)
         ends = []
-        for number, (level, line) in enumerate(_by_level(self.effects).items()):
+        for number, (level, line) in enumerate(
+            grouped(self.effects, lambda effect: effect.by_display).items()
+        ):
             places = [at.value if at.is_numeric else float(n) for n, at in enumerate(line)]
             outputs = [at.output for at in line]
             tone = SERIES[number % len(SERIES)]
@@ -396,11 +393,6 @@ class _PairsView:
         )
 
 
-def _by_level(effects: Sequence[EffectBeside]) -> dict[str, list[EffectBeside]]:
-    """{value of the other feature: the outputs along the first}."""
-    return grouped(effects, lambda effect: effect.by_display)
-
-
 def _title(pairs: Sequence[FeaturePair]) -> Message:
     """What the metric's verdict on the strongest pair is."""
     called = [pair for pair in pairs if pair.interacts]
@@ -426,7 +418,10 @@ def _alt(pairs: Sequence[FeaturePair], effects: Sequence[EffectBeside]) -> Messa
         )
         for pair in pairs
     ]
-    lines = [_alt_line(level, line) for level, line in _by_level(effects).items()]
+    lines = [
+        _alt_line(level, line)
+        for level, line in grouped(effects, lambda effect: effect.by_display).items()
+    ]
     return caption("interactions.alt", n=len(listed), pairs=listed, lines=lines)
 
 

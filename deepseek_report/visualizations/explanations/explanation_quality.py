@@ -27,7 +27,7 @@ from deepseek_report.visualizations.drawing.read_results import (
     reach,
     required,
 )
-from deepseek_report.visualizations.drawing.sheet import OnePicture, Sheet, on_sheets
+from deepseek_report.visualizations.drawing.sheet import OnePicture, Sheet, on_sheets, sheets_of
 from deepseek_report.visualizations.style import CONTROL, LIGHT, SERIES, SMALL, Axes, colours
 from deepseek_report.wording.estimates import of_score
 from deepseek_report.wording.of_results import words_of
@@ -57,13 +57,7 @@ class DeletionCurvesPicture(OnePicture):
         view = _View.of(results)
         gains = 0.9 + 0.27 * len(view.judged)
         heights = max(_CURVES, gains), _CURVES + gains
-        return on_sheets(
-            "deletion_curves",
-            heights,
-            lambda sheet: _paint(sheet, view),
-            title=_title(view),
-            alt=_alt(view),
-        )
+        return sheets_of(view, "deletion_curves", heights)
 
 
 @dataclass(frozen=True)
@@ -102,7 +96,14 @@ class _View:
                 for name, curve in curves.items()
             }
         names = list(dict.fromkeys(point.explainer for point in next(iter(curves.values()))))
-        gains = {metric: _gains(results, f"{metric}_gain", names) for metric in curves}
+        gains = dict[str, dict[str, Score]]()
+        for metric in curves:
+            scores = {name: results.score(f"{metric}_gain", explainer=name) for name in names}
+            gains[metric] = {
+                name: score
+                for name, score in scores.items()
+                if name != CONTROL and score is not None and known(score.value)
+            }
         judged = [verdict for verdict in verdicts if verdict.explainer in names]
         elsewhere = [v.explainer for v in verdicts if v not in judged and v.beats_random]
         beats = {verdict.explainer: verdict.beats_random for verdict in judged}
@@ -122,32 +123,57 @@ class _View:
         others = [name for name in self.names if name != CONTROL]
         return sorted(others, key=lambda name: -gain.get(name, float("-inf")))
 
-
-def _gains(results: Results, metric: str, names: Sequence[str]) -> dict[str, Score]:
-    gains = {name: results.score(metric, explainer=name) for name in names if name != CONTROL}
-    return {name: gain for name, gain in gains.items() if gain is not None and known(gain.value)}
-
-
-def _paint(sheet: Sheet, view: _View) -> None:
-    limits, below = _limits(view), 0.6
-    if sheet.is_narrow:
-        _gain_panel(sheet.axes(1.4, 0.6, 0.2, _CURVES + 0.35), view)
-        below = sheet.height - _CURVES + 0.6
-    else:
-        _gain_panel(sheet.axes(5.95, 0.6, 0.15, 0.4), view)
-    step, across = (1.8, 1.45) if sheet.is_narrow else (2.02, 1.58)
-    for place, (metric, curve) in enumerate(view.curves.items()):
-        left = 0.75 + step * place
-        axes = sheet.axes(left, below, sheet.width - left - across, 0.4)
-        _curves(axes, curve, view)
-        axes.set_title(view.words.text(f"pictures.deletion_curves.{metric}"))
-        axes.set(ylim=limits)
-        axes.set_xlabel(view.words.text(f"pictures.deletion_curves.across_{metric}"))
-        (marks.percent_ticks if view.is_share else marks.value_ticks)(axes, "y", view.words)
-        if place == 0:
-            axes.set_ylabel(view.words.say(view.outcome))
+    def paint(self, sheet: Sheet) -> None:
+        limits, below = _limits(self), 0.6
+        if sheet.is_narrow:
+            _gain_panel(sheet.axes(1.4, 0.6, 0.2, _CURVES + 0.35), self)
+            below = sheet.height - _CURVES + 0.6
         else:
-            axes.tick_params(labelleft=False)
+            _gain_panel(sheet.axes(5.95, 0.6, 0.15, 0.4), self)
+        step, across = (1.8, 1.45) if sheet.is_narrow else (2.02, 1.58)
+        for place, (metric, curve) in enumerate(self.curves.items()):
+            left = 0.75 + step * place
+            axes = sheet.axes(left, below, sheet.width - left - across, 0.4)
+            _curves(axes, curve, self)
+            axes.set_title(self.words.text(f"pictures.deletion_curves.{metric}"))
+            axes.set(ylim=limits)
+            axes.set_xlabel(self.words.text(f"pictures.deletion_curves.across_{metric}"))
+            (marks.percent_ticks if self.is_share else marks.value_ticks)(axes, "y", self.words)
+            if place == 0:
+                axes.set_ylabel(self.words.say(self.outcome))
+            else:
+                axes.tick_params(labelleft=False)
+
+    def title(self) -> Message:
+        gains = self.by_deletion
+        if not gains:
+            return caption("deletion_curves.title_no_gain")
+        if not self.has_skill:
+            return caption("deletion_curves.title_no_skill")
+        outcomes = {True: "beat", False: "failed", None: "open"}
+        named: dict[str, list[str]] = {outcome: [] for outcome in outcomes.values()}
+        for name in self.judged:
+            if name in gains:
+                named[outcomes[self.beats.get(name)]].append(name)
+        return caption("deletion_curves.title_of_tests", elsewhere=self.elsewhere, **named)
+
+    def alt(self) -> Message:
+        deletion, listed = next(iter(self.curves.values())), list[Message]()
+        for metric, gains in self.gains.items():
+            explainers = [
+                caption("deletion_curves.alt_gain", explainer=name, gain=of_score(gains[name]))
+                for name in self.judged
+                if name in gains
+            ]
+            if gains:
+                key = f"deletion_curves.alt_gains_{metric}"
+                listed.append(caption(key, explainers=explainers))
+        return caption(
+            "deletion_curves.alt",
+            n=max(point.n for point in deletion),
+            start=min(deletion, key=lambda point: point.removed_share).mean.value,
+            gains=listed,
+        )
 
 
 def _limits(view: _View) -> tuple[float, float]:
@@ -191,40 +217,6 @@ def _gain_panel(axes: Axes, view: _View) -> None:
     axes.set_xlabel(view.words.text("pictures.deletion_curves.area"))
 
 
-def _title(view: _View) -> Message:
-    gains = view.by_deletion
-    if not gains:
-        return caption("deletion_curves.title_no_gain")
-    if not view.has_skill:
-        return caption("deletion_curves.title_no_skill")
-    outcomes = {True: "beat", False: "failed", None: "open"}
-    named: dict[str, list[str]] = {outcome: [] for outcome in outcomes.values()}
-    for name in view.judged:
-        if name in gains:
-            named[outcomes[view.beats.get(name)]].append(name)
-    return caption("deletion_curves.title_of_tests", elsewhere=view.elsewhere, **named)
-
-
-def _alt(view: _View) -> Message:
-    deletion = next(iter(view.curves.values()))
-    return caption(
-        "deletion_curves.alt",
-        n=max(point.n for point in deletion),
-        start=min(deletion, key=lambda point: point.removed_share).mean.value,
-        gains=[_alt_gains(view, metric) for metric, gains in view.gains.items() if gains],
-    )
-
-
-def _alt_gains(view: _View, metric: str) -> Message:
-    gains = view.gains[metric]
-    explainers = [
-        caption("deletion_curves.alt_gain", explainer=name, gain=of_score(gains[name]))
-        for name in view.judged
-        if name in gains
-    ]
-    return caption(f"deletion_curves.alt_gains_{metric}", explainers=explainers)
-
-
 # --- How far the explainers give the same ranking -------------------------------------------------
 
 _ROW, _ROW_NARROW = 0.25, 0.34
@@ -246,12 +238,16 @@ class AgreementPicture(OnePicture):
             key=lambda pair: (pair.has_control, -pair.spearman.value),
         )
         words, n = words_of(results), len(ordered)
+        listed = [
+            caption("agreement.alt_pair", pair=_pair(pair), correlation=pair.spearman)
+            for pair in ordered
+        ]
         return on_sheets(
             "agreement",
             (0.85 + _ROW * n, 0.85 + _ROW_NARROW * n),
             lambda sheet: _paint_agreement(sheet, ordered, words),
             title=_title_agreement(ordered, none_ranks=bool(undefined)),
-            alt=_alt_agreement(ordered),
+            alt=caption("agreement.alt", n=n, pairs=listed),
             how_to_read=caption("agreement.how_to_read", undefined=undefined),
         )
 
@@ -297,13 +293,6 @@ def _judged(pair: ExplainerPair, name: str) -> dict[str, Message | Estimate]:
     return {name: two, f"{name}_correlation": pair.spearman}
 
 
-def _alt_agreement(pairs: Sequence[ExplainerPair]) -> Message:
-    listed = [
-        caption("agreement.alt_pair", pair=_pair(pair), correlation=pair.spearman) for pair in pairs
-    ]
-    return caption("agreement.alt", n=len(listed), pairs=listed)
-
-
 # --- Whether explainers point where the cause is known to be --------------------------------------
 
 #: The measure whose gain over chance is concluded from.
@@ -332,12 +321,17 @@ class LocalisationPicture(OnePicture):
             for measure, own in grouped(table, lambda row: row.measure).items()
         ]
         line = _line(names)
+        cases = (row.n for measure in measures for row in measure.explainers.values())
         return on_sheets(
             "localisation",
             (line, line * math.ceil(len(measures) / _ABREAST)),
             lambda sheet: _paint_localisation(sheet, names, measures, words),
             title=_title_localisation(results, measures),
-            alt=_alt_localisation(names, measures),
+            alt=caption(
+                "localisation.alt",
+                measures=[_alt_measure(names, measure) for measure in measures],
+                n=max((n for n in cases if n is not None), default=None),
+            ),
         )
 
 
@@ -419,15 +413,6 @@ def _title_localisation(results: Results, measures: Sequence[_Measured]) -> Mess
         measure=concluded.name,
         value=row.value,
         chance=row.chance,
-    )
-
-
-def _alt_localisation(names: Sequence[str], measures: Sequence[_Measured]) -> Message:
-    cases = (row.n for measure in measures for row in measure.explainers.values())
-    return caption(
-        "localisation.alt",
-        measures=[_alt_measure(names, measure) for measure in measures],
-        n=max((n for n in cases if n is not None), default=None),
     )
 
 

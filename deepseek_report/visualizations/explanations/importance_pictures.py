@@ -39,7 +39,7 @@ from deepseek_report.visualizations.drawing.read_results import (
     leading,
     required,
 )
-from deepseek_report.visualizations.drawing.sheet import OnePicture, Sheet, on_sheets
+from deepseek_report.visualizations.drawing.sheet import OnePicture, Sheet, on_pages, sheets_of
 from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
@@ -77,10 +77,9 @@ class GlobalImportancePicture(PicturePart):
     def _picture(self, results: Results, table: Sequence[FeatureImportance], name: str) -> Picture:
         """The picture of the importance for one class."""
         view = _View.of(table, self.most, results.schema, words_of(results))
-        return Picture(
-            name=name,
-            svg=_drawn(name, view, style.WIDTH, _ABREAST),
-            narrow=_drawn(name, view, style.NARROW, _ABREAST_NARROW),
+        return on_pages(
+            name,
+            lambda page: _drawn(name, view, page),
             title=_title(view),
             alt=_alt(view),
             how_to_read=caption("global_importance.how_to_read"),
@@ -145,8 +144,8 @@ class _View:
         return UNDEFINED if row is None else row.drawn_share
 
 
-def _drawn(name: str, view: _View, page: float, abreast: int) -> str:
-    """The picture on a page of so many inches, with so many panels side by side."""
+def _drawn(name: str, view: _View, page: float) -> str:
+    abreast = _ABREAST if page == style.WIDTH else _ABREAST_NARROW
     blocks = -(-len(view.explainers) // abreast)
     tall = len(view.features) * (_ROW if page == style.WIDTH else _ROW_NARROW)
     height = blocks * (_HEAD + tall) + (blocks - 1) * 0.35 + _FOOT
@@ -159,7 +158,8 @@ def _paint(figure: style.Figure, view: _View, abreast: int, tall: float) -> None
     labels = [short(name, 34) if page == style.WIDTH else wrapped(name, 22) for name in names]
     left = min(extent(labels) + 0.12, 0.4 * page)
     width = (page - left - 0.1) / min(len(view.explainers), abreast)
-    most = _most(view)
+    shares = [share for explainer in view.explainers for share in view.shares(explainer)]
+    most = float(np.nanmax(estimate_columns(shares)[[0, 2]]) * 1.08) or 1.0
     for place, explainer in enumerate(view.explainers):
         block, column = divmod(place, abreast)
         upper = top - _HEAD - block * (tall + _HEAD + 0.35)
@@ -191,18 +191,9 @@ def _points(axes: style.Axes, view: _View, explainer: str, most: float) -> None:
     marks.grid(axes, "x")
     axes.set_xlim(-0.06 * most, most)
     marks.percent_ticks(axes, "x", view.words)
-    axes.set_xticks([0, _round_share(0.85 * most)])
-
-
-def _round_share(most: float) -> float:
-    """The largest share of one digit that is not above `most`; two ticks leave room for both."""
-    power = 10.0 ** np.floor(np.log10(most))
-    return float(np.floor(most / power + 1e-9) * power)
-
-
-def _most(view: _View) -> float:
-    shares = [share for explainer in view.explainers for share in view.shares(explainer)]
-    return float(np.nanmax(estimate_columns(shares)[[0, 2]]) * 1.08) or 1.0
+    power = 10.0 ** np.floor(np.log10(0.85 * most))
+    # the largest share of one digit below: two ticks leave room for both
+    axes.set_xticks([0, float(np.floor(0.85 * most / power + 1e-9) * power)])
 
 
 def _title(view: _View) -> Message:
@@ -301,15 +292,13 @@ class ReliancePicture(OnePicture):
     def picture(self, results: Results) -> Picture:
         view = _RelianceView.of(results, self.most)
         rows = len(view.features)
-        return on_sheets(
+        return sheets_of(
+            view,
             "reliance",
             (
                 _HEAD_RELIANCE + rows * _ROW_RELIANCE + _FOOT_RELIANCE,
                 2 * (_HEAD_RELIANCE + rows * _ROW_NARROW_RELIANCE + _FOOT_RELIANCE),
             ),
-            view.paint,
-            title=view.title(),
-            alt=view.alt(),
             how_to_read=caption(
                 "reliance.how_to_read", exchanged=view.has_exchange, explainer=view.explainer
             ),
@@ -348,7 +337,8 @@ class _RelianceView:
         sage = required(results, "sage", "features", SkillShare)
         importance = required(results, "importance", "importance", FeatureImportance)
         explainer = leading(results)
-        attributed = {row.feature: row for row in importance if row.explainer == explainer}
+        own = [row for row in importance if row.explainer == explainer]
+        attributed = {row.feature: row.drawn_share for row in own}
         exchange = results.rows("permutation_importance", "features", LossRise)
         skill = np.median([row.value.value / row.share.value for row in sage if row.share.value])
         rises = {row.feature: _scaled(row.loss_rise, float(skill)) for row in exchange}
@@ -356,7 +346,7 @@ class _RelianceView:
             _Relied(
                 row.label,
                 row.share,
-                _share(attributed.get(row.feature)),
+                attributed.get(row.feature, UNDEFINED),
                 rises.get(row.feature, UNDEFINED) if skill > 0 else UNDEFINED,
             )
             for row in sage
@@ -432,10 +422,6 @@ class _RelianceView:
         ]
         n = len(self.features)
         return caption("reliance.alt", n=n, features=listed, explainer=self.explainer)
-
-
-def _share(row: FeatureImportance | None) -> Estimate:
-    return UNDEFINED if row is None else row.drawn_share
 
 
 def _scaled(rise: Estimate, whole: float) -> Estimate:

@@ -39,6 +39,7 @@ from deepseek_report.visualizations.drawing.sheet import (
     on_sheets,
     over_all,
     picture_of,
+    sheets_of,
 )
 from deepseek_report.visualizations.style import LIGHT, SERIES, Axes
 
@@ -426,14 +427,12 @@ class SlicesPicture(OnePicture):
             unexpected_slice(results),
         )
         n = len(once)
-        return on_sheets(
+        return sheets_of(
+            view,
             "slices",
             (0.95 + _ROW_SLICES * n, 0.95 + _ROW_NARROW_SLICES * n),
-            lambda sheet: _paint_slices(sheet, view),
-            title=_title_slices(view),
-            alt=_alt_slices(view),
             how_to_read=caption("slices.how_to_read", examined=view.examined),
-            interactive=_twin(view),
+            interactive=view.interactive(),
         )
 
 
@@ -478,38 +477,60 @@ class _SlicesView:
     examined: int
     worst: Slice | None
 
+    def paint(self, sheet: Sheet) -> None:
+        """A point and its interval for each slice, hollow where it may be chance, and the rest."""
+        left, columns = (1.75, 22) if sheet.is_narrow else (3.4, 44)
+        axes = sheet.axes(left, 0.55, 0.8, 0.35)
+        marks.rows(axes, [wrapped(part.name, columns, 3) for part in self.slices])
+        rest = enumerate(Estimate(part.rest) for part in self.slices)
+        marks.intervals(axes, rest, marks.MarkStyle(LIGHT.context, "D", size=4.5))
+        for sure in (True, False):
+            own = [(at, part.value) for at, part in enumerate(self.slices) if part.is_sure == sure]
+            marks.intervals(axes, own, marks.MarkStyle(SERIES[1], hollow=not sure))
+        marks.grid(axes, "x")
+        axes.set_xlim(left=-0.02 * axes.get_xlim()[1])
+        self.scale.ticks(axes, "x")
+        words = self.scale.words
+        axes.set_xlabel(self.scale.label(words.text("pictures.slices.axis")))
+        counts = (words.numbers.count(part.n) for part in self.slices)
+        marks.beside(axes, counts, words.text("pictures.common.cases"), 44)
 
-def _paint_slices(sheet: Sheet, view: _SlicesView) -> None:
-    """A point with its interval for each slice, hollow where it may be chance; the rest beside."""
-    left, columns = (1.75, 22) if sheet.is_narrow else (3.4, 44)
-    axes = sheet.axes(left, 0.55, 0.8, 0.35)
-    marks.rows(axes, [wrapped(part.name, columns, 3) for part in view.slices])
-    rest = enumerate(Estimate(part.rest) for part in view.slices)
-    marks.intervals(axes, rest, marks.MarkStyle(LIGHT.context, "D", size=4.5))
-    for sure in (True, False):
-        own = [(at, part.value) for at, part in enumerate(view.slices) if part.is_sure == sure]
-        marks.intervals(axes, own, marks.MarkStyle(SERIES[1], hollow=not sure))
-    marks.grid(axes, "x")
-    axes.set_xlim(left=-0.02 * axes.get_xlim()[1])
-    view.scale.ticks(axes, "x")
-    words = view.scale.words
-    axes.set_xlabel(view.scale.label(words.text("pictures.slices.axis")))
-    counts = (words.numbers.count(part.n) for part in view.slices)
-    marks.beside(axes, counts, words.text("pictures.common.cases"), 44)
+    def title(self) -> Message:
+        if self.worst is None:
+            return caption("slices.title_none")
+        worst = next(part for part in self.slices if part.name == self.worst.slice)
+        low, high = (None, None) if self.scale.is_share else (worst.value.low, worst.value.high)
+        return caption(
+            "slices.title",
+            slice=short(worst.name, 130),
+            error=self.scale.full(Estimate(worst.value.value, low, high)),
+            n=worst.n,
+            elsewhere=self.scale.plain(Estimate(worst.rest, low, high)),
+        )
 
+    def alt(self) -> Message:
+        slices = [_part("slices.alt_slice", part, self.scale) for part in self.slices[:5]]
+        return caption("slices.alt", examined=self.examined, slices=slices)
 
-def _title_slices(view: _SlicesView) -> Message:
-    if view.worst is None:
-        return caption("slices.title_none")
-    worst = next(part for part in view.slices if part.name == view.worst.slice)
-    low, high = (None, None) if view.scale.is_share else (worst.value.low, worst.value.high)
-    return caption(
-        "slices.title",
-        slice=short(worst.name, 130),
-        error=view.scale.full(Estimate(worst.value.value, low, high)),
-        n=worst.n,
-        elsewhere=view.scale.plain(Estimate(worst.rest, low, high)),
-    )
+    def interactive(self) -> dict[str, object]:
+        parts, scale, words = self.slices, self.scale, self.scale.words
+        places = range(len(parts))
+        filled = ["circle" if part.is_sure else "circle-open" for part in parts]
+        fields: twin.Trace = {
+            "text": [_hover(part, scale) for part in parts],
+            "error_x": twin.error_bars(part.value for part in parts),
+            "name": words.text("pictures.slices.slice"),
+        }
+        diamond = {"symbol": "diamond", "size": 8}
+        others = words.text("pictures.slices.others")
+        rests, values = [part.rest for part in parts], [part.value.value for part in parts]
+        rest = twin.points(rests, places, LIGHT.context, diamond, name=others)
+        layout = {
+            "xaxis": scale.axis(words.text("pictures.slices.axis"), rangemode="tozero"),
+            "yaxis": twin.row_axis([wrapped(part.name, 38, 3) for part in parts]),
+        }
+        traces = [rest, twin.points(values, places, SERIES[1], {"symbol": filled}, **fields)]
+        return twin.twin(traces, layout, words, height=120 + 52 * len(parts))
 
 
 def _part(name: str, part: _DrawnSlice, scale: marks.Scale) -> Message:
@@ -520,32 +541,6 @@ def _part(name: str, part: _DrawnSlice, scale: marks.Scale) -> Message:
         n=part.n,
         elsewhere=scale.plain(Estimate(part.rest)),
     )
-
-
-def _alt_slices(view: _SlicesView) -> Message:
-    slices = [_part("slices.alt_slice", part, view.scale) for part in view.slices[:5]]
-    return caption("slices.alt", examined=view.examined, slices=slices)
-
-
-def _twin(view: _SlicesView) -> dict[str, object]:
-    parts, scale, words = view.slices, view.scale, view.scale.words
-    places = range(len(parts))
-    filled = ["circle" if part.is_sure else "circle-open" for part in parts]
-    fields: twin.Trace = {
-        "text": [_hover(part, scale) for part in parts],
-        "error_x": twin.error_bars(part.value for part in parts),
-        "name": words.text("pictures.slices.slice"),
-    }
-    diamond = {"symbol": "diamond", "size": 8}
-    others = words.text("pictures.slices.others")
-    rests, values = [part.rest for part in parts], [part.value.value for part in parts]
-    rest = twin.points(rests, places, LIGHT.context, diamond, name=others)
-    layout = {
-        "xaxis": scale.axis(words.text("pictures.slices.axis"), rangemode="tozero"),
-        "yaxis": twin.row_axis([wrapped(part.name, 38, 3) for part in parts]),
-    }
-    traces = [rest, twin.points(values, places, SERIES[1], {"symbol": filled}, **fields)]
-    return twin.twin(traces, layout, words, height=120 + 52 * len(parts))
 
 
 def _hover(part: _DrawnSlice, scale: marks.Scale) -> str:

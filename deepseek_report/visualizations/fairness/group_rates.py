@@ -20,7 +20,7 @@ from deepseek_report.tasks.task import Drawn
 from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.labels import caption, extent, short, spoken, wrapped
 from deepseek_report.visualizations.drawing.read_results import estimate_columns, grouped, required
-from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets, over_all
+from deepseek_report.visualizations.drawing.sheet import Sheet, over_all, sheets_of
 from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL, Axes
 from deepseek_report.wording.words import Wording
 
@@ -103,6 +103,68 @@ class _View:
         order = {name: place for place, name in enumerate(self.attributes)}
         return [at + 1.35 * (1 + order[row.attribute]) - 0.35 for at, row in enumerate(self.table)]
 
+    def paint(self, sheet: Sheet) -> None:
+        count, narrow = self.words.numbers.count, sheet.is_narrow
+        level, attribute, room = (20, 24, 1.9) if narrow else (26, 34, 2.9)
+        labels = [f"{short(row.level, level)}  ({count(row.n)})" for row in self.table]
+        heads = [short(own[0].attribute_label, attribute) for own in self.attributes.values()]
+        left = min(max(extent(labels), extent(heads) * 1.08) + 0.15, room)
+        width = (sheet.width - left - 0.05) / len(self.panels)
+        for place, (column, scale) in enumerate(self.panels):
+            begin = left + place * width
+            right = sheet.width - begin - width + (0.1 if narrow else 0.3)
+            axes = sheet.axes(begin, 0.35, right, 0.8 if narrow else 0.7)
+            _points(axes, self, column, scale)
+            size = SMALL - 1.5 * narrow
+            axes.tick_params(axis="x", labelsize=size)
+            marks.keep_ticks_apart(axes, size)
+            heading = scale.label(self.heading(column))
+            axes.set_title(wrapped(heading, int(width * 15), 3), fontsize=SMALL - narrow)
+            _row_labels(axes, self, labels if place == 0 else None, attribute)
+
+    def title(self) -> Message:
+        (column, scale), pair = self.panels[0], self.pair
+        ends = (pair.first, pair.other) if pair else ()
+        rows = [row for level in ends if pair and (row := self.row(pair.attribute, level))]
+        if pair is None or len(rows) < 2:
+            return caption("group_rates.title_open", favourable=self.favourable)
+        low, high = sorted(rows, key=lambda row: column.of(row.cells).value)
+        low_value, high_value = (column.of(row.cells).value for row in (low, high))
+        return caption(
+            "group_rates.title",
+            favourable=self.favourable,
+            attribute=spoken(low.attribute_label),
+            low=spoken(low.level),
+            low_value=scale.plain(Estimate(low_value)),
+            high=spoken(high.level),
+            high_value=scale.plain(Estimate(high_value)),
+            gap=scale.distance(high_value - low_value),
+            verdict=pair.verdict,
+            bound=self.bound,
+            by_chance=pair.by_chance,
+        )
+
+    def alt(self) -> Message:
+        column, scale = self.panels[0]
+        attributes = []
+        for own in self.attributes.values():
+            levels = [
+                caption(
+                    "group_rates.alt_level",
+                    level=spoken(row.level),
+                    value=scale.with_interval(column.of(row.cells)),
+                )
+                for row in own
+            ]
+            label = spoken(own[0].attribute_label)
+            attributes.append(caption("group_rates.alt_attribute", attribute=label, levels=levels))
+        return caption(
+            "group_rates.alt",
+            favourable=self.favourable,
+            overall=scale.full(Estimate(self.overall[column.key])),
+            attributes=attributes,
+        )
+
 
 def _foremost(table: Sequence[GroupLevel], key: str) -> list[GroupLevel]:
     """The rows that are drawn: of an attribute with many levels the worst and the best."""
@@ -133,34 +195,9 @@ def _overall(results: Results, table: Sequence[GroupLevel]) -> dict[str, float]:
 
 def _picture(name: str, view: _View) -> Picture:
     height = 1.1 + _ROW * (view.places[-1] + 1)
-    return on_sheets(
-        name,
-        (height, height + 0.1),
-        lambda sheet: _paint(sheet, view),
-        title=_title(view),
-        alt=_alt(view),
-        how_to_read=caption("group_rates.how_to_read"),
+    return sheets_of(
+        view, name, (height, height + 0.1), how_to_read=caption("group_rates.how_to_read")
     )
-
-
-def _paint(sheet: Sheet, view: _View) -> None:
-    count, narrow = view.words.numbers.count, sheet.is_narrow
-    level, attribute, room = (20, 24, 1.9) if narrow else (26, 34, 2.9)
-    labels = [f"{short(row.level, level)}  ({count(row.n)})" for row in view.table]
-    heads = [short(own[0].attribute_label, attribute) for own in view.attributes.values()]
-    left = min(max(extent(labels), extent(heads) * 1.08) + 0.15, room)
-    width = (sheet.width - left - 0.05) / len(view.panels)
-    for place, (column, scale) in enumerate(view.panels):
-        begin = left + place * width
-        right = sheet.width - begin - width + (0.1 if narrow else 0.3)
-        axes = sheet.axes(begin, 0.35, right, 0.8 if narrow else 0.7)
-        _points(axes, view, column, scale)
-        size = SMALL - 1.5 * narrow
-        axes.tick_params(axis="x", labelsize=size)
-        marks.keep_ticks_apart(axes, size)
-        heading = scale.label(view.heading(column))
-        axes.set_title(wrapped(heading, int(width * 15), 3), fontsize=SMALL - narrow)
-        _row_labels(axes, view, labels if place == 0 else None, attribute)
 
 
 def _points(axes: Axes, view: _View, column: Drawn, scale: marks.Scale) -> None:
@@ -244,48 +281,3 @@ class NamedPair:
             return None
         by_chance = not rules_groups.is_beyond_chance(results, row)
         return cls(row.attribute, row.highest, row.lowest, "", by_chance)
-
-
-def _title(view: _View) -> Message:
-    (column, scale), pair = view.panels[0], view.pair
-    ends = (pair.first, pair.other) if pair else ()
-    rows = [row for level in ends if pair and (row := view.row(pair.attribute, level))]
-    if pair is None or len(rows) < 2:
-        return caption("group_rates.title_open", favourable=view.favourable)
-    low, high = sorted(rows, key=lambda row: column.of(row.cells).value)
-    low_value, high_value = (column.of(row.cells).value for row in (low, high))
-    return caption(
-        "group_rates.title",
-        favourable=view.favourable,
-        attribute=spoken(low.attribute_label),
-        low=spoken(low.level),
-        low_value=scale.plain(Estimate(low_value)),
-        high=spoken(high.level),
-        high_value=scale.plain(Estimate(high_value)),
-        gap=scale.distance(high_value - low_value),
-        verdict=pair.verdict,
-        bound=view.bound,
-        by_chance=pair.by_chance,
-    )
-
-
-def _alt(view: _View) -> Message:
-    column, scale = view.panels[0]
-    attributes = []
-    for own in view.attributes.values():
-        levels = [
-            caption(
-                "group_rates.alt_level",
-                level=spoken(row.level),
-                value=scale.with_interval(column.of(row.cells)),
-            )
-            for row in own
-        ]
-        label = spoken(own[0].attribute_label)
-        attributes.append(caption("group_rates.alt_attribute", attribute=label, levels=levels))
-    return caption(
-        "group_rates.alt",
-        favourable=view.favourable,
-        overall=scale.full(Estimate(view.overall[column.key])),
-        attributes=attributes,
-    )

@@ -35,7 +35,7 @@ from deepseek_report.visualizations.drawing.labels import (
     wrapped,
 )
 from deepseek_report.visualizations.drawing.read_results import grouped, required
-from deepseek_report.visualizations.drawing.sheet import OnePicture, Sheet, on_sheets
+from deepseek_report.visualizations.drawing.sheet import OnePicture, Sheet, on_pages, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SMALL, Axes
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
@@ -82,11 +82,10 @@ class PrototypesPicture(OnePicture):
     def picture(self, results: Results) -> Picture:
         table = required(results, "prototypes", "prototypes", PrototypeCase)
         shown = table[: self.most]
-        wide, narrow = (self._drawn(results, shown, page) for page in _PAGES)
-        return Picture(
-            name="prototypes",
-            svg=wide,
-            narrow=narrow,
+        pages = {page.width: page for page in _PAGES}
+        return on_pages(
+            "prototypes",
+            lambda width: self._drawn(results, shown, pages[width]),
             title=_title(table),
             alt=_alt(shown, table),
             how_to_read=_how_to_read(results.schema, table),

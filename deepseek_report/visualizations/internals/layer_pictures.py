@@ -88,7 +88,10 @@ def _paint(sheet: Sheet, table: Sequence[ProfiledLayer], words: Wording) -> None
 
 
 def _title(table: Sequence[ProfiledLayer]) -> Message:
-    kinds = {kind: sum(row.share for row in own) for kind, own in grouped(table, _kind).items()}
+    kinds = {
+        kind: sum(row.share for row in own)
+        for kind, own in grouped(table, lambda row: row.kind).items()
+    }
     kind = max(sorted(kinds), key=lambda name: kinds[name])
     return caption(
         "layer_profile.title",
@@ -97,10 +100,6 @@ def _title(table: Sequence[ProfiledLayer]) -> Message:
         kind=spoken(kind),
         kind_share=kinds[kind],
     )
-
-
-def _kind(row: ProfiledLayer) -> str:
-    return row.kind
 
 
 def _alt(table: Sequence[ProfiledLayer], n_layers: int) -> Message:
@@ -144,7 +143,9 @@ class ParameterProjectionPicture(OnePicture):
         seen = score.value if score is not None else float("nan")
         layers = grouped(table, lambda each: each.layer)
         shown = _sample(layers, len(table), self.points)
-        tone = _tones(layers)
+        largest = sorted(layers, key=lambda layer: -len(layers[layer]))[: len(SERIES)]
+        own = dict(zip((layer for layer in layers if layer in largest), SERIES, strict=False))
+        tone = {layer: own.get(layer, LIGHT.context) for layer in layers}
         return on_sheets(
             "parameter_projection",
             (_HEIGHT, 2 * _PANEL + 0.25 * (1 + len(tone) // 3)),
@@ -165,13 +166,6 @@ def _sample(layers: _Layers, n: int, points: int) -> _Layers:
         few = max(1, int(points * len(own) / n))
         shown[layer] = [own[at] for at in spaced(len(own), few)]
     return shown
-
-
-def _tones(layers: _Layers) -> dict[str, str]:
-    """{layer: colour}; where there are more layers than colours, the smallest are grey."""
-    largest = sorted(layers, key=lambda layer: -len(layers[layer]))[: len(SERIES)]
-    tones = dict(zip((layer for layer in layers if layer in largest), SERIES, strict=False))
-    return {layer: tones.get(layer, LIGHT.context) for layer in layers}
 
 
 def _places(vectors: Iterable[WeightVector]) -> Floats:

@@ -35,7 +35,7 @@ from deepseek_report.visualizations.drawing.read_results import (
     known_estimate,
     required,
 )
-from deepseek_report.visualizations.drawing.sheet import OnePicture, Sheet, on_sheets
+from deepseek_report.visualizations.drawing.sheet import OnePicture, Sheet, on_sheets, sheets_of
 from deepseek_report.visualizations.style import LIGHT, SERIES, Axes
 from deepseek_report.wording import estimates
 from deepseek_report.wording.of_results import words_of
@@ -61,12 +61,10 @@ class PredictedVsTruePicture(OnePicture):
 
     def picture(self, results: Results) -> Picture:
         view = _View.of(results, self.most)
-        return on_sheets(
+        return sheets_of(
+            view,
             "predicted_vs_true",
             4.4,
-            lambda sheet: _paint(sheet, view),
-            title=_title(view),
-            alt=_alt(view),
             how_to_read=caption("predicted_vs_true.how_to_read", has_band=bool(view.half)),
         )
 
@@ -104,6 +102,47 @@ class _View:
             words=words_of(results),
         )
 
+    def paint(self, sheet: Sheet) -> None:
+        axes = sheet.axes(0.95, 0.6, 0.3, 0.3)
+        low = float(min(self.true.min(), self.predicted.min()))
+        high = float(max(self.true.max(), self.predicted.max()))
+        pad = 0.04 * (high - low or 1.0)
+        ends = np.array([low - pad, high + pad])
+        if self.half is not None:
+            axes.fill_between(
+                ends, ends - self.half, ends + self.half, color=LIGHT.grid, linewidth=0, alpha=0.6
+            )
+        axes.plot(ends, ends, color=LIGHT.context, linewidth=1, linestyle=(0, (3, 3)))
+        marks.dots(axes, self.true, self.predicted, SERIES[0])
+        axes.set(xlim=tuple(ends), ylim=tuple(ends))
+        marks.grid(axes, "both")
+        marks.value_ticks(axes, "x", self.words)
+        marks.value_ticks(axes, "y", self.words)
+        across = self.words.text("pictures.predicted_vs_true.across", label=self.label)
+        axes.set_xlabel(in_unit(across, self.unit, self.words))
+        axes.set_ylabel(
+            in_unit(self.words.text("pictures.common.predicted"), self.unit, self.words)
+        )
+        _scores(axes, self)
+
+    def title(self) -> Message:
+        if self.mae is None:
+            return caption("predicted_vs_true.title_plain", n=self.n, label=self.label)
+        values = {"label": self.label, "mae": self.mae, "unit": self.unit, "r2": self.r2}
+        return caption("predicted_vs_true.title", **values)
+
+    def alt(self) -> Message:
+        return caption(
+            "predicted_vs_true.alt",
+            n=self.n,
+            actual=[self.true.min(), self.true.max()],
+            predicted=[self.predicted.min(), self.predicted.max()],
+            mae=self.mae,
+            r2=self.r2,
+            half=self.half if self.level is not None else None,
+            level=self.level,
+        )
+
 
 def _interval(results: Results) -> tuple[float | None, float | None]:
     """Half the width of the interval around a prediction, and the share that it is to hold."""
@@ -115,28 +154,6 @@ def _interval(results: Results) -> tuple[float | None, float | None]:
     return half, min(table, key=lambda row: abs(row.half_width - half)).level
 
 
-def _paint(sheet: Sheet, view: _View) -> None:
-    axes = sheet.axes(0.95, 0.6, 0.3, 0.3)
-    low = float(min(view.true.min(), view.predicted.min()))
-    high = float(max(view.true.max(), view.predicted.max()))
-    pad = 0.04 * (high - low or 1.0)
-    ends = np.array([low - pad, high + pad])
-    if view.half is not None:
-        axes.fill_between(
-            ends, ends - view.half, ends + view.half, color=LIGHT.grid, linewidth=0, alpha=0.6
-        )
-    axes.plot(ends, ends, color=LIGHT.context, linewidth=1, linestyle=(0, (3, 3)))
-    marks.dots(axes, view.true, view.predicted, SERIES[0])
-    axes.set(xlim=tuple(ends), ylim=tuple(ends))
-    marks.grid(axes, "both")
-    marks.value_ticks(axes, "x", view.words)
-    marks.value_ticks(axes, "y", view.words)
-    across = view.words.text("pictures.predicted_vs_true.across", label=view.label)
-    axes.set_xlabel(in_unit(across, view.unit, view.words))
-    axes.set_ylabel(in_unit(view.words.text("pictures.common.predicted"), view.unit, view.words))
-    _scores(axes, view)
-
-
 def _scores(axes: Axes, view: _View) -> None:
     scores = {"r2": view.r2, "mae": view.mae}
     text = "\n".join(
@@ -145,26 +162,6 @@ def _scores(axes: Axes, view: _View) -> None:
         if score is not None
     )
     marks.note(axes, text, (0, 1), (8, -6), xycoords="axes fraction", ha="left", va="top")
-
-
-def _title(view: _View) -> Message:
-    if view.mae is None:
-        return caption("predicted_vs_true.title_plain", n=view.n, label=view.label)
-    values = {"label": view.label, "mae": view.mae, "unit": view.unit, "r2": view.r2}
-    return caption("predicted_vs_true.title", **values)
-
-
-def _alt(view: _View) -> Message:
-    return caption(
-        "predicted_vs_true.alt",
-        n=view.n,
-        actual=[view.true.min(), view.true.max()],
-        predicted=[view.predicted.min(), view.predicted.max()],
-        mae=view.mae,
-        r2=view.r2,
-        half=view.half if view.level is not None else None,
-        level=view.level,
-    )
 
 
 # --- By how much predicted numbers are off along their range --------------------------------------
@@ -186,13 +183,19 @@ class ResidualsByPredictionPicture(OnePicture):
 
     def picture(self, results: Results) -> Picture:
         bins = required(results, "residuals", "bins", PredictionBin)
+        parts = [
+            caption("residuals.alt_part", predicted=each.predicted, error=each.mean_error)
+            for each in bins
+        ]
         unit = results.schema.target.unit
         return on_sheets(
             "residuals",
             3.9,
             lambda sheet: _paint_residuals(sheet, results, bins, self.most),
             title=_title_residuals(bins, unit, next(leaning(results), None)),
-            alt=_alt_residuals(bins, unit),
+            alt=caption(
+                "residuals.alt", unit=unit or "", n=sum(each.n for each in bins), parts=parts
+            ),
         )
 
 
@@ -238,14 +241,6 @@ def _beyond_chance(bins: Sequence[PredictionBin]) -> list[PredictionBin]:
     mean, low, high = estimate_columns(each.mean_error for each in bins)
     sure = (mean - wider * (mean - low) > 0) | (mean + wider * (high - mean) < 0)
     return [each for each, beyond in zip(bins, sure, strict=True) if beyond]
-
-
-def _alt_residuals(bins: Sequence[PredictionBin], unit: str | None) -> Message:
-    parts = [
-        caption("residuals.alt_part", predicted=each.predicted, error=each.mean_error)
-        for each in bins
-    ]
-    return caption("residuals.alt", unit=unit or "", n=sum(each.n for each in bins), parts=parts)
 
 
 # --- Whether intervals around predicted numbers hold the truth as often as they say ---------------

@@ -13,17 +13,12 @@ from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.predictions import ClassRates
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
-from deepseek_report.metrics.performance.classification_scores import (
-    GainDepth,
-    PrecisionBand,
-    RecallPoint,
-    RocPoint,
-)
+from deepseek_report.metrics.performance import classification_scores
 from deepseek_report.metrics.performance.performance_rows import SweptThreshold
 from deepseek_report.visualizations.drawing import marks, twin
 from deepseek_report.visualizations.drawing.labels import caption, known, short, spoken, wrapped
 from deepseek_report.visualizations.drawing.read_results import estimate_columns, required
-from deepseek_report.visualizations.drawing.sheet import Multiples, OnePicture, Sheet, on_sheets
+from deepseek_report.visualizations.drawing.sheet import Multiples, OnePicture, Sheet, sheets_of
 from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL, Axes, Look
 from deepseek_report.wording.estimates import of_score
 from deepseek_report.wording.of_results import words_of
@@ -50,14 +45,12 @@ class RocCurvePicture(OnePicture):
     def picture(self, results: Results) -> Picture:
         view = _View.of(results)
         heights = _HEIGHT, (1 + bool(view.recall)) * _HEIGHT
-        return on_sheets(
+        return sheets_of(
+            view,
             "roc_curve",
             heights,
-            lambda sheet: _paint(sheet, view),
-            title=_title(view),
-            alt=_alt(view),
             how_to_read=caption("roc_curve.how_to_read", band=bool(view.band)),
-            interactive=_twin(view),
+            interactive=view.interactive(),
         )
 
 
@@ -78,9 +71,9 @@ class _View:
     band : the pointwise interval of precision, where it was measured.
     """
 
-    roc: Sequence[RocPoint]
-    recall: Sequence[RecallPoint]
-    band: Sequence[PrecisionBand]
+    roc: Sequence[classification_scores.RocPoint]
+    recall: Sequence[classification_scores.RecallPoint]
+    band: Sequence[classification_scores.PrecisionBand]
     area: Score | None
     precision: Score | None
     class_name: str
@@ -115,9 +108,11 @@ class _View:
         predicted = results.predicted
         two = len(results.schema.target.classes) == 2  # else the scores are means over classes
         return cls(
-            roc=required(results, "roc_auc", "curve", RocPoint),
-            recall=results.rows("average_precision", "curve", RecallPoint),
-            band=results.rows("ranking_curves", "precision_recall", PrecisionBand),
+            roc=required(results, "roc_auc", "curve", classification_scores.RocPoint),
+            recall=results.rows("average_precision", "curve", classification_scores.RecallPoint),
+            band=results.rows(
+                "ranking_curves", "precision_recall", classification_scores.PrecisionBand
+            ),
             area=results.score("roc_auc") if two else None,
             precision=results.score("average_precision") if two else None,
             class_name=short(results.schema.target.explained_class, 30),
@@ -126,27 +121,63 @@ class _View:
             words=words_of(results),
         )
 
+    def paint(self, sheet: Sheet) -> None:
+        left, right = _panels(sheet, two=bool(self.recall))
+        roc, recall = self.curves
+        left.plot([0, 1], [0, 1], **_GUESSING)
+        left.plot(roc.x, roc.y, color=SERIES[0])
+        _frame(left, self, "others_flagged", "found")
+        _mark(left, roc.in_use)
+        _note(left, self, ("with_area", self.area), low=True)
+        if right is None:
+            return
+        right.axhline(self.rates.base, **_GUESSING)
+        if self.band:
+            _, *ends = estimate_columns(point.precision for point in self.band)
+            right.fill_between([point.recall for point in self.band], *ends, color=LIGHT.heat[1])
+        right.plot(recall.x, recall.y, color=SERIES[0])
+        _frame(right, self, "found_recall", "flagged_rightly")
+        _mark(right, recall.in_use)
+        late = [point.precision for point in self.recall if point.recall > _LATE]
+        high = max(late, default=0.0) > _HIGH
+        _note(right, self, ("with_average_precision", self.precision), low=high)
 
-def _paint(sheet: Sheet, view: _View) -> None:
-    left, right = _panels(sheet, two=bool(view.recall))
-    roc, recall = view.curves
-    left.plot([0, 1], [0, 1], **_GUESSING)
-    left.plot(roc.x, roc.y, color=SERIES[0])
-    _frame(left, view, "others_flagged", "found")
-    _mark(left, roc.in_use)
-    _note(left, view, ("with_area", view.area), low=True)
-    if right is None:
-        return
-    right.axhline(view.rates.base, **_GUESSING)
-    if view.band:
-        _, *ends = estimate_columns(point.precision for point in view.band)
-        right.fill_between([point.recall for point in view.band], *ends, color=LIGHT.heat[1])
-    right.plot(recall.x, recall.y, color=SERIES[0])
-    _frame(right, view, "found_recall", "flagged_rightly")
-    _mark(right, recall.in_use)
-    late = [point.precision for point in view.recall if point.recall > _LATE]
-    high = max(late, default=0.0) > _HIGH
-    _note(right, view, ("with_average_precision", view.precision), low=high)
+    def title(self) -> Message:
+        if self.area is None or not known(self.area.value):
+            return caption("roc_curve.title_plain", class_name=self.class_name)
+        return caption("roc_curve.title", class_name=self.class_name, area=of_score(self.area))
+
+    def alt(self) -> Message:
+        return caption(
+            "roc_curve.alt",
+            class_name=self.class_name,
+            area=None if self.area is None else of_score(self.area),
+            found=self.rates.recall,
+            flagged=self.rates.flagged,
+            precision=None if self.precision is None else of_score(self.precision),
+            base_rate=self.rates.base,
+        )
+
+    def interactive(self) -> dict[str, object]:
+        roc, recall = self.curves
+        traces = [twin.context([0, 1], [0, 1]), *_curve(roc, "hover_roc", self, {})]
+        end = 0.44 if self.recall else 1
+        layout = {
+            "xaxis": twin.share_axis(self.text("others_flagged"), domain=[0, end]),
+            "yaxis": twin.share_axis(self.text("found"), range=[-0.02, 1.02]),
+        }
+        if self.recall:
+            right: twin.Trace = {"xaxis": "x2", "yaxis": "y2"}
+            traces += [
+                twin.context([0, 1], [self.rates.base] * 2, **right),
+                *_curve(recall, "hover_recall", self, right),
+            ]
+            precision = twin.share_axis(self.text("precision"), range=[-0.02, 1.02], anchor="x2")
+            layout |= {
+                "xaxis2": twin.share_axis(self.text("recall"), domain=[0.56, 1]),
+                "yaxis2": precision,
+            }
+        return twin.twin(traces, layout, self.words)
 
 
 def _panels(sheet: Sheet, *, two: bool) -> tuple[Axes, Axes | None]:
@@ -192,46 +223,6 @@ def _note(axes: Axes, view: _View, judged: tuple[str, Score | None], *, low: boo
         marks.note(axes, text, place, (-4, offset), **look)
 
 
-def _title(view: _View) -> Message:
-    if view.area is None or not known(view.area.value):
-        return caption("roc_curve.title_plain", class_name=view.class_name)
-    return caption("roc_curve.title", class_name=view.class_name, area=of_score(view.area))
-
-
-def _alt(view: _View) -> Message:
-    return caption(
-        "roc_curve.alt",
-        class_name=view.class_name,
-        area=None if view.area is None else of_score(view.area),
-        found=view.rates.recall,
-        flagged=view.rates.flagged,
-        precision=None if view.precision is None else of_score(view.precision),
-        base_rate=view.rates.base,
-    )
-
-
-def _twin(view: _View) -> dict[str, object]:
-    roc, recall = view.curves
-    traces = [twin.context([0, 1], [0, 1]), *_curve(roc, "hover_roc", view, {})]
-    end = 0.44 if view.recall else 1
-    layout = {
-        "xaxis": twin.share_axis(view.text("others_flagged"), domain=[0, end]),
-        "yaxis": twin.share_axis(view.text("found"), range=[-0.02, 1.02]),
-    }
-    if view.recall:
-        right: twin.Trace = {"xaxis": "x2", "yaxis": "y2"}
-        traces += [
-            twin.context([0, 1], [view.rates.base] * 2, **right),
-            *_curve(recall, "hover_recall", view, right),
-        ]
-        precision = twin.share_axis(view.text("precision"), range=[-0.02, 1.02], anchor="x2")
-        layout |= {
-            "xaxis2": twin.share_axis(view.text("recall"), domain=[0.56, 1]),
-            "yaxis2": precision,
-        }
-    return twin.twin(traces, layout, view.words)
-
-
 def _curve(curve: _Curve, name: str, view: _View, axes: twin.Trace) -> list[twin.Trace]:
     """The line of a curve, and the point of the decisions as they are taken."""
     threshold = float("nan") if view.threshold is None else view.threshold
@@ -275,7 +266,7 @@ class GainAndLiftPicture(OnePicture):
 
     def picture(self, results: Results) -> Picture:
         view = _GainView(
-            required(results, "ranking_curves", "gain", GainDepth),
+            required(results, "ranking_curves", "gain", classification_scores.GainDepth),
             spoken(results.schema.target.explained_class),
             results.predicted.about_explained.base,
             words_of(results),
@@ -287,7 +278,7 @@ class GainAndLiftPicture(OnePicture):
 class _GainView:
     """Gain and lift by the share of cases taken; `base` is the share of the class among all."""
 
-    table: Sequence[GainDepth]
+    table: Sequence[classification_scores.GainDepth]
     class_name: str
     base: float
     words: Wording
@@ -295,7 +286,7 @@ class _GainView:
     def text(self, name: str) -> str:
         return self.words.text(f"pictures.gain_and_lift.{name}", class_name=self.class_name)
 
-    def row(self, depth: float) -> GainDepth:
+    def row(self, depth: float) -> classification_scores.GainDepth:
         """The depth that is nearest."""
         return min(self.table, key=lambda row: abs(row.depth - depth))
 
@@ -387,14 +378,7 @@ class ThresholdSweepPicture(OnePicture):
             most=results.predicted.highest,
             words=words_of(results),
         )
-        return on_sheets(
-            "threshold_sweep",
-            _HEIGHT,
-            lambda sheet: _paint_sweep(sheet, view),
-            title=_title_sweep(view),
-            alt=_alt_sweep(view),
-            interactive=_twin_sweep(view),
-        )
+        return sheets_of(view, "threshold_sweep", _HEIGHT, interactive=view.interactive())
 
 
 @dataclass(frozen=True)
@@ -420,6 +404,76 @@ class _SweepView:
         """The row of the nearest threshold that was swept."""
         return min(self.table, key=lambda row: abs(row.threshold - threshold))
 
+    def paint(self, sheet: Sheet) -> None:
+        axes = sheet.axes(0.65, 0.6, 1.3 if sheet.is_narrow else 2.0, 0.3)
+        labels = []
+        swept = [row for row in self.table if row.threshold <= self.most]
+        for key, (of, colour) in _RATES.items():
+            points = [(row.threshold, of(row)) for row in swept if known(of(row))]
+            if not points:
+                continue
+            axes.plot(*zip(*points, strict=True), color=colour)
+            rate = self.words.say(self.rate(key))
+            label = wrapped(rate, 15, 3) if sheet.is_narrow else short(rate, 26)
+            labels.append(marks.EndLabel(self.most, points[-1][1], label, colour))
+        axes.set(xlim=(0, self.most), ylim=(0, 1.02))
+        marks.grid(axes, "y")
+        marks.percent_ticks(axes, "x", self.words)
+        marks.percent_ticks(axes, "y", self.words)
+        axes.set_xlabel(self.across)
+        _mark_sweep(axes, self.threshold, self.words)
+        marks.end_labels(axes, labels, 34.0 if sheet.is_narrow else 11.5)
+
+    def title(self) -> Message:
+        if self.threshold is None:
+            return caption("threshold_sweep.title_plain")
+        return caption(
+            "threshold_sweep.title",
+            threshold=self.threshold,
+            found=self.rates.recall,
+            class_name=self.class_name,
+            precision=self.rates.right,
+        )
+
+    def alt(self) -> Message:
+        thresholds = []
+        for threshold in sorted(
+            {0.25, 0.5, 0.75} | ({self.threshold} if self.threshold else set())
+        ):
+            row = self.at(threshold)
+            rates = [
+                caption("threshold_sweep.alt_rate", rate=self.rate(key), share=of(row))
+                for key, (of, _) in _RATES.items()
+            ]
+            values = {"threshold": row.threshold, "rates": rates}
+            thresholds.append(caption("threshold_sweep.alt_threshold", **values))
+        return caption("threshold_sweep.alt", thresholds=thresholds)
+
+    def interactive(self) -> dict[str, object]:
+        thresholds, text = [row.threshold for row in self.table], self.words.text
+        traces = []
+        for key, (of, colour) in _RATES.items():
+            rates = [of(row) for row in self.table]
+            title = self.rate(key)
+            hover = [
+                twin.text(
+                    text("pictures.threshold_sweep.hover", threshold=at, rate=title, share=rate)
+                )
+                for at, rate in zip(thresholds, rates, strict=True)
+            ]
+            name = self.words.say(self.rate(key))
+            traces.append(twin.line(thresholds, rates, colour, text=hover, name=name))
+        layout: dict[str, object] = {
+            "xaxis": twin.share_axis(self.across, range=[0, self.most]),
+            "yaxis": twin.share_axis("", range=[0, 1.02]),
+            "hovermode": "x",
+        }
+        if self.threshold is not None:
+            line = {"color": LIGHT.ink, "width": 1.5}
+            ends = {"x0": self.threshold, "x1": self.threshold, "y0": 0, "y1": 1, "yref": "paper"}
+            layout |= {"shapes": [{"type": "line", "line": line, **ends}]}
+        return twin.twin(traces, layout, self.words)
+
 
 def _with_enough_flagged(results: Results) -> list[SweptThreshold]:
     """The sweep, without the precision of thresholds that flag only a handful of cases."""
@@ -436,27 +490,6 @@ def _with_enough_flagged(results: Results) -> list[SweptThreshold]:
     ]
 
 
-def _paint_sweep(sheet: Sheet, view: _SweepView) -> None:
-    axes = sheet.axes(0.65, 0.6, 1.3 if sheet.is_narrow else 2.0, 0.3)
-    labels = []
-    swept = [row for row in view.table if row.threshold <= view.most]
-    for key, (of, colour) in _RATES.items():
-        points = [(row.threshold, of(row)) for row in swept if known(of(row))]
-        if not points:
-            continue
-        axes.plot(*zip(*points, strict=True), color=colour)
-        rate = view.words.say(view.rate(key))
-        label = wrapped(rate, 15, 3) if sheet.is_narrow else short(rate, 26)
-        labels.append(marks.EndLabel(view.most, points[-1][1], label, colour))
-    axes.set(xlim=(0, view.most), ylim=(0, 1.02))
-    marks.grid(axes, "y")
-    marks.percent_ticks(axes, "x", view.words)
-    marks.percent_ticks(axes, "y", view.words)
-    axes.set_xlabel(view.across)
-    _mark_sweep(axes, view.threshold, view.words)
-    marks.end_labels(axes, labels, 34.0 if sheet.is_narrow else 11.5)
-
-
 def _mark_sweep(axes: Axes, threshold: float | None, words: Wording) -> None:
     if threshold is None:
         return
@@ -469,56 +502,3 @@ def _mark_sweep(axes: Axes, threshold: float | None, words: Wording) -> None:
         xycoords=("data", "axes fraction"),
         ha="center",
     )
-
-
-def _title_sweep(view: _SweepView) -> Message:
-    if view.threshold is None:
-        return caption("threshold_sweep.title_plain")
-    return caption(
-        "threshold_sweep.title",
-        threshold=view.threshold,
-        found=view.rates.recall,
-        class_name=view.class_name,
-        precision=view.rates.right,
-    )
-
-
-def _alt_sweep(view: _SweepView) -> Message:
-    thresholds = []
-    for threshold in sorted({0.25, 0.5, 0.75} | ({view.threshold} if view.threshold else set())):
-        row = view.at(threshold)
-        rates = [
-            caption("threshold_sweep.alt_rate", rate=view.rate(key), share=of(row))
-            for key, (of, _) in _RATES.items()
-        ]
-        values = {"threshold": row.threshold, "rates": rates}
-        thresholds.append(caption("threshold_sweep.alt_threshold", **values))
-    return caption("threshold_sweep.alt", thresholds=thresholds)
-
-
-def _twin_sweep(view: _SweepView) -> dict[str, object]:
-    thresholds = [row.threshold for row in view.table]
-    traces = []
-    for key, (of, colour) in _RATES.items():
-        rates = [of(row) for row in view.table]
-        hover = [
-            _hover_sweep(view, threshold, key, share)
-            for threshold, share in zip(thresholds, rates, strict=True)
-        ]
-        name = view.words.say(view.rate(key))
-        traces.append(twin.line(thresholds, rates, colour, text=hover, name=name))
-    layout: dict[str, object] = {
-        "xaxis": twin.share_axis(view.across, range=[0, view.most]),
-        "yaxis": twin.share_axis("", range=[0, 1.02]),
-        "hovermode": "x",
-    }
-    if view.threshold is not None:
-        line = {"color": LIGHT.ink, "width": 1.5}
-        ends = {"x0": view.threshold, "x1": view.threshold, "y0": 0, "y1": 1, "yref": "paper"}
-        layout |= {"shapes": [{"type": "line", "line": line, **ends}]}
-    return twin.twin(traces, layout, view.words)
-
-
-def _hover_sweep(view: _SweepView, threshold: float, key: str, share: float) -> str:
-    values = {"threshold": threshold, "rate": view.rate(key), "share": share}
-    return twin.text(view.words.text("pictures.threshold_sweep.hover", **values))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats, Ints
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Message, Text
 from deepseek_report.artifacts.picture import Picture
@@ -23,9 +24,8 @@ from deepseek_report.visualizations.drawing.read_results import (
     reach,
     required,
 )
-from deepseek_report.visualizations.drawing.sheet import OnePicture, Sheet, on_sheets
+from deepseek_report.visualizations.drawing.sheet import OnePicture, Sheet, sheets_of
 from deepseek_report.visualizations.style import LIGHT, SERIES, Axes
-from deepseek_report.wording.estimates import estimate
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
@@ -43,14 +43,7 @@ class ReliabilityPicture(OnePicture):
 
     def picture(self, results: Results) -> Picture:
         view = _View.of(results)
-        return on_sheets(
-            "reliability",
-            4.1,
-            lambda sheet: _paint(sheet, view),
-            title=_title(view),
-            alt=_alt(view),
-            interactive=_twin(view),
-        )
+        return sheets_of(view, "reliability", 4.1, interactive=view.interactive())
 
 
 @dataclass(frozen=True)
@@ -72,9 +65,13 @@ class _View:
         bins = required(results, _METRIC, "bins", ProbabilityBin)
         two = len(results.schema.target.classes) == 2
         name = short(results.schema.target.explained_class, 24)
+        probabilities = np.zeros(0)
+        if results.has_rows:
+            p = results.predictions
+            probabilities = p.scores if two else p.probabilities.max(axis=1)
         return cls(
             bins=[each for each in bins if each.n > 0],
-            probabilities=_probabilities(results, two),
+            probabilities=probabilities,
             class_name=name if two else "",
             score=results.score(_METRIC),
             words=words_of(results),
@@ -98,31 +95,69 @@ class _View:
         greatest = max(*ends, float(self.probabilities.max(initial=0.0)))
         return min(1.02, greatest * 1.04)
 
+    def paint(self, sheet: Sheet) -> None:
+        axes = sheet.axes(0.85, 1.6, 0.3, 0.1)
+        bins, most = self.bins, self.most
+        axes.plot([0, most], [0, most], color=LIGHT.context, linewidth=1, linestyle=(0, (3, 3)))
+        free = _free_place(bins, most, _WORDS / (sheet.width - 1.15))
+        marks.note(
+            axes,
+            self.words.text("pictures.reliability.diagonal"),
+            (free, free),
+            (-8, 4),
+            ha="right",
+        )
+        placed = ((each.predicted, each.observed) for each in bins)
+        marks.intervals(axes, placed, marks.MarkStyle(SERIES[0]), upright=True)
+        marks.grid(axes, "both")
+        axes.set(xlim=(-0.02 * most, most), ylim=(-0.02 * most, most))
+        axes.set_ylabel(self.words.text("pictures.reliability.upright"))
+        axes.tick_params(labelbottom=False)
+        marks.percent_ticks(axes, "x", self.words)
+        marks.percent_ticks(axes, "y", self.words)
+        _histogram(sheet.axes(0.85, 0.6, 0.3, 2.65), self)
 
-def _probabilities(results: Results, two: bool) -> Floats:
-    if not results.has_rows:
-        return np.zeros(0)
-    predicted = results.predictions
-    return predicted.scores if two else predicted.probabilities.max(axis=1)
+    def title(self) -> Message:
+        if self.score is None or not known(self.score.value):
+            return caption("reliability.title_plain", what=self.what, bins=len(self.bins))
+        n = sum(each.n for each in self.bins)
+        lean = sum((each.predicted - each.observed.value) * (each.n / n) for each in self.bins)
+        return caption(
+            "reliability.title",
+            of_all=bool(self.class_name),
+            what=self.what,
+            off=Estimate.of(self.score.value),
+            side="both" if abs(lean) < 0.01 else "high" if lean > 0 else "low",
+            verdict=calibration_verdict(self.score),
+        )
 
+    def alt(self) -> Message:
+        bins = self.bins
+        worst = max(bins, key=lambda each: abs(each.predicted - each.observed.value))
+        return caption(
+            "reliability.alt",
+            what=self.what,
+            bins=len(bins),
+            n=sum(each.n for each in bins),
+            error=known_estimate(self.score),
+            predicted=worst.predicted,
+            observed=worst.observed,
+            worst_n=worst.n,
+        )
 
-def _paint(sheet: Sheet, view: _View) -> None:
-    axes = sheet.axes(0.85, 1.6, 0.3, 0.1)
-    bins, most = view.bins, view.most
-    axes.plot([0, most], [0, most], color=LIGHT.context, linewidth=1, linestyle=(0, (3, 3)))
-    free = _free_place(bins, most, _WORDS / (sheet.width - 1.15))
-    marks.note(
-        axes, view.words.text("pictures.reliability.diagonal"), (free, free), (-8, 4), ha="right"
-    )
-    placed = ((each.predicted, each.observed) for each in bins)
-    marks.intervals(axes, placed, marks.MarkStyle(SERIES[0]), upright=True)
-    marks.grid(axes, "both")
-    axes.set(xlim=(-0.02 * most, most), ylim=(-0.02 * most, most))
-    axes.set_ylabel(view.words.text("pictures.reliability.upright"))
-    axes.tick_params(labelbottom=False)
-    marks.percent_ticks(axes, "x", view.words)
-    marks.percent_ticks(axes, "y", view.words)
-    _histogram(sheet.axes(0.85, 0.6, 0.3, 2.65), view)
+    def interactive(self) -> dict[str, object]:
+        bins, words = self.bins, self.words
+        hover = [_hover(each, words) for each in bins]
+        ends = twin.error_bars(each.observed for each in bins)
+        predicted = [each.predicted for each in bins]
+        observed = [each.observed.value for each in bins]
+        dots = twin.points(predicted, observed, SERIES[0], text=hover, error_y=ends)
+        upright = words.text("pictures.reliability.observed")
+        layout = {
+            "xaxis": twin.share_axis(self.across, range=[0, self.most]),
+            "yaxis": twin.share_axis(upright, range=[0, self.most]),
+        }
+        return twin.twin([twin.context([0, 1], [0, 1]), dots], layout, words)
 
 
 #: Room that the words beside the diagonal take: inches to its left, a share of the axes above it.
@@ -160,51 +195,6 @@ def _bars(view: _View) -> tuple[Floats, Floats, Ints]:
     edges = np.linspace(0, view.most, _BARS + 1)
     cases, _ = np.histogram(view.probabilities, edges)
     return edges[:-1], np.diff(edges), cases
-
-
-def _title(view: _View) -> Message:
-    if view.score is None or not known(view.score.value):
-        return caption("reliability.title_plain", what=view.what, bins=len(view.bins))
-    n = sum(each.n for each in view.bins)
-    lean = sum((each.predicted - each.observed.value) * (each.n / n) for each in view.bins)
-    return caption(
-        "reliability.title",
-        of_all=bool(view.class_name),
-        what=view.what,
-        off=estimate(view.score.value),
-        side="both" if abs(lean) < 0.01 else "high" if lean > 0 else "low",
-        verdict=calibration_verdict(view.score),
-    )
-
-
-def _alt(view: _View) -> Message:
-    bins = view.bins
-    worst = max(bins, key=lambda each: abs(each.predicted - each.observed.value))
-    return caption(
-        "reliability.alt",
-        what=view.what,
-        bins=len(bins),
-        n=sum(each.n for each in bins),
-        error=known_estimate(view.score),
-        predicted=worst.predicted,
-        observed=worst.observed,
-        worst_n=worst.n,
-    )
-
-
-def _twin(view: _View) -> dict[str, object]:
-    bins, words = view.bins, view.words
-    hover = [_hover(each, words) for each in bins]
-    ends = twin.error_bars(each.observed for each in bins)
-    predicted = [each.predicted for each in bins]
-    observed = [each.observed.value for each in bins]
-    dots = twin.points(predicted, observed, SERIES[0], text=hover, error_y=ends)
-    upright = words.text("pictures.reliability.observed")
-    layout = {
-        "xaxis": twin.share_axis(view.across, range=[0, view.most]),
-        "yaxis": twin.share_axis(upright, range=[0, view.most]),
-    }
-    return twin.twin([twin.context([0, 1], [0, 1]), dots], layout, words)
 
 
 def _hover(row: ProbabilityBin, words: Wording) -> str:

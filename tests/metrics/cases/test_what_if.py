@@ -13,6 +13,7 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.metrics.cases.what_if import WhatIf, WhatIfAnswers, set_points
+from tests.builders import Answers, logistic, table
 
 COLOURS = tuple(Category(name, name, documented=name != "?") for name in ("red", "blue", "?"))
 FEATURES = (
@@ -130,22 +131,14 @@ def test_the_context_is_the_usual_one() -> None:
 
 
 def test_of_many_features_that_can_change_those_are_tried_that_tell_most() -> None:
-    features = tuple(Feature(f"x{j}", f"x{j}", "numeric") for j in range(300))
-    rng = np.random.default_rng(0)
-    inputs = rng.normal(size=(200, 300))
+    schema = table(*(f"x{j}" for j in range(300)), target=TWO)
+    inputs = np.random.default_rng(0).normal(size=(200, 300))
 
     def split(rows: slice) -> Split:
         chosen = inputs[rows]
         return Split(chosen, (chosen[:, 299] > 0).astype(np.int64), np.arange(len(chosen)), {})
 
-    class Last(Product):
-        def probabilities(self, rows: Any) -> Any:
-            self.calls += len(rows)
-            share = 1 / (1 + np.exp(-rows[:, 299]))
-            return np.column_stack([1 - share, share])
-
-    model = Last(TWO)
-    model.schema = Schema(features, TWO)
+    model = Answers(lambda rows: logistic(rows[:, 299]), schema)
     parts = (split(slice(0, 150)), split(slice(150, 170)), split(slice(170, 200)))
     cases = Cases(np.arange(5, 15), {"nearest_threshold": 3})
     context: Any = SimpleNamespace(

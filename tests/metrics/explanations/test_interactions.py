@@ -13,7 +13,7 @@ from deepseek_report.artifacts.split import Split
 from deepseek_report.metrics.explanations.interactions import LEAST_SHARE, Interactions, PairSizes
 from deepseek_report.statistics.games.pair_sampling import PairValues
 from tests import builders
-from tests.builders import COLOURS, NUMBER, TARGET, dataset, table
+from tests.builders import COLOURS, NUMBER, TARGET, Answers, dataset, logistic, table
 from tests.enumerated import enumerated_interactions
 from tests.random_trees import drawn, ensemble_of, walked
 from tests.worded import refused, say
@@ -22,24 +22,16 @@ COLUMNS = 6
 FAST = Interactions(surrogate_rows=600)
 
 
-class World:
+class World(Answers):
     """A classifier of two classes whose log-odds are a function of the rows."""
 
-    name = "world"
-    module = None
-    capabilities = frozenset()
-
     def __init__(self, schema: Schema, output) -> None:
-        self.schema, self._output, self.calls = schema, output, 0
+        super().__init__(lambda rows: logistic(output(rows)), schema)
+        self.output = output
 
     def log_odds(self, rows: np.ndarray, target: int) -> np.ndarray:
         self.calls += len(rows)
-        return self._output(rows) * (2 * target - 1)
-
-    def probabilities(self, rows: np.ndarray) -> np.ndarray:
-        self.calls += len(rows)
-        p = 1 / (1 + np.exp(-self._output(rows)))
-        return np.stack([1 - p, p], axis=1)
+        return self.output(rows) * (2 * target - 1)
 
 
 def context_of(output, seed: int = 0, n: int = 80, classes: int = 2) -> MeasureContext:

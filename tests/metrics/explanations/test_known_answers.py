@@ -21,6 +21,7 @@ from deepseek_report.metrics.explanations.known_answers import (
 from deepseek_report.statistics.games.formula import Factor, Formula, Term
 from tests import builders
 from tests.builders import dataset, table
+from tests.metrics.explanations.test_interactions import World
 from tests.worded import refused
 
 N, PLAYERS = 12, 4
@@ -35,19 +36,6 @@ EXACT = (INPUTS - BACKGROUND.mean(axis=0)) * WEIGHTS
 TYPICAL = (INPUTS - np.median(BACKGROUND, axis=0)) * WEIGHTS
 
 
-class Linear:
-    """Its log-odds are the formula."""
-
-    calls = 0
-
-    def log_odds(self, rows: np.ndarray, target: int) -> np.ndarray:
-        return rows @ WEIGHTS * (1 if target else -1)
-
-    def probabilities(self, rows: np.ndarray) -> np.ndarray:
-        p = 1 / (1 + np.exp(-rows @ WEIGHTS))
-        return np.column_stack([1 - p, p])
-
-
 def explanation(values: np.ndarray, method: str = "shap", **changes: Any) -> Explanation:
     known = {"method": method, "feature_names": tuple("abcd"), "output_space": "logit"}
     return builders.explanation(values, INPUTS, **{**known, **changes})
@@ -59,7 +47,12 @@ def measured(
     part = Split(INPUTS, np.arange(N) % 2, np.arange(N))
     data = dataset(table(*"abcd"), part, card=card or {})
     context = builders.context(
-        data, Linear(), predictions=None, seed=1, background=BACKGROUND, explanations=explanations
+        data,
+        World(data.schema, lambda rows: rows @ WEIGHTS),
+        predictions=None,
+        seed=1,
+        background=BACKGROUND,
+        explanations=explanations,
     )
     scores = TrueError(resamples=100, **settings).measure(context).scores
     return {(score.explainer, score.metric): score.value for score in scores}

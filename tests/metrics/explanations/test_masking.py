@@ -32,17 +32,10 @@ N, WEIGHTS = 40, np.array([0.05, -0.03, 0.02, 0.01, -0.04, 0.015])
 
 
 class Linear(Additive):
-    """p = 0.5 + w · x, and how many rows it was answered about."""
-
-    capabilities: frozenset[str] = frozenset()
+    """p = 0.5 + w · x."""
 
     def __init__(self) -> None:
-        super().__init__(WEIGHTS.tolist())
-        self.rows = 0
-
-    def probabilities(self, inputs: np.ndarray) -> np.ndarray:
-        self.rows += len(inputs)
-        return super().probabilities(inputs)
+        super().__init__(WEIGHTS)
 
 
 class Product(Linear):
@@ -75,7 +68,7 @@ def context_of(
     context = replace(
         plain, dataset=data, classifier=model, predictions=predictions, background=background
     )
-    model.rows = 0
+    model.calls = 0
     exact = data.test.inputs[:N] * WEIGHTS
     made = {name: change(exact) for name, change in (values or {"exact": lambda x: x}).items()}
     explained = explained_by(context, **made)
@@ -136,7 +129,7 @@ def test_all_methods_of_one_game_share_the_answers_of_the_model(toy) -> None:
         changes = {f"{k}": lambda x, k=k: x + k for k in range(n_methods)}
         context = context_of(toy, None, changes)
         FaithfulnessCorrelation(resamples=100, masks=8).measure(context)
-        rows.append(context.classifier.rows)
+        rows.append(context.classifier.calls)
     assert rows[0] == rows[1] > 0
 
 
@@ -197,7 +190,7 @@ def test_walks_ask_about_no_more_rows_than_allowed_and_not_at_all_of_too_many_pl
         context = context_of(toy, None, {"exact": lambda x: x, "turned": lambda x: -x})
         metric = FaithfulnessCorrelation(resamples=100, masks=8, walks=walks)
         scores = scores_of(metric.measure(context))
-        rows[walks] = context.classifier.rows
+        rows[walks] = context.classifier.calls
         assert (("shapley_cosine", "exact") in scores) == (walks >= 112)
     assert rows[112] - rows[64] <= 112  # 8 instances, 14 coalitions each
     assert rows[112] < rows[1000] <= rows[64] + 1000

@@ -17,7 +17,7 @@ from deepseek_report.metrics.explanations.skill_importance import (
     exchanged,
 )
 from tests import builders
-from tests.builders import dataset, predictions, table
+from tests.builders import Answers, dataset, logistic, predictions, table
 from tests.enumerated import enumerated_values
 from tests.worded import refused, say
 
@@ -25,32 +25,20 @@ COLUMNS = 4
 WHOLE = Sage(max_answers=1_000_000)
 
 
-class Logistic:
-    """Two classes by columns 0 to 2; the last is used, and tells nothing of the label."""
-
-    name, module, capabilities, calls = "logistic", None, frozenset(), 0
-
-    def __init__(self, use: float) -> None:
-        self.schema = table(*(f"x{k}" for k in range(COLUMNS)))
-        self.use = use
-
-    def chances(self, rows: np.ndarray, use: float) -> np.ndarray:
-        x = rows.T
-        return 1 / (1 + np.exp(-(1.5 * x[0] + x[1] * (x[2] > 0) + use * x[3])))
-
-    def probabilities(self, rows: np.ndarray) -> np.ndarray:
-        self.calls += len(rows)
-        p = self.chances(rows, self.use)
-        return np.stack([1 - p, p], axis=1)
+def chances(rows: np.ndarray, use: float) -> np.ndarray:
+    """By columns 0 to 2; the last is used as much as is said, and tells nothing of the label."""
+    x = rows.T
+    return logistic(1.5 * x[0] + x[1] * (x[2] > 0) + use * x[3])
 
 
 def context(use: float = 0.0, n: int = 300, seed: int = 0) -> MeasureContext:
-    model, rng = Logistic(use), np.random.default_rng(seed)
+    model = Answers(lambda rows: chances(rows, use), table(*(f"x{k}" for k in range(COLUMNS))))
+    rng = np.random.default_rng(seed)
 
     def split(size: int) -> Split:
         rows = rng.normal(size=(size, COLUMNS))
         rows[:, 1] = 0.9 * rows[:, 0] + 0.4 * rows[:, 1]
-        labels = (rng.random(size) < model.chances(rows, 0.0)).astype(np.int64)
+        labels = (rng.random(size) < chances(rows, 0.0)).astype(np.int64)
         return Split(rows, labels, np.arange(size), {})
 
     train, validation, test = split(600), split(50), split(n)

@@ -17,7 +17,7 @@ from deepseek_report.metrics.performance.calibration import (
     recalibration,
     reliability_table,
 )
-from deepseek_report.statistics.classification_errors import calibration_error, equal_mass_bins
+from deepseek_report.statistics.answer_errors import calibration_error, equal_mass_bins
 from deepseek_report.statistics.intervals import rate
 from deepseek_report.wording.words import wording
 

@@ -17,10 +17,7 @@ from deepseek_report.metrics.performance.classification_scores import (
     RocAuc,
 )
 from deepseek_report.metrics.performance.threshold_sweep import ThresholdSweep
-from deepseek_report.statistics.classification_errors import (
-    average_precision_and_brier,
-    balanced_accuracy,
-)
+from deepseek_report.statistics.answer_errors import average_precision_and_brier, balanced_accuracy
 from deepseek_report.statistics.intervals import rate
 from deepseek_report.tasks.loss import decide, threshold_for_share
 from tests.worded import refused

@@ -11,26 +11,19 @@ from deepseek_report.artifacts.message import text_of
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.protocols.models import HISTORY
-from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
-from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.storage.files import load_json, load_table
 from deepseek_report.errors import ArtifactError
 from deepseek_report.explainers.shapley.shap import Shap
 from deepseek_report.models.estimators.estimator import LEAST
 from deepseek_report.models.estimators.sklearn import TREES, Sklearn
 from deepseek_report.models.shared.loading import load_classifier
+from tests.trained import classifier_of
 from tests.worded import refused, say
 
 FOREST = Sklearn("sklearn.ensemble.RandomForestClassifier", {"n_estimators": 8, "max_depth": 4})
 LINEAR = Sklearn("sklearn.linear_model.LogisticRegression")
-
-
-def trained(plugin, schema, train, folder, seed=3):
-    dataset = Dataset(schema, train, train.take(np.arange(40)), train, card={})
-    built = plugin.build(schema, train, seed)
-    plugin.own_trainer().fit(built, dataset, folder, seed, "cpu", Silent())
-    return plugin.wrap(built, schema, "cpu")
 
 
 def two_classes(n=400):
@@ -52,7 +45,7 @@ def two_classes(n=400):
 
 @pytest.mark.parametrize("plugin", [FOREST, LINEAR], ids=["forest", "linear"])
 def test_probabilities_are_those_of_the_estimator(plugin, schema, train, tmp_path):
-    classifier = trained(plugin, schema, train, tmp_path)
+    classifier = classifier_of(plugin, schema, train, tmp_path)
     shares = classifier.probabilities(train.inputs)
     own = classifier.module.estimator.predict_proba(classifier.columns(train.inputs))
     np.testing.assert_allclose(shares, own, atol=3 * LEAST)
@@ -67,7 +60,7 @@ def test_probabilities_are_those_of_the_estimator(plugin, schema, train, tmp_pat
 
 @pytest.mark.parametrize("plugin", [FOREST, LINEAR], ids=["forest", "linear"])
 def test_a_stored_estimator_predicts_as_before(plugin, schema, train, tmp_path):
-    classifier = trained(plugin, schema, train, tmp_path)
+    classifier = classifier_of(plugin, schema, train, tmp_path)
     loaded = load_classifier(plugin, schema, train, tmp_path)
     np.testing.assert_array_equal(loaded.logits(train.inputs), classifier.logits(train.inputs))
     assert loaded.calls == len(train)
@@ -76,7 +69,7 @@ def test_a_stored_estimator_predicts_as_before(plugin, schema, train, tmp_path):
 
 def test_an_estimator_that_cannot_be_fitted_again_to_the_same_is_refused(schema, train, tmp_path):
     free = Sklearn(FOREST.estimator, {**FOREST.params, "random_state": None})
-    trained(free, schema, train, tmp_path)
+    classifier_of(free, schema, train, tmp_path)
     with pytest.raises(ArtifactError, match=r"predicts something else .* Give it a random_state"):
         load_classifier(free, schema, train, tmp_path)
 
@@ -88,7 +81,7 @@ def test_the_seed_is_the_runs_unless_it_is_set(schema, train):
 
 
 def test_a_training_folder_holds_what_applies(schema, train, tmp_path):
-    trained(FOREST, schema, train, tmp_path)
+    classifier_of(FOREST, schema, train, tmp_path)
     history = load_table(tmp_path / "history.parquet")
     assert (tuple(history.columns), len(history)) == (HISTORY, 0)
     facts = load_json(tmp_path / "training.json")
@@ -116,7 +109,7 @@ def test_statistics_come_from_the_training_part_alone(schema, train):
 
 def test_a_class_that_the_training_part_lacks_has_the_least_probability(schema, train, tmp_path):
     part = train.take(np.flatnonzero(train.labels != 1))
-    shares = trained(FOREST, schema, part, tmp_path).probabilities(train.inputs)
+    shares = classifier_of(FOREST, schema, part, tmp_path).probabilities(train.inputs)
     assert shares.shape == (300, 3)
     assert shares[:, 1].max() < 2 * LEAST
 
@@ -140,7 +133,7 @@ def dotted(name):
 def test_tree_shap_is_complete_and_asks_only_for_the_predictions(name, target, tmp_path):
     schema, train = two_classes()
     plugin = Sklearn(dotted(name))
-    classifier = trained(plugin, schema, train, tmp_path)
+    classifier = classifier_of(plugin, schema, train, tmp_path)
     explanation = Shap().explain(context(classifier, train.inputs, target))
     planned = Shap().suited_to(plugin.capabilities, schema).planned_calls(6, 3, 20)
     assert say(explanation.variant).startswith("sums over the leaves of the trees")
@@ -161,7 +154,7 @@ def test_tree_shap_is_complete_and_asks_only_for_the_predictions(name, target, t
 
 def test_tree_shap_agrees_with_the_definition(tmp_path):
     schema, train = two_classes()
-    classifier = trained(FOREST, schema, train, tmp_path)
+    classifier = classifier_of(FOREST, schema, train, tmp_path)
     explanation = Shap().explain(context(classifier, train.inputs))
     slow = shapley_by_definition(classifier, train.inputs[:6], train.inputs[50:70])
     np.testing.assert_allclose(explanation.values, slow, atol=1e-5)
@@ -188,7 +181,7 @@ def shapley_by_definition(classifier, rows, background):
 
 def test_boosting_with_three_classes_is_explained_without_walking_trees(schema, train, tmp_path):
     plugin = Sklearn("sklearn.ensemble.HistGradientBoostingClassifier", {"max_iter": 3})
-    classifier = trained(plugin, schema, train, tmp_path)
+    classifier = classifier_of(plugin, schema, train, tmp_path)
     explanation: Explanation = Shap(rounds=2).explain(context(classifier, train.inputs, 2))
     assert "trees" in plugin.capabilities
     assert classifier.capabilities == frozenset()
@@ -204,7 +197,7 @@ def test_what_is_not_a_tree_over_features_has_no_trees():
 
 def test_an_estimator_has_no_weights_to_randomise(schema, train, tmp_path):
     with refused("no weights"):
-        trained(FOREST, schema, train, tmp_path).randomised(1)
+        classifier_of(FOREST, schema, train, tmp_path).randomised(1)
 
 
 @pytest.mark.parametrize(
@@ -254,7 +247,7 @@ def test_an_estimator_of_a_file_reads_the_sources_names_and_codes(pipeline_file,
     assert list(plugin.problems([])) == []
     assert plugin.chosen_encoding() == "frame"
     assert set(table["colour"].dropna()) == {0.0, 10.0, 20.0}
-    classifier = trained(plugin, schema, known, tmp_path / "training")
+    classifier = classifier_of(plugin, schema, known, tmp_path / "training")
     expected = pipeline.predict_proba(table.dropna())
     np.testing.assert_allclose(classifier.probabilities(known.inputs), expected, atol=1e-6)
     loaded = load_classifier(plugin, schema, known, tmp_path / "training")

@@ -7,13 +7,13 @@ from safetensors.torch import save_file
 from torch import nn
 
 from deepseek_report.artifacts.message import text_of
-from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.storage.files import load_json
 from deepseek_report.errors import ArtifactError, ConfigError
 from deepseek_report.models.own.torch_module import TorchModule
 from deepseek_report.models.shared.loading import load_classifier
+from tests.trained import stored_classifier, trained
 from tests.worded import say
 
 SOURCE = '''
@@ -91,10 +91,8 @@ def test_weights_of_a_file_are_kept_and_nothing_is_trained(theirs, schema, train
     made = theirs().build(schema, train, 5)
     save_file((made if whole else made.net).state_dict(), tmp_path / "theirs.safetensors")
     plugin = theirs(weights=str(tmp_path / "theirs.safetensors"))
-    folder, dataset = tmp_path / "training", Dataset(schema, train, train, train, card={})
-    built = plugin.build(schema, train, 0)
-    plugin.own_trainer().fit(built, dataset, folder, 0, "cpu", Silent())
-    loaded = load_classifier(plugin, schema, train, folder)
+    folder = tmp_path / "training"
+    loaded = stored_classifier(plugin, schema, train, folder)
     with torch.no_grad():
         expected = made.eval()(torch.tensor(train.inputs, dtype=torch.float32)).numpy()
     np.testing.assert_allclose(loaded.logits(train.inputs), expected, atol=1e-6)
@@ -143,11 +141,10 @@ def test_edited_code_and_other_weights_are_another_source(theirs, tmp_path):
 
     plain = theirs().source_digest()
     (tmp_path / "w.safetensors").write_bytes(b"1")
-    digest = theirs(weights=str(tmp_path / "w.safetensors")).source_digest()
+    weighted = theirs(weights=str(tmp_path / "w.safetensors"))
+    digest = weighted.source_digest()
     (tmp_path / "w.safetensors").write_bytes(b"2")
-    assert (
-        len({plain, digest, theirs(weights=str(tmp_path / "w.safetensors")).source_digest()}) == 3
-    )
+    assert len({plain, digest, weighted.source_digest()}) == 3
     (tmp_path / "their_nets" / "__init__.py").write_text(SOURCE.replace("Tanh", "ReLU"))
     forget()
     assert theirs().source_digest() != plain
@@ -215,11 +212,8 @@ def test_a_layout_comes_with_its_channels_first_and_standardised(theirs, modalit
     laid_out = module.arranged(module.embed(rows))
     assert module.taken == laid_out.shape[1:] == first
     expected = train.inputs.reshape(-1, *shape)
-    mean, deviation = (
-        expected.reshape(-1, shape[-1]).mean(0),
-        expected.reshape(-1, shape[-1]).std(0),
-    )
-    expected = np.moveaxis((expected - mean) / deviation, -1, 1)
+    by_channel = expected.reshape(-1, shape[-1])
+    expected = np.moveaxis((expected - by_channel.mean(0)) / by_channel.std(0), -1, 1)
     np.testing.assert_allclose(laid_out.numpy(), expected, atol=1e-5)
 
 
@@ -238,11 +232,8 @@ def test_the_convolutional_network_of_the_guide_learns_digits(tmp_path, monkeypa
     from deepseek_report.training.trainer import GradientTrainer
 
     guide = (shipped("conf").parent / "docs" / "plugins.md").read_text(encoding="utf-8")
-    (source,) = (
-        block
-        for block in re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
-        if "class Cnn" in block
-    )
+    blocks = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
+    (source,) = (block for block in blocks if "class Cnn" in block)
     (tmp_path / "their_cnn.py").write_text(source)
     monkeypatch.syspath_prepend(str(tmp_path))
     images, labels = load_digits(return_X_y=True)
@@ -252,10 +243,9 @@ def test_the_convolutional_network_of_the_guide_learns_digits(tmp_path, monkeypa
     whole = Split(images, labels.astype(np.int64), np.arange(len(labels)))
     train, rest = whole.take(np.arange(1200)), whole.take(np.arange(1200, 1797))
     plugin = TorchModule(module="their_cnn.Cnn", inputs="layout", params={"width": 8})
-    module = plugin.build(schema, train, 0)
     trainer = GradientTrainer(max_epochs=8, min_steps=0, batch_size=64, tensorboard=False)
     dataset = Dataset(schema, train, rest, rest, card={})
-    trainer.fit(module, dataset, tmp_path / "training", 0, "cpu", Silent())
+    module = trained(plugin, dataset, tmp_path / "training", trainer=trainer, seed=0)
     classifier = load_classifier(plugin, schema, train, tmp_path / "training")
     assert (classifier.logits(rest.inputs).argmax(1) == rest.labels).mean() > 0.9
     units = module.embed(torch.tensor(rest.inputs[:3], dtype=torch.float32))

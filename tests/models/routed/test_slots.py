@@ -1,4 +1,4 @@
-"""Rows sent to groups, against slow loops; gradients against numbers."""
+"""Rows sent to groups, products, parts of heads: against slow loops; gradients against numbers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch.autograd import gradcheck, gradgradcheck
 
-from deepseek_report.models.routed.experts import Slots, SparseExperts
+from deepseek_report.models.routed.branched_attention import split_heads
+from deepseek_report.models.routed.experts import Slots, SparseExperts, product
 
 WHICH = torch.tensor([[2, 0], [0, 3], [2, 3], [0, 2], [3, 2]])
 GROUPS = 5  # groups 1 and 4 get no row
@@ -81,3 +82,35 @@ def test_under_autocast_gradients_come_back_in_the_format_of_the_weights():
     out.float().sum().backward()
     assert layer.inner.grad.dtype == torch.float32
     torch.testing.assert_close(out.float(), layer(tokens)[0], atol=0.05, rtol=0.05)
+
+
+@pytest.mark.parametrize("shape", [(5, 3, 2), (2, 3, 5), (4, 3, 4), (3, 1, 5), (5, 1, 1)])
+def test_a_product_and_its_derivatives_are_those_of_torch(shape):
+    n, k, m = shape
+    torch.manual_seed(0)
+    left = torch.randn(2, n, k, dtype=torch.float64, requires_grad=True)
+    right = torch.randn(2, k, m, dtype=torch.float64, requires_grad=True)
+    torch.testing.assert_close(product(left, right), left @ right)
+    with torch.no_grad():
+        torch.testing.assert_close(product(left, right), left @ right)
+    assert gradcheck(product, (left, right))
+    assert gradgradcheck(product, (left, right))
+
+
+@pytest.mark.parametrize(("kinds", "heads"), [(3, 2), (2, 4), (1, 1)])
+def test_each_head_gets_its_part_of_each_kind_and_derivatives_go_back_there(kinds, heads):
+    torch.manual_seed(0)
+    projected = torch.randn(2, 3, kinds * heads * 2, dtype=torch.float64, requires_grad=True)
+    parts = split_heads(projected, kinds, heads)
+    assert len(parts) == kinds
+    by_head = projected.view(2, 3, kinds, heads, 2)
+    for kind, part in enumerate(parts):
+        for row in range(2):
+            for head in range(heads):
+                expected = by_head[row, :, kind, head]
+                torch.testing.assert_close(part[row * heads + head], expected)
+    with torch.no_grad():
+        for part, again in zip(parts, split_heads(projected, kinds, heads), strict=True):
+            torch.testing.assert_close(part, again)
+    assert gradcheck(lambda rows: split_heads(rows, kinds, heads), projected)
+    assert gradgradcheck(lambda rows: split_heads(rows, kinds, heads), projected)

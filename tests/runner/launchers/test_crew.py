@@ -17,6 +17,7 @@ import pytest
 from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.config.config_files import read_yaml
 from deepseek_report.errors import ArtifactError, DeepseekReportError
+from deepseek_report.runner.execution import run_events
 from deepseek_report.runner.launchers import outbox
 from deepseek_report.runner.launchers.crew import Crew
 from deepseek_report.runner.launchers.outbox import SENT, Outbox, take_pieces
@@ -99,7 +100,7 @@ def run(schedule: Plain, *kinds: Callable[[Outbox, int], None], most: int = 2) -
 def test_each_piece_is_done_once_and_told_when_it_begins(tmp_path: Path) -> None:
     schedule = Plain(dict.fromkeys("abcde", WHERE), tmp_path)
     assert run(schedule, honest) == 2
-    assert schedule.results == dict.fromkeys("abcde", outbox.__name__)
+    assert schedule.results == dict.fromkeys("abcde", run_events.__name__)
     assert sorted(schedule.begun) == list("abcde")
     assert not list((tmp_path / SENT).iterdir())
 
@@ -109,7 +110,7 @@ def test_a_piece_whose_worker_ended_is_done_by_another_and_given_up_the_second_t
 ) -> None:
     schedule = Plain({"a": WHERE}, tmp_path)
     run(schedule, dies_with_a_piece, honest)
-    assert schedule.results == {"a": outbox.__name__}
+    assert schedule.results == {"a": run_events.__name__}
     assert schedule.lost_pieces == [("a", False)]
     again = Plain({"a": WHERE}, tmp_path)
     run(again, dies_with_a_piece)
@@ -120,7 +121,7 @@ def test_what_a_piece_raises_is_told_of_that_piece_alone(tmp_path: Path) -> None
     schedule = Plain({"a": attrgetter("no_such_name"), "b": WHERE}, tmp_path)
     run(schedule, honest, most=1)
     assert "no_such_name" in schedule.results["a"]
-    assert schedule.results["b"] == outbox.__name__
+    assert schedule.results["b"] == run_events.__name__
 
 
 @pytest.mark.parametrize(

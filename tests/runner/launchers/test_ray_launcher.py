@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from deepseek_report.errors import DeepseekReportError
-from deepseek_report.runner.launchers import outbox
+from deepseek_report.runner.execution import run_events
 from deepseek_report.runner.launchers.ray_launcher import RayLauncher
 from tests.runner.launchers.test_crew import WHERE, Plain
 
@@ -24,14 +24,14 @@ def test_two_workers_of_a_cluster_that_is_started_and_of_one_that_is_joined_do_t
 
     started: Any = Plain(dict.fromkeys("abc", WHERE), tmp_path)
     RayLauncher(most=2).carry_out(started, 2, [])
-    assert started.results == dict.fromkeys("abc", outbox.__name__)
+    assert started.results == dict.fromkeys("abc", run_events.__name__)
     assert not ray.is_initialized()
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
     try:
         cluster.add_node(num_cpus=1)
         joined: Any = Plain(dict.fromkeys("abc", WHERE), tmp_path)
         RayLauncher(cluster.address, most=2).carry_out(joined, 2, [])
-        assert joined.results == dict.fromkeys("abc", outbox.__name__)
+        assert joined.results == dict.fromkeys("abc", run_events.__name__)
     finally:
         cluster.shutdown()
 

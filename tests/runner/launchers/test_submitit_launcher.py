@@ -10,8 +10,8 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from deepseek_report.errors import DeepseekReportError
-from deepseek_report.runner.launchers import outbox
-from deepseek_report.runner.launchers.outbox import Outbox
+from deepseek_report.runner.execution import run_events
+from deepseek_report.runner.launchers.outbox import Outbox, take_pieces
 from deepseek_report.runner.launchers.submitit_launcher import SubmititLauncher
 from tests.runner.launchers.test_crew import WHERE, Plain
 
@@ -21,7 +21,7 @@ pytest.importorskip("submitit", reason="launcher=submitit needs the package subm
 def test_processes_of_this_machine_do_the_work(tmp_path: Path) -> None:
     schedule: Any = Plain({"a": WHERE, "b": WHERE}, tmp_path)
     SubmititLauncher(cluster="local", most=1).carry_out(schedule, 1, [])
-    assert schedule.results == dict.fromkeys("ab", outbox.__name__)
+    assert schedule.results == dict.fromkeys("ab", run_events.__name__)
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_a_job_of_slurm_is_a_function_of_this_package_and_a_path(slurm: Path) ->
     pickled = next(box.logs.glob("7_submitted.pkl")).read_bytes()
     texts = [value for _, value, _ in pickletools.genops(pickled) if isinstance(value, str)]
     named = {text for text in texts if text.startswith("deepseek_report")}
-    assert named == {outbox.__name__}
+    assert named == {take_pieces.__module__}
     assert "take_pieces" in texts
     assert str(box.folder) in texts
 

@@ -12,7 +12,6 @@ import pytest
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.table import OF_TARGET, Column, TableType, estimate
-from deepseek_report.config.reference_pages import declared_tables, page_with, written
 from deepseek_report.rendering.document import write_qmd
 from deepseek_report.rendering.page_words import ReportOptions
 from deepseek_report.sections.bias import BiasSection
@@ -20,6 +19,7 @@ from deepseek_report.sections.performance import PerformanceSection
 from deepseek_report.sections.robustness import RobustnessSection
 from deepseek_report.sections.shared.tables import View, own_table
 from deepseek_report.wording.words import wording
+from docs.reference_pages import declared_tables, page_with, written
 from tests.real_runs import with_measurement, with_table
 
 ROOT = Path(__file__).parents[3]

@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 from deepseek_report.explainers.shapley.shap_players import all_coalitions
-from deepseek_report.statistics.games.coalition_design import all_pairs, draw_design
-from deepseek_report.statistics.games.paired_regression import PairedRegression
+from deepseek_report.statistics.games.coalition_design import (
+    PairedRegression,
+    all_pairs,
+    draw_design,
+)
 
 PLAYERS, ROWS = 7, 12
 

@@ -11,7 +11,7 @@ import pytest
 from pydantic import Field
 
 from deepseek_report.artifacts.storage.local_paths import shipped
-from deepseek_report.config.reference_pages import (
+from docs.reference_pages import (
     docstring_entries,
     field_docs,
     pages,
@@ -20,7 +20,7 @@ from deepseek_report.config.reference_pages import (
     yaml_comments,
 )
 
-DOCS = Path(__file__).parents[3] / "docs" / "settings"
+DOCS = Path(__file__).parents[2] / "docs" / "settings"
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,7 @@ bounds:
 
 
 def test_a_field_has_its_type_default_and_meaning() -> None:
-    rows = field_docs(Part, {"steps": 7}, yaml_comments(_YAML))
+    rows = list(field_docs(Part, {"steps": 7}, yaml_comments(_YAML)))
     by_key = {row.key: (row.type, row.default, row.meaning) for row in rows}
     assert by_key == {
         "steps": ("whole number, from 1 to 1000", "7", "how many steps; each costs one call."),

@@ -1,6 +1,6 @@
 """Writes `docs/settings/`: every group, every choice of it, and every field that can be set.
 
-`python -m deepseek_report.config.reference_pages docs/settings`, or `make settings`.
+`python docs/reference_pages.py docs/settings`, or `make settings`.
 """
 
 from __future__ import annotations
@@ -84,7 +84,8 @@ _NAMES = r"[a-z_]\w*(?:, [a-z_]\w*)*"
 #: The start of what a docstring says of a field or of several: `low, high : ends of the range`.
 _ENTRY = re.compile(rf"^({_NAMES}) : ")
 _NEXT = re.compile(rf"(?<=[.;)] )({_NAMES}) : ")
-_YAML_LINE = re.compile(r"^(?P<indent> *)(?P<key>[\w-]+):(?P<rest>.*)$")
+#: Indent, key, and what follows.
+_YAML_LINE = re.compile(r"^( *)([\w-]+):(.*)$")
 
 
 @dataclass(frozen=True)
@@ -98,19 +99,14 @@ class FieldDoc:
 
 
 def field_docs(
-    cls: type, values: Mapping[str, object], comments: Mapping[str, str]
-) -> list[FieldDoc]:
+    cls: Any, values: Mapping[str, object], comments: Mapping[str, str], prefix: str = ""
+) -> Iterator[FieldDoc]:
     """The fields of a dataclass in order, nested ones below the field that holds them.
 
     values : defaults of its YAML, which count before those of the class.
     comments : {dotted key: the comment of the YAML}, taken where no docstring says more.
+    prefix : what stands before the keys of a nested class.
     """
-    return list(_rows(cls, values, comments, ""))
-
-
-def _rows(
-    cls: Any, values: Mapping[str, object], comments: Mapping[str, str], prefix: str
-) -> Iterator[FieldDoc]:
     hints = typing.get_type_hints(cls, include_extras=True)
     meanings = _meanings(cls)
     for field in dataclasses.fields(cls):
@@ -123,7 +119,7 @@ def _rows(
         yield FieldDoc(key, type_words(hints[field.name]), default, meaning)
         if nested is not None:
             below = value if isinstance(value, Mapping) else {}
-            yield from _rows(nested, below, comments, f"{key}." if is_part else f"{key}[].")
+            yield from field_docs(nested, below, comments, f"{key}." if is_part else f"{key}[].")
 
 
 def _default(field: dataclasses.Field[Any]) -> object:
@@ -181,19 +177,17 @@ def type_words(hint: Any) -> str:
 
 def _limits(metadata: Sequence[object]) -> str:
     """The range of an annotated field: `from 2 to 20`, `above 0`."""
-    bounds: dict[str, Any] = {}
-    for entry in metadata:
-        for limit in entry.metadata if isinstance(entry, FieldInfo) else [entry]:
-            names = ("ge", "gt", "le", "lt", "pattern", "min_length", "max_length")
-            bounds |= {name: getattr(limit, name) for name in names if hasattr(limit, name)}
-    bounds = {name: value for name, value in bounds.items() if value is not None}
-    if "ge" in bounds and "le" in bounds:
-        return f"from {bounds['ge']} to {bounds['le']}"
     words = {"ge": "at least {}", "gt": "above {}", "le": "at most {}", "lt": "below {}"}
     words |= {"min_length": "at least {} long", "max_length": "at most {} long"}
-    limits = [text.format(bounds[name]) for name, text in words.items() if name in bounds]
-    limits += [f"of the form `{bounds['pattern']}`"] if "pattern" in bounds else []
-    return ", ".join(limits)
+    words |= {"pattern": "of the form `{}`"}
+    bounds: dict[str, object] = {}
+    for entry in metadata:
+        for limit in entry.metadata if isinstance(entry, FieldInfo) else [entry]:
+            bounds |= {name: getattr(limit, name) for name in words if hasattr(limit, name)}
+    bounds = {name: value for name, value in bounds.items() if value is not None}
+    if {"ge", "le"} <= bounds.keys():
+        return "from {ge} to {le}".format(**bounds)
+    return ", ".join(text.format(bounds[name]) for name, text in words.items() if name in bounds)
 
 
 # --- meanings -------------------------------------------------------------------------------------
@@ -242,9 +236,9 @@ def yaml_comments(text: str) -> dict[str, str]:
     above: list[tuple[int, str]] = []
     for line in text.splitlines():
         if (match := _YAML_LINE.match(line)) is not None:
-            indent = len(match["indent"])
-            above = [*(outer for outer in above if outer[0] < indent), (indent, match["key"])]
-            comment = re.search(r"(?:^|\s)#\s?(.*)$", match["rest"])
+            indent, key, rest = match.groups()
+            above = [*(outer for outer in above if outer[0] < len(indent)), (len(indent), key)]
+            comment = re.search(r"(?:^|\s)#\s?(.*)$", rest)
             comments[".".join(key for _, key in above)] = [comment[1].strip()] if comment else []
         elif above and (comment := re.match(r"^\s+#\s?(.*)$", line)) is not None:
             comments[".".join(key for _, key in above)].append(comment[1].strip())
@@ -296,7 +290,7 @@ def _group_page(
             yield from _table(_fields(file, group, name))
 
 
-def _fields(file: Path, group: str, name: str) -> list[FieldDoc]:
+def _fields(file: Path, group: str, name: str) -> Iterator[FieldDoc]:
     module, _, cls = target_of(file).rpartition(".")
     values = read_yaml(file)[name] if group in MULTIPLE else read_yaml(file)
     comments = _comments(file, group)
@@ -314,15 +308,13 @@ def _comments(file: Path, group: str) -> dict[str, str]:
     return {key.partition(".")[2]: text for key, text in comments.items()}
 
 
-def _table(fields: Sequence[FieldDoc]) -> Iterator[str]:
-    if not fields:
-        yield "Nothing to set."
-        return
-    yield from _HEAD
+def _table(fields: Iterable[FieldDoc]) -> Iterator[str]:
+    rows = []
     for field in fields:
         default = f"`{field.default}`" if field.default else ""
         cells = (f"`{field.key}`", field.type, default, field.meaning)
-        yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+        rows.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
+    yield from (*_HEAD, *rows) if rows else ("Nothing to set.",)
 
 
 def _text(file: Path) -> str:
