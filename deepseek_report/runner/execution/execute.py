@@ -16,16 +16,9 @@ from typing import Any
 
 from deepseek_report.artifacts.message import message
 from deepseek_report.config.experiment import Experiment
+from deepseek_report.runner.execution import run_events
 from deepseek_report.runner.execution.computing import Execution, StageOutcome
 from deepseek_report.runner.execution.open_plan import OpenPlan, WorkItem
-from deepseek_report.runner.execution.run_events import (
-    REPORT,
-    Event,
-    Reporter,
-    Send,
-    Work,
-    event_name,
-)
 from deepseek_report.runner.execution.workers import one_thread, tell
 from deepseek_report.runner.planning.plan import Stage, modules_to_load
 from deepseek_report.store import Store
@@ -39,7 +32,7 @@ def execute(
     stages: Iterable[Stage],
     store: Store,
     device: str,
-    reporter: Reporter,
+    reporter: run_events.Reporter,
     meanwhile: Callable[[], None] | None = None,
 ) -> Execution:
     """Run the stages of one run in order of what they need; the store keeps what succeeds.
@@ -59,7 +52,9 @@ def execute(
 
 
 def carry_out(
-    plans: Sequence[OpenPlan[Any]], reporter: Reporter, meanwhile: Callable[[], None] | None = None
+    plans: Sequence[OpenPlan[Any]],
+    reporter: run_events.Reporter,
+    meanwhile: Callable[[], None] | None = None,
 ) -> None:
     """Carry out the plans of one or of several runs; what ends one of them does not end the others.
 
@@ -84,7 +79,7 @@ class _Schedule:
     def __init__(
         self,
         plans: Sequence[OpenPlan[object]],
-        reporter: Reporter,
+        reporter: run_events.Reporter,
         meanwhile: Callable[[], None] | None = None,
     ) -> None:
         self.plans, self.reporter, self.meanwhile = plans, reporter, meanwhile
@@ -143,7 +138,7 @@ class _Schedule:
         """
         if sum(bool(plan.waiting) for plan in self.plans) > self.processes:
             return self._startable()
-        return iter(sorted(self._startable(), key=lambda task: task.stage.id == REPORT))
+        return iter(sorted(self._startable(), key=lambda task: task.stage.id == run_events.REPORT))
 
     def _startable(self) -> Iterator[WorkItem]:
         """By the order of the plans; a task that another plan has had done is taken over."""
@@ -193,11 +188,13 @@ class _Schedule:
             here = plan.experiment.settings.jobs or cost.parallel
             parallel.append(1 if plan.runs_here else plan.experiment.launcher.room(here))
             for name, span in cost.stages.items():
-                expected.setdefault(plan.work_id(name), (event_name(plan.number, name), span.high))
+                expected.setdefault(
+                    plan.work_id(name), (run_events.event_name(plan.number, name), span.high)
+                )
         self.processes = min(parallel, default=1)
         self.reporter.planned(dict(expected.values()), self.processes)
 
-    def on_message(self, event: Event) -> None:
+    def on_message(self, event: run_events.Event) -> None:
         if event[0] == "started":
             self.reporter.started(event[1])
             if self.meanwhile is not None and event[1] == "training":
@@ -212,11 +209,11 @@ def _quietly(work: Callable[[], None]) -> None:
         work()
 
 
-def _in_worker(name: str, work: Work) -> object:
+def _in_worker(name: str, work: run_events.Work) -> object:
     tell(("started", name))
     return work(partial(_as_named, name, tell))
 
 
-def _as_named(name: str, send: Send, event: Event) -> None:
+def _as_named(name: str, send: run_events.Send, event: run_events.Event) -> None:
     """A stage tells its id; in a sweep the number of its job belongs to its name."""
     send((event[0], name) if event[0] == "started" else (event[0], name, *event[2:]))
