@@ -117,7 +117,7 @@ def _splits(results: Results) -> list[SplitGap]:
 
 def proxies(results: Results) -> Iterator[Finding]:
     """Attributes that the other features give away."""
-    strong = [s for s in results.find("proxy_auc") if ends(s)[0] >= PROXY_NOTICEABLE]
+    strong = [s for s in results.find("proxy_auc") if estimates.ends(s)[0] >= PROXY_NOTICEABLE]
     if not strong:
         return
     clear = any(estimates.ends(score)[0] >= PROXY_STRONG for score in strong)

@@ -120,6 +120,10 @@ def decision_values(draft: Draft) -> Values:
     """The tables on what groups get; those on decisions are empty where nothing is decided."""
     groups = draft.results.rows("group_rates", "groups", GroupLevel)
     task = task_of(draft.results.schema.target)
+    options = [
+        {**row.cells, "option": sentence_case(draft.words.say(option_name(draft.results, row)))}
+        for row in draft.results.rows("options", "options", GapOption)
+    ]
     return {
         **_groups(draft, groups),
         **(_texts(draft) if groups else {}),
@@ -132,7 +136,7 @@ def decision_values(draft: Draft) -> Values:
         ),
         **_declared(draft),
         "decides": task.decides,
-        "options": draft.metric_table("options", "options", _options(draft), _option_view(draft)),
+        "options": draft.metric_table("options", "options", options, _option_view(draft)),
         "proposed": _proposed(draft),
         "own_refits": next(
             (
@@ -251,14 +255,6 @@ _PAIRED = (
     *(*_COMPARED, "reference", "verdict"),
     *("low", "high", "difference_low", "difference_high"),
 )
-
-
-def _options(draft: Draft) -> list[Values]:
-    """The rows of the options, each by its name in words."""
-    return [
-        {**row.cells, "option": sentence_case(draft.words.say(option_name(draft.results, row)))}
-        for row in draft.results.rows("options", "options", GapOption)
-    ]
 
 
 def _option_view(draft: Draft) -> View:

@@ -19,14 +19,7 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.predictions import Cases
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.schema import (
-    Feature,
-    Layout,
-    Modality,
-    Schema,
-    Target,
-    as_vocabulary,
-)
+from deepseek_report.artifacts.schema import Feature, Layout, Modality, Schema, Target
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.storage.files import save_json
@@ -38,38 +31,9 @@ from deepseek_report.findings.explainer_verdicts import (
 from tests.builders import explanation, predictions
 
 N, EXPLAINED = 24, 24
-WORDS = (
-    *("[UNK]", "[MASK]", "the", "crew", "of", "@airline", "was", "great", "but", "my", "flight"),
-    *(
-        "late",
-        "again",
-        ".",
-        "(",
-        ")",
-        "new",
-        "##ing",
-        "😀",
-        "服",
-        "务",
-        "很",
-        "好",
-        "http://t.co/x",
-    ),
-)
 TARGET = Target("y", "Y", ("fine", "defect"), favourable=0)
 NUMBER = Target("y", "Y", ("days",), favourable=0, explained=0, task="regression", unit="days")
 EXPLAINERS = ("shap", "integrated_gradients", "attention_rollout", "random")
-
-
-def text_schema(tokens: tuple[str, ...] = WORDS, places: int = 30) -> Schema:
-    words = as_vocabulary(tokens)
-    features = tuple(
-        Feature(f"p{at}", f"word {at}", "token", categories=words, mutable=False)
-        for at in range(1, places + 1)
-    )
-    players = tuple((at,) for at in range(places))
-    labels = tuple(f"word {at}" for at in range(1, places + 1))
-    return Schema(features, TARGET, layout=Layout("text", (places,), players, labels, mask=1))
 
 
 def image_schema(side: int = 12, channels: int = 1, patch: int = 4) -> Schema:
@@ -108,24 +72,14 @@ def series_schema(steps: int = 40, channels: int = 2, window: int = 8) -> Schema
     return Schema(features, TARGET, layout=layout)
 
 
-SCHEMAS = {"text": text_schema, "image": image_schema, "series": series_schema}
-
-
-def _inputs(schema: Schema, rng: np.random.Generator) -> np.ndarray:
-    columns = len(schema.features)
-    if schema.modality == "text":
-        inputs = rng.integers(2, len(schema.vocabulary), (N, columns)).astype(float)
-        for row, length in enumerate(rng.integers(5, columns + 1, N)):
-            inputs[row, length:] = np.nan
-        return inputs
-    return rng.random((N, columns)) + np.linspace(0, 1, columns)
+SCHEMAS = {"image": image_schema, "series": series_schema}
 
 
 def _truth(schema: Schema, inputs: np.ndarray) -> np.ndarray:
     owners = schema.owners
     truth = np.broadcast_to(owners == owners[len(owners) // 2], inputs.shape).copy()
     truth[0] = False
-    return truth & ~np.isnan(inputs)
+    return truth
 
 
 def with_paths(results: Results, paths: Mapping[str, Path]) -> Results:
@@ -144,11 +98,12 @@ def concluded(results: Results, folder: Path) -> Results:
 
 
 def layout_results(
-    folder: Path, modality: Modality = "text", *, schema: Schema | None = None, gaps: bool = False
+    folder: Path, modality: Modality = "series", *, schema: Schema | None = None
 ) -> Results:
-    """A run on such data; with `gaps` no truth, no base values and no intervals."""
+    """A run on such data."""
     schema, rng = schema or SCHEMAS[modality](), np.random.default_rng(3)
-    inputs = _inputs(schema, rng)
+    columns = len(schema.features)
+    inputs = rng.random((N, columns)) + np.linspace(0, 1, columns)
     paths: dict[str, Path] = {}
 
     def place(artifact: str) -> Path:
@@ -161,8 +116,7 @@ def layout_results(
     labels: Any = rng.normal(10, 3, N) if number else (p > 0.4).astype(np.int64)
     ids = np.arange(N, dtype=np.int64) + 500
     save_json(place("data") / "schema.json", schema.to_json())
-    truth = None if gaps else _truth(schema, inputs)
-    rows = Split(inputs, labels, ids, truth=truth)
+    rows = Split(inputs, labels, ids, truth=_truth(schema, inputs))
     rows.save(paths["data"] / "test.npz")
     own: dict[str, Any] = {"logits": np.column_stack([-p, p]), "explained": schema.target.explained}
     made = predictions(labels[:, None] + 1.0, rows) if number else predictions(p, rows, **own)
@@ -171,20 +125,15 @@ def layout_results(
     roles = {"most_certain_right": 1, "most_certain_wrong": 4, "nearest_threshold": 0}
     Cases(explained, roles).save(place("cases"))
     for name in EXPLAINERS:
-        _explain(schema, name, inputs[explained], explained, gaps=gaps).save(
-            place(f"explanations/{name}")
-        )
-        _localise(name, gaps=gaps).save(place(f"measures/localisation/{name}"))
+        _explain(schema, name, inputs[explained], explained).save(place(f"explanations/{name}"))
+        _localise(name).save(place(f"measures/localisation/{name}"))
     return concluded(Results(paths, {}), folder)
 
 
-def _explain(
-    schema: Schema, name: str, inputs: np.ndarray, positions: np.ndarray, *, gaps: bool
-) -> Explanation:
+def _explain(schema: Schema, name: str, inputs: np.ndarray, positions: np.ndarray) -> Explanation:
     rng = np.random.default_rng(len(name))
     sizes = np.bincount(schema.owners)
     values = (rng.normal(0, 0.05, (len(inputs), len(sizes))) / sizes)[:, schema.owners]
-    values[np.isnan(inputs)] = 0.0
     if name == "integrated_gradients":
         values = values * (1 + rng.random(values.shape))
     signed, number = name != "attention_rollout", schema.target.is_number
@@ -194,7 +143,7 @@ def _explain(
         positions=positions, feature_names=tuple(schema.names), method=name, variant=name,
         target=schema.target.explained, seed=1, n_model_calls=10, signed=signed,
         output_space=space if signed and name != "random" else "none",
-        base_values=np.full(len(inputs), 0.3) if name == "shap" and not gaps else None,
+        base_values=np.full(len(inputs), 0.3) if name == "shap" else None,
     )  # fmt: skip
 
 
@@ -206,23 +155,17 @@ MEASURES = {
 }
 
 
-def _localise(name: str, *, gaps: bool) -> Measurement:
+def _localise(name: str) -> Measurement:
     value = 0.2 if name == "random" else 0.8
-    ends = (np.nan, np.nan) if gaps else (value - 0.1, value + 0.1)
+    ends = value - 0.1, value + 0.1
     known = {"explainer": name, "value": value, "low": ends[0], "high": ends[1], "n": 12}
-    chances = {measure: 0.5 if measure == "localisation_auc" else 0.2 for measure in MEASURES}
-    columns = ["explainer", "measure", "label", "value", "low", "high", "chance", "n"]
     rows = [
-        {**known, "measure": measure, "label": label, "chance": chances[measure]}
+        {**known, "measure": measure, "label": label}
+        | {"chance": 0.5 if measure == "localisation_auc" else 0.2}
         for measure, label in MEASURES.items()
     ]
-    table = pd.DataFrame(rows, columns=columns)
-    scores = tuple(
-        Score(measure, "explanation", value, 12, "higher", *ends, explainer=name)
-        for measure in MEASURES
-    )
-    ends = (np.nan, np.nan) if gaps else (value - 0.3, value - 0.1)
-    gain = Score(
-        "localisation_gain", "explanation", value - 0.2, 12, "higher", *ends, explainer=name
-    )
-    return Measurement((*scores, gain), {"localisation": table}, {})
+    about: Any = {"explainer": name}
+    scores = [Score(key, "explanation", value, 12, "higher", *ends, **about) for key in MEASURES]
+    gain = (value - 0.2, 12, "higher", value - 0.3, value - 0.1)
+    scores.append(Score("localisation_gain", "explanation", *gain, **about))
+    return Measurement(tuple(scores), {"localisation": pd.DataFrame(rows)}, {})

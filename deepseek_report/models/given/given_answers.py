@@ -139,7 +139,12 @@ def _keep(
 
     progress.start("training", 1)
     came_trained.save_answers(place.folder, answers)
-    described = {"name": name, "summary": summary, "parameters": None, "layers": []}
+    described: dict[str, object] = {
+        "name": name,
+        "summary": summary,
+        "parameters": None,
+        "layers": [],
+    }
     came_trained.write_folder(place, described, origin=came_trained.ANSWERS_GIVEN)
     progress.advance()
 

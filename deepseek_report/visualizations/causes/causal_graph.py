@@ -88,16 +88,15 @@ class _View:
         placed: list[list[str]] = []
         for layer in range(max(self._layers.values(), default=0) + 1):
             names = [name for name, at in self._layers.items() if at == layer]
-            names.sort(key=lambda name: self._mean_of_parents(name, across))
+            above = {
+                name: [across[start] for start, end in self.arrows if end == name] for name in names
+            }
+            names.sort(key=lambda name: float(np.mean(above[name])) if above[name] else 0.5)
             n_rows = -(-len(names) // most)
             for part in (names[k::n_rows] for k in range(n_rows)):
                 across |= {name: (k + 0.5) / len(part) for k, name in enumerate(part)}
                 placed.append(part)
         return placed
-
-    def _mean_of_parents(self, name: str, across: Mapping[str, float]) -> float:
-        above = [across[start] for start, end in self.arrows if end == name]
-        return float(np.mean(above)) if above else 0.5
 
     def paint(self, sheet: Sheet) -> None:
         """The graph on a page of this width."""

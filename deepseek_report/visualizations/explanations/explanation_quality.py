@@ -96,7 +96,14 @@ class _View:
                 for name, curve in curves.items()
             }
         names = list(dict.fromkeys(point.explainer for point in next(iter(curves.values()))))
-        gains = {metric: _gains(results, f"{metric}_gain", names) for metric in curves}
+        gains = dict[str, dict[str, Score]]()
+        for metric in curves:
+            scores = {name: results.score(f"{metric}_gain", explainer=name) for name in names}
+            gains[metric] = {
+                name: score
+                for name, score in scores.items()
+                if name != CONTROL and score is not None and known(score.value)
+            }
         judged = [verdict for verdict in verdicts if verdict.explainer in names]
         elsewhere = [v.explainer for v in verdicts if v not in judged and v.beats_random]
         beats = {verdict.explainer: verdict.beats_random for verdict in judged}
@@ -151,18 +158,22 @@ class _View:
         return caption("deletion_curves.title_of_tests", elsewhere=self.elsewhere, **named)
 
     def alt(self) -> Message:
-        deletion = next(iter(self.curves.values()))
+        deletion, listed = next(iter(self.curves.values())), list[Message]()
+        for metric, gains in self.gains.items():
+            explainers = [
+                caption("deletion_curves.alt_gain", explainer=name, gain=of_score(gains[name]))
+                for name in self.judged
+                if name in gains
+            ]
+            if gains:
+                key = f"deletion_curves.alt_gains_{metric}"
+                listed.append(caption(key, explainers=explainers))
         return caption(
             "deletion_curves.alt",
             n=max(point.n for point in deletion),
             start=min(deletion, key=lambda point: point.removed_share).mean.value,
-            gains=[_alt_gains(self, metric) for metric, gains in self.gains.items() if gains],
+            gains=listed,
         )
-
-
-def _gains(results: Results, metric: str, names: Sequence[str]) -> dict[str, Score]:
-    gains = {name: results.score(metric, explainer=name) for name in names if name != CONTROL}
-    return {name: gain for name, gain in gains.items() if gain is not None and known(gain.value)}
 
 
 def _limits(view: _View) -> tuple[float, float]:
@@ -206,16 +217,6 @@ def _gain_panel(axes: Axes, view: _View) -> None:
     axes.set_xlabel(view.words.text("pictures.deletion_curves.area"))
 
 
-def _alt_gains(view: _View, metric: str) -> Message:
-    gains = view.gains[metric]
-    explainers = [
-        caption("deletion_curves.alt_gain", explainer=name, gain=of_score(gains[name]))
-        for name in view.judged
-        if name in gains
-    ]
-    return caption(f"deletion_curves.alt_gains_{metric}", explainers=explainers)
-
-
 # --- How far the explainers give the same ranking -------------------------------------------------
 
 _ROW, _ROW_NARROW = 0.25, 0.34
@@ -237,12 +238,16 @@ class AgreementPicture(OnePicture):
             key=lambda pair: (pair.has_control, -pair.spearman.value),
         )
         words, n = words_of(results), len(ordered)
+        listed = [
+            caption("agreement.alt_pair", pair=_pair(pair), correlation=pair.spearman)
+            for pair in ordered
+        ]
         return on_sheets(
             "agreement",
             (0.85 + _ROW * n, 0.85 + _ROW_NARROW * n),
             lambda sheet: _paint_agreement(sheet, ordered, words),
             title=_title_agreement(ordered, none_ranks=bool(undefined)),
-            alt=_alt_agreement(ordered),
+            alt=caption("agreement.alt", n=n, pairs=listed),
             how_to_read=caption("agreement.how_to_read", undefined=undefined),
         )
 
@@ -288,13 +293,6 @@ def _judged(pair: ExplainerPair, name: str) -> dict[str, Message | Estimate]:
     return {name: two, f"{name}_correlation": pair.spearman}
 
 
-def _alt_agreement(pairs: Sequence[ExplainerPair]) -> Message:
-    listed = [
-        caption("agreement.alt_pair", pair=_pair(pair), correlation=pair.spearman) for pair in pairs
-    ]
-    return caption("agreement.alt", n=len(listed), pairs=listed)
-
-
 # --- Whether explainers point where the cause is known to be --------------------------------------
 
 #: The measure whose gain over chance is concluded from.
@@ -323,12 +321,17 @@ class LocalisationPicture(OnePicture):
             for measure, own in grouped(table, lambda row: row.measure).items()
         ]
         line = _line(names)
+        cases = (row.n for measure in measures for row in measure.explainers.values())
         return on_sheets(
             "localisation",
             (line, line * math.ceil(len(measures) / _ABREAST)),
             lambda sheet: _paint_localisation(sheet, names, measures, words),
             title=_title_localisation(results, measures),
-            alt=_alt_localisation(names, measures),
+            alt=caption(
+                "localisation.alt",
+                measures=[_alt_measure(names, measure) for measure in measures],
+                n=max((n for n in cases if n is not None), default=None),
+            ),
         )
 
 
@@ -410,15 +413,6 @@ def _title_localisation(results: Results, measures: Sequence[_Measured]) -> Mess
         measure=concluded.name,
         value=row.value,
         chance=row.chance,
-    )
-
-
-def _alt_localisation(names: Sequence[str], measures: Sequence[_Measured]) -> Message:
-    cases = (row.n for measure in measures for row in measure.explainers.values())
-    return caption(
-        "localisation.alt",
-        measures=[_alt_measure(names, measure) for measure in measures],
-        n=max((n for n in cases if n is not None), default=None),
     )
 
 

@@ -11,13 +11,17 @@ from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.score import Score
 from deepseek_report.metrics.failures.failure_rows import PerturbationEffect
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.task import Measure
 from deepseek_report.visualizations.drawing import marks
-from deepseek_report.visualizations.drawing.labels import caption, known, spoken, wrapped
-from deepseek_report.visualizations.drawing.read_results import estimate_columns, grouped, required
+from deepseek_report.visualizations.drawing.labels import caption, spoken, wrapped
+from deepseek_report.visualizations.drawing.read_results import (
+    estimate_columns,
+    grouped,
+    known_estimate,
+    required,
+)
 from deepseek_report.visualizations.drawing.sheet import OnePicture, Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES, Axes
 from deepseek_report.wording.words import sentence_case
@@ -58,7 +62,9 @@ class RobustnessPicture(OnePicture):
         task = task_of(results.schema.target)
         held = _Judged(task.held, lambda row: row.held, marks.Scale.of(task.held, results))
         moved = _Judged(task.moved, lambda row: row.moved, marks.Scale.of(task.moved, results))
-        calm = _calm(table[0], results.score(task.held.key))
+        calm, score = table[0].before, known_estimate(results.score(task.held.key))
+        if calm is None and score is not None:  # earlier versions measured it of all rows
+            calm = score.value
         blocks = -(-len(_by_label(table)) // _ABREAST_NARROW)
         return on_sheets(
             "robustness",
@@ -73,13 +79,6 @@ def _by_label(table: Sequence[PerturbationEffect]) -> dict[str, list[Perturbatio
     """{what is done to the inputs: its rows, the weakest first}."""
     rows = grouped(table, lambda row: row.label)
     return {label: sorted(own, key=lambda row: row.level) for label, own in rows.items()}
-
-
-def _calm(row: PerturbationEffect, score: Score | None) -> float | None:
-    """The measure on undisturbed inputs: of the same rows, in earlier versions of all rows."""
-    if row.before is not None:
-        return row.before
-    return score.value if score is not None and known(score.value) else None
 
 
 def _paint(

@@ -183,13 +183,19 @@ class ResidualsByPredictionPicture(OnePicture):
 
     def picture(self, results: Results) -> Picture:
         bins = required(results, "residuals", "bins", PredictionBin)
+        parts = [
+            caption("residuals.alt_part", predicted=each.predicted, error=each.mean_error)
+            for each in bins
+        ]
         unit = results.schema.target.unit
         return on_sheets(
             "residuals",
             3.9,
             lambda sheet: _paint_residuals(sheet, results, bins, self.most),
             title=_title_residuals(bins, unit, next(leaning(results), None)),
-            alt=_alt_residuals(bins, unit),
+            alt=caption(
+                "residuals.alt", unit=unit or "", n=sum(each.n for each in bins), parts=parts
+            ),
         )
 
 
@@ -235,14 +241,6 @@ def _beyond_chance(bins: Sequence[PredictionBin]) -> list[PredictionBin]:
     mean, low, high = estimate_columns(each.mean_error for each in bins)
     sure = (mean - wider * (mean - low) > 0) | (mean + wider * (high - mean) < 0)
     return [each for each, beyond in zip(bins, sure, strict=True) if beyond]
-
-
-def _alt_residuals(bins: Sequence[PredictionBin], unit: str | None) -> Message:
-    parts = [
-        caption("residuals.alt_part", predicted=each.predicted, error=each.mean_error)
-        for each in bins
-    ]
-    return caption("residuals.alt", unit=unit or "", n=sum(each.n for each in bins), parts=parts)
 
 
 # --- Whether intervals around predicted numbers hold the truth as often as they say ---------------

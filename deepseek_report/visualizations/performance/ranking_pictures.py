@@ -450,13 +450,16 @@ class _SweepView:
         return caption("threshold_sweep.alt", thresholds=thresholds)
 
     def interactive(self) -> dict[str, object]:
-        thresholds = [row.threshold for row in self.table]
+        thresholds, text = [row.threshold for row in self.table], self.words.text
         traces = []
         for key, (of, colour) in _RATES.items():
             rates = [of(row) for row in self.table]
+            title = self.rate(key)
             hover = [
-                _hover_sweep(self, threshold, key, share)
-                for threshold, share in zip(thresholds, rates, strict=True)
+                twin.text(
+                    text("pictures.threshold_sweep.hover", threshold=at, rate=title, share=rate)
+                )
+                for at, rate in zip(thresholds, rates, strict=True)
             ]
             name = self.words.say(self.rate(key))
             traces.append(twin.line(thresholds, rates, colour, text=hover, name=name))
@@ -499,8 +502,3 @@ def _mark_sweep(axes: Axes, threshold: float | None, words: Wording) -> None:
         xycoords=("data", "axes fraction"),
         ha="center",
     )
-
-
-def _hover_sweep(view: _SweepView, threshold: float, key: str, share: float) -> str:
-    values = {"threshold": threshold, "rate": view.rate(key), "share": share}
-    return twin.text(view.words.text("pictures.threshold_sweep.hover", **values))

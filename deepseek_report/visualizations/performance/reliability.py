@@ -65,9 +65,13 @@ class _View:
         bins = required(results, _METRIC, "bins", ProbabilityBin)
         two = len(results.schema.target.classes) == 2
         name = short(results.schema.target.explained_class, 24)
+        probabilities = np.zeros(0)
+        if results.has_rows:
+            p = results.predictions
+            probabilities = p.scores if two else p.probabilities.max(axis=1)
         return cls(
             bins=[each for each in bins if each.n > 0],
-            probabilities=_probabilities(results, two),
+            probabilities=probabilities,
             class_name=name if two else "",
             score=results.score(_METRIC),
             words=words_of(results),
@@ -154,13 +158,6 @@ class _View:
             "yaxis": twin.share_axis(upright, range=[0, self.most]),
         }
         return twin.twin([twin.context([0, 1], [0, 1]), dots], layout, words)
-
-
-def _probabilities(results: Results, two: bool) -> Floats:
-    if not results.has_rows:
-        return np.zeros(0)
-    predicted = results.predictions
-    return predicted.scores if two else predicted.probabilities.max(axis=1)
 
 
 #: Room that the words beside the diagonal take: inches to its left, a share of the axes above it.
