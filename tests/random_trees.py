@@ -44,6 +44,15 @@ def ensemble_of(trees: list[Nodes]) -> TreeEnsemble:
     return TreeEnsemble(nodes, roots, np.array([0.3, -2.0]), "value", single_precision=False)
 
 
+def world(
+    seed: int, trees: int, depth: int, n_features: int, n_cases: int, n_background: int
+) -> tuple[TreeEnsemble, np.ndarray, np.ndarray]:
+    """An ensemble, the cases and the background."""
+    rng = np.random.default_rng(seed)
+    ensemble = ensemble_of([drawn(rng, depth, n_features) for _ in range(trees)])
+    return ensemble, table(rng, n_cases, n_features), table(rng, n_background, n_features)
+
+
 def walked(ensemble: TreeEnsemble, rows: np.ndarray, output: int) -> np.ndarray:
     """(row,) the output, node by node from its definition."""
     nodes, sums = ensemble.nodes, np.full(len(rows), ensemble.base[output])

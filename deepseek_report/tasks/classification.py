@@ -33,7 +33,7 @@ from deepseek_report.tasks.loss import (
     effective_threshold,
     threshold_for_share,
 )
-from deepseek_report.tasks.task import Disturbed, Drawn, Matched, Measure, Row, Side, Task, words_of
+from deepseek_report.tasks.task import Disturbed, Drawn, Matched, Measure, Row, Side, Task
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
@@ -57,8 +57,13 @@ class Classification(Task):
 
     name: ClassVar[TaskName] = "classification"
     decides = True
-    extreme, within, outcome, watched, fit_unit, tells = words_of("classification")
+    extreme = message("task_words.classification.extreme")
+    within = message("task_words.classification.within")
+    outcome = message("task_words.classification.outcome")
+    watched = message("task_words.classification.watched")
     watched_bounds = SHARE
+    fit_unit = message("task_words.classification.fit_unit")
+    tells = message("task_words.classification.tells")
     loss = ErrorRate()
     part_gaps = (AccuracyGap(),)
     group_gaps = ()

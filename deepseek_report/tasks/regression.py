@@ -26,7 +26,7 @@ from deepseek_report.tasks.comparisons import (
     RootMeanSquare,
 )
 from deepseek_report.tasks.loss import AbsoluteError
-from deepseek_report.tasks.task import Disturbed, Drawn, Matched, Measure, Row, Side, Task, words_of
+from deepseek_report.tasks.task import Disturbed, Drawn, Matched, Measure, Row, Side, Task
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
@@ -37,8 +37,13 @@ class Regression(Task):
 
     name: ClassVar[TaskName] = "regression"
     decides = False
-    extreme, within, outcome, watched, fit_unit, tells = words_of("regression")
+    extreme = message("task_words.regression.extreme")
+    within = message("task_words.regression.within")
+    outcome = message("task_words.regression.outcome")
+    watched = message("task_words.regression.watched")
     watched_bounds = (None, None)
+    fit_unit = message("task_words.regression.fit_unit")
+    tells = message("task_words.regression.tells")
     loss = AbsoluteError()
     part_gaps = (AbsoluteErrorGap(), MeanErrorGap())
     group_gaps = part_gaps

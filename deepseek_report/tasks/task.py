@@ -95,12 +95,6 @@ class Drawn:
         return Estimate.of(cells.get(self.key), cells.get(low), cells.get(high))
 
 
-def words_of(task: str) -> tuple[Text, ...]:
-    """What a task calls what depends on it: the words of `Task` from `extreme` to `tells`."""
-    words = ("extreme", "within", "outcome", "watched", "fit_unit", "tells")
-    return tuple(message(f"task_words.{task}.{word}") for word in words)
-
-
 class Task(ABC):
     """One kind of prediction: one of several classes, a number, or several labels.
 
