@@ -231,8 +231,8 @@ def released_measurement(measured: Measurement, plugin: object, source: RunSourc
     whole = not left_out and tables.keys() == measured.tables.keys()
     concluded = (finding for finding in measured.findings if not _tells_of(finding, source))
     if left_out:
-        floors = {"floor": source.privacy.floor, "rows": source.floor}
-        notes.append(message("notes.privacy.left_out", **floors))
+        floor, rows = source.privacy.floor, source.floor
+        notes.append(message("notes.privacy.left_out", floor=floor, rows=rows))
     return Measurement(
         scores=scores,
         tables=tables,

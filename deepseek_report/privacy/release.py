@@ -413,12 +413,12 @@ def _issue(issue: DataIssue, source: RunSource) -> DataIssue:
 def _rare_categories(issue: DataIssue) -> DataIssue:
     """How many categories are rare, in which features; not which."""
     values = _chosen(issue.values, ("features", "floor"))
-    counts = {
-        "n": len(issue.values.get("categories", ())),
-        "features": len(values.get("features", ())),
-        "floor": values.get("floor", 0),
-    }
-    text = message("data.rare_categories.unnamed", **counts)
+    text = message(
+        "data.rare_categories.unnamed",
+        n=len(issue.values.get("categories", ())),
+        features=len(values.get("features", ())),
+        floor=values.get("floor", 0),
+    )
     return dataclasses.replace(issue, text=text, values=values)
 
 
