@@ -296,23 +296,9 @@ class Completer:
 
     def _content(self, group: str, path: Sequence[str]) -> object:
         """The settings of the chosen part of a group; of several parts the one that is named."""
-        named = group in MULTIPLE and bool(path)
-        content = self._settings(group, path[0] if named else self._chosen(group))
-        return content.get(path[0], {}) if named else content
-
-    def _settings(self, group: str, choice: str) -> dict[str, object]:
-        """What a file of a group says, over the files of its group that it begins with."""
-        content = self._own_settings(group, choice)
-        bases = content.pop("defaults", [])
-        settings: dict[str, object] = {}
-        for base in bases if isinstance(bases, list) else ():
-            settings |= self._own_settings(group, base) if isinstance(base, str) else {}
-        return settings | content
-
-    def _own_settings(self, group: str, choice: str) -> dict[str, object]:
-        file = yaml_file(self.roots, group, choice) if choice else None
+        file = self._file(group, path)
         content = read_yaml(file) if file is not None else {}
-        return dict(content) if isinstance(content, Mapping) else {}
+        return content.get(path[0], {}) if group in MULTIPLE and path else content
 
     def _file(self, group: str, path: Sequence[str]) -> Path | None:
         choice = path[0] if group in MULTIPLE and path else self._chosen(group)
