@@ -15,16 +15,7 @@ from pathlib import Path
 
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage.plain_files import write_text
-from deepseek_report.compliance.decision import (
-    ROLES,
-    VERDICTS,
-    WHOLE_MODEL,
-    DecisionSubject,
-    DecisionTarget,
-    concluded,
-    of_target,
-    promise_key,
-)
+from deepseek_report.compliance import decision
 from deepseek_report.compliance.decision_words import decided, told_decision
 from deepseek_report.compliance.evaluate import ComplianceReport, FrameworkReport
 from deepseek_report.compliance.statements import DECIDE, FORM
@@ -50,7 +41,7 @@ class OpenDecision:
     digest : of the evidence, which the decision repeats. required : by the policy.
     """
 
-    target: DecisionTarget
+    target: decision.DecisionTarget
     text: str
     evidence: tuple[str, ...] = ()
     findings: tuple[str, ...] = ()
@@ -75,7 +66,7 @@ class Questions:
     """All that a run asks of people. groups : {framework, or what is none: its questions}."""
 
     title: str
-    subject: DecisionSubject
+    subject: decision.DecisionSubject
     groups: dict[str, tuple[OpenDecision, ...]]
     answers: tuple[OpenAnswer, ...]
     words: Wording
@@ -111,28 +102,32 @@ class _Asking:
     report: ComplianceReport
     results: Results
     words: Wording
-    required: frozenset[DecisionTarget]
+    required: frozenset[decision.DecisionTarget]
 
     def about_the_model(self) -> Iterator[OpenDecision]:
         """The whole model, the promises, and the critical findings."""
-        yield self._question(DecisionTarget("model", WHOLE_MODEL), self._text("model"))
-        promises, findings = concluded(self.results)
+        yield self._question(
+            decision.DecisionTarget("model", decision.WHOLE_MODEL), self._text("model")
+        )
+        promises, findings = decision.concluded(self.results)
         for promise in promises:
             metric = promise_name(self.results, promise)
             outcome = self.words.label("outcomes", promise.outcome)
             text = self._text("promise", metric=metric, outcome=outcome)
-            yield self._question(DecisionTarget("promise", promise_key(promise)), text)
+            yield self._question(
+                decision.DecisionTarget("promise", decision.promise_key(promise)), text
+            )
         for finding in findings:
             if finding.severity == "high":
                 text = self._text("finding", claim=self.words.finding(finding).claim)
-                yield self._question(DecisionTarget("finding", finding.id), text)
+                yield self._question(decision.DecisionTarget("finding", finding.id), text)
 
     def about_rows(self, part: FrameworkReport) -> Iterator[OpenDecision]:
         """The rows of a framework that a decision would settle, that the policy names, or that
         somebody rejected.
         """
         for judgement in part.judgements:
-            target = DecisionTarget("row", judgement.row.id)
+            target = decision.DecisionTarget("row", judgement.row.id)
             if (
                 judgement.awaits_decision
                 or judgement.status == "rejected"
@@ -141,7 +136,7 @@ class _Asking:
                 yield self._row(part, judgement, target)
 
     def _row(
-        self, part: FrameworkReport, judgement: Judgement, target: DecisionTarget
+        self, part: FrameworkReport, judgement: Judgement, target: decision.DecisionTarget
     ) -> OpenDecision:
         row, words = part.shown.row(judgement.row.id), self.words
         kinds = [*judgement.present, *judgement.supplied]
@@ -163,8 +158,8 @@ class _Asking:
     def _text(self, kind: str, **values: str) -> str:
         return self.words.text(f"decisions.form.question.{kind}", **values)
 
-    def _question(self, target: DecisionTarget, text: str) -> OpenDecision:
-        stood = of_target(self.report.decisions, target)
+    def _question(self, target: decision.DecisionTarget, text: str) -> OpenDecision:
+        stood = decision.of_target(self.report.decisions, target)
         return OpenDecision(
             target,
             text,
@@ -184,11 +179,11 @@ def write_form(questions: Questions, folder: Path) -> Path:
 def _lines(questions: Questions) -> Iterator[str]:
     words, subject = questions.words, questions.subject
     yield from _comment(words.text("decisions.form.head", command=ADD, page=DECIDE, docs=DOCS), "")
-    yield from _comment(words.text("decisions.form.verdicts", verdicts=list(VERDICTS)), "")
+    yield from _comment(words.text("decisions.form.verdicts", verdicts=list(decision.VERDICTS)), "")
     yield f"subject: # {words.text('decisions.form.subject')}"
     for key in ("run", "data", "weights", "results"):
         yield f"  {key}: {json.dumps(getattr(subject, key))}"
-    yield f"by: # {words.text('decisions.form.by', roles=list(ROLES))}"
+    yield f"by: # {words.text('decisions.form.by', roles=list(decision.ROLES))}"
     yield from ("  name:", "  role:", "  date:", "", "decisions:")
     for group, open_questions in questions.groups.items():
         yield f"  # ---- {_one_line(group)}"

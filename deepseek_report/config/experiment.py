@@ -9,13 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
+from deepseek_report.artifacts import conclusions
 from deepseek_report.artifacts.causal_declaration import CausalDeclaration
-from deepseek_report.artifacts.conclusions import (
-    AlertCapacity,
-    DecisionCosts,
-    Expectations,
-    ThresholdRule,
-)
 from deepseek_report.artifacts.corrections import CorrectionItem, WrittenCorrection
 from deepseek_report.artifacts.disclosure import Privacy
 from deepseek_report.artifacts.explanation import Game
@@ -85,15 +80,15 @@ class DeclaredDecision:
         | None
     ) = None
     threshold: Share | None = None
-    costs: DecisionCosts | None = None
-    capacity: AlertCapacity | None = None
+    costs: conclusions.DecisionCosts | None = None
+    capacity: conclusions.AlertCapacity | None = None
 
     @property
-    def threshold_rule(self) -> ThresholdRule:
+    def threshold_rule(self) -> conclusions.ThresholdRule:
         """The rule by which the threshold of a model that is fitted here is found."""
         declared = {"costs": self.costs, "declared": self.threshold, "capacity": self.capacity}
         by_what_is_declared = next((rule for rule, value in declared.items() if value), "base_rate")
-        return ThresholdRule(
+        return conclusions.ThresholdRule(
             self.rule or by_what_is_declared, self.threshold, self.costs, self.capacity
         )
 
@@ -200,7 +195,7 @@ class Settings:
     split: SplitOptions = field(default_factory=SplitOptions)
     decision: DeclaredDecision = field(default_factory=DeclaredDecision)
     explain: ExplainOptions = field(default_factory=ExplainOptions)
-    behaviour: Expectations = ()
+    behaviour: conclusions.Expectations = ()
     causal: CausalDeclaration | None = None
     corrections: tuple[WrittenCorrection, ...] = ()
     paths: Paths = field(default_factory=Paths)
@@ -268,12 +263,12 @@ class Experiment:
         return self.settings.seeds.over(self.settings.seed)
 
     @property
-    def threshold_rule(self) -> ThresholdRule:
+    def threshold_rule(self) -> conclusions.ThresholdRule:
         """How the threshold is found: as declared, else a model that came fitted decides itself."""
         decision, model = self.settings.decision, self.model
         undeclared = decision.rule is None and decision.threshold is None
         if undeclared and isinstance(model, models.ComesFitted) and model.comes_fitted:
-            return ThresholdRule("model", costs=decision.costs)
+            return conclusions.ThresholdRule("model", costs=decision.costs)
         return decision.threshold_rule
 
     @property

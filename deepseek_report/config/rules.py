@@ -20,12 +20,7 @@ from typing import Any
 from deepseek_report.artifacts.finding import PARTS as PARTS_OF_FINDINGS
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import SKIPPED, Message, Text, all_reasons, message
-from deepseek_report.artifacts.protocols.datasets import (
-    DESCRIBED,
-    CutsIntoTokens,
-    DataTraits,
-    TellsNature,
-)
+from deepseek_report.artifacts.protocols import datasets
 from deepseek_report.artifacts.protocols.models import (
     ModelPlugin,
     NamesOthers,
@@ -80,13 +75,13 @@ def has_device(kind: str) -> bool:
     return torch.cuda.is_available() if kind == "cuda" else torch.backends.mps.is_available()
 
 
-def nature_of(experiment: Experiment) -> DataTraits:
+def nature_of(experiment: Experiment) -> datasets.DataTraits:
     """What the chosen data are; a table with classes where the plug-in does not say."""
     dataset = experiment.dataset
-    return dataset.nature if isinstance(dataset, TellsNature) else DataTraits()
+    return dataset.nature if isinstance(dataset, datasets.TellsNature) else datasets.DataTraits()
 
 
-def unfit_reason(plugin: object, nature: DataTraits) -> Message | None:
+def unfit_reason(plugin: object, nature: datasets.DataTraits) -> Message | None:
     """Why a part cannot handle such data or such a target: "reads tables, not texts"."""
     traits = traits_of(plugin, Part)
     if not traits.accepts(nature.modality):
@@ -107,7 +102,7 @@ def unfit_reason(plugin: object, nature: DataTraits) -> Message | None:
     return message(f"refusals.nothing_to_compare.{what}")
 
 
-def _of(nature: DataTraits) -> Message:
+def _of(nature: datasets.DataTraits) -> Message:
     return message(f"kinds_of_data.{nature.modality}")
 
 
@@ -119,7 +114,7 @@ _COMPARED: dict[frozenset[AttributeKind], str] = {
 }
 
 
-def misfit(plugin: object, nature: DataTraits) -> Message | None:
+def misfit(plugin: object, nature: datasets.DataTraits) -> Message | None:
     """Why a part is left out; the reason does not name it, so that many parts can share one."""
     if not traits_of(plugin, Part).accepts(nature.modality):
         return message("refusals.other_data", kind=_of(nature))
@@ -237,7 +232,7 @@ def _other_tokens(experiment: Experiment, composed: Composed) -> Problem | None:
     """A checkpoint knows its own tokens alone; the texts must be cut into them."""
     model, dataset = experiment.model, experiment.dataset
     checkpoint = model.reads_tokens_of if isinstance(model, ReadsTokens) else None
-    cut_by = dataset.tokenizer if isinstance(dataset, CutsIntoTokens) else checkpoint
+    cut_by = dataset.tokenizer if isinstance(dataset, datasets.CutsIntoTokens) else checkpoint
     if checkpoint is None or cut_by == checkpoint:
         return None
     return Problem(
@@ -517,7 +512,9 @@ def _keys_in(call: ast.Call) -> Iterator[str]:
     elif name == "shipped_description":
         name_of = str(first.value)
         fields = {keyword.arg: keyword.value for keyword in call.keywords}
-        yield from (f"data_sets.{name_of}.about.{part}" for part in DESCRIBED if part not in fields)
+        yield from (
+            f"data_sets.{name_of}.about.{part}" for part in datasets.DESCRIBED if part not in fields
+        )
         limits = ast.walk(fields["limits"]) if "limits" in fields else ()
         keys = (str(node.value) for node in limits if isinstance(node, ast.Constant))
         yield from (f"data_sets.{name_of}.limits.{key}" for key in keys)

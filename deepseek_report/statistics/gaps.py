@@ -11,15 +11,7 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
-from deepseek_report.statistics.intervals import (
-    SHARE,
-    any_pair,
-    enough_events,
-    level_within,
-    rate_difference,
-    skewed_distance,
-    unskewed_distance,
-)
+from deepseek_report.statistics import intervals
 from deepseek_report.statistics.resampling import (
     Resampling,
     bootstrap_method,
@@ -124,7 +116,9 @@ class RateTable:
 
     def enough(self, min_cell: int, min_events: int) -> Bools:
         """(level,) whether there are cases enough, and events enough if all rates were equal."""
-        return (self.trials >= min_cell) & enough_events(self.trials, self.overall, min_events)
+        return (self.trials >= min_cell) & intervals.enough_events(
+            self.trials, self.overall, min_events
+        )
 
 
 @dataclass(frozen=True)
@@ -263,8 +257,8 @@ def _apart(table: RateTable, pair: Pair, n_tables: int) -> Estimate:
     The studentised range of `any_pair` corrects for the levels, Bonferroni for the tables.
     """
     x, n, other, other_n = table.counts([pair.highest, pair.lowest])
-    critical = any_pair(len(table.trials), 1 - 0.05 / n_tables)
-    low, high = rate_difference(x, n, other, other_n, level_within(critical))
+    critical = intervals.any_pair(len(table.trials), 1 - 0.05 / n_tables)
+    low, high = intervals.rate_difference(x, n, other, other_n, intervals.level_within(critical))
     value = float(table.rates[pair.highest] - table.rates[pair.lowest])
     method = message("interval_methods.difference_any_pair")
     rows = table.n([pair.highest, pair.lowest])
@@ -276,7 +270,7 @@ def _widened(
 ) -> Estimate:
     """The interval with what resamples cannot show; see `largest_gap`."""
     low, high, method = resampled.low, resampled.high, resampled.method
-    pair = rate_difference(*table.counts(ends))
+    pair = intervals.rate_difference(*table.counts(ends))
     low, high = min(low or 0.0, float(pair[0])), max(high or 0.0, float(pair[1]))
     method = message("interval_methods.joined_with_difference", method=method)
     if by_chance and low:
@@ -286,7 +280,7 @@ def _widened(
 
 def _folded(table: RateTable, value: float) -> Estimate:
     (x, other), (n, other_n) = table.hits, table.trials
-    low, high = (float(end) for end in rate_difference(x, n, other, other_n))
+    low, high = (float(end) for end in intervals.rate_difference(x, n, other, other_n))
     ends = (min(abs(low), abs(high)), max(abs(low), abs(high)))
     least = 0.0 if low <= 0 <= high else ends[0]
     return Estimate(value, least, ends[1], table.n(), message("interval_methods.difference_folded"))
@@ -300,7 +294,7 @@ def _resampled(
     rng = np.random.default_rng(seed)
     rates = np.concatenate([table.rates for table in tables])
     replicates = bootstrap_rates(hits, trials, statistic, n_resamples, rng, rates)
-    low, high = replicates.interval(*SHARE)
+    low, high = replicates.interval(*intervals.SHARE)
     method = bootstrap_method(replicates.method, n_resamples, seed, "cases_within_groups")
     n = sum(table.n() for table in tables)
     return Estimate(float(replicates.value), float(low), float(high), n, method)
@@ -373,7 +367,7 @@ def _distances(apart: Floats, errors: Floats, skew: Floats) -> tuple[Floats, Flo
     """
     certain = np.where(np.abs(apart) > _ROUNDING, np.sign(apart) * _FARTHEST, 0.0)
     t = np.clip(np.divide(apart, errors, out=certain, where=errors > 0), -_FARTHEST, _FARTHEST)
-    return np.abs(t), np.minimum(np.abs(unskewed_distance(t, skew)), _FARTHEST)
+    return np.abs(t), np.minimum(np.abs(intervals.unskewed_distance(t, skew)), _FARTHEST)
 
 
 @dataclass(frozen=True)
@@ -461,8 +455,8 @@ def _pairs(sample: GroupMoments, null: StudentisedNull) -> Iterator[tuple[_Pair,
         size, skew = np.abs(apart), skew * turned
         statistics = _distances(size, errors, skew)
         surety = np.minimum(*(own / end for own, end in zip(statistics, critical, strict=True)))
-        below = np.maximum(critical[0], skewed_distance(critical[1], skew)) * errors
-        above = np.maximum(critical[0], -skewed_distance(-critical[1], skew)) * errors
+        below = np.maximum(critical[0], intervals.skewed_distance(critical[1], skew)) * errors
+        above = np.maximum(critical[0], -intervals.skewed_distance(-critical[1], skew)) * errors
         below = np.where(errors > 0, below, np.where(surety > 1, 0.0, size))
         at = int(np.argmax(surety))
         higher, lower = (first, first + 1 + at)[:: int(turned[at])]

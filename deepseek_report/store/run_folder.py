@@ -17,16 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from deepseek_report.artifacts.storage import plain_files
 from deepseek_report.artifacts.storage.files import load_json, save_json
-from deepseek_report.artifacts.storage.plain_files import (
-    copy_file,
-    is_file,
-    read_bytes,
-    refuse_links_on_way,
-    sha256_file,
-    walk,
-    write_bytes,
-)
 from deepseek_report.errors import ArtifactError
 from deepseek_report.store.folders import MANIFEST, compare
 from deepseek_report.store.stage_folders import digest
@@ -101,7 +93,7 @@ def look_into(folder: Path) -> Contents:
     files: list[str] = []
     strange: list[str] = []
     try:
-        for entry in walk(folder, deep="told"):
+        for entry in plain_files.walk(folder, deep="told"):
             if entry.kind == "file" and not entry.name.startswith(_CACHE):
                 files.append(entry.name)
             elif entry.kind != "file":
@@ -119,7 +111,7 @@ def beside(run: Path, *parts: str) -> Path:
     """
     home = run.absolute().parent.parent
     place = home.joinpath(*parts)
-    refuse_links_on_way(home, place)
+    plain_files.refuse_links_on_way(home, place)
     return place
 
 
@@ -160,7 +152,7 @@ def readable_manifest(path: Path) -> dict[str, Any] | None:
 
 def hash_files(folder: Path, names: tuple[str, ...]) -> dict[str, str]:
     """{name: SHA-256} of plain files of a folder."""
-    return {name: sha256_file(folder / name) for name in names}
+    return {name: plain_files.sha256_file(folder / name) for name in names}
 
 
 def run_digest(files: Mapping[str, str]) -> str:
@@ -217,15 +209,15 @@ def keep_edited(folder: Path, name: str, target: Path) -> str:
     Returns the new name, such as `report.qmd.edited`; one that already holds the same bytes is
     taken.
     """
-    content = read_bytes(folder / name)
+    content = plain_files.read_bytes(folder / name)
     number = 1
     while True:
         kept = f"{name}.edited" + (f"-{number}" if number > 1 else "")
         path = target / kept
         if not os.path.lexists(path):
-            write_bytes(path, content)
+            plain_files.write_bytes(path, content)
             return kept
-        if is_file(path) and read_bytes(path) == content:
+        if plain_files.is_file(path) and plain_files.read_bytes(path) == content:
             return kept
         number += 1
 
@@ -242,10 +234,14 @@ def carry_over(old: Path, new: Path) -> list[str]:
         return []
     contents = look_into(old)
     for name in (*contents.of_class("people"), *contents.of_class("signature")):
-        copy_file(old / name, new / name)
+        plain_files.copy_file(old / name, new / name)
     kept = []
     for name, manifest in ((SOURCE, DOCUMENTS_MANIFEST), (CONFIG, MANIFEST)):
         known = readable_manifest(old / manifest)
-        if name in contents.files and known and known["files"].get(name) != sha256_file(old / name):
+        if (
+            name in contents.files
+            and known
+            and known["files"].get(name) != plain_files.sha256_file(old / name)
+        ):
             kept.append(keep_edited(old, name, new))
     return kept

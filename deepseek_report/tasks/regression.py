@@ -19,12 +19,7 @@ from deepseek_report.artifacts.table import Column, estimate
 from deepseek_report.statistics.answer_errors import error_estimates, paired_gain
 from deepseek_report.statistics.ranking import most_correlated
 from deepseek_report.statistics.resampling import Resampling
-from deepseek_report.tasks.comparisons import (
-    AbsoluteErrorGap,
-    MeanErrorGap,
-    MeanLoss,
-    RootMeanSquare,
-)
+from deepseek_report.tasks import comparisons
 from deepseek_report.tasks.loss import AbsoluteError
 from deepseek_report.tasks.task import Disturbed, Drawn, Matched, Measure, Row, Side, Task
 
@@ -45,7 +40,7 @@ class Regression(Task):
     fit_unit = message("task_words.regression.fit_unit")
     tells = message("task_words.regression.tells")
     loss = AbsoluteError()
-    part_gaps = (AbsoluteErrorGap(), MeanErrorGap())
+    part_gaps = (comparisons.AbsoluteErrorGap(), comparisons.MeanErrorGap())
     group_gaps = part_gaps
     slice_table = (estimate("mae"), Column("rest_mae", "number"), Column("mean_error", "number"))
     parts_drawn = (Drawn("mae", "mae"), Drawn("mean_error", "mean_error", signed=True))
@@ -70,8 +65,8 @@ class Regression(Task):
         Measure("r2", "higher", (None, 1.0)),
     )
     by_rows = (
-        MeanLoss("mae", "lower", in_unit=True, losses=lambda p: np.abs(p.errors)),
-        RootMeanSquare("rmse", "lower", in_unit=True),
+        comparisons.MeanLoss("mae", "lower", in_unit=True, losses=lambda p: np.abs(p.errors)),
+        comparisons.RootMeanSquare("rmse", "lower", in_unit=True),
     )
     skill = Measure("r2", "higher", (None, 1.0))
     skill_of_constant = 0.0

@@ -18,12 +18,7 @@ from torch import Tensor
 
 from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.message import Text, message, plain
-from deepseek_report.artifacts.protocols.models import (
-    EpochRecord,
-    Penalty,
-    TrainingPlace,
-    history_table,
-)
+from deepseek_report.artifacts.protocols import models
 from deepseek_report.artifacts.protocols.modules import EncodesInputs, ExplainableModule, LayerTrace
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset, Split
@@ -134,8 +129,8 @@ class Session:
         settings: TrainingSettings,
         module: ExplainableModule,
         dataset: Dataset,
-        place: TrainingPlace,
-        penalty: Penalty | None = None,
+        place: models.TrainingPlace,
+        penalty: models.Penalty | None = None,
     ) -> None:
         self.settings, self.place, self.penalty = settings, place, penalty
         self.module = module.to(place.device)
@@ -220,7 +215,7 @@ class Session:
         state.input_seconds += done.input_seconds
         state.steps += self.steps_per_epoch
         state.rows.append(
-            EpochRecord(
+            models.EpochRecord(
                 epoch=state.epochs + 1,
                 train_loss=done.loss,
                 validation_loss=loss,
@@ -307,7 +302,7 @@ class Session:
         """Write weights, history, summaries and timing; remove the checkpoint last."""
         folder, architecture = self.place.folder, self.module.architecture()
         resume_point.save_tensors(folder / WEIGHTS, self.module.state_dict())
-        save_table(folder / "history.parquet", history_table(state.rows))
+        save_table(folder / "history.parquet", models.history_table(state.rows))
         save_json(folder / "architecture.json", plain(architecture))
         save_json(folder / "training.json", plain(self._summary(state, architecture["parameters"])))
         save_json(folder / "timing.json", self._timing(state))
@@ -492,7 +487,7 @@ class TensorBoard:
 
     def epoch(
         self,
-        record: EpochRecord,
+        record: models.EpochRecord,
         speed: Mapping[str, float],
         module: ExplainableModule,
         inputs: Tensor,

@@ -22,16 +22,8 @@ from babel.numbers import (
     get_minus_sign_symbol,
 )
 
+from deepseek_report.artifacts import rounding
 from deepseek_report.artifacts.estimate import Estimate
-from deepseek_report.artifacts.rounding import (
-    HUGE,
-    MINUS,
-    THIN,
-    decimals_supported,
-    digits_without_interval,
-    is_currency,
-    power_of_ten,
-)
 
 _SLOT = re.compile(r"\{\w+\}")
 #: Below it, and with at most so many decimals, a number has no more digits than its float.
@@ -110,8 +102,8 @@ class NumberFormat:
         if value is None or not math.isfinite(value):
             return self._fill("not_defined")
         if ends := _finite(low, high):
-            return self._decimal(value, decimals_supported(*ends))
-        return self._decimal(*digits_without_interval(value))
+            return self._decimal(value, rounding.decimals_supported(*ends))
+        return self._decimal(*rounding.digits_without_interval(value))
 
     def percent(
         self, value: float | None, low: float | None = None, high: float | None = None
@@ -181,7 +173,7 @@ class NumberFormat:
         """A number in a sentence, by one digit of its interval: `0.82 (0.79–0.85)`."""
         if (ends := _ends(estimate)) is None:
             return self.value(estimate)
-        digits = decimals_supported(*ends, significant=1)
+        digits = rounding.decimals_supported(*ends, significant=1)
         value, *interval = (self._decimal(number, digits) for number in (estimate.value, *ends))
         return self._fill("estimate", value=value, interval=self._range(*interval))
 
@@ -222,7 +214,7 @@ class NumberFormat:
 
     def declared(self, value: float, *, as_percent: bool = False) -> str:
         """A number as somebody declared it: `0.8`, `90 %`."""
-        if abs(value) >= HUGE:
+        if abs(value) >= rounding.HUGE:
             return self._decimal(value, 0)
         text = f"{100 * value if as_percent else value:g}"
         if "e" in text:
@@ -269,7 +261,9 @@ class NumberFormat:
         '-50.000,5'
         """
         decimal, group = tuple(self.separators)
-        return number.translate({ord("."): decimal, ord(THIN): group, ord(MINUS): self._minus})
+        return number.translate(
+            {ord("."): decimal, ord(rounding.THIN): group, ord(rounding.MINUS): self._minus}
+        )
 
     @property
     def separators(self) -> str:
@@ -285,7 +279,7 @@ class NumberFormat:
         text = self.count(value) if whole else self.number(value, low, high)
         if not unit:
             return text
-        return f"{unit}\u00a0{text}" if is_currency(unit) else f"{text}\u00a0{unit}"
+        return f"{unit}\u00a0{text}" if rounding.is_currency(unit) else f"{text}\u00a0{unit}"
 
     def p_value(self, value: float | None) -> str:
         """A p-value as it is printed in a table: `0.03`, `< 0.001`."""
@@ -384,8 +378,8 @@ class NumberFormat:
 
     def _decimal(self, value: float, digits: int) -> str:
         """A number with so many decimals; a huge one, such as -3.4e38, with a power of ten."""
-        if abs(value) >= HUGE:
-            factor, power = power_of_ten(value)
+        if abs(value) >= rounding.HUGE:
+            factor, power = rounding.power_of_ten(value)
             return self._fill("power", number=self._decimal(factor, 2), power=power)
         rounded = float(f"{value:.{digits}f}") or 0.0  # no sign before a zero
         if self._signs and abs(rounded) < _EXACT and digits <= _EXACT_DIGITS:
@@ -442,7 +436,7 @@ def _written_decimal(value: float, digits: int, locale: str) -> str:
 
 def _percent_digits(low: float, high: float, significant: int = 2, most: int = 1) -> int:
     """How many decimals an interval of shares supports in per cent."""
-    return min(decimals_supported(100 * low, 100 * high, significant=significant), most)
+    return min(rounding.decimals_supported(100 * low, 100 * high, significant=significant), most)
 
 
 def _finite(low: float | None, high: float | None) -> tuple[float, float] | None:

@@ -21,6 +21,7 @@ from deepseek_report.artifacts.schema import (
     readable_name,
 )
 from deepseek_report.artifacts.storage.plain_files import sha256_file
+from deepseek_report.datasets.assembly import column_declarations, row_metadata
 from deepseek_report.datasets.assembly.cell_encoding import (
     MOST_CATEGORIES,
     MOST_CLASSES,
@@ -29,23 +30,6 @@ from deepseek_report.datasets.assembly.cell_encoding import (
     TargetRule,
     read_target,
     task_of,
-)
-from deepseek_report.datasets.assembly.column_declarations import (
-    MOST_GROUPS,
-    Code,
-    ColumnDeclaration,
-    config_problems,
-    default_label,
-    error_text,
-    grouped,
-    not_set,
-    too_many_groups,
-)
-from deepseek_report.datasets.assembly.row_metadata import (
-    RowMetadata,
-    SplitBy,
-    possible_entity,
-    read_metadata,
 )
 from deepseek_report.datasets.data_card import Description, Sector
 from deepseek_report.datasets.readers.cells import observed, read_cells
@@ -82,8 +66,8 @@ class OwnDataDeclarations(Shares, Bounds):
 
     unit: str | None = None
     report_label: str | None = None
-    favourable: Code | None = None
-    positive: Code | None = None
+    favourable: column_declarations.Code | None = None
+    positive: column_declarations.Code | None = None
     labels_are_decisions: bool = False
     max_classes: Annotated[int, Field(ge=2, le=MOST_DECLARED)] = MOST_CLASSES
     title: str = ""
@@ -124,7 +108,9 @@ class OwnDataDeclarations(Shares, Bounds):
 
 
 def classes_of_a_number(
-    task: str, favourable: Code | None, positive: Code | None
+    task: str,
+    favourable: column_declarations.Code | None,
+    positive: column_declarations.Code | None,
 ) -> tuple[bool, str, str, str]:
     """The case of `config_problems` that a class is named where a number is predicted."""
     return (
@@ -165,7 +151,7 @@ class DescribedArrays(OwnDataDeclarations):
     def together(self, frame: pd.DataFrame, what: Literal["images", "series"]) -> GroupConstraint:
         """That what is of one entity stays in one part; nothing without entities."""
         if self.entity is None:
-            return GroupConstraint(possible=possible_entity(frame, None))
+            return GroupConstraint(possible=row_metadata.possible_entity(frame, None))
         units = np.unique(frame[self.entity].astype(str), return_inverse=True)[1]
         method = message(f"preparation.split.{what}_together", entity=self.entity)
         return GroupConstraint(units=units.astype(np.int64), method=method, entity=self.entity)
@@ -182,13 +168,13 @@ class DescribedArrays(OwnDataDeclarations):
         self, frame: pd.DataFrame, file: str, decimal: str = "."
     ) -> tuple[tuple[Attribute, ...], dict[str, Ints]]:
         """The attributes by the compared columns, and {name: (row,) position of the level}."""
-        return grouped(
+        return column_declarations.grouped(
             attribute_of(frame[name], kind, file, decimal) for name, kind in self.compared.items()
         )
 
     def task_problems(self, targets: Sequence[str]) -> list[str]:
         several = self.task == "multi_label"
-        return config_problems(
+        return column_declarations.config_problems(
             (
                 several and len(targets) < 2,
                 "task multi_label with one target",
@@ -231,9 +217,9 @@ def attribute_of(
     name = str(column.name)
     cells = read_cells(column, name, decimal)
     codes = observed(cells)
-    if len(codes) > MOST_GROUPS:
-        raise too_many_groups(where, name, len(codes))
-    levels = tuple(default_label(code) for code in codes)
+    if len(codes) > column_declarations.MOST_GROUPS:
+        raise column_declarations.too_many_groups(where, name, len(codes))
+    levels = tuple(column_declarations.default_label(code) for code in codes)
     return Attribute(name, readable_name(name), levels, kind=kind), cells.among(codes)
 
 
@@ -259,10 +245,10 @@ class TableDeclarations(OwnDataDeclarations):
     task: Literal["auto"] | TaskName = "auto"
     sensitive: tuple[str, ...] = ()
     compare_by: tuple[str, ...] = ()
-    columns: dict[str, ColumnDeclaration] = field(default_factory=dict)
+    columns: dict[str, column_declarations.ColumnDeclaration] = field(default_factory=dict)
     entity: str | None = None
     time: str | None = None
-    split_by: SplitBy = "random"
+    split_by: row_metadata.SplitBy = "random"
 
     @property
     def metadata_columns(self) -> dict[str, str]:
@@ -272,14 +258,16 @@ class TableDeclarations(OwnDataDeclarations):
 
     def metadata(
         self, frame: pd.DataFrame, file: str, decimal: str, rows: Ints | None = None
-    ) -> RowMetadata:
+    ) -> row_metadata.RowMetadata:
         """Entities and moments of the rows, as far as columns are named for them.
 
         rows : (row,) positions in the file, where only some of its rows were read.
 
         Raises DataError: too few entities, or a split by time with moments missing.
         """
-        return read_metadata(frame, self.entity, self.time, self.split_by, (file, decimal), rows)
+        return row_metadata.read_metadata(
+            frame, self.entity, self.time, self.split_by, (file, decimal), rows
+        )
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -294,9 +282,11 @@ class TableDeclarations(OwnDataDeclarations):
         return self.rule_of("multi_label" if len(self.targets) > 1 else self.task, self.targets)
 
     @property
-    def declared_columns(self) -> dict[str, ColumnDeclaration]:
+    def declared_columns(self) -> dict[str, column_declarations.ColumnDeclaration]:
         """What is known of single columns, those that the rows are compared by marked."""
-        columns = {name: ColumnDeclaration() for name in self.compared} | self.columns
+        columns = {
+            name: column_declarations.ColumnDeclaration() for name in self.compared
+        } | self.columns
         for name in self.sensitive:
             columns[name] = replace(columns[name], sensitive=True)
         for name in self.compare_by:
@@ -330,7 +320,7 @@ class TableDeclarations(OwnDataDeclarations):
 
     def target_problems(self) -> list[str]:
         names = self.targets
-        return config_problems(
+        return column_declarations.config_problems(
             (
                 len(names) > 1 and self.task not in {"auto", "multi_label"},
                 f"several target columns with task {self.task}",
@@ -436,7 +426,7 @@ class OwnFile(WrittenFile):
 
     def problems(self) -> list[str]:
         """What is wrong, as far as the config, the file's name and its first line can tell."""
-        problems = [*not_set(self, self.wanted), *self._rules()]
+        problems = [*column_declarations.not_set(self, self.wanted), *self._rules()]
         if self.path is None:
             return problems
         path = Path(self.path)
@@ -452,7 +442,7 @@ class OwnFile(WrittenFile):
         if self.sheet is None or is_excel(path):
             return []
         return [
-            error_text(
+            column_declarations.error_text(
                 str(path),
                 f"`dataset.sheet` is {self.sheet!r}, and `{path.suffix}` files have no sheets",
                 "a sheet of a workbook (.xlsx)",
@@ -463,7 +453,9 @@ class OwnFile(WrittenFile):
     def existing(self) -> Path:
         """The file; raises DataError: it is not named, or cannot be a data file."""
         path = Path(str(self.path))
-        if problem := "; ".join(not_set(self, self.wanted)) or file_problem(path, self.also):
+        if problem := "; ".join(column_declarations.not_set(self, self.wanted)) or file_problem(
+            path, self.also
+        ):
             raise DataError(problem)
         return path
 

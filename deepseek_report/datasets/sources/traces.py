@@ -16,16 +16,9 @@ from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Attribute, Target
 from deepseek_report.artifacts.split import Dataset
+from deepseek_report.datasets.assembly import column_declarations
 from deepseek_report.datasets.assembly.assemble import Origin
 from deepseek_report.datasets.assembly.cell_encoding import EncodedTarget
-from deepseek_report.datasets.assembly.column_declarations import (
-    config_problems,
-    data_error,
-    not_columns,
-    rows_text,
-    sorted_codes,
-    truth_of,
-)
 from deepseek_report.datasets.assembly.texts import Corpus, TextRule, assemble_texts
 from deepseek_report.datasets.data_card import NO_PERIOD, Description, shipped_description
 from deepseek_report.datasets.readers.cells import Cells, observed, read_cells
@@ -115,7 +108,7 @@ class Traces(Shares, TextRule, TextRows):
         return [
             *self.rule.problems(),
             *self.tokenizer_problems(),
-            *config_problems(
+            *column_declarations.config_problems(
                 (
                     self.acknowledged is None and not self.phrases,
                     "nothing says which chains name the hint",
@@ -143,7 +136,7 @@ class Traces(Shares, TextRule, TextRows):
         ]
 
     def _unknown_columns(self, names: Sequence[str]) -> list[str]:
-        return not_columns(str(self.path), self._columns, names)
+        return column_declarations.not_columns(str(self.path), self._columns, names)
 
     def load(self, seed: int, progress: Progress) -> Dataset:
         """Read, split, cut into tokens, describe and check.
@@ -222,7 +215,7 @@ class _TraceColumns:
         kinds = self._cells(traces.hint)
         levels = tuple(observed(kinds))
         if len(levels) > _MOST_KINDS:
-            raise data_error(
+            raise column_declarations.data_error(
                 self._where(traces.hint),
                 f"{len(levels)} kinds of hint",
                 f"at most {_MOST_KINDS}",
@@ -232,9 +225,9 @@ class _TraceColumns:
         groups |= {name: codes[name] for name in (HINTED, WITHOUT, WITH, *self._after)}
         labels = codes["right"]
         if (labels < 0).any():
-            raise data_error(
+            raise column_declarations.data_error(
                 self._where(traces.right or traces.without),
-                f"no answer in {rows_text(labels < 0)}",
+                f"no answer in {column_declarations.rows_text(labels < 0)}",
                 "an answer in each row",
                 "leave these rows out",
             )
@@ -276,9 +269,13 @@ class _TraceColumns:
             **self._after,
         }
         cells = {role: self._cells(column) for role, column in named.items()}
-        answers = tuple(sorted_codes({code for each in cells.values() for code in observed(each)}))
+        answers = tuple(
+            column_declarations.sorted_codes(
+                {code for each in cells.values() for code in observed(each)}
+            )
+        )
         if not 2 <= len(answers) <= _MOST_ANSWERS:
-            raise data_error(
+            raise column_declarations.data_error(
                 self.file,
                 f"{len(answers)} different answers",
                 f"2 to {_MOST_ANSWERS} answers to choose from, such as A, B, C, D",
@@ -292,10 +289,10 @@ class _TraceColumns:
         if column is None:
             return self._holds_phrase().astype(np.int64)
         cells = self._cells(column)
-        truths = [truth_of(code) for code in cells.codes]
+        truths = [column_declarations.truth_of(code) for code in cells.codes]
         wrong = [code for code, truth in zip(cells.codes, truths, strict=True) if truth is None]
         if wrong:
-            raise data_error(
+            raise column_declarations.data_error(
                 self._where(column),
                 f"`{wrong[0]}` is neither yes nor no",
                 "yes, no or nothing",

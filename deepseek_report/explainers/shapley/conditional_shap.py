@@ -20,12 +20,7 @@ from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds.coalitions import each_once, in_parts
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.explainers.attributions import Explainer, chunks, missing_capability, seed_of
-from deepseek_report.explainers.shapley.shap_players import (
-    Estimates,
-    all_coalitions,
-    every_share,
-    random_orders,
-)
+from deepseek_report.explainers.shapley import shap_players
 from deepseek_report.statistics.games.conditional_sampling import GaussianCopula
 from deepseek_report.statistics.games.tree_shapley import path_shapley
 from deepseek_report.statistics.intervals import Z95
@@ -207,7 +202,7 @@ class _Game:
         scores, predictions = copula.scores(context.inputs), context.output(context.inputs)
         return cls(context, settings, copula, len(rows), scores, drawn, nothing, predictions)
 
-    def estimates(self, index: int) -> Estimates:
+    def estimates(self, index: int) -> shap_players.Estimates:
         """(round, column) values of one instance."""
         settings, columns = self.settings, self.scores.shape[1]
         design = seed_of(self.context.seed, self.context.draws[index]) % _DESIGNS
@@ -216,10 +211,12 @@ class _Game:
             return self._answers(index, design, kept, rounds)
 
         if columns <= settings.exact_up_to:
-            return all_coalitions(columns, settings.rounds, ask)
+            return shap_players.all_coalitions(columns, settings.rounds, ask)
         random = np.random.default_rng([self.context.seed, design, columns])
         ends = np.stack([self.nothing, np.full(settings.rounds, self.predictions[index])], axis=1)
-        return every_share(random_orders(columns, settings.rounds, random), ends, ask)
+        return shap_players.every_share(
+            shap_players.random_orders(columns, settings.rounds, random), ends, ask
+        )
 
     def _answers(self, index: int, design: int, kept: Bools, rounds: Ints) -> Floats:
         """(coalition,) mean output where the others are drawn given those that stay."""

@@ -15,14 +15,8 @@ from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.artifacts.split import Split
-from deepseek_report.data_kinds import kind_of
+from deepseek_report.data_kinds import input_changes, kind_of
 from deepseek_report.data_kinds.coalitions import MovedRows
-from deepseek_report.data_kinds.input_changes import (
-    change_problem,
-    changed_inputs,
-    columns_named,
-    token_of,
-)
 from deepseek_report.data_kinds.row_conditions import ConditionError, Relations, read_condition
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
@@ -206,7 +200,7 @@ class ExpectationTest:
             broken = sizes > self._tolerance(expectation)
             return self._of_answers(rows, broken, before[:, outcome], after[:, outcome])
         rows, levels = self._asked(expectation)
-        columns = columns_named(self.schema, expectation.columns)
+        columns = input_changes.columns_named(self.schema, expectation.columns)
         return self._steepest(
             rows,
             [
@@ -247,10 +241,10 @@ class ExpectationTest:
 
     def _changed(self, expectation: Expectation) -> tuple[Ints, Floats, Floats]:
         """The test rows that a declared change touches, and the answers before and after."""
-        columns = columns_named(self.schema, expectation.columns)
+        columns = input_changes.columns_named(self.schema, expectation.columns)
         rows = self._about(expectation)
         own = self.test.inputs[rows]
-        other = changed_inputs(self.schema, own, expectation.change, columns)
+        other = input_changes.changed_inputs(self.schema, own, expectation.change, columns)
         touched = ~((own == other) | (np.isnan(own) & np.isnan(other))).all(axis=1)
         kept = np.isin(rows, self._drawn(rows[touched]))
         both = np.concatenate([own[kept], other[kept]])
@@ -275,7 +269,7 @@ class ExpectationTest:
         outcome, every = self._told_class(own), np.arange(len(rows))
         stated = own[every, outcome]
         worst = self._of_answers(rows, np.zeros(len(rows), bool), stated, stated)
-        for j in columns_named(self.schema, expectation.columns).tolist():
+        for j in input_changes.columns_named(self.schema, expectation.columns).tolist():
             answers = levels.outputs(j).swapaxes(0, 1)
             for value, after in zip(levels.levels(j), answers, strict=True):
                 broken = self._differs(expectation, own, after)
@@ -353,7 +347,7 @@ def _is_about(expectation: Expectation, schema: Schema, rows: Split) -> Bools:
     if expectation.where:
         about &= read_condition(expectation.where).holds(schema, rows)
     for word in expectation.contains:
-        about &= (rows.inputs == token_of(schema, word)).any(axis=1)
+        about &= (rows.inputs == input_changes.token_of(schema, word)).any(axis=1)
     return about
 
 
@@ -384,7 +378,7 @@ def misfits(expectation: Expectation, schema: Schema, rows: Split) -> list[str]:
     """
     problems = _incomplete(expectation, schema)
     checks: list[Callable[[], object]] = [
-        lambda: columns_named(schema, expectation.columns),
+        lambda: input_changes.columns_named(schema, expectation.columns),
         lambda: _is_about(expectation, schema, rows),
         lambda: outcome_of(schema.target, expectation),
     ]
@@ -397,7 +391,9 @@ def misfits(expectation: Expectation, schema: Schema, rows: Split) -> list[str]:
             check()
         except ConditionError as error:
             problems.append(str(error))
-    if expectation.change.chosen and (wrong := change_problem(schema, expectation.change)):
+    if expectation.change.chosen and (
+        wrong := input_changes.change_problem(schema, expectation.change)
+    ):
         problems.append(wrong)
     return problems
 

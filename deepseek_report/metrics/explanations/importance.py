@@ -20,12 +20,7 @@ from deepseek_report.artifacts.table import Column, TableType, columns_of, estim
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.coalitions import Units
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.explanations.explanation_plugin import (
-    ExplanationMetric,
-    about_sample,
-    bootstrap_mean,
-    ratio_of_means,
-)
+from deepseek_report.metrics.explanations import explanation_plugin
 from deepseek_report.metrics.explanations.explanation_rows import (
     ClassImportance,
     FeatureImportance,
@@ -58,7 +53,7 @@ _BY_GROUP = TableType(
 
 
 @dataclass(frozen=True)
-class Importance(ExplanationMetric):
+class Importance(explanation_plugin.ExplanationMetric):
     """Mean magnitude of each feature's attributions, over all explained instances and by group.
 
     In images and series a feature is a patch or a window, in texts a token wherever it stands.
@@ -124,7 +119,7 @@ def _notes(units: Units, context: MeasureContext) -> Iterator[Text]:
         yield message(
             "notes.global_importance.first", n=n, with_interval=with_interval, by_group=by_group
         )
-    yield from about_sample(context)
+    yield from explanation_plugin.about_sample(context)
 
 
 def _estimates(units: Units, draws: tuple[int, int]) -> tuple[Floats, Floats, Floats]:
@@ -135,12 +130,12 @@ def _estimates(units: Units, draws: tuple[int, int]) -> tuple[Floats, Floats, Fl
     largest = np.argsort(-_sums(units), kind="stable")[:MOST_INTERVALS]
     if len({len(sizes[k]) for k in largest}) == 1:
         largest = np.sort(largest)
-        _, low[largest], high[largest] = bootstrap_mean(
+        _, low[largest], high[largest] = explanation_plugin.bootstrap_mean(
             np.stack([sizes[k] for k in largest], axis=1), *draws
         )
     else:
         for k in largest:
-            _, low[k], high[k] = bootstrap_mean(sizes[k], *draws)
+            _, low[k], high[k] = explanation_plugin.bootstrap_mean(sizes[k], *draws)
     return means, low, high
 
 
@@ -155,7 +150,7 @@ def _top_share(explanation: Explanation, units: Units, draws: tuple[int, int]) -
     for k, (values, rows) in enumerate(zip(units.values, units.rows, strict=True)):
         np.add.at(totals[k], rows, np.abs(values))
     top = int(totals.sum(axis=1).argmax())
-    ratio = ratio_of_means(totals[top], totals.sum(axis=0), *draws, bounds=SHARE)
+    ratio = explanation_plugin.ratio_of_means(totals[top], totals.sum(axis=0), *draws, bounds=SHARE)
     return Importance.score(
         "top_feature_share",
         ratio,

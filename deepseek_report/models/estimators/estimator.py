@@ -19,12 +19,7 @@ from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.errors import ConfigError, NotApplicableError
 from deepseek_report.metrics.performance.predicting import log_odds
-from deepseek_report.models.estimators.design_matrix import (
-    Columns,
-    Encoding,
-    class_text,
-    match_classes,
-)
+from deepseek_report.models.estimators import design_matrix
 from deepseek_report.statistics.one_thread import libraries_on_one_thread
 from deepseek_report.statistics.small_trees import histogram_trees
 from deepseek_report.tasks import task_of
@@ -131,8 +126,8 @@ class Fitted:
     """
 
     estimator: BaseEstimator
-    columns: Columns
-    encoding: Encoding
+    columns: design_matrix.Columns
+    encoding: design_matrix.Encoding
     schema: Schema
     loaded: bool = False
     named_classes: tuple[object, ...] = ()
@@ -217,10 +212,10 @@ class Fitted:
             return None
         if not hasattr(self.estimator, "predict"):
             return None
-        own = [class_text(named) for named in self.estimator.classes_]
+        own = [design_matrix.class_text(named) for named in self.estimator.classes_]
         places = dict(zip(own, self.positions(), strict=True))
         answers = np.asarray(self._ask("predict", inputs)) if len(inputs) else np.empty(0)
-        named = [class_text(answer) for answer in answers.reshape(-1).tolist()]
+        named = [design_matrix.class_text(answer) for answer in answers.reshape(-1).tolist()]
         if len(named) != len(inputs) or not places.keys() >= set(named):
             return None
         return np.array([places[name] for name in named], dtype=np.int64)
@@ -288,7 +283,7 @@ class Fitted:
         own = list(self.estimator.classes_)
         if not self.loaded:  # fitted here, on the positions themselves
             return [int(class_code) for class_code in own]
-        return match_classes(own, self.schema.target, self.named_classes)
+        return design_matrix.match_classes(own, self.schema.target, self.named_classes)
 
 
 class EstimatorClassifier:

@@ -16,13 +16,7 @@ from deepseek_report.artifacts.schema import ALL_TASKS, Modality, Schema, TaskNa
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kinds_of_structure
 from deepseek_report.errors import ConfigError, DeepseekReportError
-from deepseek_report.models.own.own_classes import (
-    find_class,
-    is_pickle,
-    parameters_of,
-    pickle_problem,
-    unknown_parameters,
-)
+from deepseek_report.models.own import own_classes
 from deepseek_report.provenance import code_of, version_of
 
 if TYPE_CHECKING:
@@ -68,7 +62,7 @@ class TorchModule:
         from deepseek_report.models.own.adapted_module import OwnClass, adapt, put_weights
         from deepseek_report.models.shared.module_classifier import seeded
 
-        cls = find_class(self.module, [self.module.partition(".")[0]])
+        cls = own_classes.find_class(self.module, [self.module.partition(".")[0]])
         own = OwnClass(cls, self.module, self.params)
         with seeded(seed):
             module = adapt(own, schema, train, inputs=self.inputs, bins=self.bins)
@@ -95,15 +89,17 @@ class TorchModule:
         """What is wrong with the class, its parameters or the file of weights."""
         problems = []
         try:
-            problems.extend(self._class_problems(find_class(self.module, {*LIBRARIES, *trusted})))
+            problems.extend(
+                self._class_problems(own_classes.find_class(self.module, {*LIBRARIES, *trusted}))
+            )
         except ConfigError as error:
             problems.append(str(error))
         if self.weights is not None:
             path = Path(self.weights)
             if not path.is_file():
                 problems.append(f"model.weights {path} does not exist")
-            elif is_pickle(path):
-                problems.append(pickle_problem("model.weights", path))
+            elif own_classes.is_pickle(path):
+                problems.append(own_classes.pickle_problem("model.weights", path))
         return problems
 
     @property
@@ -135,6 +131,6 @@ class TorchModule:
 
         if not issubclass(cls, nn.Module):
             return [f"model.module {self.module} is not a torch.nn.Module"]
-        taken = parameters_of(cls)
+        taken = own_classes.parameters_of(cls)
         known = list(self.params) if taken is None else taken[2:]
-        return unknown_parameters(self.module, self.params, known)
+        return own_classes.unknown_parameters(self.module, self.params, known)

@@ -17,15 +17,7 @@ from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import ArtifactError
-from deepseek_report.metrics.internals.transformer_trace import (
-    Choice,
-    Site,
-    Substitutes,
-    layers_of,
-    listening,
-    routers_of,
-    sites_of,
-)
+from deepseek_report.metrics.internals import transformer_trace
 from deepseek_report.models.routed.experts import balance_loss
 from deepseek_report.models.shared.output_layers import Outputs, Readout, count_parameters, describe
 
@@ -295,7 +287,7 @@ class _Pass:
     outputs: Tensor
     packing: Packing
     attentions: Sequence[Tensor]
-    heard: Mapping[int, Choice]
+    heard: Mapping[int, transformer_trace.Choice]
 
 
 class TransformerModule(nn.Module):
@@ -333,7 +325,10 @@ class TransformerModule(nn.Module):
             if start.mean
             else Readout(target, train)
         )
-        self.layers, self.routers = layers_of(self.net), routers_of(self.net)
+        self.layers, self.routers = (
+            transformer_trace.layers_of(self.net),
+            transformer_trace.routers_of(self.net),
+        )
         self.reads_last = isinstance(self._head, nn.Linear)
         self.tokens_per_row = round(np.isfinite(train.inputs).sum(1).mean()) + len(
             start.before + start.after
@@ -387,7 +382,7 @@ class TransformerModule(nn.Module):
         """The logits with each part replaced; the whole network runs for each."""
         embedded = self.embed(inputs)
         packing = Packing.of(embedded[..., -1] > 0.5)
-        substitutes = Substitutes(packing.mask.bool())
+        substitutes = transformer_trace.Substitutes(packing.mask.bool())
         for site in self._sites():
             for replacement in REPLACEMENTS:
                 handle = site.listen(partial(substitutes.of_packed, replacement=replacement))
@@ -397,8 +392,8 @@ class TransformerModule(nn.Module):
                     handle.remove()
                 yield site.step, replacement, self.readout.view(outputs)
 
-    def _sites(self) -> list[Site]:
-        return sites_of(self.net, int(self.config.num_attention_heads))
+    def _sites(self) -> list[transformer_trace.Site]:
+        return transformer_trace.sites_of(self.net, int(self.config.num_attention_heads))
 
     def forward_with_balance(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Outputs, and how unevenly the experts are used (see `imbalance`; 0 without)."""
@@ -471,7 +466,7 @@ class TransformerModule(nn.Module):
         }
         if traced:
             inputs["output_attentions"] = True
-        with listening(self.routers) as heard:
+        with transformer_trace.listening(self.routers) as heard:
             outputs, attentions = self._outputs(inputs, packing)
         return _Pass(outputs, packing, attentions, heard)
 
@@ -527,7 +522,7 @@ class TransformerModule(nn.Module):
             self.features = FrozenFeatures()
 
 
-def imbalance(heard: Mapping[int, Choice], mask: Tensor, like: Tensor) -> Tensor:
+def imbalance(heard: Mapping[int, transformer_trace.Choice], mask: Tensor, like: Tensor) -> Tensor:
     """Mean balance loss of the routers over places where a token stands; 0 without routers.
 
     `n · Σ_e f_e · p_e` as in `experts.balance_loss`, the form of Switch Transformers for softmax

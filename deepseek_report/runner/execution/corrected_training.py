@@ -12,14 +12,8 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.corrections import CORRECTIONS_FILE
+from deepseek_report.artifacts.protocols import models
 from deepseek_report.artifacts.protocols.classifier import Classifier
-from deepseek_report.artifacts.protocols.models import (
-    FitsAnew,
-    Penalty,
-    Trainer,
-    TrainingPlace,
-    TrainsCorrected,
-)
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.storage.files import load_json, save_json
@@ -37,7 +31,7 @@ _CHECKED = 1000
 
 
 @dataclass(frozen=True)
-class CorrectedPlace(TrainingPlace):
+class CorrectedPlace(models.TrainingPlace):
     """Where and from which seed the corrected model is trained.
 
     data_before, training_before : the folders of the data and of the model before corrections.
@@ -52,7 +46,7 @@ def sort_of(experiment: Experiment, data: Dataset) -> ModelSort:
     if trains_by_gradients(experiment):
         return "network"
     model = (experiment.before or experiment).model
-    if isinstance(model, FitsAnew):
+    if isinstance(model, models.FitsAnew):
         return "fitted"
     built = model.build(data.schema, data.train, 0)
     return "directed" if getattr(built, "keeps_directions", False) else "fitted"
@@ -73,7 +67,7 @@ def classifier_before(before: Experiment, data: Dataset, training: Path, device:
 def train_corrected(
     experiment: Experiment,
     dataset: Dataset,
-    trainer: Trainer,
+    trainer: models.Trainer,
     place: CorrectedPlace,
     progress: Progress,
 ) -> None:
@@ -86,7 +80,7 @@ def train_corrected(
     original = Dataset.load(place.data_before)
     resolved = resolved_corrections(experiment, original)
     penalised = resolved.trained_away and resolved.sort == "network"
-    if not penalised or not isinstance(trainer, TrainsCorrected):
+    if not penalised or not isinstance(trainer, models.TrainsCorrected):
         module = _built(experiment, dataset, place.seed)
         trainer.fit(module, dataset, place, progress)
         return
@@ -141,7 +135,7 @@ def choose_weight(
 
 def _built(experiment: Experiment, dataset: Dataset, seed: int) -> Any:
     model = experiment.model
-    if isinstance(model, FitsAnew):
+    if isinstance(model, models.FitsAnew):
         return model.fitted_anew(dataset.schema, dataset.train, None)
     return model.build(dataset.schema, dataset.train, seed)
 
@@ -153,13 +147,13 @@ def _use(classifier: Classifier, data: Dataset, cue: InputCue, seed: int) -> flo
     return float(used.mean())
 
 
-def penalty_of(experiment: Experiment, training: Path, data: Dataset) -> Penalty | None:
+def penalty_of(experiment: Experiment, training: Path, data: Dataset) -> models.Penalty | None:
     """What a training of other rows pays, as the training of the run did; None for nothing.
 
     training : the folder of that training. data : corrected data of the same schema.
     """
     trainer = experiment.trainer
-    if not is_file(training / CORRECTIONS_FILE) or not isinstance(trainer, TrainsCorrected):
+    if not is_file(training / CORRECTIONS_FILE) or not isinstance(trainer, models.TrainsCorrected):
         return None
     chosen = load_json(training / CORRECTIONS_FILE)
     cues = [_penalised(**each) for each in chosen["cues"]]

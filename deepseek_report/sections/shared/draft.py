@@ -13,14 +13,7 @@ from deepseek_report.artifacts.table import TableType
 from deepseek_report.findings.conclude import all_findings
 from deepseek_report.findings.rules_failures import by_reason
 from deepseek_report.findings.thresholds import CONTROL
-from deepseek_report.sections.shared.tables import (
-    Row,
-    ShownTable,
-    Values,
-    View,
-    measured_table,
-    own_table,
-)
+from deepseek_report.sections.shared import tables
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import WordedFinding
 
@@ -38,7 +31,7 @@ class Draft:
         self.name = name
         self.results = results
         self.words = words_of(results)
-        self.values: Values = {}
+        self.values: tables.Values = {}
         self.answers: list[str] = []
         self.caveats: list[str] = []
         self.measured: list[str] = []
@@ -66,24 +59,26 @@ class Draft:
                 self.words.say(note) for part in taken if part for note in part.notes
             )
 
-    def table(self, name: str, kind: TableType, rows: Iterable[Row], /, **slots: Any) -> ShownTable:
+    def table(
+        self, name: str, kind: TableType, rows: Iterable[tables.Row], /, **slots: Any
+    ) -> tables.ShownTable:
         """A table that this section makes; its words are `tables.<section>.<name>`."""
         words = f"{self.name}.{name}"
-        return own_table(self.results, f"{self.name}-{name}", words, kind, rows, **slots)
+        return tables.own_table(self.results, f"{self.name}-{name}", words, kind, rows, **slots)
 
     def metric_table(
         self,
         metric: str,
         name: str,
-        rows: Iterable[Row] | None = None,
-        view: View | None = None,
+        rows: Iterable[tables.Row] | None = None,
+        view: tables.View | None = None,
         **slots: object,
-    ) -> ShownTable:
+    ) -> tables.ShownTable:
         """A table of a metric, or of it `rows`, or a `view` of it.
 
         Its words are `tables.<metric>.<name>`, or those of the view.
         """
-        return measured_table(self.results, self.name, metric, name, rows, view, **slots)
+        return tables.measured_table(self.results, self.name, metric, name, rows, view, **slots)
 
     def findings(self) -> list[WordedFinding]:
         """The findings whose evidence this section shows, gravest first.

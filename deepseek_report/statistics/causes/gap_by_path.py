@@ -26,22 +26,12 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
+from deepseek_report.statistics.causes import effects
 from deepseek_report.statistics.causes.cross_fitting import (
     CausalData,
     Design,
     cross_fitted,
     standardised,
-)
-from deepseek_report.statistics.causes.effects import (
-    CLIP,
-    LEAST_CHANCE,
-    MOST_LEVERAGE,
-    PENALTY,
-    Overlap,
-    effective_rows,
-    enlarged,
-    too_few,
-    weights_of,
 )
 from deepseek_report.statistics.causes.graph import CausalRefusal, PathSets
 
@@ -66,7 +56,7 @@ class PathGap:
     reference: int
     sets: PathSets
     parts: Mapping[Path, Estimate]
-    overlap: Overlap
+    overlap: effects.Overlap
     used: Bools = field(repr=False)
     influences: Mapping[Path, Floats] = field(repr=False)
 
@@ -87,7 +77,7 @@ def gaps_by_path(
     inside = data.take(used)
     compared = inside.variables[group].values == levels[0]
     sizes = [inside.resampling.occurring(part) for part in (compared, ~compared)]
-    if refusal := too_few(sizes):
+    if refusal := effects.too_few(sizes):
         return refusal
     folds = inside.folds(compared.astype(np.int64))
     alike = both = _Weighting.of(inside, compared, sets.confounders, folds)
@@ -179,20 +169,22 @@ class _Weighting:
     def of(cls, data: CausalData, compared: Bools, held: Sequence[str], folds: Ints) -> _Weighting:
         design, everybody = data.design(held), np.ones(len(compared), bool)
         chances = cross_fitted(compared.astype(np.float64), design, folds, everybody, chance=True)
-        return cls(compared, design, folds, chances, weights_of(compared, chances, odds=True))
+        return cls(
+            compared, design, folds, chances, effects.weights_of(compared, chances, odds=True)
+        )
 
-    def overlap(self, data: CausalData) -> Overlap:
+    def overlap(self, data: CausalData) -> effects.Overlap:
         """How far rows of the reference have counterparts."""
         reference = ~self.compared
-        return Overlap(
-            float((self.chances[reference] < LEAST_CHANCE).mean()),
-            effective_rows(data.resampling, self.weights),
+        return effects.Overlap(
+            float((self.chances[reference] < effects.LEAST_CHANCE).mean()),
+            effects.effective_rows(data.resampling, self.weights),
             float(reference.mean()),
         )
 
     @cached_property
     def _factors(self) -> Floats:
-        return enlarged(self.weights, self.design.bent)
+        return effects.enlarged(self.weights, self.design.bent)
 
     def fitted(self, y: Floats) -> Floats:
         """(row,) what the outcome would be in the compared group, by other rows."""
@@ -212,14 +204,16 @@ class _Weighting:
 
     def _basis(self, fitted: Floats) -> Floats:
         """(row, column) 1, what is held alike, the prediction, and the log-odds of the group."""
-        kept = np.clip(self.chances, CLIP, 1 - CLIP)
+        kept = np.clip(self.chances, effects.CLIP, 1 - effects.CLIP)
         further = [standardised(each) for each in (fitted, np.log(kept / (1 - kept)))]
         return np.column_stack([np.ones(len(fitted)), self.design.plain, *further])
 
     def _solved(self, basis: Floats, right: Floats) -> Floats:
         """Of the regression on a basis, with the penalty of `enlarged` on all but the constant."""
         total = float(self.weights.sum())
-        penalty = np.full(basis.shape[1], PENALTY * float(self.weights @ self.weights) / total)
+        penalty = np.full(
+            basis.shape[1], effects.PENALTY * float(self.weights @ self.weights) / total
+        )
         penalty[0] = 0.0
         gram = basis.T @ (basis * self.weights[:, None]) + np.diag(penalty)
         return np.asarray(np.linalg.solve(gram, right), np.float64)
@@ -231,7 +225,7 @@ class _Weighting:
         """
         basis = self._basis(fitted)
         own = np.einsum("ij,ji->i", basis, self._solved(basis, basis.T))
-        return np.asarray(np.minimum(self.weights * own, MOST_LEVERAGE))
+        return np.asarray(np.minimum(self.weights * own, effects.MOST_LEVERAGE))
 
     def mean_of(self, y: Floats, fitted: Floats) -> _Mean:
         """E[E[Y | compared, held] | reference]: the reference treated as the compared group."""

@@ -14,22 +14,16 @@ from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.results import Results
 from deepseek_report.metrics.performance.class_distributions import ClassShare, FeatureSeparation
 from deepseek_report.tasks import task_of
-from deepseek_report.visualizations.drawing import marks
+from deepseek_report.visualizations.drawing import marks, sheet
 from deepseek_report.visualizations.drawing.labels import caption, in_unit, short, spoken
 from deepseek_report.visualizations.drawing.read_results import required
-from deepseek_report.visualizations.drawing.sheet import (
-    CATEGORIES,
-    CATEGORY_LETTERS,
-    Multiples,
-    OnePicture,
-)
 from deepseek_report.visualizations.style import MARKERS, SERIES, Axes
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
 
 @dataclass(frozen=True)
-class ClassDistributionsPicture(OnePicture):
+class ClassDistributionsPicture(sheet.OnePicture):
     """Draws the distribution of each feature that tells the classes apart, by class.
 
     most : features drawn, those that tell the explained class best by themselves.
@@ -101,7 +95,7 @@ class _View:
         return {name: marks.MarkStyle(tones[name], shapes[name], size=4.2) for name in self.classes}
 
     @property
-    def multiples(self) -> Multiples:
+    def multiples(self) -> sheet.Multiples:
         text = self.words.text
         titles, notes = [], []
         for each in self.separations:
@@ -111,9 +105,9 @@ class _View:
             (f"■ {short(name or text('pictures.class_distributions.others'), 24)}", look.colour)
             for name, look in self._looks.items()
         ]
-        lefts = [0.42 if self.is_numeric(e.feature) else CATEGORIES for e in self.separations]
+        lefts = [0.42 if self.is_numeric(e.feature) else sheet.CATEGORIES for e in self.separations]
         heading = text("pictures.class_distributions.heading")
-        return Multiples(titles, self._paint, lefts, heading, key, notes)
+        return sheet.Multiples(titles, self._paint, lefts, heading, key, notes)
 
     def _paint(self, axes: Axes, place: int) -> None:
         name = self.separations[place].feature
@@ -143,7 +137,7 @@ class _View:
             part = self._of(name, class_name)
             marks.intervals(axes, [(at + step, share.share) for at, share in enumerate(part)], look)
         first = self._of(name, self.classes[0])
-        labels = [short(share.display, CATEGORY_LETTERS) for share in first]
+        labels = [short(share.display, sheet.CATEGORY_LETTERS) for share in first]
         marks.category_rows(axes, labels)
         axes.set_xlim(-0.06, 1.06)  # a mark at an end is whole
         marks.grid(axes, "x")

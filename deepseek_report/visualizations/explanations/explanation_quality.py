@@ -19,14 +19,8 @@ from deepseek_report.metrics.explanations.agreement import ExplainerPair
 from deepseek_report.metrics.explanations.faithfulness import RemovedShare
 from deepseek_report.metrics.explanations.localisation import LocalisedShare
 from deepseek_report.tasks import task_of
-from deepseek_report.visualizations.drawing import marks
+from deepseek_report.visualizations.drawing import marks, read_results
 from deepseek_report.visualizations.drawing.labels import caption, extent, known, short, wrapped
-from deepseek_report.visualizations.drawing.read_results import (
-    estimate_columns,
-    grouped,
-    reach,
-    required,
-)
 from deepseek_report.visualizations.drawing.sheet import OnePicture, Sheet, on_sheets, sheets_of
 from deepseek_report.visualizations.style import CONTROL, LIGHT, SERIES, SMALL, Axes, colours
 from deepseek_report.wording.estimates import of_score
@@ -86,7 +80,7 @@ class _View:
     @classmethod
     def of(cls, results: Results) -> _View:
         inserted = results.rows("insertion", "curve", RemovedShare)
-        curves = {"deletion": required(results, "deletion", "curve", RemovedShare)}
+        curves = {"deletion": read_results.required(results, "deletion", "curve", RemovedShare)}
         curves |= {"insertion": inserted} if inserted else {}
         verdicts = results.conclusions.explainers
         others = [verdict.explainer for verdict in verdicts if verdict.other_game is not None]
@@ -231,7 +225,7 @@ class AgreementPicture(OnePicture):
     needs = frozenset({"measures/explainer_agreement"})
 
     def picture(self, results: Results) -> Picture:
-        pairs = required(results, "explainer_agreement", "pairs", ExplainerPair)
+        pairs = read_results.required(results, "explainer_agreement", "pairs", ExplainerPair)
         undefined = [_pair(pair) for pair in pairs if not pair.spearman.is_defined]
         ordered = sorted(
             (pair for pair in pairs if pair.spearman.is_defined),
@@ -267,10 +261,10 @@ def _paint_agreement(sheet: Sheet, pairs: Sequence[ExplainerPair], words: Wordin
         marks.intervals(axes, own, marks.MarkStyle(LIGHT.context if control else SERIES[0]))
         for place, rank in own:
             text = words.numbers.number(rank.value, rank.low, rank.high)
-            marks.note(axes, text, (reach(rank), place), (6, 0), va="center")
+            marks.note(axes, text, (read_results.reach(rank), place), (6, 0), va="center")
     marks.grid(axes, "x")
     axes.axvline(0, color=LIGHT.context, linewidth=1)
-    values, lows, _ = estimate_columns(pair.spearman for pair in pairs)
+    values, lows, _ = read_results.estimate_columns(pair.spearman for pair in pairs)
     axes.set_xlim(min(-0.1, float(np.nanmin([values, lows], initial=1.0)) - 0.05), 1.1)
     axes.set_xticks([at for at in (-1, -0.5, 0, 0.25, 0.5, 0.75, 1) if at >= axes.get_xlim()[0]])
     marks.plain_ticks(axes, "x", words)
@@ -313,12 +307,12 @@ class LocalisationPicture(OnePicture):
 
     def picture(self, results: Results) -> Picture:
         words = words_of(results)
-        table = required(results, "localisation", "localisation", LocalisedShare)
+        table = read_results.required(results, "localisation", "localisation", LocalisedShare)
         names = list(dict.fromkeys(row.explainer for row in table))
         names.sort(key=lambda name: name == CONTROL)
         measures = [
             _Measured(measure, _label(measure, words), {row.explainer: row for row in own})
-            for measure, own in grouped(table, lambda row: row.measure).items()
+            for measure, own in read_results.grouped(table, lambda row: row.measure).items()
         ]
         line = _line(names)
         cases = (row.n for measure in measures for row in measure.explainers.values())

@@ -24,7 +24,7 @@ from deepseek_report.metrics.explanations.explanation_rows import (
     SkillShare,
 )
 from deepseek_report.visualizations import style
-from deepseek_report.visualizations.drawing import marks, twin
+from deepseek_report.visualizations.drawing import marks, read_results, twin
 from deepseek_report.visualizations.drawing.labels import (
     caption,
     extent,
@@ -32,12 +32,6 @@ from deepseek_report.visualizations.drawing.labels import (
     short,
     spoken,
     wrapped,
-)
-from deepseek_report.visualizations.drawing.read_results import (
-    estimate_columns,
-    grouped,
-    leading,
-    required,
 )
 from deepseek_report.visualizations.drawing.sheet import OnePicture, Sheet, on_pages, sheets_of
 from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL
@@ -65,11 +59,11 @@ class GlobalImportancePicture(PicturePart):
     most: Annotated[int, Field(ge=2, le=30)] = 12
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        table = required(results, "importance", "importance", FeatureImportance)
+        table = read_results.required(results, "importance", "importance", FeatureImportance)
         pictures = [self._picture(results, table, "global_importance")]
         further = results.rows("importance", "by_class", ClassImportance)
         names = results.schema.target.classes
-        for name, own in grouped(further, lambda row: row.of_class).items():
+        for name, own in read_results.grouped(further, lambda row: row.of_class).items():
             picture = f"global_importance_class_{names.index(name)}"
             pictures.append(self._picture(results, own, picture))
         return pictures
@@ -107,7 +101,7 @@ class _View:
     def of(
         cls, rows: Sequence[FeatureImportance], most: int, schema: Schema, words: Wording
     ) -> _View:
-        by_explainer = grouped(rows, lambda row: row.explainer)
+        by_explainer = read_results.grouped(rows, lambda row: row.explainer)
         table = {
             name: {row.feature: row for row in by_explainer[name]}
             for name in sorted(by_explainer, key=lambda name: name == style.CONTROL)
@@ -159,7 +153,7 @@ def _paint(figure: style.Figure, view: _View, abreast: int, tall: float) -> None
     left = min(extent(labels) + 0.12, 0.4 * page)
     width = (page - left - 0.1) / min(len(view.explainers), abreast)
     shares = [share for explainer in view.explainers for share in view.shares(explainer)]
-    most = float(np.nanmax(estimate_columns(shares)[[0, 2]]) * 1.08) or 1.0
+    most = float(np.nanmax(read_results.estimate_columns(shares)[[0, 2]]) * 1.08) or 1.0
     for place, explainer in enumerate(view.explainers):
         block, column = divmod(place, abreast)
         upper = top - _HEAD - block * (tall + _HEAD + 0.35)
@@ -334,9 +328,9 @@ class _RelianceView:
 
     @classmethod
     def of(cls, results: Results, most: int) -> _RelianceView:
-        sage = required(results, "sage", "features", SkillShare)
-        importance = required(results, "importance", "importance", FeatureImportance)
-        explainer = leading(results)
+        sage = read_results.required(results, "sage", "features", SkillShare)
+        importance = read_results.required(results, "importance", "importance", FeatureImportance)
+        explainer = read_results.leading(results)
         own = [row for row in importance if row.explainer == explainer]
         attributed = {row.feature: row.drawn_share for row in own}
         exchange = results.rows("permutation_importance", "features", LossRise)

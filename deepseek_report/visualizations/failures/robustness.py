@@ -14,14 +14,8 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.metrics.failures.failure_rows import PerturbationEffect
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.task import Measure
-from deepseek_report.visualizations.drawing import marks
+from deepseek_report.visualizations.drawing import marks, read_results
 from deepseek_report.visualizations.drawing.labels import caption, spoken, wrapped
-from deepseek_report.visualizations.drawing.read_results import (
-    estimate_columns,
-    grouped,
-    known_estimate,
-    required,
-)
 from deepseek_report.visualizations.drawing.sheet import OnePicture, Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES, Axes
 from deepseek_report.wording.words import sentence_case
@@ -58,11 +52,11 @@ class RobustnessPicture(OnePicture):
     also = frozenset({"measures/roc_auc", "measures/mae"})
 
     def picture(self, results: Results) -> Picture:
-        table = required(results, "robustness", "perturbations", PerturbationEffect)
+        table = read_results.required(results, "robustness", "perturbations", PerturbationEffect)
         task = task_of(results.schema.target)
         held = _Judged(task.held, lambda row: row.held, marks.Scale.of(task.held, results))
         moved = _Judged(task.moved, lambda row: row.moved, marks.Scale.of(task.moved, results))
-        calm, score = table[0].before, known_estimate(results.score(task.held.key))
+        calm, score = table[0].before, read_results.known_estimate(results.score(task.held.key))
         if calm is None and score is not None:  # earlier versions measured it of all rows
             calm = score.value
         blocks = -(-len(_by_label(table)) // _ABREAST_NARROW)
@@ -77,7 +71,7 @@ class RobustnessPicture(OnePicture):
 
 def _by_label(table: Sequence[PerturbationEffect]) -> dict[str, list[PerturbationEffect]]:
     """{what is done to the inputs: its rows, the weakest first}."""
-    rows = grouped(table, lambda row: row.label)
+    rows = read_results.grouped(table, lambda row: row.label)
     return {label: sorted(own, key=lambda row: row.level) for label, own in rows.items()}
 
 
@@ -128,10 +122,12 @@ def _frame(
     judged: tuple[_Judged, _Judged],
 ) -> None:
     held, moved = judged
-    shown = estimate_columns(map(held.of, table))
+    shown = read_results.estimate_columns(map(held.of, table))
     low, high = float(np.nanmin(shown)), max(float(np.nanmax(shown)), calm or 0.0)
     above.set_ylim(low - 0.08 * (high - low) - 0.002, high + 0.08 * (high - low) + 0.002)
-    below.set_ylim(0, float(np.nanmax(estimate_columns(map(moved.of, table)))) * 1.1 + 0.001)
+    below.set_ylim(
+        0, float(np.nanmax(read_results.estimate_columns(map(moved.of, table)))) * 1.1 + 0.001
+    )
     if calm is not None:
         above.axhline(calm, color=LIGHT.context, linewidth=1.4, zorder=1)
     held.scale.ticks(above, "y", 4)

@@ -16,14 +16,8 @@ from deepseek_report.artifacts.protocols.modules import layer_kind, layer_name
 from deepseek_report.artifacts.results import Results
 from deepseek_report.metrics.internals.compute import WeightVector
 from deepseek_report.metrics.internals.internal_rows import ProfiledLayer
-from deepseek_report.visualizations.drawing import marks, twin
+from deepseek_report.visualizations.drawing import marks, read_results, twin
 from deepseek_report.visualizations.drawing.labels import caption, short, spaced, spoken
-from deepseek_report.visualizations.drawing.read_results import (
-    estimate_columns,
-    grouped,
-    reach,
-    required,
-)
 from deepseek_report.visualizations.drawing.sheet import OnePicture, Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL, Axes
 from deepseek_report.wording.of_results import words_of
@@ -49,7 +43,7 @@ class LayerProfilePicture(OnePicture):
 
     def picture(self, results: Results) -> Picture:
         table, words = (
-            required(results, "layer_profile", "layers", ProfiledLayer),
+            read_results.required(results, "layer_profile", "layers", ProfiledLayer),
             words_of(results),
         )
         named = [
@@ -75,14 +69,14 @@ def _paint(sheet: Sheet, table: Sequence[ProfiledLayer], words: Wording) -> None
     axes = sheet.axes(left, 0.5, 0.6, 0.15)
     marks.rows(axes, labels)
     axes.barh(range(len(table)), [row.ms.value for row in table], height=0.66, color=SERIES[0])
-    _, low, high = estimate_columns(row.ms for row in table)
+    _, low, high = read_results.estimate_columns(row.ms for row in table)
     whole = np.flatnonzero(np.isfinite(low) & np.isfinite(high))
     axes.hlines(whole, low[whole], high[whole], colors=LIGHT.ink, linewidth=1.3)
     for at, row in enumerate(table):
         share = words.numbers.percent(row.share)
-        marks.note(axes, share, (reach(row.ms), at), (5, 0), va="center")
+        marks.note(axes, share, (read_results.reach(row.ms), at), (5, 0), va="center")
     marks.grid(axes, "x")
-    axes.set_xlim(0, max(reach(row.ms) for row in table) * 1.12)
+    axes.set_xlim(0, max(read_results.reach(row.ms) for row in table) * 1.12)
     marks.value_ticks(axes, "x", words)
     axes.set_xlabel(words.text("pictures.layer_profile.axis"))
 
@@ -90,7 +84,7 @@ def _paint(sheet: Sheet, table: Sequence[ProfiledLayer], words: Wording) -> None
 def _title(table: Sequence[ProfiledLayer]) -> Message:
     kinds = {
         kind: sum(row.share for row in own)
-        for kind, own in grouped(table, lambda row: row.kind).items()
+        for kind, own in read_results.grouped(table, lambda row: row.kind).items()
     }
     kind = max(sorted(kinds), key=lambda name: kinds[name])
     return caption(
@@ -137,11 +131,13 @@ class ParameterProjectionPicture(OnePicture):
         words = words_of(results)
         table = [
             replace(each, layer=words.name(layer_name(each.layer)))
-            for each in required(results, "parameter_projection", "points", WeightVector)
+            for each in read_results.required(
+                results, "parameter_projection", "points", WeightVector
+            )
         ]
         score = results.score("explained_variance")
         seen = score.value if score is not None else float("nan")
-        layers = grouped(table, lambda each: each.layer)
+        layers = read_results.grouped(table, lambda each: each.layer)
         shown = _sample(layers, len(table), self.points)
         largest = sorted(layers, key=lambda layer: -len(layers[layer]))[: len(SERIES)]
         own = dict(zip((layer for layer in layers if layer in largest), SERIES, strict=False))

@@ -13,14 +13,8 @@ from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.errors import ArtifactError, NotApplicableError
+from deepseek_report.metrics.internals import routing
 from deepseek_report.metrics.internals.internal_rows import AblatedPart
-from deepseek_report.metrics.internals.routing import (
-    AskedExpert,
-    AttentionBranch,
-    AttentionToken,
-    ExpertShare,
-    HeadWeight,
-)
 from deepseek_report.visualizations import style
 from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.labels import caption, short, spoken, wrapped
@@ -60,8 +54,8 @@ class AttentionMapsPicture(PicturePart):
                     f"measures/attention: the array `{name}` is not there; measure it again"
                 )
         mean, evenly, present = (arrays[name] for name in _ARRAYS)
-        tokens = required(results, "attention", "tokens", AttentionToken)
-        branches = required(results, "attention", "branches", AttentionBranch)
+        tokens = required(results, "attention", "tokens", routing.AttentionToken)
+        branches = required(results, "attention", "branches", routing.AttentionBranch)
         names = [spoken(token.label) for token in tokens], [spoken(b.branch) for b in branches]
         words = words_of(results)
         return [
@@ -228,8 +222,8 @@ class RoutingPicture(PicturePart):
     also = frozenset({"measures/expert_load"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        routes = required(results, "route_entropy", "routes", HeadWeight)
-        load = results.rows("expert_load", "load", ExpertShare)
+        routes = required(results, "route_entropy", "routes", routing.HeadWeight)
+        load = results.rows("expert_load", "load", routing.ExpertShare)
         layers = sorted({head.layer for head in routes})
         groups = [
             layers[start : start + _ABREAST_ROUTING]
@@ -253,8 +247,8 @@ class RoutingPicture(PicturePart):
 @dataclass(frozen=True)
 class _RoutingView:
     layers: list[int]
-    routes: list[HeadWeight]
-    load: list[ExpertShare]
+    routes: list[routing.HeadWeight]
+    load: list[routing.ExpertShare]
     words: Wording
 
     @property
@@ -319,7 +313,7 @@ def _heads(axes: Axes, view: _RoutingView, layer: int, *, first: bool) -> None:
 
 
 def _experts(
-    axes: Axes, words: Wording, own: Sequence[ExpertShare], most: float, *, first: bool
+    axes: Axes, words: Wording, own: Sequence[routing.ExpertShare], most: float, *, first: bool
 ) -> None:
     shares = [expert.share.value for expert in own]
     axes.vlines(range(len(own)), 0, np.nan_to_num(shares), colors=LIGHT.grid, linewidth=5)
@@ -482,7 +476,7 @@ class ExpertTokensPicture(OnePicture):
     needs = frozenset({"measures/expert_load"})
 
     def picture(self, results: Results) -> Picture:
-        questions = required(results, "expert_load", "asked", AskedExpert)
+        questions = required(results, "expert_load", "asked", routing.AskedExpert)
         layers = grouped(
             (each for each in questions if not each.attribute), lambda each: each.layer
         )
@@ -493,7 +487,7 @@ class ExpertTokensPicture(OnePicture):
         return _token_picture(own, words_of(results))
 
 
-def _token_picture(own: Sequence[AskedExpert], words: Wording) -> Picture:
+def _token_picture(own: Sequence[routing.AskedExpert], words: Wording) -> Picture:
     labels = grouped(own, lambda each: each.label)
     most = {label: max(each.times for each in rows) for label, rows in labels.items()}
     shown = sorted(most, key=lambda label: -most[label])[:_ROWS]

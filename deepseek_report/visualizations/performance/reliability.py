@@ -16,14 +16,8 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.findings.rules_calibration import calibration_verdict
 from deepseek_report.metrics.performance.calibration import ProbabilityBin
-from deepseek_report.visualizations.drawing import marks, twin
+from deepseek_report.visualizations.drawing import marks, read_results, twin
 from deepseek_report.visualizations.drawing.labels import caption, known, short
-from deepseek_report.visualizations.drawing.read_results import (
-    estimate_columns,
-    known_estimate,
-    reach,
-    required,
-)
 from deepseek_report.visualizations.drawing.sheet import OnePicture, Sheet, sheets_of
 from deepseek_report.visualizations.style import LIGHT, SERIES, Axes
 from deepseek_report.wording.of_results import words_of
@@ -62,7 +56,7 @@ class _View:
 
     @classmethod
     def of(cls, results: Results) -> _View:
-        bins = required(results, _METRIC, "bins", ProbabilityBin)
+        bins = read_results.required(results, _METRIC, "bins", ProbabilityBin)
         two = len(results.schema.target.classes) == 2
         name = short(results.schema.target.explained_class, 24)
         probabilities = np.zeros(0)
@@ -91,7 +85,7 @@ class _View:
     @property
     def most(self) -> float:
         """The end of both axes: a little over the greatest value, at most 1.02."""
-        ends = (max(each.predicted, reach(each.observed)) for each in self.bins)
+        ends = (max(each.predicted, read_results.reach(each.observed)) for each in self.bins)
         greatest = max(*ends, float(self.probabilities.max(initial=0.0)))
         return min(1.02, greatest * 1.04)
 
@@ -139,7 +133,7 @@ class _View:
             what=self.what,
             bins=len(bins),
             n=sum(each.n for each in bins),
-            error=known_estimate(self.score),
+            error=read_results.known_estimate(self.score),
             predicted=worst.predicted,
             observed=worst.observed,
             worst_n=worst.n,
@@ -167,7 +161,7 @@ _WORDS, _ABOVE = 1.27, 0.09
 def _free_place(bins: Sequence[ProbabilityBin], most: float, words: float) -> float:
     """Where along the diagonal words of this width are farthest from points and their intervals."""
     x = np.array([each.predicted for each in bins]) / most
-    observed, *ends = estimate_columns(each.observed for each in bins)
+    observed, *ends = read_results.estimate_columns(each.observed for each in bins)
     low, high = (np.where(np.isnan(end), observed, end) / most for end in ends)
     places = np.linspace(max(0.25, words), 0.95, 29)[:, None]
     aside = np.maximum(np.maximum(places - words - x, x - places), 0)
