@@ -377,7 +377,7 @@ class Schema:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Schema:
         record = as_tuples(dict(data))
-        tokens, layout = as_vocabulary(record.get("vocabulary", ())), record.get("layout")
+        tokens, stored = as_vocabulary(record.get("vocabulary", ())), record.get("layout")
         features = []
         for plain in record["features"]:
             own = tuple(Category(**category) for category in plain.pop("categories"))
@@ -387,7 +387,7 @@ class Schema:
             features=tuple(features),
             target=Target(**record["target"]),
             attributes=tuple(Attribute(**attribute) for attribute in record["attributes"]),
-            layout=Layout(**layout) if layout else None,
+            layout=Layout(**stored) if stored else None,
             relations=record.get("relations", ()),
         )
 

@@ -19,7 +19,14 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.predictions import Cases
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.schema import Feature, Layout, Modality, Schema, Target
+from deepseek_report.artifacts.schema import (
+    Feature,
+    Layout,
+    Modality,
+    Schema,
+    Target,
+    as_vocabulary,
+)
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.storage.files import save_json
@@ -31,9 +38,21 @@ from deepseek_report.findings.explainer_verdicts import (
 from tests.builders import explanation, predictions
 
 N, EXPLAINED = 24, 24
+WORDS = ("[UNK]", "[MASK]", "the", "crew", "was", "great", "but", "my", "flight", "late", "again")
 TARGET = Target("y", "Y", ("fine", "defect"), favourable=0)
 NUMBER = Target("y", "Y", ("days",), favourable=0, explained=0, task="regression", unit="days")
 EXPLAINERS = ("shap", "integrated_gradients", "attention_rollout", "random")
+
+
+def text_schema(tokens: tuple[str, ...] = WORDS, places: int = 30) -> Schema:
+    words = as_vocabulary(tokens)
+    features = tuple(
+        Feature(f"p{at}", f"word {at}", "token", categories=words, mutable=False)
+        for at in range(1, places + 1)
+    )
+    players = tuple((at,) for at in range(places))
+    labels = tuple(f"word {at}" for at in range(1, places + 1))
+    return Schema(features, TARGET, layout=Layout("text", (places,), players, labels, mask=1))
 
 
 def image_schema(side: int = 12, channels: int = 1, patch: int = 4) -> Schema:

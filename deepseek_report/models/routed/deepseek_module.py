@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -25,6 +25,7 @@ from deepseek_report.artifacts.protocols.modules import (
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kind_of
+from deepseek_report.data_kinds.base import Structure
 from deepseek_report.metrics.internals.transformer_trace import Substitutes
 from deepseek_report.models.routed.branched_attention import (
     BRANCHES,
@@ -538,9 +539,25 @@ class DeepSeekModule(nn.Module):
 
 def embedding_for(config: DeepSeekSettings, schema: Schema, train: Split) -> Embedding:
     """The embedding for such columns as the schema describes."""
-    structure, width = kind_of(schema).structure, config.sizes.width
-    if structure == "columns":
-        return FeatureTokens(schema, FeatureEncoder(schema, train, config.bins), width)
-    if structure == "tokens":
-        return TextTokens(schema, width, config.masking)
-    return Patches(schema, train, width, config.patch, config.masking)
+    return _EMBEDDINGS[kind_of(schema).structure](config, schema, train)
+
+
+def _of_columns(config: DeepSeekSettings, schema: Schema, train: Split) -> Embedding:
+    return FeatureTokens(schema, FeatureEncoder(schema, train, config.bins), config.sizes.width)
+
+
+def _of_tokens(config: DeepSeekSettings, schema: Schema, train: Split) -> Embedding:
+    del train
+    return TextTokens(schema, config.sizes.width, config.masking)
+
+
+def _of_grid(config: DeepSeekSettings, schema: Schema, train: Split) -> Embedding:
+    return Patches(schema, train, config.sizes.width, config.patch, config.masking)
+
+
+#: By what the columns are, see `DataKind.structure`.
+_EMBEDDINGS: Mapping[Structure, Callable[[DeepSeekSettings, Schema, Split], Embedding]] = {
+    "columns": _of_columns,
+    "tokens": _of_tokens,
+    "grid": _of_grid,
+}
