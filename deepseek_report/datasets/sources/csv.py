@@ -32,7 +32,7 @@ class TableFile(DeclaredTable, OwnFile):
 
     separator, encoding, decimal, missing_values, sheet : how the file is written, see
         `file_form.FileForm`; empty cells and the usual marks such as `NA` are missing in any case.
-    bounds : how much the file may hold, see `limits.ReadLimits`.
+    bounds : how much the file may hold, see `file_form.ReadLimits`.
 
     The other fields, among them `target` and `task`, are those of `DeclaredTable`. Where `rows` are
     drawn, only these are encoded and checked: what the others hold is not looked at.

@@ -56,7 +56,7 @@ class ImageFolder(DescribedArrays):
         fall in different parts and count as one observation.
     masks : folder with black and white images of the same relative paths, whose white pixels are
         known to make the label.
-    bounds : how much there may be, see `limits.ReadLimits`.
+    bounds : how much there may be, see `file_form.ReadLimits`.
     size, colour, patch : side in pixels to which images are scaled, colour or grey, and side of
         the squares that are explained as one.
 

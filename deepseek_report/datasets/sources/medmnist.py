@@ -102,7 +102,7 @@ class MedMNIST(Bounds):
     patch : side in pixels of the squares that are explained as one.
     rows : keep only so many images, drawn at random within each class; None keeps all.
     duplicates : what happens to equal images within the parts, which MedMNIST gives.
-    bounds : how much the file may hold, see `limits.ReadLimits`.
+    bounds : how much the file may hold, see `file_form.ReadLimits`.
     """
 
     name: str = "pneumoniamnist"

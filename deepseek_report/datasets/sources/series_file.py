@@ -163,7 +163,7 @@ class SeriesFile(DescribedArrays, OwnFile):
     None takes the median.
     most_steps : longer series lose their end. window : steps of a channel explained as one.
     separator, encoding, decimal, missing_values, sheet : see `file_form.FileForm`.
-    bounds : how much the file may hold, see `limits.ReadLimits`.
+    bounds : how much the file may hold, see `file_form.ReadLimits`.
 
     All other fields are those of `DescribedArrays`.
     """

@@ -130,7 +130,7 @@ class TextFile(TableDeclarations, TextRule, TextRows):
         every label is predicted, and `report_label` is the one that the report is about.
     tokenizer, max_length, vocabulary, hide : see `texts.TextRule`.
     separator, encoding, decimal, missing_values, sheet : see `file_form.FileForm`.
-    bounds : how much the file may hold, see `limits.ReadLimits`.
+    bounds : how much the file may hold, see `file_form.ReadLimits`.
 
     The other fields, among them `target`, `task`, `sensitive` and `compare_by`, are those of
     `TableDeclarations`; what happens to texts that say the same (`duplicates`) stands at

@@ -66,7 +66,7 @@ class Traces(Shares, TextRule, TextRows):
     title, limits : what the report says of the file.
     tokenizer, max_length, vocabulary, hide : see `texts.TextRule`.
     separator, encoding, decimal, missing_values, sheet : see `file_form.FileForm`.
-    bounds : how much the file may hold, see `limits.ReadLimits`.
+    bounds : how much the file may hold, see `file_form.ReadLimits`.
     """
 
     wanted: ClassVar[tuple[tuple[str, str], ...]] = (("path", "the path of a file of traces"),)
