@@ -31,8 +31,6 @@ from deepseek_report.wording.words import Wording
 
 # --- The sheet that a picture is drawn on: the width of a page, or of a phone ---------------------
 
-# --- The picture of an object that draws itself at a width and says what is to be seen ------------
-
 
 class OnePicture(PicturePart):
     """A part that draws a single picture."""

@@ -44,7 +44,6 @@ from deepseek_report.wording.words import Wording
 _CLOSE, _ROUGH = 0.9, 0.8
 #: Inches of a level of the tree, and of a row of the list.
 _LEVEL, _ROW = 0.86, 0.36
-
 #: Characters of a line of a node.
 _WIDE = 18
 

@@ -45,8 +45,6 @@ from deepseek_report.visualizations.style import LIGHT, SERIES, Axes
 
 # --- How well the model does in parts of the data: attributes, cohorts, periods -------------------
 
-# --- In which parts of the data the model does better or worse ------------------------------------
-
 _ROW, _ROW_NARROW = 0.36, 0.52
 _Columns = Sequence[tuple[Drawn, marks.Scale]]
 

@@ -33,8 +33,6 @@ _NOTABLE = 0.01
 #: Inches above the maps: two lines for the levels, two for what each head reads most.
 _TOP = 1.1
 _ABREAST, _ABREAST_NARROW = 4, 2
-
-
 _ARRAYS = ("mean", "even", "there")
 
 
@@ -206,8 +204,6 @@ def _alt_head(view: _View, branch: int, head: int) -> Message:
 
 
 # --- How the router weighs the heads, and what the experts do -------------------------------------
-
-# --- How the router weighs the heads, and how the work is shared among the experts ----------------
 
 _ABREAST_ROUTING = 4
 
