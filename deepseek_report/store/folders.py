@@ -106,14 +106,15 @@ def flush_tree(folder: Path) -> None:
         list(threads.map(plain_files.flush, paths))
 
 
-def replace_folder(new: Path, final: Path) -> None:
+def replace_folder(new: Path, final: Path, *, flushes: bool = True) -> None:
     """Put a finished folder in its place; a reader sees the old one or the new one, never a mix.
 
-    All of it is on the disk before it gets its name. Where the system can swap two names in one
-    step (Linux, macOS), no moment is without the one or the other; elsewhere a kill between two
-    steps leaves the old folder beside its place, as `.old-<name>`.
+    All of it is on the disk before it gets its name, unless it is not to be waited for. Where the
+    system can swap two names in one step (Linux, macOS), no moment is without the one or the other;
+    elsewhere a kill between two steps leaves the old folder beside its place, as `.old-<name>`.
     """
-    flush_tree(new)
+    if flushes:
+        flush_tree(new)
     if not final.parent.is_dir():
         plain_files.make_folder(final.parent)
     old = final.with_name(f".old-{final.name}")
@@ -124,7 +125,8 @@ def replace_folder(new: Path, final: Path) -> None:
             plain_files.remove(old)
             plain_files.move(final, old)
         plain_files.move(new, final)
-    plain_files.flush(final.parent)
+    if flushes:
+        plain_files.flush(final.parent)
     plain_files.remove(old)
 
 

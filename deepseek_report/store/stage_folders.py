@@ -189,7 +189,10 @@ class Store:
         return self.root / ".work" / _checked(stage) / key[:32]
 
     def publish(self, stage: str, key: str, work: Path, facts: Mapping[str, object]) -> Path:
-        """Write the manifest, bring all of it to the disk, and make it visible in one rename.
+        """Write the manifest, and make all of it visible in one rename.
+
+        The disk is not waited for: a run checks the hashes of the stages that it finds, and makes
+        anew what a failure of the power left half written.
 
         Then it is sent where other machines look for it. What cannot be sent now is marked, and
         `send_waiting` sends it.
@@ -212,7 +215,7 @@ class Store:
         folders.take_modes(work, self.root)
         for above in (above for above in final.parents if above.is_relative_to(self.root)):
             folders.take_mode(above, self.root)
-        folders.replace_folder(work, final)
+        folders.replace_folder(work, final, flushes=False)
 
     # --- what is still to be sent -----------------------------------------------------------------
 

@@ -111,6 +111,23 @@ def test_a_manifest_that_is_a_folder_or_a_stage_that_is_a_file_is_made_again(sto
     assert write(store, "key", "whole").is_dir()
 
 
+@pytest.mark.parametrize("name", ["result.txt", "manifest.json"])
+@pytest.mark.parametrize("left", ["nothing", "zeros"])
+def test_what_a_power_failure_leaves_of_a_stage_is_not_taken_for_whole(
+    store: Store, name: str, left: str
+) -> None:
+    """The disk is not waited for, so files may be there by name and size alone."""
+    folder = write(store, "key", "whole")
+    size = (folder / name).stat().st_size
+    (folder / name).write_bytes(b"" if left == "nothing" else bytes(size))
+    if name == "manifest.json":
+        assert store.find("stage", "key") is None
+    else:
+        with pytest.raises(ArtifactError, match="was changed"):
+            store.verify("stage", "key")
+    assert (write(store, "key", "whole") / name).stat().st_size == size
+
+
 def test_what_a_killed_run_was_writing_is_not_taken_over(store: Store) -> None:
     work = store.work_folder("stage", "key")
     (work / "deep").mkdir()
