@@ -203,5 +203,5 @@ def identifier(reference: str) -> str:
 def _citation(draft: Draft) -> str:
     results = draft.results
     version = (results.provenance.get("versions") or {}).get("deepseek-report", "")
-    title = (results.config.get("report") or {}).get("title") or results.run_id
+    title = results.report.get("title") or results.run_id
     return draft.text("citation", title=title, run=results.run_id, version=version)
