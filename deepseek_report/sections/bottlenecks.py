@@ -8,7 +8,7 @@ from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import all_reasons
 from deepseek_report.artifacts.protocols.modules import layer_name
-from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimates_of
 from deepseek_report.findings import rules_bottlenecks
 from deepseek_report.findings.explainer_verdicts import leading_explainer
 from deepseek_report.findings.records import unit_of
@@ -86,19 +86,14 @@ def _not_measured(draft: Draft, *metrics: str) -> str:
 
 
 _PARTS = TableType(
-    (
-        *columns_of("part load:number"),
-        *(estimate(name, prefix=name) for name in ("zero", "mean", "swap")),
-        Column("verdict"),
-    ),
+    (*columns_of("part load:number"), *estimates_of("zero mean swap"), Column("verdict")),
     folded=True,
 )
 _GROUPS = TableType(
     (
         Column("attribute", "attribute"),
         *columns_of("level part"),
-        estimate("mean", prefix="mean"),
-        estimate("rest", prefix="rest"),
+        *estimates_of("mean rest"),
         Column("n", "count"),
     ),
     folded=True,
