@@ -196,7 +196,7 @@ def first_screen(results: Results, page: Path) -> str:
 
     content = SummarySection().content(results)
     values = content.values
-    title = str((results.config.get("report") or {}).get("title") or content.title)
+    title = str(results.report.get("title") or content.title)
     findings = [
         f"<b>{_text(card.finding.severity_label)}</b>: {_text(card.finding.claim)}"
         f"<br><small>{_text(card.finding.detail)} {_text(card.finding.do)}</small>"

@@ -204,10 +204,16 @@ class Results:
             return PredictionSummary.of(self.predictions)
         return PredictionSummary.load(self.path_of("predictions/test"))
 
+    @property
+    def report(self) -> Mapping[str, Any]:
+        """The options of its report; empty where none are recorded."""
+        options: Mapping[str, Any] | None = self.config.get("report")
+        return options or {}
+
     @cached_property
     def privacy(self) -> Privacy:
         """What this run's folder may hold of single persons."""
-        return Privacy.of(self.config.get("report") or {})
+        return Privacy.of(self.report)
 
     @cached_property
     def cases(self) -> Cases:

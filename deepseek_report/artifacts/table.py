@@ -117,6 +117,19 @@ def estimate(key: str, kind: Kind = "number", prefix: str = "", **settings: Any)
     return Column(key, kind, low=low, high=high, **settings)
 
 
+def estimates_of(named: str, **settings: Any) -> tuple[Column, ...]:
+    """Several columns as `columns_of` names them, each with an interval of its own name.
+
+    One is a number where the string says no kind.
+
+    >>> [column.with_ends for column in estimates_of("gain:points lost")]
+    [('gain', 'gain_low', 'gain_high'), ('lost', 'lost_low', 'lost_high')]
+    """
+    named = " ".join(name if ":" in name else f"{name}:number" for name in named.split())
+    columns = columns_of(named, **settings)
+    return tuple(replace(each, low=f"{each.key}_low", high=f"{each.key}_high") for each in columns)
+
+
 @dataclass(frozen=True)
 class TableType:
     """What a metric promises of one of its tables.

@@ -689,7 +689,7 @@ def _to_decide(
 
 def _verdicts(run: Results) -> dict[PromiseKey, Verdict]:
     """{promise: the worst of its verdicts}."""
-    declared = (run.config.get("report") or {}).get("thresholds") or []
+    declared = run.report.get("thresholds") or []
     known = conclusions_of(run).verdicts
     verdicts = {}
     for promise in map(PromiseKey.of, declared):

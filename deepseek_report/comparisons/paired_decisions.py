@@ -14,7 +14,7 @@ from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.results import Results, Study
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate, estimates_of
 from deepseek_report.comparisons.methods import pairs_to_compare
 from deepseek_report.statistics.intervals import holm, rate_difference
 from deepseek_report.statistics.paired import share_difference
@@ -71,7 +71,7 @@ RATES = TableType(
         *columns_of("run attribute:attribute level n:count"),
         estimate("rate", "share"),
         Column("highest"),
-        estimate("gap", "points", prefix="gap"),
+        *estimates_of("gap:points"),
     )
 )
 CHANGES = TableType(

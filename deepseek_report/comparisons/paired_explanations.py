@@ -17,7 +17,7 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.results import Study
-from deepseek_report.artifacts.table import TableType, columns_of, estimate
+from deepseek_report.artifacts.table import TableType, columns_of, estimates_of
 from deepseek_report.artifacts.table_rows import From
 from deepseek_report.comparisons.methods import Method
 from deepseek_report.findings.thresholds import CONTROL
@@ -49,7 +49,7 @@ class ComparedExplanations:
 AGREEMENT = TableType(
     (
         *columns_of("explainer:explainer first other pairs:count"),
-        estimate("spearman", prefix="spearman"),
+        *estimates_of("spearman"),
         *columns_of("same_sign:share top:share by_chance:share n:count"),
     ),
     row=ComparedExplanations,

@@ -106,7 +106,7 @@ def read_scope(data: Mapping[str, Any] | None) -> Scope:
 
 def declared_by(results: Results) -> DataDeclarations:
     """What the data card, the schema and the config of a run declare."""
-    places = tuple((results.config.get("report") or {}).get("places") or ())
+    places = tuple(results.report.get("places") or ())
     if not results.has("data"):
         return DataDeclarations(places=places)
     attributes = results.schema.attributes_of("person")

@@ -329,7 +329,7 @@ def _evidence_of_row(row: Row, index: Mapping[str, Evidence], lasting: Mapping[s
 
 
 def _declared_day(results: Results) -> date | None:
-    declared = (results.config.get("report") or {}).get("as_of")
+    declared = results.report.get("as_of")
     return date.fromisoformat(str(declared)) if declared else None
 
 

@@ -89,8 +89,8 @@ def ask(report: ComplianceReport, results: Results) -> Questions:
             people = words.text("decisions.form.from", who=list(field.who))
             label = words.label("human_fields", field.name)
             answers.append(OpenAnswer(field.name, label, f"{rows}; {people}"))
-    config = results.config.get("report") or {}
-    title, language = config.get("title") or results.run_id, config.get("language") or "en"
+    title = results.report.get("title") or results.run_id
+    language = results.report.get("language") or "en"
     subject = report.subjects.subject
     return Questions(str(title), subject, groups, tuple(answers), words, str(language))
 

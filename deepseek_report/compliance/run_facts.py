@@ -200,7 +200,7 @@ def _seconds(results: Results) -> list[float]:
 
 
 def _thresholds(results: Results) -> list[Mapping[str, object]]:
-    return list((results.config.get("report") or {}).get("thresholds") or [])
+    return list(results.report.get("thresholds") or [])
 
 
 #: Keys that are no path into the provenance.

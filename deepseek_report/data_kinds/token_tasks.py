@@ -82,7 +82,23 @@ def _shuffled(n: int, size: int, random: np.random.Generator) -> Ints:
 
 
 @dataclass(frozen=True)
-class Recall:
+class _OfPairs:
+    """What tasks share whose level is how many pairs a sequence is made of.
+
+    pairs : of a row.
+    """
+
+    easiest: ClassVar[int] = 2
+
+    pairs: int
+
+    @property
+    def hardest(self) -> int:
+        return self.pairs
+
+
+@dataclass(frozen=True)
+class Recall(_OfPairs):
     """Associative recall: pairs of a key and a value, a separator, then keys that are asked for.
 
     After an asked key comes the value that it was paired with, so the two tokens of that pair and
@@ -93,15 +109,10 @@ class Recall:
     """
 
     name: ClassVar[str] = "recall"
-    easiest: ClassVar[int] = 2
 
     pairs: int = 6
     keys: int = 16
     values: int = 16
-
-    @property
-    def hardest(self) -> int:
-        return self.pairs
 
     @property
     def tokens(self) -> tuple[str, ...]:
@@ -143,7 +154,7 @@ class Recall:
 
 
 @dataclass(frozen=True)
-class Brackets:
+class Brackets(_OfPairs):
     """Nested brackets of several kinds, of which the next one that closes is asked for.
 
     It is of the kind of the innermost bracket that is still open, which decides the answer. Rows
@@ -153,14 +164,9 @@ class Brackets:
     """
 
     name: ClassVar[str] = "brackets"
-    easiest: ClassVar[int] = 2
 
     pairs: int = 8
     kinds: int = 6
-
-    @property
-    def hardest(self) -> int:
-        return self.pairs
 
     @property
     def tokens(self) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.explanation import Explanation, OutputSpace
 from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.datasets import DataTraits
@@ -16,6 +16,8 @@ from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.protocols.models import ModelPlugin, name_of
 from deepseek_report.artifacts.protocols.traits import ExplainerPart
 from deepseek_report.data_kinds import kind_of
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.statistics.games.tree_shapley import TreeValues
 
 
 def missing_capability(requires: frozenset[Capability], model: ModelPlugin) -> Message | None:
@@ -107,6 +109,33 @@ class Explainer(ExplainerPart):
             "n_model_calls": context.classifier.calls - before,
         }
         return Explanation(**{**about, **fields})
+
+    def of_trees(
+        self,
+        context: ExplainContext,
+        before: int,
+        trees: TreeValues,
+        space: OutputSpace,
+        refusal: Message,
+        **fields: Any,
+    ) -> Explanation:
+        """The instances explained by the values of the model's trees, in the space of these.
+
+        Raises NotApplicableError : the sums of the trees are not the answers of the model.
+        """
+        answers = context.output(context.inputs)
+        if not trees.add_up(answers, space):
+            raise NotApplicableError(refusal)
+        context.progress.advance()
+        return self.explanation(
+            context,
+            before,
+            values=trees.values,
+            predictions=trees.outputs if space == "logit" else answers,
+            base_values=np.full(len(trees.values), trees.base),
+            output_space=space,
+            **fields,
+        )
 
 
 class ModuleExplainer(Explainer):

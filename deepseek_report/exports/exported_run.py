@@ -52,7 +52,7 @@ class ExportedRun:
 
     def _declared(self, name: str) -> str:
         """A text of the part `report` of the config."""
-        return str((self.results.config.get("report") or {}).get(name) or "")
+        return str(self.results.report.get(name) or "")
 
     @property
     def name(self) -> str:

@@ -65,7 +65,7 @@ def letter_language(results: Results, kind: LetterKind, chosen: str = "") -> str
     if chosen and chosen not in known:
         allowed = ", ".join(known)
         raise ArtifactError(f"--language {chosen}: no letter has words in it; allowed: {allowed}")
-    of_report = str((results.config.get("report") or {}).get("language") or "")
+    of_report = str(results.report.get("language") or "")
     usual = (name for name in (of_report, of_report.partition("-")[0]) if name in known)
     return DEFAULT_LANGUAGE if kind == IN_ENGLISH else chosen or next(usual, DEFAULT_LANGUAGE)
 

@@ -93,7 +93,7 @@ def unjudged(results: Results, reason: Text) -> list[Verdict]:
 
 def promises(results: Results) -> Iterator[Verdict]:
     """What is promised, by whom and of which subject, before anything is looked up."""
-    for stated in (results.config.get("report") or {}).get("thresholds") or []:
+    for stated in results.report.get("thresholds") or []:
         side: Side = "at_most" if stated.get("at_least") is None else "at_least"
         named = ("set_by", "why", *_ABOUT)
         texts: dict[str, Any] = {name: str(stated.get(name) or "") for name in named}

@@ -5,25 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from deepseek_report.artifacts.protocols.sections import SectionContent
-from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.rules_declared import claim, open_questions, question
 from deepseek_report.metrics.behaviour import behaviour_rows
-from deepseek_report.sections.shared.draft import Draft, ids_of
+from deepseek_report.sections.shared.draft import Draft, DraftedSection
 
-_USES = ids_of(measures="behaviour", pictures="behaviour")
 #: Questions that the section lists; the table has all.
 _LISTED = 8
 
 
 @dataclass(frozen=True)
-class BehaviourSection:
+class BehaviourSection(DraftedSection):
     """Says which declared expectations the model breaks, and where an expert should look."""
 
+    name = "behaviour"
     needs = frozenset({"measures/behaviour"})
+    metrics = pictures = "behaviour"
 
-    def content(self, results: Results) -> SectionContent:
-        draft = Draft("behaviour", results)
+    def write(self, draft: Draft) -> None:
+        results = draft.results
         table = results.rows("behaviour", "expectations", behaviour_rows.JudgedExpectation)
         if results.measurement("behaviour") is not None:
             _answer(draft, table)
@@ -45,8 +44,6 @@ class BehaviourSection:
         }
         if question_rows:
             draft.caveat("all_else_as_it_is")
-        draft.notes(["behaviour"])
-        return draft.content(self.needs, _USES)
 
 
 def _answer(draft: Draft, table: Sequence[behaviour_rows.JudgedExpectation]) -> None:

@@ -9,7 +9,6 @@ import numpy as np
 
 from deepseek_report.artifacts.estimate import UNDEFINED
 from deepseek_report.artifacts.message import Message
-from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import CROSS, NOT_JUDGED
 from deepseek_report.artifacts.table import Column, TableType, columns_of
@@ -33,7 +32,7 @@ from deepseek_report.metrics.fairness.fairness_rows import (
 )
 from deepseek_report.metrics.fairness.groups import Grouping, groupings
 from deepseek_report.sections.chains import largest_prompt_gap
-from deepseek_report.sections.shared.draft import Draft, ids_of
+from deepseek_report.sections.shared.draft import Draft, DraftedSection, ids_of
 from deepseek_report.sections.shared.tables import ShownTable, Values, View, own_table
 from deepseek_report.sections.shared.task_columns import attribution, gap_table, quality
 from deepseek_report.tasks import task_of
@@ -299,17 +298,19 @@ _METRICS = (
     *("group_rates", "impact_ratio", *DIFFERENCES),
     *("direct_use", "proxies", "options", _EXPLAINED),
 )
-_USES = ids_of(measures=" ".join(_METRICS), pictures="group_rates")
 
 
 @dataclass(frozen=True)
-class BiasSection:
+class BiasSection(DraftedSection):
     """Compares decisions, errors and explanations between groups of people."""
 
+    name = "bias"
     needs = frozenset({"measures/group_rates"})
+    pictures = "group_rates"
+    uses = ids_of(measures=" ".join(_METRICS))
 
-    def content(self, results: Results) -> SectionContent:
-        draft = Draft("bias", results)
+    def write(self, draft: Draft) -> None:
+        results = draft.results
         _answer(draft)
         _answer_gaps(draft)
         if gap := surest_gap(results):  # in favourable decisions
@@ -326,19 +327,17 @@ class BiasSection:
             "labelled": draft.metric_table("impact_ratio", "labelled", view=labelled),
             "undeclared": undeclared_values(draft),
         }
-        return draft.content(_needed(results, self.needs), _USES)
+
+    def needed(self, results: Results) -> frozenset[str]:
+        """What must be there to compare groups: rates of decisions, or errors of numbers."""
+        if is_undeclared(results):
+            return frozenset({"predictions/test"})
+        of_prompts = results.measurement("prompt_pairs") is not None and not _people(results)
+        return frozenset({"measures/prompt_pairs"}) if of_prompts else self.needs
 
 
 def _people(results: Results) -> bool:
     return not results.has("data") or bool(results.schema.attributes_of("person"))
-
-
-def _needed(results: Results, needs: frozenset[str]) -> frozenset[str]:
-    """What must be there to compare groups: rates of decisions, or errors of numbers instead."""
-    if is_undeclared(results):
-        return frozenset({"predictions/test"})
-    of_prompts = results.measurement("prompt_pairs") is not None and not _people(results)
-    return frozenset({"measures/prompt_pairs"}) if of_prompts else needs
 
 
 def _answer(draft: Draft) -> None:

@@ -8,16 +8,14 @@ from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import all_reasons
 from deepseek_report.artifacts.protocols.modules import layer_name
-from deepseek_report.artifacts.protocols.sections import SectionContent
-from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimates_of
 from deepseek_report.findings import rules_bottlenecks
 from deepseek_report.findings.explainer_verdicts import leading_explainer
 from deepseek_report.findings.records import unit_of
 from deepseek_report.findings.severity import SIGNIFICANT
 from deepseek_report.metrics.failures.failure_rows import Cohort, CohortDriver, LearntFrom
 from deepseek_report.metrics.internals import internal_rows
-from deepseek_report.sections.shared.draft import Draft, ids_of
+from deepseek_report.sections.shared.draft import Draft, DraftedSection
 from deepseek_report.sections.shared.tables import Values
 from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
@@ -88,19 +86,14 @@ def _not_measured(draft: Draft, *metrics: str) -> str:
 
 
 _PARTS = TableType(
-    (
-        *columns_of("part load:number"),
-        *(estimate(name, prefix=name) for name in ("zero", "mean", "swap")),
-        Column("verdict"),
-    ),
+    (*columns_of("part load:number"), *estimates_of("zero mean swap"), Column("verdict")),
     folded=True,
 )
 _GROUPS = TableType(
     (
         Column("attribute", "attribute"),
         *columns_of("level part"),
-        estimate("mean", prefix="mean"),
-        estimate("rest", prefix="rest"),
+        *estimates_of("mean rest"),
         Column("n", "count"),
     ),
     folded=True,
@@ -209,26 +202,25 @@ def _worded(draft: Draft, row: Cohort | CohortDriver, name: str) -> Values:
 
 #: A gain in ROC AUC below which a remedy is not worth its cost.
 NO_HOPE = 0.01
-_METRICS = (
-    "slices cohorts near_copies label_suspects learning_curve expert_load route_entropy ablation "
-    "layer_profile latency peak_memory parameter_projection"
-)
-_PICTURES = (
-    "slices cohorts learning_curve expert_effects expert_tokens layer_profile parameter_projection"
-)
-_USES = ids_of(measures=_METRICS, pictures=_PICTURES)
 
 
 @dataclass(frozen=True)
-class BottlenecksSection:
+class BottlenecksSection(DraftedSection):
     """Says what limits the model and what would help most, for four kinds of limit."""
 
+    name = "bottlenecks"
     needs = frozenset({"predictions/test"})
+    metrics = (
+        "slices cohorts near_copies label_suspects learning_curve expert_load route_entropy "
+        "ablation layer_profile latency peak_memory parameter_projection"
+    )
+    pictures = (
+        "slices cohorts learning_curve expert_effects expert_tokens layer_profile "
+        "parameter_projection"
+    )
 
-    def content(self, results: Results) -> SectionContent:
-        draft = Draft("bottlenecks", results)
+    def write(self, draft: Draft) -> None:
         _answer(draft)
-        draft.notes(_METRICS.split())
         draft.values |= {
             "accuracy": accuracy(draft),
             "cohorts": cohorts(draft),
@@ -236,7 +228,6 @@ class BottlenecksSection:
             "capacity": capacity(draft),
             "compute": compute(draft),
         }
-        return draft.content(self.needs, _USES)
 
 
 def _answer(draft: Draft) -> None:

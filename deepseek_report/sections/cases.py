@@ -15,7 +15,7 @@ from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings import explainer_verdicts
 from deepseek_report.findings.records import explainer_label, setting
 from deepseek_report.metrics.cases.single_case_rows import CaseRow, ChangeStep, RefusedCase
-from deepseek_report.sections.shared.draft import Draft, ids_of
+from deepseek_report.sections.shared.draft import Draft, DraftedSection, ids_of
 from deepseek_report.sections.shared.tables import Values, compact, number_cell, percent_cell
 from deepseek_report.sections.single_cases.case_browser import browser
 from deepseek_report.sections.single_cases.case_pages import answer_codes, case_page, caveat_codes
@@ -85,26 +85,25 @@ def list_row(draft: Draft, case: ExplainedCase, page: Values) -> Values:
 
 # --- Single cases: why this decision, and what would change it ------------------------------------
 
-#: Pictures of one case, each named after its YAML and the case; the first shows the input itself.
-_PICTURES = "text_highlights image_heatmaps series_attributions case_contributions"
-_USES = ids_of(measures="cases prototypes rules", pictures=_PICTURES) | {"explanations"}
-
 
 @dataclass(frozen=True)
-class CasesSection:
+class CasesSection(DraftedSection):
     """Lets readers go through single cases: input, decision, reasons, cases like it, what if."""
 
+    name = "cases"
     needs = frozenset({"measures/cases"})
+    #: Of one case each, named after its YAML and the case; the first shows the input itself.
+    pictures = "text_highlights image_heatmaps series_attributions case_contributions"
+    uses = ids_of(measures="cases prototypes rules") | {"explanations"}
 
-    def content(self, results: Results) -> SectionContent:
-        draft = Draft("cases", results)
+    def write(self, draft: Draft) -> None:
+        results = draft.results
         explainer = explainer_verdicts.listed_for_cases(results)
         cases = explained_cases(results)
         paged = [case for case in cases if case.has_page]
         if paged:
             _answer(draft, [case.row for case in paged], len(cases), explainer)
         _browse(Pages(draft, explainer), cases)
-        return draft.content(self.needs, _USES)
 
 
 def given_cases(results: Results, explainer: str, row: int | None = None) -> SectionContent:

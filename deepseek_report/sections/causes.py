@@ -6,14 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from deepseek_report.artifacts.message import Message, Text, message
-from deepseek_report.artifacts.protocols.sections import SectionContent
-from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.records import unit_of
 from deepseek_report.findings.rules_declared import contradicted_claims, contradiction
 from deepseek_report.metrics.causes import cause_rows
-from deepseek_report.sections.shared.draft import Draft, ids_of
+from deepseek_report.sections.shared.draft import Draft, DraftedSection, ids_of
 
-_USES = ids_of(measures="causal_claims causal_effects causal_gaps", pictures="causal_graph")
 #: Contradictions that the section lists; the table has all.
 _LISTED = 6
 #: A share of rows without counterpart that is told.
@@ -23,13 +20,16 @@ _NAMED = 4
 
 
 @dataclass(frozen=True)
-class CausesSection:
+class CausesSection(DraftedSection):
     """Says who declared the graph, what contradicts it, and what would follow from it."""
 
+    name = "causes"
     needs = frozenset({"measures/causal_claims"})
+    pictures = "causal_graph"
+    uses = ids_of(measures="causal_claims causal_effects causal_gaps")
 
-    def content(self, results: Results) -> SectionContent:
-        draft = Draft("causes", results)
+    def write(self, draft: Draft) -> None:
+        results = draft.results
         declaration = results.config.get("causal") or {}
         if results.measurement("causal_claims") is not None:
             draft.answer("declared", by=str(declaration.get("declared_by", "")))
@@ -39,7 +39,6 @@ class CausesSection:
             refused = _refused(draft)
             draft.values |= {"refused": refused}
             draft.answer("asked", n=len(declaration.get("questions", ())), refused=len(refused))
-        return draft.content(self.needs, _USES)
 
     def _claims(self, draft: Draft) -> None:
         results, against = draft.results, contradicted_claims(draft.results)

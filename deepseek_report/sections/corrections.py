@@ -4,25 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from deepseek_report.artifacts.protocols.sections import SectionContent
-from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.table_rows import Cells, WholeRow
 from deepseek_report.findings.rules_declared import correction_lines
 from deepseek_report.metrics.behaviour.behaviour_rows import Corrected
-from deepseek_report.sections.shared.draft import Draft, ids_of
+from deepseek_report.sections.shared.draft import Draft, DraftedSection
 from deepseek_report.tasks import task_of
-
-_USES = ids_of(measures="corrections")
 
 
 @dataclass(frozen=True)
-class CorrectionsSection:
+class CorrectionsSection(DraftedSection):
     """Says what was corrected, by whom and why, whether it worked, what it cost, what took over."""
 
+    name = metrics = "corrections"
     needs = frozenset({"measures/corrections"})
 
-    def content(self, results: Results) -> SectionContent:
-        draft = Draft("corrections", results)
+    def write(self, draft: Draft) -> None:
+        results = draft.results
         draft.answers.extend(map(draft.words.say, correction_lines(results)))
         items = results.rows("corrections", "corrected", Corrected)
         for name in ("corrected", "cost", "groups", "changed", "took_over"):
@@ -37,8 +34,6 @@ class CorrectionsSection:
         runs = sorted({row.run for row in items if row.run})
         if runs:
             draft.caveat("marked", runs=runs)
-        draft.notes(["corrections"])
-        return draft.content(self.needs, _USES)
 
 
 def _worded(draft: Draft, table: str, row: Cells) -> dict[str, object]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.message import Code, Message, Verbatim
-from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import AttributeKind, Feature
 from deepseek_report.artifacts.split import DataIssue
@@ -15,7 +14,7 @@ from deepseek_report.artifacts.table import Column, TableType, columns_of
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.records import period_of
 from deepseek_report.metrics.language.chain_of_thought import DECIDED
-from deepseek_report.sections.shared.draft import Draft, ids_of
+from deepseek_report.sections.shared.draft import Draft, DraftedSection
 from deepseek_report.sections.shared.tables import Row, ShownTable, Values
 from deepseek_report.tasks import task_of
 from deepseek_report.wording.words import Wording
@@ -156,23 +155,21 @@ def _channels(draft: Draft) -> ShownTable:
 
 # --- What the model learnt from, and what is wrong with it ----------------------------------------
 
-_USES = ids_of(measures="class_distributions", pictures="data_samples class_distributions")
-
 
 @dataclass(frozen=True)
-class DataSection:
+class DataSection(DraftedSection):
     """Describes the data, their parts and groups, and what the checks found."""
 
+    name = "data"
     needs = frozenset({"data"})
+    metrics = "class_distributions"
+    pictures = "data_samples class_distributions"
 
-    def content(self, results: Results) -> SectionContent:
-        draft = Draft("data", results)
-        if results.has("data"):
+    def write(self, draft: Draft) -> None:
+        if draft.results.has("data"):
             _answer(draft)
             draft.caveats.extend(_limits(draft))
             draft.values |= _values(draft)
-        draft.notes(["class_distributions"])
-        return draft.content(self.needs, _USES)
 
 
 def _limits(draft: Draft) -> list[str]:

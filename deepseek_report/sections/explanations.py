@@ -10,8 +10,6 @@ from deepseek_report.artifacts.conclusions import TRUSTED
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.explanation import Explanation, Game
 from deepseek_report.artifacts.message import Verbatim, text_of
-from deepseek_report.artifacts.protocols.sections import SectionContent
-from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.table import Column, TableType, columns_of
 from deepseek_report.artifacts.table import estimate as estimate_column
 from deepseek_report.artifacts.table_rows import WholeRow
@@ -25,7 +23,7 @@ from deepseek_report.metrics.failures.failure_rows import RiskPattern
 from deepseek_report.metrics.failures.risk_windows import RiskWindow
 from deepseek_report.metrics.internals.internal_rows import NearPrototype
 from deepseek_report.metrics.internals.intrinsic_explanations import PrototypeCase
-from deepseek_report.sections.shared.draft import Draft, ids_of
+from deepseek_report.sections.shared.draft import Draft, DraftedSection
 from deepseek_report.sections.shared.tables import ShownTable, Values
 from deepseek_report.sections.shared.task_columns import attribution
 from deepseek_report.wording.estimates import of_score
@@ -34,26 +32,26 @@ from deepseek_report.wording.estimates import of_score
 SHOWN = 12
 #: What methods must be good for to be asked what counts most over all cases.
 _MAY_TELL = TRUSTED | {"overall"}
-_METRICS = (
-    "importance sage permutation_importance attention route_entropy expert_load feature_effects "
-    "interactions risk_patterns risk_windows surrogate_tree surrogate_rules shape_functions "
-    "prototypes"
-)
-_PICTURES = (
-    "global_importance reliance beeswarm feature_effects attribution_by_value surrogate_tree "
-    "interactions risk_windows shape_functions prototypes attention_maps routing"
-)
-_USES = ids_of(measures=_METRICS, pictures=_PICTURES) | {"explanations"}
 
 
 @dataclass(frozen=True)
-class ExplanationsSection:
+class ExplanationsSection(DraftedSection):
     """Says which features the model's output depends on, by each method."""
 
+    name = "explanations"
     needs = frozenset({"explanations"})
+    metrics = (
+        "importance sage permutation_importance attention route_entropy expert_load "
+        "feature_effects interactions risk_patterns risk_windows surrogate_tree surrogate_rules "
+        "shape_functions prototypes"
+    )
+    pictures = (
+        "global_importance reliance beeswarm feature_effects attribution_by_value surrogate_tree "
+        "interactions risk_windows shape_functions prototypes attention_maps routing"
+    )
 
-    def content(self, results: Results) -> SectionContent:
-        draft = Draft("explanations", results)
+    def write(self, draft: Draft) -> None:
+        results = draft.results
         importance = results.rows("importance", "importance", FeatureImportance)
         table = [row for row in importance if row.explainer != CONTROL]
         if table:
@@ -64,7 +62,6 @@ class ExplanationsSection:
         _as_rules(draft)
         _windows(draft)
         games = _compared_games(draft, table)
-        draft.notes(_METRICS.split())
         _caveats(draft)
         draft.values |= {
             "chosen": _chosen(draft),
@@ -87,7 +84,6 @@ class ExplanationsSection:
             "prototypes": _prototypes(draft),
             "part_attribution": attribution(draft, "explanations-parts", "other"),
         }
-        return draft.content(self.needs, _USES)
 
 
 def _measured(draft: Draft) -> Values:

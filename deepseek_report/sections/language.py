@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.protocols.sections import SectionContent
-from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.table_rows import WholeRow
 from deepseek_report.findings.rules_language import ShownAnswer, quoted, shown_answers
 from deepseek_report.findings.severity import SIGNIFICANT
 from deepseek_report.metrics.language import language_rows
 from deepseek_report.metrics.language.token_attribution import QUESTIONS
 from deepseek_report.sections.chains import CHAIN_METRICS, answer_chains
-from deepseek_report.sections.shared.draft import Draft, ids_of
+from deepseek_report.sections.shared.draft import Draft, DraftedSection, ids_of
 from deepseek_report.sections.shared.tables import ShownTable, Values
 
 # What each token of an answer came from: the sentence of the section, and what the page shows
@@ -239,24 +236,17 @@ def _experts(draft: Draft) -> str:
 
 # What is measured of language models alone: where a continuation comes from, and the inside
 
-#: Metrics and pictures of language models; the section is incomplete where one of them failed.
-_INSIDE = "lens head_roles latent token_experts"
-_USES = ids_of(
-    measures=" ".join(("continuation", _INSIDE, *CHAIN_METRICS)),
-    pictures="continuation lens head_roles",
-)
-
 
 @dataclass(frozen=True)
-class LanguageSection:
+class LanguageSection(DraftedSection):
     """Says what a continuation came from and what inside of the model made it."""
 
-    needs: ClassVar[frozenset[str]] = frozenset()
+    name = "language"
+    metrics = "continuation lens head_roles latent token_experts"
+    pictures = "continuation lens head_roles"
+    uses = ids_of(measures=" ".join(CHAIN_METRICS))
 
-    def content(self, results: Results) -> SectionContent:
-        draft = Draft("language", results)
+    def write(self, draft: Draft) -> None:
         continuation_answer(draft)
         draft.values |= {"continuation": continuation_data(draft), "inside": inside(draft)}
-        draft.notes(("continuation", *_INSIDE.split()))
         answer_chains(draft)
-        return draft.content(self.needs, _USES)

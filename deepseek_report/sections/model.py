@@ -7,27 +7,27 @@ from dataclasses import dataclass
 
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.message import Code
-from deepseek_report.artifacts.protocols.sections import SectionContent
-from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.rounding import bounded
 from deepseek_report.artifacts.table import TableType, columns_of
 from deepseek_report.artifacts.table_rows import WholeRow
 from deepseek_report.findings.rules_bottlenecks import expert_needs
-from deepseek_report.sections.shared.draft import Draft, ids_of
+from deepseek_report.sections.shared.draft import Draft, DraftedSection
 from deepseek_report.sections.shared.tables import ShownTable, Values
 from deepseek_report.tasks import task_of
 
-_USES = ids_of(measures="parameters ablation rules", pictures="training_curves")
-
 
 @dataclass(frozen=True)
-class ModelSection:
+class ModelSection(DraftedSection):
     """Describes the model's parts, its training and its decision rule."""
 
+    name = "model"
     needs = frozenset({"training", "predictions/test"})
+    metrics = "parameters rules"
+    pictures = "training_curves"
+    uses = frozenset({"measures/ablation"})
 
-    def content(self, results: Results) -> SectionContent:
-        draft = Draft("model", results)
+    def write(self, draft: Draft) -> None:
+        results = draft.results
         if results.has("training"):
             _answer(draft)
             draft.caveats.extend(map(draft.words.say, results.training.get("notes") or []))
@@ -37,8 +37,6 @@ class ModelSection:
             "settings": _settings(draft),
             "decides": results.has("data") and task_of(results.schema.target).decides,
         }
-        draft.notes(["parameters", "rules"])
-        return draft.content(self.needs, _USES)
 
 
 def _answer(draft: Draft) -> None:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.ids import CROSS_VALIDATION
-from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import Column, TableType, columns_of
@@ -24,7 +23,7 @@ from deepseek_report.metrics.performance.performance_rows import (
     SweptThreshold,
     TrainTestGap,
 )
-from deepseek_report.sections.shared.draft import Draft, ids_of
+from deepseek_report.sections.shared.draft import Draft, DraftedSection, ids_of
 from deepseek_report.sections.shared.tables import ShownTable, Values, View, share_cell, value_cell
 from deepseek_report.sections.shared.task_columns import Levels, gap_table, levels_of
 from deepseek_report.sections.threshold_slider import slider_data
@@ -135,29 +134,30 @@ _SHOWN = (
 )
 #: Scores about the explained class alone.
 _OF_ONE_CLASS = frozenset({"true_positive_rate", "false_positive_rate", "precision"})
-_METRICS = (
-    "accuracy balanced_accuracy roc_auc average_precision precision_at_capacity brier_score "
-    "expected_calibration_error confusion_matrix baselines ranking_curves threshold_sweep "
-    "train_and_test labels_table mae residuals prediction_intervals part_performance period_drift"
-)
-_PICTURES = (
-    "roc_curve confusion_matrix gain_and_lift reliability threshold_sweep labels_table "
-    "predicted_vs_true residuals interval_coverage part_performance performance_by_period"
-)
-_USES = ids_of(measures=f"{_METRICS} {CROSS_VALIDATION}", pictures=_PICTURES)
 
 
 @dataclass(frozen=True)
-class PerformanceSection:
+class PerformanceSection(DraftedSection):
     """Says how well the model ranks, decides and states probabilities on unseen data."""
 
+    name = "performance"
     needs = frozenset({"predictions/test"})
+    metrics = (
+        "accuracy balanced_accuracy roc_auc average_precision precision_at_capacity brier_score "
+        "expected_calibration_error confusion_matrix baselines ranking_curves threshold_sweep "
+        "train_and_test labels_table mae residuals prediction_intervals part_performance "
+        "period_drift"
+    )
+    pictures = (
+        "roc_curve confusion_matrix gain_and_lift reliability threshold_sweep labels_table "
+        "predicted_vs_true residuals interval_coverage part_performance performance_by_period"
+    )
+    uses = ids_of(measures=CROSS_VALIDATION)
 
-    def content(self, results: Results) -> SectionContent:
-        draft = Draft("performance", results)
+    def write(self, draft: Draft) -> None:
+        results = draft.results
         _answer(draft)
         _caveats(draft)
-        draft.notes(_METRICS.split())
         draft.values |= {
             "scores": _scores(draft),
             "comparison": _comparison(draft),
@@ -172,7 +172,6 @@ class PerformanceSection:
             "folds": fold_values(draft),
             "explained": results.schema.target.explained_class,
         }
-        return draft.content(self.needs, _USES)
 
 
 def _answer(draft: Draft) -> None:

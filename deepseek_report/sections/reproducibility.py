@@ -5,12 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import ClassVar
 
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.message import Code, Verbatim
-from deepseek_report.artifacts.protocols.sections import SectionContent
-from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.seeds import Seeds
 from deepseek_report.artifacts.table import TableType, columns_of
 from deepseek_report.config.portable import CALL, shell_line
@@ -18,19 +15,19 @@ from deepseek_report.findings.error_budget import families as families_of_run
 from deepseek_report.findings.error_budget import levels
 from deepseek_report.findings.records import explainer_label
 from deepseek_report.findings.rules_failures import readable_reason, without_repeats
-from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.sections.shared.draft import Draft, DraftedSection
 from deepseek_report.sections.shared.tables import Values
 from deepseek_report.statistics.graphical_procedure import BUDGET, DECLARED, SHARES, FamilyOfTests
 
 
 @dataclass(frozen=True)
-class ReproducibilitySection:
+class ReproducibilitySection(DraftedSection):
     """Lists command, versions, hardware, seeds, hashes, times, settings, words, references."""
 
-    needs: ClassVar[frozenset[str]] = frozenset()
+    name = "reproducibility"
 
-    def content(self, results: Results) -> SectionContent:
-        draft = Draft("reproducibility", results)
+    def write(self, draft: Draft) -> None:
+        results = draft.results
         provenance = results.provenance
         seeds = Seeds.recorded(results.config)
         draft.answer("run", run=results.run_id, seeds={} if seeds is None else asdict(seeds))
@@ -62,7 +59,6 @@ class ReproducibilitySection:
             "references": draft.table("references", _REFERENCES, _references(draft)),
             "citation": _citation(draft),
         }
-        return draft.content(self.needs)
 
 
 _VERSIONS = TableType(columns_of("what:code value:code"), folded=True)
@@ -207,5 +203,5 @@ def identifier(reference: str) -> str:
 def _citation(draft: Draft) -> str:
     results = draft.results
     version = (results.provenance.get("versions") or {}).get("deepseek-report", "")
-    title = (results.config.get("report") or {}).get("title") or results.run_id
+    title = results.report.get("title") or results.run_id
     return draft.text("citation", title=title, run=results.run_id, version=version)

@@ -4,32 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from deepseek_report.artifacts.protocols.sections import SectionContent
-from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.records import unit_of
 from deepseek_report.findings.rules_bottlenecks import noise
 from deepseek_report.metrics.failures.failure_rows import PerturbationEffect
-from deepseek_report.sections.shared.draft import Draft, ids_of
+from deepseek_report.sections.shared.draft import Draft, DraftedSection
 from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
 
-_USES = ids_of(measures="robustness", pictures="robustness")
-
 
 @dataclass(frozen=True)
-class RobustnessSection:
+class RobustnessSection(DraftedSection):
     """Says how predictions change under noise, wrong entries and missing values."""
 
+    name = "robustness"
     needs = frozenset({"measures/robustness"})
+    metrics = pictures = "robustness"
 
-    def content(self, results: Results) -> SectionContent:
-        draft = Draft("robustness", results)
-        table = results.rows("robustness", "perturbations", PerturbationEffect)
+    def write(self, draft: Draft) -> None:
+        table = draft.results.rows("robustness", "perturbations", PerturbationEffect)
         if table:
             _answer(draft, table)
         draft.caveat("not_adversarial")
-        draft.notes(["robustness"])
-        return draft.content(self.needs, _USES)
 
 
 def _answer(draft: Draft, table: list[PerturbationEffect]) -> None:

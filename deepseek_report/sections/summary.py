@@ -30,7 +30,7 @@ from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.metrics.cases.single_case_rows import Neighbour
 from deepseek_report.sections.chains import CHAIN_METRICS
 from deepseek_report.sections.performance import fold_ends
-from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.sections.shared.draft import Draft, DraftedSection
 from deepseek_report.sections.shared.tables import Values
 from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
@@ -76,24 +76,27 @@ _MANY_CUT = 0.05
 
 
 @dataclass(frozen=True)
-class SummarySection:
+class SummarySection(DraftedSection):
     """Opens the report: what is decided, the verdict, promises, findings, what was not assessed.
 
     findings : how many findings the first screen shows, gravest first.
     """
 
+    name = "summary"
     needs = frozenset({"data", "predictions/test"})
 
     findings: Annotated[int, Field(ge=1, le=20)] = SHOWN
 
     def content(self, results: Results) -> SectionContent:
-        draft = Draft("summary", results)
+        # each finding says what to do itself
+        return replace(super().content(results), actions=(), caveats=())
+
+    def write(self, draft: Draft) -> None:
+        results = draft.results
         page = first_page_of(results, self.findings)
         if results.has("data"):
             draft.answer("decides", decision=_decision(draft), period=period_of(results))
         draft.values |= {**_first_screen(draft, page), **_behind(draft), "quick": _quick(draft)}
-        content = draft.content(self.needs)
-        return replace(content, actions=(), caveats=())  # each finding says what to do itself
 
 
 def first_page_of(results: Results, shown: int = SHOWN) -> FirstPage:

@@ -9,8 +9,6 @@ from deepseek_report.artifacts.conclusions import ExplainerVerdict
 from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Text
-from deepseek_report.artifacts.protocols.sections import SectionContent
-from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.table import Column, TableType, columns_of
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings import explainer_verdicts
@@ -19,19 +17,11 @@ from deepseek_report.findings.rules_explanations import hits, quotation, telling
 from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.metrics.explanations.explanation_rows import JudgedGame
 from deepseek_report.metrics.explanations.localisation import LocalisedShare
-from deepseek_report.sections.shared.draft import Draft, ids_of
+from deepseek_report.sections.shared.draft import Draft, DraftedSection
 from deepseek_report.sections.shared.tables import ShownTable, Values
 from deepseek_report.sections.shared.task_columns import quality
 from deepseek_report.wording import estimates
 from deepseek_report.wording.words import sentence_case
-
-_METRICS = (
-    "deletion insertion faithfulness_effect faithfulness_correlation comprehensiveness f_fidelity "
-    "remove_and_retrain completeness_gap max_sensitivity parameter_randomisation null_players "
-    "self_check explainer_agreement localisation true_error"
-)
-_PICTURES = "deletion_curves agreement localisation"
-_USES = ids_of(measures=_METRICS, pictures=_PICTURES) | {"explanations"}
 
 _FAITHFULNESS = ("deletion", "deletion_gain", "insertion", "insertion_gain")
 _EFFECTS = ("deletion_effect", "insertion_effect", "own_case_effect", "shared_order")
@@ -50,15 +40,21 @@ _NOT_OF_CONTROL = frozenset(
 
 
 @dataclass(frozen=True)
-class TrustSection:
+class TrustSection(DraftedSection):
     """Judges every method: faithful, stable, complete, in agreement, and at what cost."""
 
+    name = "trust"
     needs = frozenset({"explanations"})
+    metrics = (
+        "deletion insertion faithfulness_effect faithfulness_correlation comprehensiveness "
+        "f_fidelity remove_and_retrain completeness_gap max_sensitivity parameter_randomisation "
+        "null_players self_check explainer_agreement localisation true_error"
+    )
+    pictures = "deletion_curves agreement localisation"
 
-    def content(self, results: Results) -> SectionContent:
-        draft = Draft("trust", results)
+    def write(self, draft: Draft) -> None:
+        results = draft.results
         _answer(draft)
-        draft.notes(_METRICS.split())
         if results.has("data") and results.schema.attributes_of("other"):
             draft.notes(["explanation_by_group"])
         draft.values |= {
@@ -78,7 +74,6 @@ class TrustSection:
             "truth": _truth(draft),
             "verdicts": draft.table("use", _VERDICTS, _verdicts(draft)),
         }
-        return draft.content(self.needs, _USES)
 
 
 def _answer(draft: Draft) -> None:

@@ -13,7 +13,7 @@ from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.schema import Target, TaskName
-from deepseek_report.artifacts.table import Column, estimate
+from deepseek_report.artifacts.table import Column, estimate, estimates_of
 from deepseek_report.statistics import answer_errors
 from deepseek_report.statistics.intervals import SHARE, enough_events
 from deepseek_report.statistics.logistic import log_odds
@@ -77,9 +77,9 @@ class Classification(Task):
     )
     parts_drawn = (Drawn("accuracy", "accuracy", is_share=True),)
     part_table = (
-        estimate("accuracy", "share", prefix="accuracy"),
+        *estimates_of("accuracy:share"),
         estimate("base_rate", "share", prefix="base"),
-        estimate("roc_auc", prefix="roc_auc"),
+        *estimates_of("roc_auc"),
         Column("mean_score", "share"),
         Column("ece", "share"),
     )
@@ -87,9 +87,7 @@ class Classification(Task):
         Column("n_favourable", "count"),
         estimate("selection_rate", "share", prefix="selection"),
         estimate("base_rate", "share", prefix="base"),
-        estimate("tpr", "share", prefix="tpr"),
-        estimate("fpr", "share", prefix="fpr"),
-        estimate("precision", "share", prefix="precision"),
+        *estimates_of("tpr:share fpr:share precision:share"),
         *part_table[:1],
         *part_table[2:],
     )

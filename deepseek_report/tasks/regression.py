@@ -15,7 +15,7 @@ from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.rounding import quantity
 from deepseek_report.artifacts.schema import Target, TaskName
-from deepseek_report.artifacts.table import Column, estimate
+from deepseek_report.artifacts.table import Column, estimate, estimates_of
 from deepseek_report.statistics.answer_errors import error_estimates, paired_gain
 from deepseek_report.statistics.ranking import most_correlated
 from deepseek_report.statistics.resampling import Resampling
@@ -46,8 +46,7 @@ class Regression(Task):
     parts_drawn = (Drawn("mae", "mae"), Drawn("mean_error", "mean_error", signed=True))
     groups_drawn = parts_drawn
     part_table = (
-        estimate("mae", prefix="mae"),
-        estimate("mean_error", prefix="mean_error"),
+        *estimates_of("mae mean_error"),
         Column("mean_label", "number"),
         Column("mean_prediction", "number"),
     )

@@ -27,7 +27,7 @@ def score_table(scores: Sequence[Score]) -> pd.DataFrame:
 
 def words_of(results: Results, language: str = "") -> Wording:
     """The texts of a language, by default that of the report, worded for what is predicted."""
-    language = language or str((results.config.get("report") or {}).get("language") or "en")
+    language = language or str(results.report.get("language") or "en")
     if ("words", language) not in results.derived:
         results.derived["words", language] = _words_of(results, language)
     words: Wording = results.derived["words", language]
@@ -35,7 +35,7 @@ def words_of(results: Results, language: str = "") -> Wording:
 
 
 def _words_of(results: Results, language: str) -> Wording:
-    own = CaseWords.of((results.config.get("report") or {}).get("words"))
+    own = CaseWords.of(results.report.get("words"))
     if results.has("data"):
         has_card = (results.path_of("data") / "card.json").is_file()
         card = results.card if has_card else {}

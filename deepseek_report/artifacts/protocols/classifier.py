@@ -63,6 +63,28 @@ class Classifier(Protocol):
         """A copy whose weights are drawn anew, for the model-parameter randomisation test."""
 
 
+class ChangedInputs:
+    """Base of a classifier that asks another one about changed inputs."""
+
+    classifier: Classifier
+
+    def changed(self, inputs: Floats) -> Floats:
+        """(instance, feature) the rows that the other one is asked about instead."""
+        raise NotImplementedError
+
+    def logits(self, inputs: Floats) -> Floats:
+        return self.classifier.logits(self.changed(inputs))
+
+    def probabilities(self, inputs: Floats) -> Floats:
+        return self.classifier.probabilities(self.changed(inputs))
+
+    def log_odds(self, inputs: Floats, target: int) -> Floats:
+        return self.classifier.log_odds(self.changed(inputs), target)
+
+    def label_probabilities(self, inputs: Floats) -> Floats:
+        return self.classifier.label_probabilities(self.changed(inputs))
+
+
 @runtime_checkable
 class TreeClassifier(Protocol):
     """The optional part of a Classifier that has the capability "trees"."""

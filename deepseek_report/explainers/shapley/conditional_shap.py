@@ -101,18 +101,13 @@ class ConditionalShap(Explainer):
             )
         columns = classifier.columns(context.inputs), classifier.columns(training)
         trees = path_shapley(ensemble, *columns, context.target)
-        answers = context.output(context.inputs)
-        if not trees.add_up(answers, ensemble.space):
-            raise NotApplicableError(message("explainer_refusals.sum_of_trees"))
-        context.progress.advance()
-        return self.explanation(
+        return self.of_trees(
             context,
             before,
-            values=trees.values,
-            predictions=trees.outputs if ensemble.space == "logit" else answers,
-            base_values=np.full(len(trees.values), trees.base),
+            trees,
+            ensemble.space,
+            message("explainer_refusals.sum_of_trees"),
             variant=message("explainer_variants.leaves", space=ensemble.space),
-            output_space=ensemble.space,
             game="conditional",
             notes=(
                 message("explainer_notes.conditional.leaves", rows=len(training)),

@@ -173,18 +173,13 @@ class Shap(ShapSettings, Explainer):
         context.progress.start("shap", 1)
         rows = classifier.columns(context.inputs), classifier.columns(context.background)
         trees = tree_shapley(ensemble, *rows, context.target)
-        answers = context.output(context.inputs)
-        if not trees.add_up(answers, space):
-            raise NotApplicableError(message("explainer_refusals.not_additive"))
-        context.progress.advance()
-        return self.explanation(
+        return self.of_trees(
             context,
             before,
-            values=trees.values,
-            predictions=trees.outputs if space == "logit" else answers,
-            base_values=np.full(len(trees.values), trees.base),
+            trees,
+            space,
+            message("explainer_refusals.not_additive"),
             variant=message("explainer_variants.trees", space=space),
-            output_space=space,
             game="background",
             params={"algorithm": "tree", "background_rows": len(context.background)},
             notes=(

@@ -19,7 +19,7 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Feature, Schema
 from deepseek_report.artifacts.score import Score
-from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimate
+from deepseek_report.artifacts.table import SEPARATOR, TableType, columns_of, estimate, estimates_of
 from deepseek_report.artifacts.table_rows import read_rows
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.row_conditions import relation_in_words
@@ -283,20 +283,20 @@ class Behaviour(EntityMetric):
         "expectations": TableType(
             (
                 *columns_of("place:place kind", shown=False),
-                Column("says"),
+                *columns_of("says"),
                 *columns_of("weight subject about effect outcome change", shown=False),
-                Column("n", "count"),
+                *columns_of("n:count"),
                 estimate("broken", "share"),
-                Column("allowed", "declared_share", shown=False),
+                *columns_of("allowed:declared_share", shown=False),
                 *columns_of("largest_points:gap largest:number", optional=True),
-                Column("held", "yes_no"),
+                *columns_of("held:yes_no"),
             ),
             release=TableRelease(counts=("n",)),
             row=JudgedExpectation,
         ),
         "worst": TableType(
             (
-                Column("place", "place", shown=False),
+                *columns_of("place:place", shown=False),
                 *columns_of("says instance_id:row label from_display to_display"),
                 *columns_of("before_share:share after_share:share before:number", optional=True),
                 *columns_of("after:number", optional=True),
@@ -306,20 +306,17 @@ class Behaviour(EntityMetric):
         ),
         "questions": TableType(
             (
-                Column("question"),
-                Column("feature", shown=False),
+                *columns_of("question"),
+                *columns_of("feature", shown=False),
                 *columns_of("label from_display to_display"),
                 *columns_of("start:number end:number", shown=False),
-                estimate("moved_points", "points", "moved_points", optional=True),
-                estimate("moved", "number", "moved", optional=True),
-                Column("n", "count"),
-                Column("of", "count", shown=False),
-                estimate("observed_share", "share", "observed_share", optional=True),
-                estimate("beside_share", "share", "beside_share", optional=True),
-                estimate("observed", "number", "observed", optional=True),
-                estimate("beside", "number", "beside", optional=True),
-                Column("borne_out", "yes_no"),
-                Column("declared", "yes_no", shown=False),
+                *estimates_of("moved_points:points moved", optional=True),
+                *columns_of("n:count"),
+                *columns_of("of:count", shown=False),
+                *estimates_of("observed_share:share beside_share:share", optional=True),
+                *estimates_of("observed beside", optional=True),
+                *columns_of("borne_out:yes_no"),
+                *columns_of("declared:yes_no", shown=False),
             ),
             folded=True,
             release=TableRelease(counts=("n",)),

@@ -23,7 +23,7 @@ from deepseek_report.artifacts.protocols.metrics import BeforeCorrections, Measu
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.seeds import row_digests
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.artifacts.table import SEPARATOR, TableType, columns_of, estimate
+from deepseek_report.artifacts.table import SEPARATOR, TableType, columns_of, estimates_of
 from deepseek_report.data_kinds.corrected_data import ItemCue, ResolvedCorrections
 from deepseek_report.data_kinds.input_changes import InputCue, changes, grid_of, wrong_way
 from deepseek_report.errors import NotApplicableError
@@ -64,8 +64,7 @@ class Corrections(EntityMetric):
         "corrected": TableType(
             (
                 *columns_of("kind what how by on why run:code"),
-                estimate("before", "number", prefix="before"),
-                estimate("after", "number", prefix="after"),
+                *estimates_of("before after"),
                 *columns_of("outcome n:count"),
             ),
             release=WHOLE,
@@ -74,7 +73,7 @@ class Corrections(EntityMetric):
         "cost": TableType(
             (
                 *columns_of("asked metric:metric before:number after:number"),
-                estimate("change", "number", prefix="change"),
+                *estimates_of("change"),
                 *columns_of("n:count"),
             ),
             release=WHOLE,
@@ -83,7 +82,7 @@ class Corrections(EntityMetric):
         "groups": TableType(
             (
                 *columns_of("attribute:attribute level metric:metric before:number after:number"),
-                estimate("change", "number", prefix="change"),
+                *estimates_of("change"),
                 *columns_of("n:count"),
             )
         ),
@@ -93,7 +92,7 @@ class Corrections(EntityMetric):
         "took_over": TableType(
             (
                 *columns_of("label before:number after:number"),
-                estimate("gained", "number", prefix="gained"),
+                *estimates_of("gained"),
                 *columns_of("sure:yes_no n:count"),
             ),
             release=WHOLE,

@@ -15,7 +15,7 @@ from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.table import TableType, columns_of, estimate
+from deepseek_report.artifacts.table import TableType, columns_of, estimates_of
 from deepseek_report.artifacts.written_texts import is_unknown, legible
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.metrics.cases.case_choice import ShownCases
@@ -184,8 +184,7 @@ class Anchors(ClassMetric):
             (
                 *columns_of("case:place decision conditions:count enough:yes_no"),
                 *columns_of("everywhere:share n:count"),
-                estimate("precision", "share", "precision"),
-                estimate("coverage", "share", "coverage"),
+                *estimates_of("precision:share coverage:share"),
             ),
             release=OF_CASES,
             row=Anchor,

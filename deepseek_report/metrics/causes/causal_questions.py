@@ -18,7 +18,7 @@ from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.rounding import quantity
 from deepseek_report.artifacts.schema import Attribute
-from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimate
+from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimates_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.causes import cause_rows
 from deepseek_report.metrics.causes.declared_graph import DeclaredGraph, GraphNode, value_of
@@ -152,10 +152,8 @@ class CausalEffects(EntityMetric):
                 Column("place", "place", shown=False),
                 *columns_of("treatment outcome setting"),
                 *columns_of("from_display to_display amount outcome_class unit", shown=False),
-                estimate("effect_points", "points", "effect_points", optional=True),
-                estimate("effect", "number", "effect", optional=True),
-                estimate("naive_points", "points", "naive_points", optional=True),
-                estimate("naive", "number", "naive", optional=True),
+                *estimates_of("effect_points:points effect", optional=True),
+                *estimates_of("naive_points:points naive", optional=True),
                 Column("adjusted_for"),
                 *columns_of("outside:share effective:count moved:share", shown=False),
                 Column("n", "count"),
@@ -168,8 +166,7 @@ class CausalEffects(EntityMetric):
             (
                 Column("place", "place", shown=False),
                 *columns_of("treatment outcome control"),
-                estimate("value_points", "points", "value_points", optional=True),
-                estimate("value", "number", "value", optional=True),
+                *estimates_of("value_points:points value", optional=True),
                 Column("holds", "yes_no"),
             ),
             row=cause_rows.NegativeControl,
@@ -421,12 +418,8 @@ class CausalGaps(EntityMetric):
             (
                 Column("place", "place", shown=False),
                 *columns_of("attribute:attribute compared reference path"),
-                estimate("labels_points", "points", "labels_points", optional=True),
-                estimate("decisions_points", "points", "decisions_points", optional=True),
-                estimate("difference_points", "points", "difference_points", optional=True),
-                estimate("labels", "number", "labels", optional=True),
-                estimate("answers", "number", "answers", optional=True),
-                estimate("difference", "number", "difference", optional=True),
+                *estimates_of("labels_points:points decisions_points:points", optional=True),
+                *estimates_of("difference_points:points labels answers difference", optional=True),
                 Column("p_adjusted", "p_value", shown=False),
                 *columns_of("widened:yes_no n:count"),
             ),

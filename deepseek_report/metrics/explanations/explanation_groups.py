@@ -18,7 +18,7 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PARTS, PEOPLE, Attribute
 from deepseek_report.artifacts.score import Score
-from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate, estimates_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations import curves
 from deepseek_report.metrics.explanations.curves import Perturbation
@@ -61,7 +61,7 @@ class ExplanationByGroup(ExplanationMetric):
                 Column("attribute_label", shown=False),
                 *columns_of("level n:count"),
                 estimate("deletion"),
-                estimate("reached", "share", prefix="reached"),
+                *estimates_of("reached:share"),
                 Column("too_few", "yes_no", shown=False),
             ),
             release=TableRelease(counts=("n",), lines=(("explainer", "attribute"),)),

@@ -19,7 +19,7 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Feature
 from deepseek_report.artifacts.split import Split
-from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate, estimates_of
 from deepseek_report.artifacts.table_rows import From
 from deepseek_report.data_kinds.coalitions import MovedRows
 from deepseek_report.errors import NotApplicableError
@@ -129,11 +129,9 @@ class FeatureEffects(ModelMetric):
             (
                 Column("feature", shown=False),
                 *columns_of("label partner correlation:number least_at"),
-                estimate("least_points", "points", "least_points", optional=True),
-                estimate("least", "number", "least", optional=True),
+                *estimates_of("least_points:points least", optional=True),
                 Column("most_at"),
-                estimate("most_points", "points", "most_points", optional=True),
-                estimate("most", "number", "most", optional=True),
+                *estimates_of("most_points:points most", optional=True),
             ),
             section="explanations",
             folded=True,

@@ -20,7 +20,7 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.protocols.trees import TreeEnsemble
 from deepseek_report.artifacts.schema import Feature, Schema
 from deepseek_report.artifacts.score import Score
-from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate, estimates_of
 from deepseek_report.artifacts.table_rows import From
 from deepseek_report.data_kinds.coalitions import each_once
 from deepseek_report.errors import NotApplicableError
@@ -240,7 +240,7 @@ class Interactions(ModelMetric):
             (
                 *columns_of("feature_a feature_b", shown=False),
                 *columns_of("label_a label_b"),
-                estimate("share", "share", prefix="share", required=True),
+                *estimates_of("share:share", required=True),
                 *columns_of("control:share interacts:yes_no"),
                 estimate("size", "number"),
                 Column("n", "count"),

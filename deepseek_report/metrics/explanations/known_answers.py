@@ -22,7 +22,7 @@ from deepseek_report.artifacts.protocols.metrics import ExplainAgain, MeasureCon
 from deepseek_report.artifacts.protocols.trees import Nodes, TreeEnsemble
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Direction, Score
-from deepseek_report.artifacts.table import TableType, columns_of, estimate
+from deepseek_report.artifacts.table import TableType, columns_of, estimates_of
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.coalitions import n_players, player_sums
 from deepseek_report.errors import NotApplicableError
@@ -169,11 +169,7 @@ class TrueError(ExplanationMetric):
         "true_errors": TableType(
             (
                 *columns_of("explainer:explainer game:code"),
-                estimate("error", prefix="error"),
-                estimate("gain", prefix="gain"),
-                estimate("order", prefix="order"),
-                estimate("amounts", prefix="amounts"),
-                estimate("formula", prefix="formula"),
+                *estimates_of("error gain order amounts formula"),
                 *columns_of("n:count"),
             ),
             release=TableRelease(counts=("n",)),

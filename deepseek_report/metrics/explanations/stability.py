@@ -13,11 +13,9 @@ from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.protocols.classifier import Capability, Classifier, TreeClassifier
+from deepseek_report.artifacts.protocols.classifier import ChangedInputs, Classifier, TreeClassifier
 from deepseek_report.artifacts.protocols.metrics import ExplainAgain, MeasureContext
-from deepseek_report.artifacts.protocols.modules import ExplainableModule
 from deepseek_report.artifacts.protocols.trees import TreeEnsemble
-from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.coalitions import n_players, player_sums
 from deepseek_report.errors import NotApplicableError
@@ -272,7 +270,7 @@ def _explain(context: MeasureContext) -> ExplainAgain:
 _SHAPLEY = "Sundararajan, Taly & Yan 2017, arXiv:1703.01365 (sensitivity(b))"
 
 
-class SilencedClassifier:
+class SilencedClassifier(ChangedInputs):
     """The model with some players hidden from it: it always sees the baseline in their place."""
 
     def __init__(self, classifier: Classifier, train: Floats, silent: Bools) -> None:
@@ -283,10 +281,10 @@ class SilencedClassifier:
         self.classifier = classifier
         self.train = train
         self.silent = silent
-        self.schema: Schema = classifier.schema
-        self.module: ExplainableModule = classifier.module
-        self.name: str = classifier.name
-        self.capabilities: frozenset[Capability] = classifier.capabilities & {"trees"}
+        self.schema = classifier.schema
+        self.module = classifier.module
+        self.name = classifier.name
+        self.capabilities = classifier.capabilities & {"trees"}
         self.calls = 0
 
     @property
@@ -295,27 +293,15 @@ class SilencedClassifier:
         return cast(TreeClassifier, self.classifier).trees
 
     def columns(self, inputs: Floats) -> Floats:
-        return cast(TreeClassifier, self.classifier).columns(self._seen(inputs))
-
-    def probabilities(self, inputs: Floats) -> Floats:
-        return self.classifier.probabilities(self._seen(inputs))
-
-    def logits(self, inputs: Floats) -> Floats:
-        return self.classifier.logits(self._seen(inputs))
-
-    def log_odds(self, inputs: Floats, target: int) -> Floats:
-        return self.classifier.log_odds(self._seen(inputs), target)
-
-    def label_probabilities(self, inputs: Floats) -> Floats:
-        return self.classifier.label_probabilities(self._seen(inputs))
+        return cast(TreeClassifier, self.classifier).columns(self.changed(inputs))
 
     def randomised(self, seed: int) -> Classifier:
         return SilencedClassifier(self.classifier.randomised(seed), self.train, self.silent)
 
-    def _seen(self, rows: Floats) -> Floats:
-        self.calls += len(rows)
-        baseline = kind_of(self.schema).baseline(rows, self.train)
-        return np.where(self.silent[self.schema.owners], baseline, rows)
+    def changed(self, inputs: Floats) -> Floats:
+        self.calls += len(inputs)
+        baseline = kind_of(self.schema).baseline(inputs, self.train)
+        return np.where(self.silent[self.schema.owners], baseline, inputs)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Feature, Schema
 from deepseek_report.artifacts.score import Score
-from deepseek_report.artifacts.table import TableType, columns_of, estimate
+from deepseek_report.artifacts.table import TableType, columns_of, estimates_of
 from deepseek_report.data_kinds.rule_lists import RuleList, RuleListSize, RuleTargets, way_as_sets
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations.feature_effects import sampled
@@ -165,7 +165,7 @@ class SurrogateRules(SurrogateMetric):
         "rules": TableType(
             (
                 *columns_of("rule:count when points:number share:share n:count"),
-                estimate("differs", "share", "differs", optional=True),
+                *estimates_of("differs:share", optional=True),
                 *columns_of("apart_share:share apart:number", optional=True),
             ),
             section="explanations",

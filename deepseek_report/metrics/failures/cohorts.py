@@ -18,7 +18,7 @@ from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate, estimates_of
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.row_conditions import ConditionError, RowCondition, read_condition
 from deepseek_report.errors import DataError, NotApplicableError
@@ -73,7 +73,7 @@ class Cohorts(ModelMetric):
                 Column("cohort"),
                 Column("origin", shown=False),
                 *columns_of("n:count share:share"),
-                estimate("decided", "share", prefix="decided"),
+                *estimates_of("decided:share"),
                 *of_some_task((task.part_table for task in TASKS.values()), unless="too_few"),
                 *of_some_task([[_CALIBRATION]]),
                 Column("p_adjusted", "p_value"),

@@ -17,7 +17,7 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.artifacts.table import TableType, columns_of, estimate
+from deepseek_report.artifacts.table import TableType, columns_of, estimates_of
 from deepseek_report.data_kinds.base import encoding_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.failures.failure_rows import CopyComparison
@@ -161,7 +161,7 @@ class NearCopies(EntityMetric):
                 *columns_of("n:count near:count same_label:share other_same_label:share"),
                 *columns_of("by_chance:yes_no same_p_value:p_value near_loss:number", shown=False),
                 *columns_of("other_loss:number loss_p_value:p_value", shown=False),
-                estimate("flattered", prefix="flattered", shown=False),
+                *estimates_of("flattered", shown=False),
             ),
             section="bottlenecks",
             release=WHOLE,

@@ -17,7 +17,7 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PARTS, Target
-from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimates_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.failures.failure_rows import DriftTest, PartLevel, PeriodLevel
 from deepseek_report.metrics.fairness import groups
@@ -160,8 +160,7 @@ class PeriodDrift(EntityMetric):
             (
                 *groups.OF_ATTRIBUTE,
                 *columns_of("level n:count"),
-                estimate("stated", "number", prefix="stated"),
-                estimate("happened", "number", prefix="happened"),
+                *estimates_of("stated happened"),
                 Column("too_few", "yes_no", shown=False),
             ),
             release=TableRelease(counts=("n",), lines=(("attribute",),)),

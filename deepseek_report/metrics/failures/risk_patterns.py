@@ -18,7 +18,7 @@ from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimates_of
 from deepseek_report.metrics.failures.conditions import (
     Condition,
     Facts,
@@ -69,7 +69,7 @@ class RiskPatterns(EntityMetric, ClassMetric):
                 Column("slice"),
                 Column("features", shown=False),
                 *columns_of("share:share n:count"),
-                estimate("rate", "share", "rate"),
+                *estimates_of("rate:share"),
                 *columns_of("stated:share rest_rate:share"),
                 Column("p_value", "p_value", shown=False),
                 Column("p_adjusted", "p_value"),

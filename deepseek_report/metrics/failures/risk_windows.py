@@ -19,7 +19,7 @@ from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimates_of
 from deepseek_report.artifacts.table_rows import From
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.base import Quantity
@@ -386,7 +386,7 @@ class RiskWindows(EntityMetric, ClassMetric):
                 Column("slice"),
                 Column("features", shown=False),
                 *columns_of("share:share n:count"),
-                estimate("rate", "share", "rate"),
+                *estimates_of("rate:share"),
                 Column("rest_rate", "share"),
                 Column("p_value", "p_value", shown=False),
                 Column("p_adjusted", "p_value"),

@@ -17,7 +17,7 @@ from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Score
-from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimates_of
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.base import Disturbance, Levels
 from deepseek_report.metrics.failures.failure_rows import PerturbationEffect
@@ -60,7 +60,7 @@ class Robustness(EntityMetric):
                 *of_some_task([task.held.column()] for task in TASKS.values()),
                 *of_some_task([task.moved.column(task.moved.key)] for task in TASKS.values()),
                 Column("before", "number", shown=False),
-                estimate("lost", prefix="lost", shown=False),
+                *estimates_of("lost", shown=False),
                 Column("smooth", "number", shown=False),
                 Column("n", "count"),
             ),

@@ -20,7 +20,7 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Score
-from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimates_of
 from deepseek_report.artifacts.table_rows import read_rows
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.metrics.failures.conditions import (
@@ -152,7 +152,7 @@ class Slices(EntityMetric):
                 *columns_of("n:count share:share"),
                 *of_some_task(task.slice_table for task in TASKS.values()),
                 Column("whole", "yes_no", shown=False, optional=True),
-                estimate("surplus", prefix="surplus", shown=False),
+                *estimates_of("surplus", shown=False),
                 Column("p_value", "p_value", shown=False),
                 Column("p_adjusted", "p_value"),
             ),

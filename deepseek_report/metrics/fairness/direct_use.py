@@ -19,7 +19,7 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Attribute, Schema
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimate
+from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimates_of
 from deepseek_report.metrics.fairness import groups
 from deepseek_report.metrics.fairness.fairness_rows import SplitGap, SwappedAttribute
 from deepseek_report.metrics.fairness.group_gaps import WidestPair
@@ -435,10 +435,9 @@ class DirectUse(PeopleMetric, ClassMetric):
             (
                 *groups.OF_ATTRIBUTE,
                 Column("given", "yes_no"),
-                estimate("turned", "share", prefix="turned"),
-                estimate("direct", "points", prefix="direct"),
+                *estimates_of("turned:share direct:points"),
                 Column("stand_ins"),
-                estimate("turned_stand_ins", "share", prefix="turned_stand_ins"),
+                *estimates_of("turned_stand_ins:share"),
                 Column("n", "count"),
             ),
             release=TableRelease(counts=("n",)),
@@ -448,7 +447,7 @@ class DirectUse(PeopleMetric, ClassMetric):
             (
                 *groups.OF_ATTRIBUTE,
                 *columns_of("level reference"),
-                *(estimate(part, "points", prefix=part) for part in PARTS),
+                *estimates_of(" ".join(f"{part}:points" for part in PARTS)),
                 *columns_of("n:count n_asked:count"),
             ),
             release=WHOLE,

@@ -22,14 +22,8 @@ from deepseek_report.artifacts.score import Category, Score
 from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimate
 from deepseek_report.artifacts.table_rows import read_rows
 from deepseek_report.metrics.fairness.fairness_rows import GapTest
-from deepseek_report.metrics.fairness.groups import (
-    Grouping,
-    MinCell,
-    MinEvents,
-    Outcomes,
-    groupings,
-)
-from deepseek_report.metrics.plugin import ClassMetric, PeopleMetric, Resamples
+from deepseek_report.metrics.fairness.groups import CrossedMetric, Grouping, Outcomes
+from deepseek_report.metrics.plugin import ClassMetric, Resamples
 from deepseek_report.statistics.gaps import Gap, RateTable, largest_gap
 from deepseek_report.statistics.intervals import SHARE, holm, rate_difference
 from deepseek_report.tasks import task_of
@@ -319,7 +313,7 @@ class PartGaps:
 
 
 @dataclass(frozen=True)
-class GapMetric(PeopleMetric, ClassMetric):
+class GapMetric(CrossedMetric, ClassMetric):
     """What the three gaps share: groups, floor, test and table.
 
     name : of the score, as Fairlearn calls it. rates : keys in `group_rates.groups` of the rates
@@ -327,13 +321,9 @@ class GapMetric(PeopleMetric, ClassMetric):
     """
 
     tables = {"tests": GAPS}
-    reads = frozenset({"predictions", "dataset", "seed"})
     name: ClassVar[str] = ""
     rates: ClassVar[tuple[str, ...]] = ()
     counted: ClassVar[int] = 1
-    crossings: bool = True
-    min_cell: MinCell = 30
-    min_events: MinEvents = 5
     n_resamples: Resamples = 2000
 
     def cells(self, outcomes: Outcomes) -> list[Cell]:
@@ -343,7 +333,7 @@ class GapMetric(PeopleMetric, ClassMetric):
     def measure(self, context: MeasureContext) -> Measurement:
         schema = context.dataset.schema
         p = context.predictions
-        compared = groupings(schema, p, crossings=self.crossings, min_cell=self.min_cell)
+        compared = self.groupings(context)
         outcomes = Outcomes.of(p, schema.target.declared_favourable)
         n_draws = max(self.n_resamples, DRAWS_A_TEST * len(compared))
         comparisons = [
@@ -361,9 +351,8 @@ class GapMetric(PeopleMetric, ClassMetric):
         self, grouping: Grouping, outcomes: Outcomes, n_draws: int, seed: int
     ) -> GapComparison:
         """The gap between the levels that are large enough, which may differ from rate to rate."""
-        floor = (self.min_cell, self.min_events)
         every = [
-            ComparedRate.of(key, grouping, cell, floor)
+            ComparedRate.of(key, grouping, cell, self.floor)
             for key, cell in zip(self.rates, self.cells(outcomes), strict=True)
         ]
         counted, beside = (

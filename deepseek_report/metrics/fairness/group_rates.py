@@ -21,15 +21,8 @@ from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, column
 from deepseek_report.artifacts.table_rows import read_rows
 from deepseek_report.metrics.fairness.fairness_rows import GroupLevel, GroupStep, StatedGroup
 from deepseek_report.metrics.fairness.group_gaps import GAPS, PartGaps
-from deepseek_report.metrics.fairness.groups import (
-    OF_ATTRIBUTE,
-    UNKNOWN,
-    Grouping,
-    MinCell,
-    MinEvents,
-    groupings,
-)
-from deepseek_report.metrics.plugin import ClassMetric, PeopleMetric, Resamples
+from deepseek_report.metrics.fairness.groups import OF_ATTRIBUTE, UNKNOWN, CrossedMetric, Grouping
+from deepseek_report.metrics.plugin import ClassMetric, Resamples
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.logistic import GroupShifts, recalibrated, share_off
 from deepseek_report.statistics.resampling import Resampling
@@ -41,7 +34,7 @@ STEPPED = (("selection_rate", "selection"), ("tpr", "tpr"), ("fpr", "fpr"))
 
 
 @dataclass(frozen=True)
-class GroupRates(PeopleMetric):
+class GroupRates(CrossedMetric):
     """How many of each group are decided favourably, and how right that is, with intervals.
 
     Of numbers the mean error and the mean absolute error of each group, and the largest gaps
@@ -78,20 +71,10 @@ class GroupRates(PeopleMetric):
         ),
     }
     bounds = {"selection_rate": SHARE, "mae_gap": (0.0, None), "mean_error_gap": (0.0, None)}
-    reads = frozenset({"predictions", "dataset", "seed"})
-    crossings: bool = True
-    min_cell: MinCell = 30
-    min_events: MinEvents = 5
     n_resamples: Resamples = 2000
 
     def measure(self, context: MeasureContext) -> Measurement:
-        groups = groupings(
-            context.dataset.schema,
-            context.predictions,
-            crossings=self.crossings,
-            min_cell=self.min_cell,
-            pool=True,
-        )
+        groups = self.groupings(context, pool=True)
         table = self.frame("groups", self._rows(context, groups))
         levels, gaps = read_rows(table, GroupLevel), self._gaps(context)
         return Measurement(
@@ -103,7 +86,7 @@ class GroupRates(PeopleMetric):
     def _rows(self, context: MeasureContext, groups: list[Grouping]) -> Iterator[dict[str, object]]:
         """Every level of every grouping, in the order of the schema."""
         p, target = context.predictions, context.dataset.schema.target
-        task, floor = task_of(target), (self.min_cell, self.min_events)
+        task = task_of(target)
         for grouping in groups:
             for k, level in enumerate(grouping.levels):
                 inside = grouping.codes == k
@@ -113,7 +96,7 @@ class GroupRates(PeopleMetric):
                     "level": level,
                     "n": int(inside.sum()),
                     **task.group_facts(p, target, inside),
-                    "too_few": task.is_too_few(p, target, inside, floor),
+                    "too_few": task.is_too_few(p, target, inside, self.floor),
                     "crossing": grouping.crossing,
                     "pooled": "" if grouping.named[k] else SEPARATOR.join(grouping.pooled),
                 }
@@ -130,9 +113,8 @@ class GroupRates(PeopleMetric):
         self, predictions: Predictions, target: Target, groups: list[Grouping], thresholds: Floats
     ) -> pd.DataFrame:
         """The rates of every level of an attribute at each threshold, of two classes."""
-        floor = (self.min_cell, self.min_events)
         single = [grouping for grouping in groups if not grouping.crossing]
-        return self.frame("steps", _step_rows(predictions, target, single, thresholds, floor))
+        return self.frame("steps", _step_rows(predictions, target, single, thresholds, self.floor))
 
     def _gaps(self, context: MeasureContext) -> Measurement:
         """What the task compares groups by; nothing where decisions are compared elsewhere."""
@@ -140,9 +122,8 @@ class GroupRates(PeopleMetric):
         statistics = task_of(target).group_gaps
         if not statistics:
             return Measurement(())
-        groups = groupings(context.dataset.schema, p, crossings=False, min_cell=self.min_cell)
-        floor = self.min_cell, self.min_events
-        gaps = PartGaps(statistics, floor, self.n_resamples, context.seed)
+        groups = [grouping for grouping in self.groupings(context) if not grouping.crossing]
+        gaps = PartGaps(statistics, self.floor, self.n_resamples, context.seed)
         return gaps.measured(self.category, target, groups, p)
 
     def _notes(self, levels: list[GroupLevel], groups: list[Grouping]) -> Iterator[Text]:
@@ -226,7 +207,7 @@ def _selection(levels: list[GroupLevel], drawn: Resampling) -> Iterator[Score]:
 
 
 @dataclass(frozen=True)
-class GroupCalibration(PeopleMetric, ClassMetric):
+class GroupCalibration(CrossedMetric, ClassMetric):
     """Of each group of people the mean stated probability, and how often it came true.
 
     With two classes it is the probability of the explained class, else that of the most probable
@@ -262,15 +243,11 @@ class GroupCalibration(PeopleMetric, ClassMetric):
     }
     bounds = {"stated_off": (-1.0, 1.0)}
     needs_favourable = False
-    reads = frozenset({"predictions", "dataset", "seed"})
-    crossings: bool = True
-    min_cell: MinCell = 30
-    min_events: MinEvents = 5
     n_resamples: Resamples = 1000
 
     def measure(self, context: MeasureContext) -> Measurement:
         p, schema = context.predictions, context.dataset.schema
-        compared = groupings(schema, p, crossings=self.crossings, min_cell=self.min_cell, pool=True)
+        compared = self.groupings(context, pool=True)
         happened, stated = calibration_subject(p)
         chances = recalibrated(happened, stated)
         levels = [

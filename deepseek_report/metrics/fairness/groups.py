@@ -13,9 +13,11 @@ from pydantic import Field
 from deepseek_report.artifacts.array_types import Bools, Ints
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import CROSS, PARTS, PEOPLE, Attribute, AttributeKind, Schema
 from deepseek_report.artifacts.table import Column
 from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.plugin import PeopleMetric
 from deepseek_report.statistics.resampling import Resampling
 
 UNKNOWN = "unknown"
@@ -112,6 +114,28 @@ def groupings(
         return listed
     crossed = [_cross(first, other, min_cell) for first, other in combinations(single, 2)]
     return listed + [grouping for grouping in crossed if len(grouping.levels) > 1]
+
+
+@dataclass(frozen=True)
+class CrossedMetric(PeopleMetric):
+    """Base of a metric that compares all groups of people that are large enough."""
+
+    reads = frozenset({"predictions", "dataset", "seed"})
+    crossings: bool = True
+    min_cell: MinCell = 30
+    min_events: MinEvents = 5
+
+    @property
+    def floor(self) -> tuple[int, int]:
+        """The fewest people and the fewest events of a group that is judged."""
+        return self.min_cell, self.min_events
+
+    def groupings(self, context: MeasureContext, *, pool: bool = False) -> list[Grouping]:
+        """Every attribute of people, and the crossings of two where asked for; see `groupings`."""
+        schema, predictions = context.dataset.schema, context.predictions
+        return groupings(
+            schema, predictions, crossings=self.crossings, min_cell=self.min_cell, pool=pool
+        )
 
 
 def _single(attribute: Attribute, codes: Ints) -> Grouping:

@@ -19,7 +19,7 @@ from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Score
-from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate, estimates_of
 from deepseek_report.artifacts.table_rows import read_rows
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.fairness import fairness_rows, groups
@@ -41,9 +41,9 @@ LABELLED = TableType(
         *(Column("n", "count"), Column("n_reference", "count", shown=False)),
         *columns_of("labelled:share labelled_reference:share"),
         *columns_of("decided:share decided_reference:share"),
-        estimate("labelled_gap", "points", prefix="labelled_gap"),
+        *estimates_of("labelled_gap:points"),
         Column("decided_gap", "points"),
-        estimate("change", "points", prefix="change"),
+        *estimates_of("change:points"),
         Column("shown", shown=False),
     ),
     release=TableRelease(counts=("n", "n_reference")),
@@ -407,7 +407,7 @@ class ImpactRatio(PeopleMetric, ClassMetric):
                 Column("n_reference", "count", shown=False),
                 *columns_of("rate:share reference_rate:share"),
                 estimate("ratio"),
-                estimate("difference", "points", prefix="difference"),
+                *estimates_of("difference:points"),
                 Column("p_value", "p_value", shown=False),
                 *columns_of("p_adjusted:p_value verdict:impact_verdict"),
                 *columns_of("too_few:yes_no reference_too_few:yes_no", optional=True, shown=False),

@@ -20,7 +20,7 @@ from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import FitChange, MeasureContext, Refits
 from deepseek_report.artifacts.score import Score
-from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimate
+from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimates_of
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.input_changes import columns_named
 from deepseek_report.errors import NotApplicableError
@@ -141,16 +141,12 @@ class Options(PeopleMetric, ClassMetric):
                 Column("attribute", "attribute"),
                 *columns_of("attribute_label level reference", shown=False),
                 *columns_of("option:policy threshold left_out roc_auc:number"),
-                estimate("auc_change", "number", prefix="auc_change"),
+                *estimates_of("auc_change"),
                 Column("balanced_accuracy", "share"),
-                estimate("balanced_accuracy_change", "points", prefix="balanced_accuracy_change"),
-                estimate("against", "share", prefix="against"),
-                estimate("against_change", "points", prefix="against_change"),
-                estimate("gap", "points", prefix="gap"),
-                estimate("gap_change", "points", prefix="gap_change"),
-                estimate("ratio", "number", prefix="ratio"),
+                *estimates_of("balanced_accuracy_change:points against:share"),
+                *estimates_of("against_change:points gap:points gap_change:points ratio"),
                 Column("cost", "number"),
-                estimate("cost_change", "number", prefix="cost_change"),
+                *estimates_of("cost_change"),
                 *columns_of("n_changed:count rows:count n:count is_chosen:yes_no is_better:yes_no"),
                 *columns_of("p_adjusted:p_value"),
             ),

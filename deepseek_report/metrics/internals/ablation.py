@@ -24,7 +24,7 @@ from deepseek_report.artifacts.protocols.modules import (
     Step,
 )
 from deepseek_report.artifacts.score import Score
-from deepseek_report.artifacts.table import TableType, columns_of, estimate
+from deepseek_report.artifacts.table import TableType, columns_of, estimates_of
 from deepseek_report.artifacts.table_rows import read_rows
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.internals.internal_rows import AblatedInGroup, AblatedPart
@@ -67,8 +67,8 @@ class Ablation(ComputeMetric):
         "parts": TableType(
             (
                 *columns_of("layer:place kind branch number:count load:number"),
-                *(estimate(name, prefix=name) for name in REPLACEMENTS),
-                *(estimate(f"{name}_turned", "share", f"{name}_turned") for name in REPLACEMENTS),
+                *estimates_of(" ".join(REPLACEMENTS)),
+                *estimates_of(" ".join(f"{name}_turned:share" for name in REPLACEMENTS)),
                 *columns_of("p_adjusted:p_value verdict"),
             ),
             release=WHOLE,
@@ -77,8 +77,7 @@ class Ablation(ComputeMetric):
         "by_group": TableType(
             (
                 *columns_of("attribute:attribute level layer:place kind number:count"),
-                estimate("mean", prefix="mean"),
-                estimate("rest", prefix="rest"),
+                *estimates_of("mean rest"),
                 *columns_of("n:count p_adjusted:p_value"),
             ),
             release=TableRelease(counts=("n",)),

@@ -18,7 +18,7 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Classifier, TellsShapes
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Feature, Schema
-from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimates_of
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.base import typical_row
 from deepseek_report.data_kinds.rule_lists import RuleList
@@ -225,8 +225,7 @@ class RulePoints(EntityMetric):
                 *columns_of("rule:count when"),
                 Column("class_label", optional=True),
                 *columns_of("points:number share:share n:count"),
-                estimate("rate", "share", "rate", optional=True),
-                estimate("mean", "number", "mean", optional=True),
+                *estimates_of("rate:share mean", optional=True),
                 Column("edited", "yes_no", optional=True),
             ),
             section="model",

@@ -20,7 +20,7 @@ from deepseek_report.artifacts.protocols.classifier import ContinuesText, Langua
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.split import Split
-from deepseek_report.artifacts.table import TableType, columns_of, estimate
+from deepseek_report.artifacts.table import TableType, columns_of, estimates_of
 from deepseek_report.artifacts.written_texts import gaps, legible
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.language.language_rows import (
@@ -209,9 +209,7 @@ class ContinuationAttribution(EntityMetric, ClassMetric):
             (
                 *columns_of("explainer:explainer contrast:yes_no n:count"),
                 *columns_of("comprehensiveness:number sufficiency:number"),
-                estimate("comprehensiveness_gain", "number", "comprehensiveness_gain"),
-                estimate("sufficiency_gain", "number", "sufficiency_gain"),
-                estimate("right", "share", "right"),
+                *estimates_of("comprehensiveness_gain sufficiency_gain right:share"),
                 *columns_of("known:count error:share quoted:yes_no"),
             ),
             folded=True,

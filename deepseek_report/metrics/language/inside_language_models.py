@@ -22,7 +22,7 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.protocols.modules import REPLACEMENTS
 from deepseek_report.artifacts.score import Bounds
 from deepseek_report.artifacts.split import Split
-from deepseek_report.artifacts.table import TableType, columns_of, estimate
+from deepseek_report.artifacts.table import TableType, columns_of, estimate, estimates_of
 from deepseek_report.artifacts.table_rows import read_rows
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.internals.ablation import SIGNIFICANT, part_verdict, rise_p_value
@@ -154,12 +154,8 @@ class Lens(InsideMetric):
         "layers": TableType(
             (
                 *columns_of("layer:count"),
-                estimate("lens", "share", "lens"),
-                estimate("tuned", "share", "tuned"),
-                estimate("lens_log_probability", prefix="lens_log_probability"),
-                estimate("tuned_log_probability", prefix="tuned_log_probability"),
-                estimate("token", "share", "token"),
-                estimate("noise", "share", "noise"),
+                *estimates_of("lens:share tuned:share lens_log_probability tuned_log_probability"),
+                *estimates_of("token:share noise:share"),
                 *columns_of("n:count"),
             ),
             release=WHOLE,
@@ -322,11 +318,7 @@ class HeadRoles(InsideMetric):
         "heads": TableType(
             (
                 *columns_of("layer:place number:count pattern"),
-                estimate("previous", "share", "previous"),
-                estimate("same", "share", "same"),
-                estimate("after_same", "share", "after_same"),
-                estimate("mean", prefix="mean"),
-                estimate("swap", prefix="swap"),
+                *estimates_of("previous:share same:share after_same:share mean swap"),
                 *columns_of("p_adjusted:p_value needed"),
             ),
             release=WHOLE,
@@ -335,7 +327,7 @@ class HeadRoles(InsideMetric):
         "together": TableType(
             (
                 *columns_of("pattern heads:count"),
-                *(estimate(name, prefix=name) for name in REPLACEMENTS),
+                *estimates_of(" ".join(REPLACEMENTS)),
                 *columns_of("p_adjusted:p_value n:count"),
             ),
             release=WHOLE,
@@ -487,12 +479,8 @@ class Latent(InsideMetric):
             (
                 *columns_of("layer:place width:count rank:count"),
                 *columns_of("state_rank:number latent_rank:number"),
-                estimate("state_token", "share", "state_token"),
-                estimate("latent_token", "share", "latent_token"),
-                estimate("state_place", "share", "state_place"),
-                estimate("latent_place", "share", "latent_place"),
-                estimate("mean", prefix="mean"),
-                estimate("swap", prefix="swap"),
+                *estimates_of("state_token:share latent_token:share state_place:share"),
+                *estimates_of("latent_place:share mean swap"),
                 *columns_of("p_adjusted:p_value n:count"),
             ),
             release=WHOLE,
@@ -622,7 +610,7 @@ class TokenExperts(InsideMetric):
                 *columns_of("layer:place number:count kind"),
                 estimate("share", "share"),
                 *columns_of("load:share"),
-                *(estimate(name, prefix=name) for name in REPLACEMENTS),
+                *estimates_of(" ".join(REPLACEMENTS)),
                 *columns_of("p_adjusted:p_value verdict n:count"),
             ),
             release=WHOLE,

@@ -17,7 +17,7 @@ from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimates_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.performance.performance_rows import CountedAlerts
 from deepseek_report.metrics.performance.predicting import periods_of
@@ -50,8 +50,7 @@ class PrecisionAtCapacity(DecisionMetric):
             (
                 Column("alerts", "count", mark="declared"),
                 Column("n", "count"),
-                estimate("precision", "share", "precision"),
-                estimate("recall", "share", "recall"),
+                *estimates_of("precision:share recall:share"),
                 *columns_of("declared:yes_no per:text periods:count", shown=False),
             ),
             release=TableRelease(counts=("n",), shares=(("precision", "n"),), overlapping=True),
@@ -60,8 +59,7 @@ class PrecisionAtCapacity(DecisionMetric):
         "months": TableType(
             (
                 *columns_of("month n:count of_class:count"),
-                estimate("precision", "share", "precision"),
-                estimate("recall", "share", "recall"),
+                *estimates_of("precision:share recall:share"),
             ),
             section="performance",
             folded=True,

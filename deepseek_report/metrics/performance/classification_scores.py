@@ -20,7 +20,7 @@ from deepseek_report.artifacts.protocols.classifier import AnswersRows
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Direction
-from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate, estimates_of
 from deepseek_report.artifacts.table_rows import From
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.performance.performance_rows import (
@@ -254,9 +254,9 @@ class ConfusionMatrix(DecisionMetric):
         "classes": TableType(
             (
                 *columns_of("class n:count"),
-                estimate("recall", "share", "recall"),
+                *estimates_of("recall:share"),
                 Column("decided", "count"),
-                estimate("precision", "share", "precision"),
+                *estimates_of("precision:share"),
             ),
             release=TableRelease(counts=("n", "decided"), lines=((),)),
             row=ClassRecall,
@@ -350,11 +350,7 @@ class RankingCurves(DecisionMetric):
     reveals = "aggregate"
     tables = {
         "gain": TableType(
-            (
-                *columns_of("depth:declared_share n:count"),
-                estimate("gain", "share", "gain"),
-                estimate("lift", "number", "lift"),
-            ),
+            (*columns_of("depth:declared_share n:count"), *estimates_of("gain:share lift")),
             section="performance",
             folded=True,
             release=TableRelease(counts=("n",)),
@@ -529,9 +525,7 @@ class LabelsTable(EntityMetric, LabelsMetric):
                 Column("label", mark="reported"),
                 *columns_of("reported:yes_no n:count", shown=False),
                 Column("prevalence", "share"),
-                estimate("roc_auc", prefix="roc_auc"),
-                estimate("average_precision", prefix="average_precision"),
-                estimate("f1", prefix="f1"),
+                *estimates_of("roc_auc average_precision f1"),
                 Column("threshold", "number"),
             ),
             section="performance",
@@ -618,9 +612,7 @@ class TrainAndTest(DecisionMetric):
         "measures": TableType(
             (
                 Column("metric", "metric"),
-                estimate("train", prefix="train"),
-                estimate("test", prefix="test"),
-                estimate("gap", prefix="gap"),
+                *estimates_of("train test gap"),
                 Column("constant", "share", shown=False),
                 *columns_of("n_train:count n:count"),
             ),

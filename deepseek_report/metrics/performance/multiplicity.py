@@ -17,7 +17,7 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext, Refits
 from deepseek_report.artifacts.split import Split
-from deepseek_report.artifacts.table import TableType, columns_of, estimate
+from deepseek_report.artifacts.table import TableType, columns_of, estimates_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.performance.predicting import predict
 from deepseek_report.metrics.plugin import ClassMetric, EntityMetric
@@ -57,8 +57,7 @@ class Multiplicity(EntityMetric, ClassMetric):
         "by_group": TableType(
             (
                 *columns_of("attribute:attribute level n:count"),
-                estimate("ambiguity", "share", prefix="ambiguity"),
-                estimate("self_consistency", "share", prefix="self_consistency"),
+                *estimates_of("ambiguity:share self_consistency:share"),
             ),
             section="robustness",
             folded=True,

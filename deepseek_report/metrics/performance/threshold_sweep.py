@@ -14,7 +14,7 @@ from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimates_of
 from deepseek_report.metrics.performance.performance_rows import SweptThreshold, ThresholdStep
 from deepseek_report.metrics.plugin import DecisionMetric, require_two_classes
 from deepseek_report.statistics.resampling import Resampling
@@ -55,7 +55,7 @@ class ThresholdSweep(DecisionMetric):
             (
                 *columns_of("threshold:number in_use:yes_no", shown=False),
                 *(Column(name, "count", shown=False) for name in STEP_COUNTS),
-                *(estimate(name, "share", prefix=name, shown=False) for name in STEP_RATES),
+                *estimates_of(" ".join(f"{name}:share" for name in STEP_RATES), shown=False),
             ),
             row=ThresholdStep,
         ),

@@ -14,7 +14,7 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.protocols import models
-from deepseek_report.artifacts.protocols.classifier import Classifier, DecidesItself
+from deepseek_report.artifacts.protocols.classifier import ChangedInputs, Classifier, DecidesItself
 from deepseek_report.artifacts.protocols.metrics import NO_CHANGE, FitChange
 from deepseek_report.artifacts.protocols.modules import ExplainableModule
 from deepseek_report.artifacts.protocols.progress import Silent
@@ -164,32 +164,20 @@ class _Snapshots:
             self.states.append(copy.deepcopy(self._module.state_dict()))
 
 
-class _Withheld:
+class _Withheld(ChangedInputs):
     """A classifier that is asked about rows without some inputs."""
 
     def __init__(self, classifier: Classifier, columns: tuple[int, ...], typical: Floats) -> None:
-        self._classifier, self._columns, self._typical = classifier, list(columns), typical
+        self.classifier, self._columns, self._typical = classifier, list(columns), typical
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._classifier, name)
-
-    def logits(self, inputs: Floats) -> Floats:
-        return self._classifier.logits(self._of(inputs))
-
-    def probabilities(self, inputs: Floats) -> Floats:
-        return self._classifier.probabilities(self._of(inputs))
-
-    def log_odds(self, inputs: Floats, target: int) -> Floats:
-        return self._classifier.log_odds(self._of(inputs), target)
-
-    def label_probabilities(self, inputs: Floats) -> Floats:
-        return self._classifier.label_probabilities(self._of(inputs))
+        return getattr(self.classifier, name)
 
     def decided(self, inputs: Floats) -> Ints | None:
-        inner = self._classifier
-        return inner.decided(self._of(inputs)) if isinstance(inner, DecidesItself) else None
+        inner = self.classifier
+        return inner.decided(self.changed(inputs)) if isinstance(inner, DecidesItself) else None
 
-    def _of(self, inputs: Floats) -> Floats:
+    def changed(self, inputs: Floats) -> Floats:
         held = np.array(inputs, dtype=np.float64)
         held[:, self._columns] = self._typical[self._columns]
         return held

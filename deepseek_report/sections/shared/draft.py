@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.protocols.sections import SectionContent
@@ -138,6 +138,38 @@ class Draft:
             if any(ArtifactId(failed).is_within(needed) for needed in needs | uses)
         }
         return by_reason(self.words, reasons)
+
+
+class DraftedSection:
+    """A section that is written as a draft; a subclass says what of."""
+
+    name: ClassVar[str]
+    """Its key: its words are `sections.<name>` in `templates/locale`."""
+    needs: ClassVar[frozenset[str]] = frozenset()
+    """Ids without which it is incomplete, whatever the reason."""
+    metrics: ClassVar[str] = ""
+    """Metrics whose notes it says, by their names."""
+    pictures: ClassVar[str] = ""
+    """Pictures that it shows, by their names."""
+    uses: ClassVar[frozenset[str]] = frozenset()
+    """Further ids; it is incomplete where one of them, of the metrics or of the pictures failed."""
+
+    def content(self, results: Results) -> SectionContent:
+        """The finished section on these results."""
+        draft = Draft(self.name, results)
+        draft.notes(self.metrics.split())
+        self.write(draft)
+        shown = ids_of(measures=self.metrics, pictures=self.pictures)
+        return draft.content(self.needed(results), self.uses | shown)
+
+    def write(self, draft: Draft) -> None:
+        """Fill the draft."""
+        raise NotImplementedError
+
+    def needed(self, results: Results) -> frozenset[str]:
+        """What it needs of these results."""
+        del results
+        return self.needs
 
 
 def _unique(texts: Iterable[str]) -> list[str]:

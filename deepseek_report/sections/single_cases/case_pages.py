@@ -297,7 +297,7 @@ def _title(pages: Pages, row: CaseRow) -> str:
     """
     role = row.role.removeprefix(FURTHER).partition(":")[0]
     results = pages.draft.results
-    own = CaseWords.of((results.config.get("report") or {}).get("words")).unfavourable
+    own = CaseWords.of(results.report.get("words")).unfavourable
     if role in NO_PERSON and (own or not results.schema.attributes_of("person")):
         return pages.draft.text(f"role.{role}", own=own, decision=row.decision)
     return row.role_label

@@ -105,7 +105,10 @@ class _View:
             (f"■ {short(name or text('pictures.class_distributions.others'), 24)}", look.colour)
             for name, look in self._looks.items()
         ]
-        lefts = [0.42 if self.is_numeric(e.feature) else sheet.CATEGORIES for e in self.separations]
+        lefts = [
+            0.42 if self.is_numeric(e.feature) else sheet.Multiples.CATEGORIES
+            for e in self.separations
+        ]
         heading = text("pictures.class_distributions.heading")
         return sheet.Multiples(titles, self._paint, lefts, heading, key, notes)
 
@@ -137,7 +140,7 @@ class _View:
             part = self._of(name, class_name)
             marks.intervals(axes, [(at + step, share.share) for at, share in enumerate(part)], look)
         first = self._of(name, self.classes[0])
-        labels = [short(share.display, sheet.CATEGORY_LETTERS) for share in first]
+        labels = [short(share.display, sheet.Multiples.CATEGORY_LETTERS) for share in first]
         marks.category_rows(axes, labels)
         axes.set_xlim(-0.06, 1.06)  # a mark at an end is whole
         marks.grid(axes, "x")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -89,10 +89,25 @@ _FOOT, _LINE = 0.55, 0.15
 
 @dataclass(frozen=True)
 class Sheet:
-    """Its width in inches, and the figure on it; a layout measures from its edges."""
+    """A figure as wide as a page or a phone; a layout measures from its edges."""
 
     figure: Figure
-    width: float
+
+    @staticmethod
+    def heights(
+        rows: int, row: float, narrow: float | None = None, around: float = 0.95
+    ) -> tuple[float, float]:
+        """Inches of a wide and of a narrow sheet that hold so many rows.
+
+        row, narrow : of each row on a wide and on a narrow sheet, by default the same. around :
+        above and below the rows.
+        """
+        return around + row * rows, around + (narrow or row) * rows
+
+    @property
+    def width(self) -> float:
+        """Inches."""
+        return float(self.figure.get_size_inches()[0])
 
     @property
     def is_narrow(self) -> bool:
@@ -147,7 +162,7 @@ def on_sheets(
 
     def drawn(page: float) -> str:
         tall = wide if page == WIDTH else narrow
-        return draw_svg(name, tall, lambda figure: paint(Sheet(figure, page)), page)
+        return draw_svg(name, tall, lambda figure: paint(Sheet(figure)), page)
 
     return on_pages(name, drawn, **texts)
 
@@ -175,10 +190,6 @@ def sheets_of(
 PaintPanel = Callable[["Axes", int], None]
 
 
-#: Inches left of a panel whose rows are categories, and the columns that their labels may take.
-CATEGORIES, CATEGORY_LETTERS = 1.38, 21
-
-
 @dataclass(frozen=True)
 class Multiples:
     """Panels in rows, read from left to right.
@@ -189,6 +200,10 @@ class Multiples:
     tall, foot : inches of a panel, and of the labels below it. abreast : panels side by side on a
     wide page; on a narrow one there is one fewer, and one with long labels has a row of its own.
     """
+
+    #: Inches left of a panel whose rows are categories, and the columns that their labels may take.
+    CATEGORIES: ClassVar[float] = 1.38
+    CATEGORY_LETTERS: ClassVar[int] = 21
 
     titles: Sequence[str]
     paint: PaintPanel

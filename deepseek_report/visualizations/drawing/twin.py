@@ -42,8 +42,7 @@ def points(
 ) -> Trace:
     """Dots of one colour; without a `name` they stay out of the legend."""
     marker = {"color": colour, "size": 9, **(look or {})}
-    places = {"x": rounded(x), "y": rounded(y)}
-    return trace("scatter", **places, mode="markers", marker=marker, **_legend(fields))
+    return _scatter(x, y, fields, mode="markers", marker=marker)
 
 
 def line(
@@ -51,8 +50,7 @@ def line(
 ) -> Trace:
     """A line of one colour; without a `name` it stays out of the legend."""
     stroke = {"color": colour, "width": 2.5, **(look or {})}
-    places = {"x": rounded(x), "y": rounded(y)}
-    return trace("scatter", **places, mode="lines", line=stroke, **_legend(fields))
+    return _scatter(x, y, fields, mode="lines", line=stroke)
 
 
 def context(x: ArrayLike, y: ArrayLike, **fields: object) -> Trace:
@@ -60,10 +58,12 @@ def context(x: ArrayLike, y: ArrayLike, **fields: object) -> Trace:
     return line(x, y, LIGHT.context, {"width": 1, "dash": "dash"}, **fields)
 
 
-def _legend(fields: Trace) -> dict[str, object]:
-    if "name" not in fields:
-        return {"showlegend": False, **fields}
-    return {**fields, "name": text(fields["name"])}
+def _scatter(x: ArrayLike, y: ArrayLike, fields: Trace, **drawn: object) -> Trace:
+    if "name" in fields:
+        fields = {**fields, "name": text(fields["name"])}
+    else:
+        fields = {"showlegend": False, **fields}
+    return trace("scatter", x=rounded(x), y=rounded(y), **drawn, **fields)
 
 
 def axis(title: str, **fields: object) -> dict[str, object]:

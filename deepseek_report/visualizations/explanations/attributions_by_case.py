@@ -27,21 +27,13 @@ from deepseek_report.visualizations.drawing.labels import (
     spoken,
 )
 from deepseek_report.visualizations.drawing.read_results import leading, named_or
-from deepseek_report.visualizations.drawing.sheet import (
-    CATEGORIES,
-    CATEGORY_LETTERS,
-    Multiples,
-    OnePicture,
-    Sheet,
-    on_sheets,
-)
+from deepseek_report.visualizations.drawing.sheet import Multiples, OnePicture, Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES, VALUE, Axes
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording, sentence_case
 
 # --- How the attribution of a feature depends on its value, case by case --------------------------
 
-_ROW = 0.31
 _TWIN_POINTS = 1500
 #: By level; the last one, -1, is for values without order.
 _TONES = (*VALUE, LIGHT.context)
@@ -82,10 +74,10 @@ class BeeswarmPicture(PicturePart):
     ) -> Picture:
         """The picture of the attributions to one class."""
         view = _view(explanation, results.schema, self.most, self.instances)
-        height, words = 0.95 + _ROW * len(view.features), words_of(results)
+        words = words_of(results)
         return on_sheets(
             picture,
-            height,
+            Sheet.heights(len(view.features), row=0.31),
             lambda sheet: _paint(sheet, view, words),
             title=caption(
                 "beeswarm.title",
@@ -342,7 +334,9 @@ class _ByValueView:
             in_unit(spoken(panel.feature.label), panel.feature.unit, self.words)
             for panel in self.panels
         ]
-        lefts = [0.56 if panel.feature.is_numeric else CATEGORIES for panel in self.panels]
+        lefts = [
+            0.56 if panel.feature.is_numeric else Multiples.CATEGORIES for panel in self.panels
+        ]
         return Multiples(titles, self._paint, lefts, heading)
 
     def _paint(self, axes: Axes, place: int) -> None:
@@ -366,7 +360,10 @@ class _ByValueView:
         for row, level in enumerate(levels):
             own = np.sort(panel.attributions[panel.values == level])
             marks.dots(axes, own, row + 0.3 * np.sin(2.4 * np.arange(len(own))), SERIES[0], 3.0)
-        labels = [short(panel.feature.display(float(level)), CATEGORY_LETTERS) for level in levels]
+        labels = [
+            short(panel.feature.display(float(level)), Multiples.CATEGORY_LETTERS)
+            for level in levels
+        ]
         marks.category_rows(axes, labels)
         axes.set_xlim(*self._span)
         marks.grid(axes, "x")

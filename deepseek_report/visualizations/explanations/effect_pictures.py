@@ -40,14 +40,7 @@ from deepseek_report.visualizations.drawing.read_results import (
     leading,
     required,
 )
-from deepseek_report.visualizations.drawing.sheet import (
-    CATEGORIES,
-    CATEGORY_LETTERS,
-    Multiples,
-    OnePicture,
-    Sheet,
-    on_sheets,
-)
+from deepseek_report.visualizations.drawing.sheet import Multiples, OnePicture, Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, MARKERS, SERIES, SMALL, Axes
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording, sentence_case
@@ -177,7 +170,7 @@ class _View:
     @property
     def multiples(self) -> Multiples:
         heading = sentence_case(self.words.say(self.change))
-        lefts = [0.42 if part.is_numeric else CATEGORIES for part in self.parts]
+        lefts = [0.42 if part.is_numeric else Multiples.CATEGORIES for part in self.parts]
         return Multiples([self._heading(part) for part in self.parts], self._paint, lefts, heading)
 
     def _heading(self, part: _EffectPanel) -> str:
@@ -219,7 +212,7 @@ class _View:
             axes.plot([at.effect for at in line], rows, color=LIGHT.context, lw=0.5, alpha=0.6)
         effects = enumerate(point.effect for point in curve)
         marks.intervals(axes, effects, marks.MarkStyle(SERIES[0], size=4.5))
-        labels = [short(point.display, CATEGORY_LETTERS) for point in curve]
+        labels = [short(point.display, Multiples.CATEGORY_LETTERS) for point in curve]
         marks.category_rows(axes, labels)
         axes.set_xlim(low, high)
         marks.grid(axes, "x")

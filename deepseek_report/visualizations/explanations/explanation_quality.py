@@ -213,8 +213,6 @@ def _gain_panel(axes: Axes, view: _View) -> None:
 
 # --- How far the explainers give the same ranking -------------------------------------------------
 
-_ROW, _ROW_NARROW = 0.25, 0.34
-
 
 @dataclass(frozen=True)
 class AgreementPicture(OnePicture):
@@ -238,7 +236,7 @@ class AgreementPicture(OnePicture):
         ]
         return on_sheets(
             "agreement",
-            (0.85 + _ROW * n, 0.85 + _ROW_NARROW * n),
+            Sheet.heights(n, row=0.25, narrow=0.34, around=0.85),
             lambda sheet: _paint_agreement(sheet, ordered, words),
             title=_title_agreement(ordered, none_ranks=bool(undefined)),
             alt=caption("agreement.alt", n=n, pairs=listed),
@@ -293,7 +291,7 @@ def _judged(pair: ExplainerPair, name: str) -> dict[str, Message | Estimate]:
 _CONCLUDED = "relevance_mass"
 #: Panels side by side on a narrow page.
 _ABREAST = 2
-_ROW_LOCALISATION, _HEAD, _FOOT, _RIGHT = 0.3, 0.72, 0.55, 0.15
+_ROW, _HEAD, _FOOT, _RIGHT = 0.3, 0.72, 0.55, 0.15
 
 
 @dataclass(frozen=True)
@@ -351,7 +349,7 @@ def _label(measure: str, words: Wording) -> str:
 
 def _line(names: Sequence[str]) -> float:
     """Inches of a line of panels."""
-    return _HEAD + _ROW_LOCALISATION * len(names) + _FOOT
+    return _HEAD + _ROW * len(names) + _FOOT
 
 
 def _paint_localisation(

@@ -45,7 +45,6 @@ from deepseek_report.visualizations.style import LIGHT, SERIES, Axes
 
 # --- How well the model does in parts of the data: attributes, cohorts, periods -------------------
 
-_ROW, _ROW_NARROW = 0.36, 0.52
 _Columns = Sequence[tuple[Drawn, marks.Scale]]
 
 
@@ -61,10 +60,9 @@ class PartPerformancePicture(OnePicture):
         table = required(results, "part_performance", "parts", PartLevel)
         drawn = task_of(results.schema.target).parts_drawn
         columns = [(column, marks.Scale.of(column, results)) for column in drawn]
-        heights = 0.95 + _ROW * len(table), 0.95 + _ROW_NARROW * len(table)
         return on_sheets(
             "part_performance",
-            heights,
+            Sheet.heights(len(table), row=0.36, narrow=0.52),
             lambda sheet: _paint(sheet, table, columns),
             title=_title(results, table, columns),
             alt=_alt(table, columns),
@@ -395,9 +393,6 @@ class _PeriodsView:
 
 # --- Where the model does worse than elsewhere ----------------------------------------------------
 
-#: Inches of a row.
-_ROW_SLICES, _ROW_NARROW_SLICES = 0.46, 0.56
-
 
 @dataclass(frozen=True)
 class SlicesPicture(OnePicture):
@@ -424,11 +419,10 @@ class SlicesPicture(OnePicture):
             int(score[0].value) if score else len(once),
             unexpected_slice(results),
         )
-        n = len(once)
         return sheets_of(
             view,
             "slices",
-            (0.95 + _ROW_SLICES * n, 0.95 + _ROW_NARROW_SLICES * n),
+            Sheet.heights(len(once), row=0.46, narrow=0.56),
             how_to_read=caption("slices.how_to_read", examined=view.examined),
             interactive=view.interactive(),
         )

@@ -25,8 +25,6 @@ from deepseek_report.wording.words import Wording
 
 # --- Where the time of a forward pass goes --------------------------------------------------------
 
-_ROW, _ROW_NARROW = 0.28, 0.4
-
 
 @dataclass(frozen=True)
 class LayerProfilePicture(OnePicture):
@@ -56,7 +54,7 @@ class LayerProfilePicture(OnePicture):
         shown = ordered[: self.most]
         return on_sheets(
             "layer_profile",
-            (0.75 + _ROW * len(shown), 0.75 + _ROW_NARROW * len(shown)),
+            Sheet.heights(len(shown), row=0.28, narrow=0.4, around=0.75),
             lambda sheet: _paint(sheet, shown, words),
             title=_title(ordered),
             alt=_alt(shown, len(ordered)),

@@ -32,6 +32,7 @@ _STEPS = (1.5, 2.5, 4.0, 6.5, 10.0, 16.0)
 _NOTABLE = 0.01
 #: Inches above the maps: two lines for the levels, two for what each head reads most.
 _TOP = 1.1
+#: Panels side by side, and on a narrow page.
 _ABREAST, _ABREAST_NARROW = 4, 2
 _ARRAYS = ("mean", "even", "there")
 
@@ -205,8 +206,6 @@ def _alt_head(view: _View, branch: int, head: int) -> Message:
 
 # --- How the router weighs the heads, and what the experts do -------------------------------------
 
-_ABREAST_ROUTING = 4
-
 
 @dataclass(frozen=True)
 class RoutingPicture(PicturePart):
@@ -221,10 +220,7 @@ class RoutingPicture(PicturePart):
         routes = required(results, "route_entropy", "routes", routing.HeadWeight)
         load = results.rows("expert_load", "load", routing.ExpertShare)
         layers = sorted({head.layer for head in routes})
-        groups = [
-            layers[start : start + _ABREAST_ROUTING]
-            for start in range(0, len(layers), _ABREAST_ROUTING)
-        ]
+        groups = [layers[start : start + _ABREAST] for start in range(0, len(layers), _ABREAST)]
         views = [
             _RoutingView(
                 group,

@@ -163,8 +163,6 @@ class _View:
 
 # --- How well each of several labels is predicted -------------------------------------------------
 
-_ROW = 0.36
-
 
 @dataclass(frozen=True)
 class LabelsTablePicture(OnePicture):
@@ -184,10 +182,9 @@ class LabelsTablePicture(OnePicture):
         whole = required(results, "labels_table", "labels", PredictedLabel)
         by_roc_auc = sorted(whole, key=_ranking)
         table, words = by_roc_auc[: self.most], words_of(results)
-        height = 0.95 + _ROW * len(table)
         return on_sheets(
             "labels_table",
-            height,
+            Sheet.heights(len(table), row=0.36),
             lambda sheet: _paint(sheet, table, words),
             title=_title(by_roc_auc),
             alt=_alt(table),

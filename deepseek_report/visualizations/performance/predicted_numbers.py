@@ -245,8 +245,6 @@ def _beyond_chance(bins: Sequence[PredictionBin]) -> list[PredictionBin]:
 
 # --- Whether intervals around predicted numbers hold the truth as often as they say ---------------
 
-_ROW = 0.42
-
 
 @dataclass(frozen=True)
 class IntervalCoveragePicture(OnePicture):
@@ -260,10 +258,9 @@ class IntervalCoveragePicture(OnePicture):
     def picture(self, results: Results) -> Picture:
         table = required(results, "prediction_intervals", "coverage", IntervalCoverage)
         unit, words = results.schema.target.unit, words_of(results)
-        height = 0.95 + _ROW * len(table)
         return on_sheets(
             "interval_coverage",
-            height,
+            Sheet.heights(len(table), row=0.42),
             lambda sheet: _paint_coverage(sheet, table, unit, words),
             title=_title_coverage(coverage_verdict(results)),
             alt=_alt_coverage(table, unit),
