@@ -10,7 +10,7 @@ from sklearn import metrics as oracle
 
 from deepseek_report.artifacts.predictions import Cases
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.schema import Attribute, Feature, Schema, Target
+from deepseek_report.artifacts.schema import Attribute, Target
 from deepseek_report.artifacts.split import Split
 from deepseek_report.metrics.cases.case_choice import choose_cases
 from deepseek_report.metrics.failures.part_performance import PartPerformance
@@ -33,36 +33,17 @@ from deepseek_report.statistics.answer_errors import (
     weighted_errors,
     weighted_median,
 )
-from deepseek_report.wording.words import wording
 from tests import builders
-from tests.builders import dataset
-from tests.worded import refused
+from tests.builders import NUMBER, Answers, dataset, table
+from tests.worded import refused, say
 
 RNG = np.random.default_rng
 
 
-class Line:
-    """Predicts twice the first feature: exact but for noise in the labels."""
-
-    name = "line"
-    capabilities = frozenset()
-    module = None
-    calls = 0
-
-    def __init__(self, schema: Schema) -> None:
-        self.schema = schema
-
-    def probabilities(self, inputs: np.ndarray) -> np.ndarray:
-        return 2 * np.nan_to_num(inputs[:, :1])
-
-    logits = probabilities
-
-
-SCHEMA = Schema(
-    features=(Feature("x", "size", "numeric"), Feature("z", "noise", "numeric")),
-    target=Target("y", "price", ("price",), 0, 0, task="regression", unit="€"),
-    attributes=(Attribute("side", "Side", ("left", "right")),),
-)
+SIDES = (Attribute("side", "Side", ("left", "right")),)
+SCHEMA = table("x", "z", target=NUMBER, attributes=SIDES)
+#: Predicts twice the first feature: exact but for noise in the labels.
+LINE = Answers(lambda rows: 2 * np.nan_to_num(rows[:, 0]), SCHEMA)
 
 
 def split(n: int, seed: int, worse_right: float = 0.0) -> Split:
@@ -75,7 +56,7 @@ def split(n: int, seed: int, worse_right: float = 0.0) -> Split:
 
 def context(n: int = 400, worse_right: float = 0.0) -> MeasureContext:
     data = dataset(SCHEMA, *(split(n, seed, worse_right) for seed in (1, 2, 3)))
-    return builders.context(data, Line(SCHEMA), cases=Cases(np.arange(10), {}))
+    return builders.context(data, LINE, cases=Cases(np.arange(10), {}))
 
 
 # --- errors ---------------------------------------------------------------------------------------
@@ -195,8 +176,7 @@ def test_a_group_that_is_predicted_worse_is_found_and_an_even_one_is_not() -> No
 
 def test_parts_of_numbers_are_compared_by_their_errors() -> None:
     worse = context(worse_right=2.0)
-    side = replace(SCHEMA.attributes[0], kind="other")
-    schema = replace(SCHEMA, attributes=(side,))
+    schema = replace(SCHEMA, attributes=(replace(SIDES[0], kind="other"),))
     worse = replace(worse, dataset=replace(worse.dataset, schema=schema))
     measured = PartPerformance(n_resamples=300).measure(worse)
     right = worse.predictions.groups["side"] == 1
@@ -213,9 +193,7 @@ def test_parts_of_numbers_are_compared_by_their_errors() -> None:
 
 def test_groups_of_numbers_that_are_too_small_have_no_gap_and_it_is_said() -> None:
     measured = GroupRates(min_cell=5000, n_resamples=100).measure(context())
-    assert all(
-        np.isnan(score.value) and "few" in wording().say(score.note) for score in measured.scores
-    )
+    assert all(np.isnan(score.value) and "few" in say(score.note) for score in measured.scores)
     assert measured.tables["groups"]["too_few"].all()
 
 
@@ -261,7 +239,7 @@ def test_noise_raises_the_error_and_moves_predictions() -> None:
 
 def test_cases_of_numbers_are_chosen_by_their_errors() -> None:
     part = split(100, 11)
-    predicted = builders.predictions(Line(SCHEMA).probabilities(part.inputs), part)
+    predicted = builders.predictions(LINE.probabilities(part.inputs), part)
     cases = choose_cases(predicted, SCHEMA, part.inputs, 30, seed=2)
     errors = predicted.errors[cases.explained]
     assert errors[cases.roles["furthest_above"]] == predicted.errors.max()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,7 +13,7 @@ from scipy.stats import spearmanr
 from torch import nn
 
 from deepseek_report.artifacts.predictions import Cases
-from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
+from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.metrics.cases.training_influence import (
     DAMPING,
@@ -27,28 +26,26 @@ from deepseek_report.models.estimators.sklearn import Sklearn
 from deepseek_report.models.perceptron.mlp import MLP
 from deepseek_report.runner.execution.refitting import ModelRefits
 from deepseek_report.training.trainer import GradientTrainer
+from tests.builders import COLOURS, NUMBER, TARGET, dataset, logistic, numbered, numeric, table
+from tests.metrics.refits import refits_of
 from tests.worded import refused
 
-TWO = Target("y", "y", ("no", "yes"), explained=1)
-NUMBER = Target("y", "y", ("y",), explained=0, task="regression")
 
-
-def schema_of(target: Target = TWO, columns: int = 4) -> Schema:
-    features = tuple(Feature(f"x{j}", f"x {j}", "numeric") for j in range(columns))
-    return Schema(features, target)
-
-
-def part_of(rows: int, seed: int, target: Target = TWO) -> Split:
+def part_of(rows: int, seed: int, target: Target = TARGET) -> Split:
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(rows, 4))
     signal = 2 * x[:, 0] - x[:, 1] + x[:, 2] * x[:, 3]
     if target is NUMBER:
         return Split(x, signal + rng.normal(size=rows), np.arange(rows))
-    labels = (rng.random(rows) < 1 / (1 + np.exp(-2 * signal))).astype(np.int64)
+    labels = (rng.random(rows) < logistic(2 * signal)).astype(np.int64)
     return Split(x, labels, np.arange(rows))
 
 
-def fitted(path: str, target: Target = TWO, **params: Any) -> Any:
+def schema_of(target: Target = TARGET) -> Schema:
+    return table(*numbered(4), target=target)
+
+
+def fitted(path: str, target: Target = TARGET, **params: Any) -> Any:
     schema, train = schema_of(target), part_of(200, 1, target)
     model = Sklearn(f"sklearn.ensemble.{path}", params)
     built = model.build(schema, train, 0)
@@ -147,16 +144,13 @@ TRAINER = GradientTrainer(
 )
 
 
-def refits_of(model: Any) -> tuple[ModelRefits, Dataset]:
-    data = Dataset(schema_of(), part_of(250, 1), part_of(150, 2), part_of(16, 3), {})
-    experiment: Any = SimpleNamespace(
-        model=model, trainer=TRAINER, seeds=SimpleNamespace(training=3), corrections=()
-    )
-    return ModelRefits(experiment, data, "cpu", Path()), data
+def refits_and_data(model: Any) -> tuple[ModelRefits, Dataset]:
+    data = dataset(schema_of(), part_of(250, 1), part_of(150, 2), part_of(16, 3))
+    return refits_of(data, model, TRAINER), data
 
 
 def test_the_training_is_run_again_and_its_points_lie_on_the_way() -> None:
-    refits, data = refits_of(MLP(hidden=(8,)))
+    refits, data = refits_and_data(MLP(hidden=(8,)))
     final, rows = refits(np.arange(250)), data.test.inputs
     points = refits.checkpoints(3)
     apart = [np.abs(point.logits(rows) - final.logits(rows)).mean() for point in points]
@@ -176,7 +170,7 @@ def test_the_training_is_run_again_and_its_points_lie_on_the_way() -> None:
 )
 def test_pushes_rank_what_fits_without_half_of_the_rows_say(model) -> None:
     """The linear datamodelling score of Park et al. 2023, arXiv:2303.14186."""
-    refits, data = refits_of(model)
+    refits, data = refits_and_data(model)
     rng, rows, targets = np.random.default_rng(0), data.test.inputs, np.ones(16, dtype=np.int64)
     final = refits(np.arange(250))
     pushes = (
@@ -214,18 +208,15 @@ def test_the_rows_that_are_listed_are_those_of_the_training_part(toy) -> None:
 
 
 def test_what_a_training_row_has_in_common_with_a_case_is_told_by_what_few_rows_share() -> None:
-    colours = Feature(
-        "c", "colour", "categorical", categories=tuple(Category(k, k) for k in ("red", "blue"))
-    )
-    schema = Schema(
-        (Feature("x", "size", "numeric", unit="cm"), colours, schema_of().features[1]), TWO
-    )
+    colours = Feature("c", "colour", "categorical", categories=COLOURS)
+    size = Feature("x", "size", "numeric", unit="cm")
+    schema = Schema((size, colours, *numeric("constant")), TARGET)
     sizes = np.arange(100.0)
     train = np.column_stack([sizes, sizes % 10 == 0, np.full(100, 7.0)])
     cases = np.array([[50.0, 1.0, 7.0], [np.nan, 0.0, 7.0]])
     alike = Likeness(schema, train, cases)
-    assert {*alike.in_common(0, 50)} == {"colour: blue", "size: 50\u00a0cm"}
+    assert {*alike.in_common(0, 50)} == {"colour: green", "size: 50\u00a0cm"}
     assert alike.in_common(0, 53) == ["size: 50\u00a0cm"]
-    assert alike.in_common(0, 90) == ["colour: blue"]
+    assert alike.in_common(0, 90) == ["colour: green"]
     assert alike.in_common(0, 91) == []  # all are alike in what every row has
     assert alike.in_common(1, 91) == []  # nine in ten are red
