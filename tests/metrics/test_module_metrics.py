@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -24,9 +25,22 @@ from deepseek_report.metrics.internals.compute import (
     principal_components,
     vectors_of,
 )
-from deepseek_report.metrics.internals.routing import Attention, ExpertLoad, RouteEntropy
-from deepseek_report.metrics.internals.tracing import Stopwatch, median_interval, normalised_entropy
+from deepseek_report.metrics.internals.routing import (
+    Attention,
+    ExpertLoad,
+    RouteEntropy,
+    mean_attention,
+    token_labels,
+)
+from deepseek_report.metrics.internals.tracing import (
+    Stopwatch,
+    median_interval,
+    normalised_entropy,
+    rows_at_once,
+)
 from deepseek_report.statistics.answer_errors import cross_entropy
+from deepseek_report.tasks import task_of
+from tests.builders import NUMBER, laid_out, table
 from tests.worded import refused
 
 
@@ -318,3 +332,104 @@ def test_the_projection_says_what_it_leaves_out(routed) -> None:
     assert set(points["parameter"]) == {"block.0.weight", "output.weight"}
     assert 0 < value(measured, "explained_variance") <= 1 + 1e-12
     assert math.isclose(len(points), 3 + 2)
+
+
+# --- Names of tokens, and attention of tokens that are not always there ---------------------------
+
+
+def test_tokens_of_a_table_are_called_as_their_features_are() -> None:
+    labels = token_labels(table("age", "debt", "income"), ((), (1,), (0, 1, 2)))
+    assert labels == ["summary", "debt", "age to income"]
+
+
+def test_a_patch_is_called_by_its_rows_and_columns() -> None:
+    whole = {"players": [range(48)], "player_labels": ("the whole picture",)}
+    places = np.arange(48).reshape(4, 4, 3)
+    tokens = ((), places[2:, :1].ravel(), places[0, 0], range(48))
+    labels = token_labels(laid_out("image", 4, 4, 3, **whole), tokens)
+    assert labels == ["summary", "rows 3–4 × column 1", "row 1 × column 1", "the whole picture"]
+
+
+def test_windows_and_runs_of_words_are_called_by_their_ends() -> None:
+    series, text = laid_out("series", 5, 2), laid_out("text", 5)
+    assert token_labels(series, ((2, 3), (4, 5, 6, 7))) == ["step 2", "steps 3–4"]
+    assert token_labels(text, ((0,), (2, 3, 4))) == ["part 1", "words 3–5"]
+
+
+def test_what_stands_around_a_text_is_its_summary_and_its_end() -> None:
+    labels = token_labels(laid_out("text", 2), ((), (0,), (1,), ()))
+    assert labels == ["summary", "part 1", "part 2", "end of the text"]
+
+
+class Ending(nn.Module):
+    """Looks at the summary with 0.25 and evenly at the words that are there."""
+
+    token_columns = ((), (0,), (1,))
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1))
+
+    def trace(self, inputs: torch.Tensor):
+        present = torch.cat([torch.ones(len(inputs), 1), (~inputs.isnan()).float()], dim=1)
+        words = present[:, 1:] * 0.75 / present[:, 1:].sum(1, keepdim=True)
+        row = torch.cat([torch.full((len(inputs), 1), 0.25), words], dim=1)
+        maps = (present[:, :, None] * row[:, None, :])[:, None]
+        return torch.zeros(len(inputs), 1), [LayerTrace(attention={"local": maps})]
+
+
+class Causal(Ending):
+    """Looks alike at every token up to its own."""
+
+    def trace(self, inputs: torch.Tensor):
+        row = torch.tril(torch.ones(3, 3))
+        maps = (row / row.sum(1, keepdim=True)).expand(len(inputs), 1, 3, 3)
+        return torch.zeros(len(inputs), 1), [LayerTrace(attention={"global": maps})]
+
+
+def attended(toy, module: nn.Module, inputs: np.ndarray):
+    """The mean attention of a module to these rows."""
+    classifier = SimpleNamespace(name="attending", module=module, calls=0)
+    return mean_attention(replace(toy(n=20), classifier=classifier), inputs)
+
+
+#: A text of two words, and one that has ended after the first.
+TEXTS = np.array([[1.0, 2.0], [1.0, np.nan]])
+
+
+def test_a_token_is_averaged_over_the_cases_in_which_it_is_there(toy) -> None:
+    attention = attended(toy, Ending(), TEXTS)
+    assert attention.branches == ["local"]
+    np.testing.assert_allclose(attention.mean[0, 0, 0, 0], [0.25, (0.375 + 0.75) / 2, 0.375 / 2])
+    np.testing.assert_allclose(attention.mean[0, 0, 0, 2], [0.25, 0.375, 0.375])
+    np.testing.assert_allclose(attention.present, [1, 1, 0.5])
+
+
+def test_an_even_share_is_that_of_the_tokens_that_are_there(toy) -> None:
+    attention = attended(toy, Ending(), TEXTS)
+    np.testing.assert_allclose(attention.even[0, 0, 0], [5 / 12, 5 / 12, 1 / 6])
+    np.testing.assert_allclose(attention.even[0, 0, 2], [1 / 3, 1 / 3, 1 / 3])
+    entropy = -(0.25 * np.log(0.25) + 0.75 * np.log(0.75)) / np.log(2)
+    assert attention.entropy[1] == pytest.approx(entropy)
+
+
+def test_heads_that_read_from_left_to_right_without_preference_look_evenly(toy) -> None:
+    attention = attended(toy, Causal(), np.ones((3, 2)))
+    np.testing.assert_allclose(attention.mean[:, :, 0], attention.even)
+    np.testing.assert_allclose(attention.even[0, 0, 1], [0.5, 0.5, 0])
+    np.testing.assert_allclose(attention.entropy, 1)
+
+
+def test_the_loss_of_a_number_is_its_squared_error_over_the_variance_of_the_label() -> None:
+    labels = np.array([1.0, 3.0, 5.0])
+    task = task_of(NUMBER)
+    mean = task.fit_losses(np.full((3, 1), 3.0), labels)
+    assert mean.mean() == pytest.approx(1.0)
+    assert (task.fit_losses(labels[:, None], labels) == 0).all()
+
+
+def test_batches_shrink_with_long_inputs_and_large_maps() -> None:
+    assert rows_at_once(23, 24) == 256
+    assert rows_at_once(10_000, 128) == 26
+    assert rows_at_once(128, 128) == 64
+    assert rows_at_once(10**7, 10**4) == 1
