@@ -13,12 +13,8 @@ from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.traits import ExplainerPart, traits_of
 from deepseek_report.explainers.accounts import Random
 from deepseek_report.explainers.attention_flow import AttentionRollout, AttnLRP
+from deepseek_report.explainers.gradients import local_gradients
 from deepseek_report.explainers.gradients.deep_lift import DeepLift, DeepShap
-from deepseek_report.explainers.gradients.local_gradients import (
-    InputXGradient,
-    Saliency,
-    SmoothGrad,
-)
 from deepseek_report.explainers.gradients.path_gradients import GradientShap, IntegratedGradients
 from deepseek_report.explainers.lime import Lime
 from deepseek_report.explainers.occlusion import Occlusion
@@ -33,10 +29,10 @@ EXPLAINERS = [
     ConditionalShap(rounds=3, exact_up_to=1, chunk=2),
     Lime(num_samples=60),
     IntegratedGradients(n_steps=4, chunk=2),
-    InputXGradient(chunk=2),
+    local_gradients.InputXGradient(chunk=2),
     GradientShap(tolerance=0, draws=120, chunk=2),
-    Saliency(chunk=2),
-    SmoothGrad(copies=4, chunk=2),
+    local_gradients.Saliency(chunk=2),
+    local_gradients.SmoothGrad(copies=4, chunk=2),
     DeepShap(references=7),
     DeepLift(),
     Occlusion(references=7, chunk=2),
@@ -158,9 +154,9 @@ class Plain:
         (AttentionRollout(), "needs attention weights; Plain has none"),
         (AttnLRP(), "needs attention weights; Plain has none"),
         (IntegratedGradients(), "needs gradients of the model"),
-        (InputXGradient(), "needs gradients of the model"),
+        (local_gradients.InputXGradient(), "needs gradients of the model"),
         (GradientShap(), "needs gradients of the model"),
-        (Saliency(), "needs gradients of the model"),
+        (local_gradients.Saliency(), "needs gradients of the model"),
         (DeepShap(), "needs gradients of the model"),
     ],
 )

@@ -11,11 +11,7 @@ from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.split import Split
 from deepseek_report.explainers.accounts import Random
 from deepseek_report.explainers.attention_flow import AttentionRollout, AttnLRP
-from deepseek_report.explainers.gradients.local_gradients import (
-    InputXGradient,
-    Saliency,
-    SmoothGrad,
-)
+from deepseek_report.explainers.gradients import local_gradients
 from deepseek_report.explainers.gradients.path_gradients import GradientShap, IntegratedGradients
 from deepseek_report.explainers.lime import Lime
 from deepseek_report.explainers.occlusion import Occlusion
@@ -33,10 +29,10 @@ EXPLAINERS = [
     Shap(rounds=2, background_rows=2),
     Lime(num_samples=60),
     IntegratedGradients(n_steps=8),
-    InputXGradient(),
+    local_gradients.InputXGradient(),
     GradientShap(tolerance=0, draws=64),
-    Saliency(),
-    SmoothGrad(copies=4),
+    local_gradients.Saliency(),
+    local_gradients.SmoothGrad(copies=4),
     Occlusion(),
     AttentionRollout(),
     AttnLRP(),

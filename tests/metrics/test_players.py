@@ -23,11 +23,7 @@ from deepseek_report.metrics.cases.cases import (
     without_players,
 )
 from deepseek_report.metrics.cases.counterfactuals import DecisionRule
-from deepseek_report.metrics.explanations.agreement import (
-    ExplainerAgreement,
-    rowwise_spearman,
-    top_overlap,
-)
+from deepseek_report.metrics.explanations import agreement
 from deepseek_report.metrics.explanations.faithfulness import Deletion, Insertion
 from deepseek_report.metrics.explanations.importance import Importance
 from deepseek_report.metrics.explanations.skill_importance import PermutationImportance, Sage
@@ -178,14 +174,14 @@ def test_of_a_linear_number_the_curve_is_the_distance_in_standard_deviations(con
 def test_absent_words_do_not_count_for_agreement() -> None:
     a = np.array([[1.0, 2.0, 3.0, np.nan, np.nan]])
     b = np.array([[3.0, 2.0, 1.0, np.nan, np.nan]])
-    assert rowwise_spearman(a, b)[0] == pytest.approx(-1)
-    assert top_overlap(a, b, 5)[0] == 1
-    assert top_overlap(a, b, 2)[0] == 0.5
+    assert agreement.rowwise_spearman(a, b)[0] == pytest.approx(-1)
+    assert agreement.top_overlap(a, b, 5)[0] == 1
+    assert agreement.top_overlap(a, b, 2)[0] == 0.5
 
 
 @pytest.mark.parametrize("modality", MODALITIES)
 def test_agreement_is_of_players(modality, context_for) -> None:
-    measured = ExplainerAgreement(resamples=200).measure(context_for(modality))
+    measured = agreement.ExplainerAgreement(resamples=200).measure(context_for(modality))
     assert len(measured.tables["per_case"]) == 30
     assert measured.tables["pairs"]["top5_overlap"].between(0, 1).all()
 

@@ -15,13 +15,7 @@ from torch import nn
 from deepseek_report.artifacts.predictions import Cases
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.metrics.cases.training_influence import (
-    DAMPING,
-    Likeness,
-    TracIn,
-    pushes_of_networks,
-    pushes_of_trees,
-)
+from deepseek_report.metrics.cases import training_influence
 from deepseek_report.models.estimators.sklearn import Sklearn
 from deepseek_report.models.perceptron.mlp import MLP
 from deepseek_report.runner.execution.refitting import ModelRefits
@@ -58,7 +52,7 @@ def test_pushes_in_a_forest_add_up_to_its_answer_less_the_base_rate() -> None:
         "ExtraTreesClassifier", n_estimators=7, min_samples_leaf=5, bootstrap=False
     )
     rows, targets = part_of(12, 2).inputs, np.array([0, 1] * 6)
-    pushes = pushes_of_trees(classifier, classifier.schema, train, rows, targets)
+    pushes = training_influence.pushes_of_trees(classifier, classifier.schema, train, rows, targets)
     answers = classifier.probabilities(rows)[np.arange(12), targets]
     base = np.array([(train.labels == target).mean() for target in targets])
     np.testing.assert_allclose(pushes.sum(axis=1) / 7, answers - base, atol=1e-9)
@@ -69,7 +63,7 @@ def test_pushes_in_boosted_trees_of_a_number_add_up_to_what_they_add_to_the_mean
         "GradientBoostingRegressor", NUMBER, n_estimators=15, learning_rate=0.2
     )
     rows, targets = part_of(9, 2, NUMBER).inputs, np.zeros(9, dtype=np.int64)
-    pushes = pushes_of_trees(classifier, classifier.schema, train, rows, targets)
+    pushes = training_influence.pushes_of_trees(classifier, classifier.schema, train, rows, targets)
     answers = classifier.probabilities(rows)[:, 0]
     np.testing.assert_allclose(0.2 * pushes.sum(axis=1), answers - train.labels.mean(), atol=1e-6)
 
@@ -78,7 +72,9 @@ def test_pushes_in_boosted_trees_of_a_number_add_up_to_what_they_add_to_the_mean
 def test_pushes_in_boosted_trees_of_classes_are_opposite_for_opposite_classes(path: str) -> None:
     classifier, train = fitted(path)
     row = np.tile(part_of(1, 3).inputs, (2, 1))
-    pushes = pushes_of_trees(classifier, classifier.schema, train, row, np.array([0, 1]))
+    pushes = training_influence.pushes_of_trees(
+        classifier, classifier.schema, train, row, np.array([0, 1])
+    )
     np.testing.assert_allclose(pushes[0], -pushes[1], atol=1e-9)
     toward = np.sign(pushes[1]) == np.where(train.labels == 1, 1, -1)
     assert toward[pushes[1] != 0].all()
@@ -117,14 +113,14 @@ def test_pushes_of_networks_are_the_formula_row_by_row() -> None:
         for k in range(2):
             bends = shares[:, k] * (1 - shares[:, k])
             curvature = sum(w * np.outer(a, a) for w, a in zip(bends, known, strict=True))
-            curvature = curvature + DAMPING * np.trace(curvature) / 5 * np.eye(5)
+            curvature = curvature + training_influence.DAMPING * np.trace(curvature) / 5 * np.eye(5)
             for case, target in enumerate(targets):
                 sign = 1.0 if k == target else -1.0
                 for z in range(60):
                     rest = float(train.labels[z] == k) - shares[z, k]
                     alike = known[z] @ np.linalg.solve(curvature, queries[case])
                     expected[case, z] += rest * sign * alike
-    pushes = pushes_of_networks(models, train, rows, targets)
+    pushes = training_influence.pushes_of_networks(models, train, rows, targets)
     np.testing.assert_allclose(pushes, expected, rtol=1e-3, atol=1e-5)
 
 
@@ -134,7 +130,7 @@ def test_a_network_without_a_last_linear_layer_is_refused() -> None:
             return torch.stack([inputs[:, 0], inputs[:, 1] * self.linear.bias[0]], 1)
 
     with refused("ends in a linear layer"):
-        pushes_of_networks(
+        training_influence.pushes_of_networks(
             [network(Other())], part_of(9, 1), part_of(2, 2).inputs, np.zeros(2, int)
         )
 
@@ -174,9 +170,9 @@ def test_pushes_rank_what_fits_without_half_of_the_rows_say(model) -> None:
     rng, rows, targets = np.random.default_rng(0), data.test.inputs, np.ones(16, dtype=np.int64)
     final = refits(np.arange(250))
     pushes = (
-        pushes_of_networks([final], data.train, rows, targets)
+        training_influence.pushes_of_networks([final], data.train, rows, targets)
         if refits.is_network
-        else pushes_of_trees(final, data.schema, data.train, rows, targets)
+        else training_influence.pushes_of_trees(final, data.schema, data.train, rows, targets)
     )
     kept = rng.random((40, 250)) < 0.5
     answers = np.array([refits(np.flatnonzero(k)).log_odds(rows, 1) for k in kept])
@@ -196,7 +192,7 @@ def test_the_rows_that_are_listed_are_those_of_the_training_part(toy) -> None:
     model = network(Narrow())
     model.schema, model.capabilities = context.dataset.schema, frozenset({"module"})
     of_two = replace(context, classifier=model, cases=Cases(np.array([4, 9]), {"a": 0, "b": 1}))
-    measured = TracIn(most=3).measure(of_two)
+    measured = training_influence.TracIn(most=3).measure(of_two)
     table, train = measured.tables["pushes"], context.dataset.train
     assert len(table) == 2 * 2 * 3
     label = dict(zip(train.instance_ids.tolist(), train.labels.tolist(), strict=True))
@@ -214,7 +210,7 @@ def test_what_a_training_row_has_in_common_with_a_case_is_told_by_what_few_rows_
     sizes = np.arange(100.0)
     train = np.column_stack([sizes, sizes % 10 == 0, np.full(100, 7.0)])
     cases = np.array([[50.0, 1.0, 7.0], [np.nan, 0.0, 7.0]])
-    alike = Likeness(schema, train, cases)
+    alike = training_influence.Likeness(schema, train, cases)
     assert {*alike.in_common(0, 50)} == {"colour: green", "size: 50\u00a0cm"}
     assert alike.in_common(0, 53) == ["size: 50\u00a0cm"]
     assert alike.in_common(0, 90) == ["colour: green"]

@@ -11,18 +11,8 @@ import numpy as np
 import pytest
 
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.metrics.explanations import masking
 from deepseek_report.metrics.explanations.curves import perturbation
-from deepseek_report.metrics.explanations.masking import (
-    Comprehensiveness,
-    FaithfulnessCorrelation,
-    FFidelity,
-    RemoveAndRetrain,
-    correlations,
-    masked_rows,
-    random_halves,
-    scaled_infidelity,
-    walked,
-)
 from deepseek_report.statistics.games.formula import enumerated_values
 from tests.builders import Answers, logistic, numbered, table
 from tests.metrics.attributions import explained_by
@@ -79,7 +69,7 @@ def scores_of(measured: Any) -> dict[tuple[str, str], Any]:
 
 
 def correlated(context: Any) -> dict[tuple[str, str], Any]:
-    return scores_of(FaithfulnessCorrelation(resamples=100).measure(context))
+    return scores_of(masking.FaithfulnessCorrelation(resamples=100).measure(context))
 
 
 def test_of_a_linear_model_the_exact_terms_correlate_fully_and_lose_nothing(toy) -> None:
@@ -101,7 +91,7 @@ def test_attributions_at_random_correlate_by_chance_alone(toy) -> None:
     rng = np.random.default_rng(5)
     changes = {"random": lambda x: rng.normal(size=x.shape)}
     scores = scores_of(
-        FaithfulnessCorrelation(resamples=500).measure(context_of(toy, values=changes))
+        masking.FaithfulnessCorrelation(resamples=500).measure(context_of(toy, values=changes))
     )
     score = scores["faithfulness_correlation", "random"]
     assert score.low < 0 < score.high
@@ -122,7 +112,7 @@ def test_all_methods_of_one_game_share_the_answers_of_the_model(toy) -> None:
     for n_methods in (2, 4):
         changes = {f"{k}": lambda x, k=k: x + k for k in range(n_methods)}
         context = context_of(toy, values=changes)
-        FaithfulnessCorrelation(resamples=100, masks=8).measure(context)
+        masking.FaithfulnessCorrelation(resamples=100, masks=8).measure(context)
         rows.append(context.classifier.calls)
     assert rows[0] == rows[1] > 0
 
@@ -141,7 +131,7 @@ def test_a_walk_and_the_way_back_give_the_terms_of_a_linear_model_whatever_the_o
     context = context_of(toy)
     replacing = perturbation(context, context.explanation, 2)
     toward = replacing.toward(1)[:, None]
-    values = walked(replacing, 5)["probability"]
+    values = masking.walked(replacing, 5)["probability"]
     np.testing.assert_allclose(values, context.explanation.values * toward, atol=1e-12)
     two = context_of(toy, values={"exact": lambda x: x, "turned": lambda x: -x})
     scores = correlated(two)
@@ -153,7 +143,7 @@ def test_walks_are_on_average_the_values_of_all_coalitions(toy) -> None:
     context = context_of(toy, product)
     explanation = context.explanation.at(np.arange(5))
     replacing = perturbation(context, explanation, 2)
-    draws = np.array([walked(replacing, seed)["probability"] for seed in range(400)])
+    draws = np.array([masking.walked(replacing, seed)["probability"] for seed in range(400)])
     baseline = np.median(context.dataset.train.inputs, axis=0)
     exact = enumerated_values(
         product,
@@ -172,7 +162,7 @@ def test_walks_ask_about_no_more_rows_than_allowed_and_not_at_all_of_too_many_pl
     rows = {}
     for walks in (64, 112, 1000):
         context = context_of(toy, values={"exact": lambda x: x, "turned": lambda x: -x})
-        metric = FaithfulnessCorrelation(resamples=100, masks=8, walks=walks)
+        metric = masking.FaithfulnessCorrelation(resamples=100, masks=8, walks=walks)
         scores = scores_of(metric.measure(context))
         rows[walks] = context.classifier.calls
         assert (("shapley_cosine", "exact") in scores) == (walks >= 112)
@@ -182,13 +172,13 @@ def test_walks_ask_about_no_more_rows_than_allowed_and_not_at_all_of_too_many_pl
 
 def test_no_more_coalitions_are_asked_about_than_allowed(toy) -> None:
     context = context_of(toy)
-    few = FaithfulnessCorrelation(resamples=100, masks=16, evaluations=160).measure(context)
+    few = masking.FaithfulnessCorrelation(resamples=100, masks=16, evaluations=160).measure(context)
     assert few.scores[0].n == 10
 
 
 def test_masks_are_halves_of_what_there_is() -> None:
     present = np.array([[True] * 5, [True, False, True, False, False], [False] * 4 + [True]])
-    halves = random_halves(present, 200, np.random.default_rng(0))
+    halves = masking.random_halves(present, 200, np.random.default_rng(0))
     assert (halves.sum(axis=2) == [[2], [1], [1]]).all()
     assert not halves[~np.repeat(present[:, None], 200, axis=1)].any()
     rates = halves.mean(axis=1)
@@ -201,21 +191,21 @@ def test_both_scores_are_those_of_a_slow_rewrite() -> None:
     grid = np.linspace(0, 3, 30_001)
     for case in range(6):
         expected = np.corrcoef(predicted[case], drops[case])[0, 1]
-        assert correlations(predicted, drops)[case] == pytest.approx(expected)
+        assert masking.correlations(predicted, drops)[case] == pytest.approx(expected)
         errors = ((grid[:, None] * predicted[case] - drops[case]) ** 2).sum(axis=1)
         share = errors.min() / (drops[case] ** 2).sum()
-        assert scaled_infidelity(predicted, drops)[case] == pytest.approx(share, abs=1e-6)
+        assert masking.scaled_infidelity(predicted, drops)[case] == pytest.approx(share, abs=1e-6)
 
 
 def test_where_nothing_drops_nothing_is_scored() -> None:
     flat = np.zeros((1, 5))
-    assert np.isnan(correlations(np.arange(5.0)[None], flat)).all()
-    assert np.isnan(scaled_infidelity(np.arange(5.0)[None], flat)).all()
+    assert np.isnan(masking.correlations(np.arange(5.0)[None], flat)).all()
+    assert np.isnan(masking.scaled_infidelity(np.arange(5.0)[None], flat)).all()
 
 
 def test_of_a_linear_model_what_is_retained_is_told_by_its_terms(toy) -> None:
     context = context_of(toy)
-    measured = Comprehensiveness(resamples=100).measure(context)
+    measured = masking.Comprehensiveness(resamples=100).measure(context)
     toward = np.where(context.predictions.decisions[:N] == 1, 1.0, -1.0)[:, None]
     terms = np.sort(context.explanation.values * toward, axis=1)
     comprehensiveness, sufficiency = measured.arrays["per_instance"].T
@@ -233,7 +223,7 @@ def test_the_most_and_the_least_important_are_kept_in_equal_numbers(toy, retaine
 
     context = context_of(toy, noting)
     answered.clear()
-    Comprehensiveness(resamples=100, retained=retained).measure(context)
+    masking.Comprehensiveness(resamples=100, retained=retained).measure(context)
     kept = [(np.abs(rows) > 1e-9).sum(axis=1) for rows in answered if len(rows) == N]
     counts = {int(count) for each in kept for count in each}
     assert counts == {max(round(retained * 6), 1), 6}
@@ -254,7 +244,7 @@ def test_of_a_linear_model_f_fidelity_is_the_difference_of_the_mean_terms(toy) -
     """Of six terms one is taken from the upper and one from the lower half, each as likely."""
     context = context_of(toy)
     context = replace(context, refits=itself(context))
-    measured = FFidelity(draws=600, resamples=100).measure(context)
+    measured = masking.FFidelity(draws=600, resamples=100).measure(context)
     toward = np.where(context.predictions.decisions[:N] == 1, 1.0, -1.0)[:, None]
     terms = np.sort(context.explanation.values * toward, axis=1)
     expected = (terms[:, 3:].mean(axis=1) - terms[:, :3].mean(axis=1)).mean()
@@ -271,7 +261,7 @@ def test_a_turned_explanation_has_the_opposite_f_fidelity_and_a_random_one_none(
     }
     context = context_of(toy, values=changes)
     context = replace(context, refits=itself(context))
-    scores = {score.explainer: score for score in FFidelity().measure(context).scores}
+    scores = {score.explainer: score for score in masking.FFidelity().measure(context).scores}
     assert scores["exact"].low > 0 > scores["turned"].high
     assert scores["drawn"].low < 0 < scores["drawn"].high
 
@@ -280,7 +270,7 @@ def test_a_turned_explanation_has_the_opposite_f_fidelity_and_a_random_one_none(
 def test_rows_are_masked_in_no_more_than_the_share_and_by_what_the_game_says(toy, game) -> None:
     context = context_of(toy)
     before = context.dataset.train.inputs
-    after = masked_rows(context.dataset, game, 0.5, seed=1).train.inputs
+    after = masking.masked_rows(context.dataset, game, 0.5, seed=1).train.inputs
     changed = after != before
     assert 0.2 < changed.mean() < 0.3
     for column in range(before.shape[1]):
@@ -292,16 +282,16 @@ def test_rows_are_masked_in_no_more_than_the_share_and_by_what_the_game_says(toy
             assert np.ptp(filled) == 0
 
 
-@pytest.mark.parametrize("metric", [FFidelity, RemoveAndRetrain])
+@pytest.mark.parametrize("metric", [masking.FFidelity, masking.RemoveAndRetrain])
 def test_nothing_is_fitted_beyond_the_bound_unless_somebody_allows_it(toy, metric) -> None:
     context = context_of(toy)
-    of_metric = {FFidelity: itself(context, 20_000)}
-    of_metric[RemoveAndRetrain] = logistic_refits(context.dataset, work=20_000)
+    of_metric = {masking.FFidelity: itself(context, 20_000)}
+    of_metric[masking.RemoveAndRetrain] = logistic_refits(context.dataset, work=20_000)
     dear = replace(context, refits=of_metric[metric])
     with refused("set most_work to allow more"):
         metric().measure(dear)
     assert not dear.refits.asked
-    if metric is FFidelity:
+    if metric is masking.FFidelity:
         assert metric(most_work=100_000, resamples=100).measure(dear).scores
     with refused("nothing says how it is fitted"):
         metric().measure(replace(context, refits=None))
@@ -312,7 +302,7 @@ def test_learning_without_what_matters_costs_more_than_without_what_does_not(toy
     amount, noise = np.array([5.0, 1.0, 0.1]), np.array([0.1, 1.0, 5.0])
     context = explained_by(plain, right=np.tile(amount, (N, 1)), wrong=np.tile(noise, (N, 1)))
     context = replace(context, refits=logistic_refits(context.dataset))
-    measured = RemoveAndRetrain(removed=0.34).measure(context)
+    measured = masking.RemoveAndRetrain(removed=0.34).measure(context)
     right, wrong = measured.scores
     assert right.low > 0.1
     assert wrong.value == pytest.approx(-right.value)

@@ -12,14 +12,9 @@ import pytest
 
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.split import Split
+from deepseek_report.metrics.fairness import impact_ratio
 from deepseek_report.metrics.fairness.group_rates import GroupRates
 from deepseek_report.metrics.fairness.groups import Grouping, Outcomes
-from deepseek_report.metrics.fairness.impact_ratio import (
-    ImpactRatio,
-    labelled_gaps,
-    tried_thresholds,
-    with_range,
-)
 from deepseek_report.metrics.performance.classification_scores import ConfusionMatrix
 from deepseek_report.metrics.performance.threshold_sweep import ThresholdSweep
 from deepseek_report.statistics.resampling import Resampling
@@ -39,7 +34,7 @@ def stated(base: float, n: int = 400) -> Predictions:
 @pytest.mark.parametrize("base", [0.1, 0.5, 0.9])
 def test_from_half_to_twice_as_many_are_decided_for_as_there_are(base: float) -> None:
     p = stated(base)
-    decided = [(p.scores >= threshold).mean() for threshold in tried_thresholds(p)]
+    decided = [(p.scores >= threshold).mean() for threshold in impact_ratio.tried_thresholds(p)]
     assert decided[0] == pytest.approx(min(2 * base, (1 + base) / 2), abs=0.01)
     assert decided[-1] == pytest.approx(base / 2, abs=0.01)
 
@@ -50,10 +45,10 @@ def test_least_and_greatest_ratio_are_those_of_a_count_at_each_threshold(favoura
     codes = np.random.default_rng(5).integers(0, 3, len(p))
     grouping = Grouping("team", "Team", ("a", "b", "c"), codes)
     pairs = pd.DataFrame({"attribute": "team", "level": ["a", "c"], "reference": ["b", "b"]})
-    ranged = with_range(pairs, p, [grouping], favourable)
+    ranged = impact_ratio.with_range(pairs, p, [grouping], favourable)
     for row, level in zip(ranged.itertuples(), (0, 2), strict=True):
         ratios = []
-        for threshold in tried_thresholds(p):
+        for threshold in impact_ratio.tried_thresholds(p):
             good = np.where(p.scores >= threshold, 1, 0) == favourable
             ratios.append(good[codes == level].mean() / good[codes == 1].mean())
         assert row.ratio_least == pytest.approx(min(ratios))
@@ -63,7 +58,7 @@ def test_least_and_greatest_ratio_are_those_of_a_count_at_each_threshold(favoura
 def test_without_a_threshold_no_range_is_told() -> None:
     pairs = pd.DataFrame({"attribute": ["team"], "level": ["a"], "reference": ["b"]})
     p = replace(stated(0.3), threshold=None)
-    assert list(with_range(pairs, p, [], 1)) == list(pairs)
+    assert list(impact_ratio.with_range(pairs, p, [], 1)) == list(pairs)
 
 
 # --- Other thresholds, by the same functions as at the threshold in use ---------------------------
@@ -102,7 +97,7 @@ def test_at_every_step_groups_have_the_numbers_that_it_would_give_in_use(toy, en
         codes = np.arange(len(context.predictions)) // 3
         context = replace(context, predictions=replace(context.predictions, entities=codes))
     steps = GroupRates().measure(context).tables["steps"]
-    ratios = ImpactRatio(n_resamples=100).measure(context).tables["steps"]
+    ratios = impact_ratio.ImpactRatio(n_resamples=100).measure(context).tables["steps"]
     for threshold in np.unique(steps["threshold"])[::3]:
         moved = moved_to(context, float(threshold))
         groups = GroupRates().measure(moved).tables["groups"]
@@ -110,7 +105,7 @@ def test_at_every_step_groups_have_the_numbers_that_it_would_give_in_use(toy, en
         stepped = steps[steps["threshold"] == threshold].reset_index(drop=True)
         shared = [name for name in steps.columns if name != "threshold"]
         pd.testing.assert_frame_equal(stepped[shared], whole[shared], check_dtype=False)
-        pairs = ImpactRatio(n_resamples=100).measure(moved).tables["pairs"]
+        pairs = impact_ratio.ImpactRatio(n_resamples=100).measure(moved).tables["pairs"]
         pairs = pairs[~pairs["attribute"].str.contains("×")]
         last = pairs.drop_duplicates(["attribute", "level"], keep="last").set_index(
             ["attribute", "level"]
@@ -155,7 +150,7 @@ def gap(
     harmed = [place < np.repeat(counts, n) for counts in (labelled, decided)]
     grouping = Grouping("race", "Race", ("a", "b"), codes, **how)
     outcomes = Outcomes(favoured=~harmed[1], deserving=~harmed[0])
-    (row,) = labelled_gaps([(grouping, "a", "b")], outcomes).to_dict("records")
+    (row,) = impact_ratio.labelled_gaps([(grouping, "a", "b")], outcomes).to_dict("records")
     return row
 
 
@@ -207,7 +202,9 @@ def test_intervals_hold_for_all_pairs_at_once() -> None:
     rng = np.random.default_rng(1)
     outcomes = Outcomes(rng.random(300) < 0.5, rng.random(300) < 0.5)
     grouping = Grouping("race", "Race", ("a", "b", "c"), codes)
-    alone = labelled_gaps([(grouping, "a", "b")], outcomes).iloc[0]
-    of_two = labelled_gaps([(grouping, "a", "b"), (grouping, "a", "c")], outcomes).iloc[0]
+    alone = impact_ratio.labelled_gaps([(grouping, "a", "b")], outcomes).iloc[0]
+    of_two = impact_ratio.labelled_gaps(
+        [(grouping, "a", "b"), (grouping, "a", "c")], outcomes
+    ).iloc[0]
     assert of_two["change_low"] < alone["change_low"]
     assert of_two["change_high"] > alone["change_high"]
