@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 from itertools import permutations
 from typing import Any
@@ -347,7 +348,7 @@ def test_only_who_looks_at_the_model_leaves_out_what_is_hidden_from_it(toy, blin
 
 def test_models_with_weights_are_tested_by_drawing_them_anew(toy) -> None:
     context = context_of(toy, mine=np.ones((N, 3)))
-    model = type(context.classifier)(context.dataset.schema)
+    model = copy(context.classifier)
     model.capabilities = frozenset({"module"})
     mine = context.explanations["mine"]
     with refused("weights can be drawn anew"):
