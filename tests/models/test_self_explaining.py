@@ -18,6 +18,7 @@ from deepseek_report.models.self_explaining.nam import NAM
 from deepseek_report.models.self_explaining.nam_module import GroupedLinear
 from deepseek_report.models.self_explaining.prototype import Prototype
 from deepseek_report.training.trainer import GradientTrainer
+from tests.builders import laid_out, of_classes
 from tests.trained import stored_classifier
 from tests.worded import say
 
@@ -195,19 +196,16 @@ def test_values_of_prototypes_are_integrated_gradients_in_the_distances(
     np.testing.assert_allclose(explanation.values, values.numpy(), atol=2e-3)
 
 
-def laid_out(modality, shape, players, rows=60):
+def of_layout(modality, *shape, players, rows=60):
     """Random numbers of three classes, arranged as the layout says."""
-    rng = np.random.default_rng(0)
-    columns = int(np.prod(shape))
-    features = tuple(Feature(f"p{i}", f"p{i}", "numeric", mutable=False) for i in range(columns))
-    layout = Layout(modality, shape, players, tuple(f"part {i}" for i in range(len(players))))
-    schema = Schema(features, Target("y", "Y", ("a", "b", "c"), 0), layout=layout)
-    return schema, Split(rng.random((rows, columns)), np.arange(rows) % 3, np.arange(rows))
+    schema = laid_out(modality, *shape, players=players, target=of_classes(3, favourable=0))
+    inputs = np.random.default_rng(0).random((rows, len(schema.features)))
+    return schema, Split(inputs, np.arange(rows) % 3, np.arange(rows))
 
 
 #: 5 × 4 pixels of two channels in patches of unequal size; 11 steps in windows of 4, 4 and 3.
-SQUARES = laid_out("image", (5, 4, 2), (tuple(range(32)), tuple(range(32, 40))))
-STEPS = laid_out("series", (11, 1), ((0, 1, 2, 3), (4, 5, 6, 7), (8, 9, 10)))
+SQUARES = of_layout("image", 5, 4, 2, players=(range(32), range(32, 40)))
+STEPS = of_layout("series", 11, 1, players=((0, 1, 2, 3), (4, 5, 6, 7), (8, 9, 10)))
 
 
 @pytest.mark.parametrize("shift", [0, 1])
