@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,15 @@ import numpy as np
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
+from deepseek_report.artifacts.schema import (
+    Category,
+    Feature,
+    Layout,
+    Modality,
+    Schema,
+    Target,
+    as_vocabulary,
+)
 from deepseek_report.artifacts.split import Dataset, Split
 
 COLOURS = tuple(Category(str(k), name) for k, name in enumerate(["red", "green", "blue"]))
@@ -19,20 +28,29 @@ NUMBER = Target("y", "y", ("y",), explained=0, task="regression", unit="€")
 
 
 class Answers:
-    """A classifier of two classes: a function of (row, column) inputs gives the chance of the last.
+    """A model whose answers are a function of (row, column) inputs.
 
-    calls : how many rows it was asked about.
+    answers : gives the chance of the last of two classes, (row, class) probabilities, or numbers
+        where the target is one. calls : how many rows it was asked about.
     """
 
     name, module, capabilities = "answers", None, frozenset[Any]()
 
-    def __init__(self, chances: Callable[[Any], np.ndarray], schema: Schema | None = None) -> None:
-        self.chances, self.schema, self.calls = chances, schema, 0
+    def __init__(self, answers: Callable[[Any], Any], schema: Schema | None = None) -> None:
+        self.answers, self.schema, self.calls = answers, schema, 0
 
     def probabilities(self, rows: np.ndarray) -> np.ndarray:
         self.calls += len(rows)
-        p = self.chances(rows)
-        return np.column_stack([1 - p, p])
+        answers = self.answers(rows)
+        if answers.ndim > 1:
+            return answers
+        is_number = self.schema is not None and self.schema.target.is_number
+        return answers[:, None] if is_number else np.column_stack([1 - answers, answers])
+
+    def logits(self, rows: np.ndarray) -> np.ndarray:
+        """The logarithms of the probabilities; a number as it is."""
+        answers = self.probabilities(rows)
+        return answers if answers.shape[1] == 1 else np.log(answers)
 
 
 def logistic(score: Any) -> Any:
@@ -40,9 +58,56 @@ def logistic(score: Any) -> Any:
     return 1 / (1 + np.exp(-score))
 
 
+def numeric(*names: str, **fields: Any) -> tuple[Feature, ...]:
+    """Numbers that are called by their names."""
+    return tuple(Feature(name, name, "numeric", **fields) for name in names)
+
+
+def numbered(count: int) -> tuple[str, ...]:
+    """The names `x0`, `x1` and so on."""
+    return tuple(f"x{k}" for k in range(count))
+
+
 def table(*names: str, target: Target = TARGET, **fields: Any) -> Schema:
     """The schema of numbers with these names."""
-    return Schema(tuple(Feature(name, name, "numeric") for name in names), target, **fields)
+    return Schema(numeric(*names), target, **fields)
+
+
+def of_classes(count: int, **fields: Any) -> Target:
+    """A target with the classes `class 0`, `class 1` and so on."""
+    return Target("y", "y", tuple(f"class {k}" for k in range(count)), **fields)
+
+
+def laid_out(
+    modality: Modality,
+    *shape: int,
+    players: Sequence[Sequence[int]] = (),
+    words: Sequence[str] = (),
+    target: Target = TARGET,
+    **layout: Any,
+) -> Schema:
+    """The schema of a text of these words, an image or a series.
+
+    players : the columns of each; by default every column is one.
+    """
+    columns = range(math.prod(shape))
+    kind = {"kind": "token", "categories": as_vocabulary(words)} if words else {"kind": "numeric"}
+    features = tuple(Feature(f"c{k}", f"column {k}", **kind) for k in columns)
+    owned = tuple(map(tuple, players)) or tuple((k,) for k in columns)
+    labels = tuple(f"part {k + 1}" for k in range(len(owned)))
+    known = {"players": owned, "player_labels": labels, **layout}
+    return Schema(features, target, layout=Layout(modality, shape, **known))
+
+
+def patches(side: int, patch: int, channels: int = 1) -> list[list[int]]:
+    """The columns of each square patch of a square image."""
+    places = np.arange(side * side * channels).reshape(side, side, channels)
+    starts = range(0, side, patch)
+    return [
+        places[top : top + patch, left : left + patch].ravel().tolist()
+        for top in starts
+        for left in starts
+    ]
 
 
 def dataset(schema: Schema, *parts: Split, **fields: Any) -> Dataset:

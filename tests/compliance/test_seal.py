@@ -8,15 +8,9 @@ from typing import Any
 import pytest
 
 from deepseek_report.artifacts.storage.files import save_json
+from deepseek_report.compliance import seal
 from deepseek_report.compliance.decision_words import state_of
 from deepseek_report.compliance.evaluate import evaluate_results
-from deepseek_report.compliance.seal import (
-    SEAL_FILE,
-    changed_since_seal,
-    content_of_run,
-    read_seal,
-    seal_of,
-)
 from deepseek_report.errors import ArtifactError
 
 from .conftest import Run, english
@@ -28,7 +22,7 @@ SEALED = {"metric": "roc_auc", "at_least": 0.75, "set_by": "Credit risk"}
 def sealed(run: Run) -> Run:
     """A run that started from a seal with a limit of 0.75 on ROC AUC."""
     run.config["report"]["thresholds"] = [SEALED]
-    save_json(run.path("seal") / SEAL_FILE, content_of_run(run.results()).to_json())
+    save_json(run.path("seal") / seal.SEAL_FILE, seal.content_of_run(run.results()).to_json())
     return run
 
 
@@ -37,7 +31,7 @@ def state(run: Run) -> str:
 
 
 def changed(run: Run) -> tuple[str, ...]:
-    return english(changed_since_seal(run.results()))
+    return english(seal.changed_since_seal(run.results()))
 
 
 def test_a_run_that_starts_from_a_seal_and_keeps_it_has_sealed_limits(sealed: Run) -> None:
@@ -47,7 +41,7 @@ def test_a_run_that_starts_from_a_seal_and_keeps_it_has_sealed_limits(sealed: Ru
 
 def test_without_a_seal_nothing_shows_that_limits_came_first(run: Run) -> None:
     assert state(run) == "absent"
-    assert seal_of(run.results()) is None
+    assert seal.seal_of(run.results()) is None
 
 
 def test_a_limit_that_was_changed_after_the_seal_is_named_with_the_old_and_the_new(
@@ -102,4 +96,4 @@ def test_what_is_no_seal_is_refused(text: str, run: Run) -> None:
     path = run.folder / "x.json"
     path.write_text(text)
     with pytest.raises(ArtifactError):
-        read_seal(path)
+        seal.read_seal(path)

@@ -13,18 +13,17 @@ from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.traits import ExplainerPart, traits_of
 from deepseek_report.explainers.accounts import Random
 from deepseek_report.explainers.attention_flow import AttentionRollout, AttnLRP
+from deepseek_report.explainers.attributions import seed_of, sum_units
+from deepseek_report.explainers.gradients import local_gradients
 from deepseek_report.explainers.gradients.deep_lift import DeepLift, DeepShap
-from deepseek_report.explainers.gradients.local_gradients import (
-    InputXGradient,
-    Saliency,
-    SmoothGrad,
-)
 from deepseek_report.explainers.gradients.path_gradients import GradientShap, IntegratedGradients
 from deepseek_report.explainers.lime import Lime
 from deepseek_report.explainers.occlusion import Occlusion
 from deepseek_report.explainers.shapley.conditional_shap import ConditionalShap
 from deepseek_report.explainers.shapley.shap import Shap
-from tests.explainers.toys import AttentionModule, toy
+from deepseek_report.models.perceptron.mlp import MLP
+from deepseek_report.models.routed.deepseek import DeepSeek
+from tests.explainers.toys import AttentionModule, context, toy, toy_schema, untrained
 from tests.worded import say
 
 EXPLAINERS = [
@@ -33,10 +32,10 @@ EXPLAINERS = [
     ConditionalShap(rounds=3, exact_up_to=1, chunk=2),
     Lime(num_samples=60),
     IntegratedGradients(n_steps=4, chunk=2),
-    InputXGradient(chunk=2),
+    local_gradients.InputXGradient(chunk=2),
     GradientShap(tolerance=0, draws=120, chunk=2),
-    Saliency(chunk=2),
-    SmoothGrad(copies=4, chunk=2),
+    local_gradients.Saliency(chunk=2),
+    local_gradients.SmoothGrad(copies=4, chunk=2),
     DeepShap(references=7),
     DeepLift(),
     Occlusion(references=7, chunk=2),
@@ -158,9 +157,9 @@ class Plain:
         (AttentionRollout(), "needs attention weights; Plain has none"),
         (AttnLRP(), "needs attention weights; Plain has none"),
         (IntegratedGradients(), "needs gradients of the model"),
-        (InputXGradient(), "needs gradients of the model"),
+        (local_gradients.InputXGradient(), "needs gradients of the model"),
         (GradientShap(), "needs gradients of the model"),
-        (Saliency(), "needs gradients of the model"),
+        (local_gradients.Saliency(), "needs gradients of the model"),
         (DeepShap(), "needs gradients of the model"),
     ],
 )
@@ -171,3 +170,81 @@ def test_refuses_a_model_that_lacks_what_it_needs_with_the_reason(explainer, par
 @pytest.mark.parametrize("explainer", [Shap(), Lime(), Occlusion(), Random()])
 def test_methods_that_only_ask_the_model_refuse_nothing(explainer) -> None:
     assert explainer.refuses(Plain(), DataTraits()) is None
+
+
+# --- On the package's own models, untrained -------------------------------------------------------
+
+
+OWN_MODELS = [
+    DeepSeek(width=8, layers=2, heads=2, experts=4, expert_width=8),
+    DeepSeek(width=8, layers=1, heads=2, experts=4, expert_width=8, pool="mean"),
+    MLP(),
+]
+FAST = [
+    Shap(rounds=2, background_rows=2),
+    Lime(num_samples=60),
+    IntegratedGradients(n_steps=8),
+    local_gradients.InputXGradient(),
+    GradientShap(tolerance=0, draws=64),
+    local_gradients.Saliency(),
+    local_gradients.SmoothGrad(copies=4),
+    Occlusion(),
+    AttentionRollout(),
+    AttnLRP(),
+    Random(),
+]
+
+
+@pytest.mark.parametrize("model", OWN_MODELS, ids=["deepseek", "deepseek-mean", "mlp"])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_every_model_is_explained_or_refused(model, n_classes) -> None:
+    schema = toy_schema(3, n_classes=n_classes, categories=4)
+    classifier = untrained(model, schema)
+    to_explain = context(classifier, n=4, target=n_classes - 1)
+    to_explain.inputs[0, 0] = np.nan
+    for explainer in FAST:
+        if explainer.refuses(model, DataTraits()):
+            assert not explainer.requires <= model.capabilities
+            continue
+        before = classifier.calls
+        explanation = explainer.explain(to_explain)
+        planned = explainer.planned_calls(4, 4, len(to_explain.background))
+        assert np.isfinite(explanation.values).all(), explanation.method
+        assert explanation.n_model_calls == classifier.calls - before, explanation.method
+        assert explanation.n_model_calls <= planned, explanation.method
+        if not isinstance(explainer, (Shap, Occlusion)):  # which ask once about rows that are equal
+            assert explanation.n_model_calls == planned, explanation.method
+
+
+def test_integrated_gradients_of_a_smooth_model_are_complete() -> None:
+    schema = toy_schema(3, categories=4)
+    classifier = untrained(MLP(), schema)
+    explanation = IntegratedGradients(n_steps=200).explain(context(classifier))
+    distance = np.abs(explanation.predictions - explanation.base_values).mean()
+    assert np.abs(explanation.completeness_gap).mean() < 0.02 * distance
+
+
+# --- Values at random, units and seeds ------------------------------------------------------------
+
+
+def test_an_input_that_changes_gets_unrelated_values() -> None:
+    to_explain = toy(200, probability=lambda x: np.full(len(x), 0.5))
+    moved = replace(to_explain, inputs=to_explain.inputs + 1e-9)
+    first, second = Random().explain(to_explain).values, Random().explain(moved).values
+    rho = [np.corrcoef(a, b)[0, 1] for a, b in zip(first, second, strict=True)]
+    assert np.abs(rho).max() < 0.25
+
+
+def test_another_seed_gives_other_values() -> None:
+    to_explain = toy(4, probability=lambda x: np.full(len(x), 0.5))
+    again = Random().explain(replace(to_explain, seed=8))
+    assert not np.isclose(Random().explain(to_explain).values, again.values).any()
+
+
+def test_units_are_summed_to_the_features_that_they_belong_to() -> None:
+    values = np.array([[1.0, 10.0, 100.0, 1000.0]])
+    np.testing.assert_array_equal(sum_units(values, (0, -1, 1, 0), 3), [[1001.0, 100.0, 0.0]])
+
+
+def test_seeds_of_different_draws_differ() -> None:
+    assert len({seed_of(7, a, b) for a in range(10) for b in range(10)}) == 100

@@ -11,10 +11,11 @@ import torch
 from torch import nn
 
 from deepseek_report.artifacts.protocols.datasets import DataTraits
-from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target
+from deepseek_report.artifacts.schema import Schema
 from deepseek_report.explainers.gradients import embedding_gradients as gradients
 from deepseek_report.explainers.image_maps import GradCam, Rise, masks_of, shared_by, slopes
 from deepseek_report.models.estimators.sklearn import Sklearn
+from tests.builders import laid_out, patches
 from tests.explainers.toys import ToyClassifier, context
 from tests.worded import refused, say
 
@@ -22,17 +23,8 @@ SIDE = 12
 
 
 def image_schema(channels: int = 1) -> Schema:
-    columns = SIDE * SIDE * channels
-    features = tuple(Feature(f"p{i}", f"p{i}", "numeric", mutable=False) for i in range(columns))
-    places = np.arange(columns).reshape(SIDE, SIDE, channels)
-    players = tuple(
-        tuple(places[r : r + 3, c : c + 3].ravel().tolist())
-        for r in range(0, SIDE, 3)
-        for c in range(0, SIDE, 3)
-    )
-    labels = tuple(f"patch {k}" for k in range(len(players)))
-    layout = Layout("image", (SIDE, SIDE, channels), players, labels)
-    return Schema(features, Target("y", "y", ("no", "yes"), explained=1), layout=layout)
+    squares = patches(SIDE, 3, channels)
+    return laid_out("image", SIDE, SIDE, channels, players=squares)
 
 
 def explained(weights: np.ndarray, rise: Rise) -> Any:

@@ -13,13 +13,6 @@ from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
 from deepseek_report.data_kinds.coalitions import player_sums, spread_evenly
 from deepseek_report.explainers import lime
-from deepseek_report.explainers.lime import (
-    CodedNeighbourhoods,
-    Coding,
-    Lime,
-    WeightedRidge,
-    cosine_distances,
-)
 from tests.explainers.toys import ToyClassifier, additive_layout, context, toy, toy_schema
 from tests.worded import say
 
@@ -38,7 +31,7 @@ def samples_of(rng: np.random.Generator, instances: int) -> tuple[np.ndarray, ..
 def test_each_surrogate_of_a_batch_is_the_ridge_of_scikit_learn() -> None:
     rng = np.random.default_rng(0)
     x, y, w = rng.normal(size=(5, 80, 4)), rng.normal(size=(5, 80)), rng.random((5, 80))
-    ours = WeightedRidge.fit(x, y, w, 1.0)
+    ours = lime.WeightedRidge.fit(x, y, w, 1.0)
     for k in range(5):
         theirs = SklearnRidge(alpha=1.0).fit(x[k], y[k], sample_weight=w[k])
         np.testing.assert_allclose(ours.coefficients[k], theirs.coef_, rtol=1e-9)
@@ -48,14 +41,14 @@ def test_each_surrogate_of_a_batch_is_the_ridge_of_scikit_learn() -> None:
 
 
 def test_the_standard_error_is_the_spread_over_repeated_samples() -> None:
-    fits = WeightedRidge.fit(*samples_of(np.random.default_rng(0), 400), alpha=1.0)
+    fits = lime.WeightedRidge.fit(*samples_of(np.random.default_rng(0), 400), alpha=1.0)
     spread = fits.coefficients.std(axis=0)
     np.testing.assert_allclose(fits.standard_error.mean(axis=0), spread, rtol=0.12)
 
 
 def test_an_output_that_never_changes_is_fitted_exactly() -> None:
     x, y, w = samples_of(np.random.default_rng(0), 2)
-    fits = WeightedRidge.fit(x, np.full_like(y, 0.25), w, alpha=1.0)
+    fits = lime.WeightedRidge.fit(x, np.full_like(y, 0.25), w, alpha=1.0)
     np.testing.assert_array_equal(fits.fidelity, 1)
     np.testing.assert_allclose(fits.coefficients, 0, atol=1e-12)
     np.testing.assert_allclose(fits.intercepts, 0.25)
@@ -63,7 +56,7 @@ def test_an_output_that_never_changes_is_fitted_exactly() -> None:
 
 def test_a_model_of_one_category_is_attributed_to_that_feature() -> None:
     to_explain = toy(2, categories=3, probability=only_kind, n=8)
-    explanation = Lime(num_samples=400).explain(to_explain)
+    explanation = lime.Lime(num_samples=400).explain(to_explain)
     largest = np.abs(explanation.values).argmax(axis=1)
     assert (largest == 2).all()
     sign = np.sign(explanation.values[:, 2])
@@ -77,7 +70,7 @@ def test_of_an_additive_model_of_codes_is_its_shapley_value() -> None:
         return 0.3 + 0.4 * rows[:, 0]
 
     to_explain = toy(0, categories=2, probability=probability, n=6)
-    explanation = Lime(num_samples=2000, ridge=1e-6).explain(to_explain)
+    explanation = lime.Lime(num_samples=2000, ridge=1e-6).explain(to_explain)
     counts = np.bincount(to_explain.background[:, 0].astype(int), minlength=2) + 0.5
     mean = 0.3 + 0.4 * counts[1] / counts.sum()
     np.testing.assert_allclose(explanation.values[:, 0], explanation.predictions - mean, atol=1e-6)
@@ -89,7 +82,7 @@ def test_coefficients_are_those_of_the_package_by_hand() -> None:
     """Two independent Monte-Carlo estimates of the same surrogate: ours, and lime used directly."""
     schema = toy_schema(0, categories=3)
     to_explain = context(ToyClassifier(schema, probability=only_kind), n=3, n_background=3000)
-    explanation = Lime(num_samples=4000).explain(to_explain)
+    explanation = lime.Lime(num_samples=4000).explain(to_explain)
     by_hand = LimeTabularExplainer(
         to_explain.background, categorical_features=[0], random_state=1, discretize_continuous=True
     )
@@ -116,12 +109,12 @@ def test_given_the_perturbations_of_the_package_the_surrogates_are_those_of_the_
         return mixed(rows)
 
     to_explain = toy(4, categories=3, probability=recorded, n=3)
-    theirs = Lime(num_samples=300, algorithm="package").explain(to_explain)
-    near = CodedNeighbourhoods(to_explain, 4, None)
+    theirs = lime.Lime(num_samples=300, algorithm="package").explain(to_explain)
+    near = lime.CodedNeighbourhoods(to_explain, 4, None)
     for k, rows in enumerate(asked_rows):
         codes, part = near.encode(rows), slice(k, k + 1)
         same = (codes == near.codes[k]).astype(float)[None]
-        ridge = WeightedRidge.fit(same, mixed(rows)[None], near.weights(part, same), 1.0)
+        ridge = lime.WeightedRidge.fit(same, mixed(rows)[None], near.weights(part, same), 1.0)
         ours = near.attributions(part, ridge, mixed(rows)[:1])
         np.testing.assert_allclose(ours.values[0], theirs.values[k], rtol=1e-9, atol=1e-12)
         np.testing.assert_allclose(ours.base, theirs.base_values[k], rtol=1e-9)
@@ -133,8 +126,8 @@ def test_with_many_samples_it_agrees_with_the_package() -> None:
     to_explain = toy(4, categories=3, probability=mixed, n=4)
     gaps = []
     for samples in (500, 50_000):
-        ours = Lime(num_samples=samples).explain(to_explain)
-        theirs = Lime(num_samples=samples, algorithm="package").explain(to_explain)
+        ours = lime.Lime(num_samples=samples).explain(to_explain)
+        theirs = lime.Lime(num_samples=samples, algorithm="package").explain(to_explain)
         apart = np.abs(ours.values - theirs.values)
         error = np.hypot(ours.standard_error, theirs.standard_error)
         assert (apart < 5 * error + 1e-9).all()
@@ -144,9 +137,9 @@ def test_with_many_samples_it_agrees_with_the_package() -> None:
 
 def test_an_instance_gets_the_same_surrogate_whatever_is_explained_beside_it(monkeypatch) -> None:
     to_explain = toy(4, categories=3, probability=mixed, n=6)
-    together = Lime(num_samples=200).explain(to_explain)
+    together = lime.Lime(num_samples=200).explain(to_explain)
     monkeypatch.setattr(lime, "MOST_CELLS", 1)  # one instance at a time
-    alone = Lime(num_samples=200).explain(to_explain)
+    alone = lime.Lime(num_samples=200).explain(to_explain)
     np.testing.assert_allclose(alone.values, together.values, atol=1e-12)
     np.testing.assert_array_equal(alone.predictions, together.predictions)
 
@@ -154,14 +147,14 @@ def test_an_instance_gets_the_same_surrogate_whatever_is_explained_beside_it(mon
 def test_rows_that_are_alike_are_asked_about_once() -> None:
     """Three categories give three different rows, whatever the number of neighbours."""
     to_explain = toy(0, categories=3, probability=only_kind, n=5)
-    explanation = Lime(num_samples=400).explain(to_explain)
+    explanation = lime.Lime(num_samples=400).explain(to_explain)
     assert explanation.n_model_calls == to_explain.classifier.calls == 3
     np.testing.assert_allclose(explanation.predictions, only_kind(to_explain.inputs))
 
 
 def test_codes_are_drawn_as_often_as_training_rows_have_them() -> None:
     column = np.array([np.nan] * 10 + list(range(90)))
-    coding = Coding(Feature("x", "x", "numeric"), column, bins=4)
+    coding = lime.Coding(Feature("x", "x", "numeric"), column, bins=4)
     codes = coding.draw((np.arange(1000) + 0.5) / 1000)
     np.testing.assert_allclose(np.bincount(codes) / 1000, coding.frequencies, atol=2e-3)
     assert coding.draw(np.array([np.nextafter(1, 0)]))[0] == 4
@@ -175,7 +168,7 @@ def test_missing_values_are_a_code_of_their_own() -> None:
     background, inputs = to_explain.background.copy(), to_explain.inputs.copy()
     background[:10, 0] = np.nan
     inputs[0, 0] = np.nan
-    explanation = Lime(num_samples=600).explain(
+    explanation = lime.Lime(num_samples=600).explain(
         replace(to_explain, background=background, inputs=inputs)
     )
     assert explanation.values[0, 0] > 0.3
@@ -184,7 +177,7 @@ def test_missing_values_are_a_code_of_their_own() -> None:
 
 def test_codes_turn_back_into_training_values_of_the_same_code() -> None:
     column = np.array([1.0, 5.0, 2.0, np.nan, 9.0, 4.0, 7.0])
-    coding = Coding(Feature("x", "x", "numeric"), column, bins=3)
+    coding = lime.Coding(Feature("x", "x", "numeric"), column, bins=3)
     codes = coding.encode(column)
     for u in (0.0, 0.5, 0.999):
         again = coding.decode(codes, np.full(len(codes), u))
@@ -196,7 +189,7 @@ def test_a_value_beyond_all_training_rows_has_a_code() -> None:
     classifier = ToyClassifier(toy_schema(1), probability=lambda x: 0.2 + 0.5 * (x[:, 0] > 5))
     to_explain = context(classifier, n=2, n_background=20)
     background = np.zeros((20, 1))
-    explanation = Lime(num_samples=60).explain(
+    explanation = lime.Lime(num_samples=60).explain(
         replace(to_explain, background=background, inputs=np.array([[9.0], [0.0]]))
     )
     assert np.isfinite(explanation.values).all()
@@ -205,7 +198,9 @@ def test_a_value_beyond_all_training_rows_has_a_code() -> None:
 
 def test_a_category_that_no_training_row_has_is_tried_as_well() -> None:
     categories = tuple(Category(str(k), str(k)) for k in range(3))
-    coding = Coding(Feature("c", "c", "categorical", categories=categories), np.zeros(20), bins=4)
+    coding = lime.Coding(
+        Feature("c", "c", "categorical", categories=categories), np.zeros(20), bins=4
+    )
     assert (coding.frequencies[1:] > 0).all()
     np.testing.assert_array_equal(coding.decode(np.array([3, 1]), np.zeros(2)), [2.0, 0.0])
 
@@ -214,7 +209,7 @@ def test_says_that_the_surrogate_is_poor_where_it_is() -> None:
     def rough(rows: np.ndarray) -> np.ndarray:
         return 0.5 + 0.4 * np.sign(np.prod(rows, axis=1))
 
-    explanation = Lime(num_samples=200).explain(toy(4, probability=rough))
+    explanation = lime.Lime(num_samples=200).explain(toy(4, probability=rough))
     assert explanation.params["fidelity_mean"] < 0.5
     assert "poor picture" in say(explanation.notes[1])
 
@@ -225,7 +220,7 @@ def test_of_an_additive_model_the_coefficients_are_the_effects_of_players(
 ) -> None:
     to_explain, true = additive_layout(layout_schema(modality), modality)
     schema = to_explain.classifier.schema
-    explainer = Lime(num_samples=300, ridge=1e-6)
+    explainer = lime.Lime(num_samples=300, ridge=1e-6)
     explanation = explainer.explain(to_explain)
     expected = spread_evenly(player_sums(true, schema.owners), schema.owners)
     np.testing.assert_allclose(explanation.values, expected, atol=1e-4)
@@ -244,17 +239,17 @@ def wide() -> ExplainContext:
 
 
 def test_a_wide_table_is_explained_by_groups_of_columns() -> None:
-    explanation = Lime().explain(wide())
+    explanation = lime.Lime().explain(wide())
     assert "64 groups of correlated columns" in say(explanation.variant)
     screened = 4 * 301
-    assert explanation.n_model_calls == Lime().planned_calls(2, 300, 30) == 2 * 640 + screened
+    assert explanation.n_model_calls == lime.Lime().planned_calls(2, 300, 30) == 2 * 640 + screened
     others = np.delete(explanation.values, 7, axis=1)
     assert (explanation.values[:, 7] > 5 * others.max(axis=1)).all()
     assert "4 walks from one training row to another" in " ".join(map(say, explanation.notes))
 
 
 def test_without_screening_a_column_shares_with_its_group() -> None:
-    explainer = Lime(screening=0)
+    explainer = lime.Lime(screening=0)
     explanation = explainer.explain(wide())
     assert explanation.n_model_calls == explainer.planned_calls(2, 300, 30) == 2 * 640
     assert ((explanation.values == explanation.values[:, [7]]).sum(axis=1) > 1).all()
@@ -269,7 +264,7 @@ def test_of_a_number_the_surrogate_is_in_its_unit_and_says_so(layout_schema) -> 
             self.calls += len(inputs)
             return 100 + 50 * inputs[:, :1]
 
-    explanation = Lime(num_samples=500).explain(context(Number(schema), target=0))
+    explanation = lime.Lime(num_samples=500).explain(context(Number(schema), target=0))
     assert explanation.output_space == "value"
     assert "probability" not in " ".join(map(say, explanation.notes))
     np.testing.assert_allclose(explanation.predictions, 100 + 50 * explanation.inputs[:, 0])
@@ -290,8 +285,8 @@ def test_of_the_same_neighbours_the_package_makes_the_same_surrogates(
     if modality == "text":
         to_explain = replace(to_explain, inputs=np.full((4, 8), 2.0))
         to_explain.inputs[0, 4:] = np.nan
-    ours = Lime(num_samples=200).explain(to_explain)
-    theirs = Lime(num_samples=200, algorithm="package").explain(to_explain)
+    ours = lime.Lime(num_samples=200).explain(to_explain)
+    theirs = lime.Lime(num_samples=200, algorithm="package").explain(to_explain)
     for field in ("values", "standard_error", "base_values", "predictions"):
         np.testing.assert_allclose(getattr(ours, field), getattr(theirs, field), atol=1e-9)
     np.testing.assert_allclose(ours.params["fidelity"], theirs.params["fidelity"], atol=1e-9)
@@ -301,8 +296,8 @@ def test_of_the_same_neighbours_the_package_makes_the_same_surrogates(
 
 def test_distances_are_one_minus_the_cosine_with_all_ones() -> None:
     on = np.array([[1.0, 1, 1, 1], [1, 0, 0, 0], [0, 0, 0, 0]])
-    np.testing.assert_allclose(cosine_distances(on[None], np.ones((1, 4)))[0], [0, 0.5, 1])
+    np.testing.assert_allclose(lime.cosine_distances(on[None], np.ones((1, 4)))[0], [0, 0.5, 1])
     present = np.array([[1.0, 1, 0, 0]])
-    apart = cosine_distances(on[None], present)[0]
+    apart = lime.cosine_distances(on[None], present)[0]
     np.testing.assert_allclose(apart, [0, 1 - np.sqrt(0.5), 1])
-    np.testing.assert_array_equal(cosine_distances(on[None], np.zeros((1, 4)))[0], 0)
+    np.testing.assert_array_equal(lime.cosine_distances(on[None], np.zeros((1, 4)))[0], 0)

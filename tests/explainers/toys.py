@@ -12,16 +12,36 @@ from torch import nn
 
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.protocols.modules import LayerTrace
-from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
+from deepseek_report.artifacts.schema import Category, Feature, Schema
+from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kind_of
+from tests.builders import numbered, numeric, of_classes
 
 
 def toy_schema(n_numeric: int, n_classes: int = 2, categories: int = 0) -> Schema:
-    numeric = [Feature(f"x{j}", f"x {j}", "numeric") for j in range(n_numeric)]
     codes = tuple(Category(str(k), f"c{k}") for k in range(categories))
     coded = [Feature("kind", "kind", "categorical", categories=codes)] if categories else []
-    classes = tuple(f"class {k}" for k in range(n_classes))
-    return Schema((*numeric, *coded), Target("y", "y", classes, favourable=0))
+    features = (*numeric(*numbered(n_numeric)), *coded)
+    return Schema(features, of_classes(n_classes, favourable=0))
+
+
+def drawn(schema: Schema, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Rows of normal numbers and of even categories."""
+    columns = [
+        rng.normal(size=count)
+        if feature.is_numeric
+        else rng.integers(0, len(feature.categories), count).astype(float)
+        for feature in schema.features
+    ]
+    return np.stack(columns, axis=1)
+
+
+def untrained(model: Any, schema: Schema) -> Any:
+    """The classifier of a model that was built and not trained."""
+    rng = np.random.default_rng(0)
+    inputs = drawn(schema, 60, rng)
+    train = Split(inputs, rng.integers(0, len(schema.target.classes), 60), np.arange(60))
+    return model.wrap(model.build(schema, train, seed=0).eval(), schema, "cpu")
 
 
 class ToyClassifier:
@@ -116,20 +136,11 @@ def context(classifier: Any, n: int = 5, n_background: int = 30, **changes: Any)
     """Instances and training rows drawn anew for a classifier; changes by keyword."""
     rng = np.random.default_rng(3)
 
-    def rows(count: int) -> np.ndarray:
-        columns = [
-            rng.normal(size=count)
-            if feature.is_numeric
-            else rng.integers(0, len(feature.categories), count).astype(float)
-            for feature in classifier.schema.features
-        ]
-        return np.stack(columns, axis=1)
-
     fields = {
         "classifier": classifier,
-        "inputs": rows(n),
+        "inputs": drawn(classifier.schema, n, rng),
         "positions": np.arange(n) * 3,
-        "background": rows(n_background),
+        "background": drawn(classifier.schema, n_background, rng),
         "target": 1,
         "seed": 7,
         "question": kind_of(classifier.schema).compared_with,

@@ -3,38 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
+from scipy.special import softmax
 
 from deepseek_report.artifacts.predictions import Cases
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Attribute, Feature, Schema, Target
 from deepseek_report.artifacts.split import Split
-from tests.builders import COLOURS, context, dataset, predictions
+from tests.builders import COLOURS, Answers, context, dataset, numeric, predictions
 
 
-class LinearClassifier:
-    """Softmax of a linear function of the first two features; a missing value counts as 0."""
-
-    name = "linear"
-    capabilities = frozenset()
-    module = None
-
-    def __init__(self, schema: Schema) -> None:
-        self.schema = schema
-        self.calls = 0
-
-    def logits(self, inputs: np.ndarray) -> np.ndarray:
-        self.calls += len(inputs)
-        x = np.nan_to_num(inputs)
-        signal = 0.05 * (x[:, 0] - 50) + 0.8 * (x[:, 1] == 2)
-        steps = np.arange(len(self.schema.target.classes)) - 0.5
-        return signal[:, None] * steps - 0.3 * steps**2
-
-    def probabilities(self, inputs: np.ndarray) -> np.ndarray:
-        powers = np.exp(self.logits(inputs))
-        return powers / powers.sum(axis=1, keepdims=True)
+def linear(inputs: np.ndarray, classes: int) -> np.ndarray:
+    """(row, class) softmax of the first two features; a missing value counts as 0."""
+    x = np.nan_to_num(inputs)
+    signal = 0.05 * (x[:, 0] - 50) + 0.8 * (x[:, 1] == 2)
+    steps = np.arange(classes) - 0.5
+    return softmax(signal[:, None] * steps - 0.3 * steps**2, axis=1)
 
 
 def toy_schema(n_classes: int) -> Schema:
@@ -43,7 +30,7 @@ def toy_schema(n_classes: int) -> Schema:
         features=(
             Feature("amount", "loan amount", "numeric", mutable=True, unit="€"),
             Feature("colour", "colour", "categorical", categories=COLOURS, mutable=True),
-            Feature("noise", "noise", "numeric", mutable=True),
+            *numeric("noise", mutable=True),
         ),
         target=Target("default", "default", classes, favourable=0, explained=n_classes - 1),
         attributes=(
@@ -53,7 +40,7 @@ def toy_schema(n_classes: int) -> Schema:
     )
 
 
-def _split(classifier: LinearClassifier, n: int, first: int, rng: np.random.Generator) -> Split:
+def _split(classifier: Answers, n: int, first: int, rng: np.random.Generator) -> Split:
     sex = rng.integers(0, 2, n)
     colour = rng.integers(0, 3, n)
     amount = np.round(rng.normal(50 + 6 * sex, 20, n))
@@ -72,7 +59,8 @@ def toy() -> Callable[..., MeasureContext]:
     def build(n_classes: int = 2, n: int = 600, seed: int = 0) -> MeasureContext:
         rng = np.random.default_rng(seed)
         schema = toy_schema(n_classes)
-        classifier, threshold = LinearClassifier(schema), 0.45 if n_classes == 2 else None
+        classifier = Answers(partial(linear, classes=n_classes), schema)
+        threshold = 0.45 if n_classes == 2 else None
         train, validation, test = (
             _split(classifier, size, first, rng)
             for size, first in ((2 * n, 0), (n, 2 * n), (n, 3 * n))

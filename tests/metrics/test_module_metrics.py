@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,21 +13,11 @@ from sklearn.decomposition import PCA
 from torch import nn
 
 from deepseek_report.artifacts.protocols.modules import LayerTrace, Step
+from deepseek_report.metrics.internals import compute, routing, tracing
 from deepseek_report.metrics.internals.ablation import Ablation
-from deepseek_report.metrics.internals.compute import (
-    Latency,
-    LayerProfile,
-    ParameterProjection,
-    Parameters,
-    PeakMemory,
-    common_width,
-    layer_name,
-    principal_components,
-    vectors_of,
-)
-from deepseek_report.metrics.internals.routing import Attention, ExpertLoad, RouteEntropy
-from deepseek_report.metrics.internals.tracing import Stopwatch, median_interval, normalised_entropy
 from deepseek_report.statistics.answer_errors import cross_entropy
+from deepseek_report.tasks import task_of
+from tests.builders import NUMBER, laid_out, table
 from tests.worded import refused
 
 
@@ -95,7 +86,7 @@ def value(measured, name: str) -> float:
 
 
 def test_parameters_add_up(routed) -> None:
-    measured = Parameters().measure(routed)
+    measured = compute.Parameters().measure(routed)
     assert value(measured, "parameters") == 3 * 8 + 8 + 8 * 2 + 2
     assert measured.tables["layers"]["parameters"].sum() == 50
     assert measured.tables["layers"]["share"].sum() == pytest.approx(1)
@@ -108,12 +99,12 @@ def test_parameters_and_times_are_told_by_the_layers_that_a_model_describes(rout
             return {"layers": [inside, {"name": "output", "kind": "head", "parameters": 18}]}
 
     routed.classifier.module = Described().eval()
-    layers = Parameters().measure(routed).tables["layers"]
+    layers = compute.Parameters().measure(routed).tables["layers"]
     assert dict(zip(layers["layer"], layers["parameters"], strict=True)) == {
         "block": 32,
         "output": 18,
     }
-    times = LayerProfile(batch_size=16, repeats=3).measure(routed).tables["layers"]
+    times = compute.LayerProfile(batch_size=16, repeats=3).measure(routed).tables["layers"]
     assert times["layer"].tolist() == ["block", "output", "outside named layers"]
     assert times["kind"].tolist()[:2] == ["attention", "head"]
 
@@ -124,17 +115,17 @@ def test_a_layer_that_does_not_hold_all_parameters_is_no_description(routed) -> 
             return {"layers": [{"name": "output", "kind": "head", "parameters": 18}]}
 
     routed.classifier.module = Half().eval()
-    assert Parameters().measure(routed).tables["layers"]["parameters"].sum() == 50
+    assert compute.Parameters().measure(routed).tables["layers"]["parameters"].sum() == 50
 
 
 def test_a_model_without_a_module_is_refused_with_the_reason(toy) -> None:
-    for metric in (Parameters(), LayerProfile(), ParameterProjection()):
+    for metric in (compute.Parameters(), compute.LayerProfile(), compute.ParameterProjection()):
         with refused("not a torch module"):
             metric.measure(toy())
 
 
 def test_a_layer_profile_adds_up_and_leaves_no_hook(routed) -> None:
-    measured = LayerProfile(batch_size=16, repeats=5).measure(routed)
+    measured = compute.LayerProfile(batch_size=16, repeats=5).measure(routed)
     table = measured.tables["layers"]
     assert {"block.0", "output", "outside named layers"} <= set(table["layer"])
     assert table["ms"].sum() == pytest.approx(value(measured, "forward_ms"), rel=0.5)
@@ -147,13 +138,13 @@ def test_the_time_of_a_part_is_without_the_parts_inside_it(monkeypatch) -> None:
         "deepseek_report.metrics.internals.tracing.perf_counter", lambda: next(clock)
     )
     model = nn.Sequential(nn.Sequential(nn.Identity()))
-    with Stopwatch(model, lambda: None) as watch:
+    with tracing.Stopwatch(model, lambda: None) as watch:
         model(torch.zeros(1))
         assert watch.lap() == {"0": 6000.0, "0.0": 3000.0}
 
 
 def test_latency_gives_every_batch_size_in_order(routed) -> None:
-    measured = Latency(batch_sizes=(8, 1), repeats=4).measure(routed)
+    measured = compute.Latency(batch_sizes=(8, 1), repeats=4).measure(routed)
     table = measured.tables["latency"]
     assert table["batch_size"].tolist() == [1, 8]
     assert np.allclose(table["rows_per_second"], 1000 * table["batch_size"] / table["ms"])
@@ -161,20 +152,20 @@ def test_latency_gives_every_batch_size_in_order(routed) -> None:
 
 
 def test_peak_memory_sees_what_a_pass_allocates(routed) -> None:
-    small = PeakMemory(batch_size=100).measure(routed)
-    large = PeakMemory(batch_size=1000).measure(routed)
+    small = compute.PeakMemory(batch_size=100).measure(routed)
+    large = compute.PeakMemory(batch_size=1000).measure(routed)
     assert value(small, "peak_memory") > 50
     ratio = value(large, "inference_memory") / value(small, "inference_memory")
     assert ratio == pytest.approx(10, rel=0.2)
 
 
 def test_peak_memory_says_nothing_on_standard_error(routed, capfd) -> None:
-    PeakMemory(batch_size=100).measure(routed)
+    compute.PeakMemory(batch_size=100).measure(routed)
     assert capfd.readouterr().err == ""
 
 
 def test_the_median_has_the_interval_of_order_statistics() -> None:
-    few, many = (median_interval(np.arange(1.0, n)) for n in (6.0, 101.0))
+    few, many = (tracing.median_interval(np.arange(1.0, n)) for n in (6.0, 101.0))
     assert (few.value, few.low, few.high) == (3, 1, 5)
     assert (many.value, many.low, many.high) == (50.5, 40, 61)
 
@@ -190,18 +181,18 @@ def test_the_median_has_the_interval_of_order_statistics() -> None:
     ],
 )
 def test_a_parameter_belongs_to_its_first_numbered_block_or_its_own_layer(path, expected) -> None:
-    assert layer_name(path) == expected
+    assert compute.layer_name(path) == expected
 
 
 def test_expert_load_counts_choices(routed) -> None:
-    measured = ExpertLoad(max_rows=50, n_resamples=100).measure(routed)
+    measured = routing.ExpertLoad(max_rows=50, n_resamples=100).measure(routed)
     assert measured.tables["load"]["share"].tolist() == pytest.approx([0.6, 0.4, 0.0])
     assert value(measured, "expert_load_imbalance") == pytest.approx(0.6 * 3)
     assert value(measured, "unused_experts") == 1
 
 
 def test_even_routes_have_full_entropy(routed) -> None:
-    measured = RouteEntropy(max_rows=60, n_resamples=100).measure(routed)
+    measured = routing.RouteEntropy(max_rows=60, n_resamples=100).measure(routed)
     assert value(measured, "route_entropy") == pytest.approx(1)
     routes = measured.tables["routes"]
     assert routes["branch"].tolist() == ["local", "local", "global", "global"]
@@ -210,12 +201,12 @@ def test_even_routes_have_full_entropy(routed) -> None:
 
 
 def test_entropy_is_zero_for_one_choice_and_one_for_all() -> None:
-    entropies = normalised_entropy(np.array([[1.0, 0, 0, 0], [0.25] * 4, [0.5, 0.5, 0, 0]]))
+    entropies = tracing.normalised_entropy(np.array([[1.0, 0, 0, 0], [0.25] * 4, [0.5, 0.5, 0, 0]]))
     assert entropies.tolist() == pytest.approx([0, 1, 0.5])
 
 
 def test_attention_keeps_its_axes_and_names_its_tokens(routed) -> None:
-    measured = Attention().measure(routed)
+    measured = routing.Attention().measure(routed)
     assert measured.arrays["mean"].shape == (1, 2, 2, 3, 3)
     assert np.allclose(measured.arrays["mean"].sum(axis=-1), 1)
     assert measured.tables["tokens"]["label"].tolist() == ["summary", "loan amount", "colour"]
@@ -234,7 +225,7 @@ def test_the_parts_that_are_used_are_needed_and_the_others_spare(routed) -> None
 
 
 def test_a_part_is_told_beside_its_load_where_the_load_is_known(routed) -> None:
-    load = ExpertLoad(max_rows=50, n_resamples=100).measure(routed)
+    load = routing.ExpertLoad(max_rows=50, n_resamples=100).measure(routed)
     known = replace(routed, measured={"measures/expert_load": load})
     parts = Ablation(max_rows=300).measure(known).tables["parts"]
     assert parts["load"].iloc[-1] == pytest.approx(0.6 * 3)
@@ -262,7 +253,7 @@ def test_a_model_that_cannot_run_without_a_part_is_refused(routed) -> None:
 
 
 def test_what_experts_are_asked_about_is_told_by_token_and_by_group(routed) -> None:
-    subjects = ExpertLoad(max_rows=60, n_resamples=100).measure(routed).tables["asked"]
+    subjects = routing.ExpertLoad(max_rows=60, n_resamples=100).measure(routed).tables["asked"]
     tokens = subjects[subjects["attribute"] == ""].set_index(["label", "expert"])["share"]
     assert tokens["summary", 0] == pytest.approx(0.5)
     assert tokens["loan amount", 0] == pytest.approx(1)
@@ -281,40 +272,141 @@ def test_cross_entropy_agrees_with_torch() -> None:
 
 
 def test_the_common_width_is_the_side_that_most_matrices_have() -> None:
-    assert common_width([(8, 4), (4, 16), (5, 4)]) == 4
-    assert common_width([(8, 8), (2, 8, 3)]) == 8
-    assert common_width([(2, 9)]) == 9
+    assert compute.common_width([(8, 4), (4, 16), (5, 4)]) == 4
+    assert compute.common_width([(8, 8), (2, 8, 3)]) == 8
+    assert compute.common_width([(2, 9)]) == 9
 
 
 def test_vectors_are_rows_that_read_or_columns_that_write() -> None:
     matrix = np.arange(6.0).reshape(2, 3)
-    assert vectors_of(matrix, 3).tolist() == matrix.tolist()
-    assert vectors_of(matrix, 2).tolist() == matrix.T.tolist()
-    assert vectors_of(matrix, 7) is None
-    assert vectors_of(np.zeros((5, 2, 3)), 3).shape == (10, 3)
+    assert compute.vectors_of(matrix, 3).tolist() == matrix.tolist()
+    assert compute.vectors_of(matrix, 2).tolist() == matrix.T.tolist()
+    assert compute.vectors_of(matrix, 7) is None
+    assert compute.vectors_of(np.zeros((5, 2, 3)), 3).shape == (10, 3)
 
 
 def test_principal_components_agree_with_scikit_learn_but_for_the_sign() -> None:
     points = np.random.default_rng(0).normal(size=(50, 6)) * np.arange(1, 7)
-    ours, shares = principal_components(points)
+    ours, shares = compute.principal_components(points)
     theirs = PCA(3).fit(points)
     assert np.allclose(np.abs(ours), np.abs(theirs.transform(points)))
     assert np.allclose(shares, theirs.explained_variance_ratio_)
-    again, _ = principal_components(points[:, ::1].copy())
+    again, _ = compute.principal_components(points[:, ::1].copy())
     assert (again == ours).all()
 
 
 def test_fewer_dimensions_than_components_leave_zeros() -> None:
-    coordinates, shares = principal_components(np.array([[0.0], [2.0]]))
+    coordinates, shares = compute.principal_components(np.array([[0.0], [2.0]]))
     assert np.abs(coordinates).tolist() == [[1, 0, 0], [1, 0, 0]]
     assert shares.tolist() == [1, 0, 0]
-    assert principal_components(np.ones((4, 3)))[1].tolist() == [0, 0, 0]
+    assert compute.principal_components(np.ones((4, 3)))[1].tolist() == [0, 0, 0]
 
 
 def test_the_projection_says_what_it_leaves_out(routed) -> None:
-    measured = ParameterProjection().measure(routed)
+    measured = compute.ParameterProjection().measure(routed)
     points = measured.tables["points"]
     assert list(points.columns) == ["layer", "parameter", "row", "pc1", "pc2", "pc3"]
     assert set(points["parameter"]) == {"block.0.weight", "output.weight"}
     assert 0 < value(measured, "explained_variance") <= 1 + 1e-12
     assert math.isclose(len(points), 3 + 2)
+
+
+# --- Names of tokens, and attention of tokens that are not always there ---------------------------
+
+
+def test_tokens_of_a_table_are_called_as_their_features_are() -> None:
+    labels = routing.token_labels(table("age", "debt", "income"), ((), (1,), (0, 1, 2)))
+    assert labels == ["summary", "debt", "age to income"]
+
+
+def test_a_patch_is_called_by_its_rows_and_columns() -> None:
+    whole = {"players": [range(48)], "player_labels": ("the whole picture",)}
+    places = np.arange(48).reshape(4, 4, 3)
+    tokens = ((), places[2:, :1].ravel(), places[0, 0], range(48))
+    labels = routing.token_labels(laid_out("image", 4, 4, 3, **whole), tokens)
+    assert labels == ["summary", "rows 3–4 × column 1", "row 1 × column 1", "the whole picture"]
+
+
+def test_windows_and_runs_of_words_are_called_by_their_ends() -> None:
+    series, text = laid_out("series", 5, 2), laid_out("text", 5)
+    assert routing.token_labels(series, ((2, 3), (4, 5, 6, 7))) == ["step 2", "steps 3–4"]
+    assert routing.token_labels(text, ((0,), (2, 3, 4))) == ["part 1", "words 3–5"]
+
+
+def test_what_stands_around_a_text_is_its_summary_and_its_end() -> None:
+    labels = routing.token_labels(laid_out("text", 2), ((), (0,), (1,), ()))
+    assert labels == ["summary", "part 1", "part 2", "end of the text"]
+
+
+class Ending(nn.Module):
+    """Looks at the summary with 0.25 and evenly at the words that are there."""
+
+    token_columns = ((), (0,), (1,))
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1))
+
+    def trace(self, inputs: torch.Tensor):
+        present = torch.cat([torch.ones(len(inputs), 1), (~inputs.isnan()).float()], dim=1)
+        words = present[:, 1:] * 0.75 / present[:, 1:].sum(1, keepdim=True)
+        row = torch.cat([torch.full((len(inputs), 1), 0.25), words], dim=1)
+        maps = (present[:, :, None] * row[:, None, :])[:, None]
+        return torch.zeros(len(inputs), 1), [LayerTrace(attention={"local": maps})]
+
+
+class Causal(Ending):
+    """Looks alike at every token up to its own."""
+
+    def trace(self, inputs: torch.Tensor):
+        row = torch.tril(torch.ones(3, 3))
+        maps = (row / row.sum(1, keepdim=True)).expand(len(inputs), 1, 3, 3)
+        return torch.zeros(len(inputs), 1), [LayerTrace(attention={"global": maps})]
+
+
+def attended(toy, module: nn.Module, inputs: np.ndarray):
+    """The mean attention of a module to these rows."""
+    classifier = SimpleNamespace(name="attending", module=module, calls=0)
+    return routing.mean_attention(replace(toy(n=20), classifier=classifier), inputs)
+
+
+#: A text of two words, and one that has ended after the first.
+TEXTS = np.array([[1.0, 2.0], [1.0, np.nan]])
+
+
+def test_a_token_is_averaged_over_the_cases_in_which_it_is_there(toy) -> None:
+    attention = attended(toy, Ending(), TEXTS)
+    assert attention.branches == ["local"]
+    np.testing.assert_allclose(attention.mean[0, 0, 0, 0], [0.25, (0.375 + 0.75) / 2, 0.375 / 2])
+    np.testing.assert_allclose(attention.mean[0, 0, 0, 2], [0.25, 0.375, 0.375])
+    np.testing.assert_allclose(attention.present, [1, 1, 0.5])
+
+
+def test_an_even_share_is_that_of_the_tokens_that_are_there(toy) -> None:
+    attention = attended(toy, Ending(), TEXTS)
+    np.testing.assert_allclose(attention.even[0, 0, 0], [5 / 12, 5 / 12, 1 / 6])
+    np.testing.assert_allclose(attention.even[0, 0, 2], [1 / 3, 1 / 3, 1 / 3])
+    entropy = -(0.25 * np.log(0.25) + 0.75 * np.log(0.75)) / np.log(2)
+    assert attention.entropy[1] == pytest.approx(entropy)
+
+
+def test_heads_that_read_from_left_to_right_without_preference_look_evenly(toy) -> None:
+    attention = attended(toy, Causal(), np.ones((3, 2)))
+    np.testing.assert_allclose(attention.mean[:, :, 0], attention.even)
+    np.testing.assert_allclose(attention.even[0, 0, 1], [0.5, 0.5, 0])
+    np.testing.assert_allclose(attention.entropy, 1)
+
+
+def test_the_loss_of_a_number_is_its_squared_error_over_the_variance_of_the_label() -> None:
+    labels = np.array([1.0, 3.0, 5.0])
+    task = task_of(NUMBER)
+    mean = task.fit_losses(np.full((3, 1), 3.0), labels)
+    assert mean.mean() == pytest.approx(1.0)
+    assert (task.fit_losses(labels[:, None], labels) == 0).all()
+
+
+def test_batches_shrink_with_long_inputs_and_large_maps() -> None:
+    assert tracing.rows_at_once(23, 24) == 256
+    assert tracing.rows_at_once(10_000, 128) == 26
+    assert tracing.rows_at_once(128, 128) == 64
+    assert tracing.rows_at_once(10**7, 10**4) == 1

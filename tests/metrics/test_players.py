@@ -23,11 +23,7 @@ from deepseek_report.metrics.cases.cases import (
     without_players,
 )
 from deepseek_report.metrics.cases.counterfactuals import DecisionRule
-from deepseek_report.metrics.explanations.agreement import (
-    ExplainerAgreement,
-    rowwise_spearman,
-    top_overlap,
-)
+from deepseek_report.metrics.explanations import agreement
 from deepseek_report.metrics.explanations.faithfulness import Deletion, Insertion
 from deepseek_report.metrics.explanations.importance import Importance
 from deepseek_report.metrics.explanations.skill_importance import PermutationImportance, Sage
@@ -41,36 +37,24 @@ from deepseek_report.statistics.ranking import most_telling
 from deepseek_report.tasks import TASKS
 from deepseek_report.wording.words import wording
 from tests import builders
-from tests.builders import explanation, predictions
+from tests.builders import Answers, explanation, logistic, predictions
 from tests.worded import refused
 
 PLANTED = 3.0
 
 
-class Planted:
+def planted(schema: Schema) -> Answers:
     """A text is positive where the planted token stands; else the mean of the columns decides."""
 
-    name, module, capabilities, calls = "planted", None, frozenset(), 0
+    def answers(inputs: np.ndarray) -> np.ndarray:
+        if schema.modality == "text":
+            return logistic(4.0 * (inputs == PLANTED).any(axis=1) - 2)
+        mean = np.nanmean(inputs, axis=1)
+        return 100 + 40 * mean if schema.target.is_number else logistic(2 * mean)
 
-    def __init__(self, schema: Schema) -> None:
-        self.schema = schema
-
-    def logits(self, inputs: np.ndarray) -> np.ndarray:
-        if self.schema.target.is_number:
-            return 100 + 40 * np.nanmean(inputs, axis=1, keepdims=True)
-        score = 2 * np.nanmean(inputs, axis=1)
-        if self.schema.modality == "text":
-            score = 4.0 * (inputs == PLANTED).any(axis=1) - 2
-        return np.stack([np.zeros(len(inputs)), score], axis=1)
-
-    def probabilities(self, inputs: np.ndarray) -> np.ndarray:
-        if self.schema.target.is_number:
-            return self.logits(inputs)
-        powers = np.exp(self.logits(inputs))
-        return powers / powers.sum(axis=1, keepdims=True)
-
-    def randomised(self, seed: int) -> Planted:
-        return self
+    model: Any = Answers(answers, schema)
+    model.randomised = lambda seed: model
+    return model
 
 
 def part(schema: Schema, n: int, rng: np.random.Generator) -> Split:
@@ -80,7 +64,7 @@ def part(schema: Schema, n: int, rng: np.random.Generator) -> Split:
         inputs = rng.integers(4, 10, size=(n, columns)).astype(float)
         inputs[::2, 0] = PLANTED
         inputs[rng.random(n) < 0.5, 6:] = np.nan
-    answers = Planted(schema).probabilities(inputs)
+    answers = planted(schema).probabilities(inputs)
     labels = answers[:, 0] if schema.target.is_number else answers.argmax(axis=1)
     return Split(inputs, labels, np.arange(n), {})
 
@@ -103,13 +87,11 @@ def context_for(layout_schema: Callable[..., Schema]) -> Callable[..., MeasureCo
     def build(modality: str, task: str = "classification", n: int = 60) -> MeasureContext:
         schema, rng = layout_schema(modality, task), np.random.default_rng(0)
         train, validation, test = (part(schema, size, rng) for size in (2 * n, n, n))
-        model = Planted(schema)
+        model = planted(schema)
         rows = test.inputs[:30]
         own = explained(schema, rows, true_effects(schema, rows), "by_hand")
         noise = explained(schema, rows, rng.normal(size=rows.shape), "random")
-        predicted = predictions(
-            model.probabilities(test.inputs), test, logits=model.logits(test.inputs)
-        )
+        predicted = predictions(model.probabilities(test.inputs), test)
         return builders.context(
             builders.dataset(schema, train, validation, test),
             model,
@@ -178,14 +160,14 @@ def test_of_a_linear_number_the_curve_is_the_distance_in_standard_deviations(con
 def test_absent_words_do_not_count_for_agreement() -> None:
     a = np.array([[1.0, 2.0, 3.0, np.nan, np.nan]])
     b = np.array([[3.0, 2.0, 1.0, np.nan, np.nan]])
-    assert rowwise_spearman(a, b)[0] == pytest.approx(-1)
-    assert top_overlap(a, b, 5)[0] == 1
-    assert top_overlap(a, b, 2)[0] == 0.5
+    assert agreement.rowwise_spearman(a, b)[0] == pytest.approx(-1)
+    assert agreement.top_overlap(a, b, 5)[0] == 1
+    assert agreement.top_overlap(a, b, 2)[0] == 0.5
 
 
 @pytest.mark.parametrize("modality", MODALITIES)
 def test_agreement_is_of_players(modality, context_for) -> None:
-    measured = ExplainerAgreement(resamples=200).measure(context_for(modality))
+    measured = agreement.ExplainerAgreement(resamples=200).measure(context_for(modality))
     assert len(measured.tables["per_case"]) == 30
     assert measured.tables["pairs"]["top5_overlap"].between(0, 1).all()
 
@@ -273,15 +255,13 @@ def test_the_changed_input_lacks_what_carries_the_decision(context_for) -> None:
 
 
 def test_needless_players_are_put_back(layout_schema) -> None:
-    class Pair(Planted):
+    def either(inputs: np.ndarray) -> np.ndarray:
         """Positive unless both of the last windows are gone; the first is a decoy."""
+        both = np.maximum(inputs[:, 2], inputs[:, 5])
+        score = 4 * both - 2 + 0.5 * inputs[:, 0] + 0.1 * (inputs[:, 2] + inputs[:, 5])
+        return logistic(score)
 
-        def logits(self, inputs: np.ndarray) -> np.ndarray:
-            both = np.maximum(inputs[:, 2], inputs[:, 5])
-            score = 4 * both - 2 + 0.5 * inputs[:, 0] + 0.1 * (inputs[:, 2] + inputs[:, 5])
-            return np.stack([np.zeros(len(inputs)), score], axis=1)
-
-    model = Pair(layout_schema("series"))
+    model = Answers(either, layout_schema("series"))
     masking = smallest_masking(model, np.ones(8), np.zeros((4, 8)), DecisionRule(0.5, 1), 3)
     assert sorted(masking.players) == [1, 2]
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
-from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target, as_vocabulary
+from deepseek_report.artifacts.schema import Layout, Schema, Target
 from deepseek_report.artifacts.split import Split
 from deepseek_report.explainers.attention_flow import AttentionRollout
 from deepseek_report.explainers.gradients.local_gradients import InputXGradient
@@ -21,6 +21,7 @@ from deepseek_report.models.routed.deepseek import DeepSeek
 from deepseek_report.models.shared.network_encoding import Standard
 from deepseek_report.models.shared.tokens import cut, shortest
 from deepseek_report.tasks import task_of
+from tests.builders import laid_out
 
 SMALL = DeepSeek(width=16, heads=2, layers=2, experts=4, experts_per_token=2, expert_width=8)
 KINDS = ("text", "image", "series")
@@ -38,14 +39,8 @@ TARGETS = {
 
 
 def schema_of(kind: str, task: str = "classification") -> Schema:
-    shape = SHAPES[kind]
-    columns = int(np.prod(shape))
-    words = as_vocabulary(["?", "[mask]", "good", "bad", "so", "very"])
-    feature = {"kind": "token", "categories": words} if kind == "text" else {"kind": "numeric"}
-    features = tuple(Feature(f"c{i}", f"c{i}", **feature) for i in range(columns))
-    players = tuple((i,) for i in range(columns))
-    layout = Layout(kind, shape, players, tuple(map(str, range(columns))), 1)
-    return Schema(features, TARGETS[task], (), layout)
+    words = ("?", "[mask]", "good", "bad", "so", "very") if kind == "text" else ()
+    return laid_out(kind, *SHAPES[kind], words=words, mask=1, target=TARGETS[task])
 
 
 def split_of(kind: str, task: str = "classification") -> Split:

@@ -1,3 +1,5 @@
+"""Modules of the perceptron and of the routed transformer, their encoding and their classifier."""
+
 from __future__ import annotations
 
 from dataclasses import replace
@@ -6,13 +8,19 @@ import numpy as np
 import pytest
 import torch
 from pydantic import TypeAdapter, ValidationError
+from safetensors.torch import save_file
+from scipy.special import logsumexp
 from torch import nn
 
 from deepseek_report.artifacts.protocols.modules import Step
+from deepseek_report.errors import ArtifactError
 from deepseek_report.models.perceptron.mlp import MLP
 from deepseek_report.models.routed.deepseek import DeepSeek
 from deepseek_report.models.routed.deepseek_module import DropPath
 from deepseek_report.models.routed.experts import SparseExperts, balance_loss
+from deepseek_report.models.shared.loading import load_classifier
+from deepseek_report.models.shared.module_classifier import rows_of_batch
+from deepseek_report.models.shared.network_encoding import FeatureEncoder
 
 SMALL = DeepSeek(width=16, heads=2, experts=4, expert_width=8, bins=4, window=1)
 
@@ -274,3 +282,169 @@ def test_a_model_without_categories_or_without_numbers_works(schema, train, plug
 def test_a_wrong_configuration_is_refused_with_what_is_allowed(fields, words):
     with pytest.raises(ValidationError, match=words):
         TypeAdapter(DeepSeek).validate_python(fields)
+
+
+# --- The classifier of a module -------------------------------------------------------------------
+
+
+@pytest.fixture
+def classifier(schema, train):
+    return SMALL.wrap(SMALL.build(schema, train, 3), schema, "cpu")
+
+
+def test_probabilities_sum_to_one_and_log_odds_are_their_log_odds(classifier, train):
+    shares = classifier.probabilities(train.inputs)
+    np.testing.assert_allclose(shares.sum(1), 1.0)
+    expected = np.log(shares[:, 2] / (1 - shares[:, 2]))
+    np.testing.assert_allclose(classifier.log_odds(train.inputs, 2), expected, atol=1e-9)
+
+
+def test_log_odds_stay_finite_where_the_probability_rounds_to_one(classifier, train):
+    with torch.no_grad():
+        classifier.module.output.linear.bias.copy_(torch.tensor([0.0, 0.0, 500.0]))
+    odds = classifier.log_odds(train.inputs[:5], 2)
+    logits = classifier.logits(train.inputs[:5])
+    assert np.isfinite(odds).all()
+    np.testing.assert_allclose(odds, logits[:, 2] - logsumexp(logits[:, :2], axis=1))
+
+
+def test_batches_give_what_one_row_at_a_time_gives(classifier, train):
+    rows = np.resize(train.inputs, (700, train.inputs.shape[1]))
+    single = np.concatenate([classifier.logits(row[None]) for row in rows[-9:]])
+    np.testing.assert_allclose(classifier.logits(rows)[-9:], single, atol=1e-5)
+
+
+def test_narrow_rows_are_taken_by_more_and_wide_ones_by_fewer() -> None:
+    sizes = [rows_of_batch(columns) for columns in (0, 23, 32, 50, 100, 1000, 2000, 10**6)]
+    assert sizes == [512, 512, 512, 327, 256, 256, 131, 1]
+
+
+def test_calls_count_the_rows(classifier, train):
+    classifier.logits(train.inputs[:7])
+    classifier.probabilities(train.inputs[:3])
+    assert classifier.calls == 10
+    assert classifier.logits(train.inputs[:0]).shape == (0, 3)
+
+
+def test_a_randomised_copy_has_other_weights_and_the_same_statistics(classifier, train):
+    copy, again = classifier.randomised(5), classifier.randomised(5)
+    assert not np.allclose(copy.logits(train.inputs), classifier.logits(train.inputs))
+    np.testing.assert_array_equal(copy.logits(train.inputs), again.logits(train.inputs))
+    for (name, old), (_, new) in zip(
+        classifier.module.named_parameters(), copy.module.named_parameters(), strict=True
+    ):
+        trivial = torch.equal(new, torch.zeros_like(new)) or torch.equal(new, torch.ones_like(new))
+        assert trivial or not torch.equal(old, new), name
+    for old, new in zip(classifier.module.buffers(), copy.module.buffers(), strict=True):
+        assert torch.equal(old, new)
+
+
+def test_a_stored_model_predicts_as_before(classifier, schema, train, tmp_path):
+    save_file(classifier.module.state_dict(), tmp_path / "weights.safetensors")
+    loaded = load_classifier(SMALL, schema, train, tmp_path)
+    np.testing.assert_array_equal(loaded.logits(train.inputs), classifier.logits(train.inputs))
+
+
+def test_weights_hold_the_statistics_so_other_training_rows_change_nothing(
+    classifier, schema, train, tmp_path
+):
+    save_file(classifier.module.state_dict(), tmp_path / "weights.safetensors")
+    loaded = load_classifier(SMALL, schema, train.take(np.arange(50)), tmp_path)
+    np.testing.assert_array_equal(loaded.logits(train.inputs), classifier.logits(train.inputs))
+
+
+def test_weights_of_another_architecture_are_refused_by_name(classifier, schema, train, tmp_path):
+    with pytest.raises(ArtifactError, match="are missing; train"):
+        load_classifier(SMALL, schema, train, tmp_path)
+    save_file(classifier.module.state_dict(), tmp_path / "weights.safetensors")
+    with pytest.raises(ArtifactError, match=r"do not fit the configured model: \d+ missing"):
+        load_classifier(MLP(), schema, train, tmp_path)
+    with pytest.raises(ArtifactError, match="of another shape"):
+        load_classifier(DeepSeek(width=32, heads=2), schema, train, tmp_path)
+    (tmp_path / "weights.safetensors").write_bytes(b"nonsense")
+    with pytest.raises(ArtifactError, match="not a readable safetensors file"):
+        load_classifier(SMALL, schema, train, tmp_path)
+
+
+def test_capabilities_name_what_the_model_hands_out(classifier):
+    assert MLP.capabilities == {"module", "gradients"}
+    assert classifier.capabilities == MLP.capabilities | {"attention", "routing", "experts"}
+
+
+# --- How features are encoded ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def encoder(schema, train):
+    return FeatureEncoder(schema, train, bins=8)
+
+
+def _row(**values: float) -> torch.Tensor:
+    names = ("amount", "late", "age", "region", "constant")
+    typical = dict(zip(names, (100.0, 1.0, 40.0, 2.0, 3.0), strict=True))
+    return torch.tensor([list((typical | values).values())])
+
+
+def test_the_standardised_value_has_mean_zero_and_deviation_one_in_training(encoder, train):
+    _, standard, missing = encoder.numbers(torch.tensor(train.inputs, dtype=torch.float32))
+    present_values = standard[:, 0][missing[:, 0] == 0]
+    assert present_values.mean().abs() < 1e-4
+    assert present_values.std(correction=0) == pytest.approx(1.0, abs=1e-3)
+
+
+def test_shares_agree_with_numpy_interpolation_of_the_quantiles(encoder, train):
+    ages = train.inputs[:, 2]
+    z = np.arcsinh((ages - np.median(ages)) / (np.subtract(*np.quantile(ages, [0.75, 0.25])) / 2))
+    cuts = np.quantile(z, np.linspace(0, 1, 9))
+    shares, _, _ = encoder.numbers(torch.tensor(train.inputs, dtype=torch.float32))
+    np.testing.assert_allclose(
+        shares[:, 1].sum(-1).numpy(), np.interp(z, cuts, np.arange(9)), atol=2e-3
+    )
+
+
+def test_every_quantile_bin_holds_about_as_many_rows(encoder, train):
+    shares, _, _ = encoder.numbers(torch.tensor(train.inputs, dtype=torch.float32))
+    bins = shares[:, 1].sum(-1).floor().clamp(max=7).long()
+    assert torch.bincount(bins).max() <= 1.2 * len(bins) / 8
+
+
+def test_values_beyond_the_training_range_change_nothing_more(encoder, train):
+    top = float(np.nanmax(train.inputs[:, 0]))
+    shares, standard, _ = encoder.numbers(torch.cat([_row(amount=top), _row(amount=100 * top)]))
+    torch.testing.assert_close(shares[0, 0], torch.ones(8))
+    torch.testing.assert_close(shares[0], shares[1])
+    torch.testing.assert_close(standard[0], standard[1])
+
+
+def test_a_missing_number_takes_the_median_and_raises_its_flag(encoder, train):
+    median = float(np.nanmedian(train.inputs[:, 0]))
+    shares, _, missing = encoder.numbers(torch.cat([_row(amount=np.nan), _row(amount=median)]))
+    assert torch.allclose(shares[0], shares[1])
+    assert missing.tolist() == [[1, 0, 0], [0, 0, 0]]
+
+
+def test_a_constant_feature_encodes_to_finite_numbers(encoder):
+    shares, standard, _ = encoder.numbers(_row(constant=3.0))
+    assert torch.isfinite(shares).all()
+    assert standard[0, 2] == 0
+
+
+def test_codes_of_known_unseen_impossible_and_missing_categories(encoder):
+    rows = [_row(region=r) for r in (2.0, 4.0, 9.0, -1.0, np.nan)]
+    codes = encoder.codes(torch.cat(rows))[:, 1].tolist()
+    first = 4 + 2
+    assert codes == [first + 2, first + 5, first + 5, first + 5, first + 6]
+
+
+def test_a_fractional_position_takes_the_nearest_category(encoder):
+    assert torch.equal(encoder.codes(_row(late=1.4)), encoder.codes(_row(late=1.0)))
+
+
+def test_row_features_name_the_feature_of_every_table_row(encoder):
+    assert encoder.row_features == [1] * 6 + [3] * 7
+    assert encoder.table_rows == 13
+
+
+def test_statistics_are_buffers_and_not_parameters(encoder):
+    assert not list(encoder.parameters())
+    assert {"medians", "spreads", "edges", "rows"} <= encoder.state_dict().keys()

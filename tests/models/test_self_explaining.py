@@ -13,15 +13,12 @@ from deepseek_report.data_kinds import kind_of
 from deepseek_report.explainers.accounts import Intrinsic
 from deepseek_report.explainers.attributions import contrasted
 from deepseek_report.metrics.internals.tracing import contributions
+from deepseek_report.models.self_explaining import prototype_module
 from deepseek_report.models.self_explaining.nam import NAM
 from deepseek_report.models.self_explaining.nam_module import GroupedLinear
 from deepseek_report.models.self_explaining.prototype import Prototype
-from deepseek_report.models.self_explaining.prototype_module import (
-    ShiftedDistances,
-    shift_of,
-    similarity,
-)
 from deepseek_report.training.trainer import GradientTrainer
+from tests.builders import laid_out, of_classes
 from tests.trained import stored_classifier
 from tests.worded import say
 
@@ -167,7 +164,7 @@ def test_a_prototype_is_nearest_to_itself(schema, train, tmp_path) -> None:
 
 
 def test_similarity_falls_with_the_distance_and_stays_positive() -> None:
-    values = similarity(torch.linspace(0, 50, 100))
+    values = prototype_module.similarity(torch.linspace(0, 50, 100))
     assert (values.diff() < 0).all()
     assert (values > 0).all()
 
@@ -192,26 +189,23 @@ def test_values_of_prototypes_are_integrated_gradients_in_the_distances(
     steps = 4000
     for step in range(steps):
         at = (usual + (step + 0.5) / steps * (parts - usual)).sum(2).requires_grad_()
-        (slope,) = torch.autograd.grad((similarity(at) * signs).sum(), at)
+        (slope,) = torch.autograd.grad((prototype_module.similarity(at) * signs).sum(), at)
         moved = (slope[:, :, None] * (parts - usual)).sum(1) / steps
         values.index_add_(1, module.owners, moved)
     explanation = explained(classifier, train.inputs[:5], 1)
     np.testing.assert_allclose(explanation.values, values.numpy(), atol=2e-3)
 
 
-def laid_out(modality, shape, players, rows=60):
+def of_layout(modality, *shape, players, rows=60):
     """Random numbers of three classes, arranged as the layout says."""
-    rng = np.random.default_rng(0)
-    columns = int(np.prod(shape))
-    features = tuple(Feature(f"p{i}", f"p{i}", "numeric", mutable=False) for i in range(columns))
-    layout = Layout(modality, shape, players, tuple(f"part {i}" for i in range(len(players))))
-    schema = Schema(features, Target("y", "Y", ("a", "b", "c"), 0), layout=layout)
-    return schema, Split(rng.random((rows, columns)), np.arange(rows) % 3, np.arange(rows))
+    schema = laid_out(modality, *shape, players=players, target=of_classes(3, favourable=0))
+    inputs = np.random.default_rng(0).random((rows, len(schema.features)))
+    return schema, Split(inputs, np.arange(rows) % 3, np.arange(rows))
 
 
 #: 5 × 4 pixels of two channels in patches of unequal size; 11 steps in windows of 4, 4 and 3.
-SQUARES = laid_out("image", (5, 4, 2), (tuple(range(32)), tuple(range(32, 40))))
-STEPS = laid_out("series", (11, 1), ((0, 1, 2, 3), (4, 5, 6, 7), (8, 9, 10)))
+SQUARES = of_layout("image", 5, 4, 2, players=(range(32), range(32, 40)))
+STEPS = of_layout("series", 11, 1, players=((0, 1, 2, 3), (4, 5, 6, 7), (8, 9, 10)))
 
 
 @pytest.mark.parametrize("shift", [0, 1])
@@ -244,7 +238,7 @@ def test_shifted_distances_are_the_least_over_all_shifts_window_by_window(schema
             expected[i, p] += best[list(window)].sum()
             parts[i, list(window)] += (p + 1) * best[list(window)]
     tensors = [torch.tensor(tensor, dtype=torch.float32) for tensor in (units, cases, weights)]
-    distances = ShiftedDistances(layout, 1, tensors[0])
+    distances = prototype_module.ShiftedDistances(layout, 1, tensors[0])
     torch.testing.assert_close(
         distances(*tensors).double(), torch.tensor(expected), atol=1e-5, rtol=0
     )
@@ -260,7 +254,7 @@ def test_a_case_moved_by_one_step_is_as_near_as_one_in_place() -> None:
     case = torch.zeros(1, 11)
     case[0, 5] = 1.0
     weights = torch.ones(1, 11)
-    distances = ShiftedDistances(schema.layout, 1, case)
+    distances = prototype_module.ShiftedDistances(schema.layout, 1, case)
     assert distances(case.roll(1, 1), case, weights).item() == 0
     assert distances(case.roll(2, 1), case, weights).item() > 0
 
@@ -271,7 +265,7 @@ def test_a_case_moved_by_one_step_is_as_near_as_one_in_place() -> None:
 def test_windows_move_by_half_of_their_length_unless_told(shift, players, expected) -> None:
     layout = Layout("series", (players, 1), (tuple(range(players)),), ("all",))
     schema = Schema((), Target("y", "y", ("no", "yes"), 0), layout=layout)
-    assert shift_of(kind_of(schema), shift) == expected
+    assert prototype_module.shift_of(kind_of(schema), shift) == expected
 
 
 @pytest.mark.parametrize(

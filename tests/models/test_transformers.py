@@ -16,7 +16,7 @@ from torch import nn
 
 from deepseek_report.artifacts.protocols.modules import Step
 from deepseek_report.artifacts.protocols.progress import Silent
-from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target, as_vocabulary
+from deepseek_report.artifacts.schema import Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.storage.checkpoint import around, load_tokenizer, mask_of, tokens_of
 from deepseek_report.errors import ArtifactError, ConfigError
@@ -25,6 +25,7 @@ from deepseek_report.models.transformers.deepseek_family import DeepSeekV2, Deep
 from deepseek_report.models.transformers.pretrained import HuggingFace
 from deepseek_report.models.transformers.transformer_module import Packing
 from deepseek_report.training.trainer import GradientTrainer
+from tests.builders import laid_out
 from tests.trained import Interrupting, place_in, trained
 from tests.worded import say
 
@@ -44,14 +45,7 @@ TRAINER = GradientTrainer(
 
 
 def schema_of(words: tuple[str, ...], target: Target = CLASSES) -> Schema:
-    tokens = as_vocabulary(words)
-    features = tuple(
-        Feature(f"place_{i}", f"place {i + 1}", "token", categories=tokens, mutable=False)
-        for i in range(PLACES)
-    )
-    players = tuple((i,) for i in range(PLACES))
-    layout = Layout("text", (PLACES,), players, tuple(f"place {i + 1}" for i in range(PLACES)), 4)
-    return Schema(features, target, layout=layout)
+    return laid_out("text", PLACES, words=words, mask=4, target=target)
 
 
 def texts(n: int, seed: int = 0, lowest: int = 5, words: int = len(WORDS)) -> Split:

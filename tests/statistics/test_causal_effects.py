@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from deepseek_report.artifacts.estimate import Estimate
-from deepseek_report.statistics.causes import cross_fitting
+from deepseek_report.statistics.causes import cross_fitting, gap_by_path
 from deepseek_report.statistics.causes.cross_fitting import FOLDS, CausalData, Design, Variable
 from deepseek_report.statistics.causes.effects import (
     PENALTY,
@@ -27,14 +27,6 @@ from deepseek_report.statistics.causes.effects import (
     naive_difference,
     naive_slope,
     weights_of,
-)
-from deepseek_report.statistics.causes.gap_by_path import (
-    PATHS,
-    PathGap,
-    _Mean,
-    _Weighting,
-    gaps_by_path,
-    widening,
 )
 from deepseek_report.statistics.causes.graph import CausalGraph, CausalRefusal, PathSets
 from deepseek_report.statistics.causes.independence import independence_tests
@@ -251,9 +243,9 @@ def test_penalised_fits_are_those_of_scikit_learn() -> None:
 
 
 @cache
-def gap(outcome: str = "outcome") -> PathGap:
+def gap(outcome: str = "outcome") -> gap_by_path.PathGap:
     sets = GRAPH.path_sets("group", "outcome")
-    gaps = gaps_by_path(world(), sets, "group", (1, 0), [outcome])
+    gaps = gap_by_path.gaps_by_path(world(), sets, "group", (1, 0), [outcome])
     return gaps[0]
 
 
@@ -261,7 +253,7 @@ def test_parts_of_a_gap_add_up_to_the_gap_and_hold_what_is_known() -> None:
     parts, group = gap().parts, world().variables["group"].values
     y = world().variables["outcome"].values
     assert parts["total"].value == pytest.approx(y[group == 1].mean() - y[group == 0].mean())
-    whole = sum(parts[path].value for path in PATHS[1:])
+    whole = sum(parts[path].value for path in gap_by_path.PATHS[1:])
     assert whole == pytest.approx(parts["total"].value, abs=1e-12)
     assert parts["direct"].low < 0.4 < parts["direct"].high
     assert parts["indirect"].high < -0.5  # less skill, and so fewer offers
@@ -269,17 +261,17 @@ def test_parts_of_a_gap_add_up_to_the_gap_and_hold_what_is_known() -> None:
 
 
 def test_several_outcomes_are_split_as_each_by_itself_and_no_mediator_carries_nothing() -> None:
-    both = gaps_by_path(world(), gap().sets, "group", (1, 0), ["outcome", "answer"])
+    both = gap_by_path.gaps_by_path(world(), gap().sets, "group", (1, 0), ["outcome", "answer"])
     influences = (gap_of.influences["spurious"].tobytes() for gap_of in (both[1], gap("answer")))
     assert len({*influences}) == 1
-    alone = gaps_by_path(world(), PathSets(("age",), ()), "group", (1, 0), ["outcome"])
+    alone = gap_by_path.gaps_by_path(world(), PathSets(("age",), ()), "group", (1, 0), ["outcome"])
     assert alone[0].parts["indirect"].ends == (0, 0)
 
 
 def test_weights_are_calibrated_by_a_penalised_regression() -> None:
     data, n = world(), N
     compared = data.variables["group"].values == 1
-    weighting = _Weighting.of(data, compared, ("age",), np.arange(n) % FOLDS)
+    weighting = gap_by_path._Weighting.of(data, compared, ("age",), np.arange(n) % FOLDS)
     y, w = data.variables["outcome"].values, weighting.weights
     fitted = weighting.fitted(y)
     log_odds = np.log(weighting.chances / (1 - weighting.chances))
@@ -310,9 +302,9 @@ def test_enlarged_errors_do_not_cancel_where_means_are_subtracted() -> None:
     rng = np.random.default_rng(4)
     left, further = rng.normal(size=(2, 50))
     zero = np.zeros(50)
-    own, other = _Mean(3.0, zero, left), _Mean(1.0, zero, left, (further,))
+    own, other = gap_by_path._Mean(3.0, zero, left), gap_by_path._Mean(1.0, zero, left, (further,))
     assert (own - other).influence == pytest.approx(2 + further - further.mean())
-    larger = (own - _Mean(1.0, zero, left * 3, (further,))).influence
+    larger = (own - gap_by_path._Mean(1.0, zero, left * 3, (further,))).influence
     assert larger.mean() == pytest.approx(2)
     assert larger.std() == pytest.approx(np.sqrt(np.mean(4 * left**2 + further**2)), rel=0.05)
     assert (other - other).influence.tolist() == [0.0] * 50
@@ -324,25 +316,27 @@ def test_the_direct_part_of_an_answer_is_what_the_model_adds_itself() -> None:
 
 
 def test_widening_is_the_paired_difference_of_parts() -> None:
-    wider = widening(gap("answer"), gap(), world())
-    for path in PATHS:
+    wider = gap_by_path.widening(gap("answer"), gap(), world())
+    for path in gap_by_path.PATHS:
         difference = gap("answer").parts[path].value - gap().parts[path].value
         assert wider[path].value == pytest.approx(difference, abs=1e-12)
-    same = widening(gap(), gap(), world())
+    same = gap_by_path.widening(gap(), gap(), world())
     assert same["direct"].ends == (0, 0)
     with pytest.raises(ValueError, match="different rows"):
-        widening(replace(gap(), used=np.zeros(N, bool)), gap(), world())
+        gap_by_path.widening(replace(gap(), used=np.zeros(N, bool)), gap(), world())
 
 
 def test_rows_of_other_groups_are_left_out_and_small_groups_refused() -> None:
     group = world().variables["group"].values.copy()
     group[:200], sets = 2.0, gap().sets
     data = world().with_variable("group", Variable(group, 3))
-    gaps = gaps_by_path(data, sets, "group", (1, 0), ["outcome"])
+    gaps = gap_by_path.gaps_by_path(data, sets, "group", (1, 0), ["outcome"])
     assert gaps[0].used.sum() == N - 200
     group[200:] = np.where(np.arange(N - 200) < 39, 1.0, 0.0)
     few = world().with_variable("group", Variable(group, 3))
-    assert refused(gaps_by_path(few, sets, "group", (1, 0), ["outcome"])) == "too_few_rows"
+    assert (
+        refused(gap_by_path.gaps_by_path(few, sets, "group", (1, 0), ["outcome"])) == "too_few_rows"
+    )
 
 
 def test_a_wrong_graph_is_contradicted_and_a_right_one_is_not() -> None:

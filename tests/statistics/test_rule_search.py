@@ -6,13 +6,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
 
-from deepseek_report.statistics.rule_search import (
-    boosted_paths,
-    choose_rules,
-    distinct,
-    fit_points,
-    simplest_between,
-)
+from deepseek_report.statistics import rule_search
 
 
 @pytest.fixture
@@ -33,15 +27,15 @@ def planted(fires: np.ndarray, link: str) -> np.ndarray:
 
 @pytest.mark.parametrize("link", ["logit", "softmax", "value"])
 def test_the_rules_that_decide_are_chosen_first_and_never_more_than_asked(fires, link) -> None:
-    chosen = choose_rules(fires, planted(fires, link), link, 2)
+    chosen = rule_search.choose_rules(fires, planted(fires, link), link, 2)
     assert sorted(chosen) == [3, 7]
-    assert len(choose_rules(fires, planted(fires, link), link, 9)) <= 9
-    assert not len(choose_rules(fires, planted(fires, link), link, 0))
+    assert len(rule_search.choose_rules(fires, planted(fires, link), link, 9)) <= 9
+    assert not len(rule_search.choose_rules(fires, planted(fires, link), link, 0))
 
 
 def test_points_are_those_of_logistic_regression_with_the_same_penalty(fires) -> None:
     targets = planted(fires, "logit")
-    points = fit_points(fires[:, :6], targets, "logit")
+    points = rule_search.fit_points(fires[:, :6], targets, "logit")
     theirs = LogisticRegression(C=1.0, tol=1e-10, max_iter=1000).fit(fires[:, :6], targets[:, 0])
     np.testing.assert_allclose(points.weights[:, 0], theirs.coef_[0], atol=1e-4)
     np.testing.assert_allclose(points.base, theirs.intercept_, atol=1e-4)
@@ -49,7 +43,7 @@ def test_points_are_those_of_logistic_regression_with_the_same_penalty(fires) ->
 
 def test_points_of_classes_are_those_of_multinomial_regression(fires) -> None:
     classes = (fires[:, 0] * 1 + fires[:, 1] * 1 + fires[:, 9]).clip(0, 2)
-    points = fit_points(fires[:, :6], np.eye(3)[classes], "softmax")
+    points = rule_search.fit_points(fires[:, :6], np.eye(3)[classes], "softmax")
     theirs = LogisticRegression(C=1.0, tol=1e-10, max_iter=2000).fit(fires[:, :6], classes)
     ours = points.base + fires[:, :6] @ points.weights
     expected = theirs.decision_function(fires[:, :6])
@@ -60,7 +54,7 @@ def test_points_of_classes_are_those_of_multinomial_regression(fires) -> None:
 
 def test_points_of_numbers_are_those_of_ridge_regression(fires) -> None:
     targets = planted(fires, "value")
-    points = fit_points(fires[:, :6], targets, "value")
+    points = rule_search.fit_points(fires[:, :6], targets, "value")
     theirs = Ridge(alpha=1.0).fit(fires[:, :6], targets[:, 0])
     np.testing.assert_allclose(points.weights[:, 0], theirs.coef_, atol=1e-5)
     np.testing.assert_allclose(points.base, theirs.intercept_, atol=1e-5)
@@ -69,7 +63,7 @@ def test_points_of_numbers_are_those_of_ridge_regression(fires) -> None:
 def test_declared_points_stay_and_the_others_are_fitted_beside_them(fires) -> None:
     targets, fixed = planted(fires, "logit"), np.full((6, 1), np.nan)
     fixed[3] = 0.25
-    points = fit_points(fires[:, :6], targets, "logit", fixed)
+    points = rule_search.fit_points(fires[:, :6], targets, "logit", fixed)
     assert points.weights[3, 0] == 0.25
     slope = fires[:, :6].T @ (
         1 / (1 + np.exp(-(points.base + fires[:, :6] @ points.weights))) - targets
@@ -83,9 +77,9 @@ def test_ways_go_no_deeper_than_asked_and_follow_the_split_that_was_planted() ->
     columns = rng.random((300, 4))
     columns[::9, 1] = np.nan
     happened = ((columns[:, 0] > 0.6) & ~(columns[:, 1] > 0.4)).astype(float)[:, None]
-    paths = boosted_paths(columns, happened, "logit", depth=2, seed=0)
+    paths = rule_search.boosted_paths(columns, happened, "logit", depth=2, seed=0)
     assert {len(path) for path in paths} == {1, 2}
-    assert paths == boosted_paths(columns, happened, "logit", depth=2, seed=0)
+    assert paths == rule_search.boosted_paths(columns, happened, "logit", depth=2, seed=0)
     first = [step for path in paths[:2] for step in path]
     assert {step.column for step in first} == {0}
     assert all(abs(step.threshold - 0.6) < 0.02 for step in first)
@@ -95,14 +89,14 @@ def test_ways_go_no_deeper_than_asked_and_follow_the_split_that_was_planted() ->
 
 def test_rules_that_tell_the_same_are_taken_once(fires) -> None:
     doubled = np.column_stack([fires, ~fires, fires, np.ones((400, 1), bool)])
-    assert distinct(doubled).tolist() == list(range(30))
+    assert rule_search.distinct(doubled).tolist() == list(range(30))
 
 
 def test_the_simplest_number_lies_where_it_must_and_has_no_more_digits() -> None:
     rng = np.random.default_rng(0)
     for scale in (1e-6, 1.0, 1e7):
         for low, high in np.sort(scale * rng.standard_normal((100, 2)), axis=1).tolist():
-            value = simplest_between(low, high)
+            value = rule_search.simplest_between(low, high)
             assert low <= value < high
             assert len(f"{value:.15g}".strip("-0.")) <= len(f"{low:.15g}".strip("-0."))
-    assert simplest_between(3.0, 3.0) == 3.0
+    assert rule_search.simplest_between(3.0, 3.0) == 3.0

@@ -8,25 +8,16 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.tree import DecisionTreeClassifier
 
-from deepseek_report.statistics.scorecards import (
-    BINS,
-    BinnedPart,
-    area_error,
-    areas_alone,
-    areas_of_pairs,
-    asked_in_turn,
-    bin_rates,
-    cut,
-    missing_areas,
-    scorecard_area,
-)
+from deepseek_report.statistics import scorecards
 
 N = 600
 
 
 def parts(values: np.ndarray, labels: np.ndarray, categories: list[int]):  # type: ignore[no-untyped-def]
     half = len(labels) // 2
-    return cut((values[:half], labels[:half]), (values[half:], labels[half:]), np.array(categories))
+    return scorecards.cut(
+        (values[:half], labels[:half]), (values[half:], labels[half:]), np.array(categories)
+    )
 
 
 def mixed(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -43,8 +34,8 @@ def test_the_area_of_each_column_is_sklearns_of_the_rates_of_its_bins() -> None:
     values, labels = mixed()
     learnt, judged = parts(values, labels, [0, 5, 0])
     for k in range(3):
-        rates = bin_rates(learnt, k)
-        areas = areas_alone(learnt, judged, k)
+        rates = scorecards.bin_rates(learnt, k)
+        areas = scorecards.areas_alone(learnt, judged, k)
         for j in range(3):
             expected = roc_auc_score(judged.labels == k, rates[j, judged.codes[:, j]])
             assert areas[j] == pytest.approx(expected)
@@ -53,10 +44,12 @@ def test_the_area_of_each_column_is_sklearns_of_the_rates_of_its_bins() -> None:
 def test_bins_of_numbers_are_cut_at_quantiles_and_gaps_are_apart() -> None:
     values = np.arange(320.0)[:, None]
     values[:5] = np.nan
-    learnt, _ = cut((values, np.zeros(320, int)), (values, np.zeros(320, int)), np.array([0]))
+    learnt, _ = scorecards.cut(
+        (values, np.zeros(320, int)), (values, np.zeros(320, int)), np.array([0])
+    )
     sizes = np.bincount(learnt.codes[:, 0])
     assert sizes[-1] == 5
-    assert set(sizes[:BINS].tolist()) <= {19, 20}
+    assert set(sizes[: scorecards.BINS].tolist()) <= {19, 20}
 
 
 def test_bins_are_those_of_numpys_quantiles_also_with_ties_and_gaps() -> None:
@@ -65,10 +58,12 @@ def test_bins_are_those_of_numpys_quantiles_also_with_ties_and_gaps() -> None:
     values[:, ::3] = random.integers(0, 4, values[:, ::3].shape)
     values[random.random(values.shape) < 0.3] = np.nan
     labels = np.zeros(97, int)
-    learnt, _ = cut((values, labels), (values[:1], labels[:1]), np.zeros(40, int))
+    learnt, _ = scorecards.cut((values, labels), (values[:1], labels[:1]), np.zeros(40, int))
     for column, codes in zip(values.T, learnt.codes.T, strict=True):
         known = ~np.isnan(column)
-        edges = np.unique(np.quantile(column[known], np.arange(1, BINS) / BINS))
+        edges = np.unique(
+            np.quantile(column[known], np.arange(1, scorecards.BINS) / scorecards.BINS)
+        )
         np.testing.assert_array_equal(codes[known], np.searchsorted(edges, column[known]))
         assert (codes[~known] == learnt.width - 1).all()
 
@@ -76,7 +71,7 @@ def test_bins_are_those_of_numpys_quantiles_also_with_ties_and_gaps() -> None:
 def test_numbers_that_the_learnt_rows_all_lack_are_one_bin() -> None:
     lacking, known = np.full((5, 1), np.nan), np.array([[-3.0], [900.0], [np.nan]])
     labels = np.zeros(5, int)
-    _, judged = cut((lacking, labels), (known, labels[:3]), np.array([0]))
+    _, judged = scorecards.cut((lacking, labels), (known, labels[:3]), np.array([0]))
     assert judged.codes[:, 0].tolist() == [0, 0, judged.width - 1]
 
 
@@ -86,20 +81,20 @@ def test_the_area_of_missing_cells_is_sklearns() -> None:
     _, judged = parts(values, labels, [0, 5, 0])
     gone = np.isnan(values[N // 2 :, 0])
     expected = roc_auc_score(judged.labels == 1, gone)
-    assert missing_areas(judged, 1)[0] == pytest.approx(expected)
+    assert scorecards.missing_areas(judged, 1)[0] == pytest.approx(expected)
 
 
 def test_the_scorecard_is_sklearns_regression_of_the_log_odds_of_bins() -> None:
     values, labels = mixed(2)
     learnt, judged = parts(values, labels, [0, 5, 0])
-    rates = bin_rates(learnt, 2)
+    rates = scorecards.bin_rates(learnt, 2)
     design = [np.log(rates / (1 - rates))[np.arange(3), part.codes] for part in (learnt, judged)]
     model = LogisticRegression(C=1.0, tol=1e-9).fit(
         design[0] - design[0].mean(0), learnt.labels == 2
     )
     scores = (design[1] - design[0].mean(0)) @ model.coef_[0]
     expected = roc_auc_score(judged.labels == 2, scores)
-    assert scorecard_area(learnt, judged, 2) == pytest.approx(expected, abs=1e-3)
+    assert scorecards.scorecard_area(learnt, judged, 2) == pytest.approx(expected, abs=1e-3)
 
 
 def test_two_columns_that_make_the_label_together_are_the_best_pair() -> None:
@@ -109,18 +104,18 @@ def test_two_columns_that_make_the_label_together_are_the_best_pair() -> None:
     labels = ((values[:, 1] > 0) ^ (values[:, 4] == 1)).astype(int)
     categories = np.array([0, 0, 0, 0, 3, 0])
     learnt, judged = parts(values, labels, categories.tolist())
-    pairs = areas_of_pairs(learnt, judged, categories, 1)
+    pairs = scorecards.areas_of_pairs(learnt, judged, categories, 1)
     best = int(np.argmax(pairs.area))
     assert (pairs.first[best], pairs.second[best]) == (1, 4)
     assert pairs.area[best] > 0.95
-    assert areas_alone(learnt, judged, 1).max() < 0.85
+    assert scorecards.areas_alone(learnt, judged, 1).max() < 0.85
 
 
 def test_the_error_of_an_area_is_about_that_of_repeated_samples() -> None:
     random = np.random.default_rng(4)
     truths = np.arange(120) < 50
     areas = [roc_auc_score(truths, random.normal(size=120) + truths) for _ in range(800)]
-    error = float(area_error(np.array(np.mean(areas)), 50, 70))
+    error = float(scorecards.area_error(np.array(np.mean(areas)), 50, 70))
     assert error == pytest.approx(np.std(areas), rel=0.1)
 
 
@@ -130,8 +125,8 @@ def test_questions_in_turn_are_those_of_scikit_learns_tree(seed):
     codes = rng.integers(0, 11, (2400, 6))
     happened = rng.random(2400) < 0.2 + 0.5 * ((codes[:, 0] + codes[:, 3]) % 2 == 0)
     halves = slice(1600), slice(1600, None)
-    parts = [BinnedPart(codes[rows], happened[rows] * 1, 11) for rows in halves]
-    *leaves, columns = asked_in_turn(*parts, class_index=1, depth=3, fewest=20)
+    parts = [scorecards.BinnedPart(codes[rows], happened[rows] * 1, 11) for rows in halves]
+    *leaves, columns = scorecards.asked_in_turn(*parts, class_index=1, depth=3, fewest=20)
     tree = DecisionTreeClassifier(max_depth=3, min_samples_leaf=20, random_state=0)
     tree.fit(codes[:1600], happened[:1600])
     for part, own in zip(parts, leaves, strict=True):
@@ -141,7 +136,7 @@ def test_questions_in_turn_are_those_of_scikit_learns_tree(seed):
 
 
 def test_nothing_is_asked_where_all_rows_are_of_one_class():
-    part = BinnedPart(np.arange(40)[:, None] % 4, np.ones(40, dtype=np.int64), 5)
-    *leaves, columns = asked_in_turn(part, part, class_index=1, depth=3, fewest=1)
+    part = scorecards.BinnedPart(np.arange(40)[:, None] % 4, np.ones(40, dtype=np.int64), 5)
+    *leaves, columns = scorecards.asked_in_turn(part, part, class_index=1, depth=3, fewest=1)
     assert columns == ()
     assert leaves[0].codes.max() == 0

@@ -30,11 +30,7 @@ from deepseek_report.artifacts.schema import (
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.storage.files import save_json
-from deepseek_report.findings.explainer_verdicts import (
-    leading_explainer,
-    leading_for_cases,
-    verdicts,
-)
+from deepseek_report.findings import explainer_verdicts
 from tests.builders import explanation, predictions
 
 N, EXPLAINED = 24, 24
@@ -109,9 +105,9 @@ def with_paths(results: Results, paths: Mapping[str, Path]) -> Results:
 def concluded(results: Results, folder: Path) -> Results:
     """The same results with what pictures read of their conclusions."""
     Conclusions(
-        leading=leading_explainer(results),
-        leading_for_cases=leading_for_cases(results),
-        explainers=tuple(verdicts(results).values()),
+        leading=explainer_verdicts.leading_explainer(results),
+        leading_for_cases=explainer_verdicts.leading_for_cases(results),
+        explainers=tuple(explainer_verdicts.verdicts(results).values()),
     ).save(folder / "conclusions")
     return with_paths(results, {"conclusions": folder / "conclusions"})
 

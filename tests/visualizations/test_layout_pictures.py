@@ -18,14 +18,9 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.written_texts import gaps, joined
 from deepseek_report.findings.explainer_verdicts import leading_for_cases
-from deepseek_report.visualizations.cases import case_views
+from deepseek_report.visualizations.cases import case_views, place_pictures
 from deepseek_report.visualizations.cases.case_contributions import CaseContributionsPicture
 from deepseek_report.visualizations.cases.case_views import by_players, cases_of
-from deepseek_report.visualizations.cases.place_pictures import (
-    ImageHeatmapsPicture,
-    SeriesAttributionsPicture,
-    _thinned,
-)
 from deepseek_report.visualizations.cases.text_highlights import _OPACITY, TextHighlightsPicture
 from deepseek_report.visualizations.drawing import rasters
 from deepseek_report.visualizations.explanations.explanation_quality import LocalisationPicture
@@ -111,15 +106,17 @@ def test_a_text_for_a_narrow_page_keeps_its_words_and_takes_more_lines(build: Bu
 @pytest.mark.parametrize(
     ("modality", "plugin"),
     [
-        ("image", ImageHeatmapsPicture()),
-        ("series", SeriesAttributionsPicture()),
+        ("image", place_pictures.ImageHeatmapsPicture()),
+        ("series", place_pictures.SeriesAttributionsPicture()),
         ("image", CaseContributionsPicture()),
         ("series", CaseContributionsPicture()),
     ],
 )
 def test_pictures_of_cases_have_a_layout_for_a_narrow_page(
     modality: str,
-    plugin: ImageHeatmapsPicture | SeriesAttributionsPicture | CaseContributionsPicture,
+    plugin: place_pictures.ImageHeatmapsPicture
+    | place_pictures.SeriesAttributionsPicture
+    | CaseContributionsPicture,
     build: Build,
 ) -> None:
     picture = plugin.draw(build(modality))[0]
@@ -177,9 +174,9 @@ def test_the_title_names_the_method_and_the_description_the_strongest_player(
 ) -> None:
     results = build(modality)
     plugin = (
-        ImageHeatmapsPicture()
+        place_pictures.ImageHeatmapsPicture()
         if modality == "image"
-        else SeriesAttributionsPicture(explainer="shap")
+        else place_pictures.SeriesAttributionsPicture(explainer="shap")
     )
     case, picture = cases_of(results)[0], draw(plugin, results)[0]
     explainer = next(
@@ -195,7 +192,7 @@ def test_the_title_names_the_method_and_the_description_the_strongest_player(
 def test_an_image_is_embedded_with_square_pixels(build: Build) -> None:
     from PIL import Image
 
-    svg = draw(ImageHeatmapsPicture(methods=1), build("image"))[0].svg
+    svg = draw(place_pictures.ImageHeatmapsPicture(methods=1), build("image"))[0].svg
     data = re.findall(r'href="data:image/png;base64,([^"]+)"', svg)
     assert len(data) == 3  # the image, one explainer, the scale
     first = np.asarray(Image.open(io.BytesIO(base64.b64decode(data[0]))).convert("RGB"))
@@ -232,7 +229,7 @@ def test_a_constant_image_and_an_empty_explanation_can_be_drawn() -> None:
 def test_a_long_curve_is_drawn_by_its_extremes() -> None:
     curve = np.zeros(10_000)
     curve[5_432], curve[77] = 9.0, -3.0
-    steps, values = _thinned(curve)
+    steps, values = place_pictures._thinned(curve)
     assert len(steps) <= 600
     assert (values.max(), values.min()) == (9.0, -3.0)
     assert np.all(np.diff(steps) > 0)
@@ -240,7 +237,7 @@ def test_a_long_curve_is_drawn_by_its_extremes() -> None:
 
 def test_only_the_channels_with_most_attribution_are_drawn(tmp_path: Path) -> None:
     results = layout_results(tmp_path, schema=series_schema(channels=6))
-    picture = draw(SeriesAttributionsPicture(channels=2), results)[0]
+    picture = draw(place_pictures.SeriesAttributionsPicture(channels=2), results)[0]
     assert "4 other channels" in picture.how_to_read
     assert len(set(re.findall(r"sensor \d \(bar\)", picture.svg))) == 2
 
@@ -249,7 +246,7 @@ def test_listed_windows_of_a_series_bear_their_numbers(
     build: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(case_views, "numbered", lambda *_: {7: 0})
-    picture = draw(SeriesAttributionsPicture(explainer="shap"), build("series"))[0]
+    picture = draw(place_pictures.SeriesAttributionsPicture(explainer="shap"), build("series"))[0]
     assert ">7</text>" in picture.svg
 
 
@@ -262,8 +259,8 @@ def test_localisation_names_the_best_explainer_and_chance(build: Build) -> None:
 def test_a_picture_of_one_kind_of_data_says_which() -> None:
     for plugin, modality in (
         (TextHighlightsPicture, "text"),
-        (ImageHeatmapsPicture, "image"),
-        (SeriesAttributionsPicture, "series"),
+        (place_pictures.ImageHeatmapsPicture, "image"),
+        (place_pictures.SeriesAttributionsPicture, "series"),
     ):
         assert plugin.modalities == {modality}
 

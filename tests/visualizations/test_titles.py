@@ -19,11 +19,8 @@ from deepseek_report.errors import ArtifactError
 from deepseek_report.findings.listed_reasons import case_explanation
 from deepseek_report.visualizations.cases.case_contributions import CaseContributionsPicture
 from deepseek_report.visualizations.drawing.read_results import leading, leading_for_cases
+from deepseek_report.visualizations.explanations import explanation_quality
 from deepseek_report.visualizations.explanations.attributions_by_case import BeeswarmPicture
-from deepseek_report.visualizations.explanations.explanation_quality import (
-    AgreementPicture,
-    DeletionCurvesPicture,
-)
 from deepseek_report.visualizations.explanations.importance_pictures import GlobalImportancePicture
 from deepseek_report.visualizations.failures.learning_curve import LearningCurvePicture
 from deepseek_report.visualizations.failures.part_pictures import CohortsPicture, SlicesPicture
@@ -31,10 +28,7 @@ from deepseek_report.visualizations.failures.robustness import RobustnessPicture
 from deepseek_report.visualizations.fairness.group_rates import GroupRatesPicture
 from deepseek_report.visualizations.internals.layer_pictures import LayerProfilePicture
 from deepseek_report.visualizations.internals.routing import AttentionMapsPicture, RoutingPicture
-from deepseek_report.visualizations.performance.ranking_pictures import (
-    RocCurvePicture,
-    ThresholdSweepPicture,
-)
+from deepseek_report.visualizations.performance import ranking_pictures
 from deepseek_report.visualizations.performance.reliability import ReliabilityPicture
 from deepseek_report.visualizations.performance.training_curves import TrainingCurvesPicture
 from tests.real_runs import with_measurement, with_score, with_table
@@ -80,7 +74,7 @@ def losing(level: float) -> Callable[[pd.DataFrame], pd.DataFrame]:
 #: (picture, run, metric, what of it is changed, title)
 TITLES = [
     (
-        RocCurvePicture(), "small",
+        ranking_pictures.RocCurvePicture(), "small",
         lambda run: with_score(run, "roc_auc", "roc_auc", **half(0.772, 0.012)),
         "ranks a “default” above another case in 77.2 % (76.0–78.4 %) of pairs",
     ),
@@ -135,7 +129,7 @@ TITLES = [
         "changed the AUC by 0.0036: whether more rows would help much is uncertain",
     ),
     (
-        AgreementPicture(), "small",
+        explanation_quality.AgreementPicture(), "small",
         lambda run: with_table(
             run, "explainer_agreement", "pairs",
             set_rows(explainer_a=["shap", "shap"], explainer_b=["lime", "attention_rollout"],
@@ -206,7 +200,7 @@ def test_of_the_methods_the_best_and_one_that_is_not_to_be_trusted_are_told(buil
             if results.find(score, explainer=explainer):
                 results = with_score(results, metric, score, explainer, **small)
     results = concluded(results)
-    title = draw(DeletionCurvesPicture(), results)[0].title
+    title = draw(explanation_quality.DeletionCurvesPicture(), results)[0].title
     assert title.startswith("SHAP")
 
 
@@ -226,7 +220,7 @@ def test_a_threshold_is_titled_by_what_it_finds_and_what_it_costs(build: Build) 
     known = results.predictions
     right = ((known.decisions == 1) & (known.labels == 1)).sum()
     shares = [100 * right / (cells == 1).sum() for cells in (known.labels, known.decisions)]
-    title = plain(draw(ThresholdSweepPicture(), results)[0].title)
+    title = plain(draw(ranking_pictures.ThresholdSweepPicture(), results)[0].title)
     assert "the model finds {:.1f} % of “default”; {:.1f} %".format(*shares) in title
 
 
@@ -265,7 +259,7 @@ def test_the_bars_of_a_case_add_up_to_all_attributions(build: Build) -> None:
 
 
 def test_without_intervals_no_explainer_is_said_to_beat_chance(build: Build) -> None:
-    title = draw(DeletionCurvesPicture(), build(kind="gaps"))[0].title
+    title = draw(explanation_quality.DeletionCurvesPicture(), build(kind="gaps"))[0].title
     assert title == "No method is shown to beat a random order"
 
 
@@ -283,7 +277,7 @@ def test_where_no_method_plays_the_game_of_the_question_all_are_drawn_as_the_tab
     results = asked_conditionally(build())
     beats = {v.explainer: v.beats_random for v in results.conclusions.explainers}
     assert {explanation.game for explanation in results.explanations.values()} >= {None}
-    title = draw(DeletionCurvesPicture(), results)[0].title
+    title = draw(explanation_quality.DeletionCurvesPicture(), results)[0].title
     assert any(beats.values())
     assert "No method" not in title
 
@@ -295,7 +289,7 @@ def test_a_title_on_the_methods_of_the_question_names_others_that_beat_a_random_
     beats = {v.explainer: v.beats_random for v in results.conclusions.explainers}
     assert beats["shap"]
     assert not beats["lime"]
-    title = draw(DeletionCurvesPicture(), results)[0].title
+    title = draw(explanation_quality.DeletionCurvesPicture(), results)[0].title
     assert title.startswith("No method that answers the question of this run")
     assert "SHAP" in title
 

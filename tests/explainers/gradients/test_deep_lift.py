@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,12 +12,11 @@ from captum.attr import DeepLift as CaptumDeepLift
 from captum.attr import DeepLiftShap
 from torch import nn
 
-from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.explainers.gradients.deep_lift import DeepLift, DeepShap
 from deepseek_report.models.perceptron.mlp import MLP
 from deepseek_report.models.routed.deepseek import DeepSeek
-from tests.explainers.toys import LinearModule, ToyClassifier, context, toy, toy_schema
+from tests.explainers.toys import LinearModule, ToyClassifier, context, toy, toy_schema, untrained
 from tests.worded import refused, say
 
 METHODS = [DeepShap(), DeepLift()]
@@ -48,13 +46,6 @@ class Convolutional(nn.Module):
         return self.forward_embedded(self.embed(inputs))
 
 
-def built(model: Any, schema: Any) -> Any:
-    rng = np.random.default_rng(0)
-    inputs = rng.normal(size=(60, len(schema.features)))
-    train = Split(inputs, rng.integers(0, len(schema.target.classes), 60), np.arange(60))
-    return model.wrap(model.build(schema, train, seed=0).eval(), schema, "cpu")
-
-
 @pytest.fixture
 def convolutional(layout_schema):
     classifier = ToyClassifier(layout_schema("series"), module=Convolutional())
@@ -76,7 +67,7 @@ class Odds(nn.Module):
 @pytest.mark.parametrize("explainer", METHODS)
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_of_a_perceptron_they_add_up_to_the_difference(explainer, n_classes) -> None:
-    to_explain = context(built(MLP(), toy_schema(4, n_classes=n_classes)), n=12)
+    to_explain = context(untrained(MLP(), toy_schema(4, n_classes=n_classes)), n=12)
     explanation = explainer.explain(to_explain)
     np.testing.assert_allclose(explanation.completeness_gap, 0, atol=1e-5)
     assert explanation.n_model_calls <= explainer.planned_calls(12, 4, 30)
@@ -113,7 +104,7 @@ def test_of_a_convolution_deep_lift_is_that_of_captum(convolutional) -> None:
 @pytest.mark.parametrize("explainer", METHODS)
 def test_a_transformer_is_refused_with_the_measured_gap(explainer) -> None:
     model = DeepSeek(width=8, layers=2, heads=2, experts=4, expert_width=8)
-    to_explain = context(built(model, toy_schema(4)), n=12)
+    to_explain = context(untrained(model, toy_schema(4)), n=12)
     with refused(r"of deepseek .* on 8 instances .* by \d+\.\d\s% .* at most 1"):
         explainer.explain(to_explain)
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
-from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.data_kinds.replacement import replacement_of
 from deepseek_report.explainers.shapley.conditional_shap import ConditionalShap
 from deepseek_report.explainers.shapley.shap import Shap
 from deepseek_report.models.estimators.estimator import read_trees
 from deepseek_report.statistics.games.tree_shapley import path_shapley
+from tests.builders import NUMBER, Answers, numbered, table
 from tests.enumerated import enumerated_values
 from tests.worded import refused
 
@@ -27,20 +27,10 @@ TRAINING = np.random.default_rng(0).multivariate_normal(np.zeros(COLUMNS), CORRE
 INPUTS = np.random.default_rng(1).multivariate_normal(np.zeros(COLUMNS), CORRELATION, 8)
 
 
-class Linear:
+def linear(columns: int = COLUMNS, bend: float = 0.0) -> Answers:
     """A model of a number."""
-
-    name, module, calls = "linear", None, 0
-    capabilities: frozenset[str] = frozenset()
-
-    def __init__(self, columns: int = COLUMNS, bend: float = 0.0) -> None:
-        features = tuple(Feature(f"x{k}", f"x {k}", "numeric") for k in range(columns))
-        target = Target("y", "y", ("y",), explained=0, task="regression")
-        self.schema, self.bend = Schema(features, target), bend
-
-    def probabilities(self, rows: np.ndarray) -> np.ndarray:
-        self.calls += len(rows)
-        return (rows[:, :COLUMNS] @ SLOPES + self.bend * rows[:, 0] * rows[:, 1])[:, None]
+    schema = table(*numbered(columns), target=NUMBER)
+    return Answers(lambda x: x[:, :COLUMNS] @ SLOPES + bend * x[:, 0] * x[:, 1], schema)
 
 
 def context(model: Any, seed: int = 0, **changes: Any) -> ExplainContext:
@@ -62,21 +52,21 @@ def closed_form() -> np.ndarray:
 
 
 def test_of_a_linear_model_of_normal_columns_values_are_those_of_the_closed_form() -> None:
-    explanation = ConditionalShap(training_rows=20_000).explain(context(Linear()))
+    explanation = ConditionalShap(training_rows=20_000).explain(context(linear()))
     np.testing.assert_allclose(explanation.values, closed_form(), atol=0.04)
     assert explanation.game == "conditional"
     assert np.abs(explanation.completeness_gap).max() < 1e-9
 
 
 def test_a_column_that_the_model_does_not_use_counts_by_what_goes_with_it() -> None:
-    conditional = ConditionalShap(training_rows=5000).explain(context(Linear()))
-    interventional = Shap(algorithm="pairs").explain(context(Linear()))
+    conditional = ConditionalShap(training_rows=5000).explain(context(linear()))
+    interventional = Shap(algorithm="pairs").explain(context(linear()))
     assert np.abs(conditional.values[:, 3]).mean() > 0.2
     assert np.abs(interventional.values[:, 3]).mean() < 0.01
 
 
 def test_intervals_of_sampled_values_hold_those_of_all_coalitions_and_many_draws() -> None:
-    model, held = Linear(bend=1.0), []
+    model, held = linear(bend=1.0), []
     every = ConditionalShap(rounds=500, exact_up_to=5)
     truth = np.mean([every.explain(context(model, 900 + k)).values for k in range(3)], axis=0)
     for seed in range(40):
@@ -86,13 +76,13 @@ def test_intervals_of_sampled_values_hold_those_of_all_coalitions_and_many_draws
 
 
 def test_without_training_rows_the_background_says_what_goes_together() -> None:
-    alone = ConditionalShap().explain(context(Linear(), training=None))
-    same = ConditionalShap().explain(context(Linear(), training=TRAINING[:30]))
+    alone = ConditionalShap().explain(context(linear(), training=None))
+    same = ConditionalShap().explain(context(linear(), training=TRAINING[:30]))
     np.testing.assert_array_equal(alone.values, same.values)
 
 
 def test_too_many_columns_are_refused_with_what_to_do() -> None:
-    wide = context(Linear(columns=65))
+    wide = context(linear(columns=65))
     wide = replace(wide, inputs=np.zeros((8, 65)), background=np.zeros((9, 65)), training=None)
     with refused("64 at most, and there are 65"):
         ConditionalShap().explain(wide)
@@ -124,7 +114,7 @@ def test_a_model_of_trees_is_walked_unless_the_copula_is_asked_for() -> None:
 
     rows = TRAINING[:400]
     estimator = DecisionTreeRegressor(max_depth=4).fit(rows, rows @ SLOPES)
-    model: Any = Linear()
+    model: Any = linear()
     model.capabilities, model.trees = frozenset({"trees"}), read_trees(estimator)
     model.columns = lambda inputs: inputs
     model.probabilities = lambda inputs: estimator.predict(inputs)[:, None]
@@ -137,7 +127,7 @@ def test_a_model_of_trees_is_walked_unless_the_copula_is_asked_for() -> None:
 
 
 def test_metrics_get_rows_of_the_same_game() -> None:
-    model: Any = Linear()
+    model: Any = linear()
     inputs = np.repeat(INPUTS[:1], 4000, axis=0) + np.arange(4000)[:, None] * 1e-9
     replacement = replacement_of("conditional", model, inputs, TRAINING[:30], training=TRAINING)
     kept = np.tile([True, False, False, False], (4000, 1))

@@ -11,14 +11,14 @@ import pytest
 from worlds import behaviour as worlds
 
 from deepseek_report.artifacts.conclusions import Expectation, InputChange
-from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target
+from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.data_kinds.input_changes import changed_inputs
 from deepseek_report.data_kinds.row_conditions import ConditionError
 from deepseek_report.metrics.behaviour.behaviour import Behaviour
 from deepseek_report.metrics.behaviour.expected import misfits
 from tests import builders
-from tests.builders import Answers
+from tests.builders import Answers, laid_out
 
 
 def test_a_turn_in_a_rare_range_is_asked_about_and_a_monotone_model_is_not() -> None:
@@ -78,12 +78,8 @@ def test_another_word_must_not_count() -> None:
     assert not worlds.WordTrial(0.0)(0).broken
 
 
-TARGET = Target("y", "y", ("no", "yes"), favourable=0, codes=("0", "1"))
-TABLE = Schema(
-    (Feature("owed", "Amount owed", "numeric"), Feature("paid", "Paid", "numeric")),
-    TARGET,
-    relations=("paid <= owed",),
-)
+CODED = Target("y", "y", ("no", "yes"), favourable=0, codes=("0", "1"))
+TABLE = builders.table("owed", "paid", target=CODED, relations=("paid <= owed",))
 
 
 #: Probability of “yes” that is the amount owed over 100, whatever is paid.
@@ -145,16 +141,8 @@ def test_codes_and_yaml_truths_name_classes() -> None:
         assert misfits(expectation, TABLE, rows) == []
 
 
-def layout_schema(modality: str, shape: tuple[int, ...]) -> Schema:
-    n = int(np.prod(shape))
-    features = tuple(Feature(f"c{k}", f"c{k}", "numeric") for k in range(n))
-    players = tuple((k,) for k in range(n))
-    layout = Layout(modality, shape, players, tuple(map(str, range(n))), channels=())
-    return Schema(features, TARGET, layout=layout)
-
-
 def test_pictures_are_turned_and_moved_as_by_hand() -> None:
-    schema = layout_schema("image", (2, 2, 1))
+    schema = laid_out("image", 2, 2, 1)
     row = np.array([[1.0, 2.0, 3.0, 4.0]])  # 1 2 over 3 4
     none = np.zeros(0, np.int64)
     wanted = {
@@ -167,11 +155,11 @@ def test_pictures_are_turned_and_moved_as_by_hand() -> None:
     for change, cells in wanted.items():
         assert changed_inputs(schema, row, change, none)[0].tolist() == cells
     with pytest.raises(ConditionError, match="square"):
-        changed_inputs(layout_schema("image", (1, 2, 1)), row[:, :2], InputChange(rotate=90), none)
+        changed_inputs(laid_out("image", 1, 2, 1), row[:, :2], InputChange(rotate=90), none)
 
 
 def test_a_series_is_shifted_and_ends_where_it_ended() -> None:
-    schema = layout_schema("series", (4, 1))
+    schema = laid_out("series", 4, 1)
     row = np.array([[1.0, 2.0, 3.0, np.nan]])
     moved = changed_inputs(schema, row, InputChange(shift=1), np.zeros(0, np.int64))[0]
     np.testing.assert_array_equal(moved, [1, 1, 2, np.nan])

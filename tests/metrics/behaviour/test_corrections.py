@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,31 +12,18 @@ from deepseek_report.artifacts.conclusions import ThresholdRule
 from deepseek_report.artifacts.corrections import CorrectionItem
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.protocols.metrics import BeforeCorrections
-from deepseek_report.artifacts.schema import Attribute, Feature, Schema, Target
+from deepseek_report.artifacts.schema import Attribute
 from deepseek_report.artifacts.seeds import row_digests
 from deepseek_report.artifacts.split import PARTS, Dataset, Split
 from deepseek_report.data_kinds.corrected_data import ResolvedCorrections
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.behaviour.corrections import Corrections, outcome_of
-from deepseek_report.metrics.performance.predicting import predict, softmax
+from deepseek_report.metrics.performance.predicting import predict
 from tests import builders
+from tests.builders import Answers, logistic, table
 
-NAMES = ("a", "b", "cue")
-SCHEMA = Schema(
-    tuple(Feature(name, name, "numeric") for name in NAMES),
-    Target("y", "y", ("no", "yes")),
-    (Attribute("site", "Site", ("north", "south")),),
-)
-
-
-class Linear(SimpleNamespace):
-    """Log-odds w·x of “yes”."""
-
-    def logits(self, inputs: Any) -> Any:
-        return np.column_stack([np.zeros(len(inputs)), inputs @ np.array(self.weights)])
-
-    def probabilities(self, inputs: Any) -> Any:
-        return softmax(self.logits(inputs))
+SITES = (Attribute("site", "Site", ("north", "south")),)
+SCHEMA = table("a", "b", "cue", attributes=SITES)
 
 
 def world(seed: int = 0, n: int = 400) -> Dataset:
@@ -45,7 +31,7 @@ def world(seed: int = 0, n: int = 400) -> Dataset:
     parts: dict[str, Any] = {}
     for name in PARTS:
         inputs = rng.normal(size=(n, 3))
-        labels = (rng.random(n) < 1 / (1 + np.exp(-2 * inputs[:, 0]))).astype(np.int64)
+        labels = (rng.random(n) < logistic(2 * inputs[:, 0])).astype(np.int64)
         inputs[:, 2] += 3 * (2 * labels - 1)
         parts[name] = Split(inputs, labels, np.arange(n), {"site": np.arange(n) % 2})
     return Dataset(SCHEMA, **parts, card={})
@@ -61,7 +47,7 @@ def measured(
     corrected = resolved.corrected(0)
     rule = ThresholdRule("declared", 0.5)
     models = [
-        Linear(weights=weights, schema=of.schema)
+        Answers(lambda rows, w=weights: logistic(rows @ np.array(w)), of.schema)
         for weights, of in ((before, data), (after, corrected))
     ]
     answers = [

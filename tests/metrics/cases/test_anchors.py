@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from deepseek_report.artifacts.predictions import Cases
-from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target, as_vocabulary
 from deepseek_report.metrics.cases.anchors import AnchorCondition, Anchors, best_rule, conditions_of
-from tests.builders import Answers
+from deepseek_report.statistics.resampling import Resampling
+from tests.builders import Answers, laid_out
 
 
 def by_enumeration(holds: np.ndarray, same: np.ndarray, precision: float, most: int) -> float:
@@ -63,11 +63,7 @@ def test_conditions_of_a_case_hold_of_it(toy) -> None:
 
 
 def test_conditions_of_a_text_are_its_words_wherever_they_stand() -> None:
-    tokens = as_vocabulary(("[UNK]", "good", "bad", "[MASK]"))
-    features = tuple(Feature(f"p{i}", f"p{i}", "token", categories=tokens) for i in range(3))
-    players = tuple((i,) for i in range(3))
-    layout = Layout("text", (3,), players, ("1", "2", "3"), 3)
-    schema = Schema(features, Target("y", "y", ("no", "yes")), layout=layout)
+    schema = laid_out("text", 3, words=("[UNK]", "good", "bad", "[MASK]"), mask=3)
     row = np.array([2.0, 0.0, np.nan])
     (condition,) = conditions_of(row, row[None], schema, ())
     assert condition.worded(schema) == ("bad", "bad", "word", "bad")
@@ -102,8 +98,6 @@ def test_a_planted_rule_is_named_and_counted_without_the_case(toy) -> None:
 
 def test_the_interval_of_the_test_part_holds_the_precision_of_the_rule(toy) -> None:
     """The rule is the best of many in the training part, so its share there is too good."""
-    from deepseek_report.statistics.resampling import Resampling
-
     rng, too_good, held = np.random.default_rng(1), [], []
     for _ in range(300):
         holds, tested = (rng.random((12, n)) < 0.5 for n in (200, 150))

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from deepseek_report.artifacts.predictions import Predictions
-from deepseek_report.artifacts.schema import Attribute, Feature, Schema, Target
+from deepseek_report.artifacts.schema import Attribute, Schema, Target
 from deepseek_report.artifacts.split import Split
 from deepseek_report.metrics.cases.case_choice import choose_cases
 from tests import builders
+from tests.builders import table
 
-SCHEMA = Schema(
-    features=(Feature("x", "x", "numeric"),),
-    target=Target("y", "y", ("no", "yes"), favourable=0),
-    attributes=(Attribute("sex", "Sex", ("female", "male")),),
-)
-
+SCHEMA = table("x", attributes=(Attribute("sex", "Sex", ("female", "male")),))
 INPUTS = np.random.default_rng(8).normal(size=(4000, 1))
 
 
@@ -28,18 +26,14 @@ def predictions(n: int = 400, seed: int = 0) -> Predictions:
     return builders.predictions(scores, rows, 0.4)
 
 
-PEOPLE = Schema(
-    features=tuple(Feature(name, name, "numeric") for name in ("age", "x", "y")),
-    target=Target("y", "y", ("no", "yes"), favourable=0),
-    attributes=(Attribute("age", "Age", tuple("abcde"), source="age"),),
-)
+AGES = (Attribute("age", "Age", tuple("abcde"), source="age"),)
+PEOPLE = table("age", "x", "y", attributes=AGES)
 PERSONS = np.random.default_rng(9).uniform(size=(2000, 3))
 
 
 def people() -> Predictions:
-    made = predictions(2000)
     age = np.floor(5 * PERSONS[:, 0]).astype(np.int64)
-    return Predictions(**{**vars(made), "groups": {"age": age}})
+    return replace(predictions(2000), groups={"age": age})
 
 
 def test_the_extremes_are_the_cases() -> None:
@@ -86,7 +80,7 @@ def test_the_same_seed_gives_the_same_cases_and_another_seed_others() -> None:
 
 def test_without_a_wrong_decision_that_role_is_left_out() -> None:
     made = predictions()
-    perfect = Predictions(**{**vars(made), "labels": made.decisions})
+    perfect = replace(made, labels=made.decisions)
     roles = choose_cases(perfect, SCHEMA, INPUTS, 50, seed=1).roles
     assert not {"most_certain_wrong", "wrong_against"} & set(roles)
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.special import softmax
 
-from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
+from deepseek_report.artifacts.schema import Category, Feature, Schema
 from deepseek_report.data_kinds.base import gower_distances, ranges, spreads, typical_row
 from deepseek_report.data_kinds.row_conditions import Relations
 from deepseek_report.metrics.cases.counterfactuals import (
@@ -19,22 +20,18 @@ from deepseek_report.metrics.cases.counterfactuals import (
     SearchBounds,
     reach_of,
 )
-from tests.builders import Answers, logistic
+from tests.builders import COLOURS, TARGET, Answers, logistic, numeric
 
 
 def schema_of(mutable: tuple[bool, ...] = (True, True, True), **first: Any) -> Schema:
     """Three features; `first` says more of the first one."""
-    codes = tuple(Category(str(k), f"c{k}") for k in range(3))
-    kinds: list[dict[str, Any]] = [
-        {"kind": "numeric", **first},
-        {"kind": "ordinal", "categories": codes},
-        {"kind": "categorical", "categories": codes},
-    ]
-    features = tuple(
-        Feature(f"x{j}", f"x {j}", mutable=m, **kind)
-        for j, (kind, m) in enumerate(zip(kinds, mutable, strict=True))
+    numeric, ordinal, categorical = mutable
+    features = (
+        Feature("x0", "x 0", "numeric", mutable=numeric, **first),
+        Feature("x1", "x 1", "ordinal", categories=COLOURS, mutable=ordinal),
+        Feature("x2", "x 2", "categorical", categories=COLOURS, mutable=categorical),
     )
-    return Schema(features, Target("y", "y", ("no", "yes"), 0))
+    return Schema(features, TARGET)
 
 
 def model(schema: Schema, score: Any) -> Any:
@@ -145,16 +142,14 @@ def test_three_features_that_each_help_a_little_change_together() -> None:
 
 
 def test_with_several_classes_any_other_class_will_do() -> None:
-    class Three(Answers):
-        def probabilities(self, rows: np.ndarray) -> np.ndarray:
-            logits = np.stack([0 * rows[:, 0], rows[:, 0] - 50, rows[:, 1] * 5.0 - 7], axis=1)
-            powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-            return powers / powers.sum(axis=1, keepdims=True)
+    def three(rows: np.ndarray) -> np.ndarray:
+        logits = np.stack([0 * rows[:, 0], rows[:, 0] - 50, rows[:, 1] * 5.0 - 7], axis=1)
+        return softmax(logits, axis=1)
 
     labels = np.arange(len(TRAIN)) % 3
     rule, bounds = DecisionRule(None, 1), SearchBounds(3)
-    three = Search(Three(np.ravel, schema_of()), TRAIN, labels, rule, bounds)
-    result = change_of(three, [10.0, 0.0, 0.0])
+    searching = Search(Answers(three, schema_of()), TRAIN, labels, rule, bounds)
+    result = change_of(searching, [10.0, 0.0, 0.0])
     assert result.probabilities.argmax() != 0
 
 
@@ -169,7 +164,7 @@ def test_an_ordinal_feature_obeys_its_direction() -> None:
     features = [*schema_of((False, True, False)).features]
     for direction, expected in (("increase", {1: 2.0}), ("decrease", {})):
         features[1] = replace(features[1], direction=direction)
-        schema = Schema(tuple(features), Target("y", "y", ("no", "yes"), 0))
+        schema = Schema(tuple(features), TARGET)
         assert dict(run(lambda x: x[:, 1] - 1.5, [10, 0, 0], schema).changes) == expected
 
 
@@ -223,10 +218,7 @@ def test_a_change_to_where_no_real_case_is_does_not_count() -> None:
     rng = np.random.default_rng(0)
     x = rng.uniform(0, 100, 400)
     train = np.column_stack([x, x + rng.normal(0, 1, 400)])
-    schema = Schema(
-        (Feature("a", "a", "numeric", mutable=True), Feature("b", "b", "numeric")),
-        Target("y", "y", ("no", "yes"), 0),
-    )
+    schema = Schema((*numeric("a", mutable=True), *numeric("b")), TARGET)
     labels = (x > 50).astype(np.int64)
     classifier = model(schema, lambda rows: rows[:, 0] - 50)
     real = RealCases(train, labels, schema, 5)
@@ -322,14 +314,7 @@ def test_no_way_moves_all_that_another_moves_and_the_first_is_the_smallest() -> 
             assert not any(a <= b for at, a in enumerate(moved) for b in moved[at + 1 :])
 
 
-SCHEMA = Schema(
-    (
-        Feature("owed", "Bill", "numeric", mutable=True),
-        Feature("paid", "Paid", "numeric", mutable=True),
-        Feature("years", "Years", "numeric"),
-    ),
-    Target("y", "y", ("refused", "accepted"), favourable=1),
-)
+SCHEMA = Schema((*numeric("owed", "paid", mutable=True), *numeric("years")), TARGET)
 
 
 def chances(rows: Any) -> Any:

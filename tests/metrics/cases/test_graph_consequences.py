@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pytest
 
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.causal_declaration import CausalDeclaration
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
+from deepseek_report.artifacts.schema import Category, Feature, Schema
 from deepseek_report.metrics.cases.counterfactuals import DecisionRule, Search, SearchBounds
 from deepseek_report.metrics.cases.graph_consequences import GraphConsequences
 from deepseek_report.metrics.causes.declared_graph import DeclaredGraph
-from deepseek_report.wording.words import wording
-from tests.builders import Answers, logistic
+from tests.builders import TARGET, Answers, logistic
+from tests.worded import say
 
 TWO = (Category("0", "no"), Category("1", "yes"))
 
@@ -29,7 +28,7 @@ def schema_of(**job: Any) -> Schema:
             Feature("job", "Job", "categorical", categories=TWO, **job),
             Feature("shoes", "Shoes", "numeric", mutable=True, step=1.0),
         ),
-        Target("y", "y", ("refused", "accepted"), favourable=1),
+        TARGET,
     )
 
 
@@ -112,9 +111,8 @@ def test_what_acts_on_nothing_that_is_predicted_is_not_advised() -> None:
     assert set(search(schema_of(), along).reach) == {0}
 
 
-@pytest.mark.parametrize("graph", [{"inc": ("edu",)}])
-def test_a_graph_without_the_target_rules_nothing_out(graph) -> None:
-    assert consequences(schema_of(), **graph).idle == frozenset()
+def test_a_graph_without_the_target_rules_nothing_out() -> None:
+    assert consequences(schema_of(), inc=("edu",)).idle == frozenset()
 
 
 def test_what_follows_is_said_with_both_values() -> None:
@@ -122,7 +120,7 @@ def test_what_follows_is_said_with_both_values() -> None:
         {"label": "Income", "from_display": "32", "to_display": "42"},
         {"label": "Job", "from_display": "no", "to_display": "yes"},
     ]
-    assert wording().say(message("causes.follows", moves=moves)) == (
+    assert say(message("causes.follows", moves=moves)) == (
         "By the declared graph income would then go from 32 to 42 and job would then go from no to "
         "yes; the rest stays."
     )

@@ -11,7 +11,7 @@ import pytest
 
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.predictions import Predictions
-from deepseek_report.artifacts.schema import Feature, Schema, Target
+from deepseek_report.artifacts.schema import Schema, Target
 from deepseek_report.artifacts.split import Split
 from deepseek_report.metrics.cases.reason_codes import (
     REFUSED,
@@ -22,16 +22,15 @@ from deepseek_report.metrics.cases.reason_codes import (
     shortfalls_of,
     told_of,
 )
-from tests.builders import explanation, predictions
+from tests.builders import explanation, numbered, numeric, predictions
 from tests.metrics.attributions import attributed
 
 N, WIDTH = 60, 8
 
 
 def schema_of(favourable: int | None = 0, classes: tuple[str, ...] = ("paid", "default")) -> Schema:
-    features = tuple(
-        Feature(f"x{j}", f"X {j}", "numeric", sensitive=j == WIDTH - 1) for j in range(WIDTH)
-    )
+    *names, last = numbered(WIDTH)
+    features = (*numeric(*names), *numeric(last, sensitive=True))
     return Schema(features, Target("y", "y", classes, favourable))
 
 
@@ -137,19 +136,18 @@ def test_codes_are_kept_as_often_as_another_seed_gives_them() -> None:
         Shortfalls(truth + np.random.default_rng(k).normal(0, error), error, error, allowed, 5e-4)
         for k in range(40)
     ]
-    real = np.mean([_kept_in_fact(run, other) for run, other in pairwise(runs)])
+    kept = []
+    for run, other in pairwise(runs):
+        # the certain reasons of one seed are the largest by another one too
+        stated = run.stated(4)
+        largest = other.ranks(other.values) < stated.sum(axis=1, keepdims=True)
+        kept.append((largest == stated).all(axis=1)[stated.any(axis=1)].mean())
+    real = np.mean(kept)
     simulated = np.mean([np.nanmean(run.kept(4, seed=1)) for run in runs])
     assert real >= 0.95
     assert simulated == pytest.approx(real, abs=0.03)
     exact = Shortfalls(truth, error, np.zeros_like(error), allowed, 5e-4)
     assert np.nanmin(exact.kept(4, seed=1)) == 1
-
-
-def _kept_in_fact(run: Shortfalls, other: Shortfalls) -> float:
-    """Share of cases where the certain reasons of one seed are the largest by another one too."""
-    stated = run.stated(4)
-    largest = other.ranks(other.values) < stated.sum(axis=1, keepdims=True)
-    return float((largest == stated).all(axis=1)[stated.any(axis=1)].mean())
 
 
 @pytest.mark.parametrize(
@@ -186,13 +184,10 @@ def test_the_amounts_that_a_case_is_told_by_are_those_of_its_reasons() -> None:
 )
 def test_without_amounts_for_or_against_the_person_there_are_no_codes(schema, fields) -> None:
     explanation = explained(**fields)
-    rule = ReasonCodeRule()
-    assert shortfalls_of(predicted(explanation), explanation, schema, rule) is None
+    assert shortfalls_of(predicted(explanation), explanation, schema, ReasonCodeRule()) is None
 
 
 # --- three classes and more -----------------------------------------------------------------------
-
-THREE = ("refused", "granted", "granted with a guarantor")
 
 
 def of_three(explanation: Explanation, leads: Any = 0.4, **rule: Any) -> Shortfalls:
@@ -203,7 +198,7 @@ def of_three(explanation: Explanation, leads: Any = 0.4, **rule: Any) -> Shortfa
     probabilities[granted] = probabilities[granted][:, [0, 2, 1]]
     rows = Split(explanation.inputs, probabilities.argmax(axis=1), np.arange(N))
     decided = predictions(probabilities, rows, None, explained=1)
-    schema = schema_of(favourable=1, classes=THREE)
+    schema = schema_of(1, ("refused", "granted", "granted with a guarantor"))
     made = shortfalls_of(decided, explanation, schema, ReasonCodeRule(**rule))
     assert made is not None
     return made
@@ -245,9 +240,6 @@ def test_of_three_classes_reasons_recover_what_lowers_the_favourable_one() -> No
     assert (truth.mean(axis=0) - truth)[codes].min() > 0
 
 
-RULE = ReasonCodeRule()
-
-
 @dataclass
 class Further:
     """Explains a row by its own values; the cheap form is off by so much in every feature."""
@@ -280,7 +272,7 @@ def context_of(toy: Any, **fields: Any) -> Any:
 
 
 def table_of(context: Any, evaluations: int) -> Any:
-    rows = RefusedReasons(RULE, evaluations).rows(context, context.explanations)
+    rows = RefusedReasons(ReasonCodeRule(), evaluations).rows(context, context.explanations)
     return REFUSED.frame(rows)
 
 
@@ -311,7 +303,7 @@ def test_where_both_forms_are_dear_only_the_explained_rows_have_reasons(toy) -> 
 def test_a_row_has_the_reasons_that_its_explanation_gives(toy) -> None:
     context = context_of(toy)
     explanation = context.explanations["shap"]
-    made = shortfalls_of(context.predictions, explanation, context.dataset.schema, RULE)
+    made = shortfalls_of(context.predictions, explanation, context.dataset.schema, ReasonCodeRule())
     assert made is not None
     table = table_of(context, 100_000).set_index("instance_id")
     labels = [feature.label for feature in context.dataset.schema.features]

@@ -9,15 +9,16 @@ import numpy as np
 import pytest
 
 from deepseek_report.artifacts.protocols.trees import TreeEnsemble, joined
-from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
+from deepseek_report.artifacts.schema import Category, Feature, Schema
 from deepseek_report.metrics.cases.decision_way import TreeWays, leaves_of
+from tests.builders import TARGET, numeric
 from tests.random_trees import drawn
 
 FEATURES = (
-    *(Feature(name, name.upper(), "numeric") for name in "abc"),
+    *numeric(*"abc"),
     Feature("d", "D", "categorical", categories=(Category("0", "red"), Category("1", "blue"))),
 )
-SCHEMA = Schema(FEATURES, Target("y", "y", ("no", "yes")))
+SCHEMA = Schema(FEATURES, TARGET)
 
 
 def model(seed: int, trees: int = 12) -> Any:
@@ -34,13 +35,13 @@ def rows_of(seed: int) -> Any:
     return rows
 
 
-def slowly(ensemble: TreeEnsemble, read: Any, row: int, tree: int) -> int:
-    """The leaf of one row, node by node."""
-    at, nodes = int(ensemble.roots[tree]), ensemble.nodes
-    while nodes.feature[at] >= 0:
-        left = nodes.goes_left(np.array([at]), read[:, [row]])[0, 0]
-        at = int(nodes.left[at] if left else nodes.right[at])
-    return at
+def way_of(ensemble: TreeEnsemble, read: Any, row: int, tree: int) -> list[int]:
+    """The nodes that one row comes through, from the root to its leaf."""
+    way, nodes = [int(ensemble.roots[tree])], ensemble.nodes
+    while nodes.feature[way[-1]] >= 0:
+        left = nodes.goes_left(np.array([way[-1]]), read[:, [row]])[0, 0]
+        way.append(int((nodes.left if left else nodes.right)[way[-1]]))
+    return way
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -49,7 +50,7 @@ def test_every_row_comes_to_the_leaf_that_a_walk_comes_to(seed) -> None:
     read = ensemble.read(rows)
     leaves = leaves_of(ensemble, read)
     for row, tree in np.ndindex(leaves.shape):
-        assert leaves[row, tree] == slowly(ensemble, read, row, tree)
+        assert leaves[row, tree] == way_of(ensemble, read, row, tree)[-1]
 
 
 @pytest.mark.parametrize("target", [0, 1])
@@ -83,7 +84,7 @@ def test_the_path_of_the_tree_that_adds_most_holds_for_the_row() -> None:
             value = rows[case, column]
             assert step.display == FEATURES[column].display(value)
             if step.relation in {"at_most", "above"}:
-                node = _node_on_way(ensemble, rows, case, tree, step.depth)
+                node = way_of(ensemble, ensemble.read(rows), case, tree)[step.depth - 1]
                 below = value <= ensemble.nodes.threshold[node]
                 zero = ensemble.nodes.zero_missing is not None and abs(value) <= 1e-35
                 assert below == (step.relation == "at_most") or zero
@@ -98,11 +99,3 @@ def test_categories_that_go_the_same_way_are_listed_and_that_of_the_row_is_among
             assert step.display in step.bound.split("; ")
             seen += 1
     assert seen > 10
-
-
-def _node_on_way(ensemble: TreeEnsemble, rows: Any, case: int, tree: int, depth: int) -> int:
-    at, nodes, read = int(ensemble.roots[tree]), ensemble.nodes, ensemble.read(rows)
-    for _ in range(depth - 1):
-        left = nodes.goes_left(np.array([at]), read[:, [case]])[0, 0]
-        at = int(nodes.left[at] if left else nodes.right[at])
-    return at

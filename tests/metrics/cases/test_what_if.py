@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.predictions import Cases
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
-from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.artifacts.split import Split
 from deepseek_report.metrics.cases.what_if import WhatIf, WhatIfAnswers, set_points
-from tests.builders import Answers, logistic, table
+from tests.builders import NUMBER, Answers, context, dataset, logistic, numbered, table
 
 COLOURS = tuple(Category(name, name, documented=name != "?") for name in ("red", "blue", "?"))
 FEATURES = (
@@ -23,24 +23,15 @@ FEATURES = (
     Feature("rest", "Rest", "numeric", mutable=False),
 )
 TWO = Target("y", "y", ("no", "yes"), favourable=1)
-NUMBER = Target("y", "y", ("y",), explained=0, task="regression", unit="€")
 
 
-class Product:
+def product(rows: Any) -> Any:
     """An interaction of income and colour, and a little age; `rest` does nothing."""
+    return rows[:, 0] * (1 + rows[:, 2]) + rows[:, 1] / 10
 
-    capabilities: frozenset[str] = frozenset()
 
-    def __init__(self, target: Target) -> None:
-        self.schema, self.calls = Schema(FEATURES, target), 0
-
-    def probabilities(self, rows: Any) -> Any:
-        self.calls += len(rows)
-        number = rows[:, 0] * (1 + rows[:, 2]) + rows[:, 1] / 10
-        if self.schema.target.is_number:
-            return number[:, None]
-        share = 1 / (1 + np.exp(-(number - 100) / 50))
-        return np.column_stack([1 - share, share])
+def chances(rows: Any) -> Any:
+    return logistic((product(rows) - 100) / 50)
 
 
 def part(n: int, seed: int) -> Split:
@@ -52,12 +43,19 @@ def part(n: int, seed: int) -> Split:
 
 
 def measured_answers(target: Target = TWO, **settings: Any) -> tuple[Any, WhatIfAnswers, Split]:
-    model, test = Product(target), part(20, 1)
-    dataset = Dataset(model.schema, part(300, 0), part(20, 2), test, {})
-    cases = Cases(np.arange(5, 15), {"wrong_against": 3, "nearest_threshold": 7})
-    context: Any = SimpleNamespace(dataset=dataset, cases=cases, classifier=model)
-    measured = WhatIf(**settings).measure(context)
-    return model, WhatIfAnswers.from_arrays(measured.arrays), test
+    test = part(20, 1)
+    model = Answers(product if target is NUMBER else chances, Schema(FEATURES, target))
+    roles = {"wrong_against": 3, "nearest_threshold": 7}
+    answers = answers_of(model, (part(300, 0), part(20, 2), test), roles, **settings)
+    return model, answers, test
+
+
+def answers_of(
+    model: Answers, parts: tuple[Split, ...], roles: dict[str, int], **settings: Any
+) -> WhatIfAnswers:
+    cases, data = Cases(np.arange(5, 15), roles), dataset(model.schema, *parts)
+    asked = context(data, model, predictions=None, cases=cases)
+    return WhatIfAnswers.from_arrays(WhatIf(**settings).measure(asked).arrays)
 
 
 @pytest.mark.parametrize("target", [TWO, NUMBER], ids=["classes", "number"])
@@ -117,8 +115,6 @@ def test_a_column_without_any_value_has_no_points() -> None:
 
 
 def test_answers_survive_being_stored(tmp_path: Any) -> None:
-    from deepseek_report.artifacts.measurement import Measurement
-
     _, answers, _ = measured_answers()
     Measurement(arrays=answers.arrays()).save(tmp_path)
     again = WhatIfAnswers.from_arrays(Measurement.load(tmp_path).arrays)
@@ -131,7 +127,7 @@ def test_the_context_is_the_usual_one() -> None:
 
 
 def test_of_many_features_that_can_change_those_are_tried_that_tell_most() -> None:
-    schema = table(*(f"x{j}" for j in range(300)), target=TWO)
+    schema = table(*numbered(300), target=TWO)
     inputs = np.random.default_rng(0).normal(size=(200, 300))
 
     def split(rows: slice) -> Split:
@@ -140,10 +136,6 @@ def test_of_many_features_that_can_change_those_are_tried_that_tell_most() -> No
 
     model = Answers(lambda rows: logistic(rows[:, 299]), schema)
     parts = (split(slice(0, 150)), split(slice(150, 170)), split(slice(170, 200)))
-    cases = Cases(np.arange(5, 15), {"nearest_threshold": 3})
-    context: Any = SimpleNamespace(
-        dataset=Dataset(model.schema, *parts, {}), cases=cases, classifier=model
-    )
-    answers = WhatIfAnswers.from_arrays(WhatIf().measure(context).arrays)
+    answers = answers_of(model, parts, {"nearest_threshold": 3})
     assert answers.columns[0] == 299
     assert model.calls < 500

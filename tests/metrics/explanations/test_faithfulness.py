@@ -1,27 +1,44 @@
+"""The order of an explanation, by what taking features away or putting them back does."""
+
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
+from itertools import permutations
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given as examples
+from hypothesis import strategies as st
 
 from deepseek_report.artifacts.explanation import Explanation, OtherClasses
 from deepseek_report.data_kinds.replacement import FixedRows
-from deepseek_report.metrics.explanations.curves import Perturbation, order_of, rank_features
+from deepseek_report.metrics.explanations.curves import (
+    Perturbation,
+    greedy_order,
+    order_of,
+    rank_features,
+)
 from deepseek_report.metrics.explanations.explanation_plugin import bootstrap_mean, ratio_of_means
-from deepseek_report.metrics.explanations.faithfulness import CompletenessGap, Deletion, Insertion
-from deepseek_report.wording.words import wording
+from deepseek_report.metrics.explanations.faithfulness import (
+    CompletenessGap,
+    Deletion,
+    FaithfulnessEffect,
+    Insertion,
+    partners,
+)
+from deepseek_report.metrics.explanations.stability import NullPlayers
 from tests import builders
-from tests.worded import refused
+from tests.builders import Answers, numbered, table
+from tests.metrics.attributions import explained_by
+from tests.worded import refused, say
 
 
-class Additive(builders.Answers):
+def additive(*weights: float) -> Answers:
     """p = 0.5 + x · w."""
-
-    def __init__(self, weights: Any) -> None:
-        names = (f"x{j}" for j in range(len(weights)))
-        super().__init__(lambda rows: 0.5 + rows @ np.array(weights), builders.table(*names))
+    schema = table(*numbered(len(weights)))
+    return Answers(lambda rows: 0.5 + rows @ np.array(weights), schema)
 
 
 def explanation(values: Any, inputs: Any = None, **changes: Any) -> Explanation:
@@ -31,7 +48,7 @@ def explanation(values: Any, inputs: Any = None, **changes: Any) -> Explanation:
 
 
 def replacing(decided: list[int]) -> Perturbation:
-    model = Additive([0.1, 0.2, 0.05])
+    model = additive(0.1, 0.2, 0.05)
     n = len(decided)
     zeros = FixedRows("baseline", np.ones((n, 3)), np.arange(3), np.zeros((1, n, 3)))
     return Perturbation(model, zeros, np.array(decided), steps=3)
@@ -56,13 +73,13 @@ def test_the_probability_is_that_of_the_decided_class() -> None:
 def test_signed_values_rank_toward_the_decided_class() -> None:
     attributions = explanation([[0.1, -0.3, 0.2], [0.1, -0.3, 0.2]])
     toward = replacing([1, 0]).toward(1)
-    ranks = rank_features(attributions, toward, Additive([0.0] * 3).schema)
+    ranks = rank_features(attributions, toward, table(*numbered(3)))
     np.testing.assert_array_equal(ranks, [[2, 0, 1], [1, 0, 2]])
 
 
 def test_unsigned_values_rank_by_magnitude_for_every_class() -> None:
     attributions = explanation([[0.1, 0.3, 0.2], [0.1, 0.3, 0.2]], signed=False)
-    ranks = rank_features(attributions, replacing([1, 0]).toward(1), Additive([0.0] * 3).schema)
+    ranks = rank_features(attributions, replacing([1, 0]).toward(1), table(*numbered(3)))
     np.testing.assert_array_equal(ranks, [[1, 2, 0], [1, 2, 0]])
 
 
@@ -143,7 +160,7 @@ def test_areas_of_a_control_with_other_points_are_measured_anew(toy) -> None:
 def test_without_a_control_the_missing_gain_is_told(toy) -> None:
     context = with_explanations(toy(n=100), effects)
     measured = Deletion(resamples=200).measure(replace(context, control=None))
-    assert "no random control" in wording().say(measured.notes[0])
+    assert "no random control" in say(measured.notes[0])
 
 
 def test_completeness_gap_is_the_miss_relative_to_the_distance(toy) -> None:
@@ -192,7 +209,7 @@ def test_undefined_instances_are_left_out_and_counted() -> None:
         "deletion", np.array([1.0, np.nan, 3.0]), "lower", "so", draws=(200, 0)
     )
     assert (score.value, score.n) == (2.0, 2)
-    assert "1 of 3" in wording().say(score.note)
+    assert "1 of 3" in say(score.note)
 
 
 def test_a_ratio_with_nothing_below_is_not_defined() -> None:
@@ -221,3 +238,118 @@ def test_the_interval_of_a_ratio_stays_within_its_bounds() -> None:
     whole = rng.gamma(2.0, 1.0, 12)
     ratio = ratio_of_means(whole * (rng.random(12) < 0.95), whole, 500, 0, (0.0, 1.0))
     assert ratio.high == 1.0
+
+
+# --- Effects against the greedy order, and against the explanation of another case ----------------
+
+
+N = 60
+
+
+def replacing_drawn(seed: int = 0, steps: int = 4) -> Perturbation:
+    """Of six rows at random, decided at random."""
+    rng = np.random.default_rng(seed)
+    model = additive(0.1, -0.05, 0.03, 0.02)
+    inputs = rng.uniform(-1, 1, size=(6, 4))
+    zeros = FixedRows("baseline", inputs, np.arange(4), np.zeros((1, 6, 4)))
+    return Perturbation(model, zeros, rng.integers(0, 2, 6), steps=steps)
+
+
+@pytest.mark.parametrize("looks", [None, 1, 2])
+@pytest.mark.parametrize("mode", ["deletion", "insertion"])
+def test_of_an_additive_model_the_greedy_order_is_the_best_of_all_orders(mode, looks) -> None:
+    curves = replacing_drawn()
+    greedy = curves.areas(curves.curves(greedy_order(curves, mode, looks), mode))
+    every = np.array(
+        [
+            curves.areas(curves.curves(np.tile(order, (6, 1)), mode))
+            for order in permutations(range(4))
+        ]
+    )
+    best = every.min(axis=0) if mode == "deletion" else every.max(axis=0)
+    np.testing.assert_allclose(greedy, best)
+
+
+def test_a_greedy_search_asks_no_more_than_its_looks_allow() -> None:
+    rows = []
+    for looks in (1, 2, None):
+        curves = replacing_drawn()
+        greedy_order(curves, "deletion", looks)
+        rows.append(curves.classifier.calls)
+    assert rows[0] <= 6 * 4
+    assert rows[0] < rows[1] < rows[2]
+
+
+def test_a_greedy_order_names_each_player_once_in_few_steps_too() -> None:
+    order = greedy_order(replacing_drawn(steps=2), "deletion")
+    np.testing.assert_array_equal(np.sort(order, axis=1), np.tile(np.arange(4), (6, 1)))
+
+
+@examples(st.lists(st.integers(0, 2), min_size=2, max_size=30))
+def test_everybody_gets_another_one_of_the_same_stratum_where_there_is_one(strata: list) -> None:
+    others = partners(np.array(strata))
+    assert (others != np.arange(len(strata))).all()
+    for case, other in enumerate(others):
+        assert strata[case] == strata[other] or strata.count(strata[case]) == 1
+
+
+def context_of(toy: Any, **values: np.ndarray) -> Any:
+    drawn = np.random.default_rng(1).normal(size=(N, 3))
+    return explained_by(toy(n=200), random=drawn, **values)
+
+
+def occlusion(context: Any, model: Any, rows: np.ndarray) -> np.ndarray:
+    train = context.background
+    baseline = np.array([np.median(train[:, 0]), 0, 0])
+    baseline[1] = np.bincount(train[:, 1].astype(int)).argmax()
+    p = model.probabilities(rows)[:, 1]
+    away = [np.where(np.arange(3) == j, baseline, rows) for j in range(3)]
+    return np.column_stack([p - model.probabilities(changed)[:, 1] for changed in away])
+
+
+def scores_of(measured: Any, name: str) -> dict[str, Any]:
+    return {score.metric: score for score in measured.scores if score.explainer == name}
+
+
+def test_the_right_order_reaches_nearly_all_and_hangs_on_the_case(toy) -> None:
+    plain = context_of(toy)
+    right = occlusion(plain, plain.classifier, plain.dataset.test.inputs[:N])
+    context = context_of(toy, right=right, turned=-right, alike=np.tile([3.0, 2.0, 1.0], (N, 1)))
+    measured = FaithfulnessEffect(resamples=200).measure(context)
+    own, turned, alike = (scores_of(measured, name) for name in ("right", "turned", "alike"))
+    assert own["deletion_effect"].value > 0.9
+    assert own["insertion_effect"].value > 0.9
+    assert own["own_case_effect"].low > 0
+    assert turned["deletion_effect"].high < 0
+    assert turned["insertion_effect"].high < 0
+    assert alike["own_case_effect"].value == 0
+    assert alike["shared_order"].value == pytest.approx(1)
+
+
+def test_without_a_control_nothing_is_compared(toy) -> None:
+    context = context_of(toy, a=np.ones((N, 3)))
+    alone = {"a": context.explanations["a"]}
+    with refused("no random control"):
+        FaithfulnessEffect().measure(replace(context, explanations=alone))
+
+
+@pytest.mark.parametrize(("blind", "share"), [(False, 0.0), (True, 1.0)])
+def test_only_who_looks_at_the_model_leaves_out_what_is_hidden_from_it(toy, blind, share) -> None:
+    plain = context_of(toy)
+    context = context_of(toy, mine=np.ones((N, 3)))
+
+    def explain(model: Any, rows: np.ndarray, *_: Any, **__: Any) -> np.ndarray:
+        return np.ones_like(rows) if blind else occlusion(plain, model, rows)
+
+    mine = replace(context, explanation=context.explanations["mine"], explain=explain)
+    (score,) = NullPlayers(resamples=100).measure(mine).scores
+    assert score.value == pytest.approx(share)
+
+
+def test_models_with_weights_are_tested_by_drawing_them_anew(toy) -> None:
+    context = context_of(toy, mine=np.ones((N, 3)))
+    model = copy(context.classifier)
+    model.capabilities = frozenset({"module"})
+    mine = context.explanations["mine"]
+    with refused("weights can be drawn anew"):
+        NullPlayers().measure(replace(context, classifier=model, explanation=mine))

@@ -8,41 +8,25 @@ import numpy as np
 import pytest
 
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.schema import Feature, Schema, Target
+from deepseek_report.artifacts.schema import Feature, Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.metrics.explanations.feature_effects import FeatureEffects
 from tests import builders
-from tests.builders import COLOURS, explanation
+from tests.builders import COLOURS, NUMBER, Answers, explanation, logistic, numeric, of_classes
 from tests.worded import refused
 
 FAST = FeatureEffects(resamples=100)
 FEATURES = (
     Feature("a", "a", "numeric", "€"),
-    Feature("b", "b", "numeric"),
-    Feature("c", "c", "numeric"),
+    *numeric("b", "c"),
     Feature("colour", "colour", "categorical", categories=COLOURS),
 )
-
-
-class Answering:
-    """A model whose answers are a function of the rows, one column an output."""
-
-    def __init__(self, output) -> None:
-        self._output, self.calls = output, 0
-
-    def probabilities(self, rows: np.ndarray) -> np.ndarray:
-        self.calls += len(rows)
-        outputs = self._output(rows)
-        return outputs[:, None] if outputs.ndim == 1 else outputs
 
 
 def context_of(output, classes: int = 1, *, constant: bool = False) -> MeasureContext:
     """Rows in which `a` and `b` go together; the attributions say that all features count."""
     rng = np.random.default_rng(0)
-    target = Target("y", "y", ("y",), None, 0, task="regression", unit="€")
-    if classes > 1:
-        names = tuple(f"class {k}" for k in range(classes))
-        target = Target("y", "y", names, favourable=None, explained=1)
+    target = NUMBER if classes == 1 else of_classes(classes)
 
     def split(n: int) -> Split:
         a = rng.normal(size=n)
@@ -57,7 +41,7 @@ def context_of(output, classes: int = 1, *, constant: bool = False) -> MeasureCo
     explained = explanation(values, test.inputs, feature_names=names, target=target.explained)
     data = builders.dataset(Schema(FEATURES, target), train, validation, test)
     return builders.context(
-        data, Answering(output), predictions=None, explanations={"shap": explained},
+        data, Answers(output, data.schema), predictions=None, explanations={"shap": explained},
         background=train.inputs, cases=None,
     )  # fmt: skip
 
@@ -89,7 +73,7 @@ def test_the_slopes_and_steps_are_those_of_a_model_that_adds_up() -> None:
 @pytest.mark.parametrize("classes", [2, 3])
 def test_of_classes_the_probability_of_the_explained_one_is_told(classes) -> None:
     def chances(rows: np.ndarray) -> np.ndarray:
-        p = 1 / (1 + np.exp(-linear(rows)))
+        p = logistic(linear(rows))
         return np.column_stack([1 - p, p, np.zeros_like(p)][:classes])
 
     measured = FAST.measure(context_of(chances, classes))

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from deepseek_report.artifacts.explanation import DecidedClasses
-from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target
 from deepseek_report.artifacts.split import Split
 from deepseek_report.metrics.explanations.localisation import (
     Localisation,
@@ -21,10 +20,9 @@ from deepseek_report.metrics.explanations.localisation import (
     rank_inside,
     top_hit,
 )
-from deepseek_report.wording.words import wording
 from tests import builders
-from tests.builders import dataset, explanation
-from tests.worded import refused
+from tests.builders import dataset, explanation, laid_out, numbered, table
+from tests.worded import refused, say
 
 MASK = np.array([True, True, False, False, False, False])
 SHAPE = (2, 3, 1)
@@ -33,12 +31,10 @@ SHAPE = (2, 3, 1)
 def context(values: np.ndarray, truth: np.ndarray | None, *, layout: bool = True, **changes):
     """Images of 2 × 3 pixels whose players are their two rows."""
     n = len(values)
-    features = tuple(Feature(f"p{i}", f"pixel {i}", "numeric") for i in range(6))
-    rows = Layout("image", SHAPE, ((0, 1, 2), (3, 4, 5)), ("row 1", "row 2"))
-    target = Target("y", "y", ("sound", "defective"), favourable=0)
     labels = changes.pop("labels", np.ones(n, dtype=np.int64))
     part = Split(np.zeros((n, 6)), labels, np.arange(n), truth=truth)
-    schema = Schema(features, target, layout=rows if layout else None)
+    rows = laid_out("image", *SHAPE, players=((0, 1, 2), (3, 4, 5)))
+    schema = rows if layout else table(*numbered(6))
     explained = explanation(values, part.inputs, **changes)
     return builders.context(dataset(schema, part), explanation=explained)
 
@@ -111,7 +107,7 @@ def test_instances_without_a_truth_are_left_out_and_counted() -> None:
     outcome = measured(np.ones((4, 6)), truth)
     assert {score.n for score in outcome.scores} == {2}
     assert outcome.arrays["positions"].tolist() == [0, 1]
-    assert "known for 2 of 4 explained cases" in wording().say(outcome.notes[0])
+    assert "known for 2 of 4 explained cases" in say(outcome.notes[0])
 
 
 def test_an_instance_in_which_nothing_is_pointed_at_is_not_scored() -> None:

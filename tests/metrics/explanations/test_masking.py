@@ -3,57 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression
 
-from deepseek_report.artifacts.protocols.metrics import NO_CHANGE, FitChange, MeasureContext
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.metrics.explanations import masking
 from deepseek_report.metrics.explanations.curves import perturbation
-from deepseek_report.metrics.explanations.masking import (
-    Comprehensiveness,
-    FaithfulnessCorrelation,
-    FFidelity,
-    RemoveAndRetrain,
-    correlations,
-    masked_rows,
-    random_halves,
-    scaled_infidelity,
-    walked,
-)
 from deepseek_report.statistics.games.formula import enumerated_values
+from tests.builders import Answers, logistic, numbered, table
 from tests.metrics.attributions import explained_by
-from tests.metrics.explanations.test_faithfulness import Additive
+from tests.metrics.refits import logistic_refits
 from tests.worded import refused
 
 N, WEIGHTS = 40, np.array([0.05, -0.03, 0.02, 0.01, -0.04, 0.015])
 
 
-class Linear(Additive):
-    """p = 0.5 + w · x."""
-
-    def __init__(self) -> None:
-        super().__init__(WEIGHTS)
+def linear(inputs: np.ndarray) -> np.ndarray:
+    return 0.5 + inputs @ WEIGHTS
 
 
-class Product(Linear):
-    """p = 0.5 + w · x + x₁x₂ / 20."""
-
-    def probabilities(self, inputs: np.ndarray) -> np.ndarray:
-        p = super().probabilities(inputs)[:, 1] + inputs[:, 0] * inputs[:, 1] / 20
-        return np.stack([1 - p, p], axis=1)
+def product(inputs: np.ndarray) -> np.ndarray:
+    return linear(inputs) + inputs[:, 0] * inputs[:, 1] / 20
 
 
 def context_of(
-    toy: Callable[..., MeasureContext], model: Any = None, values: Any = None, **more: Any
+    toy: Callable[..., MeasureContext], answers: Any = linear, values: Any = None, **more: Any
 ) -> Any:
     """Rows of six numbers in place of the toy's, explained by the exact terms of a linear model.
 
     values : of {name: what is made of the exact terms}; `exact` alone without.
     """
-    plain, model = toy(n=100), model or Linear()
+    plain, model = toy(n=100), Answers(answers, table(*numbered(len(WEIGHTS))))
     rng = np.random.default_rng(3)
     parts = {
         part: replace(split, inputs=rng.normal(size=(len(split), len(WEIGHTS))))
@@ -85,7 +69,7 @@ def scores_of(measured: Any) -> dict[tuple[str, str], Any]:
 
 
 def correlated(context: Any) -> dict[tuple[str, str], Any]:
-    return scores_of(FaithfulnessCorrelation(resamples=100).measure(context))
+    return scores_of(masking.FaithfulnessCorrelation(resamples=100).measure(context))
 
 
 def test_of_a_linear_model_the_exact_terms_correlate_fully_and_lose_nothing(toy) -> None:
@@ -96,7 +80,7 @@ def test_of_a_linear_model_the_exact_terms_correlate_fully_and_lose_nothing(toy)
 
 def test_the_unit_of_attributions_does_not_matter_and_their_sign_does(toy) -> None:
     changes = {"exact": lambda x: x, "scaled": lambda x: 7 * x, "turned": lambda x: -x}
-    scores = correlated(context_of(toy, None, changes))
+    scores = correlated(context_of(toy, values=changes))
     for metric in ("faithfulness_correlation", "masked_infidelity"):
         assert scores[metric, "scaled"].value == pytest.approx(scores[metric, "exact"].value)
     assert scores["faithfulness_correlation", "turned"].value == pytest.approx(-1)
@@ -107,7 +91,7 @@ def test_attributions_at_random_correlate_by_chance_alone(toy) -> None:
     rng = np.random.default_rng(5)
     changes = {"random": lambda x: rng.normal(size=x.shape)}
     scores = scores_of(
-        FaithfulnessCorrelation(resamples=500).measure(context_of(toy, None, changes))
+        masking.FaithfulnessCorrelation(resamples=500).measure(context_of(toy, values=changes))
     )
     score = scores["faithfulness_correlation", "random"]
     assert score.low < 0 < score.high
@@ -116,7 +100,7 @@ def test_attributions_at_random_correlate_by_chance_alone(toy) -> None:
 def test_noise_makes_both_scores_worse_step_by_step(toy) -> None:
     noise = np.random.default_rng(8).normal(size=(N, len(WEIGHTS))) * np.abs(WEIGHTS).mean()
     changes = {f"{k}": lambda x, k=k: x + k * noise for k in (0, 0.5, 1, 2)}
-    scores = correlated(context_of(toy, None, changes))
+    scores = correlated(context_of(toy, values=changes))
     right = [scores["faithfulness_correlation", name].value for name in changes]
     lost = [scores["masked_infidelity", name].value for name in changes]
     assert right == sorted(right, reverse=True)
@@ -127,25 +111,16 @@ def test_all_methods_of_one_game_share_the_answers_of_the_model(toy) -> None:
     rows = []
     for n_methods in (2, 4):
         changes = {f"{k}": lambda x, k=k: x + k for k in range(n_methods)}
-        context = context_of(toy, None, changes)
-        FaithfulnessCorrelation(resamples=100, masks=8).measure(context)
+        context = context_of(toy, values=changes)
+        masking.FaithfulnessCorrelation(resamples=100, masks=8).measure(context)
         rows.append(context.classifier.calls)
     assert rows[0] == rows[1] > 0
-
-
-class Logistic(Linear):
-    """Log-odds of 30 w · x."""
-
-    def probabilities(self, inputs: np.ndarray) -> np.ndarray:
-        odds = 60 * (super().probabilities(inputs)[:, 1] - 0.5)
-        p = 1 / (1 + np.exp(-odds))
-        return np.stack([1 - p, p], axis=1)
 
 
 def test_what_explains_log_odds_is_held_against_log_odds(toy) -> None:
     values = {}
     for space in ("logit", "probability"):
-        context = context_of(toy, Logistic(), output_space=space)
+        context = context_of(toy, lambda x: logistic(30 * (x @ WEIGHTS)), output_space=space)
         scores = correlated(context)
         values[space] = scores["faithfulness_correlation", "exact"].value
     assert values["logit"] == pytest.approx(1)
@@ -156,26 +131,25 @@ def test_a_walk_and_the_way_back_give_the_terms_of_a_linear_model_whatever_the_o
     context = context_of(toy)
     replacing = perturbation(context, context.explanation, 2)
     toward = replacing.toward(1)[:, None]
-    values = walked(replacing, 5)["probability"]
+    values = masking.walked(replacing, 5)["probability"]
     np.testing.assert_allclose(values, context.explanation.values * toward, atol=1e-12)
-    two = context_of(toy, None, {"exact": lambda x: x, "turned": lambda x: -x})
+    two = context_of(toy, values={"exact": lambda x: x, "turned": lambda x: -x})
     scores = correlated(two)
     assert scores["shapley_cosine", "exact"].value == pytest.approx(1)
     assert scores["shapley_cosine", "turned"].value == pytest.approx(-1)
 
 
 def test_walks_are_on_average_the_values_of_all_coalitions(toy) -> None:
-    model = Product()
-    context = context_of(toy, model)
+    context = context_of(toy, product)
     explanation = context.explanation.at(np.arange(5))
     replacing = perturbation(context, explanation, 2)
-    draws = np.array([walked(replacing, seed)["probability"] for seed in range(400)])
+    draws = np.array([masking.walked(replacing, seed)["probability"] for seed in range(400)])
     baseline = np.median(context.dataset.train.inputs, axis=0)
     exact = enumerated_values(
-        lambda rows: model.probabilities(rows)[:, 1],
+        product,
         explanation.inputs,
         np.tile(baseline, (5, 1, 1)).transpose(1, 0, 2).reshape(5, 1, -1),
-        model.schema.owners,
+        context.dataset.schema.owners,
     )
     apart = draws.mean(axis=0) - exact * replacing.toward(1)[:, None]
     errors = draws.std(axis=0) / 20
@@ -187,8 +161,8 @@ def test_walks_are_on_average_the_values_of_all_coalitions(toy) -> None:
 def test_walks_ask_about_no_more_rows_than_allowed_and_not_at_all_of_too_many_players(toy) -> None:
     rows = {}
     for walks in (64, 112, 1000):
-        context = context_of(toy, None, {"exact": lambda x: x, "turned": lambda x: -x})
-        metric = FaithfulnessCorrelation(resamples=100, masks=8, walks=walks)
+        context = context_of(toy, values={"exact": lambda x: x, "turned": lambda x: -x})
+        metric = masking.FaithfulnessCorrelation(resamples=100, masks=8, walks=walks)
         scores = scores_of(metric.measure(context))
         rows[walks] = context.classifier.calls
         assert (("shapley_cosine", "exact") in scores) == (walks >= 112)
@@ -198,13 +172,13 @@ def test_walks_ask_about_no_more_rows_than_allowed_and_not_at_all_of_too_many_pl
 
 def test_no_more_coalitions_are_asked_about_than_allowed(toy) -> None:
     context = context_of(toy)
-    few = FaithfulnessCorrelation(resamples=100, masks=16, evaluations=160).measure(context)
+    few = masking.FaithfulnessCorrelation(resamples=100, masks=16, evaluations=160).measure(context)
     assert few.scores[0].n == 10
 
 
 def test_masks_are_halves_of_what_there_is() -> None:
     present = np.array([[True] * 5, [True, False, True, False, False], [False] * 4 + [True]])
-    halves = random_halves(present, 200, np.random.default_rng(0))
+    halves = masking.random_halves(present, 200, np.random.default_rng(0))
     assert (halves.sum(axis=2) == [[2], [1], [1]]).all()
     assert not halves[~np.repeat(present[:, None], 200, axis=1)].any()
     rates = halves.mean(axis=1)
@@ -217,21 +191,21 @@ def test_both_scores_are_those_of_a_slow_rewrite() -> None:
     grid = np.linspace(0, 3, 30_001)
     for case in range(6):
         expected = np.corrcoef(predicted[case], drops[case])[0, 1]
-        assert correlations(predicted, drops)[case] == pytest.approx(expected)
+        assert masking.correlations(predicted, drops)[case] == pytest.approx(expected)
         errors = ((grid[:, None] * predicted[case] - drops[case]) ** 2).sum(axis=1)
         share = errors.min() / (drops[case] ** 2).sum()
-        assert scaled_infidelity(predicted, drops)[case] == pytest.approx(share, abs=1e-6)
+        assert masking.scaled_infidelity(predicted, drops)[case] == pytest.approx(share, abs=1e-6)
 
 
 def test_where_nothing_drops_nothing_is_scored() -> None:
     flat = np.zeros((1, 5))
-    assert np.isnan(correlations(np.arange(5.0)[None], flat)).all()
-    assert np.isnan(scaled_infidelity(np.arange(5.0)[None], flat)).all()
+    assert np.isnan(masking.correlations(np.arange(5.0)[None], flat)).all()
+    assert np.isnan(masking.scaled_infidelity(np.arange(5.0)[None], flat)).all()
 
 
 def test_of_a_linear_model_what_is_retained_is_told_by_its_terms(toy) -> None:
     context = context_of(toy)
-    measured = Comprehensiveness(resamples=100).measure(context)
+    measured = masking.Comprehensiveness(resamples=100).measure(context)
     toward = np.where(context.predictions.decisions[:N] == 1, 1.0, -1.0)[:, None]
     terms = np.sort(context.explanation.values * toward, axis=1)
     comprehensiveness, sufficiency = measured.arrays["per_instance"].T
@@ -243,61 +217,39 @@ def test_of_a_linear_model_what_is_retained_is_told_by_its_terms(toy) -> None:
 def test_the_most_and_the_least_important_are_kept_in_equal_numbers(toy, retained) -> None:
     answered: list[np.ndarray] = []
 
-    class Noting(Product):
-        def probabilities(self, inputs: np.ndarray) -> np.ndarray:
-            answered.append(inputs)
-            return super().probabilities(inputs)
+    def noting(inputs: np.ndarray) -> np.ndarray:
+        answered.append(inputs)
+        return product(inputs)
 
-    context = context_of(toy, Noting())
+    context = context_of(toy, noting)
     answered.clear()
-    Comprehensiveness(resamples=100, retained=retained).measure(context)
+    masking.Comprehensiveness(resamples=100, retained=retained).measure(context)
     kept = [(np.abs(rows) > 1e-9).sum(axis=1) for rows in answered if len(rows) == N]
     counts = {int(count) for each in kept for count in each}
     assert counts == {max(round(retained * 6), 1), 6}
 
 
-@dataclass
-class Fits:
-    """Logistic regressions of the training rows, or the model itself; and what was fitted to."""
+def itself(context: Any, work: int = 100) -> SimpleNamespace:
+    """Fits that give the model itself, and the data that they were fitted to."""
+    asked: list[Any] = []
 
-    context: Any
-    same: bool = False
-    is_network: bool = False
-    work: int = 100
-    most_work: int = 10_000
-    keeps_directions: bool = False
-    learnt: list[Any] = field(default_factory=list)
+    def fitted_to(data: Any) -> Any:
+        asked.append(data)
+        return context.classifier
 
-    def fitted_to(self, data: Any) -> Any:
-        self.learnt.append(data)
-        return self.context.classifier if self.same else self(np.arange(len(data.train)))
-
-    def __call__(self, rows: np.ndarray, seed: Any = None, change: FitChange = NO_CHANGE) -> Any:
-        del seed
-        self.learnt.append(change)
-        data = self.context.dataset
-        kept = np.setdiff1d(np.arange(len(data.schema.features)), change.withheld)
-        fitted = LogisticRegression().fit(data.train.inputs[rows][:, kept], data.train.labels[rows])
-
-        class Fit:
-            schema = data.schema
-
-            def logits(self, inputs: np.ndarray) -> np.ndarray:
-                return np.asarray(fitted.predict_log_proba(inputs[:, kept]))
-
-        return Fit()
+    return SimpleNamespace(fitted_to=fitted_to, asked=asked, work=work, most_work=10_000)
 
 
 def test_of_a_linear_model_f_fidelity_is_the_difference_of_the_mean_terms(toy) -> None:
     """Of six terms one is taken from the upper and one from the lower half, each as likely."""
     context = context_of(toy)
-    context = replace(context, refits=Fits(context, same=True))
-    measured = FFidelity(draws=600, resamples=100).measure(context)
+    context = replace(context, refits=itself(context))
+    measured = masking.FFidelity(draws=600, resamples=100).measure(context)
     toward = np.where(context.predictions.decisions[:N] == 1, 1.0, -1.0)[:, None]
     terms = np.sort(context.explanation.values * toward, axis=1)
     expected = (terms[:, 3:].mean(axis=1) - terms[:, :3].mean(axis=1)).mean()
     assert measured.scores[0].value == pytest.approx(expected, rel=0.03)
-    assert len(context.refits.learnt) == 1
+    assert len(context.refits.asked) == 1
 
 
 def test_a_turned_explanation_has_the_opposite_f_fidelity_and_a_random_one_none(toy) -> None:
@@ -307,9 +259,9 @@ def test_a_turned_explanation_has_the_opposite_f_fidelity_and_a_random_one_none(
         "turned": lambda x: -x,
         "drawn": lambda x: rng.normal(size=x.shape),
     }
-    context = context_of(toy, None, changes)
-    context = replace(context, refits=Fits(context, same=True))
-    scores = {score.explainer: score for score in FFidelity().measure(context).scores}
+    context = context_of(toy, values=changes)
+    context = replace(context, refits=itself(context))
+    scores = {score.explainer: score for score in masking.FFidelity().measure(context).scores}
     assert scores["exact"].low > 0 > scores["turned"].high
     assert scores["drawn"].low < 0 < scores["drawn"].high
 
@@ -318,7 +270,7 @@ def test_a_turned_explanation_has_the_opposite_f_fidelity_and_a_random_one_none(
 def test_rows_are_masked_in_no_more_than_the_share_and_by_what_the_game_says(toy, game) -> None:
     context = context_of(toy)
     before = context.dataset.train.inputs
-    after = masked_rows(context.dataset, game, 0.5, seed=1).train.inputs
+    after = masking.masked_rows(context.dataset, game, 0.5, seed=1).train.inputs
     changed = after != before
     assert 0.2 < changed.mean() < 0.3
     for column in range(before.shape[1]):
@@ -330,14 +282,16 @@ def test_rows_are_masked_in_no_more_than_the_share_and_by_what_the_game_says(toy
             assert np.ptp(filled) == 0
 
 
-@pytest.mark.parametrize("metric", [FFidelity, RemoveAndRetrain])
+@pytest.mark.parametrize("metric", [masking.FFidelity, masking.RemoveAndRetrain])
 def test_nothing_is_fitted_beyond_the_bound_unless_somebody_allows_it(toy, metric) -> None:
     context = context_of(toy)
-    dear = replace(context, refits=Fits(context, same=metric is FFidelity, work=20_000))
+    of_metric = {masking.FFidelity: itself(context, 20_000)}
+    of_metric[masking.RemoveAndRetrain] = logistic_refits(context.dataset, work=20_000)
+    dear = replace(context, refits=of_metric[metric])
     with refused("set most_work to allow more"):
         metric().measure(dear)
-    assert not dear.refits.learnt
-    if metric is FFidelity:
+    assert not dear.refits.asked
+    if metric is masking.FFidelity:
         assert metric(most_work=100_000, resamples=100).measure(dear).scores
     with refused("nothing says how it is fitted"):
         metric().measure(replace(context, refits=None))
@@ -347,11 +301,11 @@ def test_learning_without_what_matters_costs_more_than_without_what_does_not(toy
     plain = toy(n=900)
     amount, noise = np.array([5.0, 1.0, 0.1]), np.array([0.1, 1.0, 5.0])
     context = explained_by(plain, right=np.tile(amount, (N, 1)), wrong=np.tile(noise, (N, 1)))
-    context = replace(context, refits=Fits(context))
-    measured = RemoveAndRetrain(removed=0.34).measure(context)
+    context = replace(context, refits=logistic_refits(context.dataset))
+    measured = masking.RemoveAndRetrain(removed=0.34).measure(context)
     right, wrong = measured.scores
     assert right.low > 0.1
     assert wrong.value == pytest.approx(-right.value)
-    withheld = {change.withheld for change in context.refits.learnt}
+    withheld = {change.withheld for *_, change in context.refits.asked}
     assert withheld == {(0,), (2,)}
-    assert len(context.refits.learnt) == 2
+    assert len(context.refits.asked) == 2

@@ -10,11 +10,6 @@ from deepseek_report.artifacts.explanation import DecidedClasses
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.seeds import content_keys
 from deepseek_report.metrics.explanations import stability
-from deepseek_report.metrics.explanations.stability import (
-    MaxSensitivity,
-    ParameterRandomisation,
-    max_relative_change,
-)
 from deepseek_report.wording.words import wording
 from tests.metrics.attributions import attributed
 from tests.worded import refused
@@ -40,12 +35,12 @@ def context_of(toy: Any, values: np.ndarray, explain: Any, method: str = "by_han
 def test_the_greatest_relative_change_by_hand() -> None:
     original = np.array([[3.0, 4.0], [0.0, 0.0]])
     moved = np.array([[[3.0, 4.5], [1.0, 0.0]], [[2.0, 4.0], [0.0, 0.0]]])
-    np.testing.assert_allclose(max_relative_change(original, moved), [0.2, np.nan])
+    np.testing.assert_allclose(stability.max_relative_change(original, moved), [0.2, np.nan])
 
 
 def test_attributions_that_never_change_have_sensitivity_0(toy) -> None:
     context = context_of(toy, np.ones((20, 3)), lambda _, x, __=None, targets=None: np.ones_like(x))
-    scores = MaxSensitivity(resamples=100).measure(context).scores
+    scores = stability.MaxSensitivity(resamples=100).measure(context).scores
     assert [score.value for score in scores] == [0.0, 0.0, 0.0]
 
 
@@ -55,7 +50,7 @@ def test_sensitivity_of_a_linear_explanation_is_bounded_by_the_radius(toy) -> No
     context = context_of(toy, amounts, lambda _, x, __=None, targets=None: x[:, [0, 0, 0]])
     train = context.dataset.train.inputs
     iqr = np.subtract(*np.quantile(train[:, 0], [0.75, 0.25]))
-    measured = MaxSensitivity(radius=0.2, instances=20, resamples=100).measure(context)
+    measured = stability.MaxSensitivity(radius=0.2, instances=20, resamples=100).measure(context)
     bound = 0.2 * iqr / np.abs(context.explanation.inputs[:, 0])
     assert (measured.arrays["per_instance"] <= bound + 1e-12).all()
     assert (measured.arrays["per_instance"] > 0).all()
@@ -69,7 +64,7 @@ def test_categories_stay_as_they_are(toy) -> None:
         return np.ones_like(x)
 
     context = context_of(toy, np.ones((20, 3)), explain)
-    rows = MaxSensitivity(resamples=100).measure(context).arrays["rows"]
+    rows = stability.MaxSensitivity(resamples=100).measure(context).arrays["rows"]
     ((explained, drawn_as),) = calls
     *moves, unmoved = explained.reshape(5, 8, 3)
     np.testing.assert_array_equal(unmoved, context.explanation.inputs[rows])
@@ -92,7 +87,7 @@ def test_what_is_drawn_anew_is_told_apart_from_what_moves(toy) -> None:
     context = context_of(toy, np.ones((20, 3)), explain)
     inputs = context.explanation.inputs
     context = context_of(toy, explain(None, inputs, inputs), explain)
-    metric = MaxSensitivity(instances=20, resamples=200)
+    metric = stability.MaxSensitivity(instances=20, resamples=200)
     _, moved, repeated = metric.measure(context).scores
     assert moved.value == 0
     assert repeated.low <= 1 <= repeated.high
@@ -101,7 +96,7 @@ def test_what_is_drawn_anew_is_told_apart_from_what_moves(toy) -> None:
 def test_what_a_move_changes_is_relative_to_the_explanation_of_the_run(toy) -> None:
     values = np.full((20, 3), 2.0)
     context = context_of(toy, values, lambda _, x, __=None, targets=None: np.full_like(x, 3.0))
-    measured = MaxSensitivity(resamples=100).measure(context)
+    measured = stability.MaxSensitivity(resamples=100).measure(context)
     np.testing.assert_allclose(measured.arrays["per_instance"], 0.5)
 
 
@@ -109,7 +104,7 @@ def test_attributions_drawn_anew_have_ratio_1(toy) -> None:
     rng = np.random.default_rng(0)
     own = rng.normal(size=(100, 3))
     context = context_of(toy, own, lambda _, x, __=None, targets=None: rng.normal(size=x.shape))
-    ratio = MaxSensitivity(instances=100, resamples=200).measure(context).scores[1]
+    ratio = stability.MaxSensitivity(instances=100, resamples=200).measure(context).scores[1]
     assert ratio.low <= 1 <= ratio.high
 
 
@@ -119,7 +114,7 @@ def test_max_sensitivity_refuses_data_without_numeric_features(toy) -> None:
     coded = tuple(replace(f, kind="categorical") for f in schema.features)
     dataset = replace(context.dataset, schema=Schema(coded, schema.target))
     with refused("moves numeric features"):
-        MaxSensitivity().measure(replace(context, dataset=dataset))
+        stability.MaxSensitivity().measure(replace(context, dataset=dataset))
 
 
 def test_an_explanation_that_ignores_the_model_correlates_fully(toy) -> None:
@@ -128,7 +123,7 @@ def test_an_explanation_that_ignores_the_model_correlates_fully(toy) -> None:
         toy, values, lambda _, x, __=None, targets=None: values[: len(x)], method="random"
     )
     seeds: list[int] = []
-    metric = ParameterRandomisation(draws=3, instances=20, resamples=100)
+    metric = stability.ParameterRandomisation(draws=3, instances=20, resamples=100)
     measured = metric.measure(replace(context, classifier=WithRandomised(seeds, context)))
     assert measured.scores[0].value == pytest.approx(1)
     assert measured.scores[1].value == 0
@@ -143,13 +138,13 @@ def test_an_explanation_that_is_all_model_correlates_not_at_all(toy) -> None:
         rng.normal(size=(90, 3)),
         lambda _, x, __=None, targets=None: rng.normal(size=(len(x), 3)),
     )
-    metric = ParameterRandomisation(instances=90, resamples=200)
+    metric = stability.ParameterRandomisation(instances=90, resamples=200)
     score = metric.measure(replace(context, classifier=WithRandomised([], context))).scores[0]
     assert abs(score.value) < 0.15
     assert score.direction == "zero"
 
 
-@pytest.mark.parametrize("metric", [MaxSensitivity(), ParameterRandomisation()])
+@pytest.mark.parametrize("metric", [stability.MaxSensitivity(), stability.ParameterRandomisation()])
 def test_without_a_way_to_explain_again_says_so(toy, metric) -> None:
     with refused("no explainer was handed"):
         metric.measure(context_of(toy, np.ones((5, 3)), None))
@@ -173,11 +168,11 @@ def test_smoothing_averages_both_models_over_moved_copies_with_the_draws_of_the_
     rows = plain.dataset.test.inputs[:10]
     context = context_of(toy, np.zeros_like(rows), explain)
     context = replace(context, classifier=WithRandomised([], context))
-    metric = ParameterRandomisation(draws=2, instances=10, smoothing=5, resamples=100)
+    metric = stability.ParameterRandomisation(draws=2, instances=10, smoothing=5, resamples=100)
     assert metric.measure(context).scores[0].value == pytest.approx(1)
     assert [rows for _, rows in explained] == [50, 50, 50]
     assert metric.explained_again(10) == sum(rows for _, rows in explained)
-    assert ParameterRandomisation(draws=2, instances=10).explained_again(10) == 20
+    assert stability.ParameterRandomisation(draws=2, instances=10).explained_again(10) == 20
 
 
 def test_smoothing_takes_noise_for_no_change(toy) -> None:
@@ -196,7 +191,7 @@ def test_smoothing_takes_noise_for_no_change(toy) -> None:
     context = context_of(toy, explain(plain.classifier, rows), explain)
     context = replace(context, classifier=WithRandomised([], context))
     alike = [
-        ParameterRandomisation(instances=40, resamples=100, smoothing=copies)
+        stability.ParameterRandomisation(instances=40, resamples=100, smoothing=copies)
         .measure(context)
         .scores[0]
         .value

@@ -25,10 +25,7 @@ def waves(rows: np.ndarray) -> np.ndarray:
 def answered(chances, classes: int = 2) -> MeasureContext:
     """The model answers its test rows with these chances, and decides at one half."""
 
-    def two(rows: np.ndarray) -> np.ndarray:
-        return np.column_stack([1 - chances(rows), chances(rows)])
-
-    context = context_of(two if classes == 2 else chances, classes)
+    context = context_of(chances, classes)
     test = context.dataset.test
     stated = chances(test.inputs)
     if classes == 1:

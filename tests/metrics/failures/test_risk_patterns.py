@@ -9,18 +9,17 @@ import pandas as pd
 import pytest
 
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
+from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.artifacts.split import Split
 from deepseek_report.metrics.failures.risk_patterns import RiskPatterns
 from tests import builders
-from tests.builders import predictions
+from tests.builders import COLOURS, numeric, predictions
 from tests.worded import refused, say
 
-LEVELS = tuple(Category(str(k), f"level {k}") for k in range(3))
 FEATURES = (
-    *(Feature(f"number_{k}", f"number {k}", "numeric") for k in range(4)),
-    *(Feature(f"kind_{k}", f"kind {k}", "categorical", categories=LEVELS) for k in range(4)),
-    Feature("sex", "sex", "categorical", categories=LEVELS, sensitive=True),
+    *numeric("number_0", "number_1", "number_2", "number_3"),
+    *(Feature(f"kind_{k}", f"kind {k}", "categorical", categories=COLOURS) for k in range(4)),
+    Feature("sex", "sex", "categorical", categories=COLOURS, sensitive=True),
 )
 SCHEMA = Schema(FEATURES, Target("y", "y", ("fine", "faulty"), favourable=None, explained=1))
 

@@ -13,14 +13,7 @@ import pytest
 from deepseek_report.artifacts.schema import Category, Feature, Layout, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.metrics.failures.risk_windows import (
-    ParameterTable,
-    RiskWindows,
-    Window,
-    WindowSearch,
-    parameters_of,
-    shortest_between,
-)
+from deepseek_report.metrics.failures import risk_windows
 from deepseek_report.statistics.excess import scan_statistic
 from tests.worded import refused, say
 
@@ -52,7 +45,9 @@ def made(seed: int, n: int = 1500) -> tuple[np.ndarray, np.ndarray]:
 
 def measured(values: np.ndarray, labels: np.ndarray, **settings: Any) -> Any:
     context: Any = SimpleNamespace(dataset=data_of(values, labels), seed=3)
-    return RiskWindows(**settings).measure(context).typed(RiskWindows.tables)
+    return (
+        risk_windows.RiskWindows(**settings).measure(context).typed(risk_windows.RiskWindows.tables)
+    )
 
 
 def test_a_planted_window_is_listed_with_its_borders_and_what_is_counted_there() -> None:
@@ -115,7 +110,7 @@ def test_the_range_that_is_found_is_the_best_of_all_ranges_of_one_parameter() ->
     values = np.sort(rng.normal(size=120))
     truths = rng.random(120) < np.where(np.abs(values - 0.3) < 0.3, 0.8, 0.1)
     quantities = kind_of(Schema(FEATURES[:1], TARGET)).parameters(values[:, None])
-    search = WindowSearch(ParameterTable(quantities, truths), 8, 1)
+    search = risk_windows.WindowSearch(risk_windows.ParameterTable(quantities, truths), 8, 1)
     ((window,),) = list(search.parts(np.arange(120), 1))
     inside = window.holds(values)
     own = float(scan_statistic((inside & truths).sum(), inside.sum(), truths.sum(), 120))
@@ -152,13 +147,13 @@ def test_series_and_images_have_parameters_and_texts_have_none() -> None:
     text = schema("text", (12,))
     data: Any = SimpleNamespace(schema=text)
     with refused("no parameters of which ranges could be told"):
-        parameters_of(data, Split(rows, np.zeros(40), np.arange(40)))
+        risk_windows.parameters_of(data, Split(rows, np.zeros(40), np.arange(40)))
 
 
 def test_a_border_has_as_few_digits_as_fit_between_two_values() -> None:
     for low, high in [(0.1, 0.4), (1e-9, 2e-9), (-5.2, -5.1), (99.999, 1234.5), (1.0, 1.0000001)]:
-        assert low < shortest_between(low, high) < high
-    assert shortest_between(99.999, 1234.5) == 1000
+        assert low < risk_windows.shortest_between(low, high) < high
+    assert risk_windows.shortest_between(99.999, 1234.5) == 1000
 
 
 def test_missing_values_lie_in_no_range_and_the_other_class_can_be_looked_for() -> None:
@@ -169,6 +164,6 @@ def test_missing_values_lie_in_no_range_and_the_other_class_can_be_looked_for() 
     target = replace(TARGET, explained=0)
     schema = replace(data.schema, target=target)
     context: Any = SimpleNamespace(dataset=replace(data, schema=schema), seed=3)
-    first = RiskWindows().measure(context).tables["windows"].iloc[0]
+    first = risk_windows.RiskWindows().measure(context).tables["windows"].iloc[0]
     assert set(first["features"].split(", ")) == {"p2", "p4"}
-    assert not Window(0, -np.inf, 1.0).holds(np.array([np.nan])).any()
+    assert not risk_windows.Window(0, -np.inf, 1.0).holds(np.array([np.nan])).any()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import fairlearn.metrics as fl
@@ -14,7 +14,6 @@ from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from deepseek_report.artifacts.conclusions import DecisionCosts, Expectation
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.measurement import Measurement
-from deepseek_report.artifacts.protocols.metrics import NO_CHANGE, FitChange
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.fairness.direct_use import DirectUse, told_together
 from deepseek_report.metrics.fairness.group_gaps import WidestPair
@@ -33,6 +32,7 @@ from deepseek_report.metrics.performance.predicting import choose_threshold
 from deepseek_report.statistics.paired import balanced_accuracy_difference
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.loss import at_threshold
+from tests.metrics.refits import logistic_refits
 from tests.worded import refused, say
 
 COSTS = DecisionCosts(false_alarm=1.0, missed=3.0)
@@ -263,37 +263,8 @@ def test_rows_of_one_entity_are_no_reason_to_be_surer(toy) -> None:
         assert (widths[1][known] > 0.85 * widths[0][known]).all(), name
 
 
-@dataclass
-class LogisticRefits:
-    """Fits a logistic regression to the training rows as the model, and keeps what it was notes."""
-
-    data: Any
-    is_network: bool = False
-    work: int = 100
-    most_work: int = 10_000
-    keeps_directions: bool = False
-    asked_for: list[tuple[np.ndarray, FitChange]] = field(default_factory=list)
-
-    def __call__(
-        self, rows: np.ndarray, seed: int | None = None, change: FitChange = NO_CHANGE
-    ) -> Any:
-        assert seed is None
-        self.asked_for.append((rows, change))
-        kept = np.setdiff1d(np.arange(3), change.withheld)
-        train, schema = self.data.train, self.data.schema
-        fitted = LogisticRegression().fit(train.inputs[rows][:, kept], train.labels[rows])
-
-        class Fit:
-            def logits(self, inputs: np.ndarray) -> np.ndarray:
-                return np.asarray(fitted.predict_log_proba(inputs[:, kept]))
-
-        fit = Fit()
-        fit.schema = schema  # type: ignore[attr-defined]
-        return fit
-
-
 def with_refits(context: Any, **fields: Any) -> Any:
-    return replace(context, refits=LogisticRefits(context.dataset, **fields))
+    return replace(context, refits=logistic_refits(context.dataset, **fields))
 
 
 def test_the_model_itself_is_fitted_anew_as_a_whole_by_the_seed_of_the_run(toy) -> None:
@@ -306,8 +277,9 @@ def test_the_model_itself_is_fitted_anew_as_a_whole_by_the_seed_of_the_run(toy) 
         *("region model_without",),
     }
     assert set(own["rows"]) == {len(context.dataset.train)}
-    without = next(change for _, change in context.refits.asked_for if change.withheld)
+    without = next(change for _, _, change in context.refits.asked if change.withheld)
     assert without.withheld == (1,)
+    assert all(seed is None for _, seed, _ in context.refits.asked)
     kept = [0, 2]
     train, test = context.dataset.train, context.dataset.test
     oracle = LogisticRegression().fit(train.inputs[:, kept], train.labels)
@@ -323,7 +295,7 @@ def test_the_model_itself_is_fitted_anew_as_a_whole_by_the_seed_of_the_run(toy) 
 def test_rows_are_evened_over_the_whole_training_part_for_the_model_itself(toy) -> None:
     context = with_refits(toy(n=900))
     Options(max_rows=100).measure(context)
-    rows = next(rows for rows, change in context.refits.asked_for if not change.withheld)
+    rows = next(rows for rows, _, change in context.refits.asked if not change.withheld)
     train = context.dataset.train
     sex, labels = train.groups["sex"][rows], train.labels[rows]
     shares = [labels[sex == level].mean() for level in (0, 1)]
@@ -335,7 +307,7 @@ def test_refits_of_the_model_stay_within_the_counted_work_unless_all_are_asked_f
     def own(options: Options, **fields: Any) -> tuple[int, str]:
         context = with_refits(toy(n=900), **fields)
         notes = " ".join(say(note) for note in options.measure(context).notes)
-        return len(context.refits.asked_for), notes
+        return len(context.refits.asked), notes
 
     n, notes = own(Options(most_work=0), work=4_000)
     assert (n, "for 2 options of 3" in notes) == (2, True)
@@ -356,7 +328,7 @@ def test_what_the_validation_part_speaks_for_is_fitted_first(toy, monkeypatch, s
     monkeypatch.setattr(Options, "_chosen", named)
     context = with_refits(toy(n=900), work=10_000)  # one fit is paid for
     Options().measure(context)
-    ((_, change),) = context.refits.asked_for
+    ((*_, change),) = context.refits.asked
     assert bool(change.withheld) == (spoken_for == "without")
 
 
@@ -405,7 +377,7 @@ def test_only_a_model_that_can_keep_directions_is_fitted_with_them(toy) -> None:
         context = replace(context, expectations=(expectation,))
         table = Options(most_work=0).measure(context).tables["options"]
         assert ("model_monotone" in set(table["option"])) == keeps
-        directed = [c.directions for _, c in context.refits.asked_for if c.directions is not None]
+        directed = [c.directions for *_, c in context.refits.asked if c.directions is not None]
         assert [d.tolist() for d in directed] == ([[1.0, 0.0, 0.0]] if keeps else [])
 
 

@@ -20,6 +20,7 @@ from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.language.prompt_pairs import PairedPrompts, PromptPairs
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.wording.words import wording
+from tests.builders import Answers
 from tests.worded import refused
 
 HERS = tuple(f"anna{k}" for k in range(12))
@@ -43,17 +44,16 @@ def read(texts: Sequence[str]) -> np.ndarray:
     return rows
 
 
-class Reader:
+def reader(**adds: float) -> Answers:
     """Says "bad" more often of some words."""
 
-    def __init__(self, **adds: float) -> None:
-        self.adds = {VOCABULARY.index(word): amount for word, amount in adds.items()}
-        self.schema = SCHEMA
+    def bad(inputs: np.ndarray) -> np.ndarray:
+        said = 0.3 + 0.01 * (np.nan_to_num(inputs[:, 0]) % 5)
+        for word, amount in adds.items():
+            said = said + amount * (inputs == VOCABULARY.index(word)).any(axis=1)
+        return said
 
-    def probabilities(self, inputs: np.ndarray) -> np.ndarray:
-        bad = 0.3 + sum(amount * (inputs == word).any(axis=1) for word, amount in self.adds.items())
-        bad = bad + 0.01 * (np.nan_to_num(inputs[:, 0]) % 5)
-        return np.stack([1 - bad, bad], axis=1)
+    return Answers(bad, SCHEMA)
 
 
 def context(classifier: Any, **more: Any) -> Any:
@@ -63,7 +63,7 @@ def context(classifier: Any, **more: Any) -> Any:
 
 def test_a_word_that_changes_the_answer_is_found_with_its_size() -> None:
     adds = dict.fromkeys(HERS, 0.2)
-    measurement = PromptPairs(TEMPLATES, SLOTS).measure(context(Reader(**adds)))
+    measurement = PromptPairs(TEMPLATES, SLOTS).measure(context(reader(**adds)))
     (row,) = measurement.tables["pairs"].to_dict("records")
     assert (row["answer"], row["group"], row["compared"], row["n"]) == ("bad", "women", "men", 24)
     assert row["low"] < 0.2 < row["high"]
@@ -75,7 +75,7 @@ def test_a_word_that_changes_the_answer_is_found_with_its_size() -> None:
 
 
 def test_a_template_in_which_a_word_counts_is_named_first() -> None:
-    measurement = PromptPairs(TEMPLATES, SLOTS).measure(context(Reader(her=0.3)))
+    measurement = PromptPairs(TEMPLATES, SLOTS).measure(context(reader(her=0.3)))
     table = measurement.tables["templates"]
     assert table["template"].tolist() == list(reversed(TEMPLATES))
     assert table["difference"].iloc[0] == pytest.approx(table["difference"].iloc[1] + 0.3)
@@ -102,7 +102,7 @@ def test_intervals_and_p_values_are_students_of_the_words_with_holms_correction(
 
 def test_few_words_give_no_interval_and_a_note_says_so() -> None:
     slots = {name: {g: words[:5] for g, words in of.items()} for name, of in SLOTS.items()}
-    measurement = PromptPairs(TEMPLATES, slots).measure(context(Reader(her=0.3)))
+    measurement = PromptPairs(TEMPLATES, slots).measure(context(reader(her=0.3)))
     assert np.isnan(measurement.tables["pairs"]["low"]).all()
     assert measurement.scores[0].low is None
     assert any("too few to generalise" in wording().say(note) for note in measurement.notes)
@@ -111,7 +111,7 @@ def test_few_words_give_no_interval_and_a_note_says_so() -> None:
 def test_words_that_the_model_does_not_know_are_refused() -> None:
     slots = {"person": {"women": ("Xenia",), "men": ("Yuri",)}}
     with refused("its vocabulary lacks the words"):
-        PromptPairs(TEMPLATES[:1], slots).measure(context(Reader()))
+        PromptPairs(TEMPLATES[:1], slots).measure(context(reader()))
 
 
 def test_rows_of_one_entity_are_a_pair() -> None:
@@ -124,12 +124,12 @@ def test_rows_of_one_entity_are_a_pair() -> None:
         entities=np.repeat(np.arange(12), 2),
     )
     metric = PromptPairs(by="sex")
-    measurement = metric.measure(context(Reader(**dict.fromkeys(HIS, 0.2)), test=part))
+    measurement = metric.measure(context(reader(**dict.fromkeys(HIS, 0.2)), test=part))
     (row,) = measurement.tables["pairs"].to_dict("records")
     assert row["n"] == 12
     assert row["low"] < -0.2 < row["high"] < 0
     with pytest.raises(NotApplicableError):
-        PromptPairs(by="age").measure(context(Reader(), test=part))
+        PromptPairs(by="age").measure(context(reader(), test=part))
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_templates_and_slots_that_do_not_go_together_are_a_problem(
 
 def test_an_answer_that_is_no_class_is_named() -> None:
     with refused("“worse” is no class"):
-        PromptPairs(TEMPLATES, SLOTS, answers=("worse",)).measure(context(Reader()))
+        PromptPairs(TEMPLATES, SLOTS, answers=("worse",)).measure(context(reader()))
 
 
 def test_further_texts_are_read_as_those_of_the_data(tmp_path) -> None:

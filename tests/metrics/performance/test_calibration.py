@@ -10,13 +10,6 @@ from sklearn.calibration import calibration_curve
 from sklearn.linear_model import LogisticRegression
 
 from deepseek_report.metrics.performance import calibration
-from deepseek_report.metrics.performance.calibration import (
-    ExpectedCalibrationError,
-    calibration_estimate,
-    departure,
-    recalibration,
-    reliability_table,
-)
 from deepseek_report.statistics.answer_errors import calibration_error, equal_mass_bins
 from deepseek_report.statistics.intervals import rate
 from deepseek_report.wording.words import wording
@@ -61,7 +54,7 @@ def test_the_interval_of_the_error_covers_the_truth_about_95_times_in_100(shift:
         bins, _ = equal_mass_bins(scores, 10)
         truth = calibration_error(right, scores, bins)[0]
         happened = rng.random(800) < right
-        estimate = calibration_estimate(happened, scores, bins, 150, draw).error
+        estimate = calibration.calibration_estimate(happened, scores, bins, 150, draw).error
         covered += estimate.low <= truth + 1e-12 and truth <= estimate.high
     assert 0.90 <= covered / 150 <= 0.99
 
@@ -69,22 +62,24 @@ def test_the_interval_of_the_error_covers_the_truth_about_95_times_in_100(shift:
 def test_the_interval_reaches_beyond_the_value_and_zero_only_where_noise_explains_it() -> None:
     happened, scores = sample(600)
     bins, _ = equal_mass_bins(scores, 15)
-    measured = calibration_estimate(happened, scores, bins, 300, 0)
+    measured = calibration.calibration_estimate(happened, scores, bins, 300, 0)
     right = measured.error
     assert right.low == 0.0
     assert measured.chance == pytest.approx(right.value, rel=0.5)
     assert right.high > right.value + 0.005
-    wrong = calibration_estimate(happened, scores**3, bins, 300, 0).error
+    wrong = calibration.calibration_estimate(happened, scores**3, bins, 300, 0).error
     assert 0 < wrong.low < wrong.value < wrong.high
 
 
 def test_of_a_rare_event_without_a_case_the_error_may_be_as_large_as_the_share() -> None:
     """Resamples of no case at all do not vary, and once said 1 (0–1) points of 40 cases."""
     scores = np.full(40, 0.01)
-    error = calibration_estimate(np.zeros(40, bool), scores, np.zeros(40, np.int64), 200, 0).error
+    error = calibration.calibration_estimate(
+        np.zeros(40, bool), scores, np.zeros(40, np.int64), 200, 0
+    ).error
     assert error.value == pytest.approx(0.01)
     assert (error.low, error.high) == (0.0, pytest.approx(rate(0, 40).high - 0.01))
-    off = calibration_estimate(
+    off = calibration.calibration_estimate(
         np.zeros(40, bool), np.full(40, 0.3), np.zeros(40, np.int64), 200, 0
     ).error
     assert (off.value, off.low) == pytest.approx((0.3, 0.3 - rate(0, 40).high))
@@ -96,7 +91,7 @@ def test_perfect_probabilities_look_wrong_by_either_number_in_5_of_100_samples()
         scores = 1 / (1 + np.exp(-rng.normal(-1, 1.2, 300)))
         bins, _ = equal_mass_bins(scores, 15)
         happened = rng.random(300) < scores
-        alarms += calibration_estimate(happened, scores, bins, 100, draw).p_value < 0.05
+        alarms += calibration.calibration_estimate(happened, scores, bins, 100, draw).p_value < 0.05
     assert 2 <= alarms <= 20
 
 
@@ -105,21 +100,21 @@ def test_wrong_probabilities_are_beyond_chance(stretch: float, shift: float) -> 
     happened, scores = sample(1500)
     wrong = 1 / (1 + (1 / scores - 1) ** stretch * np.exp(-shift))
     bins, _ = equal_mass_bins(wrong, 15)
-    assert calibration_estimate(happened, wrong, bins, 300, 0).p_value < 0.01
+    assert calibration.calibration_estimate(happened, wrong, bins, 300, 0).p_value < 0.01
     bins, _ = equal_mass_bins(scores, 15)
-    assert calibration_estimate(happened, scores, bins, 300, 0).p_value > 0.05
+    assert calibration.calibration_estimate(happened, scores, bins, 300, 0).p_value > 0.05
 
 
 def test_the_score_statistic_of_right_probabilities_has_two_degrees_of_freedom() -> None:
     rng = np.random.default_rng(5)
     scores = 1 / (1 + np.exp(-rng.normal(-1, 1, 800)))
     gaps = (rng.random((2000, 800)) < scores) - scores
-    assert departure(gaps, scores).mean() == pytest.approx(2, abs=0.15)
+    assert calibration.departure(gaps, scores).mean() == pytest.approx(2, abs=0.15)
 
 
 def test_the_table_agrees_with_scikit_learn() -> None:
     happened, scores = sample(999)
-    table = reliability_table(happened, scores, 9)
+    table = calibration.reliability_table(happened, scores, 9)
     observed, predicted = calibration_curve(happened, scores, n_bins=9, strategy="quantile")
     assert np.allclose(table["observed"], observed)
     assert np.allclose(table["predicted"], predicted)
@@ -128,7 +123,7 @@ def test_the_table_agrees_with_scikit_learn() -> None:
 
 def test_slope_agrees_with_unpenalised_logistic_regression() -> None:
     happened, scores = sample(stretch=2.0)
-    slope, intercept = recalibration(happened, scores)
+    slope, intercept = calibration.recalibration(happened, scores)
     log_odds = np.log(scores / (1 - scores))[:, None]
     theirs = LogisticRegression(C=np.inf, tol=1e-8).fit(log_odds, happened)
     assert slope.value == pytest.approx(theirs.coef_[0, 0], rel=1e-3)
@@ -137,19 +132,21 @@ def test_slope_agrees_with_unpenalised_logistic_regression() -> None:
 
 
 def test_right_probabilities_have_slope_one_and_intercept_zero() -> None:
-    slope, intercept = recalibration(*sample(6000))
+    slope, intercept = calibration.recalibration(*sample(6000))
     assert slope.low < 1 < slope.high
     assert intercept.low < 0 < intercept.high
 
 
 def test_separated_classes_have_no_slope() -> None:
-    slope, _ = recalibration(np.arange(20) >= 10, np.where(np.arange(20) >= 10, 0.9, 0.1))
+    slope, _ = calibration.recalibration(
+        np.arange(20) >= 10, np.where(np.arange(20) >= 10, 0.9, 0.1)
+    )
     assert math.isnan(slope.value)
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_the_measurement_says_what_it_is_about(toy, n_classes: int) -> None:
-    measured = ExpectedCalibrationError(n_resamples=100).measure(toy(n_classes))
+    measured = calibration.ExpectedCalibrationError(n_resamples=100).measure(toy(n_classes))
     error = measured.scores[0]
     assert ("top-label" if n_classes > 2 else "“default”") in wording().say(error.note)
     assert 0 <= error.low <= error.value <= error.high <= 1

@@ -7,15 +7,15 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
-from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.artifacts.schema import Feature, Schema
+from deepseek_report.artifacts.split import Split
 from deepseek_report.metrics.performance.class_distributions import ClassDistributions
+from tests.builders import COLOURS, NUMBER, context, dataset, numeric, of_classes
 from tests.worded import refused
 
-COLOURS = tuple(Category(str(k), name) for k, name in enumerate(["red", "green", "blue"]))
-SCHEMA = (
+FEATURES = (
     Feature("shifted", "shifted", "numeric", "€"),
-    Feature("noise", "noise", "numeric"),
+    *numeric("noise"),
     Feature("colour", "colour", "categorical", categories=COLOURS),
 )
 
@@ -31,15 +31,8 @@ def context_of(classes: int, seed: int = 0, shift: float = 1.5, n: int = 900) ->
         numbers[::25, 0] = np.nan
         return Split(np.column_stack([numbers, colour]), labels, np.arange(n))
 
-    names = tuple(f"class {k}" for k in range(classes))
-    target = Target("y", "y", names, explained=1)
-    if classes == 1:
-        target = Target("y", "y", ("y",), None, 0, task="regression", unit="€")
-    parts = split(n), split(20), split(n // 2)
-    return MeasureContext(
-        dataset=Dataset(Schema(SCHEMA, target), *parts, card={}), predictions=None,
-        validation_predictions=None, cases=None, classifier=None, seed=0, background=None,
-    )  # fmt: skip
+    target = NUMBER if classes == 1 else of_classes(classes)
+    return context(dataset(Schema(FEATURES, target), split(n), split(20), split(n // 2)))
 
 
 @pytest.mark.parametrize("classes", [1, 2, 3, 6])
@@ -58,11 +51,11 @@ def test_the_shares_of_each_class_add_up_and_the_feature_that_tells_it_comes_fir
 
 
 def test_the_area_of_a_shifted_feature_is_nearly_that_of_the_feature_itself() -> None:
-    context = context_of(2, n=6000)
-    test = context.dataset.test
+    asked = context_of(2, n=6000)
+    test = asked.dataset.test
     known = ~np.isnan(test.inputs[:, 0])
     true = roc_auc_score(test.labels[known], test.inputs[known, 0])
-    own = ClassDistributions().measure(context).tables["separation"].iloc[0]
+    own = ClassDistributions().measure(asked).tables["separation"].iloc[0]
     assert own["roc_auc"] == pytest.approx(true, abs=0.02)
     assert own["low"] < own["roc_auc"] < own["high"]
 
@@ -77,11 +70,11 @@ def test_where_no_feature_tells_the_class_the_first_is_seldom_said_to() -> None:
 
 
 def test_rare_categories_are_left_out_and_small_classes_refused() -> None:
-    context = context_of(2)
-    inputs = context.dataset.train.inputs
+    asked = context_of(2)
+    inputs = asked.dataset.train.inputs
     inputs[:, 2] = np.where(np.arange(len(inputs)) < 2, 2, inputs[:, 2] % 2)
-    shares = ClassDistributions().measure(context).tables["distributions"]
+    shares = ClassDistributions().measure(asked).tables["distributions"]
     assert set(shares.loc[shares["feature"] == "colour", "display"]) == {"red", "green"}
-    context.dataset.test.labels[:] = 0
+    asked.dataset.test.labels[:] = 0
     with refused("10 rows of the explained class"):
-        ClassDistributions().measure(context)
+        ClassDistributions().measure(asked)

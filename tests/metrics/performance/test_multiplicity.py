@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,40 +13,21 @@ from deepseek_report.artifacts.protocols.metrics import FitChange
 from deepseek_report.metrics.performance.multiplicity import Multiplicity, drawn_rows
 from deepseek_report.models.estimators.sklearn import Sklearn
 from deepseek_report.models.perceptron.mlp import MLP
-from deepseek_report.runner.execution.refitting import ModelRefits
 from deepseek_report.training.trainer import GradientTrainer
+from tests.metrics.refits import StubRefits, refits_of
 from tests.worded import refused
 
 
-@dataclass
-class Refitted:
-    """Gives the model itself, or with its weights moved by so much from fit to fit."""
-
-    classifier: Any
-    moved: float = 0.0
-    is_network: bool = False
-    work: int = 1000
-    most_work: int = 100_000_000
-    keeps_directions: bool = False
-    rows: list[np.ndarray] = field(default_factory=list)
-
-    def __call__(self, rows: np.ndarray, seed: int | None = None, change: Any = None) -> Any:
-        self.rows.append(rows)
-        schema, original, moved = self.classifier.schema, self.classifier, self.moved
-        shift = moved * np.random.default_rng(seed).normal()
-
-        class Fit:
-            def logits(self, inputs: np.ndarray) -> np.ndarray:
-                return np.asarray(original.logits(inputs) + np.array([0.0, shift]))
-
-        fit = Fit()
-        fit.schema = schema  # type: ignore[attr-defined]
-        return fit
-
-
-def with_refits(toy: Any, **fields: Any) -> Any:
+def with_refits(toy: Any, moved: float = 0.0, **fields: Any) -> Any:
+    """Fits give the model itself, or with its weights moved by so much from fit to fit."""
     context = toy(n=400)
-    return replace(context, refits=Refitted(context.classifier, **fields))
+
+    def fit(rows: np.ndarray, seed: int | None, change: FitChange) -> Any:
+        shift = moved * np.random.default_rng(seed).normal()
+        return lambda inputs: context.classifier.logits(inputs) + np.array([0.0, shift])
+
+    work = {"work": 1000, "most_work": 100_000_000}
+    return replace(context, refits=StubRefits(context.dataset, fit, **work | fields))
 
 
 def test_fits_that_are_the_model_decide_as_it_does(toy) -> None:
@@ -80,32 +60,21 @@ def test_what_is_dear_is_refused_by_counted_work(toy, fields: dict[str, Any], wh
     context = with_refits(toy, **fields)
     with refused(why):
         Multiplicity().measure(context)
-    assert not context.refits.rows
+    assert not context.refits.asked
 
 
 def test_fits_that_are_clearly_worse_do_not_count(toy) -> None:
     context = with_refits(toy)
-    context.refits.classifier = replace_by_noise(context.classifier)
+    noise = np.random.default_rng(0)
+    context.refits.fit = lambda *_: lambda inputs: noise.normal(size=(len(inputs), 2))
     with refused("Of 10 further fits 0 are as good"):
         Multiplicity().measure(context)
-
-
-def replace_by_noise(classifier: Any) -> Any:
-    """A model that knows nothing."""
-
-    class Noise:
-        schema = classifier.schema
-
-        def logits(self, inputs: np.ndarray) -> np.ndarray:
-            return np.random.default_rng(0).normal(size=(len(inputs), 2))
-
-    return Noise()
 
 
 def test_a_network_is_fitted_as_often_as_asked(toy) -> None:
     context = with_refits(toy, is_network=True)
     Multiplicity(refits=5).measure(context)
-    assert len(context.refits.rows) == 5
+    assert len(context.refits.asked) == 5
 
 
 def test_whole_entities_are_drawn_where_they_are_declared(toy) -> None:
@@ -115,13 +84,6 @@ def test_whole_entities_are_drawn_where_they_are_declared(toy) -> None:
     times = np.bincount(rows, minlength=len(train)).reshape(-1, 5)
     assert (times == times[:, :1]).all()
     assert times.max() > 1
-
-
-def refits_of(data: Any, model: Any, trainer: Any = None) -> ModelRefits:
-    experiment = SimpleNamespace(
-        model=model, trainer=trainer, seeds=SimpleNamespace(training=3), corrections=()
-    )
-    return ModelRefits(experiment, data, "cpu", Path())  # type: ignore[arg-type]
 
 
 def test_a_model_that_stops_by_itself_counts_the_trees_of_the_fit_that_was_made(toy) -> None:

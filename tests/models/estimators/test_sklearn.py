@@ -1,3 +1,5 @@
+"""Estimators of scikit-learn and of boosting libraries, fitted here or read from a file."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -5,20 +7,36 @@ import pytest
 import sklearn.linear_model
 import sklearn.pipeline
 import sklearn.preprocessing
+from sklearn.base import clone
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
+from sklearn.tree import DecisionTreeClassifier
 
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import text_of
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
-from deepseek_report.artifacts.protocols.models import HISTORY
+from deepseek_report.artifacts.protocols.models import (
+    HISTORY,
+    capabilities_of,
+    model_digest,
+    name_of,
+)
 from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.storage.files import load_json, load_table
-from deepseek_report.errors import ArtifactError
+from deepseek_report.errors import ArtifactError, ConfigError
 from deepseek_report.explainers.shapley.shap import Shap
-from deepseek_report.models.estimators.estimator import LEAST
+from deepseek_report.models.estimators import estimator as estimator_module
+from deepseek_report.models.estimators.estimator import LEAST, ask
 from deepseek_report.models.estimators.sklearn import TREES, Sklearn
 from deepseek_report.models.shared.loading import load_classifier
+from tests.builders import NUMBER, laid_out, table
+from tests.enumerated import enumerated
 from tests.trained import classifier_of
 from tests.worded import refused, say
 
@@ -126,9 +144,7 @@ def dotted(name):
     return f"sklearn.{module}.{name}"
 
 
-@pytest.mark.parametrize(
-    "name", sorted(class_name for class_name in TREES if class_name.endswith("Classifier"))
-)
+@pytest.mark.parametrize("name", sorted(name for name in TREES if name.endswith("Classifier")))
 @pytest.mark.parametrize("target", [0, 1])
 def test_tree_shap_is_complete_and_asks_only_for_the_predictions(name, target, tmp_path):
     schema, train = two_classes()
@@ -156,27 +172,10 @@ def test_tree_shap_agrees_with_the_definition(tmp_path):
     schema, train = two_classes()
     classifier = classifier_of(FOREST, schema, train, tmp_path)
     explanation = Shap().explain(context(classifier, train.inputs))
-    slow = shapley_by_definition(classifier, train.inputs[:6], train.inputs[50:70])
+    slow = enumerated(
+        lambda rows: classifier.probabilities(rows)[:, 1], train.inputs[:6], train.inputs[50:70]
+    )
     np.testing.assert_allclose(explanation.values, slow, atol=1e-5)
-
-
-def shapley_by_definition(classifier, rows, background):
-    """Mean over all orders of what a feature adds, absent features taken from the background."""
-    from itertools import permutations
-
-    def worth(row, known):
-        mixed = background.copy()
-        mixed[:, list(known)] = row[list(known)]
-        return classifier.probabilities(mixed)[:, 1].mean()
-
-    orders = list(permutations(range(rows.shape[1])))
-    values = np.zeros_like(rows)
-    for i, row in enumerate(rows):
-        for order in orders:
-            for place, feature in enumerate(order):
-                gain = worth(row, order[: place + 1]) - worth(row, order[:place])
-                values[i, feature] += gain / len(orders)
-    return values
 
 
 def test_boosting_with_three_classes_is_explained_without_walking_trees(schema, train, tmp_path):
@@ -294,3 +293,210 @@ def test_without_skops_it_is_said_how_to_install_it(pipeline_file, monkeypatch):
     monkeypatch.setitem(sys.modules, "skops.io", None)
     (problem,) = Sklearn(file=str(pipeline_file[0])).problems([])
     assert "pip install 'skops>=" in problem
+
+
+# --- Numbers, several labels, words, boosting libraries -------------------------------------------
+
+
+LABELS = Target(
+    "tags", "Tags", ("without c", "with c"), 0, 1, task="multi_label",
+    labels=("a", "b", "c"), label_index=2,
+)  # fmt: skip
+
+
+def on_three_numbers(target, n=200):
+    rng = np.random.default_rng(2)
+    inputs = rng.normal(size=(n, 3))
+    inputs[::9, 0] = np.nan
+    known = np.nan_to_num(inputs)
+    if target.is_number:
+        labels, every = 1000 + 50 * known[:, 0] + 30 * known[:, 1] ** 2, None
+    else:
+        every = (known + rng.normal(scale=0.3, size=known.shape) > 0).astype(np.int64)
+        labels = every[:, target.label_index]
+    return table(*"pqr", target=target), Split(inputs, labels, np.arange(n), all_labels=every)
+
+
+def texts(n=60):
+    """Texts of six places; the second token of the vocabulary is what the label says."""
+    rng = np.random.default_rng(0)
+    inputs = rng.integers(2, 4, (n, 6)).astype(float)
+    labels = rng.integers(0, 2, n)
+    inputs[labels == 1, 1] = 1
+    inputs[::2, 5] = np.nan
+    schema = laid_out("text", 6, words=("[unknown]", "good", "the", "a", "[mask]"), mask=4)
+    return schema, Split(inputs, labels, np.arange(n))
+
+
+@pytest.mark.parametrize("name", sorted(name for name in TREES if name.endswith("Regressor")))
+def test_trees_that_predict_a_number_are_walked_and_add_up_to_it(name, tmp_path):
+    schema, train = on_three_numbers(NUMBER)
+    plugin = Sklearn(dotted(name))
+    classifier = classifier_of(plugin, schema, train, tmp_path)
+    context = ExplainContext(
+        classifier, train.inputs[:6], np.arange(6), train.inputs[50:70], 0, seed=0
+    )
+    explanation = Shap().explain(context)
+    assert say(explanation.variant).endswith("(interventional, value)")
+    assert explanation.output_space == "value"
+    spread = np.abs(explanation.predictions - explanation.base_values).max()
+    np.testing.assert_allclose(explanation.completeness_gap, 0, atol=1e-4 * spread)
+    np.testing.assert_allclose(explanation.predictions, classifier.logits(train.inputs[:6])[:, 0])
+
+
+def test_a_number_is_given_as_it_is_and_again_after_loading(tmp_path):
+    schema, train = on_three_numbers(NUMBER)
+    plugin = Sklearn()
+    classifier = classifier_of(plugin, schema, train, tmp_path)
+    logits = classifier.logits(train.inputs)
+    assert type(classifier.module.estimator).__name__ == "HistGradientBoostingRegressor"
+    assert np.corrcoef(logits[:, 0], train.labels)[0, 1] > 0.9
+    np.testing.assert_array_equal(classifier.log_odds(train.inputs, 0), logits[:, 0])
+    loaded = load_classifier(plugin, schema, train, tmp_path)
+    np.testing.assert_array_equal(loaded.logits(train.inputs), logits)
+
+
+def test_trees_behind_a_link_function_are_not_passed_off_as_a_sum(tmp_path):
+    schema, train = on_three_numbers(NUMBER)
+    plugin = Sklearn("sklearn.ensemble.HistGradientBoostingRegressor", {"loss": "gamma"})
+    classifier = classifier_of(plugin, schema, train, tmp_path)
+    context = ExplainContext(
+        classifier, train.inputs[:4], np.arange(4), train.inputs[50:60], 0, seed=0
+    )
+    with refused("not the sum of its trees"):
+        Shap().explain(context)
+
+
+@pytest.mark.parametrize("library", ["sklearn", "xgboost", "lightgbm"])
+def test_several_labels_are_learned_by_one_estimator_each(library, tmp_path):
+    schema, train = on_three_numbers(LABELS)
+    plugin = Sklearn(library=library)
+    classifier = classifier_of(plugin, schema, train, tmp_path)
+    probabilities = classifier.label_probabilities(train.inputs)
+    assert probabilities.shape == (200, 3)
+    assert ((probabilities > 0.5) == train.all_labels).mean() > 0.85
+    np.testing.assert_allclose(classifier.probabilities(train.inputs)[:, 1], probabilities[:, 2])
+    assert capabilities_of(plugin, schema) == classifier.capabilities == frozenset()
+    loaded = load_classifier(plugin, schema, train, tmp_path)
+    np.testing.assert_array_equal(loaded.label_probabilities(train.inputs), probabilities)
+
+
+def test_texts_are_read_as_words_whatever_their_place(tmp_path):
+    schema, train = texts()
+    classifier = classifier_of(Sklearn(), schema, train, tmp_path)
+    assert classifier.name == "LogisticRegression"
+    assert classifier.capabilities == frozenset()
+    turned = train.inputs[:, [1, 0, 2, 3, 4, 5]]
+    shares = classifier.probabilities(train.inputs)
+    np.testing.assert_allclose(classifier.probabilities(turned), shares)
+    assert (shares.argmax(axis=1) == train.labels).mean() > 0.9
+
+
+def test_what_takes_no_sparse_words_says_so(tmp_path):
+    schema, train = texts()
+    plugin = Sklearn("sklearn.ensemble.HistGradientBoostingClassifier")
+    with pytest.raises(ConfigError, match=r"cannot be fitted to these data \(weighted counts"):
+        classifier_of(plugin, schema, train, tmp_path)
+
+
+def test_an_estimator_for_another_target_is_refused():
+    forest = Sklearn("sklearn.ensemble.RandomForestClassifier")
+    assert forest.tasks == {"classification", "multi_label"}
+    assert Sklearn("sklearn.linear_model.Ridge").tasks == {"regression"}
+    assert Sklearn("sklearn.linear_model.Ridge").problems([]) == []
+    assert Sklearn().tasks == {"classification", "multi_label", "regression"}
+    with pytest.raises(ConfigError, match="is not made to predict a number"):
+        forest.build(*on_three_numbers(NUMBER), 0)
+
+
+def test_boosting_of_many_classes_plans_no_walk_of_trees():
+    two = Schema((), Target("y", "Y", ("a", "b"), 0))
+    three = Schema((), Target("y", "Y", ("a", "b", "c"), 0))
+    for library in ("sklearn", "xgboost", "lightgbm"):
+        assert capabilities_of(Sklearn(library=library), two) == {"trees"}
+        assert capabilities_of(Sklearn(library=library), three) == frozenset()
+    linear = Sklearn(library="xgboost", params={"booster": "gblinear"})
+    assert capabilities_of(linear, two) == frozenset()
+
+
+def test_refusals_name_the_estimator():
+    model = Sklearn("sklearn.linear_model.LogisticRegression")
+    assert name_of(model) == "LogisticRegression"
+    from deepseek_report.explainers.gradients.local_gradients import InputXGradient
+
+    assert "LogisticRegression has none" in say(InputXGradient().refuses(model, None))
+
+
+def test_without_a_boosting_library_the_extra_is_named(monkeypatch):
+    from deepseek_report.models.estimators import estimator_libraries
+
+    monkeypatch.setattr(estimator_libraries, "find_spec", lambda name: None)
+    (problem,) = Sklearn(library="xgboost").problems([])
+    assert "xgboost, which is not installed" in problem
+    assert "pip install '" in problem
+
+
+def test_an_estimator_is_known_by_what_it_predicted():
+    assert model_digest({"predictions_check.npz": "b", "history.parquet": "c"}) == "b"
+    assert model_digest({"predictions_check.npz": "b", "weights.safetensors": "a"}) == "a"
+    assert model_digest({}) == ""
+
+
+# --- Forests answer by their trees as the library does --------------------------------------------
+
+
+GENERATOR = np.random.default_rng(0)
+INPUTS = GENERATOR.normal(size=(300, 6))
+NUMBERS = INPUTS[:, 0] * INPUTS[:, 1] + GENERATOR.normal(size=300)
+CLASSES = np.digitize(NUMBERS, [-0.5, 0.5])
+
+FORESTS = [
+    (RandomForestClassifier(20, random_state=0), CLASSES, "predict_proba"),
+    (ExtraTreesClassifier(20, random_state=0), CLASSES, "predict_proba"),
+    (RandomForestRegressor(20, random_state=0), NUMBERS, "predict"),
+    (ExtraTreesRegressor(20, random_state=0), NUMBERS, "predict"),
+]
+
+
+@pytest.mark.parametrize(("forest", "labels", "method"), FORESTS)
+def test_a_forest_answers_as_the_library_does_and_is_asked_itself_once(
+    forest, labels, method, monkeypatch
+) -> None:
+    fitted = clone(forest).fit(INPUTS, labels)
+    expected = [getattr(fitted, method)(rows) for rows in (INPUTS, INPUTS[:1])]
+    questions = []
+    own = getattr(type(fitted), method)
+    monkeypatch.setattr(type(fitted), method, lambda *a: questions.append(1) or own(*a))
+    for rows, answers in zip((INPUTS, INPUTS[:1]), expected, strict=True):
+        np.testing.assert_array_equal(ask(fitted, method, rows), answers)
+    assert len(questions) == 1
+
+
+@pytest.mark.parametrize("table", ["a hole", "a column too few", "no numbers"])
+def test_a_table_that_trees_cannot_read_is_refused_by_the_library(table) -> None:
+    forest = RandomForestClassifier(5, random_state=0).fit(INPUTS, CLASSES)
+    ask(forest, "predict_proba", INPUTS)
+    rows = INPUTS[:3].astype(object)
+    if table == "a hole":
+        rows[0, 0] = np.inf
+    if table == "a column too few":
+        rows = rows[:, 1:]
+    if table == "no numbers":
+        rows[0, 0] = "low"
+    with pytest.raises(ValueError, match=r"infinity|features|could not convert"):
+        ask(forest, "predict_proba", rows)
+
+
+def test_what_the_library_says_holds_where_the_trees_say_something_else(monkeypatch) -> None:
+    forest = RandomForestClassifier(5, random_state=0).fit(INPUTS, CLASSES)
+    expected = forest.predict_proba(INPUTS)
+    monkeypatch.setattr(estimator_module, "_mean", lambda trees, method, rows: np.zeros((300, 3)))
+    for _ in range(2):
+        np.testing.assert_array_equal(ask(forest, "predict_proba", INPUTS), expected)
+
+
+def test_decisions_and_other_estimators_are_asked_as_they_are() -> None:
+    forest = RandomForestClassifier(5, random_state=0).fit(INPUTS, CLASSES)
+    tree = DecisionTreeClassifier(random_state=0).fit(INPUTS, CLASSES)
+    np.testing.assert_array_equal(ask(forest, "predict", INPUTS), forest.predict(INPUTS))
+    np.testing.assert_array_equal(ask(tree, "predict_proba", INPUTS), tree.predict_proba(INPUTS))

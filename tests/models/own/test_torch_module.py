@@ -7,12 +7,13 @@ from safetensors.torch import save_file
 from torch import nn
 
 from deepseek_report.artifacts.message import text_of
-from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target
+from deepseek_report.artifacts.schema import Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.storage.files import load_json
 from deepseek_report.errors import ArtifactError, ConfigError
 from deepseek_report.models.own.torch_module import TorchModule
 from deepseek_report.models.shared.loading import load_classifier
+from tests.builders import laid_out, table
 from tests.trained import stored_classifier, trained
 from tests.worded import say
 
@@ -156,8 +157,8 @@ def test_edited_code_and_other_weights_are_another_source(theirs, tmp_path):
 def standing(target, labels, every=None):
     """Four numbers a row, for a target of another kind."""
     inputs = np.random.default_rng(0).normal(size=(len(labels), 4))
-    features = tuple(Feature(name, name, "numeric") for name in "abcd")
-    return Schema(features, target), Split(inputs, labels, np.arange(len(labels)), {}, every)
+    rows = Split(inputs, labels, np.arange(len(labels)), {}, every)
+    return table(*"abcd", target=target), rows
 
 
 def test_a_number_starts_near_the_mean_of_the_training_part_in_its_unit(theirs):
@@ -195,11 +196,8 @@ def test_several_labels_have_an_output_each_and_the_report_sees_one(theirs):
 def arranged(modality, shape, n=6):
     """Instances whose flat columns count 0, 1, 2, … in C order."""
     size = int(np.prod(shape))
-    features = tuple(Feature(f"c{i}", f"c{i}", "numeric", mutable=False) for i in range(size))
-    layout = Layout(modality, shape, tuple((i,) for i in range(size)), ("one",) * size)
-    schema = Schema(features, Target("y", "Y", ("a", "b"), 0), layout=layout)
     inputs = np.arange(n * size, dtype=float).reshape(n, size)
-    return schema, Split(inputs, np.arange(n) % 2, np.arange(n))
+    return laid_out(modality, *shape), Split(inputs, np.arange(n) % 2, np.arange(n))
 
 
 @pytest.mark.parametrize(
@@ -209,12 +207,12 @@ def test_a_layout_comes_with_its_channels_first_and_standardised(theirs, modalit
     schema, train = arranged(modality, shape)
     module = theirs(module="their_nets.Flat", inputs="layout").build(schema, train, 0).eval()
     rows = torch.tensor(train.inputs, dtype=torch.float32)
-    laid_out = module.arranged(module.embed(rows))
-    assert module.taken == laid_out.shape[1:] == first
+    arrays = module.arranged(module.embed(rows))
+    assert module.taken == arrays.shape[1:] == first
     expected = train.inputs.reshape(-1, *shape)
     by_channel = expected.reshape(-1, shape[-1])
     expected = np.moveaxis((expected - by_channel.mean(0)) / by_channel.std(0), -1, 1)
-    np.testing.assert_allclose(laid_out.numpy(), expected, atol=1e-5)
+    np.testing.assert_allclose(arrays.numpy(), expected, atol=1e-5)
 
 
 def test_a_table_has_no_layout_to_give(theirs, schema, train):

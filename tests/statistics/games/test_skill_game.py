@@ -5,14 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from deepseek_report.statistics.games.skill_game import (
-    AdditiveStandIn,
-    SkillGame,
-    additive_values,
-    extended,
-    rise_by_exchange,
-    skills,
-)
+from deepseek_report.statistics.games import skill_game
 from deepseek_report.statistics.resampling import Resampling
 from tests.enumerated import enumerated_values
 
@@ -54,7 +47,7 @@ def estimated(function, seed: int, draws: int = 2) -> np.ndarray:
     references = BACKGROUND_ROWS[rng.integers(BACKGROUND, size=(ROWS, draws))]
     at_reference = function(references.reshape(-1, PLAYERS)).reshape(ROWS, draws, 2)
     nothing = function(BACKGROUND_ROWS).mean(axis=0)
-    game = SkillGame(TRUTHS, function(INPUTS), nothing, at_reference, PLAYERS)
+    game = skill_game.SkillGame(TRUTHS, function(INPUTS), nothing, at_reference, PLAYERS)
 
     def ask(kept: np.ndarray, rows: np.ndarray, which: np.ndarray) -> np.ndarray:
         return function(np.where(kept, INPUTS[rows], references[rows, which]))
@@ -72,7 +65,7 @@ def test_values_over_many_walks_are_those_of_the_definition_against_all_referenc
 
 def test_values_of_each_row_add_up_to_its_skill() -> None:
     nothing = model(BACKGROUND_ROWS).mean(axis=0)
-    known = skills(TRUTHS, model(INPUTS), nothing)
+    known = skill_game.skills(TRUTHS, model(INPUTS), nothing)
     np.testing.assert_allclose(estimated(model, 1).sum(axis=1), known)
 
 
@@ -80,7 +73,7 @@ def test_a_sum_of_functions_of_single_players_has_values_in_closed_form() -> Non
     nothing = additive(BACKGROUND_ROWS).mean(axis=0)
     columns = np.eye(PLAYERS, dtype=bool)
     terms = np.stack([mean_answers(additive, columns[k]) - nothing for k in range(PLAYERS)], axis=1)
-    np.testing.assert_allclose(additive_values(TRUTHS, terms, nothing), exact(additive))
+    np.testing.assert_allclose(skill_game.additive_values(TRUTHS, terms, nothing), exact(additive))
 
 
 def test_rows_that_were_not_asked_about_add_up_to_their_skill_as_well() -> None:
@@ -89,7 +82,7 @@ def test_rows_that_were_not_asked_about_add_up_to_their_skill_as_well() -> None:
     stand_in = rng.normal(size=(10, 3))
     own = rng.normal(size=(4, 3))
     own[:, 0] += (known - stand_in.sum(axis=1))[sampled] - own.sum(axis=1)
-    whole = extended(own, stand_in, known, sampled)
+    whole = skill_game.extended(own, stand_in, known, sampled)
     assert whole.mean(axis=0).sum() == pytest.approx(known.mean())
 
 
@@ -98,9 +91,9 @@ def test_a_stand_in_learns_a_sum_and_is_nothing_where_there_is_nothing_to_learn(
     rows = rng.normal(size=(1500, PLAYERS))
     rows[::7, 1] = np.nan
     answers = (np.sign(rows[:, 0]) + np.isnan(rows[:, 1]))[:, None]
-    learnt = AdditiveStandIn.fitted(rows, answers, rows).terms(rows).sum(axis=1)
+    learnt = skill_game.AdditiveStandIn.fitted(rows, answers, rows).terms(rows).sum(axis=1)
     assert np.corrcoef(learnt[:, 0], answers[:, 0])[0, 1] > 0.95
-    noise = AdditiveStandIn.fitted(rows, rng.normal(size=(1500, 1)), rows).terms(rows)
+    noise = skill_game.AdditiveStandIn.fitted(rows, rng.normal(size=(1500, 1)), rows).terms(rows)
     assert np.abs(noise.sum(axis=1)).mean() < 0.15
 
 
@@ -111,7 +104,9 @@ def test_the_error_of_an_exchange_is_its_spread_over_new_rows_and_exchanges() ->
         x, slope = rng.normal(size=40), rng.gamma(2, size=40)
         orders = [rng.permutation(40) for _ in range(3)]
         donors = np.stack([np.argsort(order)[np.roll(np.arange(40), 1)][order] for order in orders])
-        rise, error = rise_by_exchange(slope * (x[donors] - x) ** 2, donors, Resampling(40))
+        rise, error = skill_game.rise_by_exchange(
+            slope * (x[donors] - x) ** 2, donors, Resampling(40)
+        )
         rises.append(rise)
         errors.append(error)
     assert np.sqrt(np.mean(np.square(errors))) == pytest.approx(np.std(rises), rel=0.08)

@@ -15,20 +15,7 @@ from matplotlib.figure import Figure
 from scipy.optimize import minimize
 
 from deepseek_report.artifacts.estimate import Estimate
-from deepseek_report.visualizations.drawing.marks import (
-    EndLabel,
-    MarkStyle,
-    _runs,
-    cells,
-    dots,
-    end_labels,
-    intervals,
-    keep_ticks_apart,
-    percent_ticks,
-    point_ticks,
-    spread,
-    value_ticks,
-)
+from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.explanations.attributions_by_case import _swarm
 from deepseek_report.visualizations.style import HEAT, SERIES, draw_svg, panel
 from deepseek_report.wording.words import Wording, wording
@@ -40,7 +27,7 @@ heights = st.lists(st.floats(0, 200), min_size=1, max_size=7).map(lambda x: np.s
 def test_labels_spread_apart_keep_their_order_and_their_distance(
     wanted: np.ndarray, gap: float
 ) -> None:
-    placed = spread(wanted, gap)
+    placed = marks.spread(wanted, gap)
     assert (np.diff(placed) >= gap - 1e-9).all()
     if len(wanted) == 1 or (np.diff(wanted) >= gap).all():
         assert placed == pytest.approx(wanted)
@@ -50,13 +37,13 @@ def test_spreading_is_the_least_squares_answer() -> None:
     wanted, gap = np.array([1.0, 2.0, 2.5, 40.0, 41.0]), 10.0
     limits = [{"type": "ineq", "fun": lambda x, i=i: x[i + 1] - x[i] - gap} for i in range(4)]
     best = minimize(lambda x: ((x - wanted) ** 2).sum(), np.arange(5) * 12.0, constraints=limits)
-    assert spread(wanted, gap) == pytest.approx(best.x, abs=1e-4)
+    assert marks.spread(wanted, gap) == pytest.approx(best.x, abs=1e-4)
 
 
 @given(arrays(np.bool_, st.tuples(st.integers(1, 8), st.integers(1, 8))))
 def test_the_runs_of_cells_cover_each_true_cell_once(mask: np.ndarray) -> None:
     cover = np.zeros(mask.shape, int)
-    for row, start, end in _runs(mask):
+    for row, start, end in marks._runs(mask):
         cover[row, start:end] += 1
     assert (cover == mask).all()
 
@@ -66,8 +53,8 @@ def test_each_dot_costs_a_dozen_bytes_and_none_is_lost() -> None:
         axes = panel(figure, 1, 0.2, 6, 1.8)
         axes.set(xlim=(0, 1), ylim=(0, 1), xticks=[], yticks=[])
         rng = np.random.default_rng(0)
-        dots(axes, rng.random(500), rng.random(500), SERIES[0])
-        dots(axes, [np.nan], [1.0], SERIES[1])
+        marks.dots(axes, rng.random(500), rng.random(500), SERIES[0])
+        marks.dots(axes, [np.nan], [1.0], SERIES[1])
 
     svg = draw_svg("dots", 2.0, paint)
     assert svg.count("h.01") == 500
@@ -78,9 +65,9 @@ def test_each_dot_costs_a_dozen_bytes_and_none_is_lost() -> None:
 def test_a_missing_end_leaves_the_line_away_but_not_the_point() -> None:
     figure = Figure()
     axes = figure.add_subplot()
-    look = MarkStyle(SERIES[0])
+    look = marks.MarkStyle(SERIES[0])
     estimates = [Estimate(1.0, 0.5, 1.5), Estimate(2.0, None, 2.5), Estimate(np.nan, 1.0, 2.0)]
-    intervals(axes, enumerate(estimates), look)
+    marks.intervals(axes, enumerate(estimates), look)
     lines, points = axes.collections[0], axes.lines[0]
     assert len(lines.get_segments()) == 2
     assert list(points.get_xdata()) == [1.0, 2.0]
@@ -88,7 +75,7 @@ def test_a_missing_end_leaves_the_line_away_but_not_the_point() -> None:
 
 def test_cells_of_one_level_are_one_path_and_the_lowest_level_is_the_page() -> None:
     axes = Figure().add_subplot()
-    cells(axes, np.array([[0, 1, 1], [2, 0, 1]]), HEAT)
+    marks.cells(axes, np.array([[0, 1, 1], [2, 0, 1]]), HEAT)
     assert [patch.get_facecolor() for patch in axes.patches] != []
     assert len(axes.patches) == 2
     assert axes.get_ylim() == (1.5, -0.5)
@@ -98,7 +85,9 @@ def test_labels_at_one_height_are_written_above_each_other() -> None:
     def paint(figure: Figure) -> None:
         axes = panel(figure, 1, 0.5, 4, 2.5)
         axes.set(xlim=(0, 1), ylim=(0, 1), xticks=[], yticks=[])
-        end_labels(axes, [EndLabel(1.0, 0.5, name, SERIES[0]) for name in ("one", "two", "three")])
+        marks.end_labels(
+            axes, [marks.EndLabel(1.0, 0.5, name, SERIES[0]) for name in ("one", "two", "three")]
+        )
 
     svg = draw_svg("labels", 3.0, paint)
     y = sorted(float(height) for height in re.findall(r'<text[^>]* y="([^"]+)"', svg))
@@ -109,8 +98,8 @@ def test_labels_at_one_height_are_written_above_each_other() -> None:
 def test_labels_of_several_lines_do_not_leave_the_axes(height: float) -> None:
     axes = panel(Figure(figsize=(5, 3)), 1, 0.5, 4, 2.5)
     axes.set(xlim=(0, 1), ylim=(0, 1))
-    ends = [EndLabel(1.0, height, "first\nof three\nlines", SERIES[0]) for _ in range(2)]
-    end_labels(axes, ends, 34.0)
+    ends = [marks.EndLabel(1.0, height, "first\nof three\nlines", SERIES[0]) for _ in range(2)]
+    marks.end_labels(axes, ends, 34.0)
     inside = 13 / 144  # half of the two further lines, of 144 points
     placed = [label.xy[1] for label in axes.texts]
     assert min(placed) >= inside - 1e-9
@@ -124,15 +113,15 @@ def test_a_swarm_stays_within_its_row(values: np.ndarray) -> None:
 
 @pytest.mark.parametrize(
     ("ticks", "written"),
-    [(value_ticks, "0,50"), (percent_ticks, "25\u00a0%"), (point_ticks, "12,5")],
+    [(marks.value_ticks, "0,50"), (marks.percent_ticks, "25\u00a0%"), (marks.point_ticks, "12,5")],
 )
 def test_ticks_are_written_as_the_language_writes_numbers(ticks: Any, written: str) -> None:
     german = Wording({"formats": {"locale": "de"}, "numbers": {"percent": "{number}\u00a0%"}})
 
     def paint(figure: Figure) -> None:
         axes = panel(figure, 1, 1, 6, 2)
-        axes.set_xlim(0, 0.15 if ticks is point_ticks else 1)
-        ticks(axes, "x", german, 6 if ticks is point_ticks else 4)
+        axes.set_xlim(0, 0.15 if ticks is marks.point_ticks else 1)
+        ticks(axes, "x", german, 6 if ticks is marks.point_ticks else 4)
 
     assert f">{written}<" in draw_svg("ticks", 3, paint)
 
@@ -146,9 +135,9 @@ def test_labels_of_ticks_are_apart_and_inside_of_what_they_may_take(width: float
     axes = panel(figure, 1.0, 0.5, 1.0 + width, 1.8)
     axes.set_xlim(0, 1)
     axes.tick_params(axis="x", labelsize=9)
-    percent_ticks(axes, "x", wording(), 5)
+    marks.percent_ticks(axes, "x", wording(), 5)
     before = len(axes.get_xticks())
-    keep_ticks_apart(axes)
+    marks.keep_ticks_apart(axes)
     canvas.draw()
     boxes = [label.get_window_extent() for label in axes.get_xticklabels()]
     ends = [(box.x0 / figure.dpi - 1.0, box.x1 / figure.dpi - 1.0) for box in boxes]

@@ -7,10 +7,13 @@ import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
+import sklearn.ensemble
+import sklearn.tree
 
 from deepseek_report.artifacts.protocols.trees import TreeEnsemble
 from deepseek_report.errors import NotApplicableError
@@ -47,42 +50,32 @@ class Kind:
     missing: float
 
 
-def _sklearn(name: str, **params: Any) -> Any:
-    from sklearn import ensemble, tree
+def labels_of(name: str, rows: np.ndarray, n_classes: int = 2) -> np.ndarray:
+    """The number itself for a regressor, else classes of equal size."""
+    number = number_of(rows)
+    if name.endswith("Regressor"):
+        return number
+    return np.digitize(number, np.quantile(number, np.arange(1, n_classes) / n_classes))
 
-    return getattr(ensemble, name, None) or getattr(tree, name), params | {"random_state": 0}
 
-
-def _forest(name: str, n_classes: int = 2, missing: float = 0.0, **params: Any) -> Kind:
-    """Shares of the last class, or the number."""
-    cls, params = _sklearn(name, **params)
+def _sklearn(
+    name: str, n_classes: int = 2, missing: float = 0.0, scale: float = 1.0, **params: Any
+) -> Kind:
+    """What the decision function says, or shares of the last class, or the number."""
+    estimator = getattr(sklearn.ensemble, name, None) or getattr(sklearn.tree, name)
     train = rows_of(0, 300, missing=missing)
-    labels = number_of(train)
-    if name.endswith("Classifier"):
-        labels = np.digitize(labels, np.quantile(labels, np.arange(1, n_classes) / n_classes))
-    fitted = cls(**params).fit(train, labels)
+    fitted = estimator(**params, random_state=0).fit(train, labels_of(name, train, n_classes))
+    if hasattr(fitted, "decision_function"):
+        return Kind(fitted, lambda rows: scale * fitted.decision_function(rows), 0, missing)
     ask = getattr(fitted, "predict_proba", fitted.predict)
     return Kind(fitted, lambda rows: ask(rows).reshape(len(rows), -1)[:, -1], -1, missing)
-
-
-def _boosted(name: str, missing: float = 0.0, scale: float = 1.0, **params: Any) -> Kind:
-    """What the decision function says, or the number."""
-    cls, params = _sklearn(name, **params)
-    train = rows_of(0, 300, missing=missing)
-    number = number_of(train)
-    if name.endswith("Regressor"):
-        fitted = cls(**params).fit(train, number)
-        return Kind(fitted, fitted.predict, 0, missing)
-    fitted = cls(**params).fit(train, (number > 0.3).astype(int))
-    return Kind(fitted, lambda rows: scale * fitted.decision_function(rows), 0, missing)
 
 
 def _xgboost(name: str, missing: float = 0.0, **params: Any) -> Kind:
     """The sum in double precision of the leaves that the library says rows fall into."""
     xgboost = pytest.importorskip("xgboost")
     train = rows_of(0, 300, missing=missing)
-    number = number_of(train)
-    labels = number if name.endswith("Regressor") else (number > 0.3).astype(int)
+    labels = labels_of(name, train)
     params = {"n_estimators": 12, "max_depth": 5, "n_jobs": 1} | params
     part = {"eval_set": [(train[200:], labels[200:])]} if "early_stopping_rounds" in params else {}
     fitted = getattr(xgboost, name)(**params).fit(
@@ -102,8 +95,7 @@ def _lightgbm(name: str, missing: float = 0.0, categories: bool = False, **param
     """The raw score, in double precision."""
     lightgbm = pytest.importorskip("lightgbm")
     train = rows_of(0, 300, missing=missing)
-    number = number_of(train)
-    labels = number if name.endswith("Regressor") else (number > 0.3).astype(int)
+    labels = labels_of(name, train)
     params = {"n_estimators": 12, "num_leaves": 12, "verbose": -1, "n_jobs": 1} | params
     if categories:
         params |= {"min_data_per_group": 5, "cat_smooth": 1, "max_cat_to_onehot": 2}
@@ -116,53 +108,58 @@ def _lightgbm(name: str, missing: float = 0.0, categories: bool = False, **param
 
 
 KINDS: dict[str, Callable[[], Kind]] = {
-    "a tree": lambda: _forest("DecisionTreeClassifier", max_depth=6),
-    "a tree with gaps": lambda: _forest("DecisionTreeRegressor", missing=0.2, max_depth=6),
-    "a forest": lambda: _forest("RandomForestClassifier", n_estimators=5),
-    "a forest with gaps": lambda: _forest("RandomForestClassifier", missing=0.2, n_estimators=5),
-    "a forest, weighted": lambda: _forest(
-        "RandomForestClassifier", n_estimators=4, class_weight="balanced"
+    "a tree": partial(_sklearn, "DecisionTreeClassifier", max_depth=6),
+    "a tree with gaps": partial(_sklearn, "DecisionTreeRegressor", missing=0.2, max_depth=6),
+    "a forest": partial(_sklearn, "RandomForestClassifier", n_estimators=5),
+    "a forest with gaps": partial(_sklearn, "RandomForestClassifier", missing=0.2, n_estimators=5),
+    "a forest, weighted": partial(
+        _sklearn, "RandomForestClassifier", n_estimators=4, class_weight="balanced"
     ),
-    "a forest of three classes": lambda: _forest("RandomForestClassifier", 3, n_estimators=5),
-    "a forest of numbers": lambda: _forest("RandomForestRegressor", n_estimators=5),
-    "extra trees": lambda: _forest("ExtraTreesClassifier", n_estimators=5),
-    "an extra tree": lambda: _forest("ExtraTreeRegressor", max_depth=8),
-    "boosting": lambda: _boosted("GradientBoostingClassifier", n_estimators=8),
-    "boosting from zero": lambda: _boosted(
-        "GradientBoostingClassifier", n_estimators=8, init="zero"
+    "a forest of three classes": partial(_sklearn, "RandomForestClassifier", 3, n_estimators=5),
+    "a forest of numbers": partial(_sklearn, "RandomForestRegressor", n_estimators=5),
+    "extra trees": partial(_sklearn, "ExtraTreesClassifier", n_estimators=5),
+    "an extra tree": partial(_sklearn, "ExtraTreeRegressor", max_depth=8),
+    "boosting": partial(_sklearn, "GradientBoostingClassifier", n_estimators=8),
+    "boosting from zero": partial(
+        _sklearn, "GradientBoostingClassifier", n_estimators=8, init="zero"
     ),
-    "boosting, exponential": lambda: _boosted(
-        "GradientBoostingClassifier", n_estimators=8, loss="exponential", scale=2.0
+    "boosting, exponential": partial(
+        _sklearn, "GradientBoostingClassifier", n_estimators=8, loss="exponential", scale=2.0
     ),
-    "boosting of numbers": lambda: _boosted("GradientBoostingRegressor", n_estimators=8),
-    "histograms": lambda: _boosted("HistGradientBoostingClassifier", max_iter=8),
-    "histograms with gaps": lambda: _boosted(
-        "HistGradientBoostingClassifier", missing=0.2, max_iter=8
+    "boosting of numbers": partial(_sklearn, "GradientBoostingRegressor", n_estimators=8),
+    "histograms": partial(_sklearn, "HistGradientBoostingClassifier", max_iter=8),
+    "histograms with gaps": partial(
+        _sklearn, "HistGradientBoostingClassifier", missing=0.2, max_iter=8
     ),
-    "histograms with categories": lambda: _boosted(
-        "HistGradientBoostingRegressor", missing=0.1, max_iter=8, categorical_features=[2, 5]
+    "histograms with categories": partial(
+        _sklearn,
+        "HistGradientBoostingRegressor",
+        missing=0.1,
+        max_iter=8,
+        categorical_features=[2, 5],
     ),
-    "xgboost": lambda: _xgboost("XGBClassifier"),
-    "xgboost with gaps": lambda: _xgboost("XGBClassifier", missing=0.2),
-    "xgboost of numbers": lambda: _xgboost("XGBRegressor"),
-    "xgboost, stopped early": lambda: _xgboost(
-        "XGBClassifier", n_estimators=60, early_stopping_rounds=2
+    "xgboost": partial(_xgboost, "XGBClassifier"),
+    "xgboost with gaps": partial(_xgboost, "XGBClassifier", missing=0.2),
+    "xgboost of numbers": partial(_xgboost, "XGBRegressor"),
+    "xgboost, stopped early": partial(
+        _xgboost, "XGBClassifier", n_estimators=60, early_stopping_rounds=2
     ),
-    "xgboost with categories": lambda: _xgboost(
+    "xgboost with categories": partial(
+        _xgboost,
         "XGBClassifier",
         0.1,
         enable_categorical=True,
         feature_types=["q"] * 5 + ["c"],
         max_cat_to_onehot=2,
     ),
-    "lightgbm": lambda: _lightgbm("LGBMClassifier"),
-    "lightgbm with gaps": lambda: _lightgbm("LGBMClassifier", missing=0.2),
-    "lightgbm, zero is missing": lambda: _lightgbm("LGBMClassifier", 0.2, zero_as_missing=True),
-    "lightgbm, steep": lambda: _lightgbm("LGBMClassifier", sigmoid=2.0),
-    "lightgbm of numbers": lambda: _lightgbm("LGBMRegressor"),
-    "lightgbm with categories": lambda: _lightgbm("LGBMClassifier", 0.1, categories=True),
-    "lightgbm of averages": lambda: _lightgbm(
-        "LGBMRegressor", boosting_type="rf", bagging_freq=1, bagging_fraction=0.6
+    "lightgbm": partial(_lightgbm, "LGBMClassifier"),
+    "lightgbm with gaps": partial(_lightgbm, "LGBMClassifier", missing=0.2),
+    "lightgbm, zero is missing": partial(_lightgbm, "LGBMClassifier", 0.2, zero_as_missing=True),
+    "lightgbm, steep": partial(_lightgbm, "LGBMClassifier", sigmoid=2.0),
+    "lightgbm of numbers": partial(_lightgbm, "LGBMRegressor"),
+    "lightgbm with categories": partial(_lightgbm, "LGBMClassifier", 0.1, categories=True),
+    "lightgbm of averages": partial(
+        _lightgbm, "LGBMRegressor", boosting_type="rf", bagging_freq=1, bagging_fraction=0.6
     ),
 }
 
@@ -250,7 +247,7 @@ def test_values_agree_with_the_shap_package(name) -> None:
 def test_boosting_that_starts_from_a_model_is_no_sum_of_trees() -> None:
     from sklearn.linear_model import LogisticRegression
 
-    kind = _boosted("GradientBoostingClassifier", n_estimators=2, init=LogisticRegression())
+    kind = _sklearn("GradientBoostingClassifier", n_estimators=2, init=LogisticRegression())
     with pytest.raises(NotApplicableError):
         read_trees(kind.estimator)
 

@@ -1,4 +1,4 @@
-"""Gradients on paths: closed forms, captum, their stated errors, and what no gradient sees."""
+"""Gradients: closed forms, captum, their stated errors, and what no gradient sees."""
 
 from __future__ import annotations
 
@@ -7,55 +7,65 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from captum.attr import GradientShap as CaptumGradientShap
+from captum import attr as captum
 
 from deepseek_report.data_kinds.base import typical_row
-from deepseek_report.explainers.gradients.embedding_gradients import log_odds
-from deepseek_report.explainers.gradients.local_gradients import InputXGradient
+from deepseek_report.explainers.gradients.embedding_gradients import (
+    gradient,
+    log_odds,
+    path_integral,
+    points_of,
+)
+from deepseek_report.explainers.gradients.local_gradients import (
+    InputXGradient,
+    Saliency,
+    SmoothGrad,
+)
 from deepseek_report.explainers.gradients.path_gradients import GradientShap, IntegratedGradients
 from tests.explainers.toys import LinearModule, OddsModule, ToyClassifier, context, toy, toy_schema
 from tests.worded import say
+
+# --- On paths -------------------------------------------------------------------------------------
+
 
 WEIGHTS = np.array([[0.0, 1.0], [0.0, -2.0], [0.0, 0.5]])
 
 
 @pytest.fixture
-def to_explain():
+def of_line():
     return toy(3, module=LinearModule(WEIGHTS))
 
 
-def test_integrated_gradients_of_a_linear_model_are_weight_times_distance(to_explain) -> None:
-    explanation = IntegratedGradients(n_steps=2, references=1).explain(to_explain)
-    baseline = typical_row(to_explain.background, to_explain.classifier.schema)
+def test_integrated_gradients_of_a_linear_model_are_weight_times_distance(of_line) -> None:
+    explanation = IntegratedGradients(n_steps=2, references=1).explain(of_line)
+    baseline = typical_row(of_line.background, of_line.classifier.schema)
     np.testing.assert_allclose(
-        explanation.values, WEIGHTS[:, 1] * (to_explain.inputs - baseline), atol=1e-5
+        explanation.values, WEIGHTS[:, 1] * (of_line.inputs - baseline), atol=1e-5
     )
     np.testing.assert_allclose(explanation.completeness_gap, 0, atol=1e-5)
 
 
-def test_from_several_rows_they_are_weight_times_distance_from_the_mean_of_these(
-    to_explain,
-) -> None:
-    rows = to_explain.background
-    every = IntegratedGradients(references=len(rows)).explain(to_explain)
-    distance = to_explain.inputs - rows.mean(axis=0)
+def test_from_several_rows_they_are_weight_times_distance_from_the_mean_of_these(of_line) -> None:
+    rows = of_line.background
+    every = IntegratedGradients(references=len(rows)).explain(of_line)
+    distance = of_line.inputs - rows.mean(axis=0)
     np.testing.assert_allclose(every.values, WEIGHTS[:, 1] * distance, atol=1e-5)
-    np.testing.assert_allclose(every.base_values, to_explain.margin(rows).mean(), atol=1e-6)
+    np.testing.assert_allclose(every.base_values, of_line.margin(rows).mean(), atol=1e-6)
 
 
-def test_asked_about_the_baseline_the_path_starts_there(to_explain) -> None:
-    explanation = IntegratedGradients().explain(replace(to_explain, question="baseline"))
-    baseline = typical_row(to_explain.background, to_explain.classifier.schema)
-    distance = to_explain.inputs - baseline
+def test_asked_about_the_baseline_the_path_starts_there(of_line) -> None:
+    explanation = IntegratedGradients().explain(replace(of_line, question="baseline"))
+    baseline = typical_row(of_line.background, of_line.classifier.schema)
+    distance = of_line.inputs - baseline
     np.testing.assert_allclose(explanation.values, WEIGHTS[:, 1] * distance, atol=1e-5)
     assert explanation.game == "baseline"
-    assert IntegratedGradients().explain(to_explain).game == "background"
+    assert IntegratedGradients().explain(of_line).game == "background"
 
 
-def test_a_value_that_equals_the_typical_one_gets_its_due(to_explain) -> None:
+def test_a_value_that_equals_the_typical_one_gets_its_due(of_line) -> None:
     """From one start it gets 0 whatever the model does, which is counted against the method."""
-    typical = typical_row(to_explain.background, to_explain.classifier.schema)
-    alike = replace(to_explain, inputs=np.tile(typical, (len(to_explain.inputs), 1)))
+    typical = typical_row(of_line.background, of_line.classifier.schema)
+    alike = replace(of_line, inputs=np.tile(typical, (len(of_line.inputs), 1)))
     single, several = (IntegratedGradients(references=count).explain(alike) for count in (1, 8))
     assert (single.values == 0).all()
     assert single.params["baseline"] == typical.tolist()
@@ -63,15 +73,15 @@ def test_a_value_that_equals_the_typical_one_gets_its_due(to_explain) -> None:
     assert "baseline" not in several.params
 
 
-def test_the_base_is_near_the_mean_over_the_background_and_not_of_one_class(to_explain) -> None:
-    outputs = to_explain.margin(to_explain.background)
-    base = IntegratedGradients().explain(to_explain).base_values[0]
+def test_the_base_is_near_the_mean_over_the_background_and_not_of_one_class(of_line) -> None:
+    outputs = of_line.margin(of_line.background)
+    base = IntegratedGradients().explain(of_line).base_values[0]
     assert abs(base - outputs.mean()) < 0.25 * outputs.std()
 
 
-def test_input_times_gradient_of_a_linear_model_is_weight_times_input(to_explain) -> None:
-    explanation = InputXGradient().explain(to_explain)
-    np.testing.assert_allclose(explanation.values, WEIGHTS[:, 1] * to_explain.inputs, atol=1e-5)
+def test_input_times_gradient_of_a_linear_model_is_weight_times_input(of_line) -> None:
+    explanation = InputXGradient().explain(of_line)
+    np.testing.assert_allclose(explanation.values, WEIGHTS[:, 1] * of_line.inputs, atol=1e-5)
     assert explanation.base_values is None
 
 
@@ -82,8 +92,8 @@ def test_integrated_gradients_of_three_classes_add_up_to_the_log_odds() -> None:
     np.testing.assert_allclose(explanation.completeness_gap, 0, atol=1e-4)
 
 
-def test_the_gap_is_told_as_a_share_of_the_distance(to_explain) -> None:
-    assert "below 0.1" in say(IntegratedGradients().explain(to_explain).notes[1])
+def test_the_gap_is_told_as_a_share_of_the_distance(of_line) -> None:
+    assert "below 0.1" in say(IntegratedGradients().explain(of_line).notes[1])
 
 
 def test_log_odds_are_those_of_the_softmax() -> None:
@@ -94,13 +104,11 @@ def test_log_odds_are_those_of_the_softmax() -> None:
 
 def test_in_a_text_the_path_starts_at_the_mask_of_every_place_that_is_there(layout_schema) -> None:
     inputs = np.array([[5.0, 3, *[np.nan] * 6], [2.0] * 8])
-    to_explain = context(
+    of_line = context(
         ToyClassifier(layout_schema("text"), module=OddsModule(lambda x: x.sum(dim=1), 8)),
         inputs=inputs,
     )
-    explanation = IntegratedGradients(n_steps=4).explain(
-        replace(to_explain, positions=np.arange(2))
-    )
+    explanation = IntegratedGradients(n_steps=4).explain(replace(of_line, positions=np.arange(2)))
     np.testing.assert_allclose(explanation.values[0], [4, 2, 0, 0, 0, 0, 0, 0], atol=1e-6)
     np.testing.assert_allclose(explanation.base_values, [2, 8], atol=1e-6)
     assert "every token masked" in say(explanation.notes[0])
@@ -128,9 +136,9 @@ def curved():
 
 
 def test_of_a_linear_model_they_are_exact_whatever_is_drawn() -> None:
-    to_explain = toy(3, module=LinearModule(WEIGHTS))
-    explanation = GradientShap().explain(to_explain)
-    distance = to_explain.inputs - to_explain.background.mean(axis=0)
+    of_line = toy(3, module=LinearModule(WEIGHTS))
+    explanation = GradientShap().explain(of_line)
+    distance = of_line.inputs - of_line.background.mean(axis=0)
     np.testing.assert_allclose(explanation.values, WEIGHTS[:, 1] * distance, atol=1e-5)
     np.testing.assert_allclose(explanation.standard_error, 0, atol=1e-6)
     np.testing.assert_allclose(explanation.completeness_gap, 0, atol=1e-5)
@@ -154,7 +162,7 @@ def test_the_mean_of_many_draws_is_that_of_captum(curved) -> None:
         replace(curved, inputs=curved.inputs[:4])
     )
     np.random.seed(0)  # noqa: NPY002 (captum draws from it)
-    theirs = CaptumGradientShap(curved_odds).attribute(
+    theirs = captum.GradientShap(curved_odds).attribute(
         torch.as_tensor(curved.inputs[:4], dtype=torch.float32),
         torch.as_tensor(curved.background, dtype=torch.float32),
         n_samples=20_000,
@@ -185,8 +193,8 @@ def test_a_run_that_asks_about_a_baseline_gets_the_path_from_it(curved) -> None:
 
 
 def test_a_jump_of_the_model_is_stated_beside_the_sampling_error() -> None:
-    to_explain = toy(3, module=OddsModule(lambda x: 0.1 * x[:, 0] + (x[:, 1] > 0)), n=40)
-    explanation = GradientShap().explain(to_explain)
+    of_line = toy(3, module=OddsModule(lambda x: 0.1 * x[:, 0] + (x[:, 1] > 0)), n=40)
+    explanation = GradientShap().explain(of_line)
     within = np.abs(explanation.completeness_gap) <= explanation.params["stated_error"]
     assert within.mean() >= 0.95
     assert "no gradient sees a jump" in say(explanation.notes[1])
@@ -201,3 +209,94 @@ def test_of_a_large_background_as_many_rows_are_taken_as_were_asked_for(curved) 
     outputs = curved.margin(curved.background)
     assert abs(explanation.base_values[0] - outputs.mean()) < 0.3 * outputs.std()
     assert "10 training rows" in say(explanation.notes[0])
+
+
+# --- Integrals along a line -----------------------------------------------------------------------
+
+
+def answers(points: torch.Tensor) -> torch.Tensor:
+    """(instance, unit, width) -> (instance,), curved in every entry."""
+    return torch.tanh(points[:, 0] * points[:, 1]).sum(dim=1) + (points[:, 2] ** 3).sum(dim=1)
+
+
+@pytest.fixture
+def ends() -> tuple[torch.Tensor, torch.Tensor]:
+    rng = np.random.default_rng(5)
+    return torch.as_tensor(rng.normal(size=(4, 3, 2))), torch.as_tensor(rng.normal(size=(4, 3, 2)))
+
+
+@pytest.mark.parametrize("rule", ["gausslegendre", "riemann_middle"])
+def test_the_integral_is_that_of_captum(ends, rule) -> None:
+    end, start = ends
+    theirs = captum.IntegratedGradients(answers).attribute(end, start, n_steps=7, method=rule)
+    torch.testing.assert_close(path_integral(answers, end, start, rule, 7), theirs)
+
+
+def test_the_gradient_is_that_of_captum(ends) -> None:
+    end, _ = ends
+    theirs = captum.InputXGradient(answers).attribute(end.clone().requires_grad_())
+    torch.testing.assert_close(end * gradient(answers, end), theirs.detach())
+
+
+@pytest.mark.parametrize("rule", ["gausslegendre", "riemann_middle", "riemann_trapezoid"])
+@pytest.mark.parametrize("count", [1, 2, 9])
+def test_the_weights_of_every_rule_sum_to_one(rule, count: int) -> None:
+    places, weights = points_of(rule, count)
+    assert weights.sum() == pytest.approx(1)
+    assert (places >= 0).all()
+    assert (places <= 1).all()
+
+
+def test_the_trapezoid_is_exact_where_the_gradient_is_linear(ends) -> None:
+    end, start = ends
+    integral = path_integral(lambda p: (p**2).sum(dim=(1, 2)), end, start, "riemann_trapezoid", 2)
+    torch.testing.assert_close(integral, end**2 - start**2)
+
+
+# --- Sizes of gradients, which have no sign, no unit and no base ----------------------------------
+
+
+def odds_of(x: torch.Tensor) -> torch.Tensor:
+    return torch.tanh(x[:, 0] * x[:, 1]) + x[:, 2] ** 3
+
+
+@pytest.fixture
+def to_explain():
+    return toy(3, module=OddsModule(odds_of), n=12)
+
+
+def test_saliency_is_that_of_captum(to_explain) -> None:
+    theirs = captum.Saliency(odds_of).attribute(torch.as_tensor(to_explain.inputs).requires_grad_())
+    np.testing.assert_allclose(
+        Saliency().explain(to_explain).values, theirs.numpy(), rtol=1e-4, atol=1e-6
+    )
+
+
+def test_smooth_grad_of_many_copies_is_that_of_captum(to_explain) -> None:
+    ours = SmoothGrad(copies=4000, noise=0.2).explain(to_explain)
+    torch.manual_seed(0)
+    for row, values in zip(to_explain.inputs, ours.values, strict=True):
+        tunnel = captum.NoiseTunnel(captum.Saliency(odds_of))
+        theirs = tunnel.attribute(
+            torch.as_tensor(row[None]), nt_samples=4000, stdevs=0.2 * float(np.ptp(row))
+        )
+        np.testing.assert_allclose(values, theirs[0].numpy(), rtol=0.1, atol=0.02)
+
+
+def test_intervals_of_smooth_grad_hold_the_mean_of_many_copies(to_explain) -> None:
+    exact = SmoothGrad(copies=8000).explain(replace(to_explain, seed=99)).values
+    held = [
+        np.abs(drawn.values - exact) <= 1.96 * drawn.standard_error
+        for drawn in (SmoothGrad().explain(replace(to_explain, seed=seed)) for seed in range(30))
+    ]
+    assert 0.92 < np.mean(held) < 0.98
+
+
+@pytest.mark.parametrize("explainer", [Saliency(), SmoothGrad()])
+def test_they_are_told_to_be_sizes_and_no_more_than_an_order(explainer, to_explain) -> None:
+    explanation = explainer.explain(to_explain)
+    assert not explanation.signed
+    assert (explanation.output_space, explanation.game) == ("none", None)
+    assert explanation.base_values is None
+    assert (explanation.values >= 0).all()
+    assert "not in which direction" in say(explanation.notes[0])
