@@ -10,10 +10,11 @@ from deepseek_report.config.compose import compose
 from deepseek_report.config.overrides import expand
 from deepseek_report.config.problems import ConfigProblems
 from deepseek_report.config.validate import validate
+from tests.configured import experiment_of
 
 
 def test_the_default_configuration_is_valid() -> None:
-    experiment = validate(compose())
+    experiment = experiment_of()
     assert experiment.name == "credit_risk"
     assert set(experiment.explainers) >= {"shap", "lime", "random"}
 
@@ -25,7 +26,7 @@ def test_a_choice_of_several_and_a_field_of_one_can_be_overridden_together() -> 
 
 
 def test_a_field_that_the_yaml_does_not_list_can_be_set_without_a_plus_sign() -> None:
-    assert validate(compose(["model.pool=mean"])).model.pool == "mean"
+    assert experiment_of("model.pool=mean").model.pool == "mean"
 
 
 def test_every_override_problem_is_reported_at_once() -> None:
@@ -42,7 +43,7 @@ def test_a_folder_of_ones_own_joins_the_shipped_one(tmp_path: Path) -> None:
     (tmp_path / "experiment" / "mine.yaml").write_text(
         "# @package _global_\ndefaults:\n  - override /model: mlp\nname: mine\nseed: 9\n"
     )
-    experiment = validate(compose(["experiment=mine"], str(tmp_path)))
+    experiment = experiment_of("experiment=mine", config_dir=str(tmp_path))
     assert (experiment.name, experiment.settings.seed) == ("mine", 9)
     assert type(experiment.model).__name__ == "MLP"
 
@@ -72,10 +73,10 @@ def test_other_data_leave_the_default_study_with_its_title_and_thresholds() -> N
 
 
 def test_a_study_may_hold_settings_of_parts_that_are_not_chosen() -> None:
-    experiment = validate(compose(["metrics=[accuracy]", "report.thresholds=[]"]))
+    experiment = experiment_of("metrics=[accuracy]", "report.thresholds=[]")
     assert list(experiment.metrics) == ["accuracy"]
 
 
 def test_settings_of_a_part_that_does_not_exist_are_a_problem() -> None:
     with pytest.raises(ConfigProblems, match='did you mean "lime"'):
-        validate(compose(["explainers.lima.num_samples=80"]))
+        experiment_of("explainers.lima.num_samples=80")

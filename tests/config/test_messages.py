@@ -8,7 +8,7 @@ import pytest
 
 from deepseek_report.cli import run
 from deepseek_report.config.compose import compose
-from deepseek_report.config.validate import validate
+from tests.configured import experiment_of
 from tests.worded import printed, problems, write_conf
 
 
@@ -73,12 +73,12 @@ def test_a_key_that_is_given_twice_is_a_problem(pair: list[str]) -> None:
 
 
 def test_what_belongs_to_the_machine_may_be_set_again() -> None:
-    experiment = validate(compose(["jobs=1", "device=auto", "jobs=3", "device=cpu"]))
+    experiment = experiment_of("jobs=1", "device=auto", "jobs=3", "device=cpu")
     assert (experiment.settings.jobs, experiment.settings.device) == (3, "cpu")
 
 
 def test_a_part_and_a_field_of_it_are_not_the_same_key() -> None:
-    validate(compose(["explainers=[lime,shap,random]", "explainers.lime.num_samples=300"]))
+    experiment_of("explainers=[lime,shap,random]", "explainers.lime.num_samples=300")
 
 
 @pytest.fixture
@@ -125,4 +125,4 @@ def test_a_file_of_another_name_or_group_is_not_taken_for_it(
 
 def test_an_empty_folder_of_yamls_is_no_problem(study: Path) -> None:
     (study / "empty").mkdir()
-    assert validate(compose([], "empty")).name == "credit_risk"
+    assert experiment_of(config_dir="empty").name == "credit_risk"

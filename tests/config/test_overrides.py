@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from deepseek_report.config.compose import compose
 from deepseek_report.config.overrides import parse
-from deepseek_report.config.validate import validate
+from tests.configured import experiment_of
 from tests.worded import problems
 
 
@@ -14,11 +13,11 @@ from tests.worded import problems
     "title", ["Prüfung der Kredite", "O'Neill", "信用", "a: b", "it\\", "2 % (x"]
 )
 def test_a_plain_text_is_taken_as_it_is(title: str) -> None:
-    assert validate(compose([f"report.title={title}"])).report.title == title
+    assert experiment_of(f"report.title={title}").report.title == title
 
 
 def test_a_key_that_has_a_value_may_be_written_with_a_plus() -> None:
-    assert validate(compose(["+seed=3"])).settings.seed == 3
+    assert experiment_of("+seed=3").settings.seed == 3
 
 
 @pytest.mark.parametrize("text", ["model=mlp,deepseek", "seed=range(1,4)", "report.title=a,b"])
@@ -39,7 +38,7 @@ def test_null_for_a_group_that_can_be_left_out_is_a_problem_that_says_how(group:
     text = problems(f"{group}=null", "dataset=digits")
     assert f"command line, {group}=null: nothing is chosen for {group}" in text
     assert f"choose one, or write ~{group} for none" in text
-    assert validate(compose([f"~{group}", "dataset=digits"])).dataset.explained == 8
+    assert experiment_of(f"~{group}", "dataset=digits").dataset.explained == 8
 
 
 def test_several_choices_where_one_is_chosen_are_a_problem() -> None:

@@ -11,8 +11,6 @@ import pytest
 
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage.files import dump_json
-from deepseek_report.config.compose import compose
-from deepseek_report.config.validate import validate
 from deepseek_report.findings.conclude import conclude, conclusions_of
 from deepseek_report.provenance import code_of
 from deepseek_report.runner.execution.computing import StageOutcome
@@ -21,6 +19,7 @@ from deepseek_report.runner.execution.run_events import NoReporter
 from deepseek_report.runner.planning.plan import _CONCLUDING, Stage, make_plan
 from deepseek_report.runner.run_folders.open_run import read_run, results_of
 from deepseek_report.store import Store
+from tests.configured import experiment_of
 
 #: An experiment of which only the language counts.
 EXPERIMENT = SimpleNamespace(report=SimpleNamespace(language="en"))
@@ -38,7 +37,7 @@ THRESHOLD = "report.thresholds=[{metric: roc_auc, at_least: 0.6, set_by: us, why
 
 @cache
 def plan(*overrides: str) -> dict[str, Stage]:
-    stages = make_plan(validate(compose(["debug=fast", "jobs=1", *overrides])))
+    stages = make_plan(experiment_of("debug=fast", "jobs=1", *overrides))
     return {stage.id: stage for stage in stages}
 
 

@@ -11,23 +11,14 @@ from pathlib import Path
 
 import pytest
 
-#: Nothing but a training that can be stopped.
-_PARTS = (
-    "debug=fast",
-    "explainers=[random]",
-    "metrics=[roc_auc]",
-    "visualizations=[]",
-    "sections=[summary]",
-    "frameworks=[]",
-    "report.thresholds=[]",
-)
+from tests.configured import few_parts, places_in
 
 
 def _start(folder: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "deepseek_report", *_PARTS]
-    paths = [f"paths.store={folder / 'store'}", f"paths.reports={folder / 'reports'}"]
+    """A run of nothing but a training that can be stopped."""
+    parts = ("debug=fast", *few_parts(explainers="random"), *places_in(folder))
     return subprocess.Popen(
-        [*command, *paths],
+        [sys.executable, "-m", "deepseek_report", *parts],
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,

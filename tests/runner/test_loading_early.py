@@ -13,9 +13,9 @@ from deepseek_report.runner.launchers.local_launcher import LocalLauncher
 from deepseek_report.runner.planning.plan import make_plan
 from deepseek_report.runner.planning.sweeping import SweepJob, sweep_jobs
 from deepseek_report.store import Store
+from tests.configured import few_parts
 
-FEW = ("model=mlp", "explainers=[random]", "metrics=[roc_auc]", "visualizations=[roc_curve]")
-FEW += ("sections=[summary]", "frameworks=[]", "report.thresholds=[]", "debug=fast")
+FEW = ("model=mlp", "debug=fast", *few_parts(explainers="random", visualizations="roc_curve"))
 
 
 @dataclasses.dataclass(frozen=True)

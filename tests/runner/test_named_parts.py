@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from deepseek_report.config.compose import compose
 from deepseek_report.config.experiment import Refusal
-from deepseek_report.config.validate import validate
 from deepseek_report.runner.execution.computing import Execution, StageOutcome
 from deepseek_report.runner.planning.plan import make_plan, run_id
+from tests.configured import experiment_of
 
 
 def test_a_part_that_the_config_names_is_marked_and_one_of_a_set_is_not() -> None:
@@ -29,9 +28,9 @@ def test_a_part_that_the_config_names_is_marked_and_one_of_a_set_is_not() -> Non
 
 def test_how_a_list_is_written_changes_no_stage_and_no_run_id() -> None:
     fixed = ["report.thresholds=[]", "metrics=[accuracy,deletion]"]
-    by_set = validate(compose(["explainers=[fast,-intrinsic]", *fixed]))
+    by_set = experiment_of("explainers=[fast,-intrinsic]", *fixed)
     listed = ",".join(by_set.explainers)
-    by_name = validate(compose([f"explainers=[{listed}]", *fixed]))
+    by_name = experiment_of(f"explainers=[{listed}]", *fixed)
     assert by_set.named != by_name.named
     assert make_plan(by_set) == make_plan(by_name)
     assert run_id(by_set, make_plan(by_set)) == run_id(by_name, make_plan(by_name))

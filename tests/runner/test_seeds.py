@@ -6,10 +6,9 @@ from functools import cache
 
 import pytest
 
-from deepseek_report.config.compose import compose
 from deepseek_report.config.experiment import Experiment
-from deepseek_report.config.validate import validate
 from deepseek_report.runner.planning.plan import Stage, make_plan, run_id
+from tests.configured import experiment_of
 
 SMALL = ("debug=fast", "jobs=1")
 DRAWING = {"shap", "lime", "random"}
@@ -17,7 +16,7 @@ DRAWING = {"shap", "lime", "random"}
 
 @cache
 def experiment(*overrides: str) -> Experiment:
-    return validate(compose([*SMALL, *overrides]))
+    return experiment_of(*SMALL, *overrides)
 
 
 @cache

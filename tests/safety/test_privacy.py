@@ -35,10 +35,9 @@ from deepseek_report.metrics.performance.threshold_sweep import ThresholdSweep
 from deepseek_report.privacy.measures import _thinned, edges, released
 from deepseek_report.privacy.release import released_card
 from deepseek_report.privacy.withheld import RunSource
-from deepseek_report.runner.execution.run_events import NoReporter
-from deepseek_report.runner.run import run_experiment
 from deepseek_report.runner.run_folders.exporting import FORMATS, export_run
 from deepseek_report.sections.threshold_slider import _told_apart
+from tests.configured import experiment_of, run_of
 from tests.worded import say
 
 #: What single rows have: a job of one person, a region of three, an income like no other.
@@ -112,7 +111,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
 
 
 def run(*overrides: str) -> Path:
-    finished = run_experiment(validate(compose(overrides)), NoReporter(), overrides)
+    finished = run_of(*overrides)
     assert not finished.failures
     return finished.folder
 
@@ -380,19 +379,18 @@ def test_the_shown_cases_are_those_that_were_named(runs: Runs) -> None:
 def test_a_case_outside_of_the_test_part_is_a_message(runs: Runs) -> None:
     known = np.load(runs.folders["full"] / "artifacts/data/test.npz")["instance_ids"]
     other = next(row_id for row_id in range(420) if row_id not in known)
-    overrides = (*runs.base, "report.privacy=cases", f"report.cases=[{other}]")
     with pytest.raises(ConfigProblems, match=rf"row {other}, and it is in the \w+ part"):
-        run_experiment(validate(compose(overrides)), NoReporter(), overrides)
+        run_of(*runs.base, "report.privacy=cases", f"report.cases=[{other}]")
 
 
 def test_cases_are_not_named_where_none_is_shown(runs: Runs) -> None:
     with pytest.raises(ConfigProblems, match=r"report\.cases"):
-        validate(compose([*runs.base, "report.privacy=aggregate", "report.cases=[1]"]))
+        experiment_of(*runs.base, "report.privacy=aggregate", "report.cases=[1]")
 
 
 def test_a_withheld_case_is_no_case(runs: Runs) -> None:
     with pytest.raises(ConfigProblems, match="withheld"):
-        validate(compose([*runs.base, "report.privacy=cases", "report.cases=[withheld]"]))
+        experiment_of(*runs.base, "report.privacy=cases", "report.cases=[withheld]")
 
 
 PLUG_INS = '''

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from deepseek_report.config.compose import compose
-from deepseek_report.config.validate import validate
 from deepseek_report.runner.planning.plan import make_plan, modules_to_load
+from tests.configured import experiment_of
 from tests.worded import printed
 
 
 def loaded(*overrides: str) -> list[str]:
-    experiment = validate(compose(["dataset=breast_cancer", *overrides], None), (), ())
+    experiment = experiment_of("dataset=breast_cancer", *overrides)
     return modules_to_load(experiment, make_plan(experiment))
 
 
@@ -30,7 +29,7 @@ def test_an_estimator_needs_no_torch() -> None:
 
 
 def test_parts_whose_stages_are_in_the_store_are_not_loaded() -> None:
-    experiment = validate(compose(["experiment=breast_cancer"], None), (), ())
+    experiment = experiment_of("experiment=breast_cancer")
     pictures = [stage for stage in make_plan(experiment) if stage.kind == "pictures"]
     modules = modules_to_load(experiment, pictures)
     assert "deepseek_report.metrics.performance.baselines" not in modules
@@ -40,7 +39,7 @@ def test_parts_whose_stages_are_in_the_store_are_not_loaded() -> None:
 def test_a_metric_is_handed_what_it_takes_wherever_it_stands_in_the_list() -> None:
     listed = "[options,faithfulness_effect,deletion,insertion,direct_use]"
     chosen = [f"metrics={listed}", "visualizations=[]", "report.thresholds=[]", "sections=[]"]
-    experiment = validate(compose(chosen, None), (), ())
+    experiment = experiment_of(*chosen)
     planned = {stage.id: stage.inputs for stage in make_plan(experiment)}
     assert "measures/direct_use" in planned["measures/options"]
     assert {"measures/deletion/shap", "measures/insertion/random"} <= {

@@ -10,19 +10,18 @@ from typing import Any
 import pytest
 
 from deepseek_report.artifacts.ids import ArtifactId
-from deepseek_report.config.compose import compose
-from deepseek_report.config.validate import validate
 from deepseek_report.runner.planning.plan import make_plan
 from deepseek_report.runner.streaming.board_folder import markdown_table
 from deepseek_report.runner.streaming.live_board import FollowedRun, LiveBoard
 from deepseek_report.store import Store
+from tests.configured import experiment_of
 from tests.conftest import SmallRun, Terminal
 
 
 @pytest.fixture
 def followed(small_run: SmallRun, tmp_path: Path) -> FollowedRun:
     """The small run, none of whose stages has been made in this store."""
-    experiment = validate(compose(small_run.overrides(tmp_path)))
+    experiment = experiment_of(*small_run.overrides(tmp_path))
     return FollowedRun(make_plan(experiment), Store(tmp_path / "store"), experiment.raw)
 
 
