@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import csv
-from html.parser import HTMLParser
 from pathlib import Path
 
 from deepseek_report.artifacts.protocols.sections import SectionContent
-from deepseek_report.artifacts.results import Results
-from deepseek_report.rendering.document import write_qmd
-from deepseek_report.rendering.page_words import ReportOptions
 
-from .conftest import HOSTILE
+from .conftest import HOSTILE, Elements, document_of
 
 _TEMPLATE = """{{ section_header(section) }}
 {{ table(values.rows, "many", "Many rows", {"name": "Name", "n": "n"}, most=3) }}
@@ -19,37 +15,9 @@ _TEMPLATE = """{{ section_header(section) }}
 """
 
 
-class _Cells(HTMLParser):
-    """The texts of all cells of a page, and the names of its elements."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.cells: list[str] = []
-        self.elements: set[str] = set()
-        self._inside = False
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: object) -> None:
-        self.elements.add(tag)
-        if tag == "td":
-            self._inside = True
-            self.cells.append("")
-
-    def handle_endtag(self, tag: str) -> None:
-        self._inside = self._inside and tag != "td"
-
-    def handle_data(self, data: str) -> None:
-        if self._inside:
-            self.cells[-1] += data
-
-
 def written(folder: Path, rows: list[dict[str, object]]) -> str:
-    (folder / "t" / "sections").mkdir(parents=True, exist_ok=True)
-    (folder / "t" / "sections" / "x.qmd.j2").write_text(_TEMPLATE, encoding="utf-8")
     content = SectionContent("x", "X", "Q?", "A.", {"rows": rows})
-    made = write_qmd(
-        Results({}, {}, run_id="r"), [content], ReportOptions(), folder / "run", (folder / "t",)
-    )
+    made = document_of(folder / "run", [content], {"x": _TEMPLATE})
     assert not made.failures
     return made.path.read_text("utf-8")
 
@@ -82,9 +50,9 @@ def test_a_table_that_is_a_file_is_named_with_its_length(tmp_path: Path) -> None
 def test_hostile_text_stays_text_on_the_page_of_a_table(tmp_path: Path) -> None:
     written(tmp_path, rows(9))
     page = (tmp_path / "run" / "tables" / "many.html").read_text("utf-8")
-    seen = _Cells(page)
+    seen = Elements(page)
     assert seen.cells[0] == f"row 0 {HOSTILE}"
-    assert "script" not in seen.elements
+    assert "script" not in seen.tags
     assert "default-src 'none'" in page
 
 

@@ -21,7 +21,7 @@ import pytest
 
 from deepseek_report.artifacts.disclosure import Privacy
 from deepseek_report.artifacts.message import message, text_of
-from deepseek_report.artifacts.schema import Attribute, Feature, Schema, Target
+from deepseek_report.artifacts.schema import Attribute
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.artifacts.table import TableType
@@ -37,6 +37,7 @@ from deepseek_report.privacy.release import released_card
 from deepseek_report.privacy.withheld import RunSource
 from deepseek_report.runner.run_folders.exporting import FORMATS, export_run
 from deepseek_report.sections.threshold_slider import _told_apart
+from tests.builders import table
 from tests.configured import experiment_of, run_of
 from tests.worded import say
 
@@ -475,14 +476,10 @@ def source_of_people(folder: Path, declared: bool) -> RunSource:
         {"region": (owners < 9).astype(np.int64)},
         entities=owners if declared else None,
     )
-    schema = Schema(
-        (Feature("x", "X", "numeric"),),
-        Target("y", "Y", ("no", "yes"), favourable=1),
-        (Attribute("region", "Region", ("north", "south")),),
-    )
+    region = Attribute("region", "Region", ("north", "south"))
     parts = [rows.take(np.flatnonzero(owners % 3 == k)) for k in range(3)]
     path = folder / str(declared)
-    Dataset(schema, *parts, {}).save(path)
+    Dataset(table("x", attributes=(region,)), *parts, {}).save(path)
     return RunSource.of({"data": path}, Privacy("aggregate", 5))
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.metrics.explanations.stability import MaxSensitivity, ParameterRandomisation
 from deepseek_report.runner.planning.cost import (
@@ -28,6 +27,7 @@ from deepseek_report.runner.planning.plan import Stage, make_plan
 from deepseek_report.runner.planning.work import Size, Work, size_of, work_of
 from deepseek_report.store import Store
 from deepseek_report.training.trainer import GradientTrainer
+from tests.builders import table
 from tests.configured import experiment_of
 
 
@@ -39,10 +39,9 @@ def past(root: Path, stage: str, seconds: Any, memory: Any = None, **work: Any) 
     (folder / "manifest.json").write_text(json.dumps(facts))
 
 
-def table(rows: int) -> Size:
-    """The size of a table of numbers with two classes."""
-    columns = tuple(Feature(f"x{i}", f"x{i}", "numeric") for i in range(38))
-    schema = Schema(columns, Target("y", "y", ("a", "b"), explained=1))
+def size_with(rows: int) -> Size:
+    """The size of a table of so many rows of 38 numbers, with two classes."""
+    schema = table(*(f"x{i}" for i in range(38)))
     return Size(schema, rows * 3 // 5, rows // 5, rows // 5)
 
 
@@ -255,12 +254,12 @@ def test_where_no_peak_is_known_memory_is_a_usual_value(tmp_path: Path, mib: Any
 def test_memory_of_a_table_is_foretold_within_30_percent_of_what_was_measured(
     rows: int, seen: float, tmp_path: Path
 ) -> None:
-    span = memory_of({}, PastTimes(tmp_path), table(rows))
+    span = memory_of({}, PastTimes(tmp_path), size_with(rows))
     assert span.expected == pytest.approx(seen, rel=0.3)
     assert span.low < seen < span.high
 
 
 def test_a_larger_table_is_foretold_more_than_a_smaller_one_took(tmp_path: Path) -> None:
     past(tmp_path, SHAP.id, 1.0, 500.0, units=10, like="a")
-    span = memory_of({SHAP: Work(1000, "a")}, PastTimes(tmp_path), table(10**6))
+    span = memory_of({SHAP: Work(1000, "a")}, PastTimes(tmp_path), size_with(10**6))
     assert (span.basis, span.expected > 1500) == ("similar", True)
