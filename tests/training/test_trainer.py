@@ -1,16 +1,19 @@
-"""A whole training, and what TensorBoard is given of it."""
+"""A whole training, the files that declare it, and what TensorBoard is given of it."""
 
 from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+import yaml
+from pydantic import TypeAdapter
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -412,3 +415,31 @@ def test_the_layout_names_only_scalars_that_are_written(tmp_path):
     charts = [tags for chart in LAYOUT.values() for _, tags in chart.values()]
     for pattern in (tag for tags in charts for tag in tags):
         assert any(re.fullmatch(pattern, tag) for tag in written), pattern
+
+
+CONF = Path(__file__).parents[2] / "conf"
+
+
+def _fields(path: str) -> dict[str, object]:
+    fields = yaml.safe_load((CONF / path).read_text(encoding="utf-8"))
+    fields.pop("_target_")
+    return fields
+
+
+@pytest.mark.parametrize(
+    ("path", "plugin"),
+    [
+        ("model/deepseek.yaml", DeepSeek),
+        ("model/mlp.yaml", MLP),
+        ("trainer/default.yaml", GradientTrainer),
+    ],
+)
+def test_a_shipped_file_shows_every_field_with_its_default(path, plugin):
+    assert asdict(TypeAdapter(plugin).validate_python(_fields(path))) == asdict(plugin())
+    assert set(_fields(path)) == set(asdict(plugin()))
+
+
+def test_the_fast_trainer_takes_one_epoch_of_few_rows():
+    fast = TypeAdapter(GradientTrainer).validate_python(_fields("trainer/fast.yaml"))
+    assert fast.max_epochs == 1
+    assert fast.max_rows < 2000
