@@ -23,14 +23,18 @@ def say(text: Text) -> str:
     return wording().say(text)
 
 
-def leaves(value: object, key: str = "") -> Iterator[tuple[str, str]]:
-    """(dotted key, text) of every text in nested mappings and lists, as those of a catalog."""
+def leaves(value: object, key: str = "", *, alone: bool = False) -> Iterator[tuple[str, str]]:
+    """(dotted key, text) of every text in nested mappings and lists, as those of a catalog.
+
+    alone : whether nothing but texts may stand there.
+    """
+    assert not alone or isinstance(value, str | Mapping | list), f"{key} is no text: {value!r}"
     inside = value.items() if isinstance(value, Mapping) else ()
     inside = enumerate(value) if isinstance(value, list) else inside
     if isinstance(value, str):
         yield key, value
     for name, item in inside:
-        yield from leaves(item, f"{key}.{name}".lstrip("."))
+        yield from leaves(item, f"{key}.{name}".lstrip("."), alone=alone)
 
 
 def all_texts(words: Wording, finding: Finding) -> str:

@@ -1,6 +1,9 @@
-"""Importing the package stays light."""
+"""Importing the package stays light, and the examples of `docs/python.md` hold."""
 
 from __future__ import annotations
+
+import doctest
+from pathlib import Path
 
 import pytest
 
@@ -32,3 +35,17 @@ def test_the_names_of_the_api_are_listed_and_others_are_refused() -> None:
     assert {"Run", "load_run", "report", "run"} <= set(dir(dr))
     with pytest.raises(AttributeError, match="no attribute 'reports'"):
         _ = dr.reports
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "python.md"
+
+
+def test_the_examples_of_the_page_hold(folder: Path) -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    names = {"folder": str(folder / "docs")}
+    test = doctest.DocTestParser().get_doctest(text, names, PAGE.name, str(PAGE), 0)
+    assert len(test.examples) > 15
+    failures: list[str] = []
+    runner = doctest.DocTestRunner()
+    runner.run(test, out=failures.append)
+    assert runner.summarize(verbose=False).failed == 0, "".join(failures)

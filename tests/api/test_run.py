@@ -15,6 +15,7 @@ import deepseek_report as dr
 from deepseek_report.cli import run as command
 from deepseek_report.errors import ArtifactError, ConfigError
 from tests.api.conftest import Report
+from tests.configured import experiment_of
 
 
 def test_the_folder_is_verified_and_rendered_by_the_command(
@@ -39,15 +40,13 @@ def test_the_folder_says_that_its_objects_were_given_in_python(run: dr.Run) -> N
 
 
 def test_a_config_of_such_a_run_is_refused_with_what_to_do(run: dr.Run, tmp_path: Path) -> None:
-    from deepseek_report.config.compose import compose
-    from deepseek_report.config.validate import validate
 
     for part in ("dataset", "model"):
         (tmp_path / part).mkdir()
         text = yaml.safe_dump(run.record["config"][part])
         (tmp_path / part / "given.yaml").write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError) as caught:
-        validate(compose(["dataset=given", "model=given"], str(tmp_path)))
+        experiment_of("dataset=given", "model=given", config_dir=str(tmp_path))
     assert "the rows of this run were given in Python" in str(caught.value)
     assert "the model of this run was given in Python" in str(caught.value)
 

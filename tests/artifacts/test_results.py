@@ -1,13 +1,16 @@
-"""Results are what a run wrote: nothing changes them after they are made."""
+"""Results are what a run wrote and nothing changes them; a study says what varies between them."""
 
 from __future__ import annotations
 
 from dataclasses import FrozenInstanceError, fields, replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
-from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.predictions import Cases
+from deepseek_report.artifacts.results import Results, Study
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Results)])
@@ -41,3 +44,50 @@ def test_a_copy_reads_its_own_artifacts_again() -> None:
     results = Results({}, {})
     assert results.explanations == {}
     assert "explanations" not in vars(replace(results, run_id="r"))
+
+
+def run(
+    config: dict[str, Any], data: str = "k1", folder: Path | None = None, explained: Any = ()
+) -> Results:
+    paths = {}
+    if folder is not None:
+        Cases(np.array(explained, dtype=np.int64), {}).save(folder)
+        paths["cases"] = folder
+    provenance = {"stages": [{"id": "data", "key": data, "seconds": None}]}
+    return Results(paths, config, provenance=provenance, run_id=f"run{data}")
+
+
+def test_only_keys_that_differ_vary_and_a_key_that_is_missing_is_told() -> None:
+    first = run({"seed": 1, "model": {"width": 8, "depth": 2}, "report": {"title": "A"}})
+    second = run(
+        {"seed": 1, "model": {"width": 9, "depth": 2, "bins": 4}, "report": {"title": "B"}}
+    )
+    assert Study.of(first, second).varying == {"model.width": (8, 9), "model.bins": ("–", 4)}
+
+
+def test_the_study_of_one_run_is_paired_with_itself_and_varies_in_nothing(tmp_path: Path) -> None:
+    only = run({"seed": 1}, folder=tmp_path, explained=[1, 2])
+    study = Study.of(only)
+    assert study.single is only
+    assert (study.varying, study.same_rows, study.same_seeds) == ({}, True, True)
+
+
+@pytest.mark.parametrize(("data", "rows"), [("k1", True), ("k2", False)])
+def test_rows_are_paired_by_the_key_of_the_data(tmp_path: Path, data: str, rows: bool) -> None:
+    first = run({}, folder=tmp_path / "a", explained=[1, 2])
+    study = Study.of(first, run({}, data, tmp_path / "b", [1, 3]))
+    assert study.same_rows == rows
+
+
+def test_a_seed_of_one_kind_that_differs_unpairs_the_seeds() -> None:
+    same = {"seeds": {"data": 1, "training": 1}}
+    other = {"seeds": {"data": 1, "training": 2}}
+    assert not Study.of(run(same), run(other)).same_seeds
+    assert Study.of(run(same), run(same)).same_seeds
+
+
+def test_a_study_of_none_or_of_several_has_no_single_run() -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        Study(())
+    with pytest.raises(ValueError, match="2 runs"):
+        _ = Study.of(run({}), run({})).single

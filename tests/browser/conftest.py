@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import shutil
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,24 +12,14 @@ from typing import Any
 
 import pytest
 
-_SAMPLE = Path(__file__).parents[1] / "rendering" / "conftest.py"
-
 
 @pytest.fixture(scope="session")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Path of the sample report's HTML."""
     from deepseek_report.rendering.embedded import render_html
+    from tests.rendering.conftest import write_sample
 
-    spec = importlib.util.spec_from_file_location("rendering_sample", _SAMPLE)
-    assert spec is not None
-    assert spec.loader is not None
-    sample = importlib.util.module_from_spec(spec)
-    sys.modules["rendering_sample"] = sample
-    spec.loader.exec_module(sample)
-    document = sample.write_sample(
-        tmp_path_factory.mktemp("browser-run"), tmp_path_factory.mktemp("browser-templates")
-    )
-    return render_html(document)
+    return render_html(write_sample(tmp_path_factory.mktemp("browser") / "run"))
 
 
 @pytest.fixture(scope="session")

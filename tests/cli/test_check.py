@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from deepseek_report.cli import run
+from tests.configured import places_in
 from tests.conftest import Terminal
 from tests.worded import say
 
@@ -35,10 +36,9 @@ def check(tmp_path: Path, terminal: Terminal) -> Callable[..., str]:
 
     def checked(*overrides: str) -> str:
         own = ["dataset=csv", f"dataset.path={path}", "dataset.target=deny", "model=sklearn"]
-        places = [f"paths.store={tmp_path / 'store'}", f"paths.reports={tmp_path / 'reports'}"]
         keys = {text.partition("=")[0] for text in overrides}
         own = [text for text in own if text.partition("=")[0] not in keys]
-        return terminal("check", *own, *places, *overrides).out
+        return terminal("check", *own, *places_in(tmp_path), *overrides).out
 
     return checked
 

@@ -13,19 +13,20 @@ from deepseek_report.errors import DataError
 from deepseek_report.runner import sweep as sweeping
 from deepseek_report.runner.execution.open_plan import OpenPlan
 from deepseek_report.runner.run_folders.open_run import read_run
-from tests.conftest import Terminal
+from tests.configured import LINEAR, few_parts, places_in
+from tests.conftest import SMALL, Terminal
 
 #: Little to compute, with stages that draw from seeds and stages that do not.
-PARTS = (
-    *("model=sklearn", "model.estimator=sklearn.linear_model.LogisticRegression"),
-    *("explainers=[shap,random]", "metrics=[roc_auc,importance]", "visualizations=[roc_curve]"),
-    *("sections=[summary,performance]", "frameworks=[]", "report.thresholds=[]"),
+PARTS = few_parts(
+    explainers="shap,random",
+    metrics="roc_auc,importance",
+    visualizations="roc_curve",
+    sections="summary,performance",
 )
 
 
 def small(folder: Path, *more: str) -> list[str]:
-    places = [f"paths.reports={folder / 'reports'}", f"paths.store={folder / 'store'}"]
-    return ["debug=fast", "measure_time=false", "jobs=1", *places, *PARTS, *more]
+    return [*SMALL, *places_in(folder), *LINEAR, *PARTS, *more]
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
@@ -205,3 +206,20 @@ def test_a_sweep_without_two_runs_says_why_it_ends_without_a_comparison(
     )
     assert "and this sweep has one job" in terminal("-m", *small(tmp_path, "seed=1")).err
     assert not (tmp_path / "reports" / "comparisons").exists()
+
+
+@pytest.mark.filterwarnings("ignore:'penalty' was deprecated")
+def test_jobs_beside_one_that_cannot_be_trained_are_compared_and_it_stands_there_with_its_reason(
+    tmp_path: Path, terminal: Terminal
+) -> None:
+    impossible = "{penalty:l1,solver:lbfgs}"  # what scikit-learn refuses once it is fitted
+    strengths = f"model.params={{C:1.0}},{{C:0.01}},{impossible}"
+    printed = terminal("-m", *small(tmp_path, strengths, "dataset.rows=400"), code=1)
+    page = Path(printed.out.splitlines()[-1])
+    record = json.loads((page.parent / "comparison.json").read_text(encoding="utf-8"))
+    assert len(record["runs"]) == 2
+    assert [job["label"] for job in record["missing"]] == [f"model.params={impossible}"]
+    assert "only 'l2' or None penalties" in record["missing"][0]["reason"]
+    assert "or None penalties, got l1" in page.read_text(encoding="utf-8")
+    assert printed.err.count("only 'l2' or None penalties") == 2  # when it broke, and at the end
+    assert "for want of training, which failed" in printed.err

@@ -1,19 +1,25 @@
-"""Composition: groups, overrides, the user's own folder, sweeps."""
+"""Composition: groups, overrides, a folder of one's own, sweeps, and values in a copied tree."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from omegaconf import OmegaConf
 
-from deepseek_report.config.compose import compose
+from deepseek_report.config.catalogue import folders, groups
+from deepseek_report.config.compose import Composer, HydraTrees, compose
+from deepseek_report.config.config_files import MULTIPLE
 from deepseek_report.config.overrides import expand
 from deepseek_report.config.problems import ConfigProblems
 from deepseek_report.config.validate import validate
+from tests.configured import experiment_of
 
 
 def test_the_default_configuration_is_valid() -> None:
-    experiment = validate(compose())
+    experiment = experiment_of()
     assert experiment.name == "credit_risk"
     assert set(experiment.explainers) >= {"shap", "lime", "random"}
 
@@ -25,7 +31,7 @@ def test_a_choice_of_several_and_a_field_of_one_can_be_overridden_together() -> 
 
 
 def test_a_field_that_the_yaml_does_not_list_can_be_set_without_a_plus_sign() -> None:
-    assert validate(compose(["model.pool=mean"])).model.pool == "mean"
+    assert experiment_of("model.pool=mean").model.pool == "mean"
 
 
 def test_every_override_problem_is_reported_at_once() -> None:
@@ -42,7 +48,7 @@ def test_a_folder_of_ones_own_joins_the_shipped_one(tmp_path: Path) -> None:
     (tmp_path / "experiment" / "mine.yaml").write_text(
         "# @package _global_\ndefaults:\n  - override /model: mlp\nname: mine\nseed: 9\n"
     )
-    experiment = validate(compose(["experiment=mine"], str(tmp_path)))
+    experiment = experiment_of("experiment=mine", config_dir=str(tmp_path))
     assert (experiment.name, experiment.settings.seed) == ("mine", 9)
     assert type(experiment.model).__name__ == "MLP"
 
@@ -72,10 +78,82 @@ def test_other_data_leave_the_default_study_with_its_title_and_thresholds() -> N
 
 
 def test_a_study_may_hold_settings_of_parts_that_are_not_chosen() -> None:
-    experiment = validate(compose(["metrics=[accuracy]", "report.thresholds=[]"]))
+    experiment = experiment_of("metrics=[accuracy]", "report.thresholds=[]")
     assert list(experiment.metrics) == ["accuracy"]
 
 
 def test_settings_of_a_part_that_does_not_exist_are_a_problem() -> None:
     with pytest.raises(ConfigProblems, match='did you mean "lime"'):
-        validate(compose(["explainers.lima.num_samples=80"]))
+        experiment_of("explainers.lima.num_samples=80")
+
+
+ROOTS = tuple(folders())
+CHOOSING = ("experiment=credit_risk", "debug=fast")
+
+
+#: Lists are written out before Hydra composes: it knows no sets.
+WRITTEN_OUT = (*CHOOSING, *(f"{group}=[]" for group in MULTIPLE if group != "metrics"))
+WRITTEN_OUT += ("metrics=[roc_auc]",)
+JOBS = [
+    ("++seed=1",),
+    ("++seed=2", "++seeds.data=1"),
+    ("++report.title='A, b: c'", "++report.formats=[html,brief]"),
+    ("++trainer.new_field=1e-3", "++trainer={epochs: 2}"),
+    ("++name=${seed}", "++decision.threshold=null"),
+    ("++seed=1", "++seed=3"),
+    ("++metrics.roc_auc.x=true",),
+]
+
+
+def own_composer() -> Composer:
+    """A composer that shares nothing with those of other tests."""
+    return replace(Composer.of(None), trees=HydraTrees(ROOTS, groups(ROOTS)))
+
+
+@pytest.fixture
+def by_hydra(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+    """The overrides of every tree that Hydra composes."""
+    composed: list[tuple[str, ...]] = []
+    compose_tree = HydraTrees._by_hydra
+
+    def counted(self: HydraTrees, overrides: Any) -> Any:
+        composed.append(tuple(overrides))
+        return compose_tree(self, overrides)
+
+    monkeypatch.setattr(HydraTrees, "_by_hydra", counted)
+    return composed
+
+
+@pytest.mark.parametrize("values", JOBS)
+def test_a_value_in_a_copy_is_what_hydra_makes_of_it(values: tuple[str, ...]) -> None:
+    trees = HydraTrees(ROOTS, groups(ROOTS))
+    trees.tree([*WRITTEN_OUT, "++seed=77", "++report.title=before"])  # leaves no trace
+    tree, names = trees.tree([*WRITTEN_OUT, *values])
+    expected, expected_names = trees._by_hydra([*WRITTEN_OUT, *values])
+    assert OmegaConf.to_container(tree) == OmegaConf.to_container(expected)
+    assert names == expected_names
+
+
+def test_hydra_composes_the_same_files_once(by_hydra: list[tuple[str, ...]]) -> None:
+    composer = own_composer()
+    first = [composer.compose([*CHOOSING, f"seed={seed}"]) for seed in (1, 2)]
+    other = composer.compose([*CHOOSING, "model=mlp", "seed=1"])
+    assert len(by_hydra) == 2
+    assert [composed.raw["seed"] for composed in first] == [1, 2]
+    assert other == compose([*CHOOSING, "model=mlp", "seed=1"])
+
+
+@pytest.mark.parametrize(
+    "override", ["~trainer.epochs", "seed@place=3", "seed.inside=3", "trainer=[1]"]
+)
+def test_what_hydra_refuses_is_refused_in_its_words(override: str) -> None:
+    composer = own_composer()
+    composer.compose(CHOOSING)
+    reasons = []
+    for again in (composer, own_composer()):
+        try:
+            composed = again.compose([*CHOOSING, override])
+            reasons.append([str(problem) for problem in composed.problems] or composed.raw)
+        except ConfigProblems as error:
+            reasons.append(str(error))
+    assert reasons[0] == reasons[1]

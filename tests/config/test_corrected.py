@@ -8,17 +8,16 @@ import pytest
 
 from deepseek_report.artifacts.corrections import Correction
 from deepseek_report.artifacts.ids import BEFORE
-from deepseek_report.config.compose import compose
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.problems import ConfigProblems
-from deepseek_report.config.validate import validate
 from deepseek_report.runner.planning.plan import make_plan
+from tests.configured import experiment_of
 
 PARTS = ("explainers=[]", "visualizations=[]", "frameworks=[]", "report.thresholds=[]")
 
 
 def of(*overrides: str, sections: str = "") -> Experiment:
-    return validate(compose([*PARTS, "metrics=[accuracy]", f"sections=[{sections}]", *overrides]))
+    return experiment_of(*PARTS, "metrics=[accuracy]", f"sections=[{sections}]", *overrides)
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from deepseek_report.config.composed import Composed
 from deepseek_report.config.config_files import MULTIPLE
 from deepseek_report.config.problems import ConfigProblems
 from deepseek_report.config.sets import Layer, find_sets
-from deepseek_report.config.validate import validate
+from tests.configured import experiment_of, few_parts
 from tests.worded import study, write_conf
 
 ROOTS = [shipped("conf")]
@@ -120,12 +120,12 @@ def test_what_a_set_brings_is_left_out_and_what_the_command_line_names_is_refuse
     own: Path,
 ) -> None:
     unfit = ["model=mlp", "report.thresholds=[]"]
-    experiment = validate(compose(["explainers=default", *unfit]))
+    experiment = experiment_of("explainers=default", *unfit)
     assert "explanations/attention_rollout" in {refusal.artifact for refusal in experiment.refused}
     assert not experiment.named
     with pytest.raises(ConfigProblems, match="attention_rollout"):
-        validate(compose(["explainers=[default,attention_rollout]", *unfit]))
-    by_file = validate(compose(["experiment=loans"], str(own)))
+        experiment_of("explainers=[default,attention_rollout]", *unfit)
+    by_file = experiment_of("experiment=loans", config_dir=str(own))
     assert by_file.named == {"explanations/attention_rollout"}
 
 
@@ -210,9 +210,8 @@ def test_the_lists_of_files_count_in_the_order_that_hydra_gives_them(tmp_path: P
 
 def frameworks_of(*overrides: str) -> list[str]:
     """The frameworks of the default study with as little else as can be."""
-    few = ["metrics=[accuracy]", "explainers=[]", "visualizations=[]", "sections=[]"]
-    few.append("report.thresholds=[]")
-    return list(validate(compose([*overrides, *few])).frameworks)
+    few = [part for part in few_parts(sections="") if not part.startswith("frameworks=")]
+    return list(experiment_of(*overrides, *few).frameworks)
 
 
 def test_frameworks_are_chosen_by_the_declared_sector_and_places() -> None:

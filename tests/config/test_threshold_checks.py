@@ -12,20 +12,18 @@ from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.storage.files import load_json
 from deepseek_report.cli import run
 from deepseek_report.config import threshold_checks
-from deepseek_report.config.compose import compose
 from deepseek_report.config.problems import ConfigProblems, Problem
 from deepseek_report.config.threshold_checks import against_data, bounds_of
-from deepseek_report.config.validate import validate
-from deepseek_report.runner.execution.run_events import NoReporter
-from deepseek_report.runner.run import Finished, run_experiment
+from deepseek_report.runner.run import Finished
 from tests.config.test_allowed_values import plugin
+from tests.configured import experiment_of, run_of
 from tests.worded import study, write_conf
 
 
 def problems(entry: str, *overrides: str) -> tuple[Any, ...]:
     """The problems of one threshold, written as YAML."""
     with pytest.raises(ConfigProblems) as caught:
-        validate(compose([f"report.thresholds=[{{{entry}, set_by: me}}]", *overrides]))
+        experiment_of(f"report.thresholds=[{{{entry}, set_by: me}}]", *overrides)
     return caught.value.problems
 
 
@@ -115,7 +113,7 @@ def test_a_threshold_of_a_file_is_told_with_its_own_line(tmp_path: Path) -> None
     )
     conf = write_conf(tmp_path, {"experiment/mine": mine})
     with pytest.raises(ConfigProblems, match=r"mine\.yaml:5: the threshold on .accuracy."):
-        validate(compose(["experiment=mine"], conf))
+        experiment_of("experiment=mine", config_dir=conf)
 
 
 _DATA = [
@@ -134,7 +132,7 @@ def credit_schema(small_run: Any) -> Schema:
 def told_of(schema: Schema, about: str) -> list[Problem]:
     """What is wrong with a threshold on the impact ratio of these groups, given the data."""
     entry = f"{{metric: impact_ratio, at_least: 0.8, set_by: me, {about}}}"
-    return against_data(validate(compose([f"report.thresholds=[{entry}]"])), schema)
+    return against_data(experiment_of(f"report.thresholds=[{entry}]"), schema)
 
 
 @pytest.mark.parametrize(("about", "expected"), _DATA)
@@ -164,7 +162,7 @@ def test_check_and_run_refuse_a_group_that_is_not_there_before_anything_is_train
         assert 'attribute "sexx" is not in these data' in capsys.readouterr().err
     overrides = [override for override in overrides if not override.startswith("paths.store")]
     with pytest.raises(ConfigProblems):
-        run_experiment(validate(compose([*overrides, f"paths.store={tmp_path}/s"])), NoReporter())
+        run_of(*overrides, f"paths.store={tmp_path}/s")
     made = {path.name for path in (tmp_path / "s").iterdir() if not path.name.startswith(".")}
     assert made == {"data"}
 
@@ -191,7 +189,7 @@ def test_a_broken_promise_and_a_rejection_fail_where_that_is_asked_for(
 
 
 def test_every_score_of_a_run_is_declared_with_bounds_that_hold_it(small_run: Any) -> None:
-    metrics = validate(compose()).metrics
+    metrics = experiment_of().metrics
     seen = set()
     for path in (small_run.folder / "artifacts" / "measures").rglob("scores.json"):
         key = path.relative_to(small_run.folder / "artifacts" / "measures").parts[0]

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from deepseek_report.config.compose import compose
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.rules import pick_device
-from deepseek_report.config.validate import validate
+from tests.configured import experiment_of
 from tests.worded import problems, say, study, write_conf
 
 
@@ -35,7 +34,7 @@ def test_a_device_that_is_not_there_is_a_problem_before_anything_runs(
     text = problems("device=cuda")
     assert "command line, device=cuda: torch finds no cuda device on this machine" in text
     assert "allowed: auto, cpu" in text
-    validate(compose(["device=cpu"]))
+    experiment_of("device=cpu")
 
 
 @pytest.mark.parametrize(
@@ -80,7 +79,7 @@ def test_what_cannot_be_meant_or_had_is_a_problem(
 
 
 def test_a_part_that_came_with_the_defaults_is_left_out_with_the_reason() -> None:
-    experiment = validate(compose(["model=mlp"]))
+    experiment = experiment_of("model=mlp")
     left_out = reasons(experiment)
     assert "attention" in left_out["explanations/attention_rollout"]
     assert "pictures/attention_maps" in left_out
@@ -92,17 +91,17 @@ def test_a_language_model_without_a_checkpoint_needs_data_whose_sequences_can_be
     assert "these data are of no such task" in text
     assert "allowed: dataset=recall, dataset=brackets, or a checkpoint with any texts" in text
     assert "set model.checkpoint=FOLDER and dataset.tokenizer=FOLDER" in text
-    validate(compose(["model=language_model", "dataset=brackets"]))
+    experiment_of("model=language_model", "dataset=brackets")
 
 
 def test_what_compares_with_a_known_cause_is_left_out_with_one_reason_where_none_is_known() -> None:
-    left_out = reasons(validate(compose(["dataset=digits"])))
+    left_out = reasons(experiment_of("dataset=digits"))
     assert "cause of the label is known" in left_out["measures/localisation"]
     assert left_out["pictures/localisation"] == left_out["measures/localisation"]
 
 
 def test_what_asks_for_two_classes_is_left_out_before_the_run_where_there_are_more() -> None:
-    left_out = reasons(validate(compose(["dataset=trace"])))
+    left_out = reasons(experiment_of("dataset=trace"))
     needs = "needs a decision between two classes, and here there are 4"
     sweeps = {key: why for key, why in left_out.items() if "threshold_sweep" in key}
     assert sweeps == {"measures/threshold_sweep": needs, "pictures/threshold_sweep": needs}
@@ -110,11 +109,11 @@ def test_what_asks_for_two_classes_is_left_out_before_the_run_where_there_are_mo
 
 def test_what_compares_with_a_known_cause_stays_where_the_data_name_it() -> None:
     for dataset in ("histology", "surface_defects", "wide"):
-        assert "localisation" in validate(compose([f"dataset={dataset}"])).metrics
+        assert "localisation" in experiment_of(f"dataset={dataset}").metrics
 
 
 def test_what_compares_groups_is_left_out_with_one_reason_where_the_data_name_none() -> None:
-    left_out = reasons(validate(compose(["dataset=digits"])))
+    left_out = reasons(experiment_of("dataset=digits"))
     groups = [left_out[f"measures/{name}"] for name in ("group_rates", "impact_ratio")]
     parts = [left_out[f"measures/{name}"] for name in ("part_performance", "explanation_by_group")]
     assert set(groups + parts) == {left_out["pictures/group_rates"]}
@@ -122,7 +121,7 @@ def test_what_compares_groups_is_left_out_with_one_reason_where_the_data_name_no
 
 
 def test_measures_of_groups_of_people_are_not_made_of_parts_of_texts() -> None:
-    experiment = validate(compose(["dataset=tweets"]))
+    experiment = experiment_of("dataset=tweets")
     assert {"measures/group_rates", "measures/impact_ratio"} <= reasons(experiment).keys()
     assert {"part_performance", "explanation_by_group"} <= set(experiment.metrics)
 
@@ -147,7 +146,7 @@ def test_a_picture_that_no_section_would_show_is_a_problem(
 
 
 def test_a_declared_rule_takes_its_threshold() -> None:
-    rule = validate(compose(["decision.rule=declared", "decision.threshold=0.3"])).settings.decision
+    rule = experiment_of("decision.rule=declared", "decision.threshold=0.3").settings.decision
     assert rule.threshold == 0.3
 
 
@@ -173,7 +172,7 @@ def test_a_problem_in_a_yaml_file_is_told_with_file_and_line(tmp_path: Path) -> 
 
 
 def test_every_default_is_written_out_in_the_resolved_config() -> None:
-    raw = validate(compose()).raw
+    raw = experiment_of().raw
     assert raw["model"]["size"] == "tiny"
     assert raw["trainer"]["warmup"] == 0.1
     assert raw["decision"] == {"rule": None, "threshold": None, "costs": None, "capacity": None}
@@ -181,7 +180,7 @@ def test_every_default_is_written_out_in_the_resolved_config() -> None:
 
 
 def test_without_measuring_time_no_metric_of_time_or_memory_is_left() -> None:
-    experiment = validate(compose(["measure_time=false"]))
+    experiment = experiment_of("measure_time=false")
     timed = {"measures/latency", "measures/peak_memory", "pictures/layer_profile"}
     assert timed <= reasons(experiment).keys()
     assert not any(metric.volatile for metric in experiment.metrics.values())

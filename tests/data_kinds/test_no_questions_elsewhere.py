@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import deepseek_report
+from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.data_kinds import ALL_KINDS
+from deepseek_report.wording.words import DEFAULT_LANGUAGE, read_catalog
 
 PACKAGE = Path(deepseek_report.__file__).parent
+
+
 #: What tells a kind of data, or stands for it.
 TELLING = frozenset({"modality", "layout", "structure", "views"})
+
+
 #: Modules of single kinds; elsewhere only the face and what kinds share is imported.
 SINGLE = frozenset(f"deepseek_report.data_kinds.{name}" for name in (*ALL_KINDS, "grid"))
+
+
 #: {(module, code): why it may ask}.
 PERMITTED = {
     ("api/given_models.py", "thing.layout is not torch.strided"): "how a tensor lies in memory",
@@ -96,3 +105,24 @@ def test_every_way_of_asking_is_noticed(code) -> None:
 def test_calling_the_kind_is_no_question() -> None:
     code = 'label = draft.text(f"rows.{schema.modality}")\nnoun = kind_of(schema).noun\n'
     assert not list(questions(ast.parse(code)))
+
+
+#: Groups of messages that are said of some kinds alone.
+SOME_KINDS = (".data.", ".architectures.", ".explainer_", ".tokens.")
+
+
+def by_kind(texts: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, frozenset[str]]]:
+    """(path, keys) of every mapping whose keys are kinds of data."""
+    if len(ALL_KINDS & texts.keys()) > 1:
+        yield path, frozenset(texts)
+    for key, below in texts.items():
+        if isinstance(below, Mapping):
+            yield from by_kind(below, f"{path}.{key}")
+
+
+def test_every_text_that_differs_by_kind_is_there_for_each() -> None:
+    texts = read_catalog(shipped("templates") / "locale", DEFAULT_LANGUAGE)
+    tables = dict(by_kind(texts))
+    tables = {path: keys for path, keys in tables.items() if not path.startswith(SOME_KINDS)}
+    assert len(tables) > 3
+    assert {path: ALL_KINDS - keys for path, keys in tables.items() if ALL_KINDS - keys} == {}

@@ -1,4 +1,4 @@
-"""What stands for the players that are taken away, game by game."""
+"""What stands for players that are taken away, game by game; equal rows are asked about once."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given as examples
+from hypothesis import strategies as st
 
-from deepseek_report.artifacts.schema import Feature, Schema, Target
+from deepseek_report.data_kinds.coalitions import distinct_rows, each_once
 from deepseek_report.data_kinds.replacement import ROWS_OF_AN_INSTANCE, replacement_of
 from deepseek_report.metrics.explanations.curves import Perturbation
+from tests.builders import table
 from tests.worded import refused
 
 COLUMNS, BACKGROUND, N = 3, 24, 400
@@ -22,10 +25,7 @@ NOTHING = np.zeros((N, COLUMNS), dtype=bool)
 class Line:
     """p = 0.5 + x · w."""
 
-    schema = Schema(
-        tuple(Feature(f"x{j}", f"x {j}", "numeric") for j in range(COLUMNS)),
-        Target("y", "y", ("no", "yes"), 0),
-    )
+    schema = table("x0", "x1", "x2")
     weights = np.array([0.1, -0.05, 0.02])
 
     def probabilities(self, inputs: np.ndarray) -> np.ndarray:
@@ -112,3 +112,30 @@ def test_in_the_conditional_game_the_others_follow_what_is_kept() -> None:
 def test_a_game_that_nothing_plays_is_refused() -> None:
     with refused("the game “other” is not known here"):
         played("other")
+
+
+@examples(st.integers(1, 40), st.integers(1, 4), st.integers(0, 5))
+def test_each_row_is_equal_to_the_distinct_row_that_stands_for_it(rows, columns, seed) -> None:
+    drawn = np.random.default_rng(seed).integers(0, 3, (rows, columns)).astype(float)
+    first, copies = distinct_rows(drawn)
+    np.testing.assert_array_equal(drawn[first][copies], drawn)
+    assert len(first) == len(np.unique(drawn, axis=0))
+    assert (np.diff(first) > 0).all()
+
+
+def test_missing_values_are_equal_and_signs_of_zero_are_not() -> None:
+    first, _ = distinct_rows(np.array([[np.nan], [np.nan], [0.0], [-0.0]]))
+    assert first.tolist() == [0, 2, 3]
+
+
+def test_the_model_is_asked_once_about_equal_rows() -> None:
+    asked_about = []
+
+    def output(rows: np.ndarray) -> np.ndarray:
+        asked_about.append(rows)
+        return rows.sum(axis=1)
+
+    rows = np.array([[1.0, 2.0], [3.0, 4.0], [1.0, 2.0]])
+    np.testing.assert_array_equal(each_once(output, rows), [3, 7, 3])
+    assert len(asked_about) == 1
+    assert asked_about[0].tolist() == [[1, 2], [3, 4]]

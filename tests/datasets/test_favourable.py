@@ -20,7 +20,6 @@ from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.storage.files import load_json
 from deepseek_report.config.compose import compose
 from deepseek_report.config.problems import ConfigProblems
-from deepseek_report.config.validate import validate
 from deepseek_report.datasets.sources.csv import TableFile
 from deepseek_report.datasets.sources.image_folder import ImageFolder
 from deepseek_report.datasets.sources.known_tables import (
@@ -42,13 +41,13 @@ from deepseek_report.metrics.fairness.options import Options
 from deepseek_report.metrics.performance.classification_scores import ConfusionMatrix
 from deepseek_report.metrics.performance.threshold_sweep import ThresholdSweep
 from deepseek_report.metrics.plugin import FAVOURABLE_SCORES
-from deepseek_report.runner.execution.run_events import NoReporter
 from deepseek_report.runner.planning.against_data import not_judged
 from deepseek_report.runner.planning.forecast import forecast
-from deepseek_report.runner.run import Finished, run_experiment
+from deepseek_report.runner.run import Finished
 from deepseek_report.wording.words import wording
 from tests import builders
 from tests.builders import predictions
+from tests.configured import experiment_of, places_in, run_of
 from tests.datasets.loading import written
 from tests.worded import refused, say
 
@@ -260,14 +259,13 @@ def test_of_many_tables_with_any_words_none_is_judged_without_a_declaration(tmp_
 
 
 def overrides(table: Path, *more: str) -> list[str]:
-    base = table.parent
     return [
         *("debug=fast", "jobs=1", "measure_time=false", "dataset=csv", f"dataset.path={table}"),
         *("dataset.target=entscheidung", "dataset.sensitive=[geschlecht]", "model=sklearn"),
         *("model.estimator=sklearn.tree.DecisionTreeClassifier", "explainers=[]"),
         "metrics=[roc_auc,confusion_matrix,group_rates,impact_ratio,proxies]",
         "visualizations=[group_rates]",
-        *(f"paths.reports={base / 'reports'}", f"paths.store={base / 'store'}"),
+        *places_in(table.parent),
         *more,
     ]
 
@@ -279,7 +277,7 @@ PROMISE = (
 
 def test_check_asks_for_the_favourable_class_where_a_threshold_needs_it(table: Path) -> None:
     with pytest.raises(ConfigProblems) as caught:
-        forecast(validate(compose(overrides(table, PROMISE))))
+        forecast(experiment_of(*overrides(table, PROMISE)))
     (problem,) = caught.value.problems
     assert 'threshold is declared for "impact_ratio"' in problem.fault
     assert problem.allowed == "abgelehnt, genehmigt"
@@ -288,30 +286,27 @@ def test_check_asks_for_the_favourable_class_where_a_threshold_needs_it(table: P
 
 
 def test_a_run_stops_at_the_same_problem_before_it_trains(table: Path) -> None:
-    chosen = overrides(table, PROMISE)
     with pytest.raises(ConfigProblems, match="nobody says which class is good"):
-        run_experiment(validate(compose(chosen)), NoReporter(), chosen)
+        run_of(*overrides(table, PROMISE))
     kinds = {path.name.partition("-")[0] for path in (table.parent / "store").iterdir()}
     assert "training" not in kinds
 
 
 def test_without_a_threshold_check_says_what_will_not_be_judged(table: Path) -> None:
-    plan = forecast(validate(compose(overrides(table))))
+    plan = forecast(experiment_of(*overrides(table)))
     refusals = dict(plan.refused)
     reason = say(refusals["measures/impact_ratio"])
     assert reason.startswith(say(NOT_JUDGED))
     assert "dataset.favourable=genehmigt" in reason
     assert "measures/roc_auc" not in refusals
-    declared = forecast(
-        validate(compose(overrides(table, "dataset.favourable=genehmigt", PROMISE)))
-    )
+    declared = forecast(experiment_of(*overrides(table, "dataset.favourable=genehmigt", PROMISE)))
     assert "measures/impact_ratio" not in dict(declared.refused)
 
 
 def test_a_class_with_blanks_is_written_so_that_it_can_be_copied(tmp_path: Path) -> None:
     frame = mortgages(words=("voll bewilligt", "abgelehnt"))
     table = Path(written(frame, tmp_path / "kredite.csv"))
-    experiment = validate(compose(overrides(table)))
+    experiment = experiment_of(*overrides(table))
     ((_, reason), *_) = not_judged(experiment, load(table).schema)
     assert "'dataset.favourable=\"voll bewilligt\"'" in say(reason)
     composed = compose(overrides(table, 'dataset.favourable="voll bewilligt"'))
@@ -323,8 +318,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Finished
     table = Path(written(mortgages(), tmp_path_factory.mktemp("run") / "kredite.csv"))
 
     def run(*more: str) -> Finished:
-        chosen = overrides(table, *more)
-        return run_experiment(validate(compose(chosen)), NoReporter(), chosen)
+        return run_of(*overrides(table, *more))
 
     return run
 

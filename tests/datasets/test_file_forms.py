@@ -18,12 +18,11 @@ import pytest
 
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.config.compose import compose
-from deepseek_report.config.validate import validate
 from deepseek_report.datasets.readers.encodings import Unclear, recognise
 from deepseek_report.datasets.sources.csv import TableFile
 from deepseek_report.datasets.sources.series_file import SeriesFile
 from deepseek_report.datasets.sources.text_file import TextFile
+from tests.configured import experiment_of
 from tests.datasets import loading
 from tests.datasets.loading import notes_of
 
@@ -368,7 +367,7 @@ def test_a_column_is_dropped_by_the_advice_as_it_is_printed(name: str, tmp_path:
     assert "every cell is empty" in text
     advice = text.split("drop it: `", 1)[1].rsplit("`", 1)[0]
     overrides = ["dataset=csv", f"dataset.path={path}", "dataset.target=outcome", "model=mlp"]
-    dataset = validate(compose([*overrides, *shlex.split(advice)])).dataset.load(1, Silent())
+    dataset = experiment_of(*overrides, *shlex.split(advice)).dataset.load(1, Silent())
     assert name not in dataset.schema.names
     assert f"Left out as the config asks: “{name}”." in notes_of(dataset)
 

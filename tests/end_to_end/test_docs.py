@@ -15,6 +15,7 @@ import yaml
 from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.config.compose import compose
 from deepseek_report.config.validate import validate
+from tests.configured import experiment_of
 from tests.conftest import Terminal
 
 DOCS = shipped("conf").parent / "docs"
@@ -105,7 +106,7 @@ def test_an_experiment_file_as_shown_is_valid(document: Path, tmp_path: Path) ->
     (tmp_path / "experiment" / "loans.yaml").write_text(shown)
     (tmp_path / "loans.csv").write_text("sex,income,default\nf,1,0\nm,2,1\n")
     here = f"dataset.path={tmp_path / 'loans.csv'}"
-    experiment = validate(compose(["experiment=loans", here], str(tmp_path)))
+    experiment = experiment_of("experiment=loans", here, config_dir=str(tmp_path))
     assert experiment.name == "loans"
     assert experiment.report.thresholds[0].metric == "roc_auc"
 

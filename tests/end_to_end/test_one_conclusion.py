@@ -45,16 +45,11 @@ from deepseek_report.visualizations.performance.reliability import ReliabilityPi
 from deepseek_report.visualizations.performance.training_curves import TrainingCurvesPicture
 from deepseek_report.wording.of_results import words_of
 from tests.conftest import SmallRun
-from tests.real_runs import small_results, with_measurement, with_score, with_table
+from tests.real_runs import with_measurement, with_score, with_table
 from tests.tiny_runs import TinyRuns
 from tests.visualizations.varied import copy_with
 
 SECTIONS = (PerformanceSection(), RobustnessSection(), BottlenecksSection())
-
-
-@pytest.fixture
-def results(small_run: SmallRun) -> Results:
-    return small_results(small_run)
 
 
 @pytest.fixture
@@ -78,11 +73,11 @@ def test_the_record_of_a_run_holds_what_was_concluded(
     assert [t["outcome"] for t in record["thresholds"]] == [v.outcome for v in conclusions.verdicts]
 
 
-def test_the_summary_says_what_was_concluded(results: Results, conclusions: Conclusions) -> None:
-    values = SummarySection().content(results).values
+def test_the_summary_says_what_was_concluded(real_run: Results, conclusions: Conclusions) -> None:
+    values = SummarySection().content(real_run).values
     in_stories = [finding for card in values["shown"] for finding in (card.finding, *card.also)]
     stated = [*in_stories, *values["others"]]
-    expected = worded_findings(results, conclusions)
+    expected = worded_findings(real_run, conclusions)
     assert sorted((f.severity_label, f.claim) for f in stated) == sorted(expected)
     outcomes = [promise["outcome"] for promise in values["promises"]]
     assert outcomes == [verdict.outcome for verdict in conclusions.verdicts]
@@ -90,9 +85,9 @@ def test_the_summary_says_what_was_concluded(results: Results, conclusions: Conc
 
 @pytest.mark.parametrize("section", SECTIONS, ids=lambda section: type(section).__name__)
 def test_a_section_says_what_was_concluded(
-    section: Any, results: Results, conclusions: Conclusions
+    section: Any, real_run: Results, conclusions: Conclusions
 ) -> None:
-    content = section.content(results)
+    content = section.content(real_run)
     own = [f for f in conclusions.findings if f.section == content.name]
     assert own
     assert [(f.id, f.severity) for f in content.values["findings"]] == [
@@ -102,7 +97,7 @@ def test_a_section_says_what_was_concluded(
 
 def test_the_terminal_says_what_was_concluded(
     small_run: SmallRun,
-    results: Results,
+    real_run: Results,
     conclusions: Conclusions,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -113,22 +108,22 @@ def test_the_terminal_says_what_was_concluded(
     )  # fmt: skip
     say_finished(finished)  # type: ignore[arg-type]
     lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
-    assert lines[0] == " ".join(SummarySection().content(results).values["verdict"])
+    assert lines[0] == " ".join(SummarySection().content(real_run).values["verdict"])
     grades = {"critical", "major", "minor"}
     shown = [line for line in lines if line.split(":")[0] in grades]
-    expected = [f"{grade}: {claim}" for grade, claim in worded_findings(results, conclusions)]
+    expected = [f"{grade}: {claim}" for grade, claim in worded_findings(real_run, conclusions)]
     assert shown
     assert shown == expected[: len(shown)]
 
 
 def test_rows_of_frameworks_bear_findings_as_they_were_concluded(
-    small_run: SmallRun, results: Results, conclusions: Conclusions
+    small_run: SmallRun, real_run: Results, conclusions: Conclusions
 ) -> None:
     """By their ids in evidence.json, with severity and claim in the section."""
-    worded = map(words_of(results).finding, conclusions.findings)
+    worded = map(words_of(real_run).finding, conclusions.findings)
     claims = {finding.id: f"{finding.severity_label}: {finding.claim}" for finding in worded}
     record, n_borne = load_json(small_run.folder / "evidence.json")["frameworks"], 0
-    concluded = replace(results, findings=conclusions.findings)
+    concluded = replace(real_run, findings=conclusions.findings)
     for part in ComplianceSection().content(concluded).values["frameworks"]:
         for row in part["rows"]:
             borne = record[part["id"]]["rows"][row.id]["findings"]
@@ -139,7 +134,7 @@ def test_rows_of_frameworks_bear_findings_as_they_were_concluded(
 
 @pytest.mark.parametrize("fails", [True, False])
 def test_a_failing_slice_is_told_by_finding_section_and_picture_alike(
-    results: Results, fails: bool
+    real_run: Results, fails: bool
 ) -> None:
     def planted(table: pd.DataFrame) -> pd.DataFrame:
         row = {"slice": "age is over 90", "features": "age", "n": 40, "share": 0.1, "errors": 20}
@@ -149,7 +144,7 @@ def test_a_failing_slice_is_told_by_finding_section_and_picture_alike(
         row |= {"kind": "unexpected", "p_adjusted": 0.004 if fails else 0.4}
         return pd.DataFrame([row], columns=table.columns).astype(table.dtypes)
 
-    changed = with_table(results, "slices", "slices", planted)
+    changed = with_table(real_run, "slices", "slices", planted)
     findings = {finding.message for finding in conclude(changed).findings}
     sentence = BottlenecksSection().content(changed).values["accuracy"]["sentence"]
     title = words_of(changed).say(SlicesPicture().draw(changed)[0].title)
@@ -169,10 +164,10 @@ DOUBLINGS = [
 
 @pytest.mark.parametrize(("ends", "concluded", "words"), DOUBLINGS)
 def test_whether_more_rows_help_is_told_by_finding_and_picture_alike(
-    results: Results, ends: tuple[float, ...], concluded: str, words: str
+    real_run: Results, ends: tuple[float, ...], concluded: str, words: str
 ) -> None:
     gain = dict(zip(("value", "low", "high"), ends, strict=True))
-    changed = with_score(results, "learning_curve", "learning_curve_gain", **gain)
+    changed = with_score(real_run, "learning_curve", "learning_curve_gain", **gain)
     (finding,) = (f for f in conclude(changed).findings if f.id == "more_data")
     title = words_of(changed).say(LearningCurvePicture().draw(changed)[0].title)
     assert finding.message == concluded
@@ -189,14 +184,14 @@ OFF = [
 
 @pytest.mark.parametrize(("ends", "concluded", "words"), OFF)
 def test_whether_probabilities_are_right_is_told_by_finding_and_picture_alike(
-    results: Results, ends: tuple[float, ...], concluded: str, words: tuple[str, ...]
+    real_run: Results, ends: tuple[float, ...], concluded: str, words: tuple[str, ...]
 ) -> None:
     def leaning(bins: pd.DataFrame) -> pd.DataFrame:
         return bins.assign(predicted=bins["observed"] + 0.05)
 
     error = dict(zip(("value", "low", "high", "p_value"), ends, strict=True))
     metric = "expected_calibration_error"
-    changed = with_score(with_table(results, metric, "bins", leaning), metric, metric, **error)
+    changed = with_score(with_table(real_run, metric, "bins", leaning), metric, metric, **error)
     (finding,) = calibration(changed)
     title = titled(changed, ReliabilityPicture())
     assert finding.message == concluded
@@ -215,7 +210,7 @@ RATIOS = [
 
 @pytest.mark.parametrize(("verdict", "ratio", "ends", "concluded", "words"), RATIOS)
 def test_a_gap_between_groups_is_told_by_finding_and_picture_alike(
-    results: Results,
+    real_run: Results,
     verdict: str,
     ratio: float,
     ends: tuple[float, float],
@@ -226,7 +221,7 @@ def test_a_gap_between_groups_is_told_by_finding_and_picture_alike(
         single = pairs[~pairs["attribute"].str.contains(CROSS)].head(1)
         return single.assign(verdict=verdict, ratio=ratio, low=ends[0], high=ends[1])
 
-    changed = with_table(results, "impact_ratio", "pairs", planted)
+    changed = with_table(real_run, "impact_ratio", "pairs", planted)
     messages = {f.message for f in conclude(changed).findings if f.message.startswith("impact_")}
     assert messages == {concluded}
     assert words in titled(changed, GroupRatesPicture())
@@ -243,7 +238,7 @@ EPOCHS = [
 
 @pytest.mark.parametrize(("best", "facts", "losses", "concluded", "words"), EPOCHS)
 def test_how_training_ended_is_told_by_finding_and_picture_alike(
-    results: Results,
+    real_run: Results,
     best: int,
     facts: dict[str, bool],
     losses: tuple[float, float],
@@ -252,8 +247,8 @@ def test_how_training_ended_is_told_by_finding_and_picture_alike(
 ) -> None:
     ended = {"epochs": 5, "best_epoch": best, "stopped_early": False, "diverged": False, **facts}
     ended |= {"best_validation_loss": losses[0], "last_validation_loss": losses[1]}
-    history = pd.concat([results.history.head(1)] * 5).assign(epoch=range(1, 6))
-    changed = copy_with(results, training={**results.training, **ended}, history=history)
+    history = pd.concat([real_run.history.head(1)] * 5).assign(epoch=range(1, 6))
+    changed = copy_with(real_run, training={**real_run.training, **ended}, history=history)
     messages = [f.message for f in conclude(changed).findings if f.message in _TRAINING]
     assert messages == [concluded] * bool(concluded)
     assert words in titled(changed, TrainingCurvesPicture())
@@ -376,7 +371,7 @@ def test_what_acts_together_is_told_by_section_and_picture_alike(
 
 @pytest.mark.parametrize(("p_value", "differs"), [(0.001, True), (0.4, False)])
 def test_cohorts_are_titled_by_what_is_concluded_of_them(
-    results: Results, p_value: float, differs: bool
+    real_run: Results, p_value: float, differs: bool
 ) -> None:
     def with_worst(table: pd.DataFrame) -> pd.DataFrame:
         row = {"cohort": "age is over 90", "origin": "worst", "n": 400, "too_few": False}
@@ -385,7 +380,7 @@ def test_cohorts_are_titled_by_what_is_concluded_of_them(
         worst = everyone.head(1).assign(**row, p_adjusted=p_value)
         return pd.concat([everyone, worst], ignore_index=True)
 
-    changed = with_table(results, "cohorts", "cohorts", with_worst)
+    changed = with_table(real_run, "cohorts", "cohorts", with_worst)
     title = titled(changed, CohortsPicture())
     assert (cohort_verdict(changed).worst is not None) == differs
     assert ("age is over 90" in title) == differs

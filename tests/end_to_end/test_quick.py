@@ -16,6 +16,8 @@ from deepseek_report.config.compose import compose
 from deepseek_report.config.validate import validate
 from deepseek_report.errors import ConfigError
 from deepseek_report.runner.execution import computing
+from tests.configured import LINEAR, experiment_of, places_in
+from tests.conftest import SMALL
 
 #: A study that asks for little beyond the quick report, so that the whole one is made in seconds.
 SETS = {
@@ -159,10 +161,10 @@ def test_rows_given_twice_are_refused(call: dict[str, Any]) -> None:
 
 
 def test_a_part_named_in_the_call_is_in_the_quick_report_too() -> None:
-    made = validate(compose(["report=quick", "metrics=[+threshold_sweep]"]))
+    made = experiment_of("report=quick", "metrics=[+threshold_sweep]")
     assert "threshold_sweep" in made.metrics
     assert made.is_quick
-    assert not validate(compose([])).is_quick
+    assert not experiment_of().is_quick
 
 
 def test_a_list_of_the_study_does_not_lengthen_the_quick_report(tmp_path: Path) -> None:
@@ -182,12 +184,8 @@ def test_a_list_of_the_study_does_not_lengthen_the_quick_report(tmp_path: Path) 
 def test_the_command_that_deepens_stands_on_the_page_and_works(
     study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    places = [f"paths.store={tmp_path / 'store'}", f"paths.reports={tmp_path / 'reports'}"]
-    parts = [
-        *("debug=fast", "measure_time=false", "jobs=1", "dataset.rows=400"),
-        *("model=sklearn", "model.estimator=sklearn.linear_model.LogisticRegression"),
-    ]
-    arguments = ["--config-dir", str(study), "report=quick", *parts, *places]
+    small = (*SMALL, "dataset.rows=400", *LINEAR, *places_in(tmp_path))
+    arguments = ["--config-dir", str(study), "report=quick", *small]
     assert run(arguments) == 0
     (page,) = (tmp_path / "reports").glob("*/*/report.qmd")
     screen = page.read_text(encoding="utf-8").partition("# Cases")[0]

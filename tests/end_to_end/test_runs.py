@@ -14,28 +14,22 @@ from typing import Any
 
 import pytest
 
-from deepseek_report.config.compose import compose
-from deepseek_report.config.validate import validate
 from deepseek_report.runner.execution.run_events import NoReporter
 from deepseek_report.runner.planning.plan import make_plan, run_id
 from deepseek_report.runner.run import Finished, run_experiment
 from deepseek_report.runner.run_folders.verify import verify
 from deepseek_report.store import Store, hash_folder
+from tests.configured import LINEAR, experiment_of, few_parts
+from tests.conftest import SMALL
 from tests.worded import printed, say
 
 #: A few parts are enough to see how a run behaves.
-FEW = (
-    *("explainers=[input_x_gradient,random]", "metrics=[roc_auc,deletion,parameters]"),
-    *("visualizations=[roc_curve]", "sections=[summary,performance]"),
-    *("frameworks=[]", "report.thresholds=[]"),
+SHOWN = {"visualizations": "roc_curve", "sections": "summary,performance"}
+FEW = few_parts(
+    explainers="input_x_gradient,random", metrics="roc_auc,deletion,parameters", **SHOWN
 )
 #: The same with a model that is loaded sooner.
-WITHOUT_TORCH = (
-    *(part for part in FEW if not part.startswith(("explainers=", "metrics="))),
-    *("explainers=[shap,random]", "metrics=[roc_auc,deletion]"),
-    "model=sklearn",
-    "model.estimator=sklearn.linear_model.LogisticRegression",
-)
+WITHOUT_TORCH = (*LINEAR, *few_parts(explainers="shap,random", metrics="roc_auc,deletion", **SHOWN))
 
 
 class Recorder(NoReporter):
@@ -52,8 +46,7 @@ class Recorder(NoReporter):
 
 def run(*overrides: str) -> tuple[Finished, list[str]]:
     recorder = Recorder()
-    experiment = validate(compose(overrides))
-    return run_experiment(experiment, recorder, overrides), recorder.computed
+    return run_experiment(experiment_of(*overrides), recorder, overrides), recorder.computed
 
 
 def with_the_model(small_run: Any, folder: Path) -> list[str]:
@@ -97,7 +90,7 @@ def test_changing_one_explainer_recomputes_it_and_what_hangs_on_it(
     overrides = [*small_run.overrides(tmp_path), "explainers.integrated_gradients.n_steps=7"]
     store = Store(small_run.store)
     changed = {
-        stage.id for stage in make_plan(validate(compose(overrides))) if not stage.folder(store)
+        stage.id for stage in make_plan(experiment_of(*overrides)) if not stage.folder(store)
     }
     assert "explanations/integrated_gradients" in changed
     assert "measures/deletion/integrated_gradients" in changed
@@ -110,7 +103,7 @@ def test_changing_one_explainer_recomputes_it_and_what_hangs_on_it(
 def test_the_run_id_does_not_depend_on_where_or_how_fast(small_run: Any, tmp_path: Path) -> None:
     ids = set()
     for extra in ([f"paths.reports={tmp_path}"], ["jobs=2"], ["device=cpu"]):
-        experiment = validate(compose([*small_run.overrides(tmp_path), *extra]))
+        experiment = experiment_of(*small_run.overrides(tmp_path), *extra)
         ids.add(run_id(experiment, make_plan(experiment)))
     assert ids == {small_run.folder.name}
 
@@ -190,7 +183,7 @@ def test_a_finished_run_is_as_it_was_written(small_run: Any) -> None:
 
 
 def test_a_damaged_stage_is_made_anew(tmp_path: Path) -> None:
-    small = ["debug=fast", "measure_time=false", "jobs=1", *FEW, f"paths.store={tmp_path / 's'}"]
+    small = [*SMALL, *FEW, f"paths.store={tmp_path / 's'}"]
     whole, _ = run(*small, f"paths.reports={tmp_path / 'a'}")
     scores = next((tmp_path / "s" / "measures" / "roc_auc").glob("*/scores.json"))
     scores.write_text("[]")

@@ -11,21 +11,18 @@ from deepseek_report.cli import run
 from deepseek_report.runner.execution import computing
 from deepseek_report.store import hash_folder, remote_stages
 from deepseek_report.store.remote_stages import VARIABLE
+from tests.configured import LINEAR, few_parts, places_in
+from tests.conftest import SMALL
 
 pytest.importorskip("fsspec", reason="a place for stages needs the package fsspec")
 
-PARTS = (
-    *("debug=fast", "measure_time=false", "jobs=1", "dataset.rows=400"),
-    *("model=sklearn", "model.estimator=sklearn.linear_model.LogisticRegression"),
-    *("explainers=[random]", "metrics=[roc_auc]", "visualizations=[roc_curve]"),
-    *("sections=[summary,performance]", "frameworks=[]", "report.thresholds=[]"),
-)
+FEW = few_parts(explainers="random", visualizations="roc_curve", sections="summary,performance")
 
 
 def sweep(machine: Path) -> dict[str, str]:
     """Every file of the reports that a sweep leaves on a machine."""
-    places = [f"paths.store={machine / 'store'}", f"paths.reports={machine / 'reports'}"]
-    assert run(["-m", *PARTS, "seed=1,2", *places]) == 0
+    small = (*SMALL, "dataset.rows=400", *LINEAR, *FEW)
+    assert run(["-m", *small, "seed=1,2", *places_in(machine)]) == 0
     return hash_folder(machine / "reports")
 
 

@@ -1,4 +1,4 @@
-"""Reports on a number and on several labels, whole, as their readers see them."""
+"""Whole reports as their readers see them: on a number, on several labels, and of few rows."""
 
 from __future__ import annotations
 
@@ -6,22 +6,19 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
-from deepseek_report.config.compose import compose
-from deepseek_report.config.validate import validate
-from deepseek_report.runner.execution.run_events import NoReporter
-from deepseek_report.runner.run import Finished, run_experiment
+from deepseek_report.artifacts.message import text_of
+from deepseek_report.runner.run import Finished
+from tests.configured import places_in, run_of
+from tests.conftest import SMALL
+from tests.worded import say
 
 FEW = (
-    "debug=fast",
-    "jobs=1",
-    "measure_time=false",
-    "model=mlp",
-    "explainers=[shap,input_x_gradient,random]",
-    "frameworks=[]",
-    "report.thresholds=[]",
-    "explain.instances=30",
+    *(*SMALL, "model=mlp", "explainers=[shap,input_x_gradient,random]", "frameworks=[]"),
+    *("report.thresholds=[]", "explain.instances=30"),
 )
 #: Words that say nothing of a number.
 OF_CLASSES = re.compile(
@@ -30,8 +27,7 @@ OF_CLASSES = re.compile(
 
 
 def run(folder: Path, *overrides: str) -> Finished:
-    chosen = [*FEW, f"paths.reports={folder}/r", f"paths.store={folder}/s", *overrides]
-    return run_experiment(validate(compose(chosen)), NoReporter(), chosen)
+    return run_of(*FEW, *places_in(folder), *overrides)
 
 
 @pytest.fixture(scope="module")
@@ -104,3 +100,36 @@ def test_every_label_stands_in_the_report_and_one_is_decided(labels: Finished) -
         assert name in text
     assert "all “with label 1”" in text
     assert "subset accuracy" in text
+
+
+def test_sixty_rows_with_ten_explained_cases_give_a_report(tmp_path: Path) -> None:
+    """Default explainers and metrics; boosting finds no split, so that attributions are all 0."""
+    random = np.random.default_rng(0)
+    x = random.normal(size=60)
+    frame = pd.DataFrame(
+        {
+            "income": (30000 + 9000 * x).round(2),
+            "children": random.integers(0, 5, 60),
+            "job": random.choice(["clerk", "nurse", "smith"], 60),
+            "sex": random.choice(["f", "m"], 60),
+            "y": np.where(x > 0, "yes", "no"),
+        }
+    )
+    frame.to_csv(tmp_path / "few.csv", index=False, sep=";", decimal=",")
+    finished = run_of(
+        *(*SMALL, "frameworks=[]", "explain.instances=10", "model=sklearn", *places_in(tmp_path)),
+        *("dataset=csv", f"dataset.path={tmp_path / 'few.csv'}", "dataset.target=y"),
+        *("dataset.favourable=yes", "dataset.sensitive=[sex]"),
+    )
+    assert not finished.failures
+    assert finished.exit_code == 0
+    reasons = [
+        say(text_of(problem["reason"]))
+        for problem in finished.record["problems"]
+        if problem["kind"] != "failed"
+    ]
+    assert any("needs two parts of at least 50 rows" in reason for reason in reasons)
+    page = (finished.folder / "report.html").read_text("utf-8")
+    assert "decimal comma, which “income” shows" in page
+    record = json.loads((finished.folder / "run.json").read_text("utf-8"))
+    assert str(tmp_path) not in json.dumps(record["problems"])

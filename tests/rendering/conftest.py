@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,7 +12,7 @@ import pytest
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
-from deepseek_report.rendering.document import write_qmd
+from deepseek_report.rendering.document import Document, write_qmd
 from deepseek_report.rendering.page_words import ReportOptions
 
 INK, MUTED, GRID, BLUE, ORANGE = "#1f2430", "#596070", "#dfe2e8", "#0071b8", "#c24e00"
@@ -77,17 +79,17 @@ FEATURES = [
 ]
 
 
-def pictures() -> dict[str, Picture]:
+def pictures() -> list[Picture]:
     def made(name: str, svg: str, title: str, interactive: dict[str, object] | None) -> Picture:
         alt = f"{title}. Five bars; the longest is 0.83 and the shortest 0.11."
         return Picture(name, svg, title, alt, "A longer bar moves the output more.", interactive)
 
     values = [0.83, 0.41, 0.22, 0.15, 0.11]
-    return {
-        "roc_curve": made(
+    return [
+        made(
             "roc_curve", line_svg(), "The model ranks defaults better than both baselines", twin()
         ),
-        "global_importance": made(
+        made(
             "global_importance",
             bar_svg(FEATURES, values),
             "Late payments decide; the credit limit matters half as much",
@@ -96,11 +98,9 @@ def pictures() -> dict[str, Picture]:
                 "layout": {},
             },
         ),
-        "parameter_projection": made(
-            "parameter_projection", line_svg(), "Three components hold 41 %", scatter3d_twin()
-        ),
-        "case_0": made("case_0", bar_svg(FEATURES, values[::-1]), "Why case 1 was refused", None),
-    }
+        made("parameter_projection", line_svg(), "Three components hold 41 %", scatter3d_twin()),
+        made("case_0", bar_svg(FEATURES, values[::-1]), "Why case 1 was refused", None),
+    ]
 
 
 THRESHOLDS = [
@@ -197,26 +197,70 @@ def contents() -> list[SectionContent]:
     ]  # fmt: skip
 
 
-def write_sample(folder: Path, templates: Path, interactive: bool = True) -> Path:
-    """The sample document in this folder; its section templates go to `templates`."""
+def results_with(*shown: Picture) -> Results:
+    """The results of a run that has nothing but these pictures."""
+    results = Results({}, {}, run_id="r")
+    vars(results)["pictures"] = {picture.name: picture for picture in shown}  # as if read
+    return results
+
+
+def document_of(
+    folder: Path,
+    sections: Sequence[SectionContent],
+    bodies: Mapping[str, str],
+    results: Results | None = None,
+    options: ReportOptions = ReportOptions(),  # noqa: B008 - frozen
+) -> Document:
+    """The document of these sections in `folder`, by templates beside it: their bodies by name."""
+    templates = folder.parent / "templates"
     (templates / "sections").mkdir(parents=True, exist_ok=True)
-    for name in ("summary", "explanations", "bias"):
-        (templates / "sections" / f"{name}.qmd.j2").write_text(BODY, encoding="utf-8")
-    results = Results({}, {}, run_id="3f2a9c")
-    vars(results)["pictures"] = pictures()  # as if they had been read
+    for name, body in bodies.items():
+        (templates / "sections" / f"{name}.qmd.j2").write_text(body, encoding="utf-8")
+    return write_qmd(results or results_with(), list(sections), options, folder, (templates,))
+
+
+class Elements(HTMLParser):
+    """The names of all elements of a page, the pieces of its text, and the texts of its cells."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.pieces: list[str] = []
+        self.cells: list[str] = []
+        self._in_cell = False
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self.tags.append(tag)
+        if tag == "td":
+            self._in_cell = True
+            self.cells.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._in_cell = self._in_cell and tag != "td"
+
+    def handle_data(self, data: str) -> None:
+        self.pieces.append(data)
+        if self._in_cell:
+            self.cells[-1] += data
+
+
+def write_sample(folder: Path, interactive: bool = True) -> Path:
+    """The sample document in this folder."""
     options = ReportOptions(
         title="Default of credit-card clients",
         subtitle="A transformer over 23 features decides whom to warn of a default",
         author="Model validation",
         interactive=interactive,
     )
-    return write_qmd(results, contents(), options, folder, templates=(templates,)).path
+    bodies = dict.fromkeys(("summary", "explanations", "bias"), BODY)
+    return document_of(folder, contents(), bodies, results_with(*pictures()), options).path
 
 
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Path of the sample's `report.qmd`."""
-    return write_sample(tmp_path_factory.mktemp("run"), tmp_path_factory.mktemp("templates"))
+    return write_sample(tmp_path_factory.mktemp("sample") / "run")
 
 
 @pytest.fixture(scope="session")

@@ -1,3 +1,5 @@
+"""The page: links, scripts, pictures; a long document in two parts; no file through a link."""
+
 from __future__ import annotations
 
 import base64
@@ -5,12 +7,14 @@ import gzip
 import hashlib
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from deepseek_report.artifacts.storage import plain_files
 from deepseek_report.errors import RenderError
 from deepseek_report.rendering import embedded
 from deepseek_report.rendering.render import render
@@ -194,3 +198,104 @@ def test_unknown_formats_and_engines_name_the_choices(sample: Path, tmp_path: Pa
         render(sample.parent, ("html",), "word")
     with pytest.raises(RenderError, match="no report source"):
         render(tmp_path)
+
+
+def test_a_file_is_written_in_the_place_of_a_link_and_not_through_it(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.write_text("kept", encoding="utf-8")
+    link = tmp_path / "report.html"
+    link.symlink_to(outside)
+    plain_files.write_text(link, "new\n")
+    assert outside.read_text(encoding="utf-8") == "kept"
+    assert not link.is_symlink()
+    assert link.read_bytes() == b"new\n"
+    link.unlink()
+    link.symlink_to(tmp_path / "nowhere")
+    plain_files.write_text(link, "again")
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_folder_that_is_a_link_is_replaced_and_what_it_leads_to_stays(tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "kept").touch()
+    (tmp_path / "figures").symlink_to(tmp_path / "outside")
+    plain_files.empty_folder(tmp_path / "figures")
+    assert (tmp_path / "outside" / "kept").exists()
+    assert not (tmp_path / "figures").is_symlink()
+    assert list((tmp_path / "figures").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["html", "pdf", "docx"])
+def test_no_format_is_written_through_a_link(name: str, sample: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(sample.parent, tmp_path / "run")
+    page, outside = folder / f"report.{name}", tmp_path / "outside"
+    page.unlink(missing_ok=True)
+    page.symlink_to(outside)
+    assert render(folder, (name,)) == [page]
+    assert page.is_file()
+    assert not page.is_symlink()
+    assert not outside.exists()
+
+
+TABLE = "| a | b |\n| :-- | --: |\n| x | 1 |\n\n: {caption} {{#tbl-{name}}}\n"
+CHAPTER = """
+# Chapter {n} {{#sec-{n}}}
+
+See @sec-{other}, @tbl-{other} and @fig-{n}.
+
+## What was found
+
+![Title {n}](p.svg){{#fig-{n} fig-alt="a picture"}}
+
+{table}
+
+## What was found
+
+```text
+# no chapter {{#fig-none}}
+```
+"""
+PAGE = "<nav>$toc$\n@@toc@@\n</nav><main>$body$@@body@@\n</main>"
+
+
+def of_chapters(chapters: int) -> str:
+    front = "---\ntitle: T\n---\n"
+    return front + "".join(
+        CHAPTER.format(n=n, other=n % chapters + 1, table=TABLE.format(caption=f"Of {n}", name=n))
+        for n in range(1, chapters + 1)
+    )
+
+
+def page_of(tmp_path: Path, text: str) -> str:
+    source, template = tmp_path / "report.qmd", tmp_path / "page.html"
+    source.write_text(text)
+    template.write_text(PAGE)
+    arguments = ("--standalone", "--toc", "--section-divs", "--wrap=none")
+    return re.sub(r"\n+", "\n", embedded.convert(source, template, arguments))
+
+
+def test_two_parts_give_the_page_that_one_gives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = of_chapters(4)
+    in_two = page_of(tmp_path, text)
+    assert len(embedded.cut(text)) == 2
+    monkeypatch.setattr(embedded, "cut", lambda whole: [embedded.DocumentPart(whole)])
+    assert in_two == page_of(tmp_path, text)
+    assert in_two.count("<h2") == 4
+
+
+def test_a_line_in_a_fence_starts_no_chapter() -> None:
+    first, second = embedded.cut(of_chapters(2))
+    assert second.text.startswith("# Chapter 2")
+    assert (second.chapters, second.figures, second.tables) == (1, 1, 1)
+    assert "# no chapter" in first.text
+
+
+def test_a_document_of_one_chapter_stays_whole() -> None:
+    assert len(embedded.cut(of_chapters(1))) == 1
+
+
+def test_a_reference_that_no_part_knows_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(RenderError, match="unresolved reference @fig-lost"):
+        page_of(tmp_path, of_chapters(2) + "\nSee @fig-lost.\n")

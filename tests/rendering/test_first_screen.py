@@ -7,12 +7,11 @@ from pathlib import Path
 
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.sections import SectionContent
-from deepseek_report.artifacts.results import Results
-from deepseek_report.rendering.document import write_qmd
 from deepseek_report.rendering.embedded import render_html, with_doors
-from deepseek_report.rendering.page_words import ReportOptions
 from deepseek_report.rendering.render import render_docx
 from deepseek_report.wording.words import WordedFinding
+
+from .conftest import document_of, results_with
 
 FINDING = WordedFinding(
     id="Errors apart",
@@ -37,17 +36,9 @@ PICTURE = Picture("a_b", '<svg xmlns="http://www.w3.org/2000/svg"/>', "T", "alt"
 def written(
     tmp_path: Path, first: str, sections: list[SectionContent], picture: Picture = PICTURE
 ) -> Path:
-    templates = tmp_path / "t"
-    (templates / "sections").mkdir(parents=True, exist_ok=True)
     bodies = {"first": first, "bias": "{{ section_header(section) }}", "broken": "{{ no.such }}"}
-    for name, body in bodies.items():
-        (templates / "sections" / f"{name}.qmd.j2").write_text(body, encoding="utf-8")
-    results = Results({}, {}, run_id="r")
-    vars(results)["pictures"] = {"a_b": picture}
     opening = SectionContent("first", "First", "Q?", "A.", {"it": FINDING})
-    contents = [opening, *sections]
-    folder = tmp_path / "run"
-    return write_qmd(results, contents, ReportOptions(), folder, (templates,)).path
+    return document_of(tmp_path / "run", [opening, *sections], bodies, results_with(picture)).path
 
 
 def test_a_link_leads_to_the_card_which_stands_in_its_section_whatever_its_template_shows(

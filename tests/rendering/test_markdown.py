@@ -4,17 +4,17 @@ import html
 import re
 import subprocess
 import unicodedata
-from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deepseek_report.rendering import markdown, pandoc
 from deepseek_report.rendering.document import build_environment
 from deepseek_report.rendering.markdown import Markdown
 from deepseek_report.wording.words import wording
+
+from .conftest import Elements
 
 #: What breaks out of Markdown somewhere, in pandoc or in Quarto.
 NASTY = [
@@ -36,21 +36,6 @@ TEXTS = st.lists(
 ).map("".join)
 
 
-class _Elements(HTMLParser):
-    """Collects the tags and the text of HTML."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.pieces: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: object) -> None:
-        self.tags.append(tag)
-
-    def handle_data(self, data: str) -> None:
-        self.pieces.append(data)
-
-
 def normal(text: str) -> str:
     return " ".join(text.split())
 
@@ -70,36 +55,22 @@ def _visible(sign: str) -> str:
     return sign
 
 
-def rendered(folder: Path, source: str) -> _Elements:
-    document = folder / "text.qmd"
-    document.write_text(source, encoding="utf-8")
-    parser = _Elements()
-    parser.feed(to_html(document))
-    return parser
-
-
-def to_html(document: Path) -> str:
+def to_html(source: str) -> str:
     """Through pandoc with all extensions, more than the report's own reader has switched on."""
     command = [pandoc.program(), "--sandbox", "--from=markdown+emoji+autolink_bare_uris+mark"]
-    done = subprocess.run(
-        [*command, "--to=html5", "--wrap=none", document], capture_output=True, check=True
-    )
+    command += ["--to=html5", "--wrap=none"]
+    done = subprocess.run(command, input=source.encode(), capture_output=True, check=True)
     return done.stdout.decode("utf-8")
 
 
-SETTINGS = settings(
-    max_examples=10,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+SETTINGS = settings(max_examples=10, deadline=None, derandomize=True)
 
 
 @SETTINGS
 @given(texts=st.lists(TEXTS, min_size=40, max_size=60))
-def test_any_text_shows_itself_and_adds_no_element(tmp_path: Path, texts: list[str]) -> None:
+def test_any_text_shows_itself_and_adds_no_element(texts: list[str]) -> None:
     source = "\n\n".join(f"start\n\n{markdown.escape(text)}\n\nend" for text in texts)
-    elements = rendered(tmp_path, source)
+    elements = Elements(to_html(source))
     assert set(elements.tags) <= {"p"}
     shown = normal("".join(elements.pieces))
     assert shown == normal(" ".join(f"start {expected(text)} end" for text in texts))
@@ -112,9 +83,9 @@ def test_every_character_is_kept_or_replaced_as_a_slow_telling_says() -> None:
 
 @SETTINGS
 @given(texts=st.lists(TEXTS, min_size=40, max_size=60))
-def test_any_text_stays_in_its_table_cell(tmp_path: Path, texts: list[str]) -> None:
+def test_any_text_stays_in_its_table_cell(texts: list[str]) -> None:
     rows = [f"| {markdown.escape(text)} | x |" for text in texts]
-    elements = rendered(tmp_path, "\n".join(["| a | b |", "|---|---|", *rows]))
+    elements = Elements(to_html("\n".join(["| a | b |", "|---|---|", *rows])))
     assert elements.tags.count("td") == 2 * len(texts)
     assert set(elements.tags) <= {
         "table",
@@ -134,19 +105,17 @@ def test_any_text_stays_in_its_table_cell(tmp_path: Path, texts: list[str]) -> N
 
 @SETTINGS
 @given(texts=st.lists(TEXTS, min_size=40, max_size=60))
-def test_any_text_stays_in_its_attribute(tmp_path: Path, texts: list[str]) -> None:
+def test_any_text_stays_in_its_attribute(texts: list[str]) -> None:
     spans = [f'[x]{{title="{markdown.escape(text).strip()}"}}' for text in texts]
-    document = tmp_path / "text.qmd"
-    document.write_text("\n\n".join(spans), encoding="utf-8")
-    page = to_html(document)
+    page = to_html("\n\n".join(spans))
     titles = [html.unescape(title) for title in re.findall(r'<span title="([^"]*)">', page)]
     shown = [plain for text in texts if (plain := expected(text))]
     assert [normal(title) for title in titles if normal(title)] == shown
 
 
-def test_code_blocks_and_spans_show_their_text(tmp_path: Path) -> None:
+def test_code_blocks_and_spans_show_their_text() -> None:
     parts = [f"{markdown.code_block(text)}\n\nx {markdown.inline_code(text)} y" for text in NASTY]
-    elements = rendered(tmp_path, "\n\n".join(parts))
+    elements = Elements(to_html("\n\n".join(parts)))
     assert set(elements.tags) <= {"pre", "code", "p", "span"}
     shown = [f"{expected(text)} x {expected(text)} y" for text in NASTY]
     assert normal("".join(elements.pieces)) == normal(" ".join(shown))

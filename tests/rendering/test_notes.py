@@ -11,14 +11,13 @@ from hypothesis import strategies as st
 
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.sections import SectionContent
-from deepseek_report.artifacts.results import Results
 from deepseek_report.compliance.forbidden_words import _PERSONS_NOTE
 from deepseek_report.errors import RenderError
 from deepseek_report.rendering import pandoc
-from deepseek_report.rendering.document import write_qmd
 from deepseek_report.rendering.embedded import render_html
 from deepseek_report.rendering.notes import LIMIT, read_notes, to_markdown
-from deepseek_report.rendering.page_words import ReportOptions
+
+from .conftest import document_of, results_with
 
 NOTE = """---
 title: no title of the report
@@ -72,26 +71,20 @@ HOSTILE = """<script>alert(1)</script> {{< include /etc/passwd >}} [x](javascrip
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / "notes").mkdir()
-    return tmp_path
+    (tmp_path / "run" / "notes").mkdir(parents=True)
+    return tmp_path / "run"
 
 
 def write(folder: Path, **notes: str) -> str:
     for name, text in notes.items():
         (folder / "notes" / f"{name}.qmd").write_text(text, encoding="utf-8")
-    results = Results({}, {}, run_id="1")
     svg = '<svg xmlns="http://www.w3.org/2000/svg" width="9pt" height="9pt"></svg>'
     picture = Picture("global_importance", svg, "What decides", "Bars", "Longer is more.")
-    vars(results)["pictures"] = {"global_importance": picture}  # as if they had been read
-    templates = folder / "templates"
-    (templates / "sections").mkdir(parents=True, exist_ok=True)
     names = ("summary", "explanations", "bias")
-    for name in names:
-        body = '{{ section_header(section) }}{{ picture("global_importance") }}'
-        (templates / "sections" / f"{name}.qmd.j2").write_text(body, encoding="utf-8")
+    body = '{{ section_header(section) }}{{ picture("global_importance") }}'
     contents = [SectionContent(name, name.capitalize(), "Q?", "A.") for name in names]
-    document = write_qmd(results, contents, ReportOptions(), folder, templates=(templates,)).path
-    return document.read_text(encoding="utf-8")
+    made = document_of(folder, contents, dict.fromkeys(names, body), results_with(picture))
+    return made.path.read_text(encoding="utf-8")
 
 
 def test_a_note_stands_at_the_end_of_its_section_with_its_hash(folder: Path) -> None:

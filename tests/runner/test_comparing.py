@@ -15,6 +15,7 @@ from deepseek_report.runner.comparing import CompareOptions, OpenedRuns, compare
 from deepseek_report.runner.run_folders.open_run import open_run
 from deepseek_report.store import hash_folder
 from deepseek_report.store.run_folder import seal_results
+from tests.configured import LINEAR, few_parts
 from tests.conftest import SmallRun, Terminal
 
 
@@ -22,9 +23,8 @@ from tests.conftest import SmallRun, Terminal
 def two_runs(small_run: SmallRun, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """The small run, and one of a linear model on its rows."""
     reports = tmp_path_factory.mktemp("reports")
-    linear = ["model=sklearn", "model.estimator=sklearn.linear_model.LogisticRegression"]
-    few = ["explainers=[shap]", "metrics=[importance]", "visualizations=[]", "sections=[summary]"]
-    assert run([*small_run.overrides(reports), *linear, *few, "report.thresholds=[]"]) in (0, 1)
+    few = few_parts(explainers="shap", metrics="importance")
+    assert run([*small_run.overrides(reports), *LINEAR, *few]) in (0, 1)
     return [small_run.folder, *reports.glob("*/*/")]
 
 

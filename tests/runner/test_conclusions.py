@@ -11,16 +11,14 @@ import pytest
 
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage.files import dump_json
-from deepseek_report.config.compose import compose
-from deepseek_report.config.validate import validate
 from deepseek_report.findings.conclude import conclude, conclusions_of
 from deepseek_report.provenance import code_of
 from deepseek_report.runner.execution.computing import StageOutcome
 from deepseek_report.runner.execution.open_plan import OpenPlan
 from deepseek_report.runner.execution.run_events import NoReporter
 from deepseek_report.runner.planning.plan import _CONCLUDING, Stage, make_plan
-from deepseek_report.runner.run_folders.open_run import read_run, results_of
 from deepseek_report.store import Store
+from tests.configured import experiment_of
 
 #: An experiment of which only the language counts.
 EXPERIMENT = SimpleNamespace(report=SimpleNamespace(language="en"))
@@ -38,7 +36,7 @@ THRESHOLD = "report.thresholds=[{metric: roc_auc, at_least: 0.6, set_by: us, why
 
 @cache
 def plan(*overrides: str) -> dict[str, Stage]:
-    stages = make_plan(validate(compose(["debug=fast", "jobs=1", *overrides])))
+    stages = make_plan(experiment_of("debug=fast", "jobs=1", *overrides))
     return {stage.id: stage for stage in stages}
 
 
@@ -85,23 +83,18 @@ def test_below_full_privacy_they_are_keyed_by_what_may_be_told() -> None:
     assert len(keys) == 2
 
 
-@pytest.fixture(scope="module")
-def results(small_run: Any) -> Results:
-    return results_of(small_run.folder, read_run(small_run.folder))
-
-
-def test_what_a_run_holds_is_what_is_concluded_from_its_folder(results: Results) -> None:
-    held = results.conclusions
+def test_what_a_run_holds_is_what_is_concluded_from_its_folder(real_run: Results) -> None:
+    held = real_run.conclusions
     assert held.findings
     assert held.verdicts
-    assert held.leading in results.explanations
-    assert dump_json(asdict(conclude(results))) == dump_json(asdict(held))
+    assert held.leading in real_run.explanations
+    assert dump_json(asdict(conclude(real_run))) == dump_json(asdict(held))
 
 
-def test_an_older_folder_without_them_gives_the_same(results: Results) -> None:
-    paths = {name: path for name, path in results.paths.items() if name != "conclusions"}
-    again = conclusions_of(replace(results, paths=paths))
-    assert dump_json(asdict(again)) == dump_json(asdict(results.conclusions))
+def test_an_older_folder_without_them_gives_the_same(real_run: Results) -> None:
+    paths = {name: path for name, path in real_run.paths.items() if name != "conclusions"}
+    again = conclusions_of(replace(real_run, paths=paths))
+    assert dump_json(asdict(again)) == dump_json(asdict(real_run.conclusions))
 
 
 @pytest.fixture
@@ -135,8 +128,8 @@ def test_what_cannot_be_applied_is_part_of_the_plan_and_changes_no_key(
     assert run.as_made(Stage("conclusions", "k", ("training", "measures/sweep"))).key == "k"
 
 
-def test_what_an_earlier_version_concluded_is_concluded_anew(results: Results) -> None:
-    held = replace(results.conclusions, format_version=1, findings=())
-    older = replace(results)
+def test_what_an_earlier_version_concluded_is_concluded_anew(real_run: Results) -> None:
+    held = replace(real_run.conclusions, format_version=1, findings=())
+    older = replace(real_run)
     vars(older)["conclusions"] = held  # as if it had been read
-    assert conclusions_of(older).findings == conclude(results).findings
+    assert conclusions_of(older).findings == conclude(real_run).findings

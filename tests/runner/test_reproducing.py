@@ -14,14 +14,9 @@ import pytest
 from deepseek_report.cli import run
 from deepseek_report.runner import reproducing
 from deepseek_report.store.run_folder import seal_results
-from tests.conftest import Terminal
+from tests.configured import LINEAR, few_parts, places_in
+from tests.conftest import SMALL, Terminal
 
-PARTS = (
-    *("debug=fast", "measure_time=false", "jobs=1", "model=sklearn"),
-    "model.estimator=sklearn.linear_model.LogisticRegression",
-    *("explainers=[shap,random]", "metrics=[roc_auc,importance]", "visualizations=[]"),
-    *("sections=[summary]", "frameworks=[]", "report.thresholds=[]"),
-)
 Change = Callable[[Any], object]
 
 
@@ -29,8 +24,8 @@ Change = Callable[[Any], object]
 def original(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A run, and the store that it was made in."""
     place = tmp_path_factory.mktemp("original")
-    paths = [f"paths.reports={place / 'reports'}", f"paths.store={place / 'store'}"]
-    assert run([*PARTS, *paths]) == 0
+    few = few_parts(explainers="shap,random", metrics="roc_auc,importance")
+    assert run([*SMALL, *LINEAR, *few, *places_in(place)]) == 0
     (folder,) = (place / "reports" / "credit_risk").iterdir()
     return folder, place / "store"
 

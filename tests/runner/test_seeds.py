@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from functools import cache
+from types import SimpleNamespace
 
 import pytest
 
-from deepseek_report.config.compose import compose
-from deepseek_report.config.experiment import Experiment
-from deepseek_report.config.validate import validate
+from deepseek_report.config.experiment import Experiment, Refusal
+from deepseek_report.runner.execution.computing import Execution, StageOutcome
 from deepseek_report.runner.planning.plan import Stage, make_plan, run_id
+from tests.configured import experiment_of
 
 SMALL = ("debug=fast", "jobs=1")
 DRAWING = {"shap", "lime", "random"}
@@ -17,7 +18,7 @@ DRAWING = {"shap", "lime", "random"}
 
 @cache
 def experiment(*overrides: str) -> Experiment:
-    return validate(compose([*SMALL, *overrides]))
+    return experiment_of(*SMALL, *overrides)
 
 
 @cache
@@ -110,3 +111,29 @@ def test_a_seed_that_cannot_be_is_a_problem(text: str) -> None:
 
     with pytest.raises(ConfigProblems, match=text.partition("=")[0].rpartition(".")[2]):
         experiment(text)
+
+
+def test_a_part_that_the_config_names_is_marked_and_one_of_a_set_is_not() -> None:
+    experiment = SimpleNamespace(
+        refused=[Refusal("measures/latency", "a"), Refusal("measures/mae", "b")],
+        is_named=lambda artifact: artifact.startswith(("measures/latency", "measures/gap")),
+    )
+    failed = StageOutcome("measures/gap/shap", reason="c")
+    refused = StageOutcome("measures/gap/lime", reason="c", applicable=False)
+    execution = Execution({outcome.stage: outcome for outcome in (failed, refused)})
+    problems = [part.to_json() for part in execution.problems(experiment)]  # type: ignore[arg-type]
+    assert [problem for problem in problems if "named" in problem] == [
+        {"stage": "measures/latency", "reason": "a", "kind": "not applicable", "named": True},
+        {"stage": "measures/gap/lime", "reason": "c", "kind": "not applicable", "named": True},
+    ]
+    assert [problem["kind"] for problem in problems] == [*["not applicable"] * 3, "failed"]
+
+
+def test_how_a_list_is_written_changes_no_stage_and_no_run_id() -> None:
+    fixed = ["report.thresholds=[]", "metrics=[accuracy,deletion]"]
+    by_set = experiment_of("explainers=[fast,-intrinsic]", *fixed)
+    listed = ",".join(by_set.explainers)
+    by_name = experiment_of(f"explainers=[{listed}]", *fixed)
+    assert by_set.named != by_name.named
+    assert make_plan(by_set) == make_plan(by_name)
+    assert run_id(by_set, make_plan(by_set)) == run_id(by_name, make_plan(by_name))

@@ -21,20 +21,15 @@ from typing import Any
 
 import pytest
 
-from deepseek_report.config.compose import compose
-from deepseek_report.config.validate import validate
-from deepseek_report.runner.execution.run_events import NoReporter
-from deepseek_report.runner.run import run_experiment
 from deepseek_report.store import MANIFEST, hash_folder
+from tests.configured import few_parts, places_in, run_of
 
 #: Few parts of each kind, so that a run is short.
-FEW_PARTS = (
-    "explainers=[shap,random]",
-    "metrics=[roc_auc,deletion]",
-    "visualizations=[roc_curve]",
-    "sections=[summary,performance]",
-    "frameworks=[]",
-    "report.thresholds=[]",
+FEW_PARTS = few_parts(
+    explainers="shap,random",
+    metrics="roc_auc,deletion",
+    visualizations="roc_curve",
+    sections="summary,performance",
 )
 CHAINS, KILLS = (10, 20) if os.environ.get("DEEPSEEK_REPORT_FUZZ") == "long" else (1, 3)
 #: Seconds after which a run that writes nothing more is given up.
@@ -43,7 +38,7 @@ _PATIENCE = 300
 
 def finish(overrides: list[str]) -> Path:
     """The experiment in this process, to its end."""
-    finished = run_experiment(validate(compose(overrides)), NoReporter(), overrides)
+    finished = run_of(*overrides)
     assert finished.exit_code == 0
     assert not finished.from_store
     return finished.folder
@@ -115,8 +110,7 @@ def test_runs_that_are_killed_at_any_moment_end_in_the_same_bytes(
 ) -> None:
     undisturbed = finish([*small_run.overrides(tmp_path / "undisturbed"), *FEW_PARTS])
     place = tmp_path / "killed"
-    common = ["debug=fast", "measure_time=false", *FEW_PARTS]
-    common += [f"paths.store={place / 'store'}", f"paths.reports={place / 'reports'}"]
+    common = ["debug=fast", "measure_time=false", *FEW_PARTS, *places_in(place)]
     dice = random.Random(chain)
     total = 2 * len(content(undisturbed)) - 8  # most files are in the store first
     moments = sorted(dice.sample(range(1, total), KILLS))

@@ -26,16 +26,10 @@ import pytest
 
 from deepseek_report.cli import run
 from deepseek_report.store import hash_folder
+from tests.configured import LINEAR, places_in
 from tests.safety.test_kill import FEW_PARTS, end, start, wait_for, written
 
-PARTS = (
-    "debug=fast",
-    "measure_time=false",
-    "model=sklearn",
-    "model.estimator=sklearn.linear_model.LogisticRegression",
-    *FEW_PARTS,
-    "seed=1,2",
-)
+PARTS = ("debug=fast", "measure_time=false", *LINEAR, *FEW_PARTS, "seed=1,2")
 LONG = os.environ.get("DEEPSEEK_REPORT_FUZZ") == "long"
 CHAINS, KILLS = (5, 10) if LONG else (1, 2)
 LAUNCHERS = ("local", "submitit", "ray") if LONG else ("local",)
@@ -52,8 +46,7 @@ class Launched:
     workers: Callable[[subprocess.Popen[bytes]], Sequence[psutil.Process]]
 
     def command(self, place: Path) -> list[str]:
-        places = [f"paths.store={place / 'store'}", f"paths.reports={place / 'reports'}"]
-        return ["-m", *PARTS, *places, *self.overrides]
+        return ["-m", *PARTS, *places_in(place), *self.overrides]
 
     def kill(self, victim: Victim, sweep: subprocess.Popen[bytes], dice: random.Random) -> Victim:
         """Kill it; the command, where one worker is to go and there is none. What was killed."""

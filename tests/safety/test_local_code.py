@@ -12,11 +12,10 @@ from pathlib import Path
 import pytest
 
 from deepseek_report.config import local_code
-from deepseek_report.config.compose import compose
 from deepseek_report.config.problems import ConfigProblems
-from deepseek_report.config.validate import validate
 from deepseek_report.runner.execution.workers import workers
 from deepseek_report.wording.words import languages
+from tests.configured import experiment_of
 from tests.worded import problems
 
 _METRIC = '''
@@ -65,8 +64,8 @@ def test_a_trusted_package_of_a_study_is_found(
     monkeypatch.chdir(conf.parent if here else tmp_path)
     before = list(sys.path)
     with pytest.raises(ConfigProblems, match=f"run with --trust {package}"):
-        validate(compose(_CHOSEN, str(conf)))
-    experiment = validate(compose(_CHOSEN, str(conf)), [package])
+        experiment_of(*_CHOSEN, config_dir=str(conf))
+    experiment = experiment_of(*_CHOSEN, config_dir=str(conf), trust=[package])
     assert type(experiment.metrics["mine"]).__module__ == f"{package}.measure"
     assert sys.path == before
 
@@ -78,7 +77,7 @@ def test_a_package_that_is_nowhere_says_where_it_is_looked_for(
     (conf.parent / "lab_elsewhere").rename(tmp_path / "away")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigProblems, match="run in the folder that holds lab_elsewhere"):
-        validate(compose(_CHOSEN, str(conf)), ["lab_elsewhere"])
+        experiment_of(*_CHOSEN, config_dir=str(conf), trust=["lab_elsewhere"])
 
 
 @pytest.mark.parametrize("name", ["json", "torch", "deepseek_report", "yaml", "sklearn"])
@@ -132,5 +131,5 @@ def test_a_language_without_texts_is_a_problem(language: str) -> None:
 
 def test_a_text_that_is_no_language_at_all_is_one_problem() -> None:
     with pytest.raises(ConfigProblems) as caught:
-        validate(compose(["report.language=Deutsch"]))
+        experiment_of("report.language=Deutsch")
     assert len(caught.value.problems) == 1

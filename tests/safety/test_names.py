@@ -13,11 +13,12 @@ from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.compliance.framework import FrameworkChoice
-from deepseek_report.config.compose import Composer, compose
+from deepseek_report.config.compose import Composer
 from deepseek_report.config.problems import ConfigProblems
 from deepseek_report.config.validate import validate
 from deepseek_report.errors import ArtifactError, ConfigError
 from deepseek_report.store import Store
+from tests.configured import experiment_of
 from tests.worded import problems
 
 #: None of these can be a file's name on every system.
@@ -70,7 +71,7 @@ def test_a_list_where_parts_are_named_says_how_to_choose_them(tmp_path: Path) ->
     text = "# @package _global_\nmetrics: [accuracy]\n"
     (tmp_path / "experiment" / "mine.yaml").write_text(text)
     with pytest.raises(ConfigProblems, match="- override /metrics"):
-        validate(compose(["experiment=mine"], str(tmp_path)))
+        experiment_of("experiment=mine", config_dir=str(tmp_path))
 
 
 def test_an_experiment_has_a_plain_name(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ import pytest
 
 from deepseek_report.artifacts.disclosure import Privacy
 from deepseek_report.artifacts.message import message, text_of
-from deepseek_report.artifacts.schema import Attribute, Feature, Schema, Target
+from deepseek_report.artifacts.schema import Attribute
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.artifacts.table import TableType
@@ -35,10 +35,10 @@ from deepseek_report.metrics.performance.threshold_sweep import ThresholdSweep
 from deepseek_report.privacy.measures import _thinned, edges, released
 from deepseek_report.privacy.release import released_card
 from deepseek_report.privacy.withheld import RunSource
-from deepseek_report.runner.execution.run_events import NoReporter
-from deepseek_report.runner.run import run_experiment
 from deepseek_report.runner.run_folders.exporting import FORMATS, export_run
 from deepseek_report.sections.threshold_slider import _told_apart
+from tests.builders import table
+from tests.configured import experiment_of, run_of
 from tests.worded import say
 
 #: What single rows have: a job of one person, a region of three, an income like no other.
@@ -112,7 +112,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
 
 
 def run(*overrides: str) -> Path:
-    finished = run_experiment(validate(compose(overrides)), NoReporter(), overrides)
+    finished = run_of(*overrides)
     assert not finished.failures
     return finished.folder
 
@@ -380,19 +380,18 @@ def test_the_shown_cases_are_those_that_were_named(runs: Runs) -> None:
 def test_a_case_outside_of_the_test_part_is_a_message(runs: Runs) -> None:
     known = np.load(runs.folders["full"] / "artifacts/data/test.npz")["instance_ids"]
     other = next(row_id for row_id in range(420) if row_id not in known)
-    overrides = (*runs.base, "report.privacy=cases", f"report.cases=[{other}]")
     with pytest.raises(ConfigProblems, match=rf"row {other}, and it is in the \w+ part"):
-        run_experiment(validate(compose(overrides)), NoReporter(), overrides)
+        run_of(*runs.base, "report.privacy=cases", f"report.cases=[{other}]")
 
 
 def test_cases_are_not_named_where_none_is_shown(runs: Runs) -> None:
     with pytest.raises(ConfigProblems, match=r"report\.cases"):
-        validate(compose([*runs.base, "report.privacy=aggregate", "report.cases=[1]"]))
+        experiment_of(*runs.base, "report.privacy=aggregate", "report.cases=[1]")
 
 
 def test_a_withheld_case_is_no_case(runs: Runs) -> None:
     with pytest.raises(ConfigProblems, match="withheld"):
-        validate(compose([*runs.base, "report.privacy=cases", "report.cases=[withheld]"]))
+        experiment_of(*runs.base, "report.privacy=cases", "report.cases=[withheld]")
 
 
 PLUG_INS = '''
@@ -477,14 +476,10 @@ def source_of_people(folder: Path, declared: bool) -> RunSource:
         {"region": (owners < 9).astype(np.int64)},
         entities=owners if declared else None,
     )
-    schema = Schema(
-        (Feature("x", "X", "numeric"),),
-        Target("y", "Y", ("no", "yes"), favourable=1),
-        (Attribute("region", "Region", ("north", "south")),),
-    )
+    region = Attribute("region", "Region", ("north", "south"))
     parts = [rows.take(np.flatnonzero(owners % 3 == k)) for k in range(3)]
     path = folder / str(declared)
-    Dataset(schema, *parts, {}).save(path)
+    Dataset(table("x", attributes=(region,)), *parts, {}).save(path)
     return RunSource.of({"data": path}, Privacy("aggregate", 5))
 
 

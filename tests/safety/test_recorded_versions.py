@@ -11,11 +11,11 @@ import pytest
 from packaging.specifiers import SpecifierSet
 
 import deepseek_report
-from deepseek_report.cli import run as command
 from deepseek_report.errors import ArtifactError
 from deepseek_report.provenance import bounds
 from deepseek_report.runner import recorded_environment
 from deepseek_report.runner.recorded_environment import Requirements, build
+from tests.conftest import Terminal
 
 from .conftest import forge
 
@@ -111,22 +111,20 @@ def test_an_index_that_a_person_names_is_the_only_one_that_is_asked(tmp_path: Pa
 
 
 def test_where_the_package_comes_from_is_about_the_environment_alone(
-    received: Path, capsys: pytest.CaptureFixture[str]
+    received: Path, terminal: Terminal
 ) -> None:
-    assert command(["reproduce", str(received), "--package", "x.whl"]) == 2
-    assert "add --env" in capsys.readouterr().err
+    assert "add --env" in terminal("reproduce", received, "--package", "x.whl", code=2).err
 
 
 def test_a_dry_run_says_what_it_compared_and_nothing_of_a_changed_path(
-    received: Path, capsys: pytest.CaptureFixture[str]
+    received: Path, terminal: Terminal
 ) -> None:
     def elsewhere(run: dict[str, Any]) -> None:
         run["config"]["dataset"]["path"] = "/elsewhere/loans.csv"
 
     forge(received, elsewhere)
     assert json.loads((received / "run.json").read_text())["config"]["dataset"]["path"]
-    assert command(["reproduce", str(received), "--dry-run"]) == 0
-    printed = capsys.readouterr().out
+    printed = terminal("reproduce", received, "--dry-run").out
     assert "Versions of libraries and machine are those that the run records." in printed
     assert "Not compared: config, data and code" in printed
     assert "Config" not in printed

@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from deepseek_report.config.compose import compose
-from deepseek_report.config.experiment import Experiment
-from deepseek_report.config.validate import validate
-from deepseek_report.runner.execution.run_events import NoReporter
-from deepseek_report.runner.run import Finished, run_experiment
 from deepseek_report.store import hash_folder
+from tests.configured import few_parts, run_of
 
-FEW = (
-    "explainers=[]",
-    "metrics=[roc_auc]",
-    "visualizations=[]",
-    "sections=[summary]",
-    "frameworks=[]",
-    "report.thresholds=[]",
-)
 DAMAGE = {
     "truncated": lambda content: content[: len(content) // 2],
     "empty": lambda content: b"",
@@ -32,19 +19,10 @@ DAMAGE = {
 }
 
 
-def run(overrides: tuple[str, ...]) -> Finished:
-    return run_experiment(experiment_of(overrides), NoReporter(), overrides)
-
-
-@cache
-def experiment_of(overrides: tuple[str, ...]) -> Experiment:
-    return validate(compose(overrides))
-
-
 @pytest.fixture(scope="module")
 def made(small_run: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[tuple[str, ...], Path]:
-    overrides = (*small_run.overrides(tmp_path_factory.mktemp("reports")), *FEW)
-    return overrides, run(overrides).folder
+    overrides = (*small_run.overrides(tmp_path_factory.mktemp("reports")), *few_parts())
+    return overrides, run_of(*overrides).folder
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
@@ -58,12 +36,12 @@ def test_a_damaged_record_is_made_again(
     before = hash_folder(folder) | {"manifest.json": (folder / "manifest.json").read_bytes()}
     path = folder / name
     path.write_bytes(DAMAGE[damage](path.read_bytes()))
-    finished = run(overrides)
+    finished = run_of(*overrides)
     assert finished.exit_code == 0
     assert not finished.from_store
     after = hash_folder(folder) | {"manifest.json": (folder / "manifest.json").read_bytes()}
     assert after == before
-    assert run(overrides).from_store
+    assert run_of(*overrides).from_store
 
 
 def test_what_people_wrote_survives_a_run_that_is_made_again(
@@ -75,10 +53,10 @@ def test_what_people_wrote_survives_a_run_that_is_made_again(
     edited = (folder / "report.qmd").read_text(encoding="utf-8") + "\nMine.\n"
     (folder / "report.qmd").write_text(edited, encoding="utf-8")
     (folder / "config.yaml").write_text("mine: 1\n", encoding="utf-8")
-    finished = run(overrides)
+    finished = run_of(*overrides)
     assert sorted(finished.kept) == ["config.yaml.edited", "report.qmd.edited"]
     assert (folder / "report.qmd.edited").read_text(encoding="utf-8") == edited
     assert (folder / "config.yaml.edited").read_text(encoding="utf-8") == "mine: 1\n"
     assert (folder / "notes" / "summary.qmd").read_text(encoding="utf-8") == "Seen by me.\n"
     assert "mine" not in (folder / "config.yaml").read_text(encoding="utf-8")
-    assert run(overrides).from_store
+    assert run_of(*overrides).from_store

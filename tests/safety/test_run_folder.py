@@ -13,10 +13,10 @@ import pytest
 import yaml
 
 from deepseek_report.artifacts.message import text_of
-from deepseek_report.cli import run as command
 from deepseek_report.runner.run_folders.sealing import Writing, seal_documents
 from deepseek_report.store import hash_folder
 from deepseek_report.store.run_folder import class_of, look_into
+from tests.conftest import Terminal
 from tests.worded import say
 
 from .conftest import forge, reseal
@@ -32,7 +32,7 @@ def expected(folder: Path) -> str:
 
 
 def test_a_section_that_names_foreign_code_is_not_run_and_says_so(
-    received: Path, capsys: pytest.CaptureFixture[str]
+    received: Path, terminal: Terminal
 ) -> None:
     touched = received.parent / "touched"
 
@@ -43,7 +43,7 @@ def test_a_section_that_names_foreign_code_is_not_run_and_says_so(
         }
 
     forge(received, plant)
-    assert command(["render", str(received)]) == 1
+    terminal("render", received, code=1)
     assert not touched.exists()
     page = (received / "report.html").read_text(encoding="utf-8")
     assert "os is not trusted here" in page
@@ -74,39 +74,35 @@ def test_only_sections_of_trusted_packages_are_built(target: str) -> None:
 
 
 def test_a_forged_score_is_refused_by_render_and_by_verify(
-    received: Path, capsys: pytest.CaptureFixture[str]
+    received: Path, terminal: Terminal
 ) -> None:
     before = (received / "report.html").read_bytes()
     path = received / "artifacts/measures/roc_auc/scores.json"
     scores = json.loads(path.read_text())
     scores[0]["value"] = 0.999
     path.write_text(json.dumps(scores))
-    assert command(["render", str(received)]) == 1
-    assert "artifacts/measures/roc_auc/scores.json was changed" in capsys.readouterr().err
+    changed = "artifacts/measures/roc_auc/scores.json was changed"
+    assert changed in terminal("render", received, code=1).err
     assert (received / "report.html").read_bytes() == before
-    assert command(["verify", str(received)]) == 1
-    assert "artifacts/measures/roc_auc/scores.json was changed" in capsys.readouterr().out
+    assert changed in terminal("verify", received, code=1).out
 
 
 def test_a_forgery_that_is_sealed_again_is_found_by_the_digest_from_elsewhere(
-    received: Path, capsys: pytest.CaptureFixture[str]
+    received: Path, terminal: Terminal
 ) -> None:
     handed_on = expected(received)
-    assert command(["verify", str(received), "--expect", f"sha256:{handed_on}"]) == 0
+    terminal("verify", received, "--expect", f"sha256:{handed_on}")
     path = received / "artifacts/measures/roc_auc/scores.json"
     path.write_text(path.read_text().replace('"predictor": "model"', '"predictor": "other"'))
     reseal(received)
-    assert command(["verify", str(received), "--expect", handed_on]) == 1
-    printed = capsys.readouterr().out
+    printed = terminal("verify", received, "--expect", handed_on, code=1).out
     assert "the digest that you expect is not that of this folder" in printed
     assert "scores.parquet: it does not hold the scores of the artifacts" in printed
 
 
-def test_no_digest_is_taken_for_one_that_is_too_short(
-    received: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert command(["verify", str(received), "--expect", expected(received)[:12]]) == 2
-    assert "64 hexadecimal digits" in capsys.readouterr().err
+def test_no_digest_is_taken_for_one_that_is_too_short(received: Path, terminal: Terminal) -> None:
+    short = expected(received)[:12]
+    assert "64 hexadecimal digits" in terminal("verify", received, "--expect", short, code=2).err
 
 
 @pytest.mark.parametrize(
@@ -119,12 +115,11 @@ def test_no_digest_is_taken_for_one_that_is_too_short(
     ],
 )
 def test_verify_finds_an_edited_file_of_every_class(
-    received: Path, name: str, sentence: str, capsys: pytest.CaptureFixture[str]
+    received: Path, name: str, sentence: str, terminal: Terminal
 ) -> None:
     with (received / name).open("a", encoding="utf-8") as stream:
         stream.write("\n")
-    assert command(["verify", str(received)]) == 1
-    assert sentence in capsys.readouterr().out
+    assert sentence in terminal("verify", received, code=1).out
 
 
 @pytest.mark.parametrize(
@@ -137,49 +132,44 @@ def test_verify_finds_an_edited_file_of_every_class(
     ],
 )
 def test_verify_finds_an_added_file(
-    received: Path, name: str, sentence: str, capsys: pytest.CaptureFixture[str]
+    received: Path, name: str, sentence: str, terminal: Terminal
 ) -> None:
     (received / name).parent.mkdir(exist_ok=True)
     (received / name).write_text("added")
-    assert command(["verify", str(received)]) == 1
-    assert f"{name} {sentence}" in capsys.readouterr().out
+    assert f"{name} {sentence}" in terminal("verify", received, code=1).out
 
 
 def test_an_edited_report_is_written_anew_and_what_people_wrote_is_kept(
-    received: Path, capsys: pytest.CaptureFixture[str]
+    received: Path, terminal: Terminal
 ) -> None:
     whole = (received / "report.qmd").read_text(encoding="utf-8")
     (received / "report.qmd").write_text(f"{whole}\nMy own words.\n", encoding="utf-8")
     (received / "report.html").write_text("forged")
-    assert command(["render", str(received)]) == 0
-    printed = capsys.readouterr().out
+    printed = terminal("render", received).out
     assert "report.qmd.edited: your edited copy" in printed
     assert "My own words." in (received / "report.qmd.edited").read_text(encoding="utf-8")
     assert (received / "report.qmd").read_text(encoding="utf-8") == whole
     assert "forged" not in (received / "report.html").read_text(encoding="utf-8")
-    assert command(["verify", str(received)]) == 0
-    capsys.readouterr()
-    assert command(["render", str(received)]) == 0
-    assert "your edited copy" not in capsys.readouterr().out
+    terminal("verify", received)
+    assert "your edited copy" not in terminal("render", received).out
 
 
-def test_an_edited_config_is_a_changed_result(
-    received: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_edited_config_is_a_changed_result(received: Path, terminal: Terminal) -> None:
     path = received / "config.yaml"
     config = yaml.safe_load(path.read_text(encoding="utf-8"))
     config["report"]["title"] = "Another title"
     path.write_text(yaml.safe_dump(config), encoding="utf-8")
-    assert command(["render", str(received)]) == 1
-    assert "config.yaml was changed" in capsys.readouterr().err
+    assert "config.yaml was changed" in terminal("render", received, code=1).err
 
 
-def test_render_is_bound_to_the_results_and_changes_none(received: Path) -> None:
+def test_render_is_bound_to_the_results_and_changes_none(
+    received: Path, terminal: Terminal
+) -> None:
     results = {
         name: sha for name, sha in hash_folder(received).items() if class_of(name) == "result"
     }
     before = hash_folder(received)
-    assert command(["render", str(received)]) == 0
+    terminal("render", received)
     assert hash_folder(received) == before
     assert results.keys() <= before.keys()
     documents = json.loads((received / "documents.json").read_text())
@@ -188,7 +178,7 @@ def test_render_is_bound_to_the_results_and_changes_none(received: Path) -> None
 
 @pytest.mark.parametrize("name", ["report.html", "figures", "run.json", "artifacts/data", "notes"])
 def test_a_link_is_neither_followed_nor_written_through(
-    received: Path, name: str, capsys: pytest.CaptureFixture[str]
+    received: Path, name: str, terminal: Terminal
 ) -> None:
     elsewhere = received.parent / "elsewhere"
     place = received / name
@@ -202,20 +192,16 @@ def test_a_link_is_neither_followed_nor_written_through(
         elsewhere.mkdir()
     place.symlink_to(elsewhere)
     before = outside(received)
-    assert command(["render", str(received)]) == 1
-    assert f"{name}: a link or a device" in capsys.readouterr().err
+    assert f"{name}: a link or a device" in terminal("render", received, code=1).err
     assert outside(received) == before
-    assert command(["verify", str(received)]) == 1
+    terminal("verify", received, code=1)
 
 
-def test_a_pipe_in_the_folder_is_not_read_for_ever(
-    received: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_pipe_in_the_folder_is_not_read_for_ever(received: Path, terminal: Terminal) -> None:
     (received / "run.json").unlink()
     os.mkfifo(received / "run.json")
-    for name in ("render", "verify"):
-        assert command([name, str(received)]) == 1
-    assert "a link or a device" in capsys.readouterr().err
+    assert "a link or a device" in terminal("render", received, code=1).err
+    terminal("verify", received, code=1)
 
 
 @pytest.mark.parametrize(
@@ -223,7 +209,7 @@ def test_a_pipe_in_the_folder_is_not_read_for_ever(
     ["../other/artifacts/data", "artifacts/../../other", "/etc", "artifacts/..", "figures", "."],
 )
 def test_an_artifact_is_read_from_below_the_folder_alone(
-    received: Path, path: str, capsys: pytest.CaptureFixture[str]
+    received: Path, path: str, terminal: Terminal
 ) -> None:
     def plant(run: dict[str, Any]) -> None:
         run["artifacts"]["data"] = {"path": path, "files": {}}
@@ -232,12 +218,11 @@ def test_an_artifact_is_read_from_below_the_folder_alone(
     plant(run)
     (received / "run.json").write_text(json.dumps(run))
     for name in ("render", "verify"):
-        assert command([name, str(received)]) == 1
-        assert "no run of this package wrote it" in capsys.readouterr().err
+        assert "no run of this package wrote it" in terminal(name, received, code=1).err
 
 
 def test_a_framework_file_is_read_from_the_folder_and_from_nowhere_else(
-    received: Path, capsys: pytest.CaptureFixture[str]
+    received: Path, terminal: Terminal
 ) -> None:
     secret = received.parent / "secret.yaml"
     secret.write_text("password: hunter2\n")
@@ -246,8 +231,7 @@ def test_a_framework_file_is_read_from_the_folder_and_from_nowhere_else(
         run["config"]["frameworks"]["gdpr"]["file"] = str(secret)
 
     forge(received, plant)
-    assert command(["render", str(received)]) == 2
-    errors = capsys.readouterr().err
+    errors = terminal("render", received, code=2).err
     assert "hunter2" not in errors
     assert "gdpr" in errors
 
@@ -301,22 +285,16 @@ def test_a_bomb_in_an_artifact_is_refused_before_it_is_read(
         (load_arrays if path.suffix == ".npz" else load_table)(path)
 
 
-def test_deep_nesting_ends_in_a_sentence(
-    received: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_deep_nesting_ends_in_a_sentence(received: Path, terminal: Terminal) -> None:
     (received / "run.json").write_text("[" * 200_000)
     for name in ("render", "verify"):
-        assert command([name, str(received)]) == 1
-        assert "run.json" in capsys.readouterr().err
+        assert "run.json" in terminal(name, received, code=1).err
 
 
-def test_a_folder_of_a_newer_version_is_told_as_such(
-    received: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_folder_of_a_newer_version_is_told_as_such(received: Path, terminal: Terminal) -> None:
     run = json.loads((received / "run.json").read_text())
     (received / "run.json").write_text(json.dumps(run | {"format_version": 99}))
-    assert command(["render", str(received)]) == 1
-    errors = capsys.readouterr().err
+    errors = terminal("render", received, code=1).err
     assert "format_version is '99'; this version reads 1 and 2" in errors
     assert "the version of deepseek-report that wrote the folder reads it" in errors
 
@@ -346,30 +324,25 @@ def as_first_format(folder: Path) -> None:
 
 
 def test_a_folder_of_the_first_format_is_verified_and_rendered(
-    received: Path, capsys: pytest.CaptureFixture[str]
+    received: Path, terminal: Terminal
 ) -> None:
     as_first_format(received)
-    assert command(["verify", str(received)]) == 3  # what wrote its documents is not here
-    assert "an older version wrote this folder" in capsys.readouterr().out
+    printed = terminal("verify", received, code=3).out  # what wrote its documents is not here
+    assert "an older version wrote this folder" in printed
     (received / "report.html").write_text("forged")
-    assert command(["verify", str(received)]) == 1
-    assert command(["render", str(received)]) == 0
-    capsys.readouterr()
-    assert command(["verify", str(received)]) == 0
+    terminal("verify", received, code=1)
+    terminal("render", received)
+    terminal("verify", received)
     (received / "scores.parquet").write_bytes(b"")
-    assert command(["render", str(received)]) == 1
-    assert "scores.parquet was changed" in capsys.readouterr().err
+    assert "scores.parquet was changed" in terminal("render", received, code=1).err
 
 
-def test_a_config_of_aliases_is_refused_by_its_bound(
-    received: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_config_of_aliases_is_refused_by_its_bound(received: Path, terminal: Terminal) -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
     (received / "config.yaml").write_text("\n".join(lines), encoding="utf-8")
     reseal(received)
-    assert command(["verify", str(received)]) == 1
-    assert "more than 100 000 values" in capsys.readouterr().out
+    assert "more than 100 000 values" in terminal("verify", received, code=1).out
 
 
 def test_the_cache_of_quarto_is_no_file_of_a_run_but_a_link_in_it_is_named(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from deepseek_report.config.compose import compose
 from deepseek_report.config.interpolation import only
 from deepseek_report.config.problems import ConfigProblems
-from deepseek_report.config.validate import validate
+from tests.configured import experiment_of
 from tests.worded import problems
 
 SECRET = "value-that-nobody-may-see"  # noqa: S105 - no real one
@@ -56,7 +56,7 @@ def test_a_yaml_cannot_read_the_environment(text: str, tmp_path: Path) -> None:
     OmegaConf.register_new_resolver("theirs", lambda name: os.environ[name], replace=True)
     try:
         with pytest.raises(ConfigProblems) as caught:
-            validate(compose(["experiment=mine"], str(tmp_path)))
+            experiment_of("experiment=mine", config_dir=str(tmp_path))
     finally:
         OmegaConf.clear_resolver("theirs")
     message = str(caught.value)
@@ -100,7 +100,7 @@ def test_every_value_that_reads_the_environment_is_told_at_once() -> None:
 
 def test_where_reports_go_may_come_from_the_environment_and_is_stored_nowhere() -> None:
     overrides = ["paths.reports=${oc.env:SECRET}", "jobs='${oc.decode:${oc.env:JOBS,3}}'"]
-    experiment = validate(compose(overrides))
+    experiment = experiment_of(*overrides)
     assert experiment.settings.paths.reports == SECRET
     assert experiment.settings.jobs == 3
 
@@ -108,7 +108,7 @@ def test_where_reports_go_may_come_from_the_environment_and_is_stored_nowhere() 
 def test_what_reads_the_configuration_alone_is_resolved() -> None:
     overrides = ["report.author=A", "report.title=by ${report.author}", "~experiment"]
     overrides += ["report.subtitle='${oc.select:report.nothing,${report.author}}'"]
-    report = validate(compose(overrides)).report
+    report = experiment_of(*overrides).report
     assert (report.title, report.subtitle) == ("by A", "A")
 
 

@@ -18,7 +18,6 @@ import pytest
 import yaml
 
 from deepseek_report.artifacts.storage.plain_files import unpack
-from deepseek_report.cli import run as command
 from deepseek_report.errors import ArtifactError, ConfigError
 from deepseek_report.provenance.signatures import (
     KnownKey,
@@ -34,6 +33,7 @@ from deepseek_report.runner.run_folders.open_run import open_run
 from deepseek_report.runner.run_folders.packing import changes, pack_run
 from deepseek_report.runner.run_folders.signing import check_signatures, sign_run
 from deepseek_report.store.run_folder import class_of, look_into
+from tests.conftest import Terminal
 
 from .conftest import forge
 
@@ -61,13 +61,6 @@ def checked(folder: Path, keys: Path) -> Any:
     return check_signatures(folder, look_into(folder), known_keys(keys / "known"))
 
 
-def verify(capsys: pytest.CaptureFixture[str], folder: Path, *words: str) -> tuple[int, str]:
-    """Exit code, and all that is said."""
-    capsys.readouterr()
-    code = command(["verify", str(folder), *words])
-    return code, capsys.readouterr().out
-
-
 def decision(folder: Path, path: Path, name: str, role: str, **output: str) -> Path:
     """A file of a decision about the whole model, by the form beside the report."""
     form = yaml.safe_load((folder / "decisions.yaml").read_text(encoding="utf-8"))
@@ -91,12 +84,11 @@ def signed(received: Path, keys: Path) -> Path:
 
 
 def test_a_signature_proves_results_and_documents_without_any_digest(
-    signed: Path, keys: Path, capsys: pytest.CaptureFixture[str]
+    signed: Path, keys: Path, terminal: Terminal
 ) -> None:
-    code, output = verify(capsys, signed, "--keys", str(keys / "known"))
-    assert code == 0
+    output = terminal("verify", signed, "--keys", keys / "known").out
     assert output.startswith("Results proved: signed by ada. Documents proved: signed by ada.")
-    code, output = verify(capsys, signed)
+    output = terminal("verify", signed).out
     assert "Results not proved" in output
     assert "signature: by a key that you do not know" in output
 
@@ -143,20 +135,19 @@ def test_a_byte_of_the_signature_itself_fails(signed: Path, keys: Path) -> None:
 
 
 def test_a_whole_forged_folder_fails_against_the_key_and_without_it_nothing_is_proved(
-    signed: Path, keys: Path, capsys: pytest.CaptureFixture[str]
+    signed: Path, keys: Path, terminal: Terminal
 ) -> None:
     def raised(run: dict[str, Any]) -> None:
         run["digests"]["weights"] = "0" * 64
 
     forge(signed, raised)
     shutil.rmtree(signed / "signatures")
-    assert command(["render", str(signed)]) == 0
+    terminal("render", signed)
     sign_run(signed, key(keys, "stranger"))
-    code, output = verify(capsys, signed, "--keys", str(keys / "known"))
-    assert code == 1
+    output = terminal("verify", signed, "--keys", keys / "known", code=1).out
     assert "no key that you know signed this folder: ada, grace" in output
     assert "Results proved" not in output
-    code, output = verify(capsys, signed)
+    output = terminal("verify", signed).out
     assert output.startswith("Results not proved: they agree with one another, but whoever")
 
 
@@ -173,7 +164,7 @@ def test_the_same_key_twice_counts_once(keys: Path) -> None:
 
 
 def test_a_signed_decision_is_told_with_its_key_and_an_edited_one_fails(
-    received: Path, keys: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    received: Path, keys: Path, tmp_path: Path, terminal: Terminal
 ) -> None:
     rejected = {"verdict": "rejected", "reason": "In-sample period only."}
     file = decision(
@@ -181,30 +172,30 @@ def test_a_signed_decision_is_told_with_its_key_and_an_edited_one_fails(
     )
     sign_run(received, key(keys, "grace"), file)
     assert "Rejected by Grace Hopper" in (received / "report.qmd").read_text(encoding="utf-8")
-    code, output = verify(capsys, received, "--keys", str(keys / "known"))
-    assert code == 0
+    output = terminal("verify", received, "--keys", keys / "known").out
     assert "rejected. In-sample period only. Signed by grace." in output
     inside = received / "people" / "g.yaml"
     inside.write_text(inside.read_text().replace("rejected", "accepted"))
-    code, output = verify(capsys, received, "--keys", str(keys / "known"))
-    assert code == 1
+    output = terminal("verify", received, "--keys", keys / "known", code=1).out
     assert "people/g.yaml was changed after grace signed it" in output
-    assert command(["render", str(received)]) == 0
-    assert verify(capsys, received, "--keys", str(keys / "known"))[0] == 1
+    terminal("render", received)
+    terminal("verify", received, "--keys", keys / "known", code=1)
 
 
-def test_a_rejection_gives_3_where_the_run_asks_for_it(received: Path, tmp_path: Path) -> None:
+def test_a_rejection_gives_3_where_the_run_asks_for_it(
+    received: Path, tmp_path: Path, terminal: Terminal
+) -> None:
     forge(received, lambda run: run["config"]["report"].update(fail_on=True))
-    assert command(["render", str(received)]) == 0
+    terminal("render", received)
     person = ("Grace Hopper", "independent_validator")
     fine = decision(received, tmp_path / "a.yaml", "Ada Lovelace", "owner")
     rejected = decision(received, tmp_path / "g.yaml", *person, verdict="rejected")
-    people = ["--people", str(fine), "--people", str(rejected)]
-    assert command(["render", str(received), *people]) == 3
+    people = ["--people", fine, "--people", rejected]
+    terminal("render", received, *people, code=3)
 
 
 def test_two_persons_sign_one_after_the_other_and_both_stand(
-    received: Path, keys: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    received: Path, keys: Path, tmp_path: Path, terminal: Terminal
 ) -> None:
     policy = tmp_path / "policy.yaml"
     rules = [
@@ -216,16 +207,16 @@ def test_two_persons_sign_one_after_the_other_and_both_stand(
     first = decision(received, tmp_path / "g.yaml", "Grace Hopper", "independent_validator")
     second = decision(received, tmp_path / "a.yaml", "Ada Lovelace", "owner")
     sign_run(received, key(keys, "grace"), first)
-    code, output = verify(capsys, received, *words)
-    assert (code, "1 of 2 required decisions are not given" in output) == (4, True)
+    output = terminal("verify", received, *words, code=4).out
+    assert "1 of 2 required decisions are not given" in output
     sign_run(received, key(keys, "ada"), second)
-    code, output = verify(capsys, received, *words)
-    assert (code, "Policy satisfied." in output) == (0, True)
+    output = terminal("verify", received, *words).out
+    assert "Policy satisfied." in output
     assert {"ada", "grace"} == set(checked(received, keys).names)
 
 
 def test_one_key_in_two_roles_does_not_satisfy_a_policy(
-    received: Path, keys: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    received: Path, keys: Path, tmp_path: Path, terminal: Terminal
 ) -> None:
     policy = tmp_path / "policy.yaml"
     rules = [{"id": "validation", "roles": ["independent_validator"]}]
@@ -234,8 +225,7 @@ def test_one_key_in_two_roles_does_not_satisfy_a_policy(
     second = decision(received, tmp_path / "a.yaml", "Ada Lovelace", "developer")
     sign_run(received, key(keys, "ada"), first)
     sign_run(received, key(keys, "ada"), second)
-    code, output = verify(capsys, received, "--keys", str(keys / "known"), "--policy", str(policy))
-    assert code == 4
+    output = terminal("verify", received, "--keys", keys / "known", "--policy", policy, code=4).out
     assert "Grace Hopper acts in 2 roles" in " ".join(output.split()).replace(
         "two roles", "2 roles"
     )
@@ -315,14 +305,14 @@ def test_a_stranger_checks_a_signature_by_the_five_lines_of_the_documentation(
 
 
 def test_a_pack_has_the_same_bytes_twice_and_verifies(
-    signed: Path, keys: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    signed: Path, keys: Path, tmp_path: Path, terminal: Terminal
 ) -> None:
     first = pack_run(signed, tmp_path / "a.zip").read_bytes()
     later = signed.with_name("later")
     shutil.copytree(signed, later)
     assert pack_run(later, tmp_path / "b.zip").read_bytes() == first
-    code, output = verify(capsys, tmp_path / "a.zip", "--keys", str(keys / "known"))
-    assert (code, output.startswith("Results proved: signed by ada.")) == (0, True)
+    output = terminal("verify", tmp_path / "a.zip", "--keys", keys / "known").out
+    assert output.startswith("Results proved: signed by ada.")
 
 
 def test_what_changed_since_the_previous_pack_names_weights_scores_and_void_decisions(

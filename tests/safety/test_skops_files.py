@@ -31,9 +31,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, SplineTransformer
 from sklearn.tree import DecisionTreeClassifier
 
-from deepseek_report.config.compose import compose
 from deepseek_report.config.problems import ConfigProblems
-from deepseek_report.config.validate import validate
 from deepseek_report.errors import ConfigError
 from deepseek_report.models.estimators.sklearn import (
     check_positions,
@@ -41,6 +39,7 @@ from deepseek_report.models.estimators.sklearn import (
     is_allowed,
     load_file,
 )
+from tests.configured import experiment_of
 from tests.worded import problems
 
 io = pytest.importorskip("skops.io")
@@ -135,25 +134,25 @@ def test_only_the_person_running_it_trusts_a_type_and_it_is_written_nowhere(
     overrides = ["model=sklearn", f"model.file={path}", "dataset=breast_cancer"]
     name = "deepseek_report.artifacts.rounding.plural"
     with pytest.raises(ConfigProblems, match=f"--trust-type {name}"):
-        validate(compose(overrides))
-    named = validate(compose(overrides), trust_types=[name])
+        experiment_of(*overrides)
+    named = experiment_of(*overrides, trust_types=[name])
     assert named.trusted_types == (name,)
     assert name not in json.dumps(named.raw)
     monkeypatch.setenv("DEEPSEEK_REPORT_TRUST_TYPE", name)
-    model = validate(compose(overrides)).model
+    model = experiment_of(*overrides).model
     assert pickle.loads(pickle.dumps(model)).trusted_types == (name,)  # noqa: S301 - as to a worker
 
 
 @pytest.mark.parametrize("name", ["eval", "a b.c", "os.", ""])
 def test_a_trusted_type_is_named_by_its_dotted_path(name: str) -> None:
     with pytest.raises(ConfigProblems, match="not the dotted path of a class or function"):
-        validate(compose(), trust_types=[name])
+        experiment_of(trust_types=[name])
 
 
 @pytest.mark.parametrize("name", ["my_package.net", "../x", "a-b"])
 def test_a_trusted_package_is_a_top_level_package(name: str) -> None:
     with pytest.raises(ConfigProblems, match="is not the name of a package"):
-        validate(compose(), trust=[name])
+        experiment_of(trust=[name])
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from deepseek_report.artifacts.picture import Picture, check_svg
-from deepseek_report.cli import run as command
 from deepseek_report.errors import ArtifactError
 from deepseek_report.rendering.embedded import inline_svg
+from tests.conftest import Terminal
 
 from .conftest import reseal
 
@@ -125,7 +125,7 @@ def test_texts_that_look_like_tags_stay_texts_in_the_page() -> None:
 @pytest.mark.parametrize("name", ["import", "escaped address", "stylesheet", "place"])
 @pytest.mark.parametrize("narrow", [False, True])
 def test_a_strangers_picture_reaches_neither_the_page_nor_the_figures(
-    narrow: bool, name: str, received: Path, capsys: pytest.CaptureFixture[str]
+    narrow: bool, name: str, received: Path, terminal: Terminal
 ) -> None:
     folder = received / "artifacts/pictures/roc_curve"
     picture = folder / "narrow/roc_curve.svg" if narrow else folder / "roc_curve.svg"
@@ -134,12 +134,13 @@ def test_a_strangers_picture_reaches_neither_the_page_nor_the_figures(
     before = {path: path.read_bytes() for path in received.glob("figures/**/*.svg")}
     page = (received / "report.html").read_bytes()
     reseal(received)
-    assert command(["render", str(received)]) == 1
-    assert "figures/roc_curve.svg: " in capsys.readouterr().err
+    assert "figures/roc_curve.svg: " in terminal("render", received, code=1).err
     assert (received / "report.html").read_bytes() == page
     assert {path: path.read_bytes() for path in received.glob("figures/**/*.svg")} == before
-    assert command(["verify", str(received)]) == 3  # it cannot be made again, so nothing is proved
-    assert "Documents not proved" in capsys.readouterr().out.splitlines()[0]
+    printed = terminal(
+        "verify", received, code=3
+    ).out  # it cannot be made again, so nothing is proved
+    assert "Documents not proved" in printed.splitlines()[0]
 
 
 def test_a_plug_in_that_draws_so_fails_by_itself(tmp_path: Path) -> None:

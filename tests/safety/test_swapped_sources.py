@@ -12,9 +12,7 @@ import pytest
 
 from deepseek_report.artifacts.protocols.datasets import DatasetPlugin
 from deepseek_report.artifacts.protocols.progress import Silent
-from deepseek_report.config.compose import compose
 from deepseek_report.config.experiment import Experiment
-from deepseek_report.config.validate import validate
 from deepseek_report.datasets.assembly import texts as assembled
 from deepseek_report.datasets.readers import file_bytes, table_file
 from deepseek_report.datasets.sources import image_folder, packages
@@ -30,6 +28,7 @@ from deepseek_report.runner.execution.execute import execute
 from deepseek_report.runner.execution.run_events import NoReporter
 from deepseek_report.runner.planning.plan import make_plan
 from deepseek_report.store import Store
+from tests.configured import experiment_of
 
 Change = Callable[[], None]
 
@@ -61,7 +60,7 @@ def table(tmp_path: Path) -> Path:
 
 def experiment(table: Path, *more: str) -> Experiment:
     data = (f"dataset.path={table}", "dataset.target=y", "dataset.favourable=yes")
-    return validate(compose(["debug=fast", "dataset=csv", "jobs=1", *data, *more]))
+    return experiment_of("debug=fast", "dataset=csv", "jobs=1", *data, *more)
 
 
 def run(chosen: Experiment, store: Store, stages: int, reporter: NoReporter) -> dict[str, str]:

@@ -13,8 +13,8 @@ from deepseek_report.compliance.framework import load_framework
 from deepseek_report.config.compose import compose
 from deepseek_report.config.overrides import expand
 from deepseek_report.config.problems import ConfigProblems
-from deepseek_report.config.validate import validate
 from deepseek_report.errors import ConfigError
+from tests.configured import experiment_of
 
 _HEAD = "# @package _global_\n"
 
@@ -82,7 +82,7 @@ def test_a_yaml_that_stands_for_too_much_is_refused_at_once(
     (tmp_path / "experiment" / "mine.yaml").write_text(_HEAD + text)
     started = time.process_time()
     with pytest.raises(ConfigProblems) as caught:
-        validate(compose(["experiment=mine"], str(tmp_path)))
+        experiment_of("experiment=mine", config_dir=str(tmp_path))
     assert time.process_time() - started < 10
     assert expected in str(caught.value)
     assert len(str(caught.value)) < 2_000
@@ -130,7 +130,7 @@ OVERRIDES = {
 @pytest.mark.parametrize(("override", "expected"), OVERRIDES.values(), ids=OVERRIDES)
 def test_an_override_is_bounded_too(override: str, expected: str) -> None:
     with pytest.raises(ConfigProblems) as caught:
-        validate(compose([override]))
+        experiment_of(override)
     assert expected in str(caught.value)
 
 

@@ -48,13 +48,13 @@ def test_table_answer_and_findings_agree(
 
 
 def test_the_title_names_those_that_the_table_marks_and_that_answer_the_question(
-    full: Results,
+    real_run: Results,
 ) -> None:
-    words = words_of(full)
-    drawn = {words.label("explainers", name) for name in answering(full)}
-    title = words.say(DeletionCurvesPicture().draw(full)[0].title)
+    words = words_of(real_run)
+    drawn = {words.label("explainers", name) for name in answering(real_run)}
+    title = words.say(DeletionCurvesPicture().draw(real_run)[0].title)
     beat = title.partition(" a random order")[0]
-    for row in TrustSection().content(full).values["verdicts"].rows:
+    for row in TrustSection().content(real_run).values["verdicts"].rows:
         marked = row["faithful"].startswith("✓")
         expected = marked and row["explainer"] in drawn
         assert (words.inline(row["explainer"]).lower() in beat.lower()) == expected

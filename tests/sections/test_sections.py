@@ -94,8 +94,8 @@ def test_a_section_says_why_what_it_needs_is_missing(section, run):
 
 
 @every
-def test_the_same_run_gives_the_same_words(section, full, contents):
-    assert shown(section().content(full)) == shown(contents[section])
+def test_the_same_run_gives_the_same_words(section, real_run, contents):
+    assert shown(section().content(real_run)) == shown(contents[section])
 
 
 @every
@@ -117,11 +117,11 @@ def test_every_section_has_its_yaml_and_its_template(section):
 
 
 def test_all_templates_fill_without_failure_from_a_full_and_from_an_empty_run(
-    full, contents, run, tmp_path
+    real_run, contents, run, tmp_path
 ):
     empty = run.results()
     nothing = [section().content(empty) for section in SECTIONS]
-    for at, (results, written) in enumerate(((full, [*contents.values()]), (empty, nothing))):
+    for at, (results, written) in enumerate(((real_run, [*contents.values()]), (empty, nothing))):
         path = write_qmd(results, written, ReportOptions(title="T"), tmp_path / f"out{at}").path
         text = path.read_text(encoding="utf-8")
         broken = [failure for failure in results.failures if failure.startswith("sections/")]
@@ -151,14 +151,14 @@ def test_what_was_not_asked_for_does_not_make_a_section_incomplete(run):
 # --- summary ---
 
 
-def test_the_summary_says_what_is_decided_and_how_many_promises_were_kept(full):
+def test_the_summary_says_what_is_decided_and_how_many_promises_were_kept(real_run):
     promise = {
         "metric": "roc_auc",
         "at_least": 0.75,
         "set_by": "the risk board",
         "why": "as before",
     }
-    promised = with_report(full, thresholds=[promise])
+    promised = with_report(real_run, thresholds=[promise])
     kept = with_score(promised, "roc_auc", "roc_auc", value=0.78, low=0.77, high=0.79)
     content = SummarySection().content(kept)
     assert content.answer.startswith(
@@ -172,8 +172,8 @@ def test_the_summary_says_what_is_decided_and_how_many_promises_were_kept(full):
     assert (row["outcome"], row["set_by"]) == ("met", "the risk board")
 
 
-def test_without_promises_the_first_screen_says_how_well_cases_are_ranked(full):
-    silent = with_report(full, thresholds=[])
+def test_without_promises_the_first_screen_says_how_well_cases_are_ranked(real_run):
+    silent = with_report(real_run, thresholds=[])
     silent = with_score(silent, "roc_auc", "roc_auc", value=0.78, low=0.77, high=0.79)
     effect = SummarySection().content(silent).values["effect"]
     assert "ROC AUC: 0.780 (0.770–0.790)." in effect
@@ -213,8 +213,8 @@ def test_an_image_is_drawn_without_what_carries_its_decision(tiny_runs):
         assert "replaced as it is shown here" in page["change"]
 
 
-def test_the_first_screen_has_as_many_findings_as_it_is_told(full):
-    content = SummarySection(findings=2).content(full)
+def test_the_first_screen_has_as_many_findings_as_it_is_told(real_run):
+    content = SummarySection(findings=2).content(real_run)
     assert len(content.values["shown"]) == 2
     cards = content.values["shown"]
     assert cards[0].finding.severity == "high"
@@ -222,10 +222,10 @@ def test_the_first_screen_has_as_many_findings_as_it_is_told(full):
     assert not shown & {finding.id for finding in content.values["others"]}
 
 
-def test_a_run_that_measures_no_time_tells_no_day(full, contents):
-    assert full.config["measure_time"] is False
+def test_a_run_that_measures_no_time_tells_no_day(real_run, contents):
+    assert real_run.config["measure_time"] is False
     line = contents[SummarySection].values["run"]
-    assert line.startswith(f"Run {full.run_id} · ")
+    assert line.startswith(f"Run {real_run.run_id} · ")
     assert re.search(r"\d{4}-\d\d-\d\d", line) is None
 
 
@@ -257,28 +257,28 @@ def test_cases_come_with_the_telling_ones_first_and_groups_last(contents):
     assert "Sex: women" in titles
 
 
-def test_every_explained_case_is_listed_and_those_with_a_page_go_first(full, contents):
+def test_every_explained_case_is_listed_and_those_with_a_page_go_first(real_run, contents):
     values = contents[CasesSection].values
-    data, explained = values["browser"], full.cases.explained
+    data, explained = values["browser"], real_run.cases.explained
     ids = [case["id"] for case in data["cases"]]
-    assert sorted(ids) == sorted(full.predictions.instance_ids[explained])
-    assert len(data["pages"]) == len(values["list"]) == len(full.cases.roles)
+    assert sorted(ids) == sorted(real_run.predictions.instance_ids[explained])
+    assert len(data["pages"]) == len(values["list"]) == len(real_run.cases.roles)
     numbers = [page["number"] for page in data["pages"]]
-    shown = full.measurement("cases").tables["cases"].set_index("case").loc[numbers]
+    shown = real_run.measurement("cases").tables["cases"].set_index("case").loc[numbers]
     assert ids[: len(numbers)] == shown["instance_id"].tolist()
 
 
-def test_the_list_says_of_each_case_what_the_predictions_say(full, contents):
-    data, predictions = contents[CasesSection].values["browser"], full.predictions
+def test_the_list_says_of_each_case_what_the_predictions_say(real_run, contents):
+    data, predictions = contents[CasesSection].values["browser"], real_run.predictions
     places = {row: place for place, row in enumerate(predictions.instance_ids.tolist())}
-    classes = full.schema.target.classes
+    classes = real_run.schema.target.classes
     for case in data["cases"]:
         at = places[case["id"]]
         assert case["probability"] == pytest.approx(predictions.scores[at], rel=1e-4)
         assert case["decision"] == classes[predictions.decisions[at]] == classes[case["decided"]]
         assert case["truth"] == classes[predictions.labels[at]]
         assert case["right"] == predictions.correct[at]
-        levels = [predictions.groups[a.name][at] for a in full.schema.attributes]
+        levels = [predictions.groups[a.name][at] for a in real_run.schema.attributes]
         assert case["groups"] == levels
 
 
@@ -291,24 +291,24 @@ def test_two_cases_alike_but_for_the_group_name_each_other(contents):
         assert "most alike in everything but" in pair["text"]
 
 
-def test_cases_like_it_stand_beside_it_with_what_happened_to_them(full, contents):
+def test_cases_like_it_stand_beside_it_with_what_happened_to_them(real_run, contents):
     page = contents[CasesSection].values["cases"][0]
-    near = full.measurement("cases").tables["neighbours"].query(f"case == {page['number']}")
+    near = real_run.measurement("cases").tables["neighbours"].query(f"case == {page['number']}")
     happened, stated, distance, *features = page["like"]["rows"]
     assert happened[2:] == near["label"].tolist()
     assert len(stated) == len(distance) == len(page["like"]["heads"]) + 1
-    rows = full.arrays("cases")["neighbour_inputs"][page["number"]]
-    shown = {feature.label: at for at, feature in enumerate(full.schema.features)}
+    rows = real_run.arrays("cases")["neighbour_inputs"][page["number"]]
+    shown = {feature.label: at for at, feature in enumerate(real_run.schema.features)}
     assert len(features) >= 3
     for label, _, *others in features:
-        feature = full.schema.features[shown[label]]
+        feature = real_run.schema.features[shown[label]]
         assert others == [feature.display(row[shown[label]]) for row in rows]
 
 
-def test_a_case_of_which_nothing_can_change_says_that_no_change_was_looked_for(full, tmp_path):
-    fixed = with_table(full, "cases", "counterfactuals", lambda rows: rows)
-    features = tuple(replace(feature, mutable=False) for feature in full.schema.features)
-    fixed.__dict__["schema"] = replace(full.schema, features=features)
+def test_a_case_of_which_nothing_can_change_says_that_no_change_was_looked_for(real_run, tmp_path):
+    fixed = with_table(real_run, "cases", "counterfactuals", lambda rows: rows)
+    features = tuple(replace(feature, mutable=False) for feature in real_run.schema.features)
+    fixed.__dict__["schema"] = replace(real_run.schema, features=features)
     content = CasesSection().content(fixed)
     pages = content.values["cases"]
     text = write_qmd(fixed, [content], ReportOptions(), tmp_path).path.read_text(encoding="utf-8")
@@ -318,17 +318,19 @@ def test_a_case_of_which_nothing_can_change_says_that_no_change_was_looked_for(f
     assert all("nothing is declared changeable" in page["change"] for page in pages)
 
 
-def by_shap(full):
+def by_shap(real_run):
     """The run where SHAP is the method that cases are told by: steady, as so few draws are not."""
     known = {"explanations/shap", "explanations/lime"}
-    others = {name for name in full.paths if name.startswith("explanations/")} - known
-    alone = replace(full, paths={n: path for n, path in full.paths.items() if n not in others})
+    others = {name for name in real_run.paths if name.startswith("explanations/")} - known
+    alone = replace(
+        real_run, paths={n: path for n, path in real_run.paths.items() if n not in others}
+    )
     steady = {"value": 0.05, "low": 0.04, "high": 0.06}
     return with_score(alone, "max_sensitivity", "repeat_ratio", "shap", **steady)
 
 
-def test_a_case_tells_reasons_change_neighbours_and_errors_in_sentences(full):
-    shap = by_shap(full)
+def test_a_case_tells_reasons_change_neighbours_and_errors_in_sentences(real_run):
+    shap = by_shap(real_run)
     changed = with_table(shap, "cases", "errors_like_this", lambda rows: rows.assign(case=0))
     (case, *_) = CasesSection().content(changed).values["cases"]
     tables = changed.measurement("cases").tables
@@ -342,7 +344,7 @@ def test_a_case_tells_reasons_change_neighbours_and_errors_in_sentences(full):
     assert start in case["start"]
     step = tables["counterfactuals"].query("case == 0").iloc[0]
     if step.status == "found":
-        (feature,) = (f for f in full.schema.features if f.label == step.label)
+        (feature,) = (f for f in real_run.schema.features if f.label == step.label)
         quoted = "{}" if feature.is_numeric else "“{}”"
         after, before = quoted.format(step.to_display), quoted.format(step.from_display)
         assert f"were {after} instead of {before}" in case["change"]
@@ -357,9 +359,9 @@ def test_a_case_tells_reasons_change_neighbours_and_errors_in_sentences(full):
     assert "LIME" not in case["agreement"]  # it answers another question
 
 
-def test_against_a_person_reason_codes_are_told_and_for_one_reasons_both_ways(full):
-    values = CasesSection().content(by_shap(full)).values
-    favourable = full.measurement("cases").tables["cases"].decision == "no default"
+def test_against_a_person_reason_codes_are_told_and_for_one_reasons_both_ways(real_run):
+    values = CasesSection().content(by_shap(real_run)).values
+    favourable = real_run.measurement("cases").tables["cases"].decision == "no default"
     pages = {page["number"]: page for page in values["cases"]}
     for number, kind in enumerate(favourable):
         codes = pages[number]["codes"]
@@ -371,14 +373,14 @@ def test_against_a_person_reason_codes_are_told_and_for_one_reasons_both_ways(fu
             assert codes["items"] or "No feature that may be a reason" in codes["limits"]
 
 
-def test_reasons_that_are_called_as_in_the_data_ask_for_words(full, monkeypatch):
+def test_reasons_that_are_called_as_in_the_data_ask_for_words(real_run, monkeypatch):
     assert not any(
         "what the data call" in page["codes"]["limits"]
-        for page in CasesSection().content(by_shap(full)).values["cases"]
+        for page in CasesSection().content(by_shap(real_run)).values["cases"]
         if page["codes"]
     )
     monkeypatch.setattr(Feature, "is_named_as_in_data", True)
-    pages = CasesSection().content(by_shap(full)).values["cases"]
+    pages = CasesSection().content(by_shap(real_run)).values["cases"]
     limits = [page["codes"]["limits"] for page in pages if page["codes"]]
     named = [text for text in limits if "what the data call" in text]
     assert named
@@ -386,10 +388,12 @@ def test_reasons_that_are_called_as_in_the_data_ask_for_words(full, monkeypatch)
     assert not any("“age”" in text for text in limits)
 
 
-def test_log_odds_are_told_as_a_factor_on_the_odds(full):
+def test_log_odds_are_told_as_a_factor_on_the_odds(real_run):
     gradients = "explanations/integrated_gradients"
-    others = {name for name in full.paths if name.startswith("explanations/")} - {gradients}
-    alone = replace(full, paths={n: path for n, path in full.paths.items() if n not in others})
+    others = {name for name in real_run.paths if name.startswith("explanations/")} - {gradients}
+    alone = replace(
+        real_run, paths={n: path for n, path in real_run.paths.items() if n not in others}
+    )
     halved = {"attribution": -0.693147, "output_space": "logit"}
     changed = with_table(alone, "cases", "reasons", lambda rows: rows.assign(**halved))
     content = CasesSection().content(changed)
@@ -402,21 +406,23 @@ def test_log_odds_are_told_as_a_factor_on_the_odds(full):
 # --- trust ---
 
 
-def test_the_table_says_the_verdict_that_the_conclusions_hold(full, contents):
-    words, best = words_of(full), full.conclusions.quoted
+def test_the_table_says_the_verdict_that_the_conclusions_hold(real_run, contents):
+    words, best = words_of(real_run), real_run.conclusions.quoted
     uses = {row["explainer"]: row["use"] for row in contents[TrustSection].values["verdicts"].rows}
     expected = {
         words.label("explainers", verdict.explainer): words.text(
             f"explainer_uses.{verdict.standing(best)}",
-            **quotation(full, verdict),
+            **quotation(real_run, verdict),
             missing=[words.label("metrics", metric) for metric in verdict.missing],
             quoted=best and words.label("explainers", best.explainer),
-            compared=words.say(compared(full, verdict.other_game)) if verdict.other_game else "",
+            compared=words.say(compared(real_run, verdict.other_game))
+            if verdict.other_game
+            else "",
         )
-        for verdict in full.conclusions.explainers
+        for verdict in real_run.conclusions.explainers
     }
     assert uses == expected
-    assert full.conclusions.explainers == tuple(verdicts(full).values())
+    assert real_run.conclusions.explainers == tuple(verdicts(real_run).values())
 
 
 def test_the_control_is_not_compared_with_itself(contents):
@@ -442,17 +448,17 @@ def test_a_group_too_small_shows_no_rate(contents):
     assert {row["ratio"] for row in of_decisions} == {row["tpr"] for row in of_errors} == {"–"}
 
 
-def test_accuracy_no_better_than_a_constant_answer_is_a_caveat(full):
-    changed = with_score(full, "accuracy", "accuracy", value=0.5, low=0.45, high=0.55)
+def test_accuracy_no_better_than_a_constant_answer_is_a_caveat(real_run):
+    changed = with_score(real_run, "accuracy", "accuracy", value=0.5, low=0.45, high=0.55)
     majority = changed.score("accuracy", predictor="majority")
     caveats = PerformanceSection().content(changed).caveats
     constant = f"always giving the most frequent class ({100 * majority.value:.1f}\u00a0%)"
     assert any(constant in caveat for caveat in caveats)
 
 
-def test_the_largest_certain_gain_is_what_would_help_most(full):
+def test_the_largest_certain_gain_is_what_would_help_most(real_run):
     ends = {"value": 0.3, "low": 0.2, "high": 0.4}
-    changed = with_score(full, "learning_curve", "learning_curve_gain", **ends)
+    changed = with_score(real_run, "learning_curve", "learning_curve_gain", **ends)
     assert (
         BottlenecksSection()
         .content(changed)
@@ -469,18 +475,18 @@ def test_an_error_that_falls_is_told_by_how_much_and_with_the_ends_of_the_same_s
     assert answer.endswith("the mean absolute error falls by 3.2 (0.6–5.7)\u00a0points.")
 
 
-def test_every_feature_is_in_the_table_of_features(full, contents):
+def test_every_feature_is_in_the_table_of_features(real_run, contents):
     content = contents[DataSection]
     (table,) = (table for table in content.values["features"] if table.id.endswith("features"))
-    assert len(table.rows) == len(full.schema.features)
+    assert len(table.rows) == len(real_run.schema.features)
 
 
-def test_what_the_card_leaves_empty_is_not_told_of_the_origin(full):
-    changed = replace(full)
-    changed.__dict__["card"] = {**full.card, "period": message("data_sets.wide.about.period")}
+def test_what_the_card_leaves_empty_is_not_told_of_the_origin(real_run):
+    changed = replace(real_run)
+    changed.__dict__["card"] = {**real_run.card, "period": message("data_sets.wide.about.period")}
     labels, changed_labels = (
         [row["what"] for row in DataSection().content(results).values["origin"]]
-        for results in (full, changed)
+        for results in (real_run, changed)
     )
     assert [label for label in labels if label not in changed_labels] == ["Period"]
 
@@ -508,7 +514,7 @@ def test_a_reference_is_known_by_its_identifier(reference, key):
     assert identifier(reference) == key
 
 
-def test_the_command_quotes_what_a_shell_would_read(full):
+def test_the_command_quotes_what_a_shell_would_read(real_run):
     file = {"name": "loans.csv", "sha256": "ab" * 32}
     command = {
         "program": ["deepseek-report"],
@@ -519,7 +525,7 @@ def test_the_command_quotes_what_a_shell_would_read(full):
         "files": [],
         "folder": ["my_conf", "own_parts"],
     }
-    results = replace(full, provenance={**full.provenance, "command": command})
+    results = replace(real_run, provenance={**real_run.provenance, "command": command})
     values = ReproducibilitySection().content(results).values
     assert values["command"] == (
         "deepseek-report --config-dir my_conf --trust own_parts 'report.title=My $model' "
@@ -532,9 +538,9 @@ def test_the_command_quotes_what_a_shell_would_read(full):
     ]
 
 
-def test_the_resolved_config_is_a_file_that_the_page_links(full, tmp_path, contents):
+def test_the_resolved_config_is_a_file_that_the_page_links(real_run, tmp_path, contents):
     content = contents[ReproducibilitySection]
-    text = write_qmd(full, [content], ReportOptions(), tmp_path).path.read_text("utf-8")
+    text = write_qmd(real_run, [content], ReportOptions(), tmp_path).path.read_text("utf-8")
     assert "[`config.yaml`](config.yaml){.file}" in text
 
 
@@ -590,8 +596,8 @@ def test_the_bias_section_says_who_declared_the_favourable_class(contents):
     assert values["undeclared"] == {}
 
 
-def test_the_page_of_a_case_tells_the_training_cases_that_a_prototype_model_decided_by(full):
-    row, other = full.measurement("cases").tables["cases"]["instance_id"][:2]
+def test_the_page_of_a_case_tells_the_training_cases_that_a_prototype_model_decided_by(real_run):
+    row, other = real_run.measurement("cases").tables["cases"]["instance_id"][:2]
     prototype = {"instance_id": row, "class_label": "no default", "for_decision": True}
     compared = [
         prototype | {"rank": 1, "prototype_id": 7, "share": 0.6},
@@ -601,9 +607,9 @@ def test_the_page_of_a_case_tells_the_training_cases_that_a_prototype_model_deci
         | {"class_label": "default", "for_decision": False},
     ]
     measured = Measurement(tables={"compared": pd.DataFrame(compared)})
-    changed = with_measurement(full, "prototypes", measured)
+    changed = with_measurement(real_run, "prototypes", measured)
     cases = CasesSection().content(changed).values["cases"]
-    numbers = full.measurement("cases").tables["cases"].set_index("case")["instance_id"]
+    numbers = real_run.measurement("cases").tables["cases"].set_index("case")["instance_id"]
     sentences = {numbers[case["number"]]: case["compared"] for case in cases}
     assert sentences[row] == (
         "Of the training cases of “default” that it knows, row 7 (60.0\u00a0% of what speaks "
@@ -613,16 +619,16 @@ def test_the_page_of_a_case_tells_the_training_cases_that_a_prototype_model_deci
     assert not sentences[other]
 
 
-def test_the_page_of_a_case_lists_the_rules_that_hold_with_their_numbers_and_points(full):
-    row, other = full.measurement("cases").tables["cases"]["instance_id"][:2]
+def test_the_page_of_a_case_lists_the_rules_that_hold_with_their_numbers_and_points(real_run):
+    row, other = real_run.measurement("cases").tables["cases"]["instance_id"][:2]
     held = [(0, "", -0.5), (17, "Age is over 30 years", 1.25), (3, "Sex is “man”", -0.4)]
     rules = [
         {"instance_id": row, "rule": rule, "when": when, "points": points}
         for rule, when, points in held
     ]
     measured = Measurement(tables={"fired": pd.DataFrame(rules)})
-    changed = with_measurement(full, "rules", measured)
-    numbers = full.measurement("cases").tables["cases"].set_index("case")["instance_id"]
+    changed = with_measurement(real_run, "rules", measured)
+    numbers = real_run.measurement("cases").tables["cases"].set_index("case")["instance_id"]
     cases = {
         numbers[c["number"]]: c["fired"] for c in CasesSection().content(changed).values["cases"]
     }
@@ -641,10 +647,12 @@ def test_the_page_of_a_case_lists_the_rules_that_hold_with_their_numbers_and_poi
         ("declared in the config", 0, "nothing"),
     ],
 )
-def test_the_validation_part_is_said_to_choose_only_what_it_chose(full, rule, epochs, used):
-    full.training["max_epochs"] = epochs
-    vars(full)["predictions"] = replace(full.predictions, rule=rule)  # as if it were read so
-    assert DataSection().content(full).values["validation"] == used
+def test_the_validation_part_is_said_to_choose_only_what_it_chose(real_run, rule, epochs, used):
+    changed = replace(real_run)
+    training = {**real_run.training, "max_epochs": epochs}
+    predictions = replace(real_run.predictions, rule=rule)
+    vars(changed).update(training=training, predictions=predictions)  # as if they were read so
+    assert DataSection().content(changed).values["validation"] == used
 
 
 def test_of_several_classes_an_assumed_one_is_told_beside_its_explanations(run):

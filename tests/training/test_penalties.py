@@ -13,7 +13,7 @@ from torch import Tensor
 from deepseek_report.artifacts.corrections import CorrectionItem
 from deepseek_report.artifacts.protocols.models import TrainingPlace
 from deepseek_report.artifacts.protocols.progress import Silent
-from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target
+from deepseek_report.artifacts.schema import Layout
 from deepseek_report.artifacts.split import PARTS, Dataset, Split
 from deepseek_report.data_kinds.corrected_data import ResolvedCorrections
 from deepseek_report.data_kinds.input_changes import InputCue
@@ -23,10 +23,9 @@ from deepseek_report.models.routed.deepseek import DeepSeek
 from deepseek_report.runner.execution.corrected_training import choose_weight
 from deepseek_report.training.penalties import CuePenalty, _combination
 from deepseek_report.training.trainer import GradientTrainer
+from tests.builders import table
 
-SCHEMA = Schema(
-    tuple(Feature(f"x{k}", f"x{k}", "numeric") for k in range(3)), Target("y", "y", ("no", "yes"))
-)
+SCHEMA = table("x0", "x1", "x2")
 ROWS = np.random.default_rng(0).normal(size=(40, 3))
 
 
@@ -152,7 +151,7 @@ def series(n: int = 240) -> Dataset:
     windows = tuple(tuple(range(8 * k, 8 * k + 8)) for k in range(3))
     names = tuple(f"steps {4 * k + 1}–{4 * k + 4}" for k in range(3))
     layout = Layout("series", (12, 2), windows, names)
-    columns = tuple(Feature(f"s{k}", f"s{k}", "numeric") for k in range(24))
+    schema = table(*(f"s{k}" for k in range(24)), layout=layout)
     parts: dict[str, Any] = {}
     for name in PARTS:
         labels = np.arange(n) % 2
@@ -160,7 +159,7 @@ def series(n: int = 240) -> Dataset:
         rows[:, :8, 0] += (2 * labels - 1)[:, None] * np.linspace(0.0, 0.6, 8)
         rows[:, 8:, 1] += 3.0 * (2 * labels - 1)[:, None]
         parts[name] = Split(rows.reshape(n, 24), labels, np.arange(n))
-    return Dataset(Schema(columns, SCHEMA.target, layout=layout), **parts, card={})
+    return Dataset(schema, **parts, card={})
 
 
 def test_a_marked_window_of_a_series_hardly_decides_any_more(tmp_path: Path) -> None:

@@ -1,25 +1,37 @@
+"""One step of a training: its objective, its optimiser, its rate, and its precision."""
+
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import log_loss, r2_score, roc_auc_score
 
 from deepseek_report.artifacts.protocols.progress import Silent
+from deepseek_report.artifacts.schema import Target
+from deepseek_report.artifacts.split import Split
 from deepseek_report.models.perceptron.mlp import MLP
 from deepseek_report.training import session
 from deepseek_report.training.epoch import (
+    AdamW,
     Classes,
+    Labels,
+    Number,
     Precision,
     Stepper,
     choose_precision,
     learning_rate,
+    objective_for,
     roc_auc,
     widest_layer,
 )
 from deepseek_report.training.trainer import GradientTrainer
+from tests.builders import table
 from tests.worded import say
 
 
@@ -170,3 +182,136 @@ def test_a_perfect_ranking_draws_the_upper_left_corner():
     assert session.roc(scores, positive)[0, 0, 0] == 0
     assert session.roc(-scores, positive)[0, -1, -1] == 0
     assert session.calibration(scores, positive, bins=2).shape == (1, 160, 160)
+
+
+RNG = np.random.default_rng(4)
+NUMBER = Target("price", "Price", ("price",), 0, explained=0, task="regression", unit="k$")
+SEVERAL = Target(
+    "a", "A", ("without a", "with a"), 0, task="multi_label", labels=("a", "b", "c"), label_index=1
+)
+
+
+def _split(labels: np.ndarray, all_labels: np.ndarray | None = None) -> Split:
+    n = len(labels)
+    return Split(np.zeros((n, 1)), labels, np.arange(n), all_labels=all_labels)
+
+
+def test_the_target_chooses_the_objective_and_a_number_is_scaled_by_the_training_part():
+    labels = RNG.normal(200, 30, 50)
+    objective = objective_for(table("x", target=NUMBER), _split(labels))
+    assert isinstance(objective, Number)
+    assert objective.variance == pytest.approx(labels.var())
+    assert isinstance(objective_for(table("x", target=SEVERAL), _split(labels)), Labels)
+    two = replace(NUMBER, task="classification", classes=("no", "yes"))
+    assert isinstance(objective_for(table("x", target=two), _split(labels)), Classes)
+
+
+def test_always_saying_the_mean_has_a_loss_of_one_and_an_r2_of_zero():
+    labels = RNG.normal(200, 30, 400)
+    objective = objective_for(table("x", target=NUMBER), _split(labels))
+    truths = objective.truths(_split(labels))
+    guess = torch.full((400, 1), float(labels.mean()))
+    assert objective.loss(guess, truths).item() == pytest.approx(1, rel=1e-5)
+    assert objective.score(guess, truths) == pytest.approx(0, abs=1e-5)
+
+
+def test_r2_agrees_with_sklearn_and_is_undefined_where_all_numbers_are_equal():
+    labels = RNG.normal(0, 2, 90)
+    predicted = labels + RNG.normal(0, 1.5, 90)
+    outputs, truths = torch.tensor(predicted[:, None]), torch.tensor(labels)
+    assert Number(4.0).score(outputs, truths) == pytest.approx(r2_score(labels, predicted))
+    assert np.isnan(Number(1.0).score(outputs, torch.ones(90)))
+
+
+def test_the_loss_of_a_number_is_the_squared_error_over_the_variance_and_never_smoothed():
+    outputs, truths = torch.tensor([[1.0], [5.0]]), torch.tensor([2.0, 2.0])
+    assert Number(4.0).loss(outputs, truths).item() == pytest.approx((1 + 9) / 2 / 4)
+    assert Number(4.0).loss(outputs, truths, 0.3) == Number(4.0).loss(outputs, truths)
+
+
+def test_several_labels_cost_the_mean_of_their_log_losses():
+    outputs = torch.tensor(RNG.normal(0, 1, (60, 3)))
+    truths = torch.tensor(RNG.integers(0, 2, (60, 3)), dtype=torch.float64)
+    shares = outputs.sigmoid().numpy()
+    each = [log_loss(truths[:, c], shares[:, c]) for c in range(3)]
+    assert Labels().loss(outputs, truths).item() == pytest.approx(np.mean(each))
+
+
+def test_smoothing_mixes_the_loss_of_several_labels_with_that_of_an_even_guess():
+    outputs = torch.tensor(RNG.normal(0, 1, (60, 3)))
+    truths = torch.tensor(RNG.integers(0, 2, (60, 3)), dtype=torch.float64)
+    even = Labels().loss(outputs, torch.full((60, 3), 0.5, dtype=torch.float64))
+    mixed = 0.8 * Labels().loss(outputs, truths) + 0.2 * even
+    assert Labels().loss(outputs, truths, 0.2).item() == pytest.approx(mixed.item())
+
+
+def test_the_score_of_several_labels_is_their_mean_auc_without_those_that_are_all_alike():
+    outputs = torch.tensor(RNG.normal(0, 1, (80, 3)))
+    truths = torch.tensor(RNG.integers(0, 2, (80, 3)), dtype=torch.float32)
+    truths[:, 2] = 1.0
+    areas = [roc_auc_score(truths[:, c], outputs[:, c]) for c in range(2)]
+    assert Labels().score(outputs, truths) == pytest.approx(np.mean(areas))
+    assert np.isnan(Labels().score(outputs[:, 2:], truths[:, 2:]))
+
+
+def test_the_truths_of_several_labels_are_all_of_them():
+    present = RNG.integers(0, 2, (20, 3))
+    truths = Labels().truths(_split(present[:, 1], present))
+    assert truths.dtype == torch.float32
+    assert np.array_equal(truths.numpy(), present)
+
+
+def parameters() -> list[torch.nn.Parameter]:
+    torch.manual_seed(0)
+    shapes = ((4, 3), (5,), (2, 3, 4), (7, 2))
+    return [torch.nn.Parameter(torch.randn(shape)) for shape in shapes]
+
+
+def test_its_steps_are_those_of_torch_also_where_a_gradient_is_missing():
+    ours, torchs = parameters(), parameters()
+    optimiser = AdamW(ours, 0.02, 0.1)
+    groups = [
+        {"params": [p for p in torchs if p.dim() >= 2], "weight_decay": 0.1},
+        {"params": [p for p in torchs if p.dim() < 2], "weight_decay": 0.0},
+    ]
+    oracle = torch.optim.AdamW(groups, lr=0.02, fused=True)
+    for step in range(5):
+        for group, other in zip(optimiser.groups, oracle.param_groups, strict=True):
+            group.rate = other["lr"] = 0.02 / (step + 1)
+        for mine, other in zip(ours, torchs, strict=True):
+            mine.grad = torch.full_like(mine, 1.0 + step).cumsum(0)
+            other.grad = mine.grad.clone()
+        ours[step % 4].grad = torchs[step % 4].grad = None
+        optimiser.step()
+        oracle.step()
+        assert all(torch.equal(mine, other) for mine, other in zip(ours, torchs, strict=True))
+
+
+def test_forgotten_gradients_change_nothing():
+    ours = parameters()
+    optimiser = AdamW(ours, 0.02, 0.1)
+    for mine in ours:
+        mine.grad = torch.ones_like(mine)
+    optimiser.zero_grad()
+    before = [mine.detach().clone() for mine in ours]
+    optimiser.step()
+    assert all(torch.equal(mine, old) for mine, old in zip(ours, before, strict=True))
+
+
+def test_training_does_not_load_the_compiler_of_torch():
+    program = (
+        "import sys, tempfile\n"
+        "from pathlib import Path\n"
+        "from deepseek_report.artifacts.protocols.models import TrainingPlace\n"
+        "from deepseek_report.artifacts.protocols.progress import Silent\n"
+        "from deepseek_report.config.compose import compose\n"
+        "from deepseek_report.config.validate import validate\n"
+        "fast = ['debug=fast', 'dataset.rows=600', 'trainer.tensorboard=true']\n"
+        "parts = validate(compose(fast))\n"
+        "dataset = parts.dataset.load(1, Silent())\n"
+        "module = parts.model.build(dataset.schema, dataset.train, 1)\n"
+        "place = TrainingPlace(Path(tempfile.mkdtemp()), 1, 'cpu')\n"
+        "parts.trainer.fit(module, dataset, place, Silent())\n"
+        "sys.exit('torch._dynamo' in sys.modules)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

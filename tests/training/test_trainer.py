@@ -1,15 +1,25 @@
+"""A whole training, the files that declare it, and what TensorBoard is given of it."""
+
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+import re
+from dataclasses import asdict, replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+import yaml
+from pydantic import TypeAdapter
 from safetensors.torch import load_file
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from deepseek_report.artifacts.message import from_plain
+from deepseek_report.artifacts.protocols.models import EpochRecord
+from deepseek_report.artifacts.protocols.modules import LayerTrace
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import PARTS
 from deepseek_report.models.perceptron.mlp import MLP
@@ -17,6 +27,7 @@ from deepseek_report.models.perceptron.mlp_module import MLPModule
 from deepseek_report.models.routed.deepseek import DeepSeek
 from deepseek_report.training import resume_point, session
 from deepseek_report.training.resume_point import CHECKPOINT
+from deepseek_report.training.session import LAYOUT, TensorBoard, expert_balance
 from deepseek_report.training.trainer import GradientTrainer
 from tests.trained import Interrupting, trained
 from tests.worded import say
@@ -363,3 +374,72 @@ def test_a_tensor_without_a_stride_has_a_checksum() -> None:
     strange = {**whole, "b": torch.as_strided(torch.tensor([7]), (1, 1), (0, 0))}
     assert _checksum("body", whole) == _checksum("body", strange)
     assert _checksum("body", whole) != _checksum("body", {**whole, "a": torch.arange(1, 4)})
+
+
+class Routed(torch.nn.Module):
+    """Two layers: one sends every token to one of four experts, the other shares evenly."""
+
+    token_columns = ((0,),)
+
+    def trace(self, inputs):
+        alone, even = torch.zeros(len(inputs), 3, 4), torch.full((len(inputs), 3, 4), 0.25)
+        alone[..., 2] = 1
+        return inputs, [LayerTrace(expert_weights=alone), LayerTrace(expert_weights=even)]
+
+
+def tags_of_an_epoch(module, folder):
+    board = TensorBoard(folder, 0)
+    board.epoch(EpochRecord(1, 0.5, 0.5, 0.5, 0.1, 1.0), {}, module, torch.zeros(5, 1))
+    board.writer.close()
+    events = EventAccumulator(str(folder))
+    events.Reload()
+    return events.Tags()
+
+
+def test_a_model_with_an_empty_parameter_is_logged_without_it(tmp_path):
+    weights = {"categories": torch.zeros(0, 4), "numbers": torch.linspace(0, 1, 8)}
+    tags = tags_of_an_epoch(torch.nn.ParameterDict(weights), tmp_path)
+    assert tags["histograms"] == ["numbers"]
+
+
+def test_experts_in_use_are_counted_from_one_to_all():
+    assert expert_balance(Routed(), torch.zeros(5, 1)) == pytest.approx({1: 1.0, 2: 4.0})
+
+
+def test_a_module_without_experts_has_no_balance():
+    assert expert_balance(SimpleNamespace(), torch.zeros(5, 1)) == {}
+
+
+def test_the_layout_names_only_scalars_that_are_written(tmp_path):
+    written = tags_of_an_epoch(Routed(), tmp_path)["scalars"]
+    charts = [tags for chart in LAYOUT.values() for _, tags in chart.values()]
+    for pattern in (tag for tags in charts for tag in tags):
+        assert any(re.fullmatch(pattern, tag) for tag in written), pattern
+
+
+CONF = Path(__file__).parents[2] / "conf"
+
+
+def _fields(path: str) -> dict[str, object]:
+    fields = yaml.safe_load((CONF / path).read_text(encoding="utf-8"))
+    fields.pop("_target_")
+    return fields
+
+
+@pytest.mark.parametrize(
+    ("path", "plugin"),
+    [
+        ("model/deepseek.yaml", DeepSeek),
+        ("model/mlp.yaml", MLP),
+        ("trainer/default.yaml", GradientTrainer),
+    ],
+)
+def test_a_shipped_file_shows_every_field_with_its_default(path, plugin):
+    assert asdict(TypeAdapter(plugin).validate_python(_fields(path))) == asdict(plugin())
+    assert set(_fields(path)) == set(asdict(plugin()))
+
+
+def test_the_fast_trainer_takes_one_epoch_of_few_rows():
+    fast = TypeAdapter(GradientTrainer).validate_python(_fields("trainer/fast.yaml"))
+    assert fast.max_epochs == 1
+    assert fast.max_rows < 2000

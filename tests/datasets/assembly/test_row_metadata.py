@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.datasets.assembly.row_metadata import possible_entity
@@ -154,3 +156,29 @@ def test_rows_alike_in_all_but_their_time_are_asked_about() -> None:
     assert possible is not None
     assert (possible.column, possible.n) == ("", 200)
     assert possible_entity(table.assign(x=np.arange(300)), "day") is None
+
+
+CONF = Path(__file__).parents[2] / "conf" / "dataset"
+
+
+def source_of(file: Path) -> type:
+    module, _, name = yaml.safe_load(file.read_text("utf-8"))["_target_"].rpartition(".")
+    source: type = getattr(import_module(module), name)
+    return source
+
+
+def names_of(key: str) -> set[str]:
+    return {field.name for field in fields(source_of(CONF / f"{key}.yaml"))}
+
+
+#: Sources whose label a person names: their rows are not known here.
+OWN = [file.stem for file in sorted(CONF.glob("*.yaml")) if "target" in names_of(file.stem)]
+
+
+@pytest.mark.parametrize("key", OWN)
+def test_every_source_of_ones_own_rows_takes_an_entity(key: str) -> None:
+    assert "entity" in names_of(key)
+
+
+def test_tables_texts_images_and_series_can_be_ones_own() -> None:
+    assert {"csv", "text_file", "image_folder", "series_file", "openml"} <= set(OWN)

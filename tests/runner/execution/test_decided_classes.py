@@ -12,7 +12,7 @@ import numpy as np
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
-from deepseek_report.artifacts.schema import Feature, Schema, Target
+from deepseek_report.artifacts.schema import Target
 from deepseek_report.metrics.cases.case_tables import contrast_rows, reason_rows
 from deepseek_report.privacy.release import hollow
 from deepseek_report.runner.execution.decided_classes import (
@@ -20,10 +20,11 @@ from deepseek_report.runner.execution.decided_classes import (
     with_decided_classes,
     with_other_classes,
 )
-from tests.builders import explanation
+from tests.builders import explanation, table
 
 N, WIDTH, CLASSES = 12, 3, 4
 ROWS = np.random.default_rng(0).normal(size=(N, WIDTH))
+SCHEMA = table("a", "b", "c", target=Target("y", "y", tuple("wxyz"), None))
 CASES = Cases(np.arange(N), {"wrong": 7, "right": 2, "near": 9})
 
 
@@ -51,12 +52,6 @@ def predicted() -> Predictions:
     return Predictions(np.log(p), p, p.argmax(axis=1), ids, p.argmax(axis=1), None, "most probable")
 
 
-def small_schema() -> Schema:
-    """Three numbers, and a target of four classes."""
-    features = tuple(Feature(name, name, "numeric") for name in "abc")
-    return Schema(features, Target("y", "y", tuple("wxyz"), None))
-
-
 def everybody(classifier: Any = None) -> ExplainContext:
     """Every row, to be explained for the class 1."""
     return ExplainContext(classifier, ROWS, np.arange(N), ROWS, 1, 1)
@@ -71,7 +66,7 @@ def explained(draws: bool = True, everyone: bool = False) -> tuple[Explanation, 
 
 def released(made: Explanation, folder: Path) -> list[str]:
     """The files that leave the store of it below full privacy."""
-    source: Any = SimpleNamespace(withheld=None, dataset=SimpleNamespace(schema=small_schema()))
+    source: Any = SimpleNamespace(withheld=None, dataset=SimpleNamespace(schema=SCHEMA))
     hollow(made, source).save(folder)
     return sorted(path.name for path in folder.iterdir())
 
@@ -131,12 +126,11 @@ def test_an_explanation_of_an_older_run_is_of_its_one_class(tmp_path: Path) -> N
 
 def test_reasons_name_the_decided_class_and_contrasts_the_second() -> None:
     made, _ = explained()
-    schema = small_schema()
-    classes = schema.target.classes
+    classes = SCHEMA.target.classes
     first, second = np.argsort(-predicted().probabilities[7])[:2]
-    reasons = reason_rows(0, 7, "times", made, schema, 8)
+    reasons = reason_rows(0, 7, "times", made, SCHEMA, 8)
     assert {row[-1] for row in reasons} == {classes[first]}
-    contrasts = contrast_rows(0, 7, "times", made, schema, 8)
+    contrasts = contrast_rows(0, 7, "times", made, SCHEMA, 8)
     assert {row[-2:] for row in contrasts} == {(classes[first], classes[second])}
     by_name = {row[2]: row[5] for row in contrasts}
     for j, name in enumerate("abc"):

@@ -11,12 +11,11 @@ from typing import Any
 import pytest
 
 from deepseek_report.cli import run
-from deepseek_report.config.compose import compose
 from deepseek_report.config.problems import ConfigProblems
-from deepseek_report.config.validate import validate
 from deepseek_report.errors import DeepseekReportError
 from deepseek_report.runner.launchers.joblib_launcher import JoblibLauncher
 from tests.cli.test_sweep import files_of, small
+from tests.configured import experiment_of
 
 
 def test_a_sweep_by_joblib_has_the_bytes_of_one_in_this_process(tmp_path: Path) -> None:
@@ -30,11 +29,11 @@ def test_a_sweep_by_joblib_has_the_bytes_of_one_in_this_process(tmp_path: Path) 
 
 
 def test_no_result_and_no_command_hangs_on_the_launcher() -> None:
-    plain, other = (validate(compose(texts)) for texts in ([], ["launcher=joblib"]))
+    plain, other = (experiment_of(*texts) for texts in ([], ["launcher=joblib"]))
     assert plain.raw == other.raw
     assert isinstance(other.launcher, JoblibLauncher)
     with pytest.raises(ConfigProblems, match='"slurm" is not in the group launcher'):
-        validate(compose(["launcher=slurm"]))
+        experiment_of("launcher=slurm")
 
 
 def _die(send: Any) -> None:

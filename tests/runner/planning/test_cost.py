@@ -9,10 +9,7 @@ from typing import Any
 
 import pytest
 
-from deepseek_report.artifacts.schema import Feature, Schema, Target
-from deepseek_report.config.compose import compose
 from deepseek_report.config.experiment import Experiment
-from deepseek_report.config.validate import validate
 from deepseek_report.metrics.explanations.stability import MaxSensitivity, ParameterRandomisation
 from deepseek_report.runner.planning.cost import (
     TRAINING_ROW,
@@ -30,6 +27,8 @@ from deepseek_report.runner.planning.plan import Stage, make_plan
 from deepseek_report.runner.planning.work import Size, Work, size_of, work_of
 from deepseek_report.store import Store
 from deepseek_report.training.trainer import GradientTrainer
+from tests.builders import table
+from tests.configured import experiment_of
 
 
 def past(root: Path, stage: str, seconds: Any, memory: Any = None, **work: Any) -> None:
@@ -40,10 +39,9 @@ def past(root: Path, stage: str, seconds: Any, memory: Any = None, **work: Any) 
     (folder / "manifest.json").write_text(json.dumps(facts))
 
 
-def table(rows: int) -> Size:
-    """The size of a table of numbers with two classes."""
-    columns = tuple(Feature(f"x{i}", f"x{i}", "numeric") for i in range(38))
-    schema = Schema(columns, Target("y", "y", ("a", "b"), explained=1))
+def size_with(rows: int) -> Size:
+    """The size of a table of so many rows of 38 numbers, with two classes."""
+    schema = table(*(f"x{i}" for i in range(38)))
     return Size(schema, rows * 3 // 5, rows // 5, rows // 5)
 
 
@@ -130,7 +128,7 @@ def test_metrics_that_explain_again_say_how_often() -> None:
 
 @pytest.fixture(scope="module")
 def experiment(small_run: Any) -> Experiment:
-    return validate(compose(small_run.overrides(Path("unused"))))
+    return experiment_of(*small_run.overrides(Path("unused")))
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +153,7 @@ def test_more_explained_instances_cost_more_and_stay_comparable(
     experiment: Experiment, small_run: Any, size: Size
 ) -> None:
     few = [*small_run.overrides(Path("unused")), "explain.instances=10"]
-    less = validate(compose(few))
+    less = experiment_of(*few)
     for stage in make_plan(experiment):
         now, then = (work_of(configured, stage, size) for configured in (experiment, less))
         assert now.like == then.like
@@ -195,7 +193,7 @@ def test_a_model_is_timed_in_about_a_second_and_an_estimator_is_not(
     assert time.perf_counter() - started < 5  # with a machine that has other work
     assert row is not None
     assert 0 < row < 0.1
-    fitted = validate(compose([*small_run.overrides(Path("unused")), "model=sklearn"]))
+    fitted = experiment_of(*small_run.overrides(Path("unused")), "model=sklearn")
     assert seconds_of_a_row(fitted, dataset, "cpu") is None
 
 
@@ -218,7 +216,7 @@ def test_the_plan_says_whether_an_explanation_answers_the_question(
     small_run: Any, question: str, answered: bool
 ) -> None:
     chosen = ["explainers=[shap,lime,random]", f"explain.question={question}"]
-    plan = forecast(validate(compose([*small_run.overrides(Path("unused")), *chosen])))
+    plan = forecast(experiment_of(*small_run.overrides(Path("unused")), *chosen))
     assert plan.answered == answered
 
 
@@ -256,12 +254,12 @@ def test_where_no_peak_is_known_memory_is_a_usual_value(tmp_path: Path, mib: Any
 def test_memory_of_a_table_is_foretold_within_30_percent_of_what_was_measured(
     rows: int, seen: float, tmp_path: Path
 ) -> None:
-    span = memory_of({}, PastTimes(tmp_path), table(rows))
+    span = memory_of({}, PastTimes(tmp_path), size_with(rows))
     assert span.expected == pytest.approx(seen, rel=0.3)
     assert span.low < seen < span.high
 
 
 def test_a_larger_table_is_foretold_more_than_a_smaller_one_took(tmp_path: Path) -> None:
     past(tmp_path, SHAP.id, 1.0, 500.0, units=10, like="a")
-    span = memory_of({SHAP: Work(1000, "a")}, PastTimes(tmp_path), table(10**6))
+    span = memory_of({SHAP: Work(1000, "a")}, PastTimes(tmp_path), size_with(10**6))
     assert (span.basis, span.expected > 1500) == ("similar", True)

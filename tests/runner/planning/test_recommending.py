@@ -15,7 +15,6 @@ from deepseek_report.artifacts.protocols.models import capabilities_of
 from deepseek_report.config.compose import compose
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.problems import ConfigProblems
-from deepseek_report.config.validate import validate
 from deepseek_report.explainers.shapley.shap import Shap
 from deepseek_report.runner.planning.plan import make_plan
 from deepseek_report.runner.planning.recommending import (
@@ -26,13 +25,14 @@ from deepseek_report.runner.planning.recommending import (
 )
 from deepseek_report.runner.planning.work import Size, instances_of, planned_calls
 from deepseek_report.wording.words import wording
+from tests.configured import experiment_of
 
 DATA = "dataset=breast_cancer"
 SMALL = ("explain.instances=20", "explain.background=16")
 
 
 def composed(*overrides: str) -> Experiment:
-    return validate(compose([DATA, *SMALL, "paths.store=nowhere", *overrides]))
+    return experiment_of(DATA, *SMALL, "paths.store=nowhere", *overrides)
 
 
 @pytest.fixture(scope="module")

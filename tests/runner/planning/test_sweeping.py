@@ -9,6 +9,7 @@ import pytest
 from deepseek_report.config.compose import Composer
 from deepseek_report.config.problems import ConfigProblems
 from deepseek_report.runner.planning.sweeping import job_overrides, sweep_jobs, varying
+from tests.configured import experiment_of
 
 STUDY = """\
 # @package _global_
@@ -114,10 +115,8 @@ def test_a_block_cannot_make_a_sweep_that_never_ends(tmp_path: Path) -> None:
 
 
 def test_a_run_without_the_option_is_one_run_of_the_experiments_own_values(tmp_path: Path) -> None:
-    from deepseek_report.config.compose import compose
-    from deepseek_report.config.validate import validate
 
     folder = study(tmp_path, "  model: [mlp, nam]")
-    raw = validate(compose(["experiment=study"], folder)).raw
+    raw = experiment_of("experiment=study", config_dir=folder).raw
     assert "sweep" not in raw
     assert raw["model"]["_target_"].endswith(".DeepSeek")

@@ -12,14 +12,13 @@ from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage.files import load_json
 from deepseek_report.cli.render import command
-from deepseek_report.config.compose import compose
-from deepseek_report.config.validate import validate
 from deepseek_report.errors import ConfigError
 from deepseek_report.runner.planning.plan import make_plan
 from deepseek_report.runner.run_folders.sealing import drawn_again
 from deepseek_report.store.run_folder import look_into
 from deepseek_report.wording.pseudo import CLOSE, LANGUAGE, OPEN
 from deepseek_report.wording.words import CATALOGS
+from tests.configured import experiment_of
 
 
 def _documents(folder: Path) -> dict[str, bytes]:
@@ -89,7 +88,7 @@ def test_no_code_but_that_of_pictures_is_loaded_as_a_picture(tmp_path: Path) -> 
 
 
 def _keys(language: str) -> dict[str, str]:
-    experiment = validate(compose(["debug=fast", f"report.language={language}"]))
+    experiment = experiment_of("debug=fast", f"report.language={language}")
     return {stage.id: stage.key for stage in make_plan(experiment)}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,19 +11,19 @@ from typing import Any
 import pytest
 
 from deepseek_report.artifacts.ids import ArtifactId
-from deepseek_report.config.compose import compose
-from deepseek_report.config.validate import validate
 from deepseek_report.runner.planning.plan import make_plan
+from deepseek_report.runner.run_folders.gather import _copy_events
 from deepseek_report.runner.streaming.board_folder import markdown_table
 from deepseek_report.runner.streaming.live_board import FollowedRun, LiveBoard
 from deepseek_report.store import Store
+from tests.configured import experiment_of
 from tests.conftest import SmallRun, Terminal
 
 
 @pytest.fixture
 def followed(small_run: SmallRun, tmp_path: Path) -> FollowedRun:
     """The small run, none of whose stages has been made in this store."""
-    experiment = validate(compose(small_run.overrides(tmp_path)))
+    experiment = experiment_of(*small_run.overrides(tmp_path))
     return FollowedRun(make_plan(experiment), Store(tmp_path / "store"), experiment.raw)
 
 
@@ -138,3 +139,18 @@ def test_the_command_shows_once_what_there_is(
 
 def test_a_port_that_is_none_is_refused(terminal: Terminal) -> None:
     assert "allowed is 1 to 65535" in terminal("watch", "--port", "0", code=2).err
+
+
+def test_event_files_of_tensorboard_name_no_host(tmp_path: Path) -> None:
+    from torch.utils.tensorboard import SummaryWriter
+
+    events = tmp_path / "events"
+    with SummaryWriter(str(events)) as board:
+        board.add_scalar("loss", 0.5, 1)
+    (written,) = events.iterdir()
+    assert socket.gethostname() in written.name
+    _copy_events(events, tmp_path / "tensorboard")
+    (moved,) = (tmp_path / "tensorboard").iterdir()
+    assert socket.gethostname() not in moved.name
+    assert socket.gethostname().encode() not in moved.read_bytes()
+    assert str(tmp_path).encode() not in moved.read_bytes()

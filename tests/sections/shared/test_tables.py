@@ -175,7 +175,7 @@ def text_of(results, section, folder):
     return document.path.read_text("utf-8")
 
 
-def test_tables_of_groups_baselines_and_disturbances_have_their_words(full, tmp_path):
+def test_tables_of_groups_baselines_and_disturbances_have_their_words(real_run, tmp_path):
     ratio = {"verdict": "clear above", "difference": -0.02}
     ratio |= {"difference_low": -0.05, "difference_high": 0.01}
     rate, flips = {"value": 0.78, "low": 0.77, "high": 0.79}, {"flipped": 0.03}
@@ -185,31 +185,33 @@ def test_tables_of_groups_baselines_and_disturbances_have_their_words(full, tmp_
         ("baselines", "comparison", rate),
         ("robustness", "perturbations", flips),
     ):
-        full = with_table(full, metric, name, lambda rows, values=values: rows.assign(**values))
-    bias = text_of(full, BiasSection(), tmp_path / "bias")
+        real_run = with_table(
+            real_run, metric, name, lambda rows, values=values: rows.assign(**values)
+        )
+    bias = text_of(real_run, BiasSection(), tmp_path / "bias")
     assert "Decisions and errors by group: favourable decisions, their ratio" in bias
     assert "| Favourable decisions |" in bias
     assert "clearly above" in bias
     beside = tmp_path / "bias" / "tables"
     assert "mean_score" in (beside / "bias-errors.csv").read_text("utf-8").splitlines()[0]
     assert "−2.0 (−5.0 to 1.0)" in (beside / "bias-groups.csv").read_text("utf-8")
-    performance = text_of(full, PerformanceSection(), tmp_path / "performance")
+    performance = text_of(real_run, PerformanceSection(), tmp_path / "performance")
     assert "The model and simpler ones on the same test cases" in performance
     assert "78.0\u00a0% (77.0–79.0\u00a0%)" in performance  # accuracy of the model, a share
-    robustness = text_of(full, RobustnessSection(), tmp_path / "robustness")
+    robustness = text_of(real_run, RobustnessSection(), tmp_path / "robustness")
     assert "Decisions flipped" in robustness
     assert "3.0\u00a0% (2.0–5.0\u00a0%)" in robustness
 
 
-def test_tables_of_a_run_that_declares_none_are_shown_as_they_are(full, tmp_path):
-    older = full
-    for known in full.ids:
+def test_tables_of_a_run_that_declares_none_are_shown_as_they_are(real_run, tmp_path):
+    older = real_run
+    for known in real_run.ids:
         if known.kind == "measures":
-            measured = replace(full.measurement(known.name, known.subject), types={})
+            measured = replace(real_run.measurement(known.name, known.subject), types={})
             older = with_measurement(older, known.name, measured, known.subject)
     bias = text_of(older, BiasSection(), tmp_path / "bias")
     assert "Decisions and errors by group" in bias
-    rate = full.table("group_rates", "groups")["selection_rate"].iloc[0]
+    rate = real_run.table("group_rates", "groups")["selection_rate"].iloc[0]
     assert f"{rate:.3f}" in bias  # nobody says that it is a share
     assert "What random changes of the input do" in text_of(
         older, RobustnessSection(), tmp_path / "rest"

@@ -29,24 +29,24 @@ def marks_of(results: Results, *, in_data: bool = True) -> CaseMarks:
     return CaseMarks.of(Draft("cases", results), in_data=in_data)
 
 
-def test_a_case_is_named_by_the_digest_of_its_row_and_its_label(full: Results) -> None:
-    marks = marks_of(full)
-    for case in explained_cases(full)[:5]:
+def test_a_case_is_named_by_the_digest_of_its_row_and_its_label(real_run: Results) -> None:
+    marks = marks_of(real_run)
+    for case in explained_cases(real_run)[:5]:
         assert marks.of_case(case) == {
-            "row": row_digests(full.test.inputs[[case.position]])[0],
-            "was": full.schema.target.classes.index(case.row.label),
+            "row": row_digests(real_run.test.inputs[[case.position]])[0],
+            "was": real_run.schema.target.classes.index(case.row.label),
         }
 
 
-def test_reasons_and_bars_say_which_column_they_mark(full: Results) -> None:
-    explainer = listed_for_cases(full)
+def test_reasons_and_bars_say_which_column_they_mark(real_run: Results) -> None:
+    explainer = listed_for_cases(real_run)
     assert explainer
-    pages = Pages(Draft("cases", full), explainer)
+    pages = Pages(Draft("cases", real_run), explainer)
     shared = pages.marks.shared()
     assert shared is not None
     labels = shared["labels"]
-    assert shared["features"] == full.schema.names
-    for case in explained_cases(full)[:8]:
+    assert shared["features"] == real_run.schema.names
+    for case in explained_cases(real_run)[:8]:
         listed = codes(pages, case.row) or {"items": [], "players": []}
         assert len(listed["items"]) == len(listed["players"])
         for item, players in zip(listed["items"], listed["players"], strict=True):
@@ -57,24 +57,24 @@ def test_reasons_and_bars_say_which_column_they_mark(full: Results) -> None:
             pages.marks.listed(reason_rows(pages, case.row)),
             strict=True,
         ):
-            assert full.schema.names[player] == row.feature
+            assert real_run.schema.names[player] == row.feature
         steps = waterfall_data(pages.draft, explainer, case)
         assert steps
         assert [labels[player] for *_, player in steps["bars"]] == [bar[0] for bar in steps["bars"]]
 
 
 @pytest.mark.parametrize("level", ["cases", "aggregate"])
-def test_where_rows_may_not_be_shown_no_row_is_marked(full: Results, level: str) -> None:
-    marks = marks_of(with_report(full, privacy=level))
-    for case in explained_cases(full)[:5]:
+def test_where_rows_may_not_be_shown_no_row_is_marked(real_run: Results, level: str) -> None:
+    marks = marks_of(with_report(real_run, privacy=level))
+    for case in explained_cases(real_run)[:5]:
         assert marks.of_case(case) == marks.of_page(case, {}) == {}
 
 
 def test_a_row_that_a_person_brought_is_marked_by_its_features_alone(
-    full: Results, tiny_runs: TinyRuns
+    real_run: Results, tiny_runs: TinyRuns
 ) -> None:
-    marks = marks_of(full, in_data=False)
-    assert marks.of_case(explained_cases(full)[0]) == {}
+    marks = marks_of(real_run, in_data=False)
+    assert marks.of_case(explained_cases(real_run)[0]) == {}
     assert marks.shared() is not None
     assert marks_of(tiny_runs("text"), in_data=False).shared() is None
 
@@ -134,10 +134,10 @@ def test_a_long_series_is_drawn_by_few_points_and_gaps_stay_gaps() -> None:
     ],
 )
 def test_the_file_joins_the_corrections_that_the_run_had(
-    full: Results, overrides: list[str], last: str
+    real_run: Results, overrides: list[str], last: str
 ) -> None:
     command = {"program": ["deepseek-report"], "overrides": overrides}
-    shared = marks_of(replace(full, provenance={"command": command})).shared()
+    shared = marks_of(replace(real_run, provenance={"command": command})).shared()
     assert shared is not None
     (_, shell), (_, python) = shared["use"]
     assert shell.endswith(f"'{last}'")

@@ -73,29 +73,29 @@ def test_a_text_is_shown_as_it_was_written_where_the_run_holds_that(tmp_path: Pa
 # --- From the base to the output of a case, toward the class that was decided ---
 
 
-def test_steps_lead_from_the_base_to_the_output_of_the_decided_class(full: Results) -> None:
-    draft = Draft("cases", full)
-    for case in explained_cases(full):
+def test_steps_lead_from_the_base_to_the_output_of_the_decided_class(real_run: Results) -> None:
+    draft = Draft("cases", real_run)
+    for case in explained_cases(real_run):
         drawn = waterfall(draft, "shap", case)
         assert drawn is not None
-        decided = full.predictions.decisions[case.position]
-        assert drawn.about == full.schema.target.classes[decided]
+        decided = real_run.predictions.decisions[case.position]
+        assert drawn.about == real_run.schema.target.classes[decided]
         assert drawn.end == pytest.approx(
-            full.predictions.probabilities[case.position, decided], abs=1e-5
+            real_run.predictions.probabilities[case.position, decided], abs=1e-5
         )
         shown = float(drawn.values[list(drawn.order)].sum())
         assert drawn.base + shown + drawn.rest[1] + drawn.gap == pytest.approx(drawn.end)
-        assert drawn.rest[0] + len(drawn.order) == len(full.schema.features)
+        assert drawn.rest[0] + len(drawn.order) == len(real_run.schema.features)
 
 
-def test_log_odds_of_the_other_class_are_turned_around(full: Results) -> None:
-    draft = Draft("cases", full)
-    for case in explained_cases(full)[:20]:
+def test_log_odds_of_the_other_class_are_turned_around(real_run: Results) -> None:
+    draft = Draft("cases", real_run)
+    for case in explained_cases(real_run)[:20]:
         drawn = waterfall(draft, "integrated_gradients", case)
         assert drawn is not None
         share = 1 / (1 + np.exp(-drawn.end))
-        decided = full.predictions.decisions[case.position]
-        stated = full.predictions.probabilities[case.position, decided]
+        decided = real_run.predictions.decisions[case.position]
+        stated = real_run.predictions.probabilities[case.position, decided]
         assert share == pytest.approx(stated, abs=1e-4)
 
 
@@ -103,22 +103,22 @@ def test_log_odds_of_the_other_class_are_turned_around(full: Results) -> None:
     ("base", "shown"), [(-0.12, None), (1.3, None), (np.nan, None), (0.4, 0.4)]
 )
 def test_a_base_that_no_probability_can_have_is_not_told(
-    full: Results, base: float, shown: float | None
+    real_run: Results, base: float, shown: float | None
 ) -> None:
-    explanation = full.explanations["shap"].of_case(0)
+    explanation = real_run.explanations["shap"].of_case(0)
     assert explanation.output_space == "probability"
     moved = replace(explanation, base_values=np.array([base], dtype=np.float32))
     assert base_of(moved) == (None if shown is None else pytest.approx(shown))
 
 
-def test_a_method_that_gives_an_order_alone_has_no_waterfall(full: Results) -> None:
-    draft = Draft("cases", full)
-    assert waterfall_data(draft, "attention_rollout", explained_cases(full)[0]) is None
+def test_a_method_that_gives_an_order_alone_has_no_waterfall(real_run: Results) -> None:
+    draft = Draft("cases", real_run)
+    assert waterfall_data(draft, "attention_rollout", explained_cases(real_run)[0]) is None
 
 
-def test_what_is_within_its_sampling_error_is_not_drawn_by_itself(full: Results) -> None:
-    draft, explanation = Draft("cases", full), full.explanations["shap"]
-    case = explained_cases(full)[0]
+def test_what_is_within_its_sampling_error_is_not_drawn_by_itself(real_run: Results) -> None:
+    draft, explanation = Draft("cases", real_run), real_run.explanations["shap"]
+    case = explained_cases(real_run)[0]
     drawn: Any = waterfall(draft, "shap", case)
     errors = explanation.standard_error
     assert errors is not None

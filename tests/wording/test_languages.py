@@ -1,24 +1,38 @@
-"""The catalog in Chinese: what it may say, and what it must leave alone."""
+"""Chinese and German: what a catalog may say and must leave alone, and whole texts in it."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from jinja2 import Environment, meta
 
 from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage.local_paths import shipped
+from deepseek_report.cli import run
 from deepseek_report.compliance.framework import frameworks_folder, load_framework
-from deepseek_report.wording.words import read_catalog, untranslated, wording
+from deepseek_report.sections.bottlenecks import BottlenecksSection
+from deepseek_report.sections.reproducibility import ReproducibilitySection
+from deepseek_report.sections.robustness import RobustnessSection
+from deepseek_report.wording.words import languages, read_catalog, untranslated, wording
+from tests.conftest import SmallRun
+from tests.real_runs import with_report
 from tests.worded import leaves
+from tests.wording.marked_page import visible_texts
 
 CATALOGS = shipped("templates") / "locale"
+
+
 #: Inside of a text: slots and statements, and what is typed as it stands.
 NOT_SAID = re.compile(
     r"\{\{.*?\}\}|\{%.*?%\}|`[^`]*`|deepseek-report [\w-]+|https?://\S+", re.DOTALL
 )
+
+
 #: Two small words in a row: names of methods and keys of a config stand alone.
 ENGLISH = re.compile(r"[a-z]{2,} [a-z]{2,}")
 
@@ -128,3 +142,76 @@ def test_rows_of_the_frameworks_of_the_default_experiment_stand_in_chinese() -> 
         chinese = words.framework(name)["rows"]
         assert {row.id for row in rows} == set(chinese), name
         assert all(re.search("[一-鿿]", texts["asks"]) for texts in chinese.values()), name
+
+
+@pytest.fixture(scope="module")
+def in_german(real_run: Results) -> Results:
+    return with_report(real_run, language="de")
+
+
+def test_every_german_text_has_the_key_and_the_slots_of_an_english_one() -> None:
+    english = dict(leaves(read_catalog(CATALOGS, "en")))
+    environment = wording("de")._environment
+    for key, text in leaves(read_catalog(CATALOGS, "de")):
+        if key.startswith(("formats.", "numbers.", "names.")):
+            continue
+        german, known = (
+            meta.find_undeclared_variables(environment.parse(each)) for each in (text, english[key])
+        )
+        assert german <= known, key
+
+
+def test_the_section_robustness_lacks_no_german_text() -> None:
+    assert "de" in languages()
+    lacking = [key for key in untranslated("de") if re.search(r"\brobustness\b", key)]
+    assert lacking == []
+
+
+def test_the_section_stands_in_german_with_german_numbers(in_german: Results) -> None:
+    content = RobustnessSection().content(in_german)
+    assert content.title == "Robustheit"
+    assert content.question == "Kippen kleine Fehler in der Eingabe Entscheidungen?"
+    assert re.search(r"kippt \d+,\d\u00a0% \(", content.answer)
+    assert re.search(r"ROC-AUC .* 0,\d+", content.answer)
+    words = " ".join((content.answer, *content.caveats))
+    assert not re.search(r"\b(the|of|and|with|values|noise)\b", words)
+
+
+def test_other_sections_stand_in_english_and_the_report_counts_what_is_missing(
+    in_german: Results,
+) -> None:
+    english = replace(in_german, config={**in_german.config, "report": {"language": "en"}})
+    question = BottlenecksSection().content(in_german).question
+    assert question == BottlenecksSection().content(english).question
+    lacking = wording("de").untranslated[0]
+    assert lacking > 1000
+    answer = ReproducibilitySection().content(in_german).answer
+    number = wording("de").numbers.count(lacking)
+    assert f"{number} of" in answer
+    assert "they stand in English" in answer
+
+
+#: What is typed as it stands, and who made the data, as they say it.
+AS_IT_STANDS = re.compile(r"deepseek-report [^，。；]*|^(来源|引用|许可|文件)：.*")
+
+
+#: Quotations of a framework's file, which stands in English and is marked as such.
+OF_FRAMEWORKS = frozenset({"compliance"})
+
+
+def test_no_english_phrase_stands_in_a_chinese_report(small_run: SmallRun, tmp_path: Path) -> None:
+    folder = small_run.copied(tmp_path / small_run.folder.name)
+    assert run(["render", str(folder), "--language", "zh"]) == 0
+    shown = visible_texts((folder / "report.html").read_text(encoding="utf-8"))
+    assert sum(len(re.findall(r"[\u3400-\u9fff]", text.text)) for text in shown) > 5000
+    left = [
+        (text.part, text.where, phrase[0], text.text[:80])
+        for text in shown
+        if text.part not in OF_FRAMEWORKS
+        and (phrase := ENGLISH.search(AS_IT_STANDS.sub("", text.text)))
+    ]
+    assert left == []
+    dangling = [
+        text.text[:80] for text in shown if re.search(r"@\{?(sec|fig|tbl)-|。。|<!|\[\]", text.text)
+    ]
+    assert dangling == []

@@ -1,4 +1,4 @@
-"""The table with known effects: its label follows the formula that travels with it."""
+"""Generated tables know what makes their labels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,46 @@ import pytest
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.datasets.sources.generated import Family, KnownEffects
+from deepseek_report.datasets.sources.transactions import FEATURES, KINDS, Transactions
 from deepseek_report.statistics.games.formula import Formula
+
+NAMES = [feature.name for feature in FEATURES]
+
+
+@pytest.fixture(scope="module")
+def data() -> Dataset:
+    return Transactions(n=8000, days=60).load(3, Silent())
+
+
+def test_payments_of_the_last_days_are_tested(data: Dataset) -> None:
+    train, test = data.train.moments, data.test.moments
+    assert train is not None
+    assert test is not None
+    assert train.max() < test.min()
+    assert len(data.test) == pytest.approx(1600, abs=2)
+
+
+def test_frauds_are_as_rare_as_declared_and_know_what_makes_them(data: Dataset) -> None:
+    rows = Split.joined([data.train, data.validation, data.test])
+    assert rows.labels.mean() == pytest.approx(0.008, abs=0.003)
+    assert rows.truth is not None
+    assert not rows.truth[rows.labels == 0].any()
+    causes = [{NAMES[j] for j in np.flatnonzero(row)} for row in rows.truth[rows.labels == 1]]
+    assert all(any(cause <= set(kind) for kind in KINDS.values()) for cause in causes)
+    assert not rows.truth[:, NAMES.index("account_years")].any()
+    assert 0.6 < np.mean([len(cause) for cause in causes]) / 4 < 1.1  # four in five of 4 or 5
+
+
+def test_fewer_rows_are_of_fewer_days_with_as_many_payments_a_day() -> None:
+    few = Transactions(rows=2000).load(1, Silent())
+    moments = Split.joined([few.train, few.validation, few.test]).moments
+    assert moments is not None
+    assert np.ptp(moments) / 86_400 == pytest.approx(5, abs=0.1)
+
+
+def test_the_card_and_the_decision_say_that_no_payment_is_real(data: Dataset) -> None:
+    assert data.card["licence"] == "CC0"
+    assert "nothing in it is real" in str(data.card["source"])
 
 
 @pytest.mark.parametrize("family", get_args(Family))
