@@ -153,7 +153,7 @@ Side = Literal["at_least", "at_most"]
 _FILE = "conclusions.json"
 #: Of what is stored. One more wherever a finding gets a value that its sentences need: what an
 #: earlier version concluded is then concluded anew, since its values would leave gaps.
-FORMAT_VERSION = 8
+FORMAT_VERSION = 9
 
 #: What a method may be used for.
 #: amounts, order : the reasons of each case, with their amounts or in their order alone.
@@ -162,7 +162,8 @@ FORMAT_VERSION = 8
 #: better than another case's. nothing : it says nothing about the model. wrong : it says the
 #: opposite of what the model does. faulty : it fails a check whose answer is known, so a library
 #: errs. unsteady : repeated, it gives other reasons. no_skill : nothing, since the model has no
-#: skill. open : it looks better than chance, and its interval reaches to none. few : too few cases.
+#: skill. open : a test that trust needs can't be decided, `ExplainerVerdict.undecided` says which.
+#: few : too few cases.
 #: untested : a test that trust needs was not made, `ExplainerVerdict.missing` says which.
 Use = Literal[
     "amounts",
@@ -287,6 +288,22 @@ class ExplainerVerdict:
         """Of the tests on single cases, those that it failed: against chance, another case's."""
         tests = {"chance": self.beats_random, "another_case": self.own_case}
         return tuple(name for name, passed in tests.items() if passed is False)
+
+    @property
+    def undecided(self) -> tuple[str, ...]:
+        """Of the tests that trust needs, those that were made and whose outcome is open."""
+        if self.use == "untested" and not self.missing:
+            return ()
+        tests = {
+            "chance": (self.beats_random, "faithfulness_effect"),
+            "another_case": (self.own_case, "faithfulness_effect"),
+            "learnt": (self.learnt, "parameter_randomisation"),
+        }
+        return tuple(
+            name
+            for name, (passed, metric) in tests.items()
+            if passed is None and metric not in self.missing
+        )
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,8 @@ _TOLD: tuple[Use, ...] = ("faulty", "wrong", "nothing", "not_this_case", "overal
 #: The numbers behind the verdicts.
 _NUMBERS = (
     *("deletion_effect", "insertion_effect", "own_case_effect", "shared_order"),
-    *("randomisation_correlation", "null_player_share", "repeat_ratio", "max_sensitivity_ratio"),
+    *("randomisation_correlation", "randomisation_gain", "null_player_share"),
+    *("repeat_ratio", "max_sensitivity_ratio"),
 )
 
 
@@ -80,6 +81,7 @@ def _of_use(results: Results, use: Use, names: Sequence[str]) -> Finding:
         "leads": leads,
         "passing": [] if best is None else [records.explainer_label(results, best.explainer)],
         "faults": sorted({f for name in names for f in verdict_of(results, name).faults}),
+        "undecided": sorted({test for name in names for test in verdict_of(results, name).undecided}),
     }
     evidence = (
         "measures/faithfulness_effect",
@@ -93,8 +95,8 @@ def quotation(results: Results, verdict: ExplainerVerdict) -> dict[str, object]:
     """What every sentence on the use of a method is made of.
 
     scope : what it may be quoted for. reach : share of the reachable gain. faults : tests on single
-    cases that it failed. error, space, unit : the sampling error of an attribution, and what it is
-    measured in.
+    cases that it failed. undecided : tests whose outcome is open. error, space, unit : the sampling
+    error of an attribution, and what it is measured in.
     """
     name = verdict.explainer
     return {
@@ -102,6 +104,7 @@ def quotation(results: Results, verdict: ExplainerVerdict) -> dict[str, object]:
         "scope": verdict.scope,
         "reach": verdict.reach,
         "faults": list(verdict.faults),
+        "undecided": list(verdict.undecided),
         "error": verdict.sampling_error,
         "space": results.explanations[name].output_space,
         "unit": records.unit_of(results),

@@ -255,14 +255,15 @@ def _verdict(
             compared=_game(draft, verdict.explainer),
             quoted=None if best is None else explainer_label(draft.results, best.explainer),
         ),
-        "faithful": _mark(draft, verdict.beats_random),
-        "own_case": _mark(draft, verdict.own_case),
-        "learnt": _mark(draft, verdict.learnt),
+        "faithful": _mark(draft, verdict.beats_random, "chance" in verdict.undecided),
+        "own_case": _mark(draft, verdict.own_case, "another_case" in verdict.undecided),
+        "learnt": _mark(draft, verdict.learnt, "learnt" in verdict.undecided),
         "steady": _mark(draft, verdict.steady),
         "adds_up": _mark(draft, verdict.adds_up),
     }
 
 
-def _mark(draft: Draft, passed: bool | None) -> str:
-    key = "untested" if passed is None else "passed" if passed else "failed"
-    return draft.text(f"mark.{key}")
+def _mark(draft: Draft, passed: bool | None, is_open: bool = False) -> str:
+    """The outcome of a test as its cell of the table says it; None was not made, or is open."""
+    unknown = "open" if is_open else "untested"
+    return draft.text(f"mark.{unknown if passed is None else 'passed' if passed else 'failed'}")

@@ -50,6 +50,37 @@ def test_the_verdict_follows_from_the_tests(run: Any, changes: dict[str, Any], u
 
 
 @pytest.mark.parametrize(
+    ("changes", "undecided", "said"),
+    [
+        ({"deletion_effect": (0.3, -0.1, 0.7)}, ("chance",), "whether it beats chance is open"),
+        (
+            {"own_case_effect": (0.4, -0.1, 0.9)},
+            ("another_case",),
+            "whether it beats another case’s explanation is open",
+        ),
+        (
+            {"randomisation_gain": (0.1, -0.05, 0.2)},
+            ("learnt",),
+            "whether it depends on what the model has learnt is open",
+        ),
+    ],
+)
+def test_what_cannot_be_judged_is_told_by_the_test_that_is_open(
+    run: Any, say: Any, changes: dict[str, Any], undecided: tuple[str, ...], said: str
+) -> None:
+    run.tests_of(shap=changes)
+    results = run.results()
+    assert verdict_of(results, "shap").undecided == undecided
+    (finding,) = rules_explanations.uses(results)
+    assert said in say(finding)
+
+
+def test_a_test_that_was_not_made_is_not_called_open(run: Any) -> None:
+    run.tests_of(shap={"randomisation_gain": None})
+    assert verdict_of(run.results(), "shap").undecided == ()
+
+
+@pytest.mark.parametrize(
     "described",
     [
         {"repeat_ratio": (0.8, 0.6, 1.0)},

@@ -33,6 +33,7 @@ WORLDS: dict[str, dict[str, dict[str, Any]]] = {
     },
     "none passes": {"shap": {"deletion_effect": LOW}, "lime": {"deletion_effect": LOW}},
     "one is open": {"shap": {"deletion_effect": OPEN}, "lime": {}},
+    "one may not depend on the model": {"shap": {"randomisation_gain": OPEN}, "lime": {}},
     "amounts do not add up": {"shap": {"completeness_gap": (0.3, 0.2, 0.4)}, "lime": {}},
 }
 KINDS = ("trees", "number", "text", "image", "series")
@@ -75,6 +76,9 @@ def assert_same(results: Results) -> None:
         assert use.startswith("Nothing") == (verdict.use in CONDEMNED | {"no_skill"})
         if verdict.scope == "members" and is_best:
             assert "the order of its reasons" not in use + answer
+        outcomes = {"chance": "faithful", "another_case": "own_case", "learnt": "learnt"}
+        for test, column in outcomes.items():
+            assert (table[label][column] == "○ open") == (test in verdict.undecided)
         mark = {True: "✓", False: "✗", None: "○"}[verdict.beats_random]
         assert table[label]["faithful"].startswith(mark)
     worded = [words.finding(f) for f in rules_explanations.uses(results)]
