@@ -268,6 +268,7 @@ def test_paper_has_the_list_and_not_the_browser(real_page: Any) -> None:
     style = "return getComputedStyle(document.querySelector(arguments[0])).display"
     assert real_page.run(style, ".case-browser") == "none"
     assert real_page.run(style, ".case-list") != "none"
+    assert real_page.run(style, ".case-marks") == "none"  # nobody marked anything
 
 
 def test_without_scripts_a_short_list_of_the_cases_is_readable(
