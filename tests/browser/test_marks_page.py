@@ -64,7 +64,7 @@ def saved(page: Page, folder: Path, by: str, why: list[str]) -> Marks:
     """What was marked, as a new run reads the file that the page saves."""
     page.run(FILL, by, why)
     page.run(CLICK, ".mark-save", 0)
-    for _ in range(200):
+    for _ in range(600):  # half a minute, on a busy machine
         if files := list(folder.glob("*.yaml")):
             marks = read_marks(files[0])
             assert files[0].name in page.run(
