@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
-from deepseek_report.artifacts.protocols.models import CountsTrees
+from deepseek_report.artifacts.protocols.models import CountsTrees, name_of
 from deepseek_report.artifacts.schema import Schema, Target
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.storage.files import load_json, save_arrays, save_json
@@ -82,6 +82,10 @@ def test_what_is_loaded_answers_alike_and_its_account_adds_up(
     if task == "labels":
         labels = classifier.label_probabilities(train.inputs) > 0.5
         assert (labels == (train.all_labels == 1)).mean() > 0.9
+
+
+def test_sentences_call_the_rules_by_no_name_of_a_class() -> None:
+    assert name_of(RuleModel()) == "the rule list"
 
 
 def test_edits_may_be_mappings_and_change_the_model(schema, train, tmp_path) -> None:

@@ -50,6 +50,7 @@ class RuleModel:
     """
 
     name = "rules"
+    called: ClassVar[str] = "the rule list"
     capabilities: ClassVar[frozenset[Capability]] = frozenset({"intrinsic", "rules"})
     modalities = frozenset({"table"})
     tasks = ALL_TASKS
