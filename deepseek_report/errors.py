@@ -75,6 +75,15 @@ class RenderError(DeepseekReportError):
     """A report could not be rendered."""
 
 
+def first_line(error: BaseException) -> str:
+    """What an error says in its first line, or its kind where it says nothing.
+
+    >>> first_line(ValueError("no such file")), first_line(KeyError())
+    ('no such file', 'KeyError')
+    """
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
 def error_code(error: Exception) -> int:
     """2 for what is wrong with a configuration or with data, 1 for everything else.
 

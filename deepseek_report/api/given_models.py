@@ -24,7 +24,7 @@ from deepseek_report.api.report_arguments import ArgumentProblems, refuse
 from deepseek_report.api.rows import Rows, digest_of_numbers, leaves_hold, sums_agree
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.schema import TaskName
-from deepseek_report.errors import ConfigError, DeepseekReportError
+from deepseek_report.errors import ConfigError, DeepseekReportError, first_line
 from deepseek_report.models.estimators.design_matrix import class_text
 from deepseek_report.models.estimators.estimator_libraries import walkable
 from deepseek_report.models.given.callable_model import Asked, as_numbers, as_probabilities
@@ -374,10 +374,10 @@ def _ask(recognised: Recognised, rows: Rows, features: pd.DataFrame, *, number: 
     except DeepseekReportError as error:
         refuse("model", str(error), "", "")
     except Exception as error:
-        lines = str(error).splitlines() or [type(error).__name__]
         refuse(
             "model",
-            f"{called} cannot be asked about the rows of X ({type(error).__name__}: {lines[0]})",
+            f"{called} cannot be asked about the rows of X "
+            f"({type(error).__name__}: {first_line(error)})",
             "a model that answers such rows",
             "give X as the model reads it",
         )

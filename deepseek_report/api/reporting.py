@@ -44,6 +44,7 @@ from deepseek_report.config.portable import QUICK, whole_report
 from deepseek_report.config.validate import validate
 from deepseek_report.datasets import splitting
 from deepseek_report.datasets.assembly.row_metadata import moments_of
+from deepseek_report.errors import first_line
 from deepseek_report.runner.comparing import CompareOptions, compare_runs
 from deepseek_report.runner.run import run_experiment
 from deepseek_report.wording.words import wording
@@ -365,10 +366,10 @@ def fitted_here(
     except ArgumentProblems:
         raise
     except Exception as error:  # of a person's own code, of any kind
-        first = (str(error) or type(error).__name__).splitlines()[0]
         refuse(
             "model",
-            f"fitting it to {int(learnt.sum())} rows failed: {type(error).__name__}: {first}",
+            f"fitting it to {int(learnt.sum())} rows failed: "
+            f"{type(error).__name__}: {first_line(error)}",
             "a model that can be fitted to the columns of X, or a function without arguments that "
             "makes one",
             "see that fit(X, y) works, or leave columns out by drop=[…]",

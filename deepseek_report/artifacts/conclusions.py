@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats, Ints
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.explanation import Game
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.message import Text, as_tuples, plain, with_texts
@@ -219,6 +220,11 @@ class Verdict:
     unit: str = ""
     reason: Text = ""
     predictor: str = ""
+
+    @property
+    def measured(self) -> Estimate:
+        """What was measured; undefined where nothing was."""
+        return Estimate.of(self.value, self.low, self.high, self.n)
 
     @classmethod
     def from_json(cls, record: Mapping[str, object]) -> Verdict:

@@ -72,9 +72,8 @@ class Estimate:
         >>> Estimate(0.5, 0.4, 0.6).cells("share", "share")
         {'share': 0.5, 'share_low': 0.4, 'share_high': 0.6}
         """
-        low, high = (f"{prefix}_low", f"{prefix}_high") if prefix else ("low", "high")
         ends = (math.nan if end is None else float(end) for end in (self.low, self.high))
-        return {key: float(self.value), **dict(zip((low, high), ends, strict=True))}
+        return {key: float(self.value), **dict(zip(end_names(prefix), ends, strict=True))}
 
     def negated(self) -> Estimate:
         """The same difference seen from the other side.
@@ -116,6 +115,15 @@ class Estimate:
 
 #: What was not measured.
 UNDEFINED = Estimate(math.nan)
+
+
+def end_names(prefix: str = "") -> tuple[str, str]:
+    """The columns in which the ends of an interval stand: `low`, `high`, or `<prefix>_low`, ….
+
+    >>> end_names("gap")
+    ('gap_low', 'gap_high')
+    """
+    return (f"{prefix}_low", f"{prefix}_high") if prefix else ("low", "high")
 
 
 def finite(value: Any) -> float | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 import numpy as np
 
 from deepseek_report.artifacts.disclosure import TableRelease
-from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.estimate import Estimate, end_names
 from deepseek_report.artifacts.table_rows import cells_of
 from deepseek_report.errors import ArtifactError
 
@@ -113,7 +113,7 @@ def columns_of(named: str, **settings: Any) -> tuple[Column, ...]:
 
 def estimate(key: str, kind: Kind = "number", prefix: str = "", **settings: Any) -> Column:
     """A column with an interval in `<prefix>_low` and `<prefix>_high`; `low`, `high` without."""
-    low, high = (f"{prefix}_low", f"{prefix}_high") if prefix else ("low", "high")
+    low, high = end_names(prefix)
     return Column(key, kind, low=low, high=high, **settings)
 
 
@@ -126,8 +126,7 @@ def estimates_of(named: str, **settings: Any) -> tuple[Column, ...]:
     [('gain', 'gain_low', 'gain_high'), ('lost', 'lost_low', 'lost_high')]
     """
     named = " ".join(name if ":" in name else f"{name}:number" for name in named.split())
-    columns = columns_of(named, **settings)
-    return tuple(replace(each, low=f"{each.key}_low", high=f"{each.key}_high") for each in columns)
+    return tuple(estimate(each.key, each.kind, each.key, **settings) for each in columns_of(named))
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from typing import (
 
 import numpy as np
 
-from deepseek_report.artifacts.estimate import UNDEFINED, Estimate, finite
+from deepseek_report.artifacts.estimate import UNDEFINED, Estimate, end_names, finite
 from deepseek_report.errors import ArtifactError
 
 if TYPE_CHECKING:
@@ -117,8 +117,7 @@ class RowField:
     @property
     def ends(self) -> tuple[str, str]:
         """The columns of the ends of an estimate's interval."""
-        prefix = self.source.prefix
-        return (f"{prefix}_low", f"{prefix}_high") if prefix else ("low", "high")
+        return end_names(self.source.prefix)
 
     def read(self, frame: pd.DataFrame) -> list[Any]:
         """The values of all rows."""

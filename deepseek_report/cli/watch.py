@@ -30,7 +30,7 @@ def command(arguments: list[str]) -> int:
 
     experiment = decided(experiment)
     stages = make_plan(experiment)
-    store = Store(Path(experiment.settings.paths.store).absolute())
+    store = Store(experiment.store)
     run = FollowedRun(stages, store, experiment.raw)
     name = run_id(experiment, stages)
     folder = Path(options.board or experiment.reports / BOARDS / f"{experiment.name}-{name}")

@@ -336,6 +336,11 @@ class Experiment:
     def reports(self) -> Path:
         return Path(self.settings.paths.reports)
 
+    @property
+    def store(self) -> Path:
+        """The folder of what was computed."""
+        return Path(self.settings.paths.store).absolute()
+
     def config_of(self, group: str, key: str = "") -> Mapping[str, Any]:
         """The resolved settings of one plug-in, as plain data."""
         chosen: Mapping[str, object] = self.raw[group][key] if key else self.raw[group]

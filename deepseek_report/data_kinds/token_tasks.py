@@ -14,6 +14,7 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.written_texts import MASK
+from deepseek_report.statistics.games.coalition_design import random_orders
 
 #: Where the card of a data set says which task its rows are of.
 CARD = "token_task"
@@ -74,11 +75,6 @@ class TokenTask(Protocol):
 
     def rows(self, n: int, random: np.random.Generator) -> AnswerRows:
         """`n` texts of the hardest level, each up to one answer."""
-
-
-def _shuffled(n: int, size: int, random: np.random.Generator) -> Ints:
-    """(n, size) the numbers from 0 on, each row in an order of its own."""
-    return random.permuted(np.tile(np.arange(size), (n, 1)), axis=1)
 
 
 @dataclass(frozen=True)
@@ -143,8 +139,8 @@ class Recall(_OfPairs):
 
     def _pairs(self, n: int, pairs: int, random: np.random.Generator) -> Ints:
         """(n, pairs, 2) a key and its value, as tokens."""
-        keys = 1 + _shuffled(n, self.keys, random)[:, :pairs]
-        values = 1 + self.keys + _shuffled(n, self.values, random)[:, :pairs]
+        keys = 1 + random_orders(self.keys, n, random)[:, :pairs]
+        values = 1 + self.keys + random_orders(self.values, n, random)[:, :pairs]
         return np.stack([keys, values], axis=2)
 
     def _before(self, known: Ints) -> tuple[Ints, Ints]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from deepseek_report.artifacts.conclusions import Outcome, Verdict
-from deepseek_report.artifacts.estimate import Estimate, finite
+from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import Results
@@ -102,7 +102,7 @@ def _missed(results: Results, verdict: Verdict) -> Finding:
     values = {
         "metric": words_of(results).label("metrics", metric),
         "subject": ", ".join(subject_of(results, verdict)),
-        "estimate": Estimate.of(verdict.value, verdict.low, verdict.high, verdict.n),
+        "estimate": verdict.measured,
         "as_percent": is_share(verdict),
         "bound": verdict.bound,
         "side": verdict.side,

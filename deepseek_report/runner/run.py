@@ -132,7 +132,7 @@ class PreparedRun:
 
 def store_of(experiment: Experiment) -> Store:
     """Where an experiment keeps its stages, with the remote store that the environment names."""
-    return Store(Path(experiment.settings.paths.store).absolute(), remote_of_environment())
+    return Store(experiment.store, remote_of_environment())
 
 
 def prepare_run(

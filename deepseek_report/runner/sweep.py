@@ -100,7 +100,7 @@ def load_early(first: SweepJob) -> None:
     on_device = pick_device(experiment.settings.device) != "cpu"
     if alone or on_device or experiment.undecided is not None:
         return
-    store = Store(Path(experiment.settings.paths.store).absolute())
+    store = Store(experiment.store)
     try:
         missing = [s for s in make_plan(experiment) if not store.holds(s.place, s.key)]
     except Exception:  # it is told when the job is prepared

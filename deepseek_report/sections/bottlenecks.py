@@ -91,8 +91,7 @@ _PARTS = TableType(
 )
 _GROUPS = TableType(
     (
-        Column("attribute", "attribute"),
-        *columns_of("level part"),
+        *columns_of("attribute:attribute level part"),
         *estimates_of("mean rest"),
         Column("n", "count"),
     ),

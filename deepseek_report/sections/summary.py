@@ -11,7 +11,7 @@ from pydantic import Field
 
 from deepseek_report.artifacts.conclusions import Verdict
 from deepseek_report.artifacts.disclosure import is_left_out
-from deepseek_report.artifacts.estimate import Estimate, finite
+from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Message, Text, message
@@ -280,7 +280,6 @@ def _promise(draft: Draft, promise: Verdict, page: FirstPage) -> Values:
     """A promise as it stands on its chip, and who made it why."""
     numbers, share = draft.words.numbers, is_share(promise)
     write = numbers.percent if share else numbers.number
-    measured = Estimate.of(promise.value, promise.low, promise.high, promise.n)
     about = finding_of(promise, page)
     return {
         "metric": promise_name(draft.results, promise),
@@ -291,7 +290,7 @@ def _promise(draft: Draft, promise: Verdict, page: FirstPage) -> Values:
         if promise.value is not None
         else "–",
         "interval": numbers.interval(promise.low, promise.high, as_percent=share)
-        if measured.ends
+        if promise.measured.ends
         else "",
         "n": promise.n,
         "outcome": promise.outcome,

@@ -13,7 +13,7 @@ from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.schema import Target, TaskName
-from deepseek_report.artifacts.table import Column, estimate, estimates_of
+from deepseek_report.artifacts.table import Column, columns_of, estimate, estimates_of
 from deepseek_report.statistics import answer_errors
 from deepseek_report.statistics.intervals import SHARE, enough_events
 from deepseek_report.statistics.logistic import log_odds
@@ -69,19 +69,16 @@ class Classification(Task):
     group_gaps = ()
     slice_table = (
         estimate("error_rate", "share"),
-        Column("expected_error_rate", "share"),
-        Column("rest_error_rate", "share"),
+        *columns_of("expected_error_rate:share rest_error_rate:share"),
         Column("errors", "count", shown=False),
-        Column("missed_rate", "share"),
-        Column("rest_missed_rate", "share"),
+        *columns_of("missed_rate:share rest_missed_rate:share"),
     )
     parts_drawn = (Drawn("accuracy", "accuracy", is_share=True),)
     part_table = (
         *estimates_of("accuracy:share"),
         estimate("base_rate", "share", prefix="base"),
         *estimates_of("roc_auc"),
-        Column("mean_score", "share"),
-        Column("ece", "share"),
+        *columns_of("mean_score:share ece:share"),
     )
     group_table = (
         Column("n_favourable", "count"),

@@ -15,7 +15,7 @@ from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.rounding import quantity
 from deepseek_report.artifacts.schema import Target, TaskName
-from deepseek_report.artifacts.table import Column, estimate, estimates_of
+from deepseek_report.artifacts.table import Column, columns_of, estimate, estimates_of
 from deepseek_report.statistics.answer_errors import error_estimates, paired_gain
 from deepseek_report.statistics.ranking import most_correlated
 from deepseek_report.statistics.resampling import Resampling
@@ -47,8 +47,7 @@ class Regression(Task):
     groups_drawn = parts_drawn
     part_table = (
         *estimates_of("mae mean_error"),
-        Column("mean_label", "number"),
-        Column("mean_prediction", "number"),
+        *columns_of("mean_label:number mean_prediction:number"),
     )
     group_table = part_table
     group_columns = ("mae", "mean_error", "mean_label", "mean_prediction")

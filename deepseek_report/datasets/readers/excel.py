@@ -17,7 +17,7 @@ from deepseek_report.datasets.assembly.column_declarations import data_error, er
 from deepseek_report.datasets.readers.file_bytes import FileBytes, check_archive
 from deepseek_report.datasets.readers.file_form import FileForm, ReadLimits
 from deepseek_report.datasets.readers.text_table import MISSING
-from deepseek_report.errors import DataError
+from deepseek_report.errors import DataError, first_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,10 +96,9 @@ def _book(file: FileBytes, limits: ReadLimits) -> Iterator[Workbook]:
     except DataError:
         raise
     except Exception as error:  # its parsers raise whatever they meet
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise data_error(
             str(file.path),
-            f"this is not a readable workbook ({reason})",
+            f"this is not a readable workbook ({first_line(error)})",
             "an .xlsx file",
             "save it again as .xlsx without a password, or as CSV",
         ) from None

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol
 from deepseek_report.datasets.assembly.column_declarations import data_error
 from deepseek_report.datasets.readers.encodings import is_known
 from deepseek_report.datasets.readers.file_form import FileForm, ReadLimits
-from deepseek_report.errors import DataError
+from deepseek_report.errors import DataError, first_line
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -163,10 +163,9 @@ def _whole(path: Path) -> Iterator[None]:
     except UnicodeError:  # of what is made of the content
         raise
     except (*_BROKEN, RuntimeError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise data_error(
             str(path),
-            f"it cannot be unpacked ({reason})",
+            f"it cannot be unpacked ({first_line(error)})",
             f"a whole {suffix} file",
             "pack it again, or unpack it yourself and name the file",
         ) from None

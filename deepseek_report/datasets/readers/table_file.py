@@ -31,7 +31,7 @@ from deepseek_report.datasets.readers.file_bytes import (
 )
 from deepseek_report.datasets.readers.file_form import Decimal, FileForm, ReadLimits
 from deepseek_report.datasets.readers.text_table import MISSING, TextTable, header_of, open_table
-from deepseek_report.errors import DataError
+from deepseek_report.errors import DataError, first_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -690,10 +690,9 @@ def _readable(path: Path) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, OSError, ValueError, KeyError, OverflowError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise data_error(
             str(path),
-            f"this is not a readable Parquet file ({reason})",
+            f"this is not a readable Parquet file ({first_line(error)})",
             "Parquet",
             "write the file again, or correct its ending if it is a CSV file",
         ) from None

@@ -22,13 +22,8 @@ HIDDEN: dict[str, str] = {
     "links": "http://link",
     "numbers": "0",
 }
-_FORM_OF: dict[str, Form] = {
-    "handle": "handle",
-    "hashtag": "hashtag",
-    "link": "link",
-    "number": "number",
-    "mark": "mark",
-}
+#: Forms that a group of `_PIECE` finds under the same name; every other piece is a word.
+_FOUND: tuple[Form, ...] = ("handle", "hashtag", "link", "number", "mark")
 
 _LINK = r"https?://\S+|www\.\S+"
 _CHINESE = r"[\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]"
@@ -87,7 +82,8 @@ def is_chinese(piece: str) -> bool:
 def form_of(piece: str) -> Form:
     """What kind of piece it is."""
     match = _PIECE.fullmatch(piece)
-    return _FORM_OF.get(str(match.lastgroup), "word") if match else "word"
+    group = match.lastgroup if match else None
+    return next((form for form in _FOUND if form == group), "word")
 
 
 def proper_names(texts: Iterable[str]) -> frozenset[str]:

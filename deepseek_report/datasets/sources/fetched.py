@@ -78,15 +78,15 @@ class FetchRequest:
     """What is fetched and what to do where that fails, as parts of a message.
 
     where : what was asked for, of whom. wanted : what would do ("an active table"). look_up : what
-    to do where the publisher answers that there is no such thing. copy : what to copy from a
-    machine with a network. otherwise : what else can be done without one.
+    to do where the publisher answers that there is no such thing. otherwise : what else can be done
+    without a network. copy : what to copy from a machine that has one.
     """
 
     where: str
     wanted: str
     look_up: str
-    copy: str
     otherwise: str
+    copy: str = "the folder `dataset.cache`"
 
     def offline(self, why: object) -> DataError:
         """There is no network, or nobody answers."""

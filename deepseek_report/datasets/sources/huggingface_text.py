@@ -99,7 +99,6 @@ class HuggingFaceText(fetched.FetchedSource, TextFile):
             wanted="an existing, public data set",
             look_up="look the data set up on huggingface.co/datasets: its name, configurations and "
             "splits",
-            copy="the folder `dataset.cache`",
             otherwise="save the texts as CSV, Parquet or JSON Lines and use `dataset=text_file`",
         )
 

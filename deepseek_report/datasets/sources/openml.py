@@ -89,7 +89,6 @@ class OpenML(fetched.FetchedSource, DeclaredTable):
             wanted="an active, dense table",
             look_up="look up id, name and version on openml.org (sparse tables are not read), "
             "or try again later",
-            copy="the folder `dataset.cache`",
             otherwise="save the table as CSV or Parquet and use `dataset=csv`",
         )
 

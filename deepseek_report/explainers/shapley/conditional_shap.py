@@ -21,6 +21,7 @@ from deepseek_report.data_kinds.coalitions import each_once, in_parts
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.explainers.attributions import Explainer, chunks, missing_capability, seed_of
 from deepseek_report.explainers.shapley import shap_players
+from deepseek_report.statistics.games.coalition_design import random_orders
 from deepseek_report.statistics.games.conditional_sampling import GaussianCopula
 from deepseek_report.statistics.games.tree_shapley import path_shapley
 from deepseek_report.statistics.intervals import Z95
@@ -209,9 +210,7 @@ class _Game:
             return shap_players.all_coalitions(columns, settings.rounds, ask)
         random = np.random.default_rng([self.context.seed, design, columns])
         ends = np.stack([self.nothing, np.full(settings.rounds, self.predictions[index])], axis=1)
-        return shap_players.every_share(
-            shap_players.random_orders(columns, settings.rounds, random), ends, ask
-        )
+        return shap_players.every_share(random_orders(columns, settings.rounds, random), ends, ask)
 
     def _answers(self, index: int, design: int, kept: Bools, rounds: Ints) -> Floats:
         """(coalition,) mean output where the others are drawn given those that stay."""

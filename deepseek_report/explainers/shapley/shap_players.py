@@ -15,6 +15,7 @@ from deepseek_report.data_kinds.coalitions import Coalitions, spread_evenly
 from deepseek_report.explainers.attributions import seed_of
 from deepseek_report.explainers.shapley import shapley_engine
 from deepseek_report.explainers.shapley.shapley_engine import ShapleyEngine, ShapSettings
+from deepseek_report.statistics.games.coalition_design import random_orders
 from deepseek_report.statistics.games.formula import coalitions, shapley_values
 
 # Shapley and Owen values of players by walking through orders of them, many rows per model call.
@@ -33,11 +34,6 @@ class Estimates:
 
     values: Floats
     parts: int
-
-
-def random_orders(count: int, rounds: int, rng: np.random.Generator) -> Ints:
-    """(round, player) orders, all alike likely."""
-    return rng.permuted(np.tile(np.arange(count), (rounds, 1)), axis=1)
 
 
 def flipped_orders(order: Ints, rounds: int, rng: np.random.Generator) -> Ints:

@@ -61,8 +61,7 @@ _ATTRIBUTION = (
     _CASE,
     Column("explainer", "explainer"),
     *_FEATURE,
-    *columns_of("display attribution:number error:number rank:count output_space"),
-    *columns_of("class_name"),
+    *columns_of("display attribution:number error:number rank:count output_space class_name"),
 )
 _TABLES = {
     "cases": TableType(

@@ -26,7 +26,7 @@ from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import Column, TableType, columns_of
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.metrics.cases.case_tables import Row
-from deepseek_report.metrics.cases.single_case_rows import RefusedCase
+from deepseek_report.metrics.cases.single_case_rows import REASONS, RefusedCase
 from deepseek_report.metrics.explanations.explanation_plugin import ExplanationMetric
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.loss import effective_threshold
@@ -341,13 +341,12 @@ def _descending(features: Ints, values: Floats) -> list[int]:
     return [int(j) for j in features[np.argsort(-values[features], kind="stable")]]
 
 
-_REASONS = 4
 REFUSED = TableType(
     (
         Column("instance_id", "row"),
         Column("explainer", "explainer", shown=False),
         Column("probability", "share"),
-        *(Column(f"reason_{rank}") for rank in range(1, _REASONS + 1)),
+        *(Column(f"reason_{rank}") for rank in range(1, REASONS + 1)),
         *columns_of("certain:count rough:yes_no"),
     ),
     folded=True,
@@ -427,7 +426,7 @@ class RefusedReasons:
                     int(context.predictions.instance_ids[position]),
                     name,
                     float(context.predictions.scores[position]),
-                    *(labels + [""] * _REASONS)[:_REASONS],
+                    *(labels + [""] * REASONS)[:REASONS],
                     int(stated[place].sum()),
                     rough,
                 ),

@@ -117,6 +117,10 @@ class ReasonCode(OfPlayer):
     output_space: str
 
 
+#: Reasons that a row of `cases.refused` has room for.
+REASONS = 4
+
+
 @dataclass(frozen=True)
 class RefusedCase:
     """A tested row that was decided against a person, with its reasons: `cases.refused`.
@@ -130,15 +134,12 @@ class RefusedCase:
     certain: int
     rough: bool
     cells: Cells
-    reason_1: str = ""
-    reason_2: str = ""
-    reason_3: str = ""
-    reason_4: str = ""
 
     @property
     def reasons(self) -> list[str]:
         """Labels of the reasons, the largest first."""
-        return list(filter(None, (self.reason_1, self.reason_2, self.reason_3, self.reason_4)))
+        cells = (self.cells.get(f"reason_{rank}") for rank in range(1, REASONS + 1))
+        return [label for label in cells if isinstance(label, str) and label]
 
 
 @dataclass(frozen=True)

@@ -48,17 +48,23 @@ class Slice:
 
 
 @dataclass(frozen=True)
-class PartLevel:
+class OfLevel:
+    """A row on the cases of one level of an attribute."""
+
+    attribute: str
+    level: str
+    n: int
+
+
+@dataclass(frozen=True)
+class PartLevel(OfLevel):
     """A part of the data that is no group of people: a row of `part_performance.parts`.
 
     unforeseen : by how much more is decided wrongly than the probabilities let expect, and its
     p-value. cells : has the columns of the task.
     """
 
-    attribute: str
     attribute_label: str
-    level: str
-    n: int
     too_few: bool
     cells: Cells
     missed_rate: float | None = None
@@ -68,12 +74,9 @@ class PartLevel:
 
 
 @dataclass(frozen=True)
-class PeriodLevel:
+class PeriodLevel(OfLevel):
     """What is stated of a period and what happened: a row of `period_drift.periods`."""
 
-    attribute: str
-    level: str
-    n: int
     stated: Annotated[Estimate, From(prefix="stated")]
     happened: Annotated[Estimate, From(prefix="happened")]
 

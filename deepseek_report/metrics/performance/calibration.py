@@ -17,7 +17,7 @@ from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.table import TableType, columns_of, estimate
-from deepseek_report.artifacts.table_rows import From
+from deepseek_report.metrics.performance.performance_rows import OfBin
 from deepseek_report.metrics.plugin import ClassMetric, EntityMetric, Resamples
 from deepseek_report.statistics.answer_errors import calibration_error, equal_mass_bins
 from deepseek_report.statistics.intervals import SHARE
@@ -199,16 +199,12 @@ def _widened_to_whole(error: Estimate, share: Estimate, scores: Floats) -> Estim
 
 
 @dataclass(frozen=True)
-class ProbabilityBin:
+class ProbabilityBin(OfBin):
     """Cases with like probabilities: a row of `expected_calibration_error.bins`.
 
-    predicted : their mean probability. observed : the share of them that has the class.
+    observed : the share of them that has the class.
     """
 
-    start: Annotated[float, From("from")]
-    end: Annotated[float, From("to")]
-    n: int
-    predicted: float
     observed: Estimate
 
 

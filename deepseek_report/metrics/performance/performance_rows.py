@@ -11,6 +11,19 @@ from deepseek_report.artifacts.table_rows import Cells, From
 
 
 @dataclass(frozen=True)
+class OfBin:
+    """A row on the cases whose predictions lie between two values.
+
+    predicted : the mean of their predictions.
+    """
+
+    start: Annotated[float, From("from")]
+    end: Annotated[float, From("to")]
+    n: int
+    predicted: float
+
+
+@dataclass(frozen=True)
 class IntervalCoverage:
     """Intervals of one level: a row of `prediction_intervals.coverage`.
 

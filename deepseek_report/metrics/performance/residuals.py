@@ -20,10 +20,9 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PARTS, PEOPLE
 from deepseek_report.artifacts.table import OF_TARGET, Column, TableType, columns_of, estimate
-from deepseek_report.artifacts.table_rows import From
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.fairness.groups import OF_ATTRIBUTE, Grouping, MinCell, groupings
-from deepseek_report.metrics.performance.performance_rows import GroupCoverage, IntervalCoverage
+from deepseek_report.metrics.performance import performance_rows
 from deepseek_report.metrics.plugin import EntityMetric, NumberMetric, Resamples
 from deepseek_report.statistics.answer_errors import MEASURES, Tails, error_estimates
 from deepseek_report.statistics.intervals import SHARE, compare_rates, holm
@@ -105,13 +104,9 @@ class MedianAbsoluteError(ErrorMetric):
 
 
 @dataclass(frozen=True)
-class PredictionBin:
-    """Cases with like predictions, from `start` to `end`: a row of `residuals.bins`."""
+class PredictionBin(performance_rows.OfBin):
+    """Cases with like predictions: a row of `residuals.bins`."""
 
-    start: Annotated[float, From("from")]
-    end: Annotated[float, From("to")]
-    n: int
-    predicted: float
     mean_error: Estimate
 
 
@@ -266,7 +261,7 @@ class PredictionIntervals(EntityMetric, NumberMetric):
             ),
             section="performance",
             release=WHOLE,
-            row=IntervalCoverage,
+            row=performance_rows.IntervalCoverage,
         ),
         "by_group": TableType(
             (
@@ -279,7 +274,7 @@ class PredictionIntervals(EntityMetric, NumberMetric):
             section="performance",
             folded=True,
             release=TableRelease(counts=("n",), lines=(("attribute",),)),
-            row=GroupCoverage,
+            row=performance_rows.GroupCoverage,
         ),
     }
     category = "calibration"

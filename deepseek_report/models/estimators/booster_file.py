@@ -15,7 +15,7 @@ from pydantic import AliasPath, BaseModel, Field
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.errors import ConfigError
+from deepseek_report.errors import ConfigError, first_line
 
 if TYPE_CHECKING:
     from lightgbm import Booster as LGBooster
@@ -124,8 +124,7 @@ def _load(path: Path, library: str, stamp: tuple[int, int]) -> LoadedBooster:
     except ConfigError:
         raise
     except Exception as error:  # each library has an error class of its own, of any base
-        text = (str(error) or type(error).__name__).splitlines()[0]
-        raise ConfigError(f"{where} is not a {library} model ({text[:200]})") from None
+        raise ConfigError(f"{where} is not a {library} model ({first_line(error)[:200]})") from None
 
 
 def as_estimator(booster: Any, library: str, where: str) -> LoadedBooster:

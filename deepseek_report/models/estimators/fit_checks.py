@@ -10,7 +10,7 @@ import numpy as np
 
 from deepseek_report.artifacts.schema import Feature, Schema
 from deepseek_report.artifacts.split import Split
-from deepseek_report.errors import DeepseekReportError
+from deepseek_report.errors import DeepseekReportError, first_line
 from deepseek_report.models.estimators.design_matrix import has_numeric_codes, listed, names_of
 from deepseek_report.tasks import task_of
 
@@ -136,10 +136,7 @@ def _trial(fitted: Fitted, train: Split) -> Iterator[str]:
     try:
         answer = fitted.probabilities(train.inputs[whole])
     except Exception as error:  # whatever the library raises, the person must know before a run
-        yield (
-            f"{name} cannot be asked about rows of these data: "
-            f"{str(error).splitlines()[0] if str(error) else type(error).__name__}"
-        )
+        yield f"{name} cannot be asked about rows of these data: {first_line(error)}"
         return
     if not np.isfinite(answer).all():
         yield f"{name} gives numbers that are not finite for these data"

@@ -25,7 +25,7 @@ from deepseek_report.artifacts.protocols.models import Trainer
 from deepseek_report.artifacts.schema import ALL_TASKS, NUMBER_TASKS, Modality, Schema, TaskName
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import ALL_KINDS, kind_of
-from deepseek_report.errors import ConfigError
+from deepseek_report.errors import ConfigError, first_line
 from deepseek_report.models.estimators import estimator_libraries
 from deepseek_report.models.estimators.design_matrix import Encoding, fit_columns, frame_for
 from deepseek_report.models.estimators.estimator_libraries import LIBRARIES, TREES, Library
@@ -736,7 +736,7 @@ def _unpacked(path: Path) -> int:
 
 def _said(error: BaseException) -> str:
     """The first line of an error, short enough for a message."""
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+    return first_line(error)[:200]
 
 
 def _skops() -> ModuleType:

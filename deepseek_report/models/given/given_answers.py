@@ -37,8 +37,16 @@ class HeldAnswers:
     classes: Sequence[object]
 
 
+class AnsweredModel:
+    """Base of what stands for a model of which nothing but its answers is known."""
+
+    capabilities: ClassVar[frozenset[Capability]] = frozenset()
+    unasked: ClassVar[Text] = _UNASKED
+    comes_fitted: ClassVar[bool] = True
+
+
 @dataclass(frozen=True)
-class GivenAnswers(GivenInPython):
+class GivenAnswers(AnsweredModel, GivenInPython):
     """Predictions that were given in Python (`deepseek_report.report`) instead of a model.
 
     sha256 : of the predictions.
@@ -46,10 +54,7 @@ class GivenAnswers(GivenInPython):
 
     modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})
     tasks: ClassVar[frozenset[TaskName]] = ALL_TASKS - {"multi_label"}
-    capabilities: ClassVar[frozenset[Capability]] = frozenset()
     called: ClassVar[str] = "What was predicted elsewhere"
-    unasked: ClassVar[Text] = _UNASKED
-    comes_fitted: ClassVar[bool] = True
 
     sha256: str = ""
 
@@ -161,15 +166,12 @@ class RecordedTable:
 
 
 @dataclass(frozen=True)
-class RecordedAnswers:
+class RecordedAnswers(AnsweredModel):
     """The answers with the hint that a data set of traces holds, instead of a model."""
 
     modalities: ClassVar[frozenset[Modality]] = frozenset({"text"})
     tasks: ClassVar[frozenset[TaskName]] = CLASS_TASKS - {"multi_label"}
-    capabilities: ClassVar[frozenset[Capability]] = frozenset()
     called: ClassVar[str] = "The language model that wrote the traces"
-    unasked: ClassVar[Text] = _UNASKED
-    comes_fitted: ClassVar[bool] = True
 
     def build(self, schema: Schema, train: Split, seed: int) -> RecordedTable:
         """An empty table of answers."""

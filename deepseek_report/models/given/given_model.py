@@ -17,7 +17,7 @@ from deepseek_report.artifacts.protocols.models import Trainer
 from deepseek_report.artifacts.protocols.traits import GivenInPython, not_held
 from deepseek_report.artifacts.schema import ALL_TASKS, Feature, Modality, Schema, TaskName
 from deepseek_report.artifacts.split import Split
-from deepseek_report.errors import ConfigError, NotApplicableError
+from deepseek_report.errors import ConfigError, NotApplicableError, first_line
 from deepseek_report.models.estimators.design_matrix import class_text
 from deepseek_report.models.estimators.estimator_libraries import TREES
 from deepseek_report.models.estimators.sklearn import Code
@@ -223,7 +223,7 @@ class GivenModel(GivenInPython):
             with libraries_on_one_thread():
                 estimator = self.held.refit(built.columns.transform(train.inputs), labels, seed)
         except Exception as error:  # of a person's own code, of any kind
-            first = (str(error) or type(error).__name__).splitlines()[0]
+            first = first_line(error)
             why = first if isinstance(error, ConfigError) else f"{type(error).__name__}: {first}"
             raise NotApplicableError(message("refusals.refit_failed", error=why)) from error
         return dataclasses.replace(built, estimator=estimator)

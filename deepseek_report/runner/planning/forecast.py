@@ -110,7 +110,7 @@ class Forecast:
 
 def forecast(experiment: Experiment) -> Forecast:
     """The plan; reads the data if the store does not have it, and raises DataError if it is bad."""
-    store = Store(Path(experiment.settings.paths.store).absolute())
+    store = Store(experiment.store)
     dataset, data = _read(experiment, store, data_stage(experiment))
     size = data.size
     experiment = decided(experiment, size)
@@ -354,7 +354,7 @@ def seal_experiment(
         is there.
     """
     signer = signatures.signing_key(key) if key else None
-    store = Store(Path(experiment.settings.paths.store).absolute())
+    store = Store(experiment.store)
     data = data_as_seen(experiment, store)
     experiment = decided(experiment, data.size)
     stages = make_plan(experiment)

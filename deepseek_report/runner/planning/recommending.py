@@ -121,7 +121,7 @@ def size_before_run(experiment: Experiment) -> work.Size:
 
     Raises DataError: the data cannot be read.
     """
-    store = Store(Path(experiment.settings.paths.store).absolute())
+    store = Store(experiment.store)
     if (folder := data_stage(experiment).folder(store)) is not None:
         return work.size_of(folder)
     dataset = experiment.dataset.load(experiment.seeds.data, Silent())

@@ -81,8 +81,20 @@ class MissingPart:
         return {"stage": self.stage, "reason": plain(self.reason), "kind": self.kind, **named}
 
 
+class HoldsConfig:
+    """Base of what holds the config of a run."""
+
+    config: Mapping[str, Any]
+
+    @property
+    def report(self) -> Mapping[str, Any]:
+        """The options of its report."""
+        report: Mapping[str, Any] = self.config["report"]
+        return report
+
+
 @dataclass(frozen=True)
-class RecordedRun:
+class RecordedRun(HoldsConfig):
     """The content of `run.json`; `templates/schemas/run.schema.json` says what each field holds.
 
     Folders of older versions lack the fields that have a default here, and those behind them.
@@ -123,12 +135,6 @@ class RecordedRun:
         )
         problems = [entry.to_json() for entry in self.problems]
         return head | {name: getattr(self, name) for name in order} | {"problems": problems}
-
-    @property
-    def report(self) -> Mapping[str, Any]:
-        """The options of its report."""
-        report: Mapping[str, Any] = self.config["report"]
-        return report
 
     @property
     def keys(self) -> dict[str, str]:

@@ -48,6 +48,7 @@ from deepseek_report.rendering.render import render
 from deepseek_report.runner.planning.plan import recorded_config
 from deepseek_report.runner.run_folders.open_run import (
     FORMAT_VERSION,
+    HoldsConfig,
     MissingPart,
     OpenRun,
     open_run,
@@ -359,7 +360,7 @@ def _write_conclusions(
 
 
 @dataclass(frozen=True)
-class Concluded:
+class Concluded(HoldsConfig):
     """What a run and its report concluded.
 
     config : of the run. problems : of the run and of its writing. rejected : how many rejections
@@ -385,12 +386,6 @@ class Concluded:
             list(map(MissingPart.from_json, record["problems"])),
             **{name: decisions[name] for name in _DECIDED if name in decisions},
         )
-
-    @property
-    def report(self) -> Mapping[str, Any]:
-        """The options of its report."""
-        report: Mapping[str, Any] = self.config["report"]
-        return report
 
     @property
     def failures(self) -> dict[str, Text]:

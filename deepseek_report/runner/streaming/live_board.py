@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import Results
@@ -115,14 +114,13 @@ def promises(results: Results, words: Wording) -> str:
     for verdict in verdicts:
         share = is_share(verdict)
         write = words.numbers.share if share else words.numbers.value
-        measured = Estimate.of(verdict.value, verdict.low, verdict.high, verdict.n)
         bound = words.numbers.declared(verdict.bound, as_percent=share)
         side = "board.promises.at_least" if verdict.side == "at_least" else "board.promises.at_most"
         rows.append(
             [
                 promise_name(results, verdict),
                 words.text(side, bound=bound),
-                write(measured) if verdict.value is not None else "–",
+                write(verdict.measured) if verdict.value is not None else "–",
                 words.label("outcomes", verdict.outcome),
             ]
         )

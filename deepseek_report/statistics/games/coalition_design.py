@@ -143,12 +143,16 @@ def _counts(players: int, background_rows: int, pairs: int) -> list[int]:
     return counts
 
 
+def random_orders(count: int, rounds: int, rng: np.random.Generator) -> Ints:
+    """(round, player) orders, all alike likely."""
+    return rng.permuted(np.tile(np.arange(count), (rounds, 1)), axis=1)
+
+
 def _coalitions(players: int, size: int, count: int, rng: np.random.Generator) -> Bools:
     """(coalition, player): all of the size in a random order, again and again; or random ones."""
     total = _pairs_of(players, size)
     if total > _MOST_LISTED:
-        ranks = rng.permuted(np.tile(np.arange(players), (count, 1)), axis=1)
-        return np.asarray(ranks < size)
+        return np.asarray(random_orders(players, count, rng) < size)
     members = np.array(list(combinations(range(players), size))[:total])
     kept = np.zeros((total, players), dtype=bool)
     np.put_along_axis(kept, members, True, axis=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
@@ -351,7 +351,7 @@ class _ByValueView:
         axes.set_xlim(low - margin, high + margin)
         axes.set_ylim(*self._span)
         marks.grid(axes, "y")
-        self._ticks(axes, "y")
+        marks.effect_ticks(axes, "y", self.space, self.words, 4)
         marks.quantity_ticks(axes, None, self.words)
 
     def _categories(self, axes: Axes, panel: _Panel) -> None:
@@ -367,7 +367,7 @@ class _ByValueView:
         marks.category_rows(axes, labels)
         axes.set_xlim(*self._span)
         marks.grid(axes, "x")
-        self._ticks(axes, "x")
+        marks.effect_ticks(axes, "x", self.space, self.words, 4)
 
     @property
     def _span(self) -> tuple[float, float]:
@@ -375,9 +375,6 @@ class _ByValueView:
         low, high = min(float(every.min()), 0.0), max(float(every.max()), 0.0)
         margin = 0.06 * ((high - low) or 1.0)
         return low - margin, high + margin
-
-    def _ticks(self, axes: Axes, along: Literal["x", "y"]) -> None:
-        marks.effect_ticks(axes, along, self.space, self.words, 4)
 
     def title(self) -> Message:
         ends = self.panels[0].ends(self.space)

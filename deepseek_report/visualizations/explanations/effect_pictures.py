@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
@@ -197,7 +197,7 @@ class _View:
         axes.plot(values, effect, color=SERIES[0])
         axes.set_ylim(low, high)
         marks.grid(axes, "y")
-        self._ticks(axes, "y")
+        marks.effect_ticks(axes, "y", self.space, self.words, 4)
         marks.quantity_ticks(axes, None, self.words)
 
     def _categories(self, axes: Axes, part: _EffectPanel) -> None:
@@ -216,7 +216,7 @@ class _View:
         marks.category_rows(axes, labels)
         axes.set_xlim(low, high)
         marks.grid(axes, "x")
-        self._ticks(axes, "x")
+        marks.effect_ticks(axes, "x", self.space, self.words, 4)
 
     @property
     def _span(self) -> tuple[float, float]:
@@ -225,9 +225,6 @@ class _View:
         low, high = min(*extremes, 0.0), max(*extremes, 0.0)
         height = (high - low) or 1.0
         return low - 0.15 * height, high + 0.05 * height
-
-    def _ticks(self, axes: Axes, along: Literal["x", "y"]) -> None:
-        marks.effect_ticks(axes, along, self.space, self.words, 4)
 
     def title(self) -> Message:
         moving = [part for part in self.parts if part.moves]

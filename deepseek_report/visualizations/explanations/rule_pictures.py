@@ -74,13 +74,6 @@ class SurrogateTreePicture(OnePicture):
 
 
 @dataclass(frozen=True)
-class _Shares:
-    """The values of the tree are shares of one, or numbers in the unit of the target."""
-
-    is_share: bool
-
-
-@dataclass(frozen=True)
 class _View:
     nodes: Sequence[SurrogateNode]
     leaves: Sequence[SurrogateLeaf]
@@ -92,15 +85,16 @@ class _View:
 
     @classmethod
     def of(cls, results: Results) -> _View:
-        target = results.schema.target
+        target, words = results.schema.target, words_of(results)
+        decides = task_of(target).decides
         return cls(
             required(results, "surrogate_tree", "nodes", SurrogateNode),
             required(results, "surrogate_tree", "rules", SurrogateLeaf),
             results.score("surrogate_fidelity"),
             results.score("surrogate_agreement"),
             spoken(target.explained_class),
-            marks.Scale.of(_Shares(task_of(target).decides), results),
-            words_of(results),
+            marks.Scale(decides, None if decides else target.unit, words),
+            words,
         )
 
     def text(self, name: str, **values: object) -> str:
