@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from subprocess import DEVNULL, Popen
 from typing import TYPE_CHECKING
 
 from deepseek_report.config.compose import compose
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.validate import validate
+from deepseek_report.runner.execution.run_events import NoReporter
 
 if TYPE_CHECKING:  # a run loads what no composition needs
     from deepseek_report.runner.run import Finished
@@ -40,7 +43,24 @@ def experiment_of(
 
 def run_of(*overrides: str) -> Finished:
     """The run of these overrides, by this process and to its end."""
-    from deepseek_report.runner.execution.run_events import NoReporter
     from deepseek_report.runner.run import run_experiment
 
     return run_experiment(experiment_of(*overrides), NoReporter(), overrides)
+
+
+def started(*overrides: str) -> Popen[bytes]:
+    """The run of these overrides as a command of its own, which says nothing here."""
+    command = [sys.executable, "-m", "deepseek_report", *overrides]
+    return Popen(command, stdout=DEVNULL, stderr=DEVNULL, start_new_session=True)
+
+
+class Recorder(NoReporter):
+    """Remembers which stages were computed, and what was the matter with each."""
+
+    def __init__(self) -> None:
+        self.stages: list[tuple[str, str]] = []
+
+    def finished(
+        self, stage: str, seconds: float, problem: str, *, applicable: bool = True
+    ) -> None:
+        self.stages.append((stage, problem))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -18,6 +19,18 @@ from tests.conftest import SmallRun
 def small_results(run: SmallRun) -> Results:
     """The results of the small run, read anew."""
     return results_of(run.folder, read_run(run.folder))
+
+
+def write_rows(results: Results, n: int, path: Path) -> Path:
+    """The first rows of the test part as a person would write them."""
+    table = {
+        feature.label: [feature.display(value) for value in results.test.inputs[:n, at]]
+        if feature.categories
+        else results.test.inputs[:n, at]
+        for at, feature in enumerate(results.schema.features)
+    }
+    pd.DataFrame(table).to_csv(path, index=False)
+    return path
 
 
 def with_report(results: Results, **settings: Any) -> Results:

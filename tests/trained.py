@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from deepseek_report.artifacts.protocols.progress import Progress, Silent
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.models.shared.loading import load_classifier
+
+if TYPE_CHECKING:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 
 def place_in(folder: Path, seed: int = 3) -> TrainingPlace:
@@ -48,6 +51,15 @@ def stored_classifier(plugin: Any, schema: Schema, train: Split, folder: Path, *
     """The classifier that was trained on these rows, read from its folder."""
     trained(plugin, dataset_of(schema, train), folder, **named)
     return load_classifier(plugin, schema, train, folder)
+
+
+def events_in(folder: Path) -> EventAccumulator:
+    """What TensorBoard reads in a folder, all of it."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(folder), size_guidance={"tensors": 0})
+    events.Reload()
+    return events
 
 
 class Interrupting(Silent):

@@ -63,11 +63,24 @@ def problems(*overrides: str, config_dir: str | None = None) -> str:
 
 def write_conf(folder: Path, files: Mapping[str, str]) -> str:
     """Write {"experiment/mine": content} into a folder of configurations; gives the folder."""
+    write_files(folder, {f"{name}.yaml": content for name, content in files.items()})
+    return str(folder)
+
+
+def write_files(folder: Path, files: Mapping[str, str]) -> None:
+    """Write {"conf/experiment/mine.yaml": content}, with all folders that this needs."""
     for name, content in files.items():
-        path = folder / f"{name}.yaml"
+        path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, encoding="utf-8")
-    return str(folder)
+
+
+def write_program(path: Path, script: str, shell: str = "/bin/sh") -> Path:
+    """Write a program that runs this script."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!{shell}\n{script}\n", encoding="utf-8")
+    path.chmod(0o755)
+    return path
 
 
 def study(content: str) -> str:

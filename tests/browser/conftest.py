@@ -7,6 +7,7 @@ import json
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,32 @@ class Page:
     def run(self, script: str, *arguments: Any) -> Any:
         return self.driver.execute_script(script, *arguments)
 
+    def wait_for(self, script: str, seconds: float = 20.0) -> Any:
+        """What a script gives as soon as that is true."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            result = self.run(script)
+            if result:
+                return result
+            time.sleep(0.1)
+        raise AssertionError(f"never true: {script}")
+
+    @contextmanager
+    def without_scripts(self) -> Iterator[None]:
+        """The page is opened in a browser that runs no scripts."""
+        self.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+        try:
+            self.open()
+            yield
+        finally:
+            self.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+    def saving_to(self, folder: Path) -> Page:
+        """The page, whose files are saved into this folder."""
+        places = {"behavior": "allow", "downloadPath": str(folder)}
+        self.driver.execute_cdp_cmd("Browser.setDownloadBehavior", places)
+        return self
+
     def violations(self, within: str | None = None) -> list[str]:
         """Violations of WCAG 2.1 A and AA that axe finds, on the page or in an element."""
         package = importlib.util.find_spec("selenium_axe_python")
@@ -128,6 +155,15 @@ def page(driver: Any, report: Path) -> Page:
 def real_page(driver: Any, small_run: Any) -> Page:
     """The report of the small trained run."""
     return fresh_page(driver, (small_run.folder / "report.html").resolve())
+
+
+def saved_file(folder: Path) -> Path:
+    """The YAML that a page saves into a folder."""
+    for _ in range(200):
+        if files := list(folder.glob("*.yaml")):
+            return files[0]
+        time.sleep(0.05)
+    raise AssertionError("nothing was saved")
 
 
 def fresh_page(driver: Any, path: Path | str) -> Page:

@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 
-from tests.browser.test_report_page import wait_for
-
 LISTED = "return [...document.querySelectorAll('.case-items li')].map((item) => item.innerText)"
 SELECTED = "return document.querySelector('.case-items [aria-selected=true]')?.innerText"
 CHOOSE = (
@@ -35,7 +33,7 @@ def cases(real_page: Any, small_run: Any) -> Any:
 
 def opened(page: Any, width: int = 1280, scheme: str = "light") -> Any:
     page.open(width, scheme)
-    wait_for(page, "return document.documentElement.classList.contains('with-cases')")
+    page.wait_for("return document.documentElement.classList.contains('with-cases')")
     return page
 
 
@@ -43,7 +41,7 @@ def with_what_if(page: Any) -> Any:
     """The page with the fold of the first case open."""
     opened(page)
     page.run("document.querySelector('.what-if').open = true")
-    wait_for(page, "return document.querySelector('.what-if-answer') !== null")
+    page.wait_for("return document.querySelector('.what-if-answer') !== null")
     return page
 
 
@@ -147,7 +145,7 @@ def test_an_address_names_a_case(driver: Any, real_page: Any, cases: Any) -> Non
     wanted = cases["cases"][-1]
     opened(real_page)
     real_page.run("location.hash = arguments[0]", f"#case-{wanted['id']}")
-    wait_for(real_page, f"return document.querySelector('.case-page').id === 'case-{wanted['id']}'")
+    real_page.wait_for(f"return document.querySelector('.case-page').id === 'case-{wanted['id']}'")
 
 
 def test_the_waterfall_holds_the_stored_numbers(real_page: Any, cases: Any) -> None:
@@ -237,7 +235,7 @@ def test_axe_finds_nothing_with_every_part_of_a_case_open(
     real_page.run(
         "document.querySelectorAll('.case-page details').forEach((fold) => fold.open = true)"
     )
-    wait_for(real_page, "return document.querySelector('.what-if-answer') !== null")
+    real_page.wait_for("return document.querySelector('.what-if-answer') !== null")
     assert real_page.violations(".case-browser") == []
     assert real_page.run("return document.documentElement.scrollWidth") <= width
 
@@ -271,20 +269,14 @@ def test_paper_has_the_list_and_not_the_browser(real_page: Any) -> None:
     assert real_page.run(style, ".case-marks") == "none"  # nobody marked anything
 
 
-def test_without_scripts_a_short_list_of_the_cases_is_readable(
-    driver: Any, real_page: Any, cases: Any
-) -> None:
+def test_without_scripts_a_short_list_of_the_cases_is_readable(real_page: Any, cases: Any) -> None:
     style = "return getComputedStyle(document.querySelector(arguments[0])).display"
     height = "return document.querySelector('.case-browser').getBoundingClientRect().height"
-    driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
-    try:
-        real_page.open()
+    with real_page.without_scripts():
         rows = real_page.run("return document.querySelectorAll('.case-list tbody tr').length")
         assert rows == len(cases["pages"])
         assert real_page.run(style, ".case-list") != "none"
         assert real_page.run(height) == 0
-    finally:
-        driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
 
 
 def test_the_bars_can_be_about_the_other_class_whose_bars_are_turned(real_page: Any) -> None:

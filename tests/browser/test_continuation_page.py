@@ -10,7 +10,6 @@ import pytest
 
 from deepseek_report.rendering.embedded import render_html
 from tests.browser.conftest import Page, fresh_page
-from tests.browser.test_report_page import wait_for
 
 #: Two answer tokens; the second comes from the first as well, and the prompt speaks against it.
 PROMPT = {
@@ -58,7 +57,7 @@ def document(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def opened(driver: Any, document: Path, width: int = 1280, scheme: str = "light") -> Page:
     page = fresh_page(driver, document).open(width, scheme)
-    wait_for(page, "return document.querySelector('.continuation-text') !== null")
+    page.wait_for("return document.querySelector('.continuation-text') !== null")
     return page
 
 

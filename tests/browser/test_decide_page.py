@@ -17,7 +17,7 @@ from deepseek_report.compliance.statements import DECIDE
 from deepseek_report.runner.run_folders.open_run import open_run
 from tests.conftest import SmallRun
 
-from .conftest import Page
+from .conftest import Page, saved_file
 
 
 @pytest.fixture
@@ -28,10 +28,7 @@ def received(short_run: SmallRun, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def page(driver: Any, short_run: SmallRun, tmp_path: Path) -> Page:
-    driver.execute_cdp_cmd(
-        "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)}
-    )
-    return Page(driver, short_run.folder / DECIDE).open()
+    return Page(driver, short_run.folder / DECIDE).saving_to(tmp_path).open()
 
 
 def set_value(page: Page, selector: str, value: str) -> None:
@@ -59,11 +56,7 @@ def fill(page: Page, verdict: str, reason: str) -> None:
 
 def saved(page: Page, folder: Path) -> Path:
     page.run("document.getElementById('save').click()")
-    for _ in range(200):
-        if files := list(folder.glob("*.yaml")):
-            return files[0]
-        time.sleep(0.05)
-    raise AssertionError("nothing was saved")
+    return saved_file(folder)
 
 
 def test_what_the_page_saves_is_taken_as_it_was_filled_in(

@@ -12,10 +12,8 @@ import pytest
 
 from deepseek_report.metrics.fairness.group_rates import GroupRates
 from deepseek_report.runner.companion import Companion
-from deepseek_report.runner.execution.given_rows import ModelRequest
 from deepseek_report.wording.of_results import words_of
 from tests.browser.conftest import Page, fresh_page
-from tests.browser.test_report_page import wait_for
 from tests.browser.test_threshold_slider import CHOOSE, MOVE, OPEN, RATES, TEXTS
 
 pytest.importorskip("uvicorn", reason="needs the extra `serve`")
@@ -24,24 +22,16 @@ ANSWER = "return document.querySelector('.what-if-answer').textContent"
 STATE = "return document.querySelector(arguments[0] + ' .live-state').textContent"
 
 
-@pytest.fixture(scope="module")
-def companion(small_run: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Companion]:
-    folder = small_run.copied(tmp_path_factory.mktemp("served") / small_run.folder.name)
-    companion = Companion.of(ModelRequest(folder, small_run.store))
-    companion.warm()
-    yield companion
-    companion.close()
-
-
 @pytest.fixture
 def live_page(local_driver: Any, companion: Companion) -> Iterator[Page]:
     from deepseek_report.runner.live_server import serve
 
+    companion.warm()
     server = serve(companion)
     page = fresh_page(local_driver, server.address).open()
     page.run(OPEN)
-    wait_for(page, "return document.querySelector('.thresholds') !== null")
-    wait_for(page, "return document.documentElement.classList.contains('with-cases')")
+    page.wait_for("return document.querySelector('.thresholds') !== null")
+    page.wait_for("return document.documentElement.classList.contains('with-cases')")
     yield page
     server.server.should_exit = True
     server.thread.join(10)
@@ -58,7 +48,7 @@ def test_what_the_reader_asks_is_answered_by_the_model_and_by_the_package(
     step = stored["in_use"] + 1
     live_page.run(CHOOSE, 0, 1)
     live_page.run(MOVE, step)
-    wait_for(live_page, f"{BASIS}.some((text) => text.startsWith('Computed for this threshold'))")
+    live_page.wait_for(f"{BASIS}.some((text) => text.startsWith('Computed for this threshold'))")
     level = live_page.run(
         "return document.querySelector('.thresholds select').selectedOptions[0].textContent"
     )
@@ -76,13 +66,13 @@ def test_what_the_reader_asks_is_answered_by_the_model_and_by_the_package(
 
     # what-if of values that are not stored
     live_page.run("document.querySelector('.what-if').open = true")
-    wait_for(live_page, "return document.querySelector('.what-if-answer') !== null")
+    live_page.wait_for("return document.querySelector('.what-if-answer') !== null")
     live_page.run(
         "const sliders = [...document.querySelectorAll('.what-if-row input')].slice(0, 3);"
         "sliders.forEach((slider) => { slider.value = String(Number(slider.max) - 1);"
         " slider.dispatchEvent(new Event('input')); });"
     )
-    wait_for(live_page, f"{ANSWER}.includes('The model was asked about exactly this')")
+    live_page.wait_for(f"{ANSWER}.includes('The model was asked about exactly this')")
 
     # any row, explained
     training = int(companion.stored.dataset.train.instance_ids[5])
@@ -91,14 +81,14 @@ def test_what_the_reader_asks_is_answered_by_the_model_and_by_the_package(
         "'input, textarea'); field.value = arguments[1]; form.requestSubmit();"
     )
     live_page.run(fill, ".live-case form", str(training))
-    wait_for(live_page, "return document.querySelector('.live-case a') !== null", 120)
+    live_page.wait_for("return document.querySelector('.live-case a') !== null", 120)
     page = live_page.run("return document.querySelector('.live-case a').href")
     assert page.endswith(f"/row-{training}.html")
 
     # a note is kept and stands in the report
     note = "#sec-bias .live-note"
     live_page.run(fill, f"{note} form", "Seen by <b>A. Reader</b>, **twice**.")
-    wait_for(live_page, f"{STATE.replace('arguments[0]', repr(note))}.startsWith('Saved')")
+    live_page.wait_for(f"{STATE.replace('arguments[0]', repr(note))}.startsWith('Saved')")
     kept = (companion.opened.folder / "notes" / "bias.qmd").read_text("utf-8")
     assert kept == "Seen by <b>A. Reader</b>, **twice**.\n\n"
     live_page.open()

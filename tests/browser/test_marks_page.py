@@ -3,7 +3,6 @@ saved, and read again by what a new run reads it with."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import pytest
 
 from deepseek_report.artifacts.corrections import Marks, read_marks
 from deepseek_report.artifacts.seeds import row_digests
-from tests.browser.conftest import Page
+from tests.browser.conftest import Page, saved_file
 from tests.browser.test_case_browser import opened
 from tests.real_runs import small_results
 
@@ -52,10 +51,7 @@ COUNT = "return document.querySelector('.marks-bar').innerText"
 
 @pytest.fixture
 def page(real_page: Page, tmp_path: Path) -> Iterator[Page]:
-    real_page.driver.execute_cdp_cmd(
-        "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)}
-    )
-    yield opened(real_page)
+    yield opened(real_page.saving_to(tmp_path))
     assert real_page.requests() == []
     assert real_page.complaints() == []
 
@@ -64,16 +60,11 @@ def saved(page: Page, folder: Path, by: str, why: list[str]) -> Marks:
     """What was marked, as a new run reads the file that the page saves."""
     page.run(FILL, by, why)
     page.run(CLICK, ".mark-save", 0)
-    for _ in range(600):  # half a minute, on a busy machine
-        if files := list(folder.glob("*.yaml")):
-            marks = read_marks(files[0])
-            assert files[0].name in page.run(
-                "return document.querySelector('.case-marks').innerText"
-            )
-            files[0].unlink()
-            return marks
-        time.sleep(0.05)
-    raise AssertionError(page.run("return document.querySelector('.case-marks').innerText"))
+    file = saved_file(folder)
+    marks = read_marks(file)
+    assert file.name in page.run("return document.querySelector('.case-marks').innerText")
+    file.unlink()
+    return marks
 
 
 def synthetic(kind: str, **shared: Any) -> dict[str, Any]:

@@ -237,11 +237,7 @@ def test_axe_finds_no_violation_in_the_short_view(short_page: Any, width: int, s
 
 def test_without_scripts_the_whole_report_is_there(short_page: Any) -> None:
     driver = short_page.driver
-    driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
-    try:
-        short_page.open()
+    with short_page.without_scripts():
         parts = driver.find_elements("css selector", ", ".join(_FOLDED))
         assert [part.size["height"] > 0 for part in parts] == [True] * len(_FOLDED)
         assert not driver.find_element("css selector", ".short-view").is_displayed()
-    finally:
-        driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})

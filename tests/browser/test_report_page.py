@@ -1,22 +1,11 @@
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
 
 WIDTHS = [1280, 360]
 SCHEMES = ["light", "dark"]
-
-
-def wait_for(page: Any, script: str, seconds: float = 20.0) -> Any:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        result = page.run(script)
-        if result:
-            return result
-        time.sleep(0.1)
-    raise AssertionError(f"never true: {script}")
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -51,7 +40,7 @@ def test_opening_and_exploring_asks_the_network_for_nothing(page: Any) -> None:
     page.run(
         "document.querySelectorAll('figure .tools button[aria-pressed]').forEach(b => b.click())"
     )
-    wait_for(page, "return document.querySelectorAll('.twin-canvas .main-svg').length >= 2")
+    page.wait_for("return document.querySelectorAll('.twin-canvas .main-svg').length >= 2")
     assert page.requests() == []
     assert page.complaints() == []
 
@@ -60,14 +49,14 @@ def test_the_library_is_unpacked_only_when_a_reader_explores(page: Any) -> None:
     page.open()
     assert page.run("return typeof window.Plotly") == "undefined"
     page.run("document.querySelector('figure .tools button[aria-pressed]').click()")
-    wait_for(page, "return document.querySelector('.twin-canvas .main-svg') !== null")
+    page.wait_for("return document.querySelector('.twin-canvas .main-svg') !== null")
     assert page.run("return document.querySelector('figure.picture .canvas').hidden")
 
 
 def test_a_projection_in_three_dimensions_is_drawn(page: Any) -> None:
     page.open()
     page.run("document.querySelector('#fig-parameter-projection button[aria-pressed]').click()")
-    wait_for(page, "return document.querySelector('#fig-parameter-projection canvas') !== null")
+    page.wait_for("return document.querySelector('#fig-parameter-projection canvas') !== null")
     assert page.complaints() == []
 
 
@@ -78,9 +67,9 @@ def test_an_explored_figure_follows_the_theme(page: Any) -> None:
         "const line = document.querySelector('#fig-roc-curve .js-line');"
         "return line && getComputedStyle(line).stroke"
     )
-    light = wait_for(page, stroke)
+    light = page.wait_for(stroke)
     page.run("document.querySelector('.theme').click()")
-    wait_for(page, f"const now = (() => {{ {stroke} }})(); return now && now !== '{light}'")
+    page.wait_for(f"const now = (() => {{ {stroke} }})(); return now && now !== '{light}'")
     page.run("localStorage.clear()")
 
 
@@ -137,8 +126,8 @@ def test_a_figure_enlarges_and_goes_back(page: Any) -> None:
         "return document.querySelector('dialog').open && !!document.querySelector('dialog svg')"
     )
     page.driver.switch_to.active_element.send_keys(Keys.ESCAPE)
-    wait_for(page, "return !document.querySelector('dialog').open")
-    wait_for(page, "return !!document.querySelector('#fig-global-importance .canvas svg')")
+    page.wait_for("return !document.querySelector('dialog').open")
+    page.wait_for("return !!document.querySelector('#fig-global-importance .canvas svg')")
 
 
 def test_print_has_no_navigation_and_every_part_open(page: Any) -> None:
@@ -158,8 +147,8 @@ def test_print_has_no_navigation_and_every_part_open(page: Any) -> None:
 def test_a_link_into_a_closed_part_opens_it(page: Any) -> None:
     page.open()
     page.run("document.querySelectorAll('[role=tab]')[2].click(); location.hash = '#fig-roc-curve'")
-    wait_for(
-        page, "return document.querySelector('#fig-roc-curve').getBoundingClientRect().height > 0"
+    page.wait_for(
+        "return document.querySelector('#fig-roc-curve').getBoundingClientRect().height > 0"
     )
 
 

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from deepseek_report.rendering import page_parts
-from tests.browser.test_report_page import wait_for
 from tests.real_runs import small_results
 
 TEXTS = (
@@ -37,7 +36,7 @@ PRICE = (
 def opened(page: Any, width: int = 1280, scheme: str = "light") -> Any:
     page.open(width, scheme)
     page.run(OPEN)
-    wait_for(page, "return document.querySelector('.thresholds') !== null")
+    page.wait_for("return document.querySelector('.thresholds') !== null")
     return page
 
 
@@ -201,11 +200,7 @@ def test_paper_and_readers_without_scripts_have_the_table(driver: Any, real_page
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
     style = "return getComputedStyle(document.querySelector(arguments[0])).display"
     assert real_page.run(style, ".threshold-slider") == "none"
-    driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
-    try:
-        real_page.open()
+    with real_page.without_scripts():
         height = "return document.querySelector(arguments[0]).getBoundingClientRect().height"
         assert real_page.run(height, ".threshold-slider") == 0
         assert real_page.run(height, "#tbl-performance-threshold-sweep-sweep") > 100
-    finally:
-        driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})

@@ -14,6 +14,7 @@ from deepseek_report.cli import run
 from deepseek_report.cli.completion import OPTIONS, candidates
 from deepseek_report.cli.parsing import COMMANDS
 from tests.conftest import Terminal
+from tests.worded import write_conf, write_program
 
 
 @pytest.mark.parametrize(
@@ -62,9 +63,9 @@ def test_the_first_word_is_a_command_or_an_override() -> None:
 
 
 def test_choices_and_keys_of_ones_own_are_offered_but_no_strange_names(tmp_path: Path) -> None:
-    (tmp_path / "explainers").mkdir()
-    for name in ("occlusion", "$(id)", "a b"):
-        (tmp_path / "explainers" / f"{name}.yaml").write_text("occlusion: {steps: 3, fast: true}\n")
+    names = ("occlusion", "$(id)", "a b")
+    content = "occlusion: {steps: 3, fast: true}\n"
+    write_conf(tmp_path, {f"explainers/{name}": content for name in names})
     line = f"deepseek-report --config-dir {tmp_path} explainers"
     assert candidates(f"{line}=[oc") == ["explainers=[occlusion"]
     assert candidates(f"{line}.occlusion.") == [
@@ -88,8 +89,7 @@ def test_run_folders_are_offered_where_a_command_takes_one(
 def test_a_broken_configuration_answers_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "experiment").mkdir()
-    (tmp_path / "experiment" / "x.yaml").write_text("{")
+    write_conf(tmp_path, {"experiment/x": "{"})
     for line in ("--config-dir nowhere model=", f"--config-dir {tmp_path} experiment=x dataset."):
         assert run(["completion", "--answer", f"deepseek-report {line}"]) == 0
     captured = capsys.readouterr()
@@ -131,12 +131,9 @@ def test_bash_completes_with_the_script(
 ) -> None:
     run(["completion", "bash"])
     script = capsys.readouterr().out
-    program = tmp_path / "deepseek-report"
-    program.write_text(
-        f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {str(Path(__file__).parents[2])!r})\n"
-        "from deepseek_report.__main__ import main\nmain()\n"
-    )
-    program.chmod(0o755)
+    code = f"import sys\nsys.path.insert(0, {str(Path(__file__).parents[2])!r})\n"
+    code += "from deepseek_report.__main__ import main\nmain()"
+    program = write_program(tmp_path / "deepseek-report", code, sys.executable)
     typed = f"deepseek-report {line}"
     asks = (
         f"COMP_LINE={typed!r}; COMP_POINT=${{#COMP_LINE}}; "

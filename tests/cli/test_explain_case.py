@@ -8,27 +8,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 
 from deepseek_report.cli.dispatch import run
 from tests.conftest import SmallRun, Terminal
-from tests.real_runs import small_results
+from tests.real_runs import small_results, write_rows
 
 
 @pytest.fixture
 def rows(small_run: SmallRun, tmp_path: Path) -> Path:
-    """The first two rows of the test part, as a person would write them."""
-    results = small_results(small_run)
-    table = {
-        feature.label: [feature.display(value) for value in results.test.inputs[:2, at]]
-        if feature.categories
-        else results.test.inputs[:2, at].tolist()
-        for at, feature in enumerate(results.schema.features)
-    }
-    path = tmp_path / "rows.csv"
-    pd.DataFrame(table).to_csv(path, index=False)
-    return path
+    return write_rows(small_results(small_run), 2, tmp_path / "rows.csv")
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from deepseek_report.config.validate import validate
 from deepseek_report.runner.scaffold.new_study import study_name
 from deepseek_report.runner.scaffold.new_study_config import value
 from tests.conftest import Terminal
+from tests.worded import write_program
 
 #: Names and values that mean something else in YAML, to Hydra, in a Makefile or in a terminal.
 ODD = ["größe in m", "a.b", "x: #y", "1", "true", "no", "${oc.env:HOME}", "'q\"", "[a]", "$(id)"]
@@ -257,12 +258,8 @@ def test_make_runs_the_tests_and_the_check_of_a_study(
     here: Path, study: Callable[..., Path]
 ) -> None:
     folder = study(["income"], "deny", "--plugin")
-    program = here / "bin" / "deepseek-report"
-    program.parent.mkdir()
-    program.write_text(
-        f"#!{sys.executable}\nfrom deepseek_report.__main__ import main\nmain()\n", encoding="utf-8"
-    )
-    program.chmod(0o755)
+    code = "from deepseek_report.__main__ import main\nmain()"
+    program = write_program(here / "bin" / "deepseek-report", code, sys.executable)
     package = Path(__file__).parents[2]
     of_outer_make = {"ARGS", "MAKEFLAGS", "MAKEOVERRIDES", "MFLAGS"}  # `make test ARGS=…`
     environment = {
@@ -383,8 +380,7 @@ def make_without_the_program(here: Path, *words: str) -> subprocess.CompletedPro
             if (Path(folder) / name).exists()
         )
         (tools / name).symlink_to(program)
-    (tools / "python3").write_text("#!/bin/sh\nexit 7\n")
-    (tools / "python3").chmod(0o755)
+    write_program(tools / "python3", "exit 7")
     return subprocess.run(
         [str(tools / "make"), "-C", str(here / "study"), *words, "report"],
         env={"PATH": str(tools)},

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
+import own_tables
 import pandas as pd
 import pytest
 import yaml
@@ -20,18 +19,6 @@ from deepseek_report.datasets.sources.given_table import GivenRows, GivenTable
 from tests.conftest import Terminal
 from tests.worded import say
 
-
-def _own_tables() -> ModuleType:
-    path = Path(__file__).parents[2] / "benchmarks" / "own_tables.py"
-    spec = importlib.util.spec_from_file_location("own_tables", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-OWN = _own_tables()
 #: What each table leaves out, and what its study takes for granted.
 EXPECTED = {
     "r_export": ({"unnamed 1"}, {"favourable": "no"}),
@@ -58,9 +45,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("n", [60, 600])
 def test_a_measurement_is_never_an_identifier_and_an_identifier_always_is(n: int) -> None:
     random = np.random.default_rng(n)
-    cells = [read_cells(series, name) for name, series in OWN.measurements(random, n)]
+    cells = [read_cells(series, name) for name, series in own_tables.measurements(random, n)]
     assert [c.name for c in cells if identifier_of(c) or is_date(c) or is_compact_date(c)] == []
-    cells = [read_cells(series, name) for name, series in OWN.identifiers(random, n)]
+    cells = [read_cells(series, name) for name, series in own_tables.identifiers(random, n)]
     assert [c.name for c in cells if identifier_of(c) is None] == []
 
 
@@ -80,7 +67,7 @@ def test_the_pairs_that_chance_makes_are_those_of_draws_without_preference() -> 
 
 @pytest.mark.parametrize("name", EXPECTED)
 def test_init_writes_a_study_of_each_table_that_can_be_read(name: str, here: Path) -> None:
-    assert run(["init", "study", "--yes", *OWN.TABLES[name](here)]) == 0
+    assert run(["init", "study", "--yes", *own_tables.TABLES[name](here)]) == 0
     text = (here / "study" / "conf" / "experiment" / "study.yaml").read_text(encoding="utf-8")
     dataset = yaml.safe_load(text)["dataset"]
     out, granted = EXPECTED[name]
@@ -95,7 +82,7 @@ def test_check_names_why_each_column_is_left_out(
     terminal: Terminal,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert run(["init", "study", "--yes", *OWN.ids_and_dates(here)]) == 0
+    assert run(["init", "study", "--yes", *own_tables.ids_and_dates(here)]) == 0
     monkeypatch.chdir(here / "study")
     capsys.readouterr()
     out = terminal("check", "--config-dir", "conf", "experiment=study").out
@@ -106,7 +93,7 @@ def test_check_names_why_each_column_is_left_out(
 
 
 def test_what_a_person_declares_of_a_column_wins_over_its_values(here: Path) -> None:
-    OWN.r_export(here)
+    own_tables.r_export(here)
     table = TableFile(path="hmda.csv", target="deny", columns={})
     assert "unnamed 1" not in table.load(1, Silent()).schema.names
     from deepseek_report.datasets.assembly.column_declarations import ColumnDeclaration

@@ -22,6 +22,7 @@ from deepseek_report.runner.streaming.open_stream import PlantedDrift
 from deepseek_report.statistics.exchangeability import StabilityIndex
 from tests.conftest import SmallRun, Terminal
 from tests.real_runs import small_results
+from tests.trained import events_in
 
 if TYPE_CHECKING:
     from _pytest.capture import CaptureResult
@@ -82,10 +83,7 @@ def stream(small_run: SmallRun, tmp_path: Path, terminal: Terminal) -> Streaming
 
 
 def scalars(folder: Path) -> dict[str, list[ScalarEvent]]:
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    events = EventAccumulator(str(folder / "stream"))
-    events.Reload()
+    events = events_in(folder / "stream")
     return {tag: events.Scalars(tag) for tag in events.Tags()["scalars"]}
 
 

@@ -16,6 +16,7 @@ from deepseek_report.config.overrides import expand
 from deepseek_report.config.problems import ConfigProblems
 from deepseek_report.config.validate import validate
 from tests.configured import experiment_of
+from tests.worded import study, write_conf
 
 
 def test_the_default_configuration_is_valid() -> None:
@@ -44,11 +45,9 @@ def test_every_override_problem_is_reported_at_once() -> None:
 
 
 def test_a_folder_of_ones_own_joins_the_shipped_one(tmp_path: Path) -> None:
-    (tmp_path / "experiment").mkdir()
-    (tmp_path / "experiment" / "mine.yaml").write_text(
-        "# @package _global_\ndefaults:\n  - override /model: mlp\nname: mine\nseed: 9\n"
-    )
-    experiment = experiment_of("experiment=mine", config_dir=str(tmp_path))
+    mine = study("defaults:\n  - override /model: mlp\nname: mine\nseed: 9")
+    conf = write_conf(tmp_path, {"experiment/mine": mine})
+    experiment = experiment_of("experiment=mine", config_dir=conf)
     assert (experiment.name, experiment.settings.seed) == ("mine", 9)
     assert type(experiment.model).__name__ == "MLP"
 

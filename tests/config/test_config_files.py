@@ -7,20 +7,15 @@ from pathlib import Path
 import pytest
 
 from deepseek_report.cli import run
-from deepseek_report.config.compose import compose
-from deepseek_report.config.problems import ConfigProblems
+from tests.worded import problems, write_conf
 
 _WHOLE = "# @package _global_\n"
 
 
-def problems(folder: Path, content: str | bytes, group: str = "experiment") -> str:
-    """What is said of a config folder with this file in it."""
-    path = folder / group / "mine.yaml"
-    path.parent.mkdir(exist_ok=True)
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises(ConfigProblems) as caught:
-        compose([f"{group}=mine"] if group == "experiment" else [], str(folder))
-    return str(caught.value)
+def said_of(folder: Path, content: str) -> str:
+    """What is said of a config folder with this experiment in it."""
+    conf = write_conf(folder, {"experiment/mine": content})
+    return problems("experiment=mine", config_dir=conf)
 
 
 @pytest.mark.parametrize(
@@ -29,7 +24,6 @@ def problems(folder: Path, content: str | bytes, group: str = "experiment") -> s
         (f"{_WHOLE}report: {{title: x\nseed: 3\n", "mine.yaml:3:5: not valid YAML"),
         (f"{_WHOLE}report:\n\ttitle: x\n", "mine.yaml:3:1: not valid YAML"),
         (f"{_WHOLE}name: l\nname: m\n", "mine.yaml:3:1: not valid YAML: found duplicate key name"),
-        (f"{_WHOLE}name: l\n# ".encode() + b"\xe4\n", "mine.yaml:3: not written in UTF-8"),
         ("", "mine.yaml: the file is empty"),
         ("- a\n", "mine.yaml: the file holds no keys"),
         ("name: mine\n", "mine.yaml:1: a file of the group experiment must say"),
@@ -37,13 +31,20 @@ def problems(folder: Path, content: str | bytes, group: str = "experiment") -> s
     ],
 )
 def test_a_malformed_file_is_named_with_its_line(
-    content: str | bytes, expected: str, tmp_path: Path
+    content: str, expected: str, tmp_path: Path
 ) -> None:
-    assert expected in problems(tmp_path, content)
+    assert expected in said_of(tmp_path, content)
+
+
+def test_a_file_that_is_not_written_in_utf_8_is_named_with_its_line(tmp_path: Path) -> None:
+    conf = write_conf(tmp_path, {"experiment/mine": ""})
+    (tmp_path / "experiment" / "mine.yaml").write_bytes(f"{_WHOLE}name: l\n# ä\n".encode("cp1252"))
+    assert "mine.yaml:3: not written in UTF-8" in problems("experiment=mine", config_dir=conf)
 
 
 def test_a_broken_file_of_any_group_is_named_before_anything_runs(tmp_path: Path) -> None:
-    assert "metrics/mine.yaml:2:1: not valid YAML" in problems(tmp_path, "a: [\n", "metrics")
+    conf = write_conf(tmp_path, {"metrics/mine": "a: [\n"})
+    assert "metrics/mine.yaml:2:1: not valid YAML" in problems(config_dir=conf)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +58,7 @@ def test_a_broken_file_of_any_group_is_named_before_anything_runs(tmp_path: Path
 def test_a_wrong_choice_in_a_file_is_told_with_its_line_and_what_to_write(
     line: str, sentences: list[str], tmp_path: Path
 ) -> None:
-    text = problems(tmp_path, f"{_WHOLE}defaults:\n  - {line}\n")
+    text = said_of(tmp_path, f"{_WHOLE}defaults:\n  - {line}\n")
     assert "mine.yaml:3: " in text
     assert [sentence for sentence in sentences if sentence not in text] == []
 
@@ -65,9 +66,8 @@ def test_a_wrong_choice_in_a_file_is_told_with_its_line_and_what_to_write(
 def test_list_goes_on_after_a_file_that_cannot_be_read(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "model").mkdir()
-    (tmp_path / "model" / "broken.yaml").write_text("a: [\n")
-    assert run(["list", "model", "--config-dir", str(tmp_path)]) == 0
+    conf = write_conf(tmp_path, {"model/broken": "a: [\n"})
+    assert run(["list", "model", "--config-dir", conf]) == 0
     printed = capsys.readouterr().out
     assert "broken" in printed
     assert "cannot be used" in printed

@@ -17,6 +17,7 @@ from deepseek_report.config.compose import compose
 from deepseek_report.config.validate import validate
 from tests.configured import experiment_of
 from tests.conftest import Terminal
+from tests.worded import write_conf, write_files
 
 DOCS = shipped("conf").parent / "docs"
 README = DOCS.parent / "README.md"
@@ -39,15 +40,13 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., li
 
     def written(module: str, holds: str, group: str = "", choice: str = "") -> list[str]:
         package, _, name = module.partition(".")
-        (tmp_path / package).mkdir()
-        (tmp_path / package / "__init__.py").touch()
-        (tmp_path / package / f"{name}.py").write_text(python_block(holds))
+        code = {f"{package}/__init__.py": "", f"{package}/{name}.py": python_block(holds)}
+        write_files(tmp_path, code)
         monkeypatch.syspath_prepend(str(tmp_path))
         if not group:
             return []
-        (tmp_path / "my_conf" / group).mkdir(parents=True)
-        (tmp_path / "my_conf" / group / f"{name}.yaml").write_text(choice)
-        return ["--config-dir", str(tmp_path / "my_conf")]
+        conf = write_conf(tmp_path / "my_conf", {f"{group}/{name}": choice})
+        return ["--config-dir", conf]
 
     return written
 
@@ -101,10 +100,9 @@ def test_the_picture_of_the_plugin_guide_appears_in_its_section(
 
 @pytest.mark.parametrize("document", [README, DOCS / "configuration.md"], ids=["readme", "docs"])
 def test_an_experiment_file_as_shown_is_valid(document: Path, tmp_path: Path) -> None:
-    (tmp_path / "experiment").mkdir()
     shown = next(block for block in blocks(document, "yaml") if "@package _global_" in block)
-    (tmp_path / "experiment" / "loans.yaml").write_text(shown)
-    (tmp_path / "loans.csv").write_text("sex,income,default\nf,1,0\nm,2,1\n")
+    data = "sex,income,default\nf,1,0\nm,2,1\n"
+    write_files(tmp_path, {"experiment/loans.yaml": shown, "loans.csv": data})
     here = f"dataset.path={tmp_path / 'loans.csv'}"
     experiment = experiment_of("experiment=loans", here, config_dir=str(tmp_path))
     assert experiment.name == "loans"
@@ -141,14 +139,10 @@ def test_a_command_as_shown_is_valid(
     command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for name, line in HEADERS.items():
-        (tmp_path / name).write_text(line)
-    for name in ("photos/intact", "photos/cracked", "masks", "my_package"):
-        (tmp_path / name).mkdir(parents=True)
-    for name in ("intact", "cracked"):
-        (tmp_path / "photos" / name / "1.png").touch()
-    (tmp_path / "my_package" / "__init__.py").touch()
-    (tmp_path / "my_package" / "net.py").write_text(python_block("class Net("))
+    (tmp_path / "masks").mkdir()
+    photos = dict.fromkeys(("photos/intact/1.png", "photos/cracked/1.png"), "")
+    code = {"my_package/__init__.py": "", "my_package/net.py": python_block("class Net(")}
+    write_files(tmp_path, HEADERS | photos | code)
     monkeypatch.syspath_prepend(str(tmp_path))
     for name in ("my_package", "my_package.net"):  # another test has a package of that name
         monkeypatch.delitem(sys.modules, name, raising=False)

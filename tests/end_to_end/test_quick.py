@@ -18,6 +18,8 @@ from deepseek_report.errors import ConfigError
 from deepseek_report.runner.execution import computing
 from tests.configured import LINEAR, experiment_of, places_in
 from tests.conftest import SMALL
+from tests.worded import study as configuration
+from tests.worded import write_conf
 
 #: A study that asks for little beyond the quick report, so that the whole one is made in seconds.
 SETS = {
@@ -35,9 +37,7 @@ RESTS_ON_MORE = {"measures/cases", "conclusions"}
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A config folder whose sets named `default` stand in the place of the shipped ones."""
     conf = tmp_path_factory.mktemp("study") / "conf"
-    for group, text in SETS.items():
-        (conf / group / "sets").mkdir(parents=True)
-        (conf / group / "sets" / "default.yaml").write_text(text, encoding="utf-8")
+    write_conf(conf, {f"{group}/sets/default": text for group, text in SETS.items()})
     return conf
 
 
@@ -168,14 +168,11 @@ def test_a_part_named_in_the_call_is_in_the_quick_report_too() -> None:
 
 
 def test_a_list_of_the_study_does_not_lengthen_the_quick_report(tmp_path: Path) -> None:
-    (tmp_path / "experiment").mkdir()
-    (tmp_path / "experiment" / "own.yaml").write_text(
-        "# @package _global_\ndefaults:\n"
-        "  - override /dataset: breast_cancer\n  - override /metrics: [default, interactions]\n"
-        "  - override /report: quick\n",
-        encoding="utf-8",
+    chosen = ("/dataset: breast_cancer", "/metrics: [default, interactions]", "/report: quick")
+    own = "\n".join(["defaults:", *(f"  - override {choice}" for choice in chosen)])
+    composed = compose(
+        ["experiment=own"], write_conf(tmp_path, {"experiment/own": configuration(own)})
     )
-    composed = compose(["experiment=own"], str(tmp_path))
     assert "interactions" not in composed.raw["metrics"]
     assert composed.skipped["metrics"]["interactions"] == "config"
     assert "measures/interactions" in validate(composed).named

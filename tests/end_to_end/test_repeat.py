@@ -15,6 +15,7 @@ import pytest
 
 from deepseek_report.cli import run
 from deepseek_report.config.portable import shell_line
+from tests.worded import write_files
 
 EXPLAINER = """
 from dataclasses import dataclass
@@ -30,20 +31,19 @@ class Fails(Random):
 
 def write_study(folder: Path) -> None:
     """A config folder and a package of one's own, beside the run, and nothing else."""
-    for path, text in {
+    from deepseek_report.compliance.framework import frameworks_folder
+
+    files = {
         "my_conf/explainers/fails.yaml": "fails:\n  _target_: own_parts.parts.Fails\n",
         "my_conf/frameworks/house.yaml": (
             "house:\n  _target_: deepseek_report.compliance.framework.FrameworkChoice\n"
             "  id: gdpr\n  file: my_conf/house.yaml\n"
         ),
+        "my_conf/house.yaml": (frameworks_folder() / "gdpr.yaml").read_text(encoding="utf-8"),
         "own_parts/__init__.py": "",
         "own_parts/parts.py": EXPLAINER,
-    }.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(text, encoding="utf-8")
-    from deepseek_report.compliance.framework import frameworks_folder
-
-    shutil.copy(frameworks_folder() / "gdpr.yaml", folder / "my_conf" / "house.yaml")
+    }
+    write_files(folder, files)
 
 
 def write_data(folder: Path) -> Path:

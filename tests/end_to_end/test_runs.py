@@ -6,20 +6,17 @@ import contextlib
 import json
 import queue
 import shutil
-import subprocess
-import sys
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from deepseek_report.runner.execution.run_events import NoReporter
 from deepseek_report.runner.planning.plan import make_plan, run_id
 from deepseek_report.runner.run import Finished, run_experiment
 from deepseek_report.runner.run_folders.verify import verify
 from deepseek_report.store import Store, hash_folder
-from tests.configured import LINEAR, experiment_of, few_parts
+from tests.configured import LINEAR, Recorder, experiment_of, few_parts, started
 from tests.conftest import SMALL
 from tests.worded import printed, say
 
@@ -32,21 +29,10 @@ FEW = few_parts(
 WITHOUT_TORCH = (*LINEAR, *few_parts(explainers="shap,random", metrics="roc_auc,deletion", **SHOWN))
 
 
-class Recorder(NoReporter):
-    """Remembers which stages were computed."""
-
-    def __init__(self) -> None:
-        self.computed: list[str] = []
-
-    def finished(
-        self, stage: str, seconds: float, problem: str, *, applicable: bool = True
-    ) -> None:
-        self.computed.append(stage)
-
-
 def run(*overrides: str) -> tuple[Finished, list[str]]:
     recorder = Recorder()
-    return run_experiment(experiment_of(*overrides), recorder, overrides), recorder.computed
+    finished = run_experiment(experiment_of(*overrides), recorder, overrides)
+    return finished, [stage for stage, _ in recorder.stages]
 
 
 def with_the_model(small_run: Any, folder: Path) -> list[str]:
@@ -108,15 +94,6 @@ def test_the_run_id_does_not_depend_on_where_or_how_fast(small_run: Any, tmp_pat
     assert ids == {small_run.folder.name}
 
 
-def start(*overrides: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "deepseek_report", *overrides],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-
-
 def test_two_stores_differ_in_what_run_json_calls_volatile_and_in_nothing_else(
     tmp_path: Path,
 ) -> None:
@@ -144,7 +121,7 @@ def test_two_stores_differ_in_what_run_json_calls_volatile_and_in_nothing_else(
 def test_two_runs_at_once_on_one_store_do_no_harm(tmp_path: Path) -> None:
     store = f"paths.store={tmp_path / 'store'}"
     small = ["debug=fast", "measure_time=false", *WITHOUT_TORCH, store]
-    both = [start(*small, f"paths.reports={tmp_path / jobs}", f"jobs={jobs}") for jobs in "12"]
+    both = [started(*small, f"paths.reports={tmp_path / jobs}", f"jobs={jobs}") for jobs in "12"]
     assert [process.wait(timeout=240) for process in both] == [0, 0]
     (first,), (second,) = ((tmp_path / jobs / "credit_risk").iterdir() for jobs in "12")
     assert content(first) == content(second)

@@ -17,6 +17,7 @@ from deepseek_report.rendering.page_words import label_arguments
 from deepseek_report.rendering.render import render
 from deepseek_report.rendering.typeset import compile_pdf
 from deepseek_report.wording.words import wording
+from tests.worded import write_program
 
 Installing = Callable[[str], None]
 GOOD = 'echo "<p>whole</p>" > report.html'
@@ -33,10 +34,7 @@ def install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Installing:
     """Puts a program called `quarto` on PATH that does what a real one does in some case."""
 
     def installed(script: str) -> None:
-        path = folder / "bin" / "quarto"
-        path.parent.mkdir()
-        path.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
-        path.chmod(0o755)
+        path = write_program(folder / "bin" / "quarto", script)
         monkeypatch.setenv("PATH", f"{path.parent}:/usr/bin:/bin")
 
     return installed

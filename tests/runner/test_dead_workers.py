@@ -15,11 +15,10 @@ import pytest
 from deepseek_report.artifacts.seeds import Seeds
 from deepseek_report.runner.execution.computing import Execution
 from deepseek_report.runner.execution.execute import execute
-from deepseek_report.runner.execution.run_events import NoReporter
 from deepseek_report.runner.launchers.local_launcher import LocalLauncher
 from deepseek_report.runner.planning.plan import Stage, incomplete_id
 from deepseek_report.store import Store
-from tests.configured import few_parts, places_in
+from tests.configured import Recorder, few_parts, places_in
 from tests.worded import say
 
 #: A data set that counts its attempts in files, and ends its own process where it is told to.
@@ -59,17 +58,6 @@ def config_of(group, key=""):
     return {"_target_": "deadly_source.Deadly"}
 """
 STAGES = tuple(Stage(f"data/{name}", f"key-{name}") for name in "abcdef")
-
-
-class Recorder(NoReporter):
-    def __init__(self) -> None:
-        self.problems: list[tuple[str, str]] = []
-
-    def finished(
-        self, stage: str, seconds: float, problem: str, *, applicable: bool = True
-    ) -> None:
-        if problem:
-            self.problems.append((stage, problem))
 
 
 def run(
@@ -114,7 +102,7 @@ def test_what_was_lost_is_tried_once_more_alone_and_what_dies_again_fails_alone(
     assert attempts(tmp_path, "d") == 2
     assert all(attempts(tmp_path, name) <= 2 for name in "cef")
     assert "ended from outside" in say(execution.failures[0].reason)
-    tried_again = [stage for stage, problem in reporter.problems if "once more, with" in problem]
+    tried_again = [stage for stage, problem in reporter.stages if "once more, with" in problem]
     assert tried_again.count("data/a") == tried_again.count("data/b") == 1
 
 

@@ -20,14 +20,6 @@ pytest.importorskip("uvicorn", reason="needs the extra `serve`")
 
 
 @pytest.fixture(scope="module")
-def companion(small_run: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Companion]:
-    folder = small_run.copied(tmp_path_factory.mktemp("served") / small_run.folder.name)
-    companion = Companion.of(ModelRequest(folder, small_run.store))
-    yield companion
-    companion.close()
-
-
-@pytest.fixture(scope="module")
 def server(companion: Companion) -> Iterator[Any]:
     from deepseek_report.runner.live_server import serve
 

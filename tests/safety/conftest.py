@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from deepseek_report.runner.planning.plan import identity_of
@@ -61,6 +62,19 @@ def reseal(folder: Path) -> None:
     seal_results(folder)
     digest = json.loads((folder / MANIFEST).read_text())["run_digest"]
     seal_documents(folder, digest)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder of two classes with twelve small images each."""
+    from PIL import Image
+
+    for name in ("good", "bad"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for number in range(12):
+            grey = np.full((8, 8), 100 * (name == "good") + number, np.uint8)
+            Image.fromarray(grey).save(tmp_path / "photos" / name / f"{number}.png")
+    return tmp_path / "photos"
 
 
 @pytest.fixture

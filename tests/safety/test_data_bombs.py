@@ -319,18 +319,6 @@ def png(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + pixels + chunk(b"IEND", b"")
 
 
-@pytest.fixture
-def photos(tmp_path: Path) -> Path:
-    from PIL import Image
-
-    for name in ("good", "bad"):
-        (tmp_path / "photos" / name).mkdir(parents=True)
-        for number in range(12):
-            grey = np.full((8, 8), 100 * (name == "good") + number, np.uint8)
-            Image.fromarray(grey).save(tmp_path / "photos" / name / f"{number}.png")
-    return tmp_path / "photos"
-
-
 def folder_refusal(photos: Path, **fields: Any) -> str:
     with pytest.raises(DataError) as caught:
         ImageFolder(path=str(photos), size=8, **fields).load(0, Silent())

@@ -14,7 +14,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from typing import Any
 import pytest
 
 from deepseek_report.store import MANIFEST, hash_folder
-from tests.configured import few_parts, places_in, run_of
+from tests.configured import few_parts, places_in, run_of, started
 
 #: Few parts of each kind, so that a run is short.
 FEW_PARTS = few_parts(
@@ -58,15 +57,6 @@ def written(place: Path) -> int:
     return number
 
 
-def start(overrides: list[str]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "deepseek_report", *overrides],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-
-
 def wait_for(moment: int, place: Path, run: subprocess.Popen[bytes]) -> bool:
     """Wait until a new file makes the files that many; False if the run ended before."""
     before = written(place)
@@ -95,7 +85,7 @@ def kill_at(moment: int, place: Path, overrides: list[str], *, all_of_it: bool) 
     -------
     Whether it was killed; False if it came to its end before.
     """
-    run = start(overrides)
+    run = started(*overrides)
     try:
         if wait_for(moment, place, run):
             (os.killpg if all_of_it else os.kill)(run.pid, signal.SIGKILL)

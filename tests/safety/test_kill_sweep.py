@@ -26,8 +26,8 @@ import pytest
 
 from deepseek_report.cli import run
 from deepseek_report.store import hash_folder
-from tests.configured import LINEAR, places_in
-from tests.safety.test_kill import FEW_PARTS, end, start, wait_for, written
+from tests.configured import LINEAR, places_in, started
+from tests.safety.test_kill import FEW_PARTS, end, wait_for, written
 
 PARTS = ("debug=fast", "measure_time=false", *LINEAR, *FEW_PARTS, "seed=1,2")
 LONG = os.environ.get("DEEPSEEK_REPORT_FUZZ") == "long"
@@ -143,7 +143,7 @@ def disturb(
     What was killed.
     """
     killed: list[Victim] = []
-    sweep = start(launched.command(place))
+    sweep = started(*launched.command(place))
     try:
         lost_a_worker = False
         for moment in moments:
@@ -157,7 +157,7 @@ def disturb(
             lost_a_worker = victim == "worker"
             if not lost_a_worker:
                 sweep.wait()
-                sweep = start(launched.command(place))
+                sweep = started(*launched.command(place))
         assert sweep.wait(timeout=_PATIENCE) == 0, killed
     finally:
         end(sweep)

@@ -16,7 +16,7 @@ from deepseek_report.config.problems import ConfigProblems
 from deepseek_report.runner.execution.workers import workers
 from deepseek_report.wording.words import languages
 from tests.configured import experiment_of
-from tests.worded import problems
+from tests.worded import problems, write_files
 
 _METRIC = '''
 from dataclasses import dataclass
@@ -41,13 +41,9 @@ def restored(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def study(folder: Path, package: str, *, init: bool) -> Path:
     """A folder with a package and, beside it, a folder of YAMLs that names it."""
-    (folder / package).mkdir(parents=True)
-    (folder / package / "measure.py").write_text(_METRIC)
-    if init:
-        (folder / package / "__init__.py").touch()
-    (folder / "conf" / "metrics").mkdir(parents=True)
-    text = f"mine:\n  _target_: {package}.measure.Mine\n"
-    (folder / "conf" / "metrics" / "mine.yaml").write_text(text)
+    choice = f"mine:\n  _target_: {package}.measure.Mine\n"
+    files = {f"{package}/measure.py": _METRIC, "conf/metrics/mine.yaml": choice}
+    write_files(folder, files | ({f"{package}/__init__.py": ""} if init else {}))
     return folder / "conf"
 
 

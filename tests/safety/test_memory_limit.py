@@ -28,7 +28,7 @@ from deepseek_report.artifacts.storage.plain_files import MOST_LEVELS, remove, w
 from deepseek_report.errors import ArtifactError
 from deepseek_report.store import hash_folder
 from tests.conftest import SMALL
-from tests.real_runs import small_results
+from tests.real_runs import small_results, write_rows
 
 from .conftest import LONG, reseal
 from .test_fuzz import DAMAGE
@@ -207,16 +207,7 @@ def test_texts_that_are_counted_first_are_the_same_texts(
 @pytest.fixture(scope="module")
 def rows(short_run: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A row as a person would write it."""
-    results = small_results(short_run)
-    table = {
-        feature.label: [feature.display(results.test.inputs[0, at])]
-        if feature.categories
-        else [results.test.inputs[0, at]]
-        for at, feature in enumerate(results.schema.features)
-    }
-    path = tmp_path_factory.mktemp("rows") / "rows.csv"
-    pd.DataFrame(table).to_csv(path, index=False)
-    return path
+    return write_rows(small_results(short_run), 1, tmp_path_factory.mktemp("rows") / "rows.csv")
 
 
 def all_commands(folder: Path, short_run: Any, rows: Path, place: Path) -> list[list[str]]:

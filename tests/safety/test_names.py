@@ -18,8 +18,7 @@ from deepseek_report.config.problems import ConfigProblems
 from deepseek_report.config.validate import validate
 from deepseek_report.errors import ArtifactError, ConfigError
 from deepseek_report.store import Store
-from tests.configured import experiment_of
-from tests.worded import problems
+from tests.worded import problems, study, write_conf
 
 #: None of these can be a file's name on every system.
 UNFIT = ["../../../x", "..", ".", "a/../b", "a/b", "a\\b", ".hidden", "a.", "con", "NUL.txt", "x\n"]
@@ -36,10 +35,9 @@ PARTS = {
 
 
 def said_of(folder: Path, group: str, entries: Any) -> str:
-    (folder / group).mkdir()
     text = yaml.safe_dump(entries, allow_unicode=True)
-    (folder / group / "theirs.yaml").write_text(text, encoding="utf-8")
-    return problems(f"{group}=[theirs]", config_dir=str(folder))
+    conf = write_conf(folder, {f"{group}/theirs": text})
+    return problems(f"{group}=[theirs]", config_dir=conf)
 
 
 @pytest.mark.parametrize("group", PARTS)
@@ -67,19 +65,14 @@ def test_keys_that_differ_in_capitals_alone_are_a_problem(tmp_path: Path) -> Non
 
 
 def test_a_list_where_parts_are_named_says_how_to_choose_them(tmp_path: Path) -> None:
-    (tmp_path / "experiment").mkdir()
-    text = "# @package _global_\nmetrics: [accuracy]\n"
-    (tmp_path / "experiment" / "mine.yaml").write_text(text)
-    with pytest.raises(ConfigProblems, match="- override /metrics"):
-        experiment_of("experiment=mine", config_dir=str(tmp_path))
+    conf = write_conf(tmp_path, {"experiment/mine": study("metrics: [accuracy]")})
+    assert "- override /metrics" in problems("experiment=mine", config_dir=conf)
 
 
 def test_an_experiment_has_a_plain_name(tmp_path: Path) -> None:
-    (tmp_path / "experiment").mkdir()
-    for number, name in enumerate(UNFIT):
-        text = "# @package _global_\n" + yaml.safe_dump({"name": name}, allow_unicode=True)
-        (tmp_path / "experiment" / f"mine{number}.yaml").write_text(text, encoding="utf-8")
-    composer = Composer.of(str(tmp_path))
+    texts = [study(yaml.safe_dump({"name": name}, allow_unicode=True)) for name in UNFIT]
+    files = {f"experiment/mine{number}": text for number, text in enumerate(texts)}
+    composer = Composer.of(write_conf(tmp_path, files))
     for number in range(len(UNFIT)):
         with pytest.raises(ConfigProblems, match="begins with a letter or digit"):
             validate(composer.compose([f"experiment=mine{number}"]))

@@ -12,7 +12,7 @@ from deepseek_report.config.compose import compose
 from deepseek_report.config.interpolation import only
 from deepseek_report.config.problems import ConfigProblems
 from tests.configured import experiment_of
-from tests.worded import problems
+from tests.worded import problems, study, write_conf
 
 SECRET = "value-that-nobody-may-see"  # noqa: S105 - no real one
 
@@ -51,15 +51,12 @@ ATTACKS = {
 
 @pytest.mark.parametrize("text", ATTACKS.values(), ids=ATTACKS)
 def test_a_yaml_cannot_read_the_environment(text: str, tmp_path: Path) -> None:
-    (tmp_path / "experiment").mkdir()
-    (tmp_path / "experiment" / "mine.yaml").write_text(f"# @package _global_\n{text}\n")
+    conf = write_conf(tmp_path, {"experiment/mine": study(text)})
     OmegaConf.register_new_resolver("theirs", lambda name: os.environ[name], replace=True)
     try:
-        with pytest.raises(ConfigProblems) as caught:
-            experiment_of("experiment=mine", config_dir=str(tmp_path))
+        message = problems("experiment=mine", config_dir=conf)
     finally:
         OmegaConf.clear_resolver("theirs")
-    message = str(caught.value)
     assert "asks for ${" in message
     assert "mine.yaml:" in message
     assert SECRET not in message
@@ -84,12 +81,9 @@ def test_an_override_cannot_read_the_environment_and_says_what_to_write(override
 
 
 def test_a_list_of_defaults_cannot_read_the_environment(tmp_path: Path) -> None:
-    (tmp_path / "experiment").mkdir()
-    (tmp_path / "experiment" / "mine.yaml").write_text(
-        "# @package _global_\ndefaults:\n  - override /model: ${oc.env:SECRET}\n"
-    )
-    text = problems("experiment=mine", config_dir=str(tmp_path))
-    assert SECRET not in text
+    chosen = study("defaults:\n  - override /model: ${oc.env:SECRET}")
+    conf = write_conf(tmp_path, {"experiment/mine": chosen})
+    assert SECRET not in problems("experiment=mine", config_dir=conf)
 
 
 def test_every_value_that_reads_the_environment_is_told_at_once() -> None:

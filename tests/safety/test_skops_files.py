@@ -40,7 +40,7 @@ from deepseek_report.models.estimators.sklearn import (
     load_file,
 )
 from tests.configured import experiment_of
-from tests.worded import problems
+from tests.worded import problems, write_conf
 
 io = pytest.importorskip("skops.io")
 
@@ -118,12 +118,9 @@ def test_a_function_that_nobody_trusts_is_neither_imported_nor_called(
 
 def test_a_configuration_cannot_extend_the_trusted_types(tmp_path: Path) -> None:
     path = forged(tmp_path, **node("FunctionNode", "builtins.eval"))
-    (tmp_path / "model").mkdir()
-    (tmp_path / "model" / "theirs.yaml").write_text(
-        "_target_: deepseek_report.models.estimators.sklearn.Sklearn\n"
-        f"file: {path}\ntrusted_types: [builtins.eval]\n"
-    )
-    text = problems("model=theirs", config_dir=str(tmp_path))
+    model = "_target_: deepseek_report.models.estimators.sklearn.Sklearn\n"
+    model += f"file: {path}\ntrusted_types: [builtins.eval]\n"
+    text = problems("model=theirs", config_dir=write_conf(tmp_path, {"model/theirs": model}))
     assert 'theirs.yaml:3: unknown key "trusted_types"' in text
 
 

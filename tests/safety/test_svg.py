@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from deepseek_report.artifacts.picture import Picture, check_svg
 from deepseek_report.errors import ArtifactError
 from deepseek_report.rendering.embedded import inline_svg
 from tests.conftest import Terminal
+from tests.rendering.conftest import Elements
 
 from .conftest import reseal
 
@@ -102,24 +102,11 @@ def test_what_plug_ins_draw_with_is_allowed() -> None:
     assert "a &lt; b = c" in inlined
 
 
-class _Tags(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.seen: list[tuple[str, dict[str, str | None]]] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.seen.append((tag, dict(attrs)))
-
-    handle_startendtag = handle_starttag
-
-
 def test_texts_that_look_like_tags_stay_texts_in_the_page() -> None:
     text = ' id="a" #1f77b4 href="#b" > &lt;style&gt;'
     inlined = inline_svg(drawing(f'<text x="1">{text}</text>'), "own", "it")
     assert f">{text}</text>" in inlined
-    parser = _Tags()
-    parser.feed(inlined)
-    assert [tag for tag, _ in parser.seen] == ["svg", "text"]
+    assert Elements(inlined).tags == ["svg", "text"]
 
 
 @pytest.mark.parametrize("name", ["import", "escaped address", "stylesheet", "place"])

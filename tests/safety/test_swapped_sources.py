@@ -110,20 +110,13 @@ def test_data_that_are_swapped_for_a_moment_are_not_stored(
 
 
 def test_an_image_that_is_swapped_for_a_moment_is_found(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from PIL import Image
-
-    for name in ("good", "bad"):
-        (tmp_path / "photos" / name).mkdir(parents=True)
-        for number in range(12):
-            grey = np.full((8, 8), 100 * (name == "good") + number, np.uint8)
-            Image.fromarray(grey).save(tmp_path / "photos" / name / f"{number}.png")
-    plugin = image_folder.ImageFolder(path=str(tmp_path / "photos"), size=8)
+    plugin = image_folder.ImageFolder(path=str(photos), size=8)
     planned = plugin.source_digest()
     assert plugin.load(0, Silent()).read == planned
     plain = image_folder.read_hashed
-    other = tmp_path / "photos" / "bad" / "0.png"
+    other = photos / "bad" / "0.png"
 
     def swapped(file: Path, limits: object) -> object:
         return plain(other if file.parent.name + file.name == "good0.png" else file, limits)

@@ -15,7 +15,6 @@ import torch
 import yaml
 from pydantic import TypeAdapter
 from safetensors.torch import load_file
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from deepseek_report.artifacts.message import from_plain
 from deepseek_report.artifacts.protocols.models import EpochRecord
@@ -29,7 +28,7 @@ from deepseek_report.training import resume_point, session
 from deepseek_report.training.resume_point import CHECKPOINT
 from deepseek_report.training.session import LAYOUT, TensorBoard, expert_balance
 from deepseek_report.training.trainer import GradientTrainer
-from tests.trained import Interrupting, trained
+from tests.trained import Interrupting, events_in, trained
 from tests.worded import say
 
 FORMS = ("classification", "regression", "multi_label")
@@ -252,11 +251,8 @@ def test_bf16_training_gives_float32_weights_and_says_why(dataset, tmp_path):
 
 
 def test_the_board_receives_graph_scalars_histograms_and_pictures(dataset, tmp_path):
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
     _fit(replace(QUICK, max_epochs=2, tensorboard=True), dataset, tmp_path)
-    events = EventAccumulator(str(tmp_path / "tensorboard"))
-    events.Reload()
+    events = events_in(tmp_path / "tensorboard")
     tags = events.Tags()
     assert tags["graph"]
     assert {"training/validation_score", "training/rows_per_second"} <= set(tags["scalars"])
@@ -391,9 +387,7 @@ def tags_of_an_epoch(module, folder):
     board = TensorBoard(folder, 0)
     board.epoch(EpochRecord(1, 0.5, 0.5, 0.5, 0.1, 1.0), {}, module, torch.zeros(5, 1))
     board.writer.close()
-    events = EventAccumulator(str(folder))
-    events.Reload()
-    return events.Tags()
+    return events_in(folder).Tags()
 
 
 def test_a_model_with_an_empty_parameter_is_logged_without_it(tmp_path):

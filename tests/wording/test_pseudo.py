@@ -21,7 +21,7 @@ from deepseek_report.wording.pseudo import (
     write_catalog,
 )
 from deepseek_report.wording.words import CATALOGS, Names, Wording, languages, wording
-from tests.worded import leaves
+from tests.worded import leaves, write_conf
 from tests.wording.marked_page import words_outside
 
 
@@ -79,12 +79,9 @@ def test_every_text_of_the_marked_catalog_is_a_template_that_compiles(tmp_path: 
 def test_a_language_may_begin_with_one_text_and_says_how_many_stand_in_english(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "qaa" / "sections").mkdir(parents=True)
-    for name, text in {
-        "sections/trust": "section_titles: {trust: Vertrouwen}",
-        "common": 'formats: {locale: nl_NL}\nmetrics: {accuracy: "Nauwkeurigheid"}',
-    }.items():
-        (tmp_path / "qaa" / f"{name}.yaml").write_text(text, encoding="utf-8")
+    common = 'formats: {locale: nl_NL}\nmetrics: {accuracy: "Nauwkeurigheid"}'
+    section = "section_titles: {trust: Vertrouwen}"
+    write_conf(tmp_path / "qaa", {"sections/trust": section, "common": common})
     monkeypatch.setenv(CATALOGS, str(tmp_path))
     dutch, english = wording("qaa"), wording("en")
     assert "qaa" in languages()

@@ -14,6 +14,7 @@ from deepseek_report.runner.execution import run_events
 from deepseek_report.runner.launchers.outbox import Outbox, take_pieces
 from deepseek_report.runner.launchers.submitit_launcher import SubmititLauncher
 from tests.runner.launchers.test_crew import WHERE, Plain
+from tests.worded import write_program
 
 pytest.importorskip("submitit", reason="launcher=submitit needs the package submitit")
 
@@ -28,10 +29,8 @@ def test_processes_of_this_machine_do_the_work(tmp_path: Path) -> None:
 def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of commands that stand for those of Slurm; `sbatch` keeps what it is sent."""
     commands = tmp_path / "commands"
-    commands.mkdir()
-    for name, script in {"srun": "", "sbatch": f'cp "$1" {tmp_path}/sent; echo job 7'}.items():
-        (commands / name).write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
-        (commands / name).chmod(0o755)
+    write_program(commands / "srun", "")
+    write_program(commands / "sbatch", f'cp "$1" {tmp_path}/sent; echo job 7')
     monkeypatch.setenv("PATH", f"{commands}:/usr/bin:/bin")
     return tmp_path
 

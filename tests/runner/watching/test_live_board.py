@@ -18,6 +18,7 @@ from deepseek_report.runner.streaming.live_board import FollowedRun, LiveBoard
 from deepseek_report.store import Store
 from tests.configured import experiment_of
 from tests.conftest import SmallRun, Terminal
+from tests.trained import events_in
 
 
 @pytest.fixture
@@ -43,24 +44,13 @@ def make(small_run: SmallRun, followed: FollowedRun) -> Callable[[Callable[[str]
 
 def texts(folder: Path) -> dict[str, list[str]]:
     """What each text of the board said, from the first to the last."""
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    events = EventAccumulator(str(folder), size_guidance={"tensors": 0})
-    events.Reload()
+    events = events_in(folder)
     return {
         tag.removesuffix("/text_summary"): [
             event.tensor_proto.string_val[0].decode() for event in events.Tensors(tag)
         ]
         for tag in events.Tags()["tensors"]
     }
-
-
-def images(folder: Path) -> list[str]:
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    events = EventAccumulator(str(folder))
-    events.Reload()
-    return list(events.Tags()["images"])
 
 
 @pytest.fixture
@@ -107,7 +97,7 @@ def test_every_explainer_has_its_picture(
     )
     look(followed, board)
     explainers = [s for s in followed.finished if ArtifactId(s).kind == "explanations"]
-    assert len(images(board.folder / "run")) == len(explainers) > 2
+    assert len(events_in(board.folder / "run").Tags()["images"]) == len(explainers) > 2
 
 
 def test_what_training_writes_is_appended_as_it_grows(board: LiveBoard, tmp_path: Path) -> None:
