@@ -81,7 +81,9 @@ def _of_use(results: Results, use: Use, names: Sequence[str]) -> Finding:
         "leads": leads,
         "passing": [] if best is None else [records.explainer_label(results, best.explainer)],
         "faults": sorted({f for name in names for f in verdict_of(results, name).faults}),
-        "undecided": sorted({test for name in names for test in verdict_of(results, name).undecided}),
+        "undecided": sorted(
+            {test for name in names for test in verdict_of(results, name).undecided}
+        ),
     }
     evidence = (
         "measures/faithfulness_effect",
