@@ -38,10 +38,11 @@ def decision_effect(results: Results) -> tuple[Message, ...]:
     if len(target.classes) != 2:
         share, classes = _share(summary.accuracy, summary.n), len(target.classes)
         right = message("decision_effect.right", n=summary.n, classes=classes, share=share)
-        return (right, *_simplest(summary), *_unlike_model(summary))
+        return (right, *_simplest(summary, model=None), *_unlike_model(summary))
     alerts = alerts_within_capacity(results)
     by_capacity = () if alerts is None else (message("decision_effect.alerts", **vars(alerts)),)
-    sentences = (*by_capacity, _who(summary, target), *_simplest(summary))
+    model = _share(summary.accuracy, summary.n)
+    sentences = (*by_capacity, _who(summary, target), *_simplest(summary, model))
     threshold = () if summary.threshold is None else (_threshold(results),)
     return (*sentences, *threshold, *_unlike_model(summary))
 
@@ -120,10 +121,12 @@ def alerts_within_capacity(results: Results) -> AlertsWithinCapacity | None:
     )
 
 
-def _simplest(summary: PredictionSummary) -> tuple[Message, ...]:
-    """How often one answer for every case would be right, beside the model."""
+def _simplest(summary: PredictionSummary, model: Estimate | None) -> tuple[Message, ...]:
+    """How often one answer for every case would be right, beside the model.
+
+    model : how often the model is; None where another sentence has told it.
+    """
     always = max(rates.base for rates in summary.classes)
-    model = _share(summary.accuracy, summary.n)
     return (message("decision_effect.simplest", model=model, always=_share(always, summary.n)),)
 
 

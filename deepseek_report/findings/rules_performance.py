@@ -22,8 +22,9 @@ from deepseek_report.wording import estimates
 from deepseek_report.wording.estimates import ends, positive
 from deepseek_report.wording.of_results import words_of
 
-#: Rise of the validation loss after its best epoch that is called over-fitting.
-OVERFIT_RISE = 0.05
+#: Rise of the validation loss after its best epoch that is called over-fitting: as a share of the
+#: loss, and by itself, since a loss near 0 rises by such a share without an error more.
+OVERFIT_RISE = (0.05, 0.01)
 #: By how much the area on training rows exceeds that on test rows at least where that is told, and
 #: where it is no mere note.
 TRAIN_TEST_GAP = (0.02, 0.1)
@@ -218,11 +219,16 @@ def training(results: Results) -> Iterator[Finding]:
         message, grade = "training_diverged", "high"
     elif not facts.get("stopped_early") and best_epoch == epochs:
         message = "training_unfinished"
-    elif last is not None and best is not None and last > best * (1 + OVERFIT_RISE):
+    elif last is not None and best is not None and _has_risen(best, last):
         message = "training_overfitted"
     else:
         return
     yield Finding(message, grade, message, values, ("training",), "model")
+
+
+def _has_risen(best: float, last: float) -> bool:
+    share, least = OVERFIT_RISE
+    return last - best > max(share * best, least)
 
 
 def train_and_test(results: Results) -> Iterator[Finding]:

@@ -211,7 +211,8 @@ def _answer_many(draft: Draft) -> None:
     if accuracy is None or balanced is None:
         return
     recalls = [row for row in results.rows("confusion_matrix", "classes", ClassRecall) if row.n]
-    worst = min(recalls, key=lambda row: row.recall.value, default=None)
+    missed = [row for row in recalls if row.recall.value < 1]
+    worst = min(missed, key=lambda row: row.recall.value, default=None)
     draft.answer(
         "decisions_many",
         accuracy=estimates.of_score(accuracy),

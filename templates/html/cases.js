@@ -154,7 +154,8 @@
       strip.append(
         drawn("rect", { x: 0, y: 14, width: 1000, height: 12, class: "track" }),
         drawn("rect", { x: 1000 * Math.min(one.probability, data.threshold), y: 14, width: 1000 * Math.abs(one.probability - data.threshold), height: 12, class: one.probability >= data.threshold ? "raises" : "lowers" }),
-        drawn("line", { x1: 1000 * data.threshold, x2: 1000 * data.threshold, y1: 2, y2: 38, class: "threshold" }));
+        drawn("line", { x1: 1000 * data.threshold, x2: 1000 * data.threshold, y1: 2, y2: 38, class: "threshold" }),
+        drawn("line", { x1: 1000 * one.probability, x2: 1000 * one.probability, y1: 8, y2: 32, class: `stated ${one.probability >= data.threshold ? "raised" : "lowered"}` }));
       /* The label stands within the line, however near to an end the threshold lies. */
       const at = 100 * data.threshold;
       return block("div", { class: "case-gauge-box" },

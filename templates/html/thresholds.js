@@ -104,7 +104,7 @@
     };
     const isPriced = () => costs.every(({ input }) => input.value !== "" && input.valueAsNumber >= 0);
     const least = () => { let best = data.in_use; for (let at = 0; at <= last; at++) if (costAt(at) < costAt(best)) best = at; return best; };
-    const money = (value) => Number.isFinite(value) ? number(value, value >= 100 ? 0 : value >= 1 ? 2 : 3) : DASH;
+    const money = (value) => Number.isFinite(value) ? number(value, value >= 100 ? 0 : value >= 1 ? 2 : value >= 0.1 ? 3 : 5) : DASH;
     const showCost = () => {
       const at = Number(slider.value), best = isPriced() ? least() : null;
       cost.textContent = best === null ? phrase("cost_none") : phrase("cost", { now: money(costAt(at)), used: money(costAt(data.in_use)), threshold: data.thresholds[best], least: money(costAt(best)) });

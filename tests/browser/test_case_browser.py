@@ -260,6 +260,20 @@ def test_the_way_through_the_network_is_told_and_ends_at_the_log_odds(
     assert f"{abs(log_odds):.2f}" in rows[-1]
 
 
+def test_the_gauge_marks_the_stated_probability_and_the_threshold(
+    real_page: Any, cases: Any
+) -> None:
+    opened(real_page)
+    shown = real_page.run("return document.querySelector('.case-page').id")
+    entry = next(case for case in cases["cases"] if f"case-{case['id']}" == shown)
+    places = real_page.run(
+        "return ['.stated', '.threshold'].map((mark) =>"
+        " Number(document.querySelector(`.case-gauge ${mark}`).getAttribute('x1')))"
+    )
+    marks = [1000 * entry["probability"], 1000 * cases["threshold"]]
+    assert places == pytest.approx(marks, abs=1)
+
+
 def test_paper_has_the_list_and_not_the_browser(real_page: Any) -> None:
     opened(real_page)
     real_page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})

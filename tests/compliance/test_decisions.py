@@ -329,6 +329,8 @@ def test_the_shipped_policy_says_on_the_first_screen_what_is_missing(run: Run) -
     assert {each.state for each in required} == {"missing"}
     assert first_screen(run).startswith(f"{len(required)} of {len(required)} required decisions")
     assert "independent validation" in first_screen(run)
+    kinds = len({each.rule.id for each in required})
+    assert (f"of {kinds} kinds" in first_screen(run)) == (1 < kinds < len(required))
     decide(run, GRACE, MRM_OUTCOMES=FINE, MRM_CONCEPT=FINE, model=FINE)
     assert first_screen(run).startswith(f"{len(required) - 3} of {len(required)} required")
 

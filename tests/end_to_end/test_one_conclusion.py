@@ -6,6 +6,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -19,14 +20,18 @@ from deepseek_report.findings.conclude import conclude
 from deepseek_report.findings.rules_bottlenecks import unexpected_slice
 from deepseek_report.findings.rules_calibration import calibration
 from deepseek_report.findings.rules_parts import cohort_verdict
+from deepseek_report.metrics.performance.classification_scores import class_table, confusion_table
 from deepseek_report.runner.run_folders.writing import concluded_record
 from deepseek_report.sections.bottlenecks import BottlenecksSection
 from deepseek_report.sections.compliance import ComplianceSection
 from deepseek_report.sections.explanations import ExplanationsSection
+from deepseek_report.sections.model import ModelSection
 from deepseek_report.sections.performance import PerformanceSection
 from deepseek_report.sections.robustness import RobustnessSection
+from deepseek_report.sections.shared import task_columns
 from deepseek_report.sections.summary import SummarySection
 from deepseek_report.sections.trust import TrustSection
+from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.terminal import say_finished
 from deepseek_report.visualizations.explanations.effect_pictures import InteractionsPicture
 from deepseek_report.visualizations.explanations.explanation_quality import LocalisationPicture
@@ -37,6 +42,7 @@ from deepseek_report.visualizations.failures.part_pictures import (
     SlicesPicture,
 )
 from deepseek_report.visualizations.fairness.group_rates import GroupRatesPicture
+from deepseek_report.visualizations.performance.class_pictures import ConfusionMatrixPicture
 from deepseek_report.visualizations.performance.predicted_numbers import (
     IntervalCoveragePicture,
     ResidualsByPredictionPicture,
@@ -230,7 +236,9 @@ def test_a_gap_between_groups_is_told_by_finding_and_picture_alike(
 #: The best and the last epoch of five, whether training stopped by itself, and its losses.
 EPOCHS = [
     (5, {"stopped_early": False}, (0.4, 0.4), "training_unfinished", "was still falling"),
+    (5, {"stopped_early": True}, (0.4, 0.4), "", "after which training stopped by itself"),
     (2, {"stopped_early": True}, (0.4, 0.8), "training_overfitted", "training on gains nothing"),
+    (2, {"stopped_early": True}, (0.015, 0.016), "", "training on gains nothing"),
     (4, {"stopped_early": True}, (0.4, 0.41), "", "training on gains nothing"),
     (4, {"diverged": True}, (0.4, 0.41), "training_diverged", "Training diverged"),
 ]
@@ -252,6 +260,30 @@ def test_how_training_ended_is_told_by_finding_and_picture_alike(
     messages = [f.message for f in conclude(changed).findings if f.message in _TRAINING]
     assert messages == [concluded] * bool(concluded)
     assert words in titled(changed, TrainingCurvesPicture())
+    answer = ModelSection().content(changed).answer
+    assert ("no longer fell" in answer) == (best < 5 and facts.get("stopped_early", False))
+
+
+@pytest.mark.parametrize(("missed", "is_told"), [(0, False), (1, True)])
+def test_a_class_is_said_to_be_found_least_only_where_a_case_is_missed(
+    results: Results, missed: int, is_told: bool
+) -> None:
+    classes = ("low", "middle", "high")
+    predicted = np.repeat(np.arange(3), 40)
+    predicted[:missed] = 2
+    labels = np.repeat(np.arange(3), 40)
+    tables = {
+        "matrix": confusion_table(labels, predicted, classes),
+        "classes": class_table(labels, predicted, classes, Resampling(120)),
+    }
+    measured = with_measurement(results, "confusion_matrix", Measurement((), tables))
+    target = replace(results.schema.target, classes=classes)
+    changed = copy_with(measured, schema=replace(results.schema, target=target))
+    answer = PerformanceSection().content(changed).answer
+    title = titled(changed, ConfusionMatrixPicture())
+    assert ("It finds “low” least often" in answer) == is_told
+    assert ("Of 40 “low”" in title) == is_told
+    assert (title == "Every case of all 3 classes is found") != is_told
 
 
 _TRAINING = ("training_unfinished", "training_overfitted", "training_diverged")
@@ -352,6 +384,21 @@ def test_a_gap_between_parts_is_told_by_finding_and_picture_alike(
     if differs:
         named = [f"“{findings[0].values[end]}”" for end in ("worst", "best")]
         assert title.index(named[0]) < title.index(named[1])
+
+
+@pytest.mark.parametrize(("p_value", "is_told"), [(0.001, False), (0.03, True), (0.4, False)])
+def test_a_small_p_value_that_is_not_enough_is_told_with_the_one_that_would_be(
+    tiny_runs: TinyRuns, monkeypatch: pytest.MonkeyPatch, p_value: float, is_told: bool
+) -> None:
+    monkeypatch.setattr(task_columns, "level_of", lambda *_: 0.02)
+    changed = with_table(
+        tiny_runs("text"),
+        *("part_performance", "tests"),
+        lambda table: table.assign(p_adjusted=p_value),
+    )
+    shown = PerformanceSection().content(changed).values["parts"]
+    told = " ".join(part["sentence"] for part in shown)
+    assert ("this one counts below 0.02" in told) == is_told
 
 
 @pytest.mark.parametrize("interacts", [True, False])

@@ -70,6 +70,14 @@ def test_declared_costs_are_told_beside_those_of_the_cheapest_answer_for_everyon
     )
 
 
+def test_of_many_classes_how_often_the_model_is_right_is_told_once(run: VariedRun) -> None:
+    run.data(classes=("a", "b", "c"), favourable=0)
+    run.predictions()
+    text = spoken_of(run.results())
+    assert "get the right one of 3 classes. Always giving the same answer would be right" in text
+    assert "the model is for" not in text
+
+
 def test_what_cannot_be_counted_costs_nothing() -> None:
     nobody = ClassRates.of(np.zeros(4, bool), np.zeros(4, bool))
     assert expected_cost(DecisionCosts(1, 5), nobody) == 0

@@ -353,6 +353,7 @@ def test_a_feature_that_explains_cases_and_costs_skill_is_told_and_no_other_one(
     findings = list(rules_explanations.unearned(run.results()))
     assert [(f.id, f.severity) for f in findings] == [("earns_no_skill", "low")]
     assert "Cases are explained by AGE, which earns no skill" in say(findings[0])
+    assert "From AGE come 30.0\u00a0% of what SHAP attributes" in say(findings[0])
     earned[1]["p_adjusted"] = 0.2
     run.measure("sage", features=earned)
     assert [*rules_explanations.unearned(run.results())] == []

@@ -672,6 +672,12 @@ def test_probabilities_that_are_off_without_more_wrong_decisions_are_not_called_
     assert "Have a person decide" not in text
 
 
+def test_where_the_interval_holds_the_expected_share_the_model_is_not_said_to_fail(run, say):
+    text = say(*worst_slice(run, part(0.01, rate=0.24)))
+    assert "and more decisions may be wrong there than expected" in text
+    assert "Have a person decide" not in text
+
+
 def test_many_errors_near_the_threshold_are_no_failure(run, say):
     assert worst_slice(run, part(0.001, kind="errors", rate=0.23))[0].message == "no_slice"
     (finding,) = rules_bottlenecks.hard_slice(run.results())

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import json
 import re
 import shutil
 import subprocess
@@ -424,15 +425,36 @@ def test_usual_text_asks_for_no_font() -> None:
     assert not typeset.without_glyph(["Ümlaut, “quoted” – 12\u202f345 … Ж ω\n\t"], fonts)
 
 
-def test_a_picture_that_would_leave_a_page_half_empty_is_moved(tmp_path: Path) -> None:
-    (tmp_path / "a.svg").write_text(
+def page_with_a_picture(folder: Path) -> str:
+    """What stands above a picture `/a.svg` that begins a page."""
+    (folder / "a.svg").write_text(
         '<svg xmlns="http://www.w3.org/2000/svg" width="400pt" height="300pt"></svg>', "utf-8"
     )
     template = (shipped("templates") / "typst" / "report.typ").read_text("utf-8")
     defined = template[: template.index("$if(date-text)$")].replace(
         "$if(brief)$1$else$2$endif$", "2"
     )
-    page = f"{defined}\n#set page(height: 220mm)\n#v(120mm)\n"
+    return f"{defined}\n#set page(height: 220mm)\n#v(120mm)\n"
+
+
+@pytest.mark.parametrize("title", ["= Another section", "#tab-title[Another picture]"])
+def test_a_picture_that_is_moved_stands_before_the_next_heading(tmp_path: Path, title: str) -> None:
+    source = (
+        f'{page_with_a_picture(tmp_path)}#picture("/a.svg", caption: [One])\nText.\n\n'
+        f"{title}\n#context [#metadata(here().page()) <next>]"
+    )
+    moved = typeset._with_full_pages(source, tmp_path)
+    assert moved != source
+    pages = [
+        json.loads(typeset._call("query", moved, tmp_path, selector=mark, field="value"))[0]
+        for mark in ("<picture>", "<next>")
+    ]
+    assert pages[0][1] == 2
+    assert pages[1] == 2
+
+
+def test_a_picture_that_would_leave_a_page_half_empty_is_moved(tmp_path: Path) -> None:
+    page = page_with_a_picture(tmp_path)
     source = f'{page}#picture("/a.svg", caption: [One])\nText.\n#v(60mm)'
     (moved,) = re.findall(r"(?m)^#let moved = (.*)$", typeset._with_full_pages(source, tmp_path))
     assert moved == '("/a.svg", )'

@@ -177,7 +177,7 @@ def test_without_promises_the_first_screen_says_how_well_cases_are_ranked(real_r
     silent = with_score(silent, "roc_auc", "roc_auc", value=0.78, low=0.77, high=0.79)
     effect = SummarySection().content(silent).values["effect"]
     assert "ROC AUC: 0.780 (0.770–0.790)." in effect
-    assert "The same answer for everyone would be right for" in " ".join(effect)
+    assert "Always giving the same answer would be right for" in " ".join(effect)
 
 
 def test_the_first_screen_tells_how_many_texts_lose_their_end(tiny_runs):

@@ -15,7 +15,7 @@ import pytest
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.results import Results
 from deepseek_report.visualizations.failures.part_pictures import PerformanceByPeriod
-from tests.real_runs import with_measurement
+from tests.real_runs import with_measurement, with_table
 
 from .wordings import draw
 
@@ -48,6 +48,19 @@ def of_years(real: Results, p: float, drift_p: float, *, judged: bool = True) ->
     drifting = Measurement(tables={"periods": periods, "tests": tests})
     changed = with_measurement(real, "part_performance", compared)
     return with_measurement(changed, "period_drift", drifting)
+
+
+def test_a_period_without_a_test_case_has_no_row(build: Build) -> None:
+    results = of_years(build(), 0.4, 0.5)
+
+    def emptied(table: pd.DataFrame) -> pd.DataFrame:
+        return table.assign(n=table["n"].where(table["level"] != "2019", 0))
+
+    changed = with_table(results, "period_drift", "periods", emptied)
+    (picture,) = draw(PerformanceByPeriod(), changed)
+    described = str(picture.alt)
+    assert "2020" in described
+    assert "2019" not in described
 
 
 @pytest.mark.parametrize(

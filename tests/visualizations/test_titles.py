@@ -204,6 +204,26 @@ def test_of_the_methods_the_best_and_one_that_is_not_to_be_trusted_are_told(buil
     assert title.startswith("SHAP")
 
 
+@pytest.mark.parametrize(
+    ("slowest", "title"),
+    [
+        ("outside named layers", "The steps between the layers take 80.0 % of the time"),
+        ("layers.0.experts", "“layer 1, experts” takes 80.0 % of the time"),
+    ],
+)
+def test_the_slowest_layer_is_named_and_what_lies_between_layers_is_none(
+    build: Build, slowest: str, title: str
+) -> None:
+    def planted(table: pd.DataFrame) -> pd.DataFrame:
+        rows = table.head(2)
+        return rows.assign(
+            layer=[slowest, "output"], kind=["Module", "Linear"], ms=[4.0, 1.0], share=[0.8, 0.2]
+        )
+
+    results = with_table(build("profile"), "layer_profile", "layers", planted)
+    assert plain(draw(LayerProfilePicture(), results)[0].title) == title
+
+
 def test_attention_is_titled_by_what_each_layer_prefers(build: Build) -> None:
     results = build()
     known = results.measurement("attention")

@@ -185,16 +185,24 @@ class RocAuc(DecisionMetric):
 
 def roc_points(truths: Bools, scores: Floats) -> pd.DataFrame:
     """At most 200 points of the ROC curve of the explained class, from (0, 0) to (1, 1)."""
-    thresholds = np.append(np.inf, _falling(scores, _CURVE_ROWS - 1))
+    thresholds = np.append(np.inf, _along_the_curve(truths, scores, _CURVE_ROWS - 1))
     counts = tally(truths, scores, thresholds)
     rates = counts.false_positive_rate, counts.true_positive_rate
     return RocAuc.frame("curve", zip(*rates, np.minimum(thresholds, 1.0 + 1e-9), strict=True))
 
 
-def _falling(scores: Floats, most: int) -> Floats:
-    """At most so many of the different scores, the highest first."""
+def _along_the_curve(truths: Bools, scores: Floats, most: int) -> Floats:
+    """At most so many of the different scores, the highest first.
+
+    They are spread evenly over the cases and over those of the explained class: of a rare class
+    all that is found may lie above a handful of scores.
+    """
     different = np.unique(scores)[::-1]
-    return different[thin(len(different), most)]
+    if len(different) <= most:
+        return different
+    counts = tally(truths, scores, different)
+    way = counts.decided / counts.n + counts.hits / max(counts.positives, 1)
+    return different[np.unique(np.searchsorted(way, np.linspace(way[0], way[-1], most)))]
 
 
 @dataclass(frozen=True)
@@ -231,7 +239,7 @@ class AveragePrecision(DecisionMetric):
 
 def precision_points(truths: Bools, scores: Floats) -> pd.DataFrame:
     """At most 200 points of recall and precision, from the highest threshold to the lowest."""
-    thresholds = _falling(scores, _CURVE_ROWS)
+    thresholds = _along_the_curve(truths, scores, _CURVE_ROWS)
     counts = tally(truths, scores, thresholds)
     rows = zip(counts.true_positive_rate, counts.precision, thresholds, strict=True)
     return AveragePrecision.frame("curve", rows)

@@ -12,6 +12,7 @@ from deepseek_report.findings.error_budget import is_under, level_of
 from deepseek_report.findings.explainer_verdicts import leading_explainer
 from deepseek_report.findings.records import attribute_label, of_kind, unit_of
 from deepseek_report.findings.rules_sources import is_enough
+from deepseek_report.findings.severity import SIGNIFICANT
 from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.metrics.explanations.explanation_rows import (
     ExplainedGroup,
@@ -122,7 +123,8 @@ def _spread(
     judged = [r for r in levels if not r.too_few and finite(r.cells[column.key]) is not None]
     if len(judged) < 2:
         return draft.text(f"{texts}one_level")
-    beyond = bool(tests) and is_under(tests[0], level_of(draft.results, "parts"))
+    level = level_of(draft.results, "parts")
+    beyond = bool(tests) and is_under(tests[0], level)
     ends = _ends(judged, column, tests if beyond else [])
     target = draft.results.schema.target
     values: Values = {}
@@ -137,6 +139,7 @@ def _spread(
         decision=target.favourable_class if target.is_judged else "",
         p=tests[0].p_adjusted if tests else None,
         beyond=beyond,
+        level=level if tests and not beyond and is_under(tests[0], SIGNIFICANT) else None,
         unit=unit_of(draft.results),
     )
 

@@ -285,7 +285,7 @@ class PerformanceByPeriod(OnePicture):
 
 @dataclass(frozen=True)
 class _PeriodsView:
-    """The periods in order.
+    """The periods of which the test part has cases, in order.
 
     parts : {level: what `part_performance` says of it}, with that of rows of no known period.
     quality : the column by which periods are judged. scale, stated : how its values are written,
@@ -308,7 +308,7 @@ class _PeriodsView:
         quality = task.parts_drawn[0]
         shown = Drawn("stated", "stated", is_share=task.decides)
         return cls(
-            [period for period in periods if period.attribute == attribute],
+            [period for period in periods if period.attribute == attribute and period.n > 0],
             {part.level: part for part in parts if part.attribute == attribute},
             period_verdict(results, attribute),
             quality,

@@ -139,6 +139,7 @@ class _View:
             decided=spoken(self.classes[decided]),
             n=int(self.counts[actual, decided]) if confusions else 0,
             errors=int(sum(self.counts[pair] for pair in confusions)),
+            classes=len(self.classes),
             many=len(self.classes) > 2,
         )
 

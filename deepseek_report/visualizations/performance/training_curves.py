@@ -186,7 +186,8 @@ def _title(history: Sequence[Epoch], summary: Mapping[str, object]) -> Message:
         return caption("training_curves.title_diverged", epochs=done)
     if done == 1 or best is None or not losses:
         return caption("training_curves.title_plain", epochs=done)
-    name = "title_falling" if best == history[-1].epoch else "title"
+    falling = "title_learnt" if summary.get("stopped_early") else "title_falling"
+    name = falling if best == history[-1].epoch else "title"
     return caption(f"training_curves.{name}", epochs=done, best=best, lowest=min(losses))
 
 

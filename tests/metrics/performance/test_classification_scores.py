@@ -20,6 +20,8 @@ from deepseek_report.metrics.performance.classification_scores import (
     RankingCurves,
     RocAuc,
     TrainAndTest,
+    precision_points,
+    roc_points,
 )
 from deepseek_report.metrics.performance.predicting import predict_alike
 from deepseek_report.metrics.performance.threshold_sweep import ThresholdSweep
@@ -131,6 +133,20 @@ def test_the_roc_curve_runs_from_corner_to_corner_with_the_same_area(toy) -> Non
     assert len(curve) <= 200
     area = np.trapezoid(curve["true_positive_rate"], curve["false_positive_rate"])
     assert area == pytest.approx(measured.scores[0].value, abs=2e-3)
+
+
+def test_the_curves_of_a_rare_class_show_every_case_that_is_found() -> None:
+    rng = np.random.default_rng(0)
+    truths = np.arange(9600) < 74
+    scores = rng.random(9600) + 0.9 * truths
+    precise = precision_points(truths, scores)
+    expected, recall, _ = sk.precision_recall_curve(truths, scores)
+    for row in precise.itertuples():
+        nearest = np.abs(recall - row.recall) + np.abs(expected - row.precision)
+        assert nearest.min() < 1e-12
+    assert len(precise) <= 200
+    assert np.diff(precise["recall"]).max() < 0.03
+    assert np.diff(roc_points(truths, scores)["true_positive_rate"]).max() < 0.03
 
 
 def test_the_sweep_at_the_own_threshold_gives_todays_decisions(toy) -> None:
