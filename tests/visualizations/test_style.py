@@ -6,8 +6,20 @@ import itertools
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
+from matplotlib.typing import ColorType
 
-from deepseek_report.visualizations.style import CONTROL, LIGHT, PALETTE, SERIES, colours, markers
+from deepseek_report.visualizations.cases.text_highlights import _OPACITY
+from deepseek_report.visualizations.style import (
+    CONTROL,
+    DARK,
+    LIGHT,
+    PALETTE,
+    SERIES,
+    Palette,
+    colours,
+    markers,
+)
 
 TEXT = [r for r in PALETTE if r in {"ink", "muted", "raises", "lowers"} or r.startswith("series")]
 MARKS = [*TEXT, "context", *(r for r in PALETTE if r.startswith("value"))]
@@ -16,14 +28,14 @@ DEUTERANOPIA = np.array([[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012,
 PAGES = [("#ffffff", "#f8f9fb"), ("#111318", "#1b1f26")]
 
 
-def linear(colour: str) -> np.ndarray:
-    srgb = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+def linear(colour: ColorType) -> np.ndarray:
+    srgb = np.array(to_rgb(colour))
     return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
 
 
-def contrast(a: str, b: str) -> float:
+def contrast(*pair: ColorType) -> float:
     """Ratio of WCAG 2.2."""
-    low, high = sorted(float(linear(colour) @ [0.2126, 0.7152, 0.0722]) for colour in (a, b))
+    low, high = sorted(float(linear(colour) @ [0.2126, 0.7152, 0.0722]) for colour in pair)
     return (high + 0.05) / (low + 0.05)
 
 
@@ -62,3 +74,11 @@ def test_a_name_keeps_its_colour_whatever_the_order_and_the_control_is_grey() ->
 def test_more_names_than_colours_start_again() -> None:
     many = [f"m{i:02}" for i in range(20)]
     assert colours(many)["m08"] == colours(many)["m00"]
+
+
+@pytest.mark.parametrize(("palette", "page"), [(LIGHT, "#ffffff"), (DARK, "#14171d")])
+@pytest.mark.parametrize("role", ["raises", "lowers"])
+def test_words_on_the_strongest_shade_stay_legible(palette: Palette, page: str, role: str) -> None:
+    shade, paper = np.array(to_rgb(palette.roles[role])), np.array(to_rgb(page))
+    strength = max(_OPACITY)
+    assert contrast(palette.ink, tuple(strength * shade + (1 - strength) * paper)) >= 4.5
