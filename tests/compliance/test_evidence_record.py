@@ -54,7 +54,7 @@ def test_the_record_of_a_run_fits_its_schema_and_the_bytes_are_the_same_twice(ru
     results = run.results()
     path = write_evidence(evaluate_results(results), results, run.folder)
     first = path.read_bytes()
-    write_evidence(evaluate_results(run.results()), run.results(), run.folder)
+    write_evidence(run.evaluated(), run.results(), run.folder)
     assert path.read_bytes() == first
     record = json.loads(first)
     assert record["evidence"]["metrics.performance"]["value"] == 0.7
@@ -63,7 +63,7 @@ def test_the_record_of_a_run_fits_its_schema_and_the_bytes_are_the_same_twice(ru
 
 
 def test_the_record_holds_each_row_of_each_framework(run: Run) -> None:
-    report = evaluate_results(run.results())
+    report = run.evaluated()
     record = evidence_record(report, run.results())
     for framework in report.frameworks:
         rows = record["frameworks"][framework.framework.id]["rows"]
@@ -72,14 +72,14 @@ def test_the_record_holds_each_row_of_each_framework(run: Run) -> None:
 
 
 def test_evidence_that_counts_cannot_carry_a_problem(run: Run) -> None:
-    record = copy.deepcopy(evidence_record(evaluate_results(run.results()), run.results()))
+    record = copy.deepcopy(evidence_record(run.evaluated(), run.results()))
     record["evidence"]["data.card"]["problems"] = ["x"]
     with pytest.raises(ArtifactError, match=r"evidence\.data\.card\.problems"):
         check_record(record)
 
 
 def test_a_percentage_has_no_place_in_the_record(run: Run) -> None:
-    record = evidence_record(evaluate_results(run.results()), run.results())
+    record = evidence_record(run.evaluated(), run.results())
     record["frameworks"]["gdpr"]["counts"]["percent"] = 80
     with pytest.raises(ArtifactError, match="percent"):
         check_record(record)

@@ -23,10 +23,9 @@ from deepseek_report.runner.run_folders.writing import write_report
 from deepseek_report.store.run_folder import RUN, seal_results
 from tests.conftest import SmallRun
 
+from .conftest import PROVENANCE as RECORDED
 from .conftest import english, evidence_of_kind
 
-TIMES = {"started": "2026-11-24T08:00:00+00:00", "finished": "2026-11-24T08:03:00+00:00"}
-RECORD = {**TIMES, "git": "5" * 40}
 NO_TIME = "it was told to measure no time (measure_time: false)"
 Change = Callable[[dict[str, Any], dict[str, Any]], object]
 
@@ -44,7 +43,7 @@ def folder(small_run: SmallRun, tmp_path_factory: pytest.TempPathFactory) -> Pat
     save_json(timing, {"seconds": 1.5})
     training["files"]["timing.json"] = sha256_file(timing)
     save_json(copied / RUN, run)
-    save_json(copied / PROVENANCE, RECORD)
+    save_json(copied / PROVENANCE, RECORDED)
     return copied
 
 
@@ -57,7 +56,7 @@ def look(folder: Path, kind: str) -> Evidence:
 def changed(folder: Path, change: Change) -> Iterator[None]:
     """The two records of the run changed, and put back."""
     before = [(folder / name).read_bytes() for name in (RUN, PROVENANCE)]
-    run, record = load_json(folder / RUN), dict(RECORD)
+    run, record = load_json(folder / RUN), dict(RECORDED)
     change(run, record)
     save_json(folder / RUN, run)
     save_json(folder / PROVENANCE, record)
@@ -170,7 +169,7 @@ def test_no_time_of_day_stands_in_the_evidence(folder: Path) -> None:
     results = results_of(folder, read_run(folder))
     text = json.dumps(evidence_record(evaluate_results(results), results))
     assert "08:0" not in text
-    assert RECORD["git"] not in text
+    assert RECORDED["git"] not in text
     assert '"path": "provenance.json", "sha256": null' in text
 
 
@@ -200,7 +199,7 @@ def test_a_record_that_cannot_be_read_counts_as_absent(
 
 
 def test_a_record_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
-    save_json(tmp_path / "elsewhere.json", RECORD)
+    save_json(tmp_path / "elsewhere.json", RECORDED)
     (tmp_path / PROVENANCE).symlink_to(tmp_path / "elsewhere.json")
     assert read_record(tmp_path).problem == message("compliance.record.link", file=PROVENANCE)
 

@@ -47,7 +47,7 @@ def rows_beside(run: Run) -> dict[str, dict[str, str]]:
 
 def test_the_answer_counts_rows_and_gives_no_percentage(run: Run) -> None:
     made = content(run)
-    counts = [framework.counts for framework in evaluate_results(run.results()).frameworks]
+    counts = [framework.counts for framework in run.evaluated().frameworks]
     total = sum(sum(by_status.values()) for by_status in counts)
     whole = sum(by_status["complete"] + by_status["human_supplied"] for by_status in counts)
     assert made.answer.startswith(f"Of {total} requirements in 4 frameworks")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from worlds import data as worlds
+from worlds import failures
 
 from deepseek_report.artifacts.array_types import Bools, Ints
 from deepseek_report.artifacts.finding import Finding
@@ -24,10 +24,6 @@ from deepseek_report.statistics.intervals import any_pair, level_within, rate_di
 from deepseek_report.visualizations.failures.part_pictures import PartPerformancePicture
 from deepseek_report.wording.words import wording
 from tests.varied_run import VariedRun
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
-from worlds import data as worlds
-from worlds import failures
 
 
 def parts(
