@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from deepseek_report.explainers.shapley.shap_players import all_coalitions
 from deepseek_report.statistics.games.tree_shapley import pairs_of_features
 from deepseek_report.statistics.games.tree_surrogate import TreeSurrogate
-from tests.enumerated import enumerated_interactions
+from tests.enumerated import enumerated, enumerated_interactions
 
 COLUMNS = 5
 
@@ -25,19 +24,10 @@ def wavy(rows: np.ndarray) -> np.ndarray:
     return np.sin(2 * known[:, 0]) * known[:, 1] + 0.5 * known[:, 2] - known[:, 3]
 
 
-def enumerated(surrogate: TreeSurrogate, row: np.ndarray, background: np.ndarray) -> np.ndarray:
-    def worth(kept: np.ndarray, _: object) -> np.ndarray:
-        mixed = np.where(kept[:, None], row, background)
-        flat = mixed.reshape(-1, COLUMNS)
-        return surrogate.outputs(flat).reshape(len(kept), -1).mean(axis=1)
-
-    return all_coalitions(COLUMNS, 1, worth).values[0]
-
-
 def test_its_values_are_those_of_all_coalitions_of_its_outputs(rows: np.ndarray) -> None:
     surrogate = TreeSurrogate.fitted(wavy, rows, rows=1000, seed=1)
     values = surrogate.values(rows[:4], rows)
-    exact = [enumerated(surrogate, row, rows) for row in rows[:4]]
+    exact = enumerated(surrogate.outputs, rows[:4], rows)
     np.testing.assert_allclose(values, exact, atol=1e-9)
     assert surrogate.fidelity > 0.8
 
