@@ -12,14 +12,7 @@ from matplotlib.figure import Figure
 
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.visualizations.drawing.labels import (
-    clean,
-    columns,
-    extent,
-    player,
-    short,
-    wrapped,
-)
+from deepseek_report.visualizations.drawing import labels
 from deepseek_report.visualizations.drawing.sheet import CATEGORIES, Multiples, Sheet
 from deepseek_report.visualizations.style import NARROW, WIDTH
 from deepseek_report.wording.words import wording
@@ -29,33 +22,33 @@ from tests.visualizations.layouts import image_schema, series_schema, text_schem
 
 @given(st.text(max_size=200))
 def test_a_cleaned_label_is_one_printable_line_and_never_empty(text: str) -> None:
-    line = clean(text)
+    line = labels.clean(text)
     assert line
     assert not any(unicodedata.category(character).startswith("C") for character in line)
 
 
 @given(st.text(max_size=200), st.integers(2, 50))
 def test_a_short_label_fits(text: str, most: int) -> None:
-    assert columns(short(text, most)) <= max(most, 2)
+    assert labels.columns(labels.short(text, most)) <= max(most, 2)
 
 
 @given(st.text(alphabet="ab 中", min_size=1, max_size=120), st.integers(4, 30), st.integers(1, 4))
 def test_wrapped_lines_fit_and_lose_nothing_unless_they_say_so(
     text: str, width: int, lines: int
 ) -> None:
-    fitted = wrapped(text, width, lines).split("\n")
+    fitted = labels.wrapped(text, width, lines).split("\n")
     assert len(fitted) <= lines
-    assert all(columns(line) <= width for line in fitted)
+    assert all(labels.columns(line) <= width for line in fitted)
     if "…" not in fitted[-1] and text.strip():
         assert "".join(fitted).replace(" ", "") == text.replace(" ", "")
 
 
 def test_lines_break_at_spaces() -> None:
-    assert wrapped("Repayment status in September", 20) == "Repayment status in\nSeptember"
+    assert labels.wrapped("Repayment status in September", 20) == "Repayment status in\nSeptember"
 
 
 def test_control_and_direction_marks_are_dropped() -> None:
-    assert clean("a\x00b\u202ec\td\n") == "abc d"
+    assert labels.clean("a\x00b\u202ec\td\n") == "abc d"
 
 
 @pytest.mark.parametrize(
@@ -75,7 +68,7 @@ def test_a_player_has_its_noun_where_its_label_does_not_say_it(
     schema: Schema, label: str, expected: str
 ) -> None:
     words = wording(noun=kind_of(schema).noun)
-    assert words.say(player(label, schema)) == expected
+    assert words.say(labels.player(label, schema)) == expected
     assert kind_of(schema).noun in expected
 
 
@@ -90,7 +83,7 @@ def test_the_name_of_a_lower_axis_is_broken_on_a_narrow_sheet_and_gets_the_room_
     name, foot = Sheet(Figure(), NARROW).below(LONG, left)
     lines = name.split("\n")
     assert " ".join(lines) == LONG
-    assert extent(lines) <= NARROW - left
+    assert labels.extent(lines) <= NARROW - left
     assert foot > Sheet(Figure(), NARROW).below("short", left)[1]
 
 
