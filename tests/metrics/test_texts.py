@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from jinja2 import meta
@@ -13,6 +12,7 @@ from jinja2 import meta
 import deepseek_report
 from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.wording.words import DEFAULT_LANGUAGE, read_catalog, wording
+from tests.worded import leaves
 
 PACKAGE = Path(deepseek_report.__file__).parent
 #: Groups of the catalog whose texts are said by what computes, and nowhere else.
@@ -54,16 +54,8 @@ def _ids() -> set[str]:
     return {call.args[0].value for path in _modules() for call in _calls(path)}  # type: ignore[attr-defined]
 
 
-def _flat(texts: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    for name, text in texts.items():
-        if isinstance(text, Mapping):
-            yield from _flat(text, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", text
-
-
 ENVIRONMENT = wording()._environment
-ALL = dict(_flat(read_catalog(shipped("templates") / "locale", DEFAULT_LANGUAGE)))
+ALL = dict(leaves(read_catalog(shipped("templates") / "locale", DEFAULT_LANGUAGE)))
 
 
 #: What the wording itself knows: what the columns of the data are explained by.
