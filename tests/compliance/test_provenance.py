@@ -223,32 +223,21 @@ def test_the_reason_why_the_record_cannot_be_read_is_in_the_sentence(folder: Pat
     assert english((banner.because,)) == ("provenance.json is not well-formed",)
 
 
-def spellings(folder: Path, link: Path) -> list[str]:
-    return [
-        ".",
-        "./",
-        f"../{folder.name}",
-        f"../../artifacts/{folder.name}/",
-        str(link / folder.name),
-    ]
-
-
 def test_the_evidence_is_the_same_bytes_however_the_folder_is_spelled(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    link = tmp_path / "link"
+    def evidence_of(folder: Path) -> str:
+        results = results_of(folder, read_run(folder))
+        return json.dumps(evidence_record(evaluate_results(results), results))
+
+    link, name = tmp_path / "link", folder.name
     link.symlink_to(folder.parent, target_is_directory=True)
     expected = evidence_of(folder)
     monkeypatch.chdir(folder)
     assert Path().samefile(folder)
-    for spelling in spellings(folder, link):
+    for spelling in (".", "./", f"../{name}", f"../../artifacts/{name}/", str(link / name)):
         assert evidence_of(Path(spelling)) == expected, spelling
     assert '"artifacts/measures/roc_auc/scores.json"' in expected
-
-
-def evidence_of(folder: Path) -> str:
-    results = results_of(folder, read_run(folder))
-    return json.dumps(evidence_record(evaluate_results(results), results))
 
 
 def test_people_who_sign_change_the_documents_and_no_result(folder: Path, tmp_path: Path) -> None:

@@ -222,12 +222,6 @@ def decided(run: VariedRun, refused_right: int, refused_wrong: int, missed: int)
     )
 
 
-def replace_rule(run: VariedRun, rule: str) -> VariedRun:
-    """The predictions that were placed last, with another rule of the threshold."""
-    replace(run.results().predictions, rule=rule).save(run.place("predictions/test"))
-    return run
-
-
 def test_how_many_are_decided_against_and_how_many_of_these_wrongly(run: VariedRun) -> None:
     n = len(run.real.predictions)
     results = decided(run, refused_right=n // 10, refused_wrong=n // 10, missed=n // 10).results()
@@ -254,9 +248,9 @@ def test_declared_costs_are_told_beside_those_of_the_cheapest_answer_for_everyon
     # a tenth false alarms and a tenth missed: 0.1 + 0.5; refusing all: 0.8; accepting all: 1
     rates = results.predicted.about_explained
     assert expected_cost(DecisionCosts(1, 5), rates) == pytest.approx(6 * (n // 10) / n)
-    assert "the cheapest answer for everyone costs 0.8" in spoken_of(
-        replace_rule(decided(run, n // 10, n // 10, n // 10), "costs").results()
-    )
+    by_costs = replace(run.results().predictions, rule="costs")
+    by_costs.save(run.place("predictions/test"))
+    assert "the cheapest answer for everyone costs 0.8" in spoken_of(run.results())
 
 
 def test_what_cannot_be_counted_costs_nothing() -> None:

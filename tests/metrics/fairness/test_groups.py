@@ -114,15 +114,11 @@ def test_a_small_group_keeps_its_counts_and_loses_its_verdict(toy) -> None:
     assert math.isnan(row["p_value"])
 
 
-def never_for(context, level: int):
-    """The same context with no favourable decision for one sex."""
-    p = context.predictions
-    decisions = np.where(p.groups["sex"] == level, 1, p.decisions)
-    return replace(context, predictions=replace(p, decisions=decisions))
-
-
 def test_a_group_that_is_never_favoured_is_judged_and_not_too_small(toy) -> None:
-    context = never_for(toy(), 1)
+    context = toy()
+    p = context.predictions
+    decisions = np.where(p.groups["sex"] == 1, 1, p.decisions)
+    context = replace(context, predictions=replace(p, decisions=decisions))
     levels = GroupRates().measure(context).tables["groups"].set_index("level")
     assert not levels.loc["female", "too_few"]
     measured = ImpactRatio(reference={"sex": "male"}).measure(context)

@@ -7,7 +7,6 @@ import pytest
 import sklearn.linear_model
 import sklearn.pipeline
 import sklearn.preprocessing
-from sklearn.base import clone
 from sklearn.ensemble import (
     ExtraTreesClassifier,
     ExtraTreesRegressor,
@@ -445,19 +444,20 @@ INPUTS = GENERATOR.normal(size=(300, 6))
 NUMBERS = INPUTS[:, 0] * INPUTS[:, 1] + GENERATOR.normal(size=300)
 CLASSES = np.digitize(NUMBERS, [-0.5, 0.5])
 
-FORESTS = [
-    (RandomForestClassifier(20, random_state=0), CLASSES, "predict_proba"),
-    (ExtraTreesClassifier(20, random_state=0), CLASSES, "predict_proba"),
-    (RandomForestRegressor(20, random_state=0), NUMBERS, "predict"),
-    (ExtraTreesRegressor(20, random_state=0), NUMBERS, "predict"),
-]
 
-
-@pytest.mark.parametrize(("forest", "labels", "method"), FORESTS)
+@pytest.mark.parametrize(
+    ("forest", "labels", "method"),
+    [
+        (RandomForestClassifier, CLASSES, "predict_proba"),
+        (ExtraTreesClassifier, CLASSES, "predict_proba"),
+        (RandomForestRegressor, NUMBERS, "predict"),
+        (ExtraTreesRegressor, NUMBERS, "predict"),
+    ],
+)
 def test_a_forest_answers_as_the_library_does_and_is_asked_itself_once(
     forest, labels, method, monkeypatch
 ) -> None:
-    fitted = clone(forest).fit(INPUTS, labels)
+    fitted = forest(20, random_state=0).fit(INPUTS, labels)
     expected = [getattr(fitted, method)(rows) for rows in (INPUTS, INPUTS[:1])]
     questions = []
     own = getattr(type(fitted), method)
