@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import (
@@ -162,3 +163,8 @@ def context(data: Dataset, classifier: Any = None, **fields: Any) -> MeasureCont
     cases = Cases(np.arange(len(data.test)), {})
     plain = {"cases": cases, "seed": 0, "background": data.train.inputs[:20], **known, **fields}
     return MeasureContext(dataset=data, classifier=classifier, **plain)
+
+
+def value_of(measured: Measurement, metric: str) -> float:
+    """The value of the first score of this name."""
+    return next(score.value for score in measured.scores if score.metric == metric)

@@ -20,8 +20,11 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.results import Results, read_record
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.storage.files import save_json, save_table
+from deepseek_report.compliance.evaluate import ComplianceReport, evaluate_results
 from deepseek_report.compliance.evidence import Evidence, evidence_index
+from deepseek_report.compliance.people import read_people
 from deepseek_report.compliance.sources import Sources, load_sources
+from deepseek_report.compliance.status import Judgement
 from deepseek_report.store import hash_folder
 from deepseek_report.wording.words import wording
 from tests.builders import explanation
@@ -87,6 +90,12 @@ CARD = {
 def evidence_of_kind(results: Results, kind: str, floor: int) -> Evidence:
     """What a run has of one kind of evidence, looked for alone."""
     return evidence_index(results, floor, Sources({kind: load_sources().kinds[kind]}))[kind]
+
+
+def judgement_of(report: ComplianceReport, row: str) -> Judgement:
+    """What is said of a row of the frameworks."""
+    judgements = (judgement for part in report.frameworks for judgement in part.judgements)
+    return next(judgement for judgement in judgements if judgement.row.id == row)
 
 
 def english(texts: Iterable[Text]) -> tuple[str, ...]:
@@ -165,6 +174,16 @@ class Run:
             folder=self.folder,
             today=TODAY,
         )
+
+    def evaluated(self) -> ComplianceReport:
+        return evaluate_results(self.results())
+
+    def judged(self, row: str) -> Judgement:
+        return judgement_of(self.evaluated(), row)
+
+    def people_problems(self) -> str:
+        """All that is wrong with the files of people."""
+        return "\n".join(str(p.in_english()) for p in read_people(self.results()).problems)
 
     def people(self, text: str, name: str = "risk.yaml") -> Path:
         """Write a file of a person into the run folder."""

@@ -14,7 +14,6 @@ from deepseek_report.compliance.applicability import (
     place_codes,
     without_law,
 )
-from deepseek_report.compliance.evaluate import evaluate_results
 from deepseek_report.compliance.framework import FrameworkChoice, framework_ids
 from deepseek_report.sections.compliance import ComplianceSection
 from deepseek_report.wording.words import wording
@@ -131,7 +130,7 @@ def test_a_place_that_no_framework_names_is_told() -> None:
 def test_rows_of_one_state_leave_those_of_the_other_out(run: Run) -> None:
     run.config["frameworks"] = {"us_state_decisions": {"id": "us_state_decisions"}}
     run.config["report"]["places"] = ["US-CO"]
-    (part,) = evaluate_results(run.results()).frameworks
+    (part,) = run.evaluated().frameworks
     outside = {each.row.id for each in part.judgements if each.status == "out_of_scope"}
     assert outside == {"CA-7220", "CA-7221", "CA-7222", "CA-RISK"}
 

@@ -13,7 +13,7 @@ import yaml
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.results import Results
 from deepseek_report.compliance.decision_words import state_of
-from deepseek_report.compliance.evaluate import ComplianceReport, evaluate_results
+from deepseek_report.compliance.evaluate import evaluate_results
 from deepseek_report.compliance.evidence_record import check_record, evidence_record
 from deepseek_report.compliance.people import PeopleProblems, prepare_people, read_people
 from deepseek_report.compliance.people_form import ask, write_form
@@ -24,7 +24,6 @@ from deepseek_report.compliance.policy import (
     read_policy,
     requirements,
 )
-from deepseek_report.compliance.status import Judgement
 from deepseek_report.errors import ConfigError
 from deepseek_report.sections.compliance import ComplianceSection
 from deepseek_report.wording.words import wording
@@ -57,25 +56,12 @@ def decide(run: Run, by: dict[str, str], file: str = "a.yaml", **targets: dict[s
     return str(entries)
 
 
-def evaluated(run: Run) -> ComplianceReport:
-    return evaluate_results(run.results())
-
-
-def row(run: Run, name: str) -> Judgement:
-    rows = (j for part in evaluated(run).frameworks for j in part.judgements)
-    return next(judgement for judgement in rows if judgement.row.id == name)
-
-
 def standing(run: Run) -> list[str]:
-    return [each.standing for each in evaluated(run).decisions]
-
-
-def problems(run: Run) -> str:
-    return "\n".join(str(p.in_english()) for p in read_people(run.results()).problems)
+    return [each.standing for each in run.evaluated().decisions]
 
 
 def first_screen(run: Run) -> str:
-    return " ".join(english([text for part in state_of(evaluated(run)) for text in part]))
+    return " ".join(english([text for part in state_of(run.evaluated()) for text in part]))
 
 
 def status_cell(run: Run, name: str) -> str:
@@ -89,18 +75,18 @@ def status_cell(run: Run, name: str) -> str:
 
 def test_an_acceptance_names_who_accepted_in_which_role_and_when(run: Run) -> None:
     decide(run, GRACE, AIV_2d_desc=FINE)
-    assert not problems(run)
-    assert row(run, "AIV-2d-desc").status == "accepted"
+    assert not run.people_problems()
+    assert run.judged("AIV-2d-desc").status == "accepted"
     shown = "● accepted by Grace Hopper (independent validator) on 2026-11-25"
     assert status_cell(run, "AIV-2d-desc") == shown
 
 
 def test_a_rejection_is_worded_and_counted_as_one_everywhere(run: Run) -> None:
     decide(run, GRACE, AIV_2d_desc=REJECTED, model=REJECTED)
-    judged = row(run, "AIV-2d-desc")
+    judged = run.judged("AIV-2d-desc")
     assert judged.status == "rejected"
     assert "▼ rejected by Grace Hopper" in status_cell(run, "AIV-2d-desc")
-    report = evaluated(run)
+    report = run.evaluated()
     assert len(report.rejections) == 2
     assert first_screen(run).startswith("Rejected by Grace Hopper (independent validator)")
     assert "answered with a rejection" in first_screen(run)
@@ -113,7 +99,7 @@ def test_a_rejection_is_worded_and_counted_as_one_everywhere(run: Run) -> None:
 def test_a_rejection_by_one_is_not_outvoted_by_the_acceptance_of_another(run: Run) -> None:
     decide(run, GRACE, "g.yaml", AIV_2d_desc=REJECTED)
     decide(run, ADA, "o.yaml", AIV_2d_desc=FINE)
-    assert row(run, "AIV-2d-desc").status == "rejected"
+    assert run.judged("AIV-2d-desc").status == "rejected"
     shown = status_cell(run, "AIV-2d-desc")
     assert "rejected by Grace Hopper" in shown
     assert "accepted by Ada Lovelace" in shown
@@ -124,17 +110,17 @@ def test_two_validators_on_one_row_both_stand_and_are_both_shown(run: Run) -> No
     other = {**GRACE, "name": "Alan Turing"}
     conditions = {"verdict": "accepted_with_conditions", "conditions": "Reviewed each quarter."}
     decide(run, other, "t.yaml", AIV_2d_desc={**FINE, **conditions})
-    assert not problems(run)
+    assert not run.people_problems()
     assert standing(run) == ["stands", "stands"]
-    assert row(run, "AIV-2d-desc").status == "accepted_with_conditions"
+    assert run.judged("AIV-2d-desc").status == "accepted_with_conditions"
     assert "Grace Hopper" in status_cell(run, "AIV-2d-desc")
     assert "Alan Turing" in status_cell(run, "AIV-2d-desc")
 
 
 def test_an_acceptance_of_a_row_that_lacks_evidence_leaves_it_partial(run: Run) -> None:
     decide(run, GRACE, MRM_DEVTEST=FINE)
-    assert row(run, "MRM-DEVTEST").status == "partly"
-    assert row(run, "MRM-DEVTEST").decisions
+    assert run.judged("MRM-DEVTEST").status == "partly"
+    assert run.judged("MRM-DEVTEST").decisions
 
 
 # --- how long it holds ---
@@ -142,21 +128,21 @@ def test_an_acceptance_of_a_row_that_lacks_evidence_leaves_it_partial(run: Run) 
 
 def test_an_expired_decision_opens_the_row_again(run: Run) -> None:
     decide(run, {**GRACE, "date": "2026-11-24"}, AIV_2d_desc={**FINE, "valid_until": "2026-11-24"})
-    assert row(run, "AIV-2d-desc").status == "expired"
+    assert run.judged("AIV-2d-desc").status == "expired"
     assert "expired: valid until 2026-11-24" in status_cell(run, "AIV-2d-desc")
     questions = {entry.get("row") for entry in form(run.results())["decisions"]}
     assert "AIV-2d-desc" in questions
     decide(run, {**GRACE, "date": "2026-11-24"}, AIV_2d_desc={**FINE, "valid_until": "2026-11-25"})
-    assert row(run, "AIV-2d-desc").status == "accepted"
+    assert run.judged("AIV-2d-desc").status == "accepted"
 
 
 def test_a_revoked_decision_opens_the_row_and_stays_in_the_chain(run: Run) -> None:
     decide(run, GRACE, "g.yaml", AIV_2d_desc=FINE)
-    first = evaluated(run).decisions[0].decision.id
+    first = run.evaluated().decisions[0].decision.id
     taken_back = {"revokes": first, "reason": "I had read another version."}
     decide(run, GRACE, "h.yaml", AIV_2d_desc=taken_back)
-    assert not problems(run)
-    assert row(run, "AIV-2d-desc").status == "complete"
+    assert not run.people_problems()
+    assert run.judged("AIV-2d-desc").status == "complete"
     assert sorted(standing(run)) == ["revoked", "stands"]
     chain = ComplianceSection().content(run.results()).values["decisions"]
     assert chain[0]["digest"] == first
@@ -165,18 +151,18 @@ def test_a_revoked_decision_opens_the_row_and_stays_in_the_chain(run: Run) -> No
 
 def test_a_later_decision_supersedes_an_earlier_one_and_both_are_kept(run: Run) -> None:
     decide(run, {**GRACE, "date": "2026-11-24"}, "g.yaml", AIV_2d_desc=REJECTED)
-    first = evaluated(run).decisions[0].decision.id
+    first = run.evaluated().decisions[0].decision.id
     decide(run, GRACE, "h.yaml", AIV_2d_desc={**FINE, "supersedes": first})
     assert standing(run) == ["superseded", "stands"]
-    assert row(run, "AIV-2d-desc").status == "accepted"
+    assert run.judged("AIV-2d-desc").status == "accepted"
 
 
 def test_nobody_takes_back_the_rejection_of_another_role(run: Run) -> None:
     decide(run, GRACE, "g.yaml", AIV_2d_desc=REJECTED)
-    first = evaluated(run).decisions[0].decision.id
+    first = run.evaluated().decisions[0].decision.id
     decide(run, ADA, "o.yaml", AIV_2d_desc={**FINE, "supersedes": first})
-    assert row(run, "AIV-2d-desc").status == "rejected"
-    assert "is one of Grace Hopper" in problems(run)
+    assert run.judged("AIV-2d-desc").status == "rejected"
+    assert "is one of Grace Hopper" in run.people_problems()
 
 
 # --- what makes it void ---
@@ -204,7 +190,7 @@ def test_new_results_and_new_data_void_them_each_by_its_name(run: Run) -> None:
     decide(run, GRACE, AIV_2d_desc=FINE)
     measure(run.path("measures/roc_auc"), score("roc_auc", 0.6))
     run.digests["data"] = "0" * 64
-    why = english(evaluated(run).decisions[0].why)
+    why = english(run.evaluated().decisions[0].why)
     assert why == ("the data have changed", "the results have changed")
 
 
@@ -245,7 +231,7 @@ def test_a_missing_document_is_named_and_the_acceptance_does_not_count(
         prepare_people(run.results(), [file])
     (run.folder / "people" / "g.yaml").write_bytes(file.read_bytes())
     assert standing(run) == ["unproved"]
-    assert row(run, "AIV-2d-desc").status == "complete"
+    assert run.judged("AIV-2d-desc").status == "complete"
     assert "minutes.pdf is not in the folder" in first_screen(run)
 
 
@@ -253,7 +239,7 @@ def test_a_document_that_was_exchanged_is_named(run: Run, tmp_path: Path) -> Non
     prepare_people(run.results(), [attach(run, tmp_path)])
     (run.folder / "people/attachments/minutes.pdf").write_bytes(b"other minutes")
     assert standing(run) == ["unproved"]
-    assert "other bytes than those that were attached" in problems(run)
+    assert "other bytes than those that were attached" in run.people_problems()
 
 
 # --- what is refused, with file and line ---
@@ -284,28 +270,28 @@ def test_what_is_wrong_in_a_decision_is_refused_with_file_and_line(
 ) -> None:
     decide(run, GRACE, AIV_2d_desc={**FINE, **change})
     human = read_people(run.results())
-    assert problem in problems(run)
+    assert problem in run.people_problems()
     assert not human.decisions
     assert all(each.where.startswith("people/a.yaml:") for each in human.problems)
 
 
 def test_a_decision_about_a_row_or_a_promise_that_is_not_there_is_refused(run: Run) -> None:
     decide(run, GRACE, MRM_DATTA=FINE)
-    assert "unknown row “MRM-DATTA”" in problems(run)
-    assert "did you mean “MRM-DATA”?" in problems(run)
-    assert "people/a.yaml:11" in problems(run)
+    assert "unknown row “MRM-DATTA”" in run.people_problems()
+    assert "did you mean “MRM-DATA”?" in run.people_problems()
+    assert "people/a.yaml:11" in run.people_problems()
 
 
 def test_a_decision_that_does_not_say_which_evidence_was_read_is_refused(run: Run) -> None:
     decide(run, GRACE, AIV_2d_desc={**FINE, "evidence": ""})
-    assert "no “evidence”" in problems(run)
+    assert "no “evidence”" in run.people_problems()
     assert not read_people(run.results()).decisions
 
 
 def test_a_decision_without_its_subject_is_refused(run: Run) -> None:
     signed = yaml.safe_dump({"by": GRACE, "decisions": [{"row": "AIV-2d-desc", **FINE}]})
     run.people(signed)
-    assert "no “subject” at the head of the file" in problems(run)
+    assert "no “subject” at the head of the file" in run.people_problems()
     assert not read_people(run.results()).decisions
 
 
@@ -317,7 +303,7 @@ POLICY = Policy("deepseek-report/policy", (RULE,))
 
 def states(run: Run, policy: Policy, keys: dict[str, set[str]] | None = None) -> list[str]:
     """The state of each requirement, and why."""
-    required = requirements(policy, evaluated(run).decisions, (), TODAY, keys)
+    required = requirements(policy, run.evaluated().decisions, (), TODAY, keys)
     return [
         ": ".join([each.state, *map(wording().say, each.why)]) if each.why else each.state
         for each in required
@@ -325,7 +311,7 @@ def states(run: Run, policy: Policy, keys: dict[str, set[str]] | None = None) ->
 
 
 def test_the_shipped_policy_says_on_the_first_screen_what_is_missing(run: Run) -> None:
-    required = evaluated(run).required
+    required = run.evaluated().required
     assert {each.state for each in required} == {"missing"}
     assert first_screen(run).startswith(f"{len(required)} of {len(required)} required decisions")
     assert "independent validation" in first_screen(run)
@@ -370,7 +356,7 @@ def test_one_person_in_two_roles_is_refused_by_name(run: Run) -> None:
 
 def signers(run: Run, **of: str) -> dict[str, set[str]]:
     """{digest of a decision: its keys}, by the first name of who decided."""
-    decisions = (each.decision for each in evaluated(run).decisions)
+    decisions = (each.decision for each in run.evaluated().decisions)
     return {d.id: {of[d.name.split()[0]]} for d in decisions if d.name.split()[0] in of}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
 from collections.abc import Callable, Iterator
@@ -10,23 +11,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator, ValidationError
 
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.results import PROVENANCE, RunRecord, read_record
 from deepseek_report.artifacts.storage.files import load_json, save_json
+from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.compliance.evaluate import evaluate_results
 from deepseek_report.compliance.evidence import Evidence
-from deepseek_report.compliance.evidence_record import evidence_record
+from deepseek_report.compliance.evidence_record import check_record, evidence_record, write_evidence
+from deepseek_report.errors import ArtifactError
 from deepseek_report.runner.run_folders.open_run import RecordedRun, read_run, results_of
 from deepseek_report.runner.run_folders.writing import write_report
 from deepseek_report.store.run_folder import RUN, seal_results
 from tests.conftest import SmallRun
 
-from .conftest import english, evidence_of_kind
+from .conftest import PROVENANCE as RECORDED
+from .conftest import Run, english, evidence_of_kind
 
-TIMES = {"started": "2026-11-24T08:00:00+00:00", "finished": "2026-11-24T08:03:00+00:00"}
-RECORD = {**TIMES, "git": "5" * 40}
 NO_TIME = "it was told to measure no time (measure_time: false)"
 Change = Callable[[dict[str, Any], dict[str, Any]], object]
 
@@ -44,7 +47,7 @@ def folder(small_run: SmallRun, tmp_path_factory: pytest.TempPathFactory) -> Pat
     save_json(timing, {"seconds": 1.5})
     training["files"]["timing.json"] = sha256_file(timing)
     save_json(copied / RUN, run)
-    save_json(copied / PROVENANCE, RECORD)
+    save_json(copied / PROVENANCE, RECORDED)
     return copied
 
 
@@ -57,7 +60,7 @@ def look(folder: Path, kind: str) -> Evidence:
 def changed(folder: Path, change: Change) -> Iterator[None]:
     """The two records of the run changed, and put back."""
     before = [(folder / name).read_bytes() for name in (RUN, PROVENANCE)]
-    run, record = load_json(folder / RUN), dict(RECORD)
+    run, record = load_json(folder / RUN), dict(RECORDED)
     change(run, record)
     save_json(folder / RUN, run)
     save_json(folder / PROVENANCE, record)
@@ -170,7 +173,7 @@ def test_no_time_of_day_stands_in_the_evidence(folder: Path) -> None:
     results = results_of(folder, read_run(folder))
     text = json.dumps(evidence_record(evaluate_results(results), results))
     assert "08:0" not in text
-    assert RECORD["git"] not in text
+    assert RECORDED["git"] not in text
     assert '"path": "provenance.json", "sha256": null' in text
 
 
@@ -200,7 +203,7 @@ def test_a_record_that_cannot_be_read_counts_as_absent(
 
 
 def test_a_record_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
-    save_json(tmp_path / "elsewhere.json", RECORD)
+    save_json(tmp_path / "elsewhere.json", RECORDED)
     (tmp_path / PROVENANCE).symlink_to(tmp_path / "elsewhere.json")
     assert read_record(tmp_path).problem == message("compliance.record.link", file=PROVENANCE)
 
@@ -220,32 +223,21 @@ def test_the_reason_why_the_record_cannot_be_read_is_in_the_sentence(folder: Pat
     assert english((banner.because,)) == ("provenance.json is not well-formed",)
 
 
-def spellings(folder: Path, link: Path) -> list[str]:
-    return [
-        ".",
-        "./",
-        f"../{folder.name}",
-        f"../../artifacts/{folder.name}/",
-        str(link / folder.name),
-    ]
-
-
 def test_the_evidence_is_the_same_bytes_however_the_folder_is_spelled(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    link = tmp_path / "link"
+    def evidence_of(folder: Path) -> str:
+        results = results_of(folder, read_run(folder))
+        return json.dumps(evidence_record(evaluate_results(results), results))
+
+    link, name = tmp_path / "link", folder.name
     link.symlink_to(folder.parent, target_is_directory=True)
     expected = evidence_of(folder)
     monkeypatch.chdir(folder)
     assert Path().samefile(folder)
-    for spelling in spellings(folder, link):
+    for spelling in (".", "./", f"../{name}", f"../../artifacts/{name}/", str(link / name)):
         assert evidence_of(Path(spelling)) == expected, spelling
     assert '"artifacts/measures/roc_auc/scores.json"' in expected
-
-
-def evidence_of(folder: Path) -> str:
-    results = results_of(folder, read_run(folder))
-    return json.dumps(evidence_record(evaluate_results(results), results))
 
 
 def test_people_who_sign_change_the_documents_and_no_result(folder: Path, tmp_path: Path) -> None:
@@ -274,3 +266,111 @@ def test_people_who_sign_change_the_documents_and_no_result(folder: Path, tmp_pa
     record = load_json(copied / "evidence.json")
     assert record["not_used"][0]["where"] == "people/a.yaml:3"
     assert record["statements"]["intended_purpose"]["statement"]["file"] == "people/a.yaml"
+
+
+# --- evidence.json, and the schemas of the records of a run ---------------------------------------
+
+
+SHA = "a" * 64
+RUN_RECORD: dict[str, Any] = {
+    "format": "deepseek-report/run",
+    "format_version": 2,
+    "run_id": "0123abcd",
+    "experiment": "credit_risk",
+    "config": {"seed": 1},
+    "artifacts": {"data": {"path": "artifacts/data", "files": {"card.json": SHA}}},
+    "problems": [{"stage": "explanations/lime", "reason": "no memory", "kind": "failed"}],
+    "plan": {"data": SHA},
+    "volatile": [],
+    "digests": {"data": SHA, "weights": "", "config": SHA, "code": SHA},
+    "versions": {"python": "3.11.7"},
+    "environment": {"system": "Linux"},
+    "stages": [{"id": "data", "key": SHA, "seconds": None}],
+    "command": {
+        "program": ["deepseek-report"],
+        "config_dir": None,
+        "trust": [],
+        "overrides": [],
+        "variables": {},
+        "files": [],
+        "folder": [],
+    },
+}
+
+
+def schema(name: str) -> Draft202012Validator:
+    content = load_json(shipped("templates") / "schemas" / f"{name}.schema.json")
+    Draft202012Validator.check_schema(content)
+    return Draft202012Validator(content)
+
+
+def test_the_record_of_a_run_fits_its_schema_and_the_bytes_are_the_same_twice(run: Run) -> None:
+    results = run.results()
+    path = write_evidence(evaluate_results(results), results, run.folder)
+    first = path.read_bytes()
+    write_evidence(run.evaluated(), run.results(), run.folder)
+    assert path.read_bytes() == first
+    record = json.loads(first)
+    assert record["evidence"]["metrics.performance"]["value"] == 0.7
+    assert record["evidence"]["metrics.performance"]["ci"] == pytest.approx([0.65, 0.75])
+    assert record["evidence"]["robustness.adversarial"]["status"] == "absent"
+
+
+def test_the_record_holds_each_row_of_each_framework(run: Run) -> None:
+    report = run.evaluated()
+    record = evidence_record(report, run.results())
+    for framework in report.frameworks:
+        rows = record["frameworks"][framework.framework.id]["rows"]
+        assert list(rows) == [row.id for row in framework.framework.rows]
+        assert sum(record["frameworks"][framework.framework.id]["counts"].values()) == len(rows)
+
+
+def test_evidence_that_counts_cannot_carry_a_problem(run: Run) -> None:
+    record = copy.deepcopy(evidence_record(run.evaluated(), run.results()))
+    record["evidence"]["data.card"]["problems"] = ["x"]
+    with pytest.raises(ArtifactError, match=r"evidence\.data\.card\.problems"):
+        check_record(record)
+
+
+def test_a_percentage_has_no_place_in_the_record(run: Run) -> None:
+    record = evidence_record(run.evaluated(), run.results())
+    record["frameworks"]["gdpr"]["counts"]["percent"] = 80
+    with pytest.raises(ArtifactError, match="percent"):
+        check_record(record)
+
+
+def test_a_run_record_fits_its_schema() -> None:
+    schema("run").validate(RUN_RECORD)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"extra": 1},
+        {"format_version": 1},
+        {"digests": {"data": SHA}},
+        {"artifacts": {"data": {"path": "../data", "files": {}}}},
+        {"artifacts": {"data": {"path": "/data", "files": {}}}},
+        {"artifacts": {"data": {"path": "data", "files": {"a": "123"}}}},
+        {"problems": [{"stage": "data"}]},
+        {"problems": [{"stage": "data", "reason": "r", "kind": "odd"}]},
+        {"plan": {"data": "123"}},
+    ],
+)
+def test_a_run_record_that_breaks_its_schema_is_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        schema("run").validate(RUN_RECORD | change)
+
+
+@pytest.mark.parametrize("field", list(RUN_RECORD))
+def test_a_run_record_needs_each_of_its_fields(field: str) -> None:
+    with pytest.raises(ValidationError):
+        schema("run").validate({key: value for key, value in RUN_RECORD.items() if key != field})
+
+
+def test_a_manifest_fits_its_schema_and_cannot_reach_outside() -> None:
+    head = {"format": "deepseek-report/manifest", "format_version": 2, "run_digest": SHA}
+    manifest = {**head, "files": {"a/b": SHA}}
+    schema("manifest").validate(manifest)
+    with pytest.raises(ValidationError):
+        schema("manifest").validate({**manifest, "files": {"../a": SHA}})

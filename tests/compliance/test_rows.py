@@ -10,15 +10,15 @@ import dataclasses
 import pytest
 
 from deepseek_report.artifacts.storage.files import save_json
-from deepseek_report.compliance.evaluate import ComplianceReport, evaluate_results
+from deepseek_report.compliance.evaluate import ComplianceReport
 from deepseek_report.compliance.framework import framework_ids
 from deepseek_report.compliance.sources import load_sources
-from deepseek_report.compliance.status import Judgement
 from deepseek_report.sections import compliance as tables
 from deepseek_report.wording.words import wording
 
-from .conftest import CARD, Run, english, group_by
+from .conftest import CARD, Run, english, group_by, judgement_of
 
+_EMPLOYMENT = "speaks of employment; the data are declared as credit"
 #: (row, status, what its cells must say, what they must not).
 ROWS: list[tuple[str, str, str, str]] = [
     ("AIV-1a", "partly", "version lineage (no base model", "model card"),
@@ -61,35 +61,22 @@ ROWS: list[tuple[str, str, str, str]] = [
     ("CAC-GEN-4.2", "out_of_scope", "models that generate content", "differences between groups"),
     ("CAC-REC-21", "out_of_scope", "speaks of media; the data are declared as credit", ""),
     ("CCD-18.8a", "partly", "plain-language letter, decision role (creditor)", ""),
-    ("UGESP-4D", "out_of_scope", "speaks of employment; the data are declared as credit", "rates"),
-    (
-        "LL144-301b",
-        "out_of_scope",
-        "speaks of employment; the data are declared as credit",
-        "rates",
-    ),
-    (
-        "LL144-301c",
-        "out_of_scope",
-        "speaks of employment; the data are declared as credit",
-        "rates",
-    ),
+    ("UGESP-4D", "out_of_scope", _EMPLOYMENT, "rates"),
+    ("LL144-301b", "out_of_scope", _EMPLOYMENT, "rates"),
+    ("LL144-301c", "out_of_scope", _EMPLOYMENT, "rates"),
 ]
 
 
 @pytest.fixture
-def whole(run: Run) -> ComplianceReport:
-    return evaluated(run)
-
-
-def evaluated(run: Run) -> ComplianceReport:
+def run(run: Run) -> Run:
+    """The run with every framework that is shipped."""
     run.config["frameworks"] = {name: {"id": name} for name in framework_ids()}
-    return evaluate_results(run.results())
+    return run
 
 
-def row_of(report: ComplianceReport, row: str) -> Judgement:
-    rows = [judgement for part in report.frameworks for judgement in part.judgements]
-    return next(judgement for judgement in rows if judgement.row.id == row)
+@pytest.fixture
+def whole(run: Run) -> ComplianceReport:
+    return run.evaluated()
 
 
 def cells(report: ComplianceReport, row: str) -> str:
@@ -111,7 +98,7 @@ def test_forty_three_rows_are_held_to_what_the_audit_said() -> None:
 def test_a_row_claims_what_the_run_shows_and_no_more(
     whole: ComplianceReport, row: str, status: str, expected: str, unsaid: str
 ) -> None:
-    assert row_of(whole, row).status == status
+    assert judgement_of(whole, row).status == status
     text = cells(whole, row)
     assert expected in text
     if unsaid:
@@ -139,20 +126,20 @@ def sector(run: Run, name: str) -> None:
 def test_an_employment_rule_speaks_to_employment_data_with_the_groups_it_names(run: Run) -> None:
     sector(run, "employment")
     group_by(run, "sex", "ethnicity")
-    assert row_of(evaluated(run), "LL144-301b").status == "complete"
-    assert row_of(evaluated(run), "UGESP-4D").status == "complete"
+    assert run.judged("LL144-301b").status == "complete"
+    assert run.judged("UGESP-4D").status == "complete"
 
 
 def test_a_rule_on_race_lacks_it_where_the_data_have_none(run: Run) -> None:
     sector(run, "employment")
-    judgement = row_of(evaluated(run), "LL144-301b")
+    judgement = run.judged("LL144-301b")
     assert judgement.status == "partly"
     assert english(judgement.lacks) == ("groups by race or ethnicity in the data",)
 
 
 def test_a_rule_for_one_sector_is_never_settled_where_the_data_declare_none(run: Run) -> None:
     sector(run, "")
-    judgement = row_of(evaluated(run), "MRM-DATA")
+    judgement = run.judged("MRM-DATA")
     assert judgement.status == "partly"
     assert english(judgement.lacks) == (
         "a declared sector of the data (dataset.sector: credit, insurance or finance)",
@@ -160,16 +147,16 @@ def test_a_rule_for_one_sector_is_never_settled_where_the_data_declare_none(run:
 
 
 def test_the_run_day_is_the_day_for_which_texts_are_judged(run: Run) -> None:
-    assert str(evaluated(run).as_of.day) == "2026-11-24"
+    assert str(run.evaluated().as_of.day) == "2026-11-24"
     run.config["report"]["as_of"] = "2027-06-01"
-    report = evaluated(run)
+    report = run.evaluated()
     assert str(report.as_of.day) == "2027-06-01"
     assert any(banner.kind == "stale" for part in report.frameworks for banner in part.banners)
 
 
 def test_without_measured_time_the_age_of_texts_is_not_judged_and_that_is_said(run: Run) -> None:
     run.config["measure_time"] = False
-    report = evaluated(run)
+    report = run.evaluated()
     assert report.as_of.day is None
     undated = [
         banner.as_message(part.shown)
@@ -184,11 +171,11 @@ def test_without_measured_time_the_age_of_texts_is_not_judged_and_that_is_said(r
 
 
 def test_all_that_people_can_say_settles_every_row_but_the_unread_and_the_missing(run: Run) -> None:
-    report = evaluated(run)
+    report = run.evaluated()
     signed = "name: Ada, role: Head, date: 2026-11-25"
     entries = [f"  {field.name}: {{text: It is so., {signed}}}" for field in report.form]
     run.people("\n".join(["statements:", *entries]))
-    rows = [judgement for part in evaluated(run).frameworks for judgement in part.judgements]
+    rows = [judgement for part in run.evaluated().frameworks for judgement in part.judgements]
     partly = [judgement for judgement in rows if judgement.status == "partly"]
     assert all(
         judgement.missing or judgement.lacks or not judgement.row.verified for judgement in partly

@@ -10,7 +10,6 @@ import pytest
 from deepseek_report.artifacts.storage.files import save_json
 from deepseek_report.compliance import seal
 from deepseek_report.compliance.decision_words import state_of
-from deepseek_report.compliance.evaluate import evaluate_results
 from deepseek_report.errors import ArtifactError
 
 from .conftest import Run, english
@@ -27,7 +26,7 @@ def sealed(run: Run) -> Run:
 
 
 def state(run: Run) -> str:
-    return evaluate_results(run.results()).evidence["config.sealed"].state
+    return run.evaluated().evidence["config.sealed"].state
 
 
 def changed(run: Run) -> tuple[str, ...]:
@@ -51,7 +50,7 @@ def test_a_limit_that_was_changed_after_the_seal_is_named_with_the_old_and_the_n
     expected = "the limit on ROC AUC was ≥ 0.75 when it was sealed, and is ≥ 0.5 now"
     assert changed(sealed) == (expected,)
     assert state(sealed) == "failed"
-    _, rest = state_of(evaluate_results(sealed.results()))
+    _, rest = state_of(sealed.evaluated())
     assert english(rest)[0] == f"Changed after the seal: {expected}."
 
 

@@ -52,13 +52,6 @@ def problems_of(human: HumanInput) -> str:
     return "\n".join(str(problem.in_english()) for problem in human.problems)
 
 
-def status_of(run: Run, row: str) -> str:
-    judgements = [
-        judgement for f in evaluate_results(run.results()).frameworks for judgement in f.judgements
-    ]
-    return next(judgement.status for judgement in judgements if judgement.row.id == row)
-
-
 # --- what is right counts ---
 
 
@@ -88,12 +81,12 @@ def test_signing_changes_neither_the_run_nor_its_config(run: Run) -> None:
 
 
 def test_a_signed_statement_supplies_a_row_that_only_people_can_answer(run: Run) -> None:
-    assert status_of(run, "MRM-PURPOSE") == "human_input"
+    assert run.judged("MRM-PURPOSE").status == "human_input"
     write(run, statements={"intended_purpose": WHOLE})
-    assert status_of(run, "MRM-PURPOSE") == "human_supplied"
+    assert run.judged("MRM-PURPOSE").status == "human_supplied"
     human = write(run, statements={"intended_purpose": {**WHOLE, "generated": True}})
     assert not human.problems
-    assert status_of(run, "MRM-PURPOSE") == "human_input"
+    assert run.judged("MRM-PURPOSE").status == "human_input"
 
 
 def test_generated_text_needs_no_signature_and_fills_nothing(run: Run) -> None:
@@ -103,32 +96,40 @@ def test_generated_text_needs_no_signature_and_fills_nothing(run: Run) -> None:
 
 
 def test_a_row_is_set_aside_by_a_person_and_then_asks_nobody(run: Run) -> None:
-    open_fields = {field.name for field in evaluate_results(run.results()).form}
+    open_fields = {field.name for field in run.evaluated().form}
     assert "vendor_information" in open_fields
     write(run, not_applicable={"MRM-VENDOR": ASIDE})
-    assert status_of(run, "MRM-VENDOR") == "not_applicable"
-    assert "vendor_information" not in {o.name for o in evaluate_results(run.results()).form}
+    assert run.judged("MRM-VENDOR").status == "not_applicable"
+    assert "vendor_information" not in {o.name for o in run.evaluated().form}
 
 
 def test_a_judgement_without_a_verdict_is_kept_and_accepts_nothing(run: Run) -> None:
     """The first form asked for no verdict, so "Rejected." and "Fine." were one status."""
-    assert status_of(run, "AIV-2d-desc") == "complete"
+    assert run.judged("AIV-2d-desc").status == "complete"
     write(run, judgements={"AIV-2d-desc": WHOLE, "MRM-DEVTEST": WHOLE})
-    assert status_of(run, "AIV-2d-desc") == "complete"
-    assert status_of(run, "MRM-DEVTEST") == "partly"
-    decisions = evaluate_results(run.results()).decisions
+    assert run.judged("AIV-2d-desc").status == "complete"
+    assert run.judged("MRM-DEVTEST").status == "partly"
+    decisions = run.evaluated().decisions
     assert {each.decision.target.key for each in decisions} == {"AIV-2d-desc", "MRM-DEVTEST"}
     assert {each.decision.verdict for each in decisions} == {"unstated"}
     assert {(d.decision.title, d.decision.reason) for d in decisions} == {("Owner", WHOLE["text"])}
 
 
 def test_a_person_can_state_what_no_run_makes(run: Run) -> None:
-    assert status_of(run, "AIV-6") == "not_evidenced"
+    assert run.judged("AIV-6").status == "not_evidenced"
     write(run, statements={"change_log": WHOLE})
-    assert status_of(run, "AIV-6") == "human_supplied"
+    assert run.judged("AIV-6").status == "human_supplied"
 
 
 # --- what is wrong is named, by file and line ---
+
+
+def roles(**fields: str) -> str:
+    """A file with a signed statement, with these fields in the place of its own."""
+    entry = {"text": "We check.", "name": "Ada", "role": "Owner", "date": "2026-11-01", **fields}
+    cells = ", ".join(f"{name}: {value}" for name, value in entry.items())
+    return f"statements:\n  roles: {{{cells}}}"
+
 
 WRONG: list[tuple[str, str]] = [
     ("statement: {}", ":1: unknown key “statement”\n    allowed: run, subject, by, decisions, "),
@@ -144,14 +145,8 @@ WRONG: list[tuple[str, str]] = [
         ":2: no “role”",
     ),
     ("statements:\n  roles: {text: TODO, S}", ":2: “text” is “TODO”, which says nothing"),
-    (
-        "statements:\n  roles: {text: We check., name: Your name, role: r o, date: 2026-11-01}",
-        "“name” is “Your name”",
-    ),
-    (
-        "statements:\n  roles: {text: We check., name: Ada, role: tbd, date: 2026-11-01}",
-        "“role” is “tbd”",
-    ),
+    (roles(name="Your name", role="r o"), "“name” is “Your name”"),
+    (roles(role="tbd"), "“role” is “tbd”"),
     ("not_applicable:\n  MRM-VENDOR: {reason: n/a, S}", "“reason” is “n/a”, which says nothing"),
     (
         "not_applicable:\n  MRM-VENDOR: {reason: Built here., name: Ada, date: 2026-11-01}",
@@ -162,26 +157,11 @@ WRONG: list[tuple[str, str]] = [
         "no “name”",
     ),
     ("not_applicable:\n  MRM-VENDOR: {reason: Built here., name: Ada, role: Owner}", "no “date”"),
-    (
-        "statements:\n  roles: {text: We check., name: Ada, role: Owner, date: 1.11.2026}",
-        "“date” is “1.11.2026”, which is no day",
-    ),
-    (
-        "statements:\n  roles: {text: We check., name: Ada, role: Owner, date: 2026-02-30}",
-        "“date” is “2026-02-30”, which is no day",
-    ),
-    (
-        "statements:\n  roles: {text: We check., name: Ada, role: Owner, date: 20261101}",
-        "which is no day",
-    ),
-    (
-        "statements:\n  roles: {text: We check., name: Ada, role: Owner, date: 2026-11-26}",
-        "“2026-11-26”, which is still to come",
-    ),
-    (
-        "statements:\n  roles: {text: We check., name: Ada, role: Owner, date: 0001-01-01}",
-        "2000-01-01 or later",
-    ),
+    (roles(date="1.11.2026"), "“date” is “1.11.2026”, which is no day"),
+    (roles(date="2026-02-30"), "“date” is “2026-02-30”, which is no day"),
+    (roles(date="20261101"), "which is no day"),
+    (roles(date="2026-11-26"), "“2026-11-26”, which is still to come"),
+    (roles(date="0001-01-01"), "2000-01-01 or later"),
     (
         "judgements:\n  AIV-2d-desc: {text: It will do., name: Ada, role: Owner, date: 2026-11-22}",
         "before the run was made",
@@ -350,7 +330,7 @@ def test_a_faulty_file_is_not_copied(run: Run, tmp_path: Path) -> None:
 
 
 def test_the_form_is_valid_as_it_is_and_asks_for_every_open_field(run: Run) -> None:
-    report = evaluate_results(run.results())
+    report = run.evaluated()
     form = write_form(ask(report, run.results()), run.folder)
     entries = yaml.safe_load(form.read_text(encoding="utf-8"))
     assert entries["subject"]["run"] == RUN_ID
@@ -364,7 +344,7 @@ def test_the_form_is_valid_as_it_is_and_asks_for_every_open_field(run: Run) -> N
 def test_a_form_that_is_filled_supplies_every_field_and_settles_every_complete_row(
     run: Run,
 ) -> None:
-    form = write_form(ask(evaluate_results(run.results()), run.results()), run.folder)
+    form = write_form(ask(run.evaluated(), run.results()), run.folder)
     entries = yaml.safe_load(form.read_text(encoding="utf-8"))
     entries["by"] = {"name": "Ada Lovelace", "role": "owner", "date": "2026-11-25"}
     entries["statements"] = {name: {"text": WHOLE["text"]} for name in entries["statements"]}
@@ -372,9 +352,7 @@ def test_a_form_that_is_filled_supplies_every_field_and_settles_every_complete_r
         entry.update(verdict="accepted", reason="I read the evidence, and it suffices.")
     human = write(run, **entries)
     assert not human.problems
-    rows = [
-        judgement for f in evaluate_results(run.results()).frameworks for judgement in f.judgements
-    ]
+    rows = [judgement for f in run.evaluated().frameworks for judgement in f.judgements]
     assert not [judgement.row.id for judgement in rows if judgement.open_fields]
     assert {judgement.status for judgement in rows} & {"not_evidenced", "human_input"} == set()
     decided = {entry["row"] for entry in entries["decisions"] if "row" in entry}
@@ -382,7 +360,7 @@ def test_a_form_that_is_filled_supplies_every_field_and_settles_every_complete_r
 
 
 def test_the_form_names_rows_and_who_must_answer_and_puts_the_deciding_first(run: Run) -> None:
-    form = evaluate_results(run.results()).form
+    form = run.evaluated().form
     purpose = next(field for field in form if field.name == "intended_purpose")
     assert purpose.asked_by["sr_26_2"] == ("MRM-PURPOSE",)
     assert "bank" in purpose.who

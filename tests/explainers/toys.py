@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.special import softmax
 from torch import nn
 
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
@@ -15,7 +16,7 @@ from deepseek_report.artifacts.protocols.modules import LayerTrace
 from deepseek_report.artifacts.schema import Category, Feature, Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kind_of
-from tests.builders import numbered, numeric, of_classes
+from tests.builders import Answers, numbered, numeric, of_classes
 
 
 def toy_schema(n_numeric: int, n_classes: int = 2, categories: int = 0) -> Schema:
@@ -44,32 +45,19 @@ def untrained(model: Any, schema: Schema) -> Any:
     return model.wrap(model.build(schema, train, seed=0).eval(), schema, "cpu")
 
 
-class ToyClassifier:
-    """Counts rows like a real classifier; probabilities from a function or a module's logits."""
+class ToyClassifier(Answers):
+    """Answers by a function of the rows, or by the logits of a module."""
 
-    name = "toy"
-    capabilities = frozenset({"gradients", "attention"})
+    name, capabilities = "toy", frozenset({"gradients", "attention"})
 
     def __init__(self, schema: Schema, probability: Any = None, module: Any = None) -> None:
-        self.schema = schema
+        super().__init__(probability or self._of_module, schema)
         self.module = module
-        self.calls = 0
-        self._probability = probability
 
-    def logits(self, inputs: np.ndarray) -> np.ndarray:
-        if self._probability is not None:
-            return np.log(self.probabilities(inputs))
-        self.calls += len(inputs)
+    def _of_module(self, inputs: np.ndarray) -> np.ndarray:
         with torch.no_grad():
-            return self.module(torch.as_tensor(inputs, dtype=torch.float32)).double().numpy()
-
-    def probabilities(self, inputs: np.ndarray) -> np.ndarray:
-        if self._probability is None:
-            powers = np.exp(self.logits(inputs))
-            return powers / powers.sum(axis=1, keepdims=True)
-        self.calls += len(inputs)
-        p = self._probability(inputs)
-        return np.stack([1 - p, p], axis=1)
+            logits = self.module(torch.as_tensor(inputs, dtype=torch.float32)).double().numpy()
+        return softmax(logits, axis=1)
 
     def log_odds(self, inputs: np.ndarray, target: int) -> np.ndarray:
         logits = self.logits(inputs)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from worlds import data as worlds
+from worlds import failures
 
-from deepseek_report.artifacts.array_types import Bools, Ints
 from deepseek_report.artifacts.finding import Finding
-from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.findings import rules_parts
 from deepseek_report.findings.conclude import measured_findings
@@ -24,10 +22,6 @@ from deepseek_report.statistics.intervals import any_pair, level_within, rate_di
 from deepseek_report.visualizations.failures.part_pictures import PartPerformancePicture
 from deepseek_report.wording.words import wording
 from tests.varied_run import VariedRun
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
-from worlds import data as worlds
-from worlds import failures
 
 
 def parts(
@@ -84,10 +78,12 @@ def test_a_gap_that_chance_explains_is_no_finding(run: VariedRun) -> None:
     assert parts(run, 0.05, 0.0, 0.3, 0.3) == []
 
 
-def of_parts(codes: Ints, correct: Bools) -> Results:
-    """What is measured of parts of the data, of cases that are decided correctly or not."""
-    test = failures.world(len(codes), np.random.default_rng(0))
-    context = failures.context(replace(test, groups=codes), test, 0)
+def test_the_part_that_is_named_is_that_of_the_test_and_no_smaller_one_that_lies_further() -> None:
+    sizes, right = (3000, 3000, 40), (2700, 2400, 31)
+    correct = np.concatenate([np.arange(n) < k for n, k in zip(sizes, right, strict=True)])
+    test = failures.world(len(correct), np.random.default_rng(0))
+    test = replace(test, groups=np.repeat(np.arange(3), sizes))
+    context = failures.context(test, test, 0)
     p, (origin,) = context.predictions, context.dataset.schema.attributes
     schema = replace(context.dataset.schema, attributes=(replace(origin, kind="other"),))
     context = replace(
@@ -95,13 +91,8 @@ def of_parts(codes: Ints, correct: Bools) -> Results:
         dataset=replace(context.dataset, schema=schema),
         predictions=replace(p, labels=np.where(correct, p.decisions, 1 - p.decisions)),
     )
-    return failures.results_of(context, {"part_performance": PartPerformance().measure(context)})
-
-
-def test_the_part_that_is_named_is_that_of_the_test_and_no_smaller_one_that_lies_further() -> None:
-    sizes, right = (3000, 3000, 40), (2700, 2400, 31)
-    correct = np.concatenate([np.arange(n) < k for n, k in zip(sizes, right, strict=True)])
-    results = of_parts(np.repeat(np.arange(3), sizes), correct)
+    measured = {"part_performance": PartPerformance().measure(context)}
+    results = failures.results_of(context, measured)
     (finding,) = rules_parts.part_gaps(results)
     assert (finding.values["worst"], finding.values["best"]) == ("group 1", "group 0")
     gap = finding.values["gap"]

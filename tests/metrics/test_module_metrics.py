@@ -13,11 +13,13 @@ from sklearn.decomposition import PCA
 from torch import nn
 
 from deepseek_report.artifacts.protocols.modules import LayerTrace, Step
+from deepseek_report.artifacts.schema import Schema
 from deepseek_report.metrics.internals import compute, routing, tracing
 from deepseek_report.metrics.internals.ablation import Ablation
+from deepseek_report.models.shared.module_classifier import TorchClassifier
 from deepseek_report.statistics.answer_errors import cross_entropy
 from deepseek_report.tasks import task_of
-from tests.builders import NUMBER, laid_out, table
+from tests.builders import NUMBER, laid_out, table, value_of
 from tests.worded import refused
 
 
@@ -62,32 +64,20 @@ class Routed(nn.Module):
         return logits, [layer]
 
 
-class RoutedClassifier:
-    name = "routed"
-    capabilities = frozenset({"attention", "routing", "experts"})
-
-    def __init__(self, schema) -> None:
-        torch.manual_seed(0)
-        self.schema, self.module, self.calls = schema, Routed().eval(), 0
-
-    def logits(self, inputs: np.ndarray) -> np.ndarray:
-        with torch.inference_mode():
-            return self.module(torch.as_tensor(inputs, dtype=torch.float32)).double().numpy()
+def classifier_of(module: nn.Module, schema: Schema) -> TorchClassifier:
+    return TorchClassifier(module.eval(), schema, "routed", {"attention", "routing", "experts"})
 
 
 @pytest.fixture
 def routed(toy):
     context = toy(n=300)
-    return replace(context, classifier=RoutedClassifier(context.dataset.schema))
-
-
-def value(measured, name: str) -> float:
-    return next(score.value for score in measured.scores if score.metric == name)
+    torch.manual_seed(0)
+    return replace(context, classifier=classifier_of(Routed(), context.dataset.schema))
 
 
 def test_parameters_add_up(routed) -> None:
     measured = compute.Parameters().measure(routed)
-    assert value(measured, "parameters") == 3 * 8 + 8 + 8 * 2 + 2
+    assert value_of(measured, "parameters") == 3 * 8 + 8 + 8 * 2 + 2
     assert measured.tables["layers"]["parameters"].sum() == 50
     assert measured.tables["layers"]["share"].sum() == pytest.approx(1)
 
@@ -128,7 +118,7 @@ def test_a_layer_profile_adds_up_and_leaves_no_hook(routed) -> None:
     measured = compute.LayerProfile(batch_size=16, repeats=5).measure(routed)
     table = measured.tables["layers"]
     assert {"block.0", "output", "outside named layers"} <= set(table["layer"])
-    assert table["ms"].sum() == pytest.approx(value(measured, "forward_ms"), rel=0.5)
+    assert table["ms"].sum() == pytest.approx(value_of(measured, "forward_ms"), rel=0.5)
     assert all(not part._forward_hooks for part in routed.classifier.module.modules())
 
 
@@ -148,14 +138,14 @@ def test_latency_gives_every_batch_size_in_order(routed) -> None:
     table = measured.tables["latency"]
     assert table["batch_size"].tolist() == [1, 8]
     assert np.allclose(table["rows_per_second"], 1000 * table["batch_size"] / table["ms"])
-    assert value(measured, "latency_ms") == table["ms"].iloc[0]
+    assert value_of(measured, "latency_ms") == table["ms"].iloc[0]
 
 
 def test_peak_memory_sees_what_a_pass_allocates(routed) -> None:
-    small = compute.PeakMemory(batch_size=100).measure(routed)
-    large = compute.PeakMemory(batch_size=1000).measure(routed)
-    assert value(small, "peak_memory") > 50
-    ratio = value(large, "inference_memory") / value(small, "inference_memory")
+    small = compute.PeakMemory(batch_size=50).measure(routed)
+    large = compute.PeakMemory(batch_size=500).measure(routed)
+    assert value_of(small, "peak_memory") > 50
+    ratio = value_of(large, "inference_memory") / value_of(small, "inference_memory")
     assert ratio == pytest.approx(10, rel=0.2)
 
 
@@ -187,13 +177,13 @@ def test_a_parameter_belongs_to_its_first_numbered_block_or_its_own_layer(path, 
 def test_expert_load_counts_choices(routed) -> None:
     measured = routing.ExpertLoad(max_rows=50, n_resamples=100).measure(routed)
     assert measured.tables["load"]["share"].tolist() == pytest.approx([0.6, 0.4, 0.0])
-    assert value(measured, "expert_load_imbalance") == pytest.approx(0.6 * 3)
-    assert value(measured, "unused_experts") == 1
+    assert value_of(measured, "expert_load_imbalance") == pytest.approx(0.6 * 3)
+    assert value_of(measured, "unused_experts") == 1
 
 
 def test_even_routes_have_full_entropy(routed) -> None:
     measured = routing.RouteEntropy(max_rows=60, n_resamples=100).measure(routed)
-    assert value(measured, "route_entropy") == pytest.approx(1)
+    assert value_of(measured, "route_entropy") == pytest.approx(1)
     routes = measured.tables["routes"]
     assert routes["branch"].tolist() == ["local", "local", "global", "global"]
     assert routes["weight"].tolist() == pytest.approx([0.25] * 4)
@@ -210,7 +200,7 @@ def test_attention_keeps_its_axes_and_names_its_tokens(routed) -> None:
     assert measured.arrays["mean"].shape == (1, 2, 2, 3, 3)
     assert np.allclose(measured.arrays["mean"].sum(axis=-1), 1)
     assert measured.tables["tokens"]["label"].tolist() == ["summary", "loan amount", "colour"]
-    assert value(measured, "attention_entropy") == pytest.approx(1)
+    assert value_of(measured, "attention_entropy") == pytest.approx(1)
 
 
 def test_the_parts_that_are_used_are_needed_and_the_others_spare(routed) -> None:
@@ -220,8 +210,8 @@ def test_the_parts_that_are_used_are_needed_and_the_others_spare(routed) -> None
     assert (parts.loc[[0, 4], ["zero", "mean", "swap"]] > 0).all(axis=None)
     assert (parts.loc[[0, 4], "swap_turned"] > 0).all()
     assert (parts.loc[1:3, ["zero", "mean", "swap", "zero_turned"]] == 0).all(axis=None)
-    assert value(measured, "removable_heads") == 0.75
-    assert value(measured, "needed_experts") == 1
+    assert value_of(measured, "removable_heads") == 0.75
+    assert value_of(measured, "needed_experts") == 1
 
 
 def test_a_part_is_told_beside_its_load_where_the_load_is_known(routed) -> None:
@@ -307,7 +297,7 @@ def test_the_projection_says_what_it_leaves_out(routed) -> None:
     points = measured.tables["points"]
     assert list(points.columns) == ["layer", "parameter", "row", "pc1", "pc2", "pc3"]
     assert set(points["parameter"]) == {"block.0.weight", "output.weight"}
-    assert 0 < value(measured, "explained_variance") <= 1 + 1e-12
+    assert 0 < value_of(measured, "explained_variance") <= 1 + 1e-12
     assert math.isclose(len(points), 3 + 2)
 
 

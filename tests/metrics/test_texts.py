@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from jinja2 import meta
@@ -13,6 +12,7 @@ from jinja2 import meta
 import deepseek_report
 from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.wording.words import DEFAULT_LANGUAGE, read_catalog, wording
+from tests.worded import leaves
 
 PACKAGE = Path(deepseek_report.__file__).parent
 #: Groups of the catalog whose texts are said by what computes, and nowhere else.
@@ -54,24 +54,8 @@ def _ids() -> set[str]:
     return {call.args[0].value for path in _modules() for call in _calls(path)}  # type: ignore[attr-defined]
 
 
-def _flat(texts: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    for name, text in texts.items():
-        if isinstance(text, Mapping):
-            yield from _flat(text, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", text
-
-
 ENVIRONMENT = wording()._environment
-ALL = dict(_flat(read_catalog(shipped("templates") / "locale", DEFAULT_LANGUAGE)))
-
-
-#: What the wording itself knows: what the columns of the data are explained by.
-ALWAYS_FILLED = {"noun", "nouns"}
-
-
-def _slots(text: str) -> set[str]:
-    return meta.find_undeclared_variables(ENVIRONMENT.parse(text)) - ALWAYS_FILLED
+ALL = dict(leaves(read_catalog(shipped("templates") / "locale", DEFAULT_LANGUAGE)))
 
 
 @pytest.mark.parametrize("path", _modules(), ids=lambda path: path.stem)
@@ -80,7 +64,9 @@ def test_every_message_has_a_text_that_its_values_fill(path: Path) -> None:
         assert isinstance(call.args[0], ast.Constant), f"line {call.lineno}: not a literal id"
         key = call.args[0].value
         assert key in ALL, f"line {call.lineno}: the catalog has no {key!r}"
-        assert _slots(ALL[key]) == {word.arg for word in call.keywords}, key
+        slots = meta.find_undeclared_variables(ENVIRONMENT.parse(ALL[key]))
+        filled_by_the_wording = {"noun", "nouns"}
+        assert slots - filled_by_the_wording == {word.arg for word in call.keywords}, key
 
 
 def test_every_text_is_said() -> None:

@@ -20,6 +20,7 @@ from deepseek_report.errors import ConfigError, DataError
 from deepseek_report.models.shared.loading import load_classifier
 from deepseek_report.models.transformers.language_model import CausalLanguageModel, SequenceRecipe
 from deepseek_report.models.transformers.sequence_trainer import Muon, orthogonal
+from tests.tiny_networks import tiny_network
 from tests.trained import trained
 
 SMALL = RecallData(n=600, pairs=2, keys=4, values=4)
@@ -221,7 +222,7 @@ KINDS = ("qwen2", "llama")
 def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Tiny models of the architectures of distilled DeepSeek checkpoints, and their tokenizer."""
     from tokenizers import ByteLevelBPETokenizer
-    from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
+    from transformers import PreTrainedTokenizerFast
 
     bpe = ByteLevelBPETokenizer()
     texts = ["Anna asks for tea, so she gets tea now", "Ben wants no milk, so he gets none at all"]
@@ -229,19 +230,8 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folders = {}
     for kind in KINDS:
         folder = folders[kind] = tmp_path_factory.mktemp(kind)
-        config = AutoConfig.for_model(
-            kind,
-            vocab_size=bpe.get_vocab_size(),
-            hidden_size=16,
-            num_hidden_layers=2,
-            num_attention_heads=2,
-            num_key_value_heads=1,
-            intermediate_size=16,
-            max_position_embeddings=64,
-            tie_word_embeddings=kind == "llama",
-        )
-        torch.manual_seed(3)
-        AutoModelForCausalLM.from_config(config).save_pretrained(folder)
+        sizes = {"num_key_value_heads": 1, "tie_word_embeddings": kind == "llama"}
+        tiny_network(kind, bpe.get_vocab_size(), 3, **sizes).save_pretrained(folder)
         tokenizer = PreTrainedTokenizerFast(tokenizer_object=bpe._tokenizer)
         tokenizer.pad_token = "<s>"  # noqa: S105 - a token of texts
         tokenizer.save_pretrained(folder)

@@ -30,13 +30,10 @@ def test_of_a_linear_model_both_are_its_slope_through_the_mean_without_any_error
     for curve in curves(lambda x: 3 * x[:, 0] - x[:, 1], rows):
         slopes = np.diff(curve.effect) / np.diff(curve.values)
         assert slopes == pytest.approx(np.full(len(slopes), 3.0))
-    linear = accumulated_of_levels(np.array([0.0, 1, 1, 2]), slope=3.0)
-    assert linear == pytest.approx([-3.0, 0.0, 3.0])
-
-
-def accumulated_of_levels(values: np.ndarray, slope: float) -> np.ndarray:
-    bins = Bins.of(values, 10)
-    return accumulated(bins, slope * (bins.ends[1] - bins.ends[0]), 100, 0).effect
+    bins = Bins.of(np.array([0.0, 1, 1, 2]), 10)
+    low, high = bins.ends
+    of_levels = accumulated(bins, 3.0 * (high - low), 100, 0).effect
+    assert of_levels == pytest.approx([-3.0, 0.0, 3.0])
 
 
 def test_of_a_product_with_an_independent_feature_both_follow_the_mean_of_that_feature() -> None:

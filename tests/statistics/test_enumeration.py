@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import permutations
 from math import factorial
 
 import numpy as np
@@ -23,8 +24,6 @@ RNG = np.random.default_rng(0)
 
 def by_orders(worths: np.ndarray, players: int) -> np.ndarray:
     """The mean over all orders of what each player adds: a slow rewrite."""
-    from itertools import permutations
-
     values = np.zeros(players)
     for order in permutations(range(players)):
         coalition = 0

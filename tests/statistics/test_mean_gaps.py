@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from types import ModuleType
-
 import numpy as np
 import pytest
 from scipy import stats
+from worlds import group_means
 
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.statistics.gaps import GroupMoments, StudentisedNull, largest_mean_gap
 from deepseek_report.statistics.intervals import skewed_distance, unskewed_distance
-
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-
-
-@pytest.fixture
-def group_means(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    from worlds import group_means as module
-
-    return module
 
 
 def sample(seed: int, n_groups: int) -> tuple[Floats, Ints]:
@@ -106,13 +94,13 @@ def test_groups_that_do_not_vary_differ_where_their_values_do() -> None:
     assert gap.p_value < 0.05
 
 
-def test_equal_means_are_seldom_called_unequal_however_spreads_differ(group_means) -> None:
+def test_equal_means_are_seldom_called_unequal_however_spreads_differ() -> None:
     for name in ("spread 1 against 3, 100", "absolute errors, Student's t, 3, in 30"):
         outcomes = [group_means.trial(group_means.EQUAL[name], seed) for seed in range(40)]
         assert sum(outcome.told for outcome in outcomes) <= 6
         assert all(outcome.agrees for outcome in outcomes)
 
 
-def test_a_bias_in_a_small_quiet_group_is_found(group_means: ModuleType) -> None:
+def test_a_bias_in_a_small_quiet_group_is_found() -> None:
     quiet = next(iter(group_means.APART.values()))
     assert all(group_means.trial(quiet, seed).told for seed in range(5))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -19,52 +20,31 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.predictions import Cases
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.schema import (
-    Feature,
-    Layout,
-    Modality,
-    Schema,
-    Target,
-    as_vocabulary,
-)
+from deepseek_report.artifacts.schema import Feature, Layout, Modality, Schema, Target
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.storage.files import save_json
 from deepseek_report.findings import explainer_verdicts
-from tests.builders import explanation, predictions
+from tests.builders import TARGET, explanation, laid_out, patches, predictions
 
 N, EXPLAINED = 24, 24
 WORDS = ("[UNK]", "[MASK]", "the", "crew", "was", "great", "but", "my", "flight", "late", "again")
-TARGET = Target("y", "Y", ("fine", "defect"), favourable=0)
 NUMBER = Target("y", "Y", ("days",), favourable=0, explained=0, task="regression", unit="days")
 EXPLAINERS = ("shap", "integrated_gradients", "attention_rollout", "random")
 
 
 def text_schema(tokens: tuple[str, ...] = WORDS, places: int = 30) -> Schema:
-    words = as_vocabulary(tokens)
-    features = tuple(
-        Feature(f"p{at}", f"word {at}", "token", categories=words, mutable=False)
-        for at in range(1, places + 1)
-    )
-    players = tuple((at,) for at in range(places))
     labels = tuple(f"word {at}" for at in range(1, places + 1))
-    return Schema(features, TARGET, layout=Layout("text", (places,), players, labels, mask=1))
+    return laid_out("text", places, words=tokens, mask=1, player_labels=labels)
 
 
 def image_schema(side: int = 12, channels: int = 1, patch: int = 4) -> Schema:
-    shape = (side, side, channels)
-    places = np.arange(side * side * channels).reshape(shape)
-    players, labels = [], []
-    for top in range(0, side, patch):
-        for left in range(0, side, patch):
-            block = places[top : top + patch, left : left + patch]
-            players.append(tuple(block.ravel().tolist()))
-            rows, columns = f"rows {top + 1}–{top + patch}", f"columns {left + 1}–{left + patch}"
-            labels.append(f"{rows}, {columns}")
-    features = tuple(
-        Feature(f"x{at}", f"pixel {at}", "numeric", mutable=False) for at in range(places.size)
+    labels = tuple(
+        f"rows {top + 1}–{top + patch}, columns {left + 1}–{left + patch}"
+        for top, left in product(range(0, side, patch), repeat=2)
     )
-    return Schema(features, TARGET, layout=Layout("image", shape, tuple(players), tuple(labels)))
+    squares = patches(side, patch, channels)
+    return laid_out("image", side, side, channels, players=squares, player_labels=labels)
 
 
 def series_schema(steps: int = 40, channels: int = 2, window: int = 8) -> Schema:

@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
-import importlib
+import html
 import json
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unicodedata import category
 
 import matplotlib as mpl
 import pytest
-import yaml
 from matplotlib.text import Text
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols.modules import layer_name
 from deepseek_report.artifacts.protocols.traits import PicturePart, traits_of
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.rounding import LABEL
 from deepseek_report.visualizations.drawing import labels
 from deepseek_report.visualizations.style import DARK, LIGHT
+from deepseek_report.wording.pseudo import LANGUAGE
+from deepseek_report.wording.words import CATALOGS
+from tests.shipped_parts import shipped_keys, shipped_part
+from tests.visualizations.conftest import RUNS
+from tests.visualizations.varied import carried, draw, worded
+from tests.wording.marked_page import words_outside
 
-from .conftest import RUNS
-from .wordings import worded
-
-CONF = Path(__file__).parents[2] / "conf" / "visualizations"
-KEYS = sorted(path.stem for path in CONF.glob("*.yaml"))
+KEYS = shipped_keys("visualizations")
 INTERACTIVE = {
     "roc_curve", "reliability", "global_importance", "beeswarm", "threshold_sweep",
     "parameter_projection", "slices",
@@ -40,10 +43,7 @@ Build = Callable[..., Results]
 
 
 def plugin(key: str, **changes: Any) -> Any:
-    fields = yaml.safe_load((CONF / f"{key}.yaml").read_text(encoding="utf-8"))[key]
-    module, _, name = fields.pop("_target_").rpartition(".")
-    kind = getattr(importlib.import_module(module), name)
-    return TypeAdapter(kind).validate_python({**fields, **changes})
+    return shipped_part("visualizations", key, **changes)
 
 
 _DRAWN: dict[tuple[str, str], Sequence[Picture]] = {}
@@ -261,3 +261,85 @@ def test_a_picture_can_be_drawn_from_what_it_needs_alone(key: str, build: Build)
     part = plugin(key)
     for picture in part.draw(with_only(built(key, build), part.needs)):
         parsed(picture)
+
+
+# --- Every word that a picture shows comes from a catalog, or from the data -----------------------
+
+
+_WORD = re.compile(r"[^\W\d_]{2,}")
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for inside in value.values():
+            yield from _strings(inside)
+    elif isinstance(value, list | tuple):
+        for inside in value:
+            yield from _strings(inside)
+
+
+def _not_ours(results: Results) -> set[str]:
+    """Words of texts, which are the data themselves, and of the names of a model's parameters."""
+    points = results.table("parameter_projection", "points")
+    layers = results.table("layer_profile", "layers")
+    own = [*results.schema.vocabulary, *([] if points is None else points["parameter"])]
+    own += [] if layers is None else map(layer_name, layers["layer"])
+    texts = results.test.texts
+    own += [] if texts is None else map(texts.text, range(len(texts.ends)))
+    return {word for text in own for word in _WORD.findall(text.lower())}
+
+
+def _in_marks(stored: Results) -> Results:
+    """The results as they are told in the language of marks."""
+    config = {**stored.config, "report": {"language": LANGUAGE}}
+    return carried(stored, replace(stored, config=config))
+
+
+def _shown(picture: Picture) -> Iterator[list[str]]:
+    """What is read in one go: the drawings, the twin, and each text beside them."""
+    for svg in (picture.svg, picture.narrow):
+        if svg is not None:
+            root = ET.fromstring(svg)  # noqa: S314 - our own drawing
+            yield [text.text or "" for text in root.iter() if text.tag.endswith("text")]
+    if picture.interactive is not None:
+        yield [
+            html.unescape(re.sub("<[^>]*>", " ", text)) for text in _of_twin(picture.interactive)
+        ]
+    yield from ([str(text)] for text in (picture.title, picture.alt, picture.how_to_read))
+
+
+def _of_twin(figure: dict[str, Any]) -> Iterator[str]:
+    for trace in figure["data"]:
+        yield from _strings([trace.get("text"), trace.get("name")])
+    for value in figure["layout"].values():
+        if isinstance(value, dict):
+            yield from _strings([value.get("title", {}), value.get("ticktext")])
+            inner = [inside for inside in value.values() if isinstance(inside, dict)]
+            yield from _strings([inside.get("title") for inside in inner])
+
+
+@pytest.fixture
+def marked(marked_catalogs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(CATALOGS, str(marked_catalogs))
+
+
+@pytest.mark.usefixtures("marked")
+@pytest.mark.parametrize("key", KEYS)
+def test_no_word_of_a_picture_stands_outside_of_the_catalogs(key: str, build: Build) -> None:
+    _check(plugin(key), built(key, build))
+
+
+@pytest.mark.usefixtures("marked")
+@pytest.mark.parametrize("key", ["group_rates", "robustness"])
+def test_nor_does_a_word_of_what_is_drawn_of_a_number(key: str, build: Build) -> None:
+    _check(plugin(key), build("number"))
+
+
+def _check(picture_plugin: Any, stored: Results) -> None:
+    results = _in_marks(stored)
+    allowed = _not_ours(results)
+    for picture in draw(picture_plugin, results):
+        for texts in _shown(picture):
+            assert not {word.lower() for word in words_outside(texts)} - allowed, texts

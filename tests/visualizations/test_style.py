@@ -6,24 +6,29 @@ import itertools
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
+from matplotlib.typing import ColorType
 
-from deepseek_report.visualizations.style import CONTROL, LIGHT, PALETTE, SERIES, colours, markers
+from deepseek_report.visualizations import style
+from deepseek_report.visualizations.cases.text_highlights import _OPACITY
 
-TEXT = [r for r in PALETTE if r in {"ink", "muted", "raises", "lowers"} or r.startswith("series")]
-MARKS = [*TEXT, "context", *(r for r in PALETTE if r.startswith("value"))]
+TEXT = [
+    r for r in style.PALETTE if r in {"ink", "muted", "raises", "lowers"} or r.startswith("series")
+]
+MARKS = [*TEXT, "context", *(r for r in style.PALETTE if r.startswith("value"))]
 #: Vision without the medium-wave cones; Machado et al. 2009, doi:10.1109/TVCG.2009.113.
 DEUTERANOPIA = np.array([[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]])
 PAGES = [("#ffffff", "#f8f9fb"), ("#111318", "#1b1f26")]
 
 
-def linear(colour: str) -> np.ndarray:
-    srgb = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+def linear(colour: ColorType) -> np.ndarray:
+    srgb = np.array(to_rgb(colour))
     return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
 
 
-def contrast(a: str, b: str) -> float:
+def contrast(*pair: ColorType) -> float:
     """Ratio of WCAG 2.2."""
-    low, high = sorted(float(linear(colour) @ [0.2126, 0.7152, 0.0722]) for colour in (a, b))
+    low, high = sorted(float(linear(colour) @ [0.2126, 0.7152, 0.0722]) for colour in pair)
     return (high + 0.05) / (low + 0.05)
 
 
@@ -40,25 +45,37 @@ def lightness_and_hue(rgb: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("page", [0, 1], ids=["light", "dark"])
 def test_texts_have_the_contrast_of_level_aa_and_marks_that_of_graphics(page: int) -> None:
     for background in PAGES[page]:
-        assert min(contrast(PALETTE[role][page], background) for role in TEXT) >= 4.5
-        assert min(contrast(PALETTE[role][page], background) for role in MARKS) >= 3
+        assert min(contrast(style.PALETTE[role][page], background) for role in TEXT) >= 4.5
+        assert min(contrast(style.PALETTE[role][page], background) for role in MARKS) >= 3
 
 
 @pytest.mark.parametrize("page", [0, 1], ids=["light", "dark"])
 @pytest.mark.parametrize("vision", [np.eye(3), DEUTERANOPIA], ids=["all cones", "deuteranopia"])
 def test_the_first_seven_series_can_be_told_apart(page: int, vision: np.ndarray) -> None:
-    seen = [lightness_and_hue(vision @ linear(PALETTE[f"series{i}"][page])) for i in range(1, 8)]
+    seen = [
+        lightness_and_hue(vision @ linear(style.PALETTE[f"series{i}"][page])) for i in range(1, 8)
+    ]
     assert min(np.linalg.norm(a - b) for a, b in itertools.combinations(seen, 2)) > 14
 
 
 def test_a_name_keeps_its_colour_whatever_the_order_and_the_control_is_grey() -> None:
-    names = ["shap", "lime", CONTROL]
-    assert colours(names) == colours(names[::-1])
-    assert colours(names)[CONTROL] == LIGHT.context
-    assert colours(names)["lime"] == SERIES[0]
-    assert markers(names)["lime"] != markers(names)["shap"]
+    names = ["shap", "lime", style.CONTROL]
+    assert style.colours(names) == style.colours(names[::-1])
+    assert style.colours(names)[style.CONTROL] == style.LIGHT.context
+    assert style.colours(names)["lime"] == style.SERIES[0]
+    assert style.markers(names)["lime"] != style.markers(names)["shap"]
 
 
 def test_more_names_than_colours_start_again() -> None:
     many = [f"m{i:02}" for i in range(20)]
-    assert colours(many)["m08"] == colours(many)["m00"]
+    assert style.colours(many)["m08"] == style.colours(many)["m00"]
+
+
+@pytest.mark.parametrize(("palette", "page"), [(style.LIGHT, "#ffffff"), (style.DARK, "#14171d")])
+@pytest.mark.parametrize("role", ["raises", "lowers"])
+def test_words_on_the_strongest_shade_stay_legible(
+    palette: style.Palette, page: str, role: str
+) -> None:
+    shade, paper = np.array(to_rgb(palette.roles[role])), np.array(to_rgb(page))
+    strength = max(_OPACITY)
+    assert contrast(palette.ink, tuple(strength * shade + (1 - strength) * paper)) >= 4.5

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from deepseek_report.artifacts.explanation import OutputSpace
+from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.models import HISTORY, untrained_facts
 from deepseek_report.artifacts.results import Results
@@ -23,7 +24,12 @@ from deepseek_report.visualizations.explanations import explanation_quality
 from deepseek_report.visualizations.explanations.attributions_by_case import BeeswarmPicture
 from deepseek_report.visualizations.explanations.importance_pictures import GlobalImportancePicture
 from deepseek_report.visualizations.failures.learning_curve import LearningCurvePicture
-from deepseek_report.visualizations.failures.part_pictures import CohortsPicture, SlicesPicture
+from deepseek_report.visualizations.failures.part_pictures import (
+    CohortsPicture,
+    PartPerformancePicture,
+    PerformanceByPeriod,
+    SlicesPicture,
+)
 from deepseek_report.visualizations.failures.robustness import RobustnessPicture
 from deepseek_report.visualizations.fairness.group_rates import GroupRatesPicture
 from deepseek_report.visualizations.internals.layer_pictures import LayerProfilePicture
@@ -32,10 +38,8 @@ from deepseek_report.visualizations.performance import ranking_pictures
 from deepseek_report.visualizations.performance.reliability import ReliabilityPicture
 from deepseek_report.visualizations.performance.training_curves import TrainingCurvesPicture
 from tests.real_runs import with_measurement, with_score, with_table
+from tests.visualizations.varied import concluded, copy_with, draw, with_explanation
 from tests.worded import refused, say
-
-from .varied import concluded, copy_with, with_explanation
-from .wordings import draw
 
 Build = Callable[..., Results]
 
@@ -435,3 +439,173 @@ def test_what_lies_within_the_sampling_error_has_no_bar_and_no_title(build: Buil
     none = with_error(results, 100.0)
     first = draw(CaseContributionsPicture("shap"), none)[0]
     assert "nothing is attributed beyond the sampling error by SHAP" in first.title
+
+
+# --- Pictures that exist once for every task, drawn of a predicted number -------------------------
+
+
+def errors_of_groups(groups: pd.DataFrame) -> pd.DataFrame:
+    """The real groups, of which the second errs more than the first."""
+    size = 5 + 0.3 * groups.index
+    return groups.assign(mae=size, mae_low=size - 0.5, mae_high=size + 0.5)
+
+
+def with_slice(results: Results) -> Results:
+    """The search found no part in these few rows: one that it could have found."""
+    parts = {"slice": ["BMI is over 30"], "n": 120, "share": 0.3, "mae": 9.0, "low": 8.0}
+    parts |= {"high": 10.0, "rest_mae": 5.0, "p_adjusted": 0.001}
+    return with_table(results, "slices", "slices", lambda _: pd.DataFrame(parts))
+
+
+def with_parts(results: Results) -> Results:
+    """These data have no parts but groups of people, which are taken for some."""
+    measured = results.measurement("group_rates")
+    assert measured is not None
+    tables = {"parts": measured.tables["groups"].drop(columns="crossing", errors="ignore")}
+    tests = measured.tables["tests"].assign(p_adjusted=0.0001)
+    return with_measurement(
+        results, "part_performance", Measurement(tables={**tables, "tests": tests})
+    )
+
+
+def with_cohort(results: Results) -> Results:
+    """A part that is predicted worse than all cases; the search found none in these few rows."""
+    off, lean = pd.Series([5.0, 9.0]), pd.Series([0.05, 0.5])
+    rows = pd.DataFrame({"cohort": ["", "BMI is over 30"], "origin": ["all", "worst"]})
+    rows = rows.assign(
+        n=[131, 60], share=[1.0, 0.46], too_few=False, p_adjusted=[np.nan, 0.001],
+        mae=off, mae_low=off - 0.04, mae_high=off + 0.05,
+        mean_error=lean, mean_error_low=lean - 0.04, mean_error_high=lean + 0.05,
+    )  # fmt: skip
+    return with_measurement(results, "cohorts", Measurement(tables={"cohorts": rows}))
+
+
+def with_noise(results: Results) -> Results:
+    """The last kind and level of disturbance moves predictions most."""
+
+    def change(table: pd.DataFrame) -> pd.DataFrame:
+        table.loc[table.index[-1], ["change", "change_low", "change_high"]] = [12.0, 11.0, 13.0]
+        return table
+
+    return with_table(results, "robustness", "perturbations", change)
+
+
+@pytest.fixture
+def number(build: Build) -> Results:
+    real = with_table(build("number"), "group_rates", "groups", errors_of_groups)
+    return with_cohort(with_noise(with_parts(with_slice(real))))
+
+
+@pytest.mark.parametrize(
+    ("plugin", "title", "alt"),
+    [
+        (
+            GroupRatesPicture(),
+            "Mean absolute error by age band: 5.30 for “40–54”, 5.60 for “55 or more”, 0.300",
+            "The mean error stands beside it",
+        ),
+        (PartPerformancePicture(), "points on average in", "and mean error by part"),
+        (CohortsPicture(), "Off on average: 9.000 points where BMI is", "mean error 0.500 points"),
+        (
+            SlicesPicture(),
+            "predictions of 120 cases are off by 9.0 points on average, against 5.0 elsewhere",
+            "in 120 cases against 5.00",
+        ),
+        (RobustnessPicture(), "moves predictions most, by 12.0 points", "MAE"),
+    ],
+    ids=lambda value: type(value).__name__ if not isinstance(value, str) else "",
+)
+def test_errors_of_numbers_are_told_in_their_unit(
+    plugin: Any, title: str, alt: str, number: Results
+) -> None:
+    (picture, *_) = draw(plugin, number)
+    texts = (str(text).replace("\u00a0", " ") for text in (picture.title, picture.alt))
+    headline, described = texts
+    assert title in headline
+    assert alt in described
+    assert "%" not in headline
+
+
+# --- Periods, which no shipped data have: the two tables are made, and stand in a real run --------
+
+
+LEVELS = ["2019", "2020"]
+
+
+def of_years(real: Results, p: float, drift_p: float, *, judged: bool = True) -> Results:
+    """Two years, of which the second is decided worse by 20 points."""
+    name = {"attribute": "year", "attribute_label": "Year"}
+    accuracy = pd.Series([0.9, 0.7])
+    parts = pd.DataFrame({"level": LEVELS, "n": [500, 400], **name, "too_few": not judged})
+    parts = parts.assign(
+        accuracy=accuracy, accuracy_low=accuracy - 0.03, accuracy_high=accuracy + 0.03,
+        unforeseen=0.1, unforeseen_p=0.01,
+    )  # fmt: skip
+    test: dict[str, Any] = {
+        **name, "metric": "accuracy_gap", "value": 0.2 if judged else None, "low": 0.1, "high": 0.3,
+        "n": 900, "p_value": p, "p_adjusted": p, "null_mean": 0.01, "null_high": 0.02,
+        "widest_level": "2019", "narrowest_level": "2020",
+    }  # fmt: skip
+    compared = Measurement(tables={"parts": parts, "tests": pd.DataFrame([test])})
+    stated = pd.Series([0.2, 0.4])
+    periods = parts[["attribute", "attribute_label", "level", "n", "too_few"]].assign(
+        stated=stated, stated_low=stated - 0.02, stated_high=stated + 0.02,
+        happened=0.25, happened_low=0.2, happened_high=0.3,
+    )  # fmt: skip
+    tests = pd.DataFrame({"attribute": ["year"], "p_value": [drift_p]})
+    drifting = Measurement(tables={"periods": periods, "tests": tests})
+    changed = with_measurement(real, "part_performance", compared)
+    return with_measurement(changed, "period_drift", drifting)
+
+
+def test_a_period_without_a_test_case_has_no_row(build: Build) -> None:
+    results = of_years(build(), 0.4, 0.5)
+
+    def emptied(table: pd.DataFrame) -> pd.DataFrame:
+        return table.assign(n=table["n"].where(table["level"] != "2019", 0))
+
+    changed = with_table(results, "period_drift", "periods", emptied)
+    (picture,) = draw(PerformanceByPeriod(), changed)
+    described = str(picture.alt)
+    assert "2020" in described
+    assert "2019" not in described
+
+
+@pytest.mark.parametrize(
+    ("p", "drift_p", "judged", "title"),
+    [
+        (0.001, 0.5, True, "“2020”: 70.0 % are decided correctly, “2019”: 90.0 %"),
+        (0.001, 0.01, True, "the stated probabilities differ between periods too"),
+        (0.4, 0.5, True, "No period is shown to be decided worse than another"),
+        (
+            0.4,
+            0.01,
+            True,
+            "but the stated probabilities differ: on average 20.0 % in “2019”, 40.0 %",
+        ),
+        (0.4, 0.5, False, "no two periods are large enough to compare"),
+    ],
+)
+def test_the_title_states_what_is_concluded(
+    build: Build, p: float, drift_p: float, judged: bool, title: str
+) -> None:
+    (picture,) = draw(PerformanceByPeriod(), of_years(build(), p, drift_p, judged=judged))
+    text = str(picture.title).replace("\u00a0", " ").replace("\u202f", " ")
+    assert title in text
+    assert ("differ" in text) == (drift_p < 0.05)
+    described = str(picture.alt).replace("\u00a0", " ").replace("\u202f", " ")
+    assert "2020" in described
+    assert "of 400" in described
+
+
+def test_a_phone_gets_one_panel_below_the_other(build: Build) -> None:
+    (picture,) = draw(PerformanceByPeriod(), of_years(build(), 0.001, 0.01))
+    assert picture.narrow is not None
+
+    def size(svg: str) -> tuple[float, float]:
+        box = svg.split('viewBox="')[1].split('"', maxsplit=1)[0].split()
+        return float(box[2]), float(box[3])
+
+    wide, narrow = size(picture.svg), size(picture.narrow)
+    assert narrow[0] < 0.7 * wide[0]
+    assert narrow[1] == pytest.approx(2 * wide[1], rel=0.02)

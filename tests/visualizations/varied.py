@@ -12,9 +12,11 @@ import pandas as pd
 
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.measurement import Measurement
+from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.findings.conclude import conclude
+from deepseek_report.wording.of_results import in_words, words_of
 from tests.real_runs import with_measurement
 
 HOSTILE = (
@@ -98,6 +100,19 @@ def with_labels(results: Results, texts: Sequence[str]) -> Results:
 
     renamed = carried(results, replace(results, naming=naming))
     return copy_with(renamed, schema=_with_words(results.schema.renamed(naming), texts))
+
+
+def worded(picture: Picture, results: Results) -> Picture:
+    """The picture with title, alternative text and how to read it in the report's language."""
+    words = words_of(results)
+    texts = {name: words.say(getattr(picture, name)) for name in ("title", "alt", "how_to_read")}
+    return replace(picture, **texts)
+
+
+def draw(plugin: Any, results: Results) -> Sequence[Picture]:
+    """What the plug-in draws of results in the report's language, worded."""
+    named = carried(results, in_words(results))
+    return [worded(picture, results) for picture in plugin.draw(named)]
 
 
 def _distinct(texts: Sequence[str], at: int) -> str:

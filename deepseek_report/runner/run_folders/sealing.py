@@ -52,9 +52,9 @@ def publish(
     old = look_into(folder)
     remove(folder / DOCUMENTS_MANIFEST)
     made = look_into(work).of_class("document")
-    there = hash_files(folder, set(old.files).intersection(made))
+    known = hash_files(folder, set(old.files).intersection(made))
     for name, content in hash_files(work, made).items():
-        if there.get(name) != content:  # replacing a file waits for the disk
+        if known.get(name) != content:  # replacing a file waits for the disk
             make_folder((folder / name).parent, below=folder)
             move(work / name, folder / name)
     for name in set(old.of_class("document")) - set(made):

@@ -25,10 +25,6 @@ def product(rows: np.ndarray) -> np.ndarray:
     return logistic(x[0] * x[1] + x[2] - 0.5 * x[0] * x[2])
 
 
-def second_order(rows: np.ndarray) -> np.ndarray:
-    return 0.5 + 0.1 * rows[:, 0] * rows[:, 1] + 0.05 * rows[:, 2]
-
-
 def chosen_background(explanation, explained) -> np.ndarray:
     scores = explained.classifier.probabilities(explained.background)[:, 1]
     rows = explanation.params["background_rows"]
@@ -56,6 +52,10 @@ def test_exact_values_are_those_of_the_definition() -> None:
 
 def test_permutation_values_are_those_of_the_package_by_hand() -> None:
     """One antithetic pass is exact up to interactions of two features."""
+
+    def second_order(rows: np.ndarray) -> np.ndarray:
+        return 0.5 + 0.1 * rows[:, 0] * rows[:, 1] + 0.05 * rows[:, 2]
+
     to_explain = toy(3, probability=second_order, n=3)
     explanation = Shap(algorithm="permutation", rounds=1, background_rows=8).explain(to_explain)
     masker = package.maskers.Independent(chosen_background(explanation, to_explain))

@@ -307,16 +307,15 @@ def occlusion(context: Any, model: Any, rows: np.ndarray) -> np.ndarray:
     return np.column_stack([p - model.probabilities(changed)[:, 1] for changed in away])
 
 
-def scores_of(measured: Any, name: str) -> dict[str, Any]:
-    return {score.metric: score for score in measured.scores if score.explainer == name}
-
-
 def test_the_right_order_reaches_nearly_all_and_hangs_on_the_case(toy) -> None:
     plain = context_of(toy)
     right = occlusion(plain, plain.classifier, plain.dataset.test.inputs[:N])
     context = context_of(toy, right=right, turned=-right, alike=np.tile([3.0, 2.0, 1.0], (N, 1)))
     measured = FaithfulnessEffect(resamples=200).measure(context)
-    own, turned, alike = (scores_of(measured, name) for name in ("right", "turned", "alike"))
+    own, turned, alike = (
+        {score.metric: score for score in measured.scores if score.explainer == name}
+        for name in ("right", "turned", "alike")
+    )
     assert own["deletion_effect"].value > 0.9
     assert own["insertion_effect"].value > 0.9
     assert own["own_case_effect"].low > 0

@@ -51,8 +51,9 @@ def test_a_model_of_steps_is_followed_exactly_and_its_leaves_are_told(classes) -
     assert "colour is not “blue”" in rules["rule"].iloc[0]
 
 
-def test_a_model_that_no_small_tree_follows_has_a_low_fidelity() -> None:
-    score = SurrogateTree(n_resamples=100).measure(answered(waves)).scores[0]
+@pytest.mark.parametrize("surrogate", [SurrogateTree, SurrogateRules])
+def test_a_model_that_no_small_tree_or_list_of_rules_follows_has_a_low_fidelity(surrogate) -> None:
+    score = surrogate(n_resamples=100).measure(answered(waves)).scores[0]
     assert score.high < 0.8
 
 
@@ -94,8 +95,3 @@ def test_a_list_of_rules_for_a_number_tells_distances_in_its_unit() -> None:
     assert [score.metric for score in measured.scores] == ["rule_list_fidelity"]
     assert measured.scores[0].value > 0.95
     assert measured.tables["rules"]["apart"].max() < 0.2
-
-
-def test_a_list_of_rules_that_does_not_follow_says_so() -> None:
-    score = SurrogateRules(n_resamples=100).measure(answered(waves)).scores[0]
-    assert score.high < 0.8

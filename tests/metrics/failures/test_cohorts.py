@@ -24,14 +24,10 @@ from tests.worded import refused
 MINE = {"large": "amount > 60", "red women": "colour == red and sex == female"}
 
 
-def explained(context: MeasureContext) -> MeasureContext:
-    """With an explanation of the first 200 cases that gives `noise` the most weight."""
-    values = np.tile([0.1, -0.2, 0.5], (200, 1))
-    return replace(context, explanations={"shap": attributed(context, "shap", values)})
-
-
 def test_a_declared_cohort_is_counted_case_by_case(toy) -> None:
-    context = explained(toy(2))
+    context = toy(2)
+    values = np.tile([0.1, -0.2, 0.5], (200, 1))  # `noise` has the most weight
+    context = replace(context, explanations={"shap": attributed(context, "shap", values)})
     p, test = context.predictions, context.dataset.test
     measured = Cohorts(declared=MINE).measure(context)
     table = measured.tables["cohorts"].set_index("cohort")

@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from transformers import (
-    DeepseekV3Config,
-    DeepseekV3ForCausalLM,
-    GPT2Config,
-    GPT2LMHeadModel,
-    LlamaConfig,
-    LlamaForCausalLM,
-    Qwen2Config,
-    Qwen2ForCausalLM,
-)
 
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.ids import ArtifactId
@@ -44,6 +34,7 @@ from deepseek_report.metrics.language.residual_stream import (
     answer_losses,
     attention_patterns,
     chosen_experts,
+    decisive_places,
     effective_rank,
     latents_of,
     states_and_latents,
@@ -51,6 +42,7 @@ from deepseek_report.metrics.language.residual_stream import (
     translated,
 )
 from deepseek_report.statistics.resampling import Resampling
+from tests.tiny_networks import tiny_network
 from tests.worded import refused
 
 #: Four keys, four values and a separator; three pairs, the separator and the key that is asked for.
@@ -61,23 +53,15 @@ _TOKEN, _PLACE, _BEFORE, _ANSWER = 0, 9, 17, 26
 _WIDTH, _HEADS = 36, 2
 
 
-def copying_net(*layers: dict[int, float]) -> GPT2LMHeadModel:
+def copying_net(*layers: dict[int, float]) -> Any:
     """A network that recalls: its first layer notes the token before, the others copy.
 
     layers : for each copying layer {head: by how much what it copies counts}.
     """
-    config = GPT2Config(
-        vocab_size=_TOKENS,
-        n_positions=_PLACES,
-        n_embd=_WIDTH,
-        n_layer=1 + len(layers),
-        n_head=_HEADS,
-        tie_word_embeddings=False,
-        bos_token_id=None,
-        eos_token_id=None,
-        attn_implementation="eager",
-    )
-    net = GPT2LMHeadModel(config).eval()
+    sizes = {"hidden_size": _WIDTH, "num_attention_heads": _HEADS}
+    sizes |= {"num_hidden_layers": 1 + len(layers), "max_position_embeddings": _PLACES}
+    apart = {"tie_word_embeddings": False, "bos_token_id": None, "eos_token_id": None}
+    net = tiny_network("gpt2", _TOKENS, **sizes, **apart)
     with torch.no_grad():
         for name, weight in net.named_parameters():
             weight.fill_(1.0 if "ln_" in name and name.endswith("weight") else 0.0)
@@ -107,33 +91,8 @@ def _write(
         attention.c_proj.weight[start + k, moves[1] + k] = strength
 
 
-def deepseek_net(seed: int = 0, **changes: Any) -> DeepseekV3ForCausalLM:
-    torch.manual_seed(seed)
-    sizes = {
-        "hidden_size": 16,
-        "intermediate_size": 16,
-        "moe_intermediate_size": 8,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 2,
-        "num_key_value_heads": 2,
-        "n_shared_experts": 1,
-        "n_routed_experts": 4,
-        "num_experts_per_tok": 2,
-        "n_group": 1,
-        "topk_group": 1,
-        "first_k_dense_replace": 1,
-        "kv_lora_rank": 8,
-        "q_lora_rank": None,
-        "qk_rope_head_dim": 4,
-        "qk_nope_head_dim": 4,
-        "v_head_dim": 4,
-        "initializer_range": 0.5,
-        "pad_token_id": 0,
-    }
-    config = DeepseekV3Config(
-        vocab_size=_TOKENS, attn_implementation="eager", **{**sizes, **changes}
-    )
-    net = DeepseekV3ForCausalLM(config).eval()
+def deepseek_net() -> Any:
+    net = tiny_network("deepseek_v3", _TOKENS, initializer_range=0.5)
     with torch.no_grad():
         net.model.layers[-1].mlp.gate.weight.normal_()
     return net
@@ -152,21 +111,17 @@ def recall(n: int, seed: int) -> Split:
     return Split(inputs, labels, np.arange(n), truth=truth)
 
 
-@dataclass
-class Continuing:
+def continuing(net: Any) -> Any:
     """A network as a classifier of the token that follows."""
-
-    net: Any
-    name: str = "net"
-    calls: int = 0
-    class_tokens: Any = field(default_factory=lambda: _CLASSES)
-
-    @property
-    def language_model(self) -> Any:
-        return SimpleNamespace(net=self.net, tokens=[*"ABCD", *"wxyz", "|"])
-
-    def token_ids(self, inputs: Any) -> list[Any]:
-        return [row[np.isfinite(row)].astype(np.int64) for row in inputs]
+    model = SimpleNamespace(net=net, tokens=[*"ABCD", *"wxyz", "|"])
+    return SimpleNamespace(
+        net=net,
+        name="net",
+        calls=0,
+        class_tokens=_CLASSES,
+        language_model=model,
+        token_ids=lambda inputs: [row[np.isfinite(row)].astype(np.int64) for row in inputs],
+    )
 
 
 def context(net: Any, n: int = 60, by_the_net: bool = False) -> Any:
@@ -176,7 +131,7 @@ def context(net: Any, n: int = 60, by_the_net: bool = False) -> Any:
         logits = net(input_ids=torch.as_tensor(test.inputs).long()).logits[:, -1, _CLASSES]
         test = replace(test, labels=logits.argmax(-1).numpy())
     return SimpleNamespace(
-        classifier=Continuing(net),
+        classifier=continuing(net),
         dataset=SimpleNamespace(train=recall(150, 1), test=test),
         seed=0,
         progress=Silent(),
@@ -230,8 +185,6 @@ def test_the_tuned_lens_undoes_a_rotation_that_hides_the_answer_from_the_logit_l
 
 
 def test_the_answer_hangs_on_the_token_that_is_known_to_make_it() -> None:
-    from deepseek_report.metrics.language.residual_stream import decisive_places
-
     part, some = recall(40, 2), prompts()
     stream = ResidualStream(copying_net({0: 1.0}))
     places, tokens = decisive_places(stream, some, some.present)
@@ -315,20 +268,13 @@ def test_patterns_are_those_of_a_slow_count() -> None:
 # --- States ---------------------------------------------------------------------------------------
 
 
-def llama_like(config: Any, net: Any) -> Any:
-    torch.manual_seed(0)
-    sizes = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 2}
-    heads = {"num_attention_heads": 2, "num_key_value_heads": 1}
-    return net(config(vocab_size=_TOKENS, attn_implementation="eager", **sizes, **heads)).eval()
-
-
 @pytest.mark.parametrize(
     "net",
     [
         deepseek_net(),
         copying_net({0: 1.0}),
-        llama_like(LlamaConfig, LlamaForCausalLM),
-        llama_like(Qwen2Config, Qwen2ForCausalLM),
+        tiny_network("llama", _TOKENS, num_key_value_heads=1),
+        tiny_network("qwen2", _TOKENS, num_key_value_heads=1),
     ],
     ids=["deepseek", "gpt2", "llama", "qwen2"],
 )
@@ -403,16 +349,12 @@ def test_a_model_without_latents_says_so() -> None:
 # --- Experts by kind of token ---------------------------------------------------------------------
 
 
-def expert_sites(net: Any) -> dict[int, Any]:
-    return {s.step.number - 1: s for s in sites_of(net, 2) if s.step.kind == "expert"}
-
-
 def test_an_expert_taken_away_is_one_with_weights_of_zero() -> None:
     net, some = deepseek_net(), prompts()
     without = deepcopy(net)
     with torch.no_grad():
         without.model.layers[1].mlp.experts.down_proj[2].zero_()
-    sites = [expert_sites(net)[2]]
+    sites = [s for s in sites_of(net, 2) if s.step.kind == "expert" and s.step.number == 3]
     slow = answer_losses(ResidualStream(without), some, _CLASSES)
     stream = ResidualStream(net)
     everywhere = np.ones(some.ids.shape, bool)

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
+from captum import attr as captum
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast
 
 from deepseek_report.metrics.language.token_attribution import (
     Continuation,
@@ -14,47 +18,16 @@ from deepseek_report.metrics.language.token_attribution import (
     word_owners,
 )
 from deepseek_report.statistics.games.formula import coalitions, shapley_values
-
-torch = pytest.importorskip("torch")
-transformers = pytest.importorskip("transformers")
+from tests.tiny_networks import tiny_network
 
 IDS = np.array([1, 5, 7, 3, 2, 9, 4, 11])
 TEXT = Continuation(IDS, 5, np.array([-1, 0, 1, 1, 2, 3, 4, 5]))
 VOCABULARY, WIDTH = 20, 8
-SIZES = {
-    "vocab_size": VOCABULARY,
-    "hidden_size": WIDTH,
-    "intermediate_size": 16,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "num_key_value_heads": 2,
-    "attn_implementation": "eager",
-}
 
 
-def llama():
-    return transformers.LlamaForCausalLM(transformers.LlamaConfig(**SIZES))
-
-
-def deepseek():
-    experts = {"n_routed_experts": 4, "num_experts_per_tok": 2, "n_group": 1, "topk_group": 1}
-    latent = {"kv_lora_rank": 4, "q_lora_rank": 4, "qk_rope_head_dim": 4, "qk_nope_head_dim": 4}
-    inside = {"v_head_dim": 4, "moe_intermediate_size": 8, "first_k_dense_replace": 1}
-    config = transformers.DeepseekV3Config(**SIZES, **experts, **latent, **inside)
-    return transformers.DeepseekV3ForCausalLM(config)
-
-
-def gpt2():
-    config = transformers.GPT2Config(
-        vocab_size=VOCABULARY, n_embd=WIDTH, n_layer=2, n_head=2, n_positions=32
-    )
-    return transformers.GPT2LMHeadModel(config)
-
-
-def made(build):
+def made(family: str):
     """A model whose weights are large enough that it is far from linear."""
-    torch.manual_seed(0)
-    net = build().eval()
+    net = tiny_network(family, VOCABULARY, hidden_size=WIDTH)
     with torch.no_grad():
         for weight in net.parameters():
             if weight.dim() > 1:
@@ -62,14 +35,14 @@ def made(build):
     return net
 
 
-@pytest.fixture(scope="module", params=[llama, deepseek, gpt2], ids=lambda build: build.__name__)
+@pytest.fixture(scope="module", params=["llama", "deepseek_v3", "gpt2"])
 def net(request):
     return made(request.param)
 
 
 @pytest.fixture(scope="module")
 def small_llama():
-    return made(llama)
+    return made("llama")
 
 
 def stand_in(net) -> np.ndarray:
@@ -120,13 +93,11 @@ def test_nothing_comes_from_a_token_that_the_answer_token_cannot_see(net) -> Non
 
 
 def test_integrated_gradients_are_those_of_captum(net) -> None:
-    from captum.attr import IntegratedGradients
-
     game = game_of(net)
     embedded, baseline = as_captum_takes_it(net, game)
     ours = game.gradients(12)[1]
     for answer in range(3):
-        captums = IntegratedGradients(contrast_of(net, game, answer)).attribute(
+        captums = captum.IntegratedGradients(contrast_of(net, game, answer)).attribute(
             embedded, baseline, n_steps=12, method="gausslegendre"
         )
         expected = TEXT.by_player(captums.sum(dim=-1)[0].detach().numpy())
@@ -134,21 +105,17 @@ def test_integrated_gradients_are_those_of_captum(net) -> None:
 
 
 def test_the_gradient_times_the_input_is_that_of_captum_where_zero_stands_for_a_token(net) -> None:
-    from captum.attr import InputXGradient
-
     game = ContinuationGame(net, TEXT, np.zeros(WIDTH))
     embedded, _ = as_captum_takes_it(net, game)
     ours = game.gradients(0)[1]
     for answer in range(3):
         watched = embedded.clone().requires_grad_()
-        captums = InputXGradient(contrast_of(net, game, answer)).attribute(watched)
+        captums = captum.InputXGradient(contrast_of(net, game, answer)).attribute(watched)
         expected = TEXT.by_player(captums.sum(dim=-1)[0].detach().numpy())
         np.testing.assert_allclose(ours[answer], expected, atol=1e-4 * np.abs(expected).max())
 
 
 def test_occlusion_and_shapley_values_are_those_of_captum(small_llama) -> None:
-    from captum.attr import FeatureAblation, ShapleyValues
-
     net = small_llama
     game = game_of(net)
     embedded, baseline = as_captum_takes_it(net, game)
@@ -161,8 +128,8 @@ def test_occlusion_and_shapley_values_are_those_of_captum(small_llama) -> None:
     first = {"baselines": baseline[:, :5], "feature_mask": masks[:, :5].clone()}
     first["feature_mask"][first["feature_mask"] == TEXT.players] = before
     for name, captums in (
-        ("ablation", FeatureAblation(output)),
-        ("shapley", ShapleyValues(output)),
+        ("ablation", captum.FeatureAblation(output)),
+        ("shapley", captum.ShapleyValues(output)),
     ):
         with torch.no_grad():
             each = captums.attribute(embedded[:, :5], **first)[0, :, 0]
@@ -170,28 +137,19 @@ def test_occlusion_and_shapley_values_are_those_of_captum(small_llama) -> None:
         np.testing.assert_allclose(ours[name][1, answer, :before], expected, atol=1e-4)
 
 
-def number_tokenizer():
-    """A tokenizer of which each token is its number."""
-    from tokenizers import Tokenizer, models, pre_tokenizers
-
-    words = models.WordLevel({str(token): token for token in range(VOCABULARY)})
-    tokenizer = Tokenizer(words)
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    return transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer)
-
-
 def test_the_contrast_by_occlusion_is_that_of_captums_attribution_of_language_models(
     small_llama,
 ) -> None:
-    from captum.attr import FeatureAblation, LLMAttribution, TextTokenInput
-
+    # a tokenizer of which each token is its number
+    numbers = Tokenizer(models.WordLevel({str(token): token for token in range(VOCABULARY)}))
+    numbers.pre_tokenizer = pre_tokenizers.Whitespace()
     net, unknown = small_llama, 0
     weight = net.get_input_embeddings().weight.detach().numpy()
     text = Continuation(IDS[:6], 5, np.arange(6))
     game = ContinuationGame(net, text, weight[unknown])
-    tokenizer = number_tokenizer()
-    prompt = TextTokenInput(" ".join(map(str, IDS[:5])), tokenizer, baselines=unknown)
-    attribution = LLMAttribution(FeatureAblation(net), tokenizer)
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=numbers)
+    prompt = captum.TextTokenInput(" ".join(map(str, IDS[:5])), tokenizer, baselines=unknown)
+    attribution = captum.LLMAttribution(captum.FeatureAblation(net), tokenizer)
     # the logarithm of the sum over the vocabulary is the same for both tokens, and cancels
     own, rival = (
         attribution.attribute(prompt, target=torch.tensor([int(token)]), skip_tokens=[])

@@ -28,12 +28,8 @@ from deepseek_report.metrics.performance.threshold_sweep import ThresholdSweep
 from deepseek_report.statistics.answer_errors import average_precision_and_brier, balanced_accuracy
 from deepseek_report.statistics.intervals import rate
 from deepseek_report.tasks.loss import decide, threshold_for_share
-from tests.builders import Answers, logistic
+from tests.builders import Answers, logistic, value_of
 from tests.worded import refused
-
-
-def value(measured, name: str) -> float:
-    return next(score.value for score in measured.scores if score.metric == name)
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
@@ -116,11 +112,13 @@ def test_confusion_counts_and_rates_agree_with_scikit_learn(toy) -> None:
     table = measured.tables["matrix"]
     counts = table["n"].to_numpy().reshape(2, 2)
     assert (counts == sk.confusion_matrix(p.labels, p.decisions)).all()
-    assert value(measured, "true_positive_rate") == pytest.approx(
+    assert value_of(measured, "true_positive_rate") == pytest.approx(
         sk.recall_score(p.labels, p.decisions)
     )
-    assert value(measured, "precision") == pytest.approx(sk.precision_score(p.labels, p.decisions))
-    assert value(measured, "selection_rate") == pytest.approx(np.mean(p.decisions == 0))
+    assert value_of(measured, "precision") == pytest.approx(
+        sk.precision_score(p.labels, p.decisions)
+    )
+    assert value_of(measured, "selection_rate") == pytest.approx(np.mean(p.decisions == 0))
     assert table.groupby("actual")["share"].sum().tolist() == pytest.approx([1, 1])
 
 

@@ -7,7 +7,6 @@ import pytest
 import sklearn.linear_model
 import sklearn.pipeline
 import sklearn.preprocessing
-from sklearn.base import clone
 from sklearn.ensemble import (
     ExtraTreesClassifier,
     ExtraTreesRegressor,
@@ -18,14 +17,9 @@ from sklearn.tree import DecisionTreeClassifier
 
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import text_of
+from deepseek_report.artifacts.protocols import models
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
-from deepseek_report.artifacts.protocols.models import (
-    HISTORY,
-    capabilities_of,
-    model_digest,
-    name_of,
-)
 from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.storage.files import load_json, load_table
@@ -101,7 +95,7 @@ def test_the_seed_is_the_runs_unless_it_is_set(schema, train):
 def test_a_training_folder_holds_what_applies(schema, train, tmp_path):
     classifier_of(FOREST, schema, train, tmp_path)
     history = load_table(tmp_path / "history.parquet")
-    assert (tuple(history.columns), len(history)) == (HISTORY, 0)
+    assert (tuple(history.columns), len(history)) == (models.HISTORY, 0)
     facts = load_json(tmp_path / "training.json")
     assert (facts["epochs"], facts["rows"], facts["diverged"]) == (0, 300, False)
     architecture = load_json(tmp_path / "architecture.json")
@@ -376,7 +370,7 @@ def test_several_labels_are_learned_by_one_estimator_each(library, tmp_path):
     assert probabilities.shape == (200, 3)
     assert ((probabilities > 0.5) == train.all_labels).mean() > 0.85
     np.testing.assert_allclose(classifier.probabilities(train.inputs)[:, 1], probabilities[:, 2])
-    assert capabilities_of(plugin, schema) == classifier.capabilities == frozenset()
+    assert models.capabilities_of(plugin, schema) == classifier.capabilities == frozenset()
     loaded = load_classifier(plugin, schema, train, tmp_path)
     np.testing.assert_array_equal(loaded.label_probabilities(train.inputs), probabilities)
 
@@ -413,15 +407,15 @@ def test_boosting_of_many_classes_plans_no_walk_of_trees():
     two = Schema((), Target("y", "Y", ("a", "b"), 0))
     three = Schema((), Target("y", "Y", ("a", "b", "c"), 0))
     for library in ("sklearn", "xgboost", "lightgbm"):
-        assert capabilities_of(Sklearn(library=library), two) == {"trees"}
-        assert capabilities_of(Sklearn(library=library), three) == frozenset()
+        assert models.capabilities_of(Sklearn(library=library), two) == {"trees"}
+        assert models.capabilities_of(Sklearn(library=library), three) == frozenset()
     linear = Sklearn(library="xgboost", params={"booster": "gblinear"})
-    assert capabilities_of(linear, two) == frozenset()
+    assert models.capabilities_of(linear, two) == frozenset()
 
 
 def test_refusals_name_the_estimator():
     model = Sklearn("sklearn.linear_model.LogisticRegression")
-    assert name_of(model) == "LogisticRegression"
+    assert models.name_of(model) == "LogisticRegression"
     from deepseek_report.explainers.gradients.local_gradients import InputXGradient
 
     assert "LogisticRegression has none" in say(InputXGradient().refuses(model, None))
@@ -437,9 +431,9 @@ def test_without_a_boosting_library_the_extra_is_named(monkeypatch):
 
 
 def test_an_estimator_is_known_by_what_it_predicted():
-    assert model_digest({"predictions_check.npz": "b", "history.parquet": "c"}) == "b"
-    assert model_digest({"predictions_check.npz": "b", "weights.safetensors": "a"}) == "a"
-    assert model_digest({}) == ""
+    assert models.model_digest({"predictions_check.npz": "b", "history.parquet": "c"}) == "b"
+    assert models.model_digest({"predictions_check.npz": "b", "weights.safetensors": "a"}) == "a"
+    assert models.model_digest({}) == ""
 
 
 # --- Forests answer by their trees as the library does --------------------------------------------
@@ -450,19 +444,20 @@ INPUTS = GENERATOR.normal(size=(300, 6))
 NUMBERS = INPUTS[:, 0] * INPUTS[:, 1] + GENERATOR.normal(size=300)
 CLASSES = np.digitize(NUMBERS, [-0.5, 0.5])
 
-FORESTS = [
-    (RandomForestClassifier(20, random_state=0), CLASSES, "predict_proba"),
-    (ExtraTreesClassifier(20, random_state=0), CLASSES, "predict_proba"),
-    (RandomForestRegressor(20, random_state=0), NUMBERS, "predict"),
-    (ExtraTreesRegressor(20, random_state=0), NUMBERS, "predict"),
-]
 
-
-@pytest.mark.parametrize(("forest", "labels", "method"), FORESTS)
+@pytest.mark.parametrize(
+    ("forest", "labels", "method"),
+    [
+        (RandomForestClassifier, CLASSES, "predict_proba"),
+        (ExtraTreesClassifier, CLASSES, "predict_proba"),
+        (RandomForestRegressor, NUMBERS, "predict"),
+        (ExtraTreesRegressor, NUMBERS, "predict"),
+    ],
+)
 def test_a_forest_answers_as_the_library_does_and_is_asked_itself_once(
     forest, labels, method, monkeypatch
 ) -> None:
-    fitted = clone(forest).fit(INPUTS, labels)
+    fitted = forest(20, random_state=0).fit(INPUTS, labels)
     expected = [getattr(fitted, method)(rows) for rows in (INPUTS, INPUTS[:1])]
     questions = []
     own = getattr(type(fitted), method)

@@ -1,9 +1,26 @@
-"""The small form of `benchmarks/worlds/groups.py`: what is said of groups, in a few worlds."""
+"""The small forms of the benchmarks: what is concluded in worlds whose truth is known."""
 
 from __future__ import annotations
 
 import pytest
-from worlds import groups, many_groups
+from worlds import explainers, groups, many_groups
+
+# --- Methods of explaining ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", ["logistic model", "network", "forest"])
+def test_methods_that_are_right_blind_and_wrong_get_the_verdicts_that_they_deserve(
+    model: str,
+) -> None:
+    methods = [name for name, _, _ in explainers.METHODS]
+    uses = explainers.verdicts_of(explainers.MODELS[model], 60, methods, seed=3)
+    wrong = {
+        name: uses[name] for name, _, deserved in explainers.METHODS if uses[name] not in deserved
+    }
+    assert wrong == {}
+
+
+# --- Groups ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("n", [300, 1000, 6000])
