@@ -137,12 +137,13 @@ def _of_fitted(study: Study, table: Sequence[FittedPair], main: str) -> Iterator
         yield message("comparison.conclusions.fitted_open", **values)
         return
     row = min(apart, key=_least_apart)
+    is_first = row.better == row.first
     yield message(
         "comparison.conclusions.fitted_apart",
         **values,
         better=row.better,
-        worse=row.other if row.better == row.first else row.first,
-        difference=row.difference,
+        worse=row.other if is_first else row.first,
+        difference=row.difference if is_first else row.difference.negated(),
         n=row.n,
     )
 
