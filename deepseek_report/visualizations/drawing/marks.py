@@ -69,6 +69,11 @@ def note(axes: Axes, text: str, place: Any, offset: tuple[float, float], **look:
     axes.annotate(text, place, xytext=offset, textcoords="offset points", **{**common, **look})
 
 
+def above(axes: Axes, text: str, place: float, points: float, **look: Any) -> None:
+    """A small text so many points above the axes, at a place along them."""
+    note(axes, text, (place, 1), (0, points), xycoords=("data", "axes fraction"), **look)
+
+
 def beside(axes: Axes, texts: Iterable[str], heading: str, points: float) -> None:
     """A column of small words right of the rows, its right end so many points from the axes."""
     look = {"ha": "right", "va": "center", "xycoords": ("axes fraction", "data")}

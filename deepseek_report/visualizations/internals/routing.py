@@ -285,16 +285,9 @@ def _heads(axes: Axes, view: _RoutingView, layer: int, *, first: bool) -> None:
         part = [(at, head.weight) for at, head in enumerate(own) if head.branch == branch]
         marks.intervals(axes, part, marks.MarkStyle(tone[branch], shape[branch]), upright=True)
         if part:
-            marks.note(
-                axes,
-                spoken(branch),
-                (float(np.mean([at for at, _ in part])), 1),
-                (0, 0),
-                xycoords=("data", "axes fraction"),
-                ha="center",
-                va="bottom",
-                color=tone[branch],
-            )
+            middle = float(np.mean([at for at, _ in part]))
+            look = {"ha": "center", "va": "bottom", "color": tone[branch]}
+            marks.above(axes, spoken(branch), middle, 0, **look)
     ticks = [view.words.numbers.count(head.head + 1) for head in own]
     _frame(axes, ticks, 1 / max(len(own), 1), view.words, first=first)
     axes.set_title(view.words.text("pictures.routing.layer", layer=layer + 1), pad=20)

@@ -494,11 +494,5 @@ def _mark_sweep(axes: Axes, threshold: float | None, words: Wording) -> None:
     if threshold is None:
         return
     axes.axvline(threshold, color=LIGHT.ink, linewidth=1.2)
-    marks.note(
-        axes,
-        words.text("pictures.threshold_sweep.in_use", threshold=threshold),
-        (threshold, 1),
-        (0, 3),
-        xycoords=("data", "axes fraction"),
-        ha="center",
-    )
+    text = words.text("pictures.threshold_sweep.in_use", threshold=threshold)
+    marks.above(axes, text, threshold, 3, ha="center")

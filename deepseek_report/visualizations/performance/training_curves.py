@@ -155,12 +155,11 @@ def _mark_best(axes: Axes, best: int | None, words: Wording, *, label: bool) -> 
         return
     axes.axvline(best, color=LIGHT.context, linewidth=1, linestyle=(0, (3, 3)))
     if label:
-        marks.note(
+        marks.above(
             axes,
             words.text("pictures.training_curves.kept", epoch=best),
-            (best, 1),
-            (0, 2),
-            xycoords=("data", "axes fraction"),
+            best,
+            2,
             ha="right" if best > sum(axes.get_xlim()) / 2 else "left",
             va="bottom",
         )
