@@ -208,6 +208,8 @@ def test_a_method_that_may_be_quoted_for_nothing_does_not_rank_features(
         ExplainerVerdict(name, "nothing" if name in condemned else "order") for name in names
     ]
     changed = copy_with(results, conclusions=Conclusions(explainers=tuple(verdicts)))
+    paths = {**results.paths, "conclusions": results.paths["data"]}
+    object.__setattr__(changed, "paths", paths)
     assert title in draw(GlobalImportancePicture(), changed)[0].title
 
 
