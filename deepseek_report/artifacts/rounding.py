@@ -151,6 +151,22 @@ def quantity(value: float, unit: str | None) -> str:
     return f"{unit}\u00a0{text}" if is_currency(unit) else f"{text}\u00a0{unit}"
 
 
+def from_to(low: str, high: str) -> str:
+    r"""The range between two quantities, with their unit once.
+
+    >>> from_to("25\u00a0points", "99\u00a0points").replace("\u00a0", " ")
+    '25–99 points'
+    >>> from_to("€\u00a05", "€\u00a09").replace("\u00a0", " ")
+    '€ 5–9'
+    """
+    head, space, tail = low.partition("\u00a0")
+    if space and high.endswith(space + tail):
+        return f"{head}–{high}"
+    if space and high.startswith(head + space):
+        return f"{low}–{high.removeprefix(head + space)}"
+    return f"{low} – {high}"
+
+
 def is_currency(unit: str) -> bool:
     """Whether a unit stands before its number."""
     return unit.endswith("$") or unit in {"€", "£", "¥"}

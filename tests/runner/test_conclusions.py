@@ -29,6 +29,7 @@ READING = {
     "pictures/case_contributions",
     "pictures/deletion_curves",
     "pictures/feature_effects",
+    "pictures/global_importance",
     "pictures/reliance",
 }
 THRESHOLD = "report.thresholds=[{metric: roc_auc, at_least: 0.6, set_by: us, why: test}]"

@@ -25,7 +25,7 @@ def test_what_sets_bring_along_is_listed_once_and_folded(small_run: SmallRun) ->
     assert values["n_of_sets"] > 10
     assert any("ocalisation" in line for line in values["of_sets"])
     text = (small_run.folder / "report.qmd").read_text("utf-8")
-    title = f"{values['n_of_sets']} parts of the chosen sets that do not fit"
+    title = f"{values['n_of_sets']} measurements and methods that do not apply"
     assert text.count(title) == 1
     assert text.index("Not assessed: ") < text.index(title) < text.index("# Cases {#sec-cases}")
     assert "Asked for by name" not in text

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from deepseek_report.artifacts.conclusions import Conclusions, ExplainerVerdict
 from deepseek_report.artifacts.explanation import OutputSpace
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
@@ -180,6 +181,34 @@ def test_importance_is_titled_by_the_feature_that_is_first_of_every_explainer(bu
         results = with_table(results, "importance", "importance", first, explainer)
     title = draw(GlobalImportancePicture(), results)[0].title
     assert "Repayment status in September 2005 matters most to every explainer" in title
+
+
+@pytest.mark.parametrize(
+    ("condemned", "title"),
+    [
+        ([], "matters most to every explainer"),
+        (["lime"], "may be ranked together"),
+        (["lime", "integrated_gradients", "input_x_gradient", "attention_rollout"], "By SHAP, "),
+    ],
+)
+def test_a_method_that_may_be_quoted_for_nothing_does_not_rank_features(
+    build: Build, condemned: list[str], title: str
+) -> None:
+    def planted(table: pd.DataFrame) -> pd.DataFrame:
+        share = 0.9 * (table["feature"] == "PAY_0")
+        return table.assign(share=share, mean_absolute=share)
+
+    results = build()
+    names = results.explainers_of("importance")
+    for name in names:
+        results = with_table(results, "importance", "importance", planted, name)
+    verdicts = [
+        ExplainerVerdict(name, "nothing" if name in condemned else "order") for name in names
+    ]
+    changed = copy_with(results, conclusions=Conclusions(explainers=tuple(verdicts)))
+    paths = {**results.paths, "conclusions": results.paths["data"]}
+    object.__setattr__(changed, "paths", paths)
+    assert title in draw(GlobalImportancePicture(), changed)[0].title
 
 
 def test_of_the_methods_the_best_and_one_that_is_not_to_be_trusted_are_told(build: Build) -> None:

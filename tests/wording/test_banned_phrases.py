@@ -21,6 +21,8 @@ BANNED = (
     r"known to make the label",
     r"\bmore of this kind\b",
     r"needs a model that hands out",
+    r"(has none to|does not) hand out",
+    r"parts? of the chosen sets",
     r"decides by (it|them) directly",
     r"” is decided for",
     r"\b(debias|unbiased|compliant)\w*",

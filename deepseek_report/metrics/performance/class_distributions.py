@@ -17,6 +17,7 @@ from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.rounding import from_to
 from deepseek_report.artifacts.schema import Feature, Target
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
@@ -178,7 +179,7 @@ def _band_names(target: Target, labels: Floats, bands: Ints) -> tuple[str, ...]:
     """From where to where the number goes in each band."""
     show = task_of(target).display
     ends = [(labels[bands == k].min(), labels[bands == k].max()) for k in np.unique(bands)]
-    return tuple(f"{show(target, low)} – {show(target, high)}" for low, high in ends)
+    return tuple(from_to(show(target, low), show(target, high)) for low, high in ends)
 
 
 def _separating(dataset: Dataset, classes: _Classes, most: int) -> tuple[list[int], list[Estimate]]:

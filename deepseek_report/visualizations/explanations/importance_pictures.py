@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -17,6 +17,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import NotApplicableError
+from deepseek_report.findings.explainer_verdicts import CONDEMNED
 from deepseek_report.metrics.explanations.explanation_rows import (
     ClassImportance,
     FeatureImportance,
@@ -55,6 +56,7 @@ class GlobalImportancePicture(PicturePart):
     reveals = "aggregate"
     section = "explanations"
     needs = frozenset({"measures/importance"})
+    also = frozenset({"conclusions"})
 
     most: Annotated[int, Field(ge=2, le=30)] = 12
 
@@ -70,7 +72,13 @@ class GlobalImportancePicture(PicturePart):
 
     def _picture(self, results: Results, table: Sequence[FeatureImportance], name: str) -> Picture:
         """The picture of the importance for one class."""
-        view = _View.of(table, self.most, results.schema, words_of(results))
+        judged = results.conclusions.explainers if results.has("conclusions") else ()
+        left_out = [
+            verdict.explainer
+            for verdict in judged
+            if verdict.use in CONDEMNED or verdict.other_game is not None
+        ]
+        view = _View.of(table, self.most, results.schema, words_of(results), left_out)
         return on_pages(
             name,
             lambda page: _drawn(name, view, page),
@@ -86,8 +94,9 @@ class _View:
     """Shares by explainer, features in the order of their mean share; the control comes last.
 
     table : {explainer: {feature: its importance}}, of all features. features : those that are
-    drawn. mean : {feature: mean share over the judged explainers}. labels : of the rows. inline :
-    the same features inside a sentence.
+    drawn. mean : {feature: mean share over the ranked explainers}. labels : of the rows. inline :
+    the same features inside a sentence. ranked : the explainers that the order rests on; those that
+    are condemned, or answer another question, only where there is no other.
     """
 
     table: dict[str, dict[str, FeatureImportance]]
@@ -95,11 +104,17 @@ class _View:
     mean: dict[str, float]
     labels: dict[str, str]
     inline: dict[str, Text]
+    ranked: list[str]
     words: Wording
 
     @classmethod
     def of(
-        cls, rows: Sequence[FeatureImportance], most: int, schema: Schema, words: Wording
+        cls,
+        rows: Sequence[FeatureImportance],
+        most: int,
+        schema: Schema,
+        words: Wording,
+        left_out: Collection[str] = (),
     ) -> _View:
         by_explainer = read_results.grouped(rows, lambda row: row.explainer)
         table = {
@@ -107,9 +122,11 @@ class _View:
             for name in sorted(by_explainer, key=lambda name: name == style.CONTROL)
         }
         labels = {row.feature: spoken(row.label) for row in rows}
-        judged = [own for name, own in table.items() if name != style.CONTROL] or [*table.values()]
+        judged = [name for name in table if name != style.CONTROL] or [*table]
+        ranked = [name for name in judged if name not in left_out] or judged
+        shares = [table[name] for name in ranked]
         mean = {
-            name: float(np.mean([own[name].share for own in judged if name in own] or [0.0]))
+            name: float(np.mean([own[name].share for own in shares if name in own] or [0.0]))
             for name in labels
         }
         return cls(
@@ -118,6 +135,7 @@ class _View:
             mean,
             labels,
             {name: player(label, schema) for name, label in labels.items()},
+            ranked,
             words,
         )
 
@@ -191,18 +209,20 @@ def _points(axes: style.Axes, view: _View, explainer: str, most: float) -> None:
 
 
 def _title(view: _View) -> Message:
-    judged, first, second = view.judged, view.features[0], view.features[1:2]
+    ranked, first, second = view.ranked, view.features[0], view.features[1:2]
     if not view.mean[first] > 0:
         return caption("global_importance.title_none")
-    tops = (max(view.table[name].values(), key=lambda row: row.share) for name in judged)
+    tops = (max(view.table[name].values(), key=lambda row: row.share) for name in ranked)
     top = sum(row.feature == first for row in tops)
-    if 2 * top <= len(judged):
+    if 2 * top <= len(ranked):
         return caption("global_importance.title_differ", first=view.inline[first])
     return caption(
         "global_importance.title",
         first=view.inline[first],
         top=top,
-        explainers=len(judged),
+        explainers=len(ranked),
+        only=ranked[0] if len(ranked) == 1 else None,
+        some_left_out=len(ranked) < len(view.judged),
         second=view.inline[second[0]] if second else None,
         ratio=view.mean[second[0]] / view.mean[first] if second else None,
     )
