@@ -459,7 +459,8 @@ def test_a_document_that_no_results_give_is_found_though_it_is_listed(
 
 
 def test_the_digest_of_the_documents_proves_both(received: Path, terminal: Terminal) -> None:
-    digests = dict(line.split() for line in _digests(terminal("render", received).err))
+    lines = terminal("render", received).err.splitlines()
+    digests = dict(line.replace("digest", "").split() for line in lines if "digest" in line)
     first, _ = verified(terminal, received, "--expect", digests["document"])
     assert first.startswith("Results proved: they belong to the document digest that you gave.")
     assert "Documents proved: they belong to that digest too." in first
@@ -467,10 +468,6 @@ def test_the_digest_of_the_documents_proves_both(received: Path, terminal: Termi
     relist(received)
     first, _ = verified(terminal, received, "--expect", digests["document"], code=1)
     assert first.startswith("Results not proved: 1 thing is not as the run wrote it.")
-
-
-def _digests(text: str) -> list[str]:
-    return [line.replace("digest", "") for line in text.splitlines() if "digest" in line]
 
 
 def test_words_that_people_added_are_named_in_the_first_line(

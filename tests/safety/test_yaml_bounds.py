@@ -39,17 +39,9 @@ def _references(levels: int = 12, times: int = 10) -> str:
     return "\n".join(lines)
 
 
-def _grown(reference: str, levels: int) -> str:
+def _grown(reference: str, levels: int = 12) -> str:
     steps = (f"  w{k + 1}: '{reference.replace('#', str(k)) * 10}'" for k in range(levels))
     return "\n".join(["report:", "  w0: xxxxxxxxxx", *steps])
-
-
-def _selected(levels: int = 12) -> str:
-    return _grown("${oc.select:report.w#}", levels)
-
-
-def _dynamic(levels: int = 12) -> str:
-    return "k: report\n" + _grown("${${k}.w#}", levels)
 
 
 _CHAIN = "\n".join(["w0: x", *(f"w{k + 1}: ${{w{k}}}" for k in range(3000))])
@@ -62,8 +54,11 @@ ATTACKS = {
     "a long file": (f"a: {'x' * MOST_BYTES}", "more than 1024 KiB"),
     "many values": (f"a: [{'x, ' * 150_000}x]", "more than 100 000 values"),
     "references of references": (_references(), "stand for more than"),
-    "selected references": (_selected(), "stand for more than"),
-    "references with made keys": (_dynamic(), "take their key from another one"),
+    "selected references": (_grown("${oc.select:report.w#}"), "stand for more than"),
+    "references with made keys": (
+        f"k: report\n{_grown('${${k}.w#}')}",
+        "take their key from another one",
+    ),
     "a reference to itself": ("report: {title: '${report.title}'}", "refers to itself"),
     "references in a circle": ("a: ${b}\nb: ${c}\nc: ${a}", "refers to itself"),
     "a reference to what holds it": ("report: {title: {x: '${report}'}}", "refers to itself"),

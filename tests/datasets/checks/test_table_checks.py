@@ -149,11 +149,6 @@ def honest(seed: int = 0, n: int = N) -> pd.DataFrame:
     return frame
 
 
-def agreeing(labels: pd.Series, share: float, seed: int = 1) -> np.ndarray:
-    right = np.random.default_rng(seed).random(len(labels)) < share
-    return np.where(right, labels, 1 - labels)
-
-
 def leaks(frame: pd.DataFrame, folder: Path) -> list[DataIssue]:
     data = table_of(frame, folder, "t.parquet", target="label", source="s")
     return [issue for issue in data.issues if issue.check in {"near_leak", "row_order"}]
@@ -177,7 +172,8 @@ def test_a_partial_leak_is_named_with_what_the_other_columns_are_worth(
     tmp_path: Path, form: str
 ) -> None:
     frame, random = honest(), np.random.default_rng(3)
-    marked = agreeing(frame["label"], 0.9)
+    agrees = np.random.default_rng(1).random(N) < 0.9
+    marked = np.where(agrees, frame["label"], 1 - frame["label"])
     if form == "number":
         frame["z"] = 1.8 * frame["label"] + random.normal(size=N)
     elif form == "category":
