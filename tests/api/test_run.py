@@ -1,20 +1,25 @@
-"""A finished run from Python: what it shows, and that its folder is like any other."""
+"""A report of a model and rows in memory, by the engine of the command, and what a run shows."""
 
 from __future__ import annotations
 
+import pickle
 import re
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
 
 import deepseek_report as dr
+from deepseek_report.artifacts.protocols.progress import Silent
+from deepseek_report.artifacts.split import PARTS
 from deepseek_report.cli import run as command
 from deepseek_report.errors import ArtifactError, ConfigError
-from tests.api.conftest import Report
+from tests.api.conftest import FEW, Report
 from tests.configured import experiment_of
 
 
@@ -139,3 +144,164 @@ def test_a_served_run_asks_the_model_that_was_given_and_one_that_was_loaded_says
     assert what_if["output"] == pytest.approx(model.predict_proba(changed)[:, explained])
     with dr.load_run(made.path).serve() as server, pytest.raises(ArtifactError, match="in Python"):
         server.companion.answer("what-if", {"row": row, "set": []})
+
+
+def score(run: dr.Run, metric: str) -> float:
+    scores = run.scores
+    own = scores[(scores["metric"] == metric) & (scores["predictor"] == "model")]
+    return float(own["value"].iloc[0])
+
+
+def test_a_pipeline_is_asked_about_the_table_that_it_was_fitted_on(
+    run: dr.Run, pipeline: Any, loans: pd.DataFrame
+) -> None:
+    tested = run.results.predictions
+    rows = loans.drop(columns="decision")[120:].iloc[tested.instance_ids]
+    expected = pipeline.predict_proba(rows)[:, list(pipeline.classes_).index("denied")]
+    np.testing.assert_allclose(tested.probabilities[:, tested.explained], expected, atol=1e-6)
+
+
+def test_the_test_rows_are_those_that_were_given_but_for_the_validation_rows(run: dr.Run) -> None:
+    parts = {part["part"]: part["n"] for part in run.results.card["parts"]}
+    assert parts == {"train": 120, "validation": 24, "test": 96}
+    assert "24 of the rows given as test rows" in run.results.card["leakage"]["method"]
+    assert (run.results.test.instance_ids < 120).all()
+
+
+def test_groups_are_judged_where_a_favourable_class_is_declared(run: dr.Run) -> None:
+    groups = run.table("groups")
+    assert set(groups["level"]) == {"f", "m"}
+    assert not [problem for problem in run.problems if problem["kind"] == "failed"]
+
+
+def test_groups_are_not_judged_where_nobody_declares_a_favourable_class(
+    report: Report, pipeline: Any, loans: pd.DataFrame, labels: pd.Series
+) -> None:
+    X = loans.drop(columns="decision")
+    run = report(pipeline, X, labels, sensitive=["sex"], metrics=["accuracy", "impact_ratio"])
+    (refused,) = (
+        problem for problem in run.problems if problem["stage"] == "measures/impact_ratio"
+    )
+    assert "not judged" in refused["reason"]
+
+
+def test_numbers_are_those_of_the_command_line(tmp_path: Path, report: Report) -> None:
+    """The same fitted model on the same parts of breast_cancer, from a skops file and from here."""
+    skops = pytest.importorskip("skops.io")
+    from sklearn.linear_model import LogisticRegression
+
+    from deepseek_report.datasets.sources.known_tables import BreastCancer
+
+    data = BreastCancer().load(1, Silent())
+    codes = np.array(data.schema.target.codes)
+    names = data.schema.names
+    tables = {
+        part: (
+            pd.DataFrame(getattr(data, part).inputs, columns=names),
+            pd.Series(codes[getattr(data, part).labels], name="diagnosis"),
+        )
+        for part in PARTS
+    }
+    model = LogisticRegression(max_iter=5000).fit(*tables["train"])
+    skops.dump(model, tmp_path / "model.skops")
+    measured = ["accuracy", "roc_auc", "brier_score", "expected_calibration_error", "importance"]
+    chosen = {**FEW, "metrics": measured, "explainers": ["lime", "random"]}
+    few = ["instances", "background"]
+    overrides = [
+        *("dataset=breast_cancer", "model=sklearn", f"model.file={tmp_path / 'model.skops'}"),
+        *(f"explain.{name}={chosen[name]}" for name in few),
+        *(f"{group}=[{','.join(chosen[group])}]" for group in ("metrics", "explainers")),
+        *("visualizations=[]", "sections=[summary]", "frameworks=[]", "measure_time=false"),
+        *("jobs=1", f"paths.reports={tmp_path / 'r'}", f"paths.store={tmp_path / 's'}"),
+    ]
+    assert command(overrides) == 0
+    (folder,) = (tmp_path / "r" / "breast_cancer").glob("[0-9a-f]*")
+    by_command = dr.load_run(folder)
+    positive = codes[data.schema.target.explained]
+    by_call = report(
+        model,
+        *tables["test"],
+        X_validation=tables["validation"][0],
+        y_validation=tables["validation"][1],
+        X_train=tables["train"][0],
+        y_train=tables["train"][1],
+        positive=positive,
+        favourable=codes[data.schema.target.declared_favourable],
+        metrics=measured,
+        explainers=["lime", "random"],
+    )
+    keys = ["metric", "explainer", "predictor", "attribute", "level", "slice"]
+    both = [run.scores.sort_values(keys).reset_index(drop=True) for run in (by_command, by_call)]
+    assert len(both[0]) == len(both[1]) == 8
+    numbers = ["value", "low", "high", "n"]
+    np.testing.assert_allclose(
+        *(scores[numbers].to_numpy(dtype=np.float64) for scores in both), rtol=0, atol=1e-9
+    )
+
+
+def test_the_same_call_is_answered_from_the_folder_and_another_model_is_not(
+    report: Report, numbers: pd.DataFrame, labels: pd.Series
+) -> None:
+    sizes: list[int] = []
+
+    def model(table: pd.DataFrame, weight: float = 0.1) -> Any:
+        sizes.append(len(table))
+        return 1 / (1 + np.exp(weight * (table["income"] - 50)))
+
+    first = report(model, numbers, labels)
+    calls = len(sizes)
+    second = report(model, numbers, labels)
+    assert second.path == first.path
+    assert len(sizes) - calls == 4  # all rows, mixed ones, a few again, and between: for the key
+    other = report(lambda table: model(table, 0.2), numbers, labels)
+    assert other.path != first.path
+
+
+def test_a_model_id_stands_for_the_answers_of_the_model(
+    report: Report, numbers: pd.DataFrame, labels: pd.Series
+) -> None:
+    sizes: list[int] = []
+
+    def model(table: pd.DataFrame) -> Any:
+        sizes.append(len(table))
+        return 1 / (1 + np.exp(0.1 * (table["income"] - 50)))
+
+    first = report(model, numbers, labels, model_id="v1")
+    calls = len(sizes)
+    assert report(model, numbers, labels, model_id="v1").path == first.path
+    assert len(sizes) == calls
+    assert report(model, numbers, labels, model_id="v2").path != first.path
+
+
+def test_a_model_is_neither_stored_nor_pickled(
+    folder: Path, report: Report, numbers: pd.DataFrame, labels: pd.Series
+) -> None:
+    from deepseek_report.models.given.given_model import GivenModel
+
+    class Model:
+        def __call__(self, table: pd.DataFrame) -> Any:
+            return 1 / (1 + np.exp(0.1 * (table["income"] - 50)))
+
+        def __reduce__(self) -> Any:
+            raise AssertionError("somebody pickles the model")
+
+    run = report(Model(), numbers, labels, overrides=["jobs=4"])
+    assert not run.failed
+    with pytest.raises(TypeError, match="never pickled"):
+        pickle.dumps(GivenModel().holding(Model()))
+    kinds = {path.suffix for path in folder.rglob("*") if path.is_file()}
+    assert not kinds & {".pkl", ".pickle", ".joblib", ".pt", ".skops"}
+
+
+def test_the_threads_of_the_process_are_left_as_they_were(
+    report: Report, numbers: pd.DataFrame, labels: pd.Series
+) -> None:
+    import torch
+
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        report(lambda table: 1 / (1 + np.exp(-table["age"] / 50)), numbers, labels, seed=4)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)

@@ -80,7 +80,8 @@ def test_what_the_page_saves_is_taken_as_it_was_filled_in(
     assert entry["attachments"] == [
         {"path": "minutes.pdf", "sha256": hashlib.sha256(b"%PDF minutes").hexdigest()}
     ]
-    content["by"]["date"] = day_of(received)
+    started = json.loads((received / "provenance.json").read_text())["started"]
+    content["by"]["date"] = str(started or "2026-11-29")[:10]
     file.write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
     prepare_people(open_run(received).results, [file])
     decisions = evaluate_results(open_run(received).results).decisions
@@ -88,11 +89,6 @@ def test_what_the_page_saves_is_taken_as_it_was_filled_in(
         ("stands", "rejected")
     ]
     assert (received / "people/attachments/minutes.pdf").is_file()
-
-
-def day_of(folder: Path) -> str:
-    started = json.loads((folder / "provenance.json").read_text())["started"]
-    return str(started or "2026-11-29")[:10]
 
 
 def test_the_page_says_what_is_lacking_and_saves_nothing_before(page: Page, tmp_path: Path) -> None:

@@ -70,14 +70,11 @@ def questions(tree: ast.AST) -> Iterator[str]:
         yield from (ast.unparse(test) for test in _conditions(node) if _is_telling(test))
 
 
-def _modules() -> list[Path]:
-    return [path for path in sorted(PACKAGE.rglob("*.py")) if path.parent != PACKAGE / "data_kinds"]
-
-
 def test_no_module_asks_which_kind_of_data_it_has() -> None:
     present = {
         (path.relative_to(PACKAGE).as_posix(), question)
-        for path in _modules()
+        for path in PACKAGE.rglob("*.py")
+        if path.parent != PACKAGE / "data_kinds"
         for question in questions(ast.parse(path.read_text(encoding="utf-8")))
     }
     assert sorted(present - set(PERMITTED)) == []

@@ -61,11 +61,6 @@ def rules(inputs, targets) -> RuleList:
     return RuleList.fit(SCHEMA, inputs, targets, SIZE, 0)
 
 
-def several_targets(inputs: np.ndarray) -> RuleTargets:
-    values = np.eye(3)[inputs[:, 1].astype(int) % 3]
-    return RuleTargets(values, "softmax", ("a", "b", "c"))
-
-
 def test_the_planted_rule_leads_the_list_in_words(rules) -> None:
     first = rules.rules[0]
     assert first.weights[0] > 1
@@ -181,7 +176,8 @@ def test_an_edit_of_what_there_is_not_says_what_there_is(inputs, rules, edits, r
 
 
 def test_with_several_classes_points_are_declared_by_class(inputs) -> None:
-    targets = several_targets(inputs)
+    values = np.eye(3)[inputs[:, 1].astype(int) % 3]
+    targets = RuleTargets(values, "softmax", ("a", "b", "c"))
     size = RuleListSize(3, 1)
     with pytest.raises(ConfigError, match="name them one by one"):
         RuleList.fit(SCHEMA, inputs, targets, size, 0, [RuleEdit(rule=1, weight=1.0)])

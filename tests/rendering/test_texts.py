@@ -171,12 +171,6 @@ def test_a_key_that_is_empty_is_nothing() -> None:
 HTML = shipped("templates") / "html"
 
 
-def hostile() -> Wording:
-    """The English page with markup in its texts."""
-    page = dict(wording().table("page")) | {"explore": "</script>$x$", "contents": '<b> "$y$'}
-    return Wording({"page": page, "numbers": {"not_defined": "–"}})
-
-
 def test_the_page_and_its_script_hold_no_words_of_their_own() -> None:
     body = (HTML / "page.html").read_text("utf-8").split("<body>")[1]
     page = re.sub(r"@@word:\w+@@|<[^>]*>|\$[^$]*\$|@@\w+@@", "", body)
@@ -210,7 +204,9 @@ def test_every_word_that_the_script_asks_for_is_given() -> None:
 
 
 def test_texts_of_the_catalog_cannot_leave_their_place_in_the_page() -> None:
-    text = page_words.page_template("<p>@@word:contents@@</p><script>@@words@@</script>", hostile())
+    page = dict(wording().table("page")) | {"explore": "</script>$x$", "contents": '<b> "$y$'}
+    hostile = Wording({"page": page, "numbers": {"not_defined": "–"}})
+    text = page_words.page_template("<p>@@word:contents@@</p><script>@@words@@</script>", hostile)
     assert text.startswith("<p>&lt;b&gt; &quot;$$y$$</p>")
     assert text.count("</script>") == 1
 

@@ -201,13 +201,6 @@ def changes(place: Path) -> int:
     return disk.count
 
 
-def disturb(place: Path, at: int, fault: str) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        Disk(at, fault).install(patch)
-        with contextlib.suppress(Killed, OSError):
-            run(place)
-
-
 @pytest.mark.parametrize("fault", ["error", "full", "kill"])
 def test_a_fault_at_any_write_leaves_nothing_wrong_and_the_next_run_gives_the_same_bytes(
     fault: str, undisturbed: dict[str, str], place: Path
@@ -216,7 +209,10 @@ def test_a_fault_at_any_write_leaves_nothing_wrong_and_the_next_run_gives_the_sa
     assert number > 60
     for at in range(1, number + 1):
         disturbed = place / "disturbed"
-        disturb(disturbed, at, fault)
+        with pytest.MonkeyPatch.context() as patch:
+            Disk(at, fault).install(patch)
+            with contextlib.suppress(Killed, OSError):
+                run(disturbed)
         store = Store(disturbed / "store")
         for stage in STAGES:
             if stage.folder(store) is not None:

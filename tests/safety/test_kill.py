@@ -23,6 +23,8 @@ import pytest
 from deepseek_report.store import MANIFEST, hash_folder
 from tests.configured import few_parts, places_in, run_of, started
 
+from .conftest import LONG
+
 #: Few parts of each kind, so that a run is short.
 FEW_PARTS = few_parts(
     explainers="shap,random",
@@ -30,7 +32,7 @@ FEW_PARTS = few_parts(
     visualizations="roc_curve",
     sections="summary,performance",
 )
-CHAINS, KILLS = (10, 20) if os.environ.get("DEEPSEEK_REPORT_FUZZ") == "long" else (1, 3)
+CHAINS, KILLS = (10, 20) if LONG else (1, 3)
 #: Seconds after which a run that writes nothing more is given up.
 _PATIENCE = 300
 

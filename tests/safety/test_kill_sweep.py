@@ -29,8 +29,9 @@ from deepseek_report.store import hash_folder
 from tests.configured import LINEAR, places_in, started
 from tests.safety.test_kill import FEW_PARTS, end, wait_for, written
 
+from .conftest import LONG
+
 PARTS = ("debug=fast", "measure_time=false", *LINEAR, *FEW_PARTS, "seed=1,2")
-LONG = os.environ.get("DEEPSEEK_REPORT_FUZZ") == "long"
 CHAINS, KILLS = (5, 10) if LONG else (1, 2)
 LAUNCHERS = ("local", "submitit", "ray") if LONG else ("local",)
 #: Seconds in which a sweep that nobody disturbs any more comes to its end.

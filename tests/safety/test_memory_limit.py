@@ -21,6 +21,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from deepseek_report.artifacts.storage.files import load_arrays, load_json, load_table
@@ -63,9 +65,6 @@ def answers_of() -> Iterator[Answers]:
 
 def repeated_text(path: Path) -> None:
     """Parquet: one text of 4 MiB in a dictionary, and 1 500 rows that name it."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     texts = pa.DictionaryArray.from_arrays(pa.array([0] * 1500, pa.int32()), ["x" * 2**22])
     pq.write_table(pa.table({"metric": texts}), path, compression="zstd")
     assert path.stat().st_size < 5000
@@ -73,9 +72,6 @@ def repeated_text(path: Path) -> None:
 
 def shared_beginnings(path: Path) -> None:
     """Parquet: 64 texts of 4 MiB, each written as the beginning that the one before has too."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     table = pa.table({"metric": ["x" * 2**22] * 64})
     encoding = {"metric": "DELTA_BYTE_ARRAY"}
     pq.write_table(table, path, compression="zstd", use_dictionary=False, column_encoding=encoding)
@@ -84,17 +80,11 @@ def shared_beginnings(path: Path) -> None:
 
 def endless_rows(path: Path) -> None:
     """Parquet: 50 million rows of the same number in some kilobytes."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     pq.write_table(pa.table({"a": np.zeros(50_000_000, np.int8)}), path, compression="zstd")
 
 
 def one_endless_list(path: Path) -> None:
     """Parquet: one row with a list of ten million numbers."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     pq.write_table(pa.table({"a": [np.zeros(10_000_000, np.int8)]}), path, compression="zstd")
 
 

@@ -1,4 +1,4 @@
-"""A run folder from a stranger: nothing of it is run, followed, or believed without its hash."""
+"""A run folder from a stranger: nothing of it is run or believed; `verify` says what it proved."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import pytest
 import yaml
 
 from deepseek_report.artifacts.message import text_of
-from deepseek_report.runner.run_folders.sealing import Writing, seal_documents
+from deepseek_report.runner.run_folders.sealing import Writing, document_digest, seal_documents
 from deepseek_report.store import hash_folder
-from deepseek_report.store.run_folder import class_of, look_into
+from deepseek_report.store.run_folder import class_of, hash_files, look_into
 from tests.conftest import Terminal
 from tests.worded import say
 
@@ -27,7 +27,7 @@ def outside(folder: Path) -> dict[str, str]:
     return {name: sha for name, sha in hash_folder(folder.parent).items() if name[:4] != "run/"}
 
 
-def expected(folder: Path) -> str:
+def run_digest(folder: Path) -> str:
     return str(json.loads((folder / "manifest.json").read_text())["run_digest"])
 
 
@@ -90,7 +90,7 @@ def test_a_forged_score_is_refused_by_render_and_by_verify(
 def test_a_forgery_that_is_sealed_again_is_found_by_the_digest_from_elsewhere(
     received: Path, terminal: Terminal
 ) -> None:
-    handed_on = expected(received)
+    handed_on = run_digest(received)
     terminal("verify", received, "--expect", f"sha256:{handed_on}")
     path = received / "artifacts/measures/roc_auc/scores.json"
     path.write_text(path.read_text().replace('"predictor": "model"', '"predictor": "other"'))
@@ -101,7 +101,7 @@ def test_a_forgery_that_is_sealed_again_is_found_by_the_digest_from_elsewhere(
 
 
 def test_no_digest_is_taken_for_one_that_is_too_short(received: Path, terminal: Terminal) -> None:
-    short = expected(received)[:12]
+    short = run_digest(received)[:12]
     assert "64 hexadecimal digits" in terminal("verify", received, "--expect", short, code=2).err
 
 
@@ -173,7 +173,7 @@ def test_render_is_bound_to_the_results_and_changes_none(
     assert hash_folder(received) == before
     assert results.keys() <= before.keys()
     documents = json.loads((received / "documents.json").read_text())
-    assert documents["run_digest"] == expected(received)
+    assert documents["run_digest"] == run_digest(received)
 
 
 @pytest.mark.parametrize("name", ["report.html", "figures", "run.json", "artifacts/data", "notes"])
@@ -362,3 +362,171 @@ def test_what_a_page_lacks_is_recorded_beside_it(tmp_path: Path) -> None:
         seal_documents(tmp_path, "0" * 64, written)
         record = json.loads((tmp_path / "documents.json").read_text(encoding="utf-8"))
         assert record.get("notices") == notices
+
+
+Change = Callable[[dict[str, Any]], None]
+
+
+def relist(folder: Path, change: Change = lambda _: None) -> str:
+    """List the documents as they lie there now, and nothing else: code and versions stay told."""
+    path = folder / "documents.json"
+    record = json.loads(path.read_text())
+    contents = look_into(folder)
+    files = hash_files(folder, contents.of_class("document"))
+    people = hash_files(folder, contents.of_class("people"))
+    sealed = document_digest(record["run_digest"], files, people)
+    record |= {"files": files, "people": people, "document_digest": sealed}
+    change(record)
+    path.write_text(json.dumps(record))
+    return sealed
+
+
+def verified(terminal: Terminal, folder: Path, *words: str, code: int = 0) -> tuple[str, list[str]]:
+    """What is printed: the first line, and the other lines."""
+    printed = terminal("verify", folder, *words, code=code)
+    assert printed.err == ""
+    first, *others = printed.out.splitlines()
+    return first, others
+
+
+def test_the_digest_of_the_run_proves_its_results_and_by_them_its_documents(
+    received: Path, terminal: Terminal
+) -> None:
+    first, _ = verified(terminal, received, "--expect", run_digest(received))
+    assert first.startswith("Results proved: they belong to the run digest that you gave.")
+    assert "Documents proved: made again from these results, all " in first
+    assert first.endswith("No file was added.")
+
+
+def test_without_a_digest_nothing_is_called_proved(received: Path, terminal: Terminal) -> None:
+    first, others = verified(terminal, received)
+    assert first.startswith("Results not proved: they agree with one another")
+    assert "Documents agree with the results" in first
+    assert " proved" not in first.replace("not proved", "")
+    assert others[-1].startswith("Not proved without a signature: what people wrote")
+
+
+@pytest.mark.parametrize("name", ["report.html", "findings.json", "figures/roc-curve.svg"])
+@pytest.mark.parametrize("digest", [True, False])
+def test_a_forged_document_that_is_listed_anew_is_not_praised(
+    digest: bool, name: str, received: Path, terminal: Terminal
+) -> None:
+    with (received / name).open("a", encoding="utf-8") as stream:
+        stream.write("<!-- approved -->")
+    relist(received)
+    words = ["--expect", run_digest(received)] if digest else []
+    first, others = verified(terminal, received, *words, code=1)
+    assert "Documents not proved: 1 thing is not what the results give." in first
+    assert any(line.startswith(f"{name} is not what the results give") for line in others)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda record: record.update(writing="0" * 64), "other code wrote them"),
+        (lambda record: record["libraries"].update(typst="0.1"), "typst 0.1, here "),
+        (lambda record: record.pop("libraries"), "does not say which versions"),
+        (lambda record: record.update(engine="quarto"), "Quarto made the pages"),
+    ],
+)
+def test_an_excuse_for_other_bytes_is_told_and_proves_nothing(
+    change: Change, reason: str, received: Path, terminal: Terminal
+) -> None:
+    (received / "report.html").write_text("approved")
+    relist(received, change)
+    first, others = verified(terminal, received, "--expect", run_digest(received), code=3)
+    assert "are not the same bytes when they are made again here (report.html)" in first
+    assert "Documents proved" not in first
+    assert any(line.startswith("not compared: report.html:") and reason in line for line in others)
+
+
+def test_another_version_that_writes_the_same_bytes_is_proof_enough(
+    received: Path, terminal: Terminal
+) -> None:
+    relist(received, lambda record: record.update(writing="", libraries={}))
+    first, _ = verified(terminal, received, "--expect", run_digest(received))
+    assert "Documents proved" in first
+
+
+def test_a_document_that_no_results_give_is_found_though_it_is_listed(
+    received: Path, terminal: Terminal
+) -> None:
+    (received / "figures" / "more.svg").write_text("<svg/>")
+    relist(received)
+    first, others = verified(terminal, received, "--expect", run_digest(received), code=1)
+    assert "Documents not proved" in first
+    assert any(line.startswith("figures/more.svg is not what the results give") for line in others)
+
+
+def test_the_digest_of_the_documents_proves_both(received: Path, terminal: Terminal) -> None:
+    lines = terminal("render", received).err.splitlines()
+    digests = dict(line.replace("digest", "").split() for line in lines if "digest" in line)
+    first, _ = verified(terminal, received, "--expect", digests["document"])
+    assert first.startswith("Results proved: they belong to the document digest that you gave.")
+    assert "Documents proved: they belong to that digest too." in first
+    (received / "report.html").write_text("approved")
+    relist(received)
+    first, _ = verified(terminal, received, "--expect", digests["document"], code=1)
+    assert first.startswith("Results not proved: 1 thing is not as the run wrote it.")
+
+
+def test_words_that_people_added_are_named_in_the_first_line(
+    received: Path, terminal: Terminal
+) -> None:
+    (received / "notes").mkdir()
+    (received / "notes" / "summary.qmd").write_text("Approved by the board.\n")
+    verified(terminal, received, code=3)  # the documents were written without them
+    terminal("render", received)
+    first, _ = verified(terminal, received, "--expect", run_digest(received))
+    assert "with the words of notes/summary.qmd" in first
+
+
+@pytest.mark.parametrize("name", [".rendering-x", ".rendering-x/approved.html", ".hidden"])
+def test_every_added_file_is_looked_at(name: str, received: Path, terminal: Terminal) -> None:
+    (received / name).parent.mkdir(exist_ok=True)
+    (received / name).write_text("added")
+    first, others = verified(terminal, received, "--expect", run_digest(received), code=1)
+    assert first.endswith(f"Added: {name}.")
+    assert any(line.startswith(f"{name} is no file of a run") for line in others)
+
+
+def test_a_file_that_is_added_to_results_is_named_as_added(
+    received: Path, terminal: Terminal
+) -> None:
+    name = "artifacts/measures/roc_auc/more.parquet"
+    (received / name).write_text("added")
+    first, _ = verified(terminal, received, code=1)
+    assert first.endswith(f"Added: {name}.")
+
+
+def test_a_very_deep_folder_is_never_called_a_match(received: Path, terminal: Terminal) -> None:
+    made = [received / "figures"]
+    for _ in range(1200):  # deeper than Python calls itself
+        made.append(made[-1] / "d")
+        made[-1].mkdir()
+    try:
+        first, others = verified(terminal, received, code=1)
+        assert "Added: figures/d/" in first
+        assert any("so deep that it was not looked into" in line for line in others)
+        assert "a folder too deep" in terminal("render", received, code=1).err
+    finally:
+        for folder in reversed(made[1:]):  # no function of Python removes so deep a folder
+            folder.rmdir()
+
+
+def test_results_that_cannot_be_read_are_not_compared_and_not_praised(
+    received: Path, terminal: Terminal
+) -> None:
+    (received / "artifacts/measures/roc_auc/scores.json").write_text("[" * 100_000)
+    reseal(received)
+    first, others = verified(terminal, received, code=1)
+    assert first.startswith("Results not proved: 1 of them could not be compared.")
+    assert "Documents not proved: there are no sound results to compare them with." in first
+    assert any(line.startswith("scores.parquet could not be compared") for line in others)
+
+
+def test_names_of_files_cannot_rewrite_what_verify_says(received: Path, terminal: Terminal) -> None:
+    (received / "x\r\x1b[2KDocuments proved\nResults proved").write_text("added")
+    (received / "name-\udce9").write_text("added")
+    _, others = verified(terminal, received, code=1)
+    assert not any(line.startswith(("Documents proved", "Results proved")) for line in others)

@@ -93,16 +93,12 @@ def test_a_signature_proves_results_and_documents_without_any_digest(
     assert "signature: by a key that you do not know" in output
 
 
-def _of_each_class(folder: Path) -> list[str]:
-    by_class: dict[Any, str] = {}
-    for name in look_into(folder).files:
-        by_class.setdefault(class_of(name), name)
-    return [*by_class.values(), "report.html", "decide.html", "scores.parquet"]
-
-
 def test_a_changed_byte_in_a_file_of_any_class_fails(signed: Path, keys: Path) -> None:
     assert not checked(signed, keys).problems
-    for name in _of_each_class(signed):
+    by_class: dict[Any, str] = {}
+    for name in look_into(signed).files:
+        by_class.setdefault(class_of(name), name)
+    for name in [*by_class.values(), "report.html", "decide.html", "scores.parquet"]:
         if class_of(name) == "signature":
             continue
         content = (signed / name).read_bytes()

@@ -20,13 +20,13 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "dont_write_bytecode", False)
     ended = []
     monkeypatch.setattr(keeping.atexit, "register", lambda *call: ended.append(call))
-    return lambda: _end(ended)
 
+    def end():
+        for function, *values in ended:
+            function(*values)
+        ended.clear()
 
-def _end(ended):
-    for function, *values in ended:
-        function(*values)
-    ended.clear()
+    return end
 
 
 def _files(tmp_path):

@@ -21,8 +21,11 @@ from deepseek_report.wording.pseudo import (
     write_catalog,
 )
 from deepseek_report.wording.words import CATALOGS, Names, Wording, languages, wording
+from tests.conftest import SmallRun
 from tests.worded import leaves, write_conf
 from tests.wording.marked_page import words_outside
+
+from .marked_page import own_texts, unmarked
 
 
 @pytest.mark.parametrize(
@@ -181,3 +184,19 @@ def test_a_word_of_the_package_is_a_persons_own_where_the_data_have_it() -> None
     assert words_for(LANGUAGE, mine).name("masked") == "masked"
     assert words_for(LANGUAGE, SCHEMA).name("masked") == "⟦masked⟧"
     assert words_for(LANGUAGE, mine).name("Age is missing") == "Age ⟦is missing⟧"
+
+
+#: Parts of the page whose words are still in code.
+PARTS_LEFT: frozenset[str] = frozenset()
+
+
+def test_no_word_of_a_report_stands_outside_of_the_catalogs(
+    small_run: SmallRun, marked_run: Path
+) -> None:
+    page = (marked_run / "report.html").read_text(encoding="utf-8")
+    bare = [
+        (shown.part, shown.where, shown.text[:200], words)
+        for shown, words in unmarked(page, own_texts(small_run.folder))
+        if shown.part not in PARTS_LEFT
+    ]
+    assert bare == []

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
 from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.artifacts.storage.local_paths import shipped
+from deepseek_report.config.catalogue import target_of
 from deepseek_report.datasets.assembly.row_metadata import possible_entity
 from deepseek_report.datasets.sources.csv import TableFile
 from deepseek_report.datasets.sources.text_file import TextFile
@@ -158,17 +159,12 @@ def test_rows_alike_in_all_but_their_time_are_asked_about() -> None:
     assert possible_entity(table.assign(x=np.arange(300)), "day") is None
 
 
-CONF = Path(__file__).parents[2] / "conf" / "dataset"
-
-
-def source_of(file: Path) -> type:
-    module, _, name = yaml.safe_load(file.read_text("utf-8"))["_target_"].rpartition(".")
-    source: type = getattr(import_module(module), name)
-    return source
+CONF = shipped("conf") / "dataset"
 
 
 def names_of(key: str) -> set[str]:
-    return {field.name for field in fields(source_of(CONF / f"{key}.yaml"))}
+    module, _, name = target_of(CONF / f"{key}.yaml").rpartition(".")
+    return {field.name for field in fields(getattr(import_module(module), name))}
 
 
 #: Sources whose label a person names: their rows are not known here.

@@ -61,11 +61,6 @@ def load(texts: list[str], labels: Any, rule: dict[str, Any] | None = None, **ho
     return assemble_texts(Corpus(texts, answer), source, TextRule(**how), split, 1)
 
 
-def read_back(dataset: Dataset, row: int) -> list[str]:
-    known = dataset.train.inputs[row]
-    return [dataset.schema.vocabulary[int(i)] for i in known[~np.isnan(known)]]
-
-
 # --- tokens ---------------------------------------------------------------------------------------
 
 
@@ -73,7 +68,9 @@ def test_tokens_spell_the_text_and_the_end_is_nan() -> None:
     texts, labels = reviews()
     dataset = load(texts, labels)
     for row in range(20):
-        assert " ".join(read_back(dataset, row)) == texts[dataset.train.instance_ids[row]]
+        codes = dataset.train.inputs[row]
+        words = [dataset.schema.vocabulary[int(i)] for i in codes[~np.isnan(codes)]]
+        assert " ".join(words) == texts[dataset.train.instance_ids[row]]
     ended = np.isnan(dataset.train.inputs)
     assert (np.diff(ended.astype(int), axis=1) >= 0).all()
 

@@ -125,11 +125,9 @@ def numbers(n: int) -> pd.DataFrame:
     )
 
 
-def every_seventh(frame: pd.DataFrame, _: Decimal) -> Ints:
-    return np.arange(0, len(frame), 7)
-
-
-def drawn_of(path: Path, draw: Any = every_seventh, *names: str, **form: Any) -> ReadTable:
+def drawn_of(path: Path, draw: Any = None, *names: str, **form: Any) -> ReadTable:
+    """What is read of the drawn rows; without a draw, of every seventh."""
+    draw = draw or (lambda frame, _: np.arange(0, len(frame), 7))
     return read_drawn(path, FileForm(drawn=True, **form), list(names or ("y",)), draw)
 
 

@@ -77,10 +77,6 @@ def loans(tmp_path: Path, **more: object) -> OpenML:
     return OpenML(**{**known, **more})  # type: ignore[arg-type]
 
 
-def by_name(tmp_path: Path, **more: object) -> OpenML:
-    return loans(tmp_path, data_id=None, name="small-loans", **more)
-
-
 def test_a_table_is_fetched_by_its_id_and_described(server: Server, tmp_path: Path) -> None:
     dataset = loans(tmp_path, sensitive=("sex",)).load(1, Silent())
     assert dataset.schema.names == ["amount", "sex"]
@@ -105,7 +101,8 @@ def test_what_the_config_says_goes_before_what_openml_says(server: Server, tmp_p
 
 @pytest.mark.parametrize("version", [3, None])
 def test_a_name_finds_the_same_table(server: Server, tmp_path: Path, version: int | None) -> None:
-    dataset = by_name(tmp_path, version=version).load(1, Silent())
+    named = loans(tmp_path, data_id=None, name="small-loans", version=version)
+    dataset = named.load(1, Silent())
     same = loans(tmp_path).load(1, Silent())
     assert (dataset.train.inputs[:, 1] == same.train.inputs[:, 1]).all()
     assert dataset.schema == same.schema

@@ -237,22 +237,15 @@ def test_each_offer_costs_more_than_the_one_before_it_and_says_why(size: Size, m
 
 def test_few_players_end_with_all_coalitions_and_many_with_halved_parts(size: Size) -> None:
     experiment = composed("model=mlp")
-    few = Situation(frozenset(), _narrowed(size, 5), 16)
+    narrow = replace(size.schema, features=size.schema.features[:5])
+    few = Situation(frozenset(), narrow, 16)
     last = list(Shap().offers(few))[-1]
     assert last.reason.id == "recommendation.shap.all"
-    exact = planned_calls(experiment, last.explainer, _sized(size, 5), 1)
+    exact = planned_calls(experiment, last.explainer, replace(size, schema=narrow), 1)
     assert exact == 16 + 1 + 2 * 16 * 15  # 16 background rows, 15 pairs of 5 players
     parts = list(Shap(permutation_up_to=8).offers(Situation(frozenset(), size.schema, 16)))
     assert {offer.reason.id for offer in parts} == {"recommendation.shap.owen"}
     assert parts[0].turn == Turn.ACCOUNT
-
-
-def _narrowed(size: Size, columns: int) -> Any:
-    return replace(size.schema, features=size.schema.features[:columns])
-
-
-def _sized(size: Size, columns: int) -> Size:
-    return Size(_narrowed(size, columns), size.train, size.validation, size.test)
 
 
 def test_the_set_cannot_stand_inside_of_another_set(tmp_path: Path) -> None:
