@@ -18,8 +18,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "severity.md"
 HARMS = get_args(Harm)
 
 
-def rank(grade: str) -> int:
-    return SEVERITIES.index(grade)
+rank = SEVERITIES.index
 
 
 @pytest.mark.parametrize("certain", [True, False])
