@@ -58,14 +58,8 @@ def search(score: Any, schema: Schema | None = None, most: int = 3, **wanted: An
     """A search near no class in particular: every training row has the label 0 and the label 1."""
     schema = schema or schema_of()
     train, labels = np.vstack([TRAIN, TRAIN]), np.repeat([0, 1], len(TRAIN))
-    return Search(
-        Answers(lambda rows: logistic(score(rows)), schema),
-        train,
-        labels,
-        HALF,
-        SearchBounds(most),
-        **wanted,
-    )
+    model = Answers(lambda rows: logistic(score(rows)), schema)
+    return Search(model, train, labels, HALF, SearchBounds(most), **wanted)
 
 
 def test_one_numeric_change_stops_one_step_beyond_the_threshold() -> None:
