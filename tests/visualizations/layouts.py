@@ -25,42 +25,26 @@ from deepseek_report.findings import explainer_verdicts
 from tests.builders import TARGET, explanation, laid_out, patches, predictions
 
 N = 24
-WORDS = ("[UNK]", "[MASK]", "the", "crew", "was", "great", "but", "my", "flight", "late", "again")
 NUMBER = Target("y", "Y", ("days",), favourable=0, explained=0, task="regression", unit="days")
 EXPLAINERS = ("shap", "integrated_gradients", "attention_rollout", "random")
 
 
-def text_schema(tokens: tuple[str, ...] = WORDS, places: int = 30) -> Schema:
-    labels = tuple(f"word {at}" for at in range(1, places + 1))
-    return laid_out("text", places, words=tokens, mask=1, player_labels=labels)
+def image_schema() -> Schema:
+    """Of 12 × 12 pixels in patches of 4 × 4."""
+    return laid_out("image", 12, 12, 1, players=patches(12, 4))
 
 
-def image_schema(side: int = 12, channels: int = 1, patch: int = 4) -> Schema:
-    labels = tuple(
-        f"rows {top + 1}–{top + patch}, columns {left + 1}–{left + patch}"
-        for top, left in product(range(0, side, patch), repeat=2)
-    )
-    squares = patches(side, patch, channels)
-    return laid_out("image", side, side, channels, players=squares, player_labels=labels)
-
-
-def series_schema(steps: int = 40, channels: int = 2, window: int = 8) -> Schema:
+def series_schema(channels: int = 2) -> Schema:
+    """Of 40 steps of each sensor in windows of 8."""
     names = [f"sensor {number}" for number in range(1, channels + 1)]
     features = tuple(
-        Feature(f"t{step}_{name}", f"{name}, step {step}", "numeric", "bar", mutable=False)
-        for step in range(1, steps + 1)
-        for name in names
+        Feature(f"t{step}_{name}", f"{name}, step {step}", "numeric", "bar")
+        for step, name in product(range(1, 41), names)
     )
-    players, labels = [], []
-    for channel in range(channels):
-        for start in range(0, steps, window):
-            players.append(
-                tuple(step * channels + channel for step in range(start, start + window))
-            )
-            labels.append(f"{names[channel]}, steps {start + 1}–{start + window}")
-    layout = Layout(
-        "series", (steps, channels), tuple(players), tuple(labels), channels=tuple(names)
-    )
+    windows = list(product(range(channels), range(0, 40, 8)))
+    players = tuple(tuple((start + k) * channels + at for k in range(8)) for at, start in windows)
+    labels = tuple(f"{names[at]}, steps {start + 1}–{start + 8}" for at, start in windows)
+    layout = Layout("series", (40, channels), players, labels, channels=tuple(names))
     return Schema(features, TARGET, layout=layout)
 
 

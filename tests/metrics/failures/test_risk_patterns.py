@@ -141,12 +141,10 @@ PARAMETERS = (
 )
 
 
-def data_of(
-    values: np.ndarray, labels: np.ndarray, features: tuple[Feature, ...] = PARAMETERS
-) -> Any:
+def data_of(values: np.ndarray, labels: np.ndarray) -> Any:
     parts = np.split(np.arange(len(values)), [len(values) // 2, 3 * len(values) // 4])
     splits = (Split(values[rows], labels[rows], rows) for rows in parts)
-    return Dataset(Schema(features, TARGET), *splits, {})
+    return Dataset(Schema(PARAMETERS, TARGET), *splits, {})
 
 
 def made(seed: int, n: int = 1500) -> tuple[np.ndarray, np.ndarray]:
