@@ -26,8 +26,6 @@ from deepseek_report.wording.words import wording
 
 from .conftest import CARD, Run, code, english, evidence_of_kind, group_by, measure, score
 
-ROOT = Path(__file__).parents[2]
-
 
 def look(run: Run, kind: str, floor: int = 30) -> Evidence:
     return evidence_of_kind(run.results(), kind, floor)
@@ -329,7 +327,8 @@ def test_every_kind_has_its_words_and_an_outcome(run: Run) -> None:
 
 
 def test_every_measure_that_the_map_names_is_promised_by_the_contracts() -> None:
-    contracts = (ROOT / "docs" / "contracts.md").read_text(encoding="utf-8")
+    root = Path(__file__).parents[2]
+    contracts = (root / "docs" / "contracts.md").read_text(encoding="utf-8")
     kinds = load_sources().kinds.values()
     named = {need.artifact for kind in kinds for need in (*kind.all, *kind.any)}
     metrics = {name.split("/")[1] for name in named if name.startswith("measures/")}

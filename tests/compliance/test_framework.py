@@ -31,7 +31,6 @@ from tests.wording.marked_page import words_outside
 
 from .conftest import english
 
-ROOT = Path(__file__).parents[2]
 AS_OF = date(2026, 11, 24)
 
 
@@ -49,7 +48,8 @@ def test_all_shipped_rows_load_with_the_ceilings_and_gaps_that_were_counted() ->
 
 @pytest.mark.parametrize("name", framework_ids())
 def test_every_framework_can_be_chosen_by_its_yaml(name: str) -> None:
-    config = yaml.safe_load((ROOT / "conf" / "frameworks" / f"{name}.yaml").read_text("utf-8"))
+    root = Path(__file__).parents[2]
+    config = yaml.safe_load((root / "conf" / "frameworks" / f"{name}.yaml").read_text("utf-8"))
     fields = {key: value for key, value in config[name].items() if key != "_target_"}
     assert config[name]["_target_"] == (
         f"{FrameworkChoice.__module__}.{FrameworkChoice.__qualname__}"
@@ -161,13 +161,11 @@ def test_a_date_is_read_from_the_beginning_of_a_text() -> None:
     assert leading_date("2026-13-01") is None
 
 
-EU = {"eu_ai_act_articles"}
-
-
 def test_dates_to_watch_are_those_ahead_in_order_and_of_the_frameworks_shown() -> None:
-    when = [milestone.when for milestone in milestones(AS_OF, EU)]
+    eu = {"eu_ai_act_articles"}
+    when = [milestone.when for milestone in milestones(AS_OF, eu)]
     assert when == ["2026-12-02", "2027-12-02", "2028-08-02"]
-    assert len(milestones(None, EU)) > len(when)
+    assert len(milestones(None, eu)) > len(when)
     assert not milestones(None, {"gdpr"})
 
 

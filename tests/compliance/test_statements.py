@@ -29,7 +29,6 @@ from deepseek_report.wording.words import wording
 from .conftest import RUN_ID, TODAY, Run
 
 PARTS = ("found", "allowed", "todo")
-NOUNS = ("key", "field", "row", "finding", "promise", "verdict", "role")
 SIGNED = {"name": "Ada Lovelace", "role": "Owner", "date": "2026-11-25"}
 WHOLE = {"text": "Scores clients for a credit card.", **SIGNED}
 ASIDE = {"reason": "The model was built in house.", **SIGNED}
@@ -261,6 +260,7 @@ def test_statements_in_the_config_of_an_older_run_are_named_with_where_they_go(r
 
 
 def test_every_kind_of_mistake_says_what_was_found_what_is_allowed_and_what_to_do() -> None:
+    nouns = ("key", "field", "row", "finding", "promise", "verdict", "role")
     trees = [
         ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))
         for module in (people, statements)
@@ -273,7 +273,7 @@ def test_every_kind_of_mistake_says_what_was_found_what_is_allowed_and_what_to_d
     ]
     kinds = {str(node.value) for node in constants} - {"unknown_", "None"}
     assert len(kinds) > 30
-    kinds |= {f"unknown_{noun}" for noun in NOUNS} | {"attachment_missing", "attachment_changed"}
+    kinds |= {f"unknown_{noun}" for noun in nouns} | {"attachment_missing", "attachment_changed"}
     assert kinds
     parts = [f"compliance.people.{kind}.{part}" for kind in kinds for part in PARTS]
     assert [key for key in parts if not wording().has(key)] == []

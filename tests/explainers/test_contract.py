@@ -180,29 +180,29 @@ OWN_MODELS = [
     DeepSeek(width=8, layers=1, heads=2, experts=4, expert_width=8, pool="mean"),
     MLP(),
 ]
-FAST = [
-    Shap(rounds=2, background_rows=2),
-    Lime(num_samples=60),
-    IntegratedGradients(n_steps=8),
-    local_gradients.InputXGradient(),
-    GradientShap(tolerance=0, draws=64),
-    local_gradients.Saliency(),
-    local_gradients.SmoothGrad(copies=4),
-    Occlusion(),
-    AttentionRollout(),
-    AttnLRP(),
-    Random(),
-]
 
 
 @pytest.mark.parametrize("model", OWN_MODELS, ids=["deepseek", "deepseek-mean", "mlp"])
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_every_model_is_explained_or_refused(model, n_classes) -> None:
+    fast = [
+        Shap(rounds=2, background_rows=2),
+        Lime(num_samples=60),
+        IntegratedGradients(n_steps=8),
+        local_gradients.InputXGradient(),
+        GradientShap(tolerance=0, draws=64),
+        local_gradients.Saliency(),
+        local_gradients.SmoothGrad(copies=4),
+        Occlusion(),
+        AttentionRollout(),
+        AttnLRP(),
+        Random(),
+    ]
     schema = toy_schema(3, n_classes=n_classes, categories=4)
     classifier = untrained(model, schema)
     to_explain = context(classifier, n=4, target=n_classes - 1)
     to_explain.inputs[0, 0] = np.nan
-    for explainer in FAST:
+    for explainer in fast:
         if explainer.refuses(model, DataTraits()):
             assert not explainer.requires <= model.capabilities
             continue

@@ -18,7 +18,6 @@ LOW = (0.05, 0.02, 0.08)
 WORSE = (-0.5, -0.6, -0.4)
 #: The order of a randomised model does as well.
 NO_GAIN = (0.0, 0.0, 0.0)
-PAGE = Path(__file__).parents[2] / "docs" / "explanations.md"
 
 
 @pytest.mark.parametrize(
@@ -98,8 +97,9 @@ def test_what_does_not_go_with_the_true_error_decides_nothing(run: Any, describe
 def test_a_verdict_rests_only_on_scores_that_the_page_shows_to_go_with_the_true_error(
     game: Game,
 ) -> None:
+    page = Path(__file__).parents[2] / "docs" / "explanations.md"
     heading = f"## Metrics beside the true error, game: {game}\n"
-    table = PAGE.read_text().partition(heading)[2].partition("\n## ")[0]
+    table = page.read_text().partition(heading)[2].partition("\n## ")[0]
     lows = {
         score: float(low.replace("−", "-"))
         for score, low in re.findall(r"^\| `(\w+)` \| \S+ \(([−\d.]+)–", table, re.MULTILINE)

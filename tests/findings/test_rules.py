@@ -959,9 +959,6 @@ def test_what_is_measured_of_several_methods_is_named_once_where_one_reason_hold
 # --- A predicted number, in the words of numbers --------------------------------------------------
 
 
-POINTS = "\u00a0points"
-
-
 def text_of(results, finding) -> str:
     return all_texts(words_of(results), finding)
 
@@ -978,6 +975,7 @@ def text_of(results, finding) -> str:
 def test_simpler_models_are_compared_by_their_errors(
     number, value, predictor, message, severity, text
 ):
+    points = "\u00a0points"
     gain = number.score("mae_gain", value, value - 0.5, value + 0.5, predictor=predictor)
     number.measure("baselines", gain, number.score("mae", 9.0, predictor=predictor))
     number.measure("mae", number.score("mae", 12.0))
@@ -985,7 +983,7 @@ def test_simpler_models_are_compared_by_their_errors(
     (finding,) = rules_performance.baselines(results)
     assert (finding.message, finding.severity) == (message, severity)
     assert text in text_of(results, finding)
-    assert f"12.0{POINTS}" in text_of(results, finding) or message == "baseline_worse"
+    assert f"12.0{points}" in text_of(results, finding) or message == "baseline_worse"
 
 
 def test_the_worst_slice_is_told_by_its_error_in_the_unit(number):

@@ -14,12 +14,10 @@ from deepseek_report.findings.conclude import one_per_cause
 from deepseek_report.findings.severity import SIZES, Harm, severity
 from deepseek_report.wording.words import wording
 
-PAGE = Path(__file__).parents[2] / "docs" / "severity.md"
 HARMS = get_args(Harm)
 
 
-def rank(grade: str) -> int:
-    return SEVERITIES.index(grade)
+rank = SEVERITIES.index
 
 
 @pytest.mark.parametrize("certain", [True, False])
@@ -40,6 +38,7 @@ def test_less_harm_and_less_certainty_are_never_graver(harm):
 
 
 def test_the_page_holds_the_table():
+    page = Path(__file__).parents[2] / "docs" / "severity.md"
     label = wording().table("severities")
     rows = [
         f"| {harm} | {'certain' if sure else 'possible'} | "
@@ -48,7 +47,7 @@ def test_the_page_holds_the_table():
         for harm in HARMS
         for sure in (True, False)
     ]
-    assert "\n".join(rows) in PAGE.read_text("utf-8")
+    assert "\n".join(rows) in page.read_text("utf-8")
 
 
 def test_a_broken_promise_is_told_by_the_finding_that_says_the_same():

@@ -15,8 +15,6 @@ from deepseek_report.wording.words import DEFAULT_LANGUAGE, read_catalog, wordin
 from tests.worded import leaves
 
 PACKAGE = Path(deepseek_report.__file__).parent
-#: Groups of the catalog whose texts are said by what computes, and nowhere else.
-GROUPS = ("notes.", "interval_methods.", "task_words.")
 #: What nothing says any more, and runs that were made before hold.
 EARLIER = {
     "interval_methods.newcombe_paired",
@@ -54,23 +52,25 @@ def _ids() -> set[str]:
     return {call.args[0].value for path in _modules() for call in _calls(path)}  # type: ignore[attr-defined]
 
 
-ENVIRONMENT = wording()._environment
 ALL = dict(leaves(read_catalog(shipped("templates") / "locale", DEFAULT_LANGUAGE)))
 
 
 @pytest.mark.parametrize("path", _modules(), ids=lambda path: path.stem)
 def test_every_message_has_a_text_that_its_values_fill(path: Path) -> None:
+    environment = wording()._environment
     for call in _calls(path):
         assert isinstance(call.args[0], ast.Constant), f"line {call.lineno}: not a literal id"
         key = call.args[0].value
         assert key in ALL, f"line {call.lineno}: the catalog has no {key!r}"
-        slots = meta.find_undeclared_variables(ENVIRONMENT.parse(ALL[key]))
+        slots = meta.find_undeclared_variables(environment.parse(ALL[key]))
         filled_by_the_wording = {"noun", "nouns"}
         assert slots - filled_by_the_wording == {word.arg for word in call.keywords}, key
 
 
 def test_every_text_is_said() -> None:
-    assert {key for key in ALL if key.startswith(GROUPS)} - EARLIER <= _ids()
+    # Groups of the catalog whose texts are said by what computes, and nowhere else.
+    groups = ("notes.", "interval_methods.", "task_words.")
+    assert {key for key in ALL if key.startswith(groups)} - EARLIER <= _ids()
 
 
 def test_what_earlier_runs_hold_still_has_a_text_and_is_said_by_nothing() -> None:

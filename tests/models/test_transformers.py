@@ -48,10 +48,10 @@ def schema_of(words: tuple[str, ...], target: Target = CLASSES) -> Schema:
     return laid_out("text", PLACES, words=words, mask=4, target=target)
 
 
-def texts(n: int, seed: int = 0, lowest: int = 5, words: int = len(WORDS)) -> Split:
+def texts(n: int, seed: int = 0) -> Split:
     """Texts of two to six words; those with "good" at their start are positive."""
     rng = np.random.default_rng(seed)
-    inputs = rng.integers(lowest, words, (n, PLACES)).astype(float)
+    inputs = rng.integers(5, len(WORDS), (n, PLACES)).astype(float)
     labels = rng.integers(0, 2, n)
     inputs[:, 0] = np.where(labels == 1, 5, 6)
     for row, length in enumerate(rng.integers(2, PLACES + 1, n)):

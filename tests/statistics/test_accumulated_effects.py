@@ -8,13 +8,13 @@ import pytest
 from deepseek_report.statistics.accumulated_effects import Bins, accumulated, averaged
 
 
-def curves(output, rows: np.ndarray, column: int = 0, most: int = 10, seed: int = 0):
-    """ALE and partial dependence of one column, on the same bins."""
-    bins = Bins.of(rows[:, column], most)
+def curves(output, rows: np.ndarray, most: int = 10, seed: int = 0):
+    """ALE and partial dependence of the first column, on the same bins."""
+    bins = Bins.of(rows[:, 0], most)
 
     def at(places: np.ndarray, values: np.ndarray) -> np.ndarray:
         moved = rows[places].copy()
-        moved[:, column] = values
+        moved[:, 0] = values
         return output(moved)
 
     low, high = (at(bins.rows, ends) for ends in bins.ends)

@@ -438,18 +438,16 @@ def test_an_interval_that_rests_on_few_heavy_rows_is_lopsided() -> None:
 # --- What a declared graph implies, and what can be identified from it ----------------------------
 
 
-CREDIT = CausalGraph.of(
-    {"income": ["age", "education"], "limit": ["income"], "default": ["delay", "age", "limit"]}
-)
-
-
 def test_families_are_those_of_the_arrows() -> None:
-    assert CREDIT.nodes == ("income", "limit", "default", "age", "education", "delay")
-    assert CREDIT.children("age") == ("income", "default")
-    assert CREDIT.ancestors("limit") == {"income", "age", "education"}
-    assert CREDIT.descendants("education") == {"income", "limit", "default"}
-    assert ("income", "limit") in CREDIT.arrows
-    assert len(CREDIT.arrows) == 6
+    credit = CausalGraph.of(
+        {"income": ["age", "education"], "limit": ["income"], "default": ["delay", "age", "limit"]}
+    )
+    assert credit.nodes == ("income", "limit", "default", "age", "education", "delay")
+    assert credit.children("age") == ("income", "default")
+    assert credit.ancestors("limit") == {"income", "age", "education"}
+    assert credit.descendants("education") == {"income", "limit", "default"}
+    assert ("income", "limit") in credit.arrows
+    assert len(credit.arrows) == 6
 
 
 @pytest.mark.parametrize(

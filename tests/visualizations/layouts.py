@@ -13,57 +13,38 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from deepseek_report.artifacts.conclusions import Conclusions
 from deepseek_report.artifacts.explanation import Explanation
-from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.predictions import Cases
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Feature, Layout, Modality, Schema, Target
-from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.storage.files import save_json
 from deepseek_report.findings import explainer_verdicts
 from tests.builders import TARGET, explanation, laid_out, patches, predictions
 
-N, EXPLAINED = 24, 24
-WORDS = ("[UNK]", "[MASK]", "the", "crew", "was", "great", "but", "my", "flight", "late", "again")
+N = 24
 NUMBER = Target("y", "Y", ("days",), favourable=0, explained=0, task="regression", unit="days")
 EXPLAINERS = ("shap", "integrated_gradients", "attention_rollout", "random")
 
 
-def text_schema(tokens: tuple[str, ...] = WORDS, places: int = 30) -> Schema:
-    labels = tuple(f"word {at}" for at in range(1, places + 1))
-    return laid_out("text", places, words=tokens, mask=1, player_labels=labels)
+def image_schema() -> Schema:
+    """Of 12 × 12 pixels in patches of 4 × 4."""
+    return laid_out("image", 12, 12, 1, players=patches(12, 4))
 
 
-def image_schema(side: int = 12, channels: int = 1, patch: int = 4) -> Schema:
-    labels = tuple(
-        f"rows {top + 1}–{top + patch}, columns {left + 1}–{left + patch}"
-        for top, left in product(range(0, side, patch), repeat=2)
-    )
-    squares = patches(side, patch, channels)
-    return laid_out("image", side, side, channels, players=squares, player_labels=labels)
-
-
-def series_schema(steps: int = 40, channels: int = 2, window: int = 8) -> Schema:
+def series_schema(channels: int = 2) -> Schema:
+    """Of 40 steps of each sensor in windows of 8."""
     names = [f"sensor {number}" for number in range(1, channels + 1)]
     features = tuple(
-        Feature(f"t{step}_{name}", f"{name}, step {step}", "numeric", "bar", mutable=False)
-        for step in range(1, steps + 1)
-        for name in names
+        Feature(f"t{step}_{name}", f"{name}, step {step}", "numeric", "bar")
+        for step, name in product(range(1, 41), names)
     )
-    players, labels = [], []
-    for channel in range(channels):
-        for start in range(0, steps, window):
-            players.append(
-                tuple(step * channels + channel for step in range(start, start + window))
-            )
-            labels.append(f"{names[channel]}, steps {start + 1}–{start + window}")
-    layout = Layout(
-        "series", (steps, channels), tuple(players), tuple(labels), channels=tuple(names)
-    )
+    windows = list(product(range(channels), range(0, 40, 8)))
+    players = tuple(tuple((start + k) * channels + at for k in range(8)) for at, start in windows)
+    labels = tuple(f"{names[at]}, steps {start + 1}–{start + 8}" for at, start in windows)
+    layout = Layout("series", (40, channels), players, labels, channels=tuple(names))
     return Schema(features, TARGET, layout=layout)
 
 
@@ -116,16 +97,14 @@ def layout_results(
     own: dict[str, Any] = {"logits": np.column_stack([-p, p]), "explained": schema.target.explained}
     made = predictions(labels[:, None] + 1.0, rows) if number else predictions(p, rows, **own)
     made.save(place("predictions/test"))
-    explained = np.arange(0, N, N // EXPLAINED, dtype=np.int64)
     roles = {"most_certain_right": 1, "most_certain_wrong": 4, "nearest_threshold": 0}
-    Cases(explained, roles).save(place("cases"))
+    Cases(np.arange(N), roles).save(place("cases"))
     for name in EXPLAINERS:
-        _explain(schema, name, inputs[explained], explained).save(place(f"explanations/{name}"))
-        _localise(name).save(place(f"measures/localisation/{name}"))
+        _explain(schema, name, inputs).save(place(f"explanations/{name}"))
     return concluded(Results(paths, {}), folder)
 
 
-def _explain(schema: Schema, name: str, inputs: np.ndarray, positions: np.ndarray) -> Explanation:
+def _explain(schema: Schema, name: str, inputs: np.ndarray) -> Explanation:
     rng = np.random.default_rng(len(name))
     sizes = np.bincount(schema.owners)
     values = (rng.normal(0, 0.05, (len(inputs), len(sizes))) / sizes)[:, schema.owners]
@@ -135,32 +114,8 @@ def _explain(schema: Schema, name: str, inputs: np.ndarray, positions: np.ndarra
     space: Any = "value" if number else "probability" if name == "shap" else "logit"
     return explanation(
         values if signed else np.abs(values), inputs, predictions=0.3 + values.sum(axis=1),
-        positions=positions, feature_names=tuple(schema.names), method=name, variant=name,
+        feature_names=tuple(schema.names), method=name, variant=name,
         target=schema.target.explained, seed=1, n_model_calls=10, signed=signed,
         output_space=space if signed and name != "random" else "none",
         base_values=np.full(len(inputs), 0.3) if name == "shap" else None,
     )  # fmt: skip
-
-
-MEASURES = {
-    "pointing_game": "top patch inside the truth",
-    "relevance_mass": "attribution inside the truth",
-    "relevance_rank": "highest ranks inside the truth",
-    "localisation_auc": "AUC against the truth",
-}
-
-
-def _localise(name: str) -> Measurement:
-    value = 0.2 if name == "random" else 0.8
-    ends = value - 0.1, value + 0.1
-    known = {"explainer": name, "value": value, "low": ends[0], "high": ends[1], "n": 12}
-    rows = [
-        {**known, "measure": measure, "label": label}
-        | {"chance": 0.5 if measure == "localisation_auc" else 0.2}
-        for measure, label in MEASURES.items()
-    ]
-    about: Any = {"explainer": name}
-    scores = [Score(key, "explanation", value, 12, "higher", *ends, **about) for key in MEASURES]
-    gain = (value - 0.2, 12, "higher", value - 0.3, value - 0.1)
-    scores.append(Score("localisation_gain", "explanation", *gain, **about))
-    return Measurement(tuple(scores), {"localisation": pd.DataFrame(rows)}, {})

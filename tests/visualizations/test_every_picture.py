@@ -33,10 +33,6 @@ from tests.visualizations.varied import carried, draw, worded
 from tests.wording.marked_page import words_outside
 
 KEYS = shipped_keys("visualizations")
-INTERACTIVE = {
-    "roc_curve", "reliability", "global_importance", "beeswarm", "threshold_sweep",
-    "parameter_projection", "slices",
-}  # fmt: skip
 #: Without intervals no method is shown to know a case, so its picture is asked for by name.
 ASKED = {("case_contributions", "gaps"): {"explainer": "shap"}}
 Build = Callable[..., Results]
@@ -161,8 +157,12 @@ def test_a_picture_survives_being_stored(key: str, build: Build, tmp_path: Path)
 def test_the_interactive_twins_are_small_plain_plotly_without_a_template(
     key: str, pictures: Sequence[Picture]
 ) -> None:
+    interactive = {
+        "roc_curve", "reliability", "global_importance", "beeswarm", "threshold_sweep",
+        "parameter_projection", "slices",
+    }  # fmt: skip
     for picture in pictures:
-        assert (picture.interactive is not None) == (key in INTERACTIVE)
+        assert (picture.interactive is not None) == (key in interactive)
         if picture.interactive is None:
             continue
         figure = json.loads(json.dumps(picture.interactive, allow_nan=False))

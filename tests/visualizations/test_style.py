@@ -12,13 +12,8 @@ from matplotlib.typing import ColorType
 from deepseek_report.visualizations import style
 from deepseek_report.visualizations.cases.text_highlights import _OPACITY
 
-TEXT = [
-    r for r in style.PALETTE if r in {"ink", "muted", "raises", "lowers"} or r.startswith("series")
-]
-MARKS = [*TEXT, "context", *(r for r in style.PALETTE if r.startswith("value"))]
 #: Vision without the medium-wave cones; Machado et al. 2009, doi:10.1109/TVCG.2009.113.
 DEUTERANOPIA = np.array([[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]])
-PAGES = [("#ffffff", "#f8f9fb"), ("#111318", "#1b1f26")]
 
 
 def linear(colour: ColorType) -> np.ndarray:
@@ -44,9 +39,13 @@ def lightness_and_hue(rgb: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("page", [0, 1], ids=["light", "dark"])
 def test_texts_have_the_contrast_of_level_aa_and_marks_that_of_graphics(page: int) -> None:
-    for background in PAGES[page]:
-        assert min(contrast(style.PALETTE[role][page], background) for role in TEXT) >= 4.5
-        assert min(contrast(style.PALETTE[role][page], background) for role in MARKS) >= 3
+    pages = [("#ffffff", "#f8f9fb"), ("#111318", "#1b1f26")]
+    words = {"ink", "muted", "raises", "lowers"}
+    text = [role for role in style.PALETTE if role in words or role.startswith("series")]
+    marks = [*text, "context", *(r for r in style.PALETTE if r.startswith("value"))]
+    for background in pages[page]:
+        assert min(contrast(style.PALETTE[role][page], background) for role in text) >= 4.5
+        assert min(contrast(style.PALETTE[role][page], background) for role in marks) >= 3
 
 
 @pytest.mark.parametrize("page", [0, 1], ids=["light", "dark"])

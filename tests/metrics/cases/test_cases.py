@@ -20,28 +20,6 @@ from tests.builders import table
 from tests.metrics.attributions import attributed
 from tests.worded import refused
 
-COLUMNS = {
-    "cases": "case role role_label instance_id position label decision probability threshold "
-    "correct prediction error",
-    "inputs": "case feature label display typical",
-    "reasons": "case explainer feature label display attribution error rank output_space "
-    "class_name",
-    "contrasts": "case explainer feature label display attribution error rank output_space "
-    "class_name against",
-    "neighbours": "case rank instance_id distance label probability prediction text",
-    "counterfactuals": "case status feature label from_display to_display to_value "
-    "probability_after movable margin near",
-    "reason_codes": "case explainer role rank feature label display shortfall error "
-    "order_certain output_space",
-    "refused": "instance_id explainer probability reason_1 reason_2 reason_3 reason_4 certain "
-    "rough",
-    "agreement": "case explainer_a explainer_b spearman top3_overlap",
-    "other_ways": "case way feature label from_display to_display to_value probability_after near",
-    "nearest_accepted": "case rank instance_id distance probability feature label from_display "
-    "to_display differing",
-    "errors_like_this": "case slice n error_rate rest_error_rate",
-}
-
 
 def context_of(toy: Any, n_classes: int = 2) -> Any:
     context = toy(n_classes, n=300)
@@ -57,8 +35,30 @@ def context_of(toy: Any, n_classes: int = 2) -> Any:
 
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_gives_the_tables_of_the_contract(toy, n_classes) -> None:
+    columns = {
+        "cases": "case role role_label instance_id position label decision probability threshold "
+        "correct prediction error",
+        "inputs": "case feature label display typical",
+        "reasons": "case explainer feature label display attribution error rank output_space "
+        "class_name",
+        "contrasts": "case explainer feature label display attribution error rank output_space "
+        "class_name against",
+        "neighbours": "case rank instance_id distance label probability prediction text",
+        "counterfactuals": "case status feature label from_display to_display to_value "
+        "probability_after movable margin near",
+        "reason_codes": "case explainer role rank feature label display shortfall error "
+        "order_certain output_space",
+        "refused": "instance_id explainer probability reason_1 reason_2 reason_3 reason_4 certain "
+        "rough",
+        "agreement": "case explainer_a explainer_b spearman top3_overlap",
+        "other_ways": "case way feature label from_display to_display to_value probability_after "
+        "near",
+        "nearest_accepted": "case rank instance_id distance probability feature label from_display "
+        "to_display differing",
+        "errors_like_this": "case slice n error_rate rest_error_rate",
+    }
     measured = CasePages(neighbours=4).measure(context_of(toy, n_classes)).tables
-    assert {name: " ".join(table) for name, table in measured.items()} == COLUMNS
+    assert {name: " ".join(table) for name, table in measured.items()} == columns
     assert list(measured["cases"]["case"]) == [0, 1, 2]
     assert len(measured["inputs"]) == 3 * 3
     assert len(measured["neighbours"]) == 3 * 4

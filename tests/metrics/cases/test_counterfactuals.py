@@ -40,10 +40,6 @@ def schema_of(mutable: tuple[bool, ...] = (True, True, True), **first: Any) -> S
     return Schema(features, TARGET)
 
 
-def model(schema: Schema, score: Any) -> Any:
-    return Answers(lambda rows: logistic(score(rows)), schema)
-
-
 TRAIN = np.array([[x, a, b] for x in range(0, 101, 4) for a, b in product(range(3), range(3))])
 TRAIN = TRAIN.astype(np.float64)
 HALF = DecisionRule(0.5, 1)
@@ -62,7 +58,8 @@ def search(score: Any, schema: Schema | None = None, most: int = 3, **wanted: An
     """A search near no class in particular: every training row has the label 0 and the label 1."""
     schema = schema or schema_of()
     train, labels = np.vstack([TRAIN, TRAIN]), np.repeat([0, 1], len(TRAIN))
-    return Search(model(schema, score), train, labels, HALF, SearchBounds(most), **wanted)
+    model = Answers(lambda rows: logistic(score(rows)), schema)
+    return Search(model, train, labels, HALF, SearchBounds(most), **wanted)
 
 
 def test_one_numeric_change_stops_one_step_beyond_the_threshold() -> None:
@@ -226,7 +223,7 @@ def test_a_change_to_where_no_real_case_is_does_not_count() -> None:
     train = np.column_stack([x, x + rng.normal(0, 1, 400)])
     schema = Schema((*numeric("a", mutable=True), *numeric("b")), TARGET)
     labels = (x > 50).astype(np.int64)
-    classifier = model(schema, lambda rows: rows[:, 0] - 50)
+    classifier = Answers(lambda rows: logistic(rows[:, 0] - 50), schema)
     real = RealCases(train, labels, schema, 5)
     alone = change_of(Search(classifier, train, labels, HALF, SearchBounds(1)), [10.0, 10.0])
     assert alone.near <= max(real.usual(1), real.distance(np.array([10.0, 10.0]), 1))

@@ -35,12 +35,8 @@ def part_of(rows: int, seed: int, target: Target = TARGET) -> Split:
     return Split(x, labels, np.arange(rows))
 
 
-def schema_of(target: Target = TARGET) -> Schema:
-    return table(*numbered(4), target=target)
-
-
 def fitted(path: str, target: Target = TARGET, **params: Any) -> Any:
-    schema, train = schema_of(target), part_of(200, 1, target)
+    schema, train = table(*numbered(4), target=target), part_of(200, 1, target)
     model = Sklearn(f"sklearn.ensemble.{path}", params)
     built = model.build(schema, train, 0)
     built.fit(train)
@@ -96,7 +92,7 @@ class Logistic(nn.Module):
 
 
 def network(module: nn.Module) -> Any:
-    return SimpleNamespace(module=module, schema=schema_of(), calls=0)
+    return SimpleNamespace(module=module, schema=table(*numbered(4)), calls=0)
 
 
 def test_pushes_of_networks_are_the_formula_row_by_row() -> None:
@@ -141,7 +137,7 @@ TRAINER = GradientTrainer(
 
 
 def refits_and_data(model: Any) -> tuple[ModelRefits, Dataset]:
-    data = dataset(schema_of(), part_of(250, 1), part_of(150, 2), part_of(16, 3))
+    data = dataset(table(*numbered(4)), part_of(250, 1), part_of(150, 2), part_of(16, 3))
     return refits_of(data, model, TRAINER), data
 
 

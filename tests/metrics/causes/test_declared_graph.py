@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 
 from deepseek_report.artifacts.causal_declaration import CausalDeclaration, CausalQuestion
-from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.schema import Attribute, Category, Feature, Layout, Schema, Target
 from deepseek_report.artifacts.split import Split
 from deepseek_report.metrics.causes.declared_graph import DeclaredGraph, GraphFault, faults
-from deepseek_report.wording.words import wording
+from tests.worded import say
 
 LEVELS = (Category("1", "school"), Category("2", "university"), Category("3", "doctorate"))
 SCHEMA = Schema(
@@ -122,19 +121,15 @@ def test_data_without_named_columns_have_no_graph() -> None:
     assert "is about columns" in only.fault
 
 
-def worded(message: Message) -> str:
-    return wording().say(message)
-
-
 def test_what_the_graph_claims_and_what_answers_questions_is_said_with_labels() -> None:
     questions = (CausalQuestion("INC", "default"), CausalQuestion(gap="sex"))
     graph = DeclaredGraph.of(declared(*questions), SCHEMA)
-    claims = [worded(claim) for claim in graph.claims()]
+    claims = [say(claim) for claim in graph.claims()]
     assert "“Education” and “Default in October” are independent once Income and Age are known" in (
         claims
     )
     assert "“Age” and “Sex” are independent" in claims
-    assert [worded(graph.plan_of(question)) for question in questions] == [
+    assert [say(graph.plan_of(question)) for question in questions] == [
         "effect of “Income” on “Default in October”: held alike: Age",
         "gap by “Sex”: through Education, Income; beside it Age",
     ]
@@ -144,7 +139,7 @@ def test_a_common_cause_that_nobody_measured_leaves_a_question_without_answer() 
     graph = {**GRAPH, "INC": ("AGE", "wealth"), "default": ("INC", "wealth")}
     question = CausalQuestion("INC", "default")
     resolved = DeclaredGraph.of(declared(question, graph=graph, unmeasured=("wealth",)), SCHEMA)
-    text = worded(resolved.plan_of(question))
+    text = say(resolved.plan_of(question))
     assert "no answer" in text
     assert "“Income” and “Default in October”" in text
     assert "wealth" in text

@@ -28,12 +28,8 @@ N, PLAYERS = 12, 4
 RNG = np.random.default_rng(5)
 INPUTS, BACKGROUND = RNG.normal(size=(N, PLAYERS)), RNG.normal(size=(7, PLAYERS))
 WEIGHTS = np.array([2.0, -1.0, 0.5, 0.0])
-FORMULA = Formula(
-    tuple(Term(float(w), (Factor("value", (k,)),)) for k, w in enumerate(WEIGHTS) if w)
-)
 #: Of a linear log-odds: what each column adds compared with the mean of the background.
 EXACT = (INPUTS - BACKGROUND.mean(axis=0)) * WEIGHTS
-TYPICAL = (INPUTS - np.median(BACKGROUND, axis=0)) * WEIGHTS
 
 
 def explanation(values: np.ndarray, method: str = "shap", **changes: Any) -> Explanation:
@@ -69,11 +65,12 @@ def test_the_closed_form_has_no_error_and_another_unit_spoils_the_amounts_alone(
 
 def test_each_explanation_is_held_against_the_truth_of_its_own_game() -> None:
     """The typical row is another start than the mean of all rows."""
+    typical = (INPUTS - np.median(BACKGROUND, axis=0)) * WEIGHTS
     scores = measured(
         {
             "shap": explanation(EXACT, game="background"),
-            "lime": explanation(TYPICAL, game="baseline"),
-            "swapped": explanation(TYPICAL, game="background"),
+            "lime": explanation(typical, game="baseline"),
+            "swapped": explanation(typical, game="background"),
         }
     )
     assert scores["shap", "true_amounts"] == pytest.approx(0, abs=1e-9)
@@ -101,7 +98,10 @@ def test_turned_signs_are_wholly_wrong_and_chance_is_told_apart_from_a_method() 
 
 
 def test_the_formula_of_the_data_is_a_second_truth() -> None:
-    own = measured({"shap": explanation(EXACT)}, {"formula": FORMULA.to_json()})
+    formula = Formula(
+        tuple(Term(float(w), (Factor("value", (k,)),)) for k, w in enumerate(WEIGHTS) if w)
+    )
+    own = measured({"shap": explanation(EXACT)}, {"formula": formula.to_json()})
     assert own["shap", "formula_error"] == pytest.approx(0, abs=1e-6)
     other = Formula((Term(1.0, (Factor("value", (3,)),)),))
     scores = measured({"shap": explanation(EXACT)}, {"formula": other.to_json()})

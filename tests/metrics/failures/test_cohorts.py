@@ -21,15 +21,14 @@ from deepseek_report.statistics.intervals import rate
 from tests.metrics.attributions import attributed
 from tests.worded import refused
 
-MINE = {"large": "amount > 60", "red women": "colour == red and sex == female"}
-
 
 def test_a_declared_cohort_is_counted_case_by_case(toy) -> None:
+    mine = {"large": "amount > 60", "red women": "colour == red and sex == female"}
     context = toy(2)
     values = np.tile([0.1, -0.2, 0.5], (200, 1))  # `noise` has the most weight
     context = replace(context, explanations={"shap": attributed(context, "shap", values)})
     p, test = context.predictions, context.dataset.test
-    measured = Cohorts(declared=MINE).measure(context)
+    measured = Cohorts(declared=mine).measure(context)
     table = measured.tables["cohorts"].set_index("cohort")
     red_women = (test.inputs[:, 1] == 0) & (test.groups["sex"] == 1)
     for name, inside in (("large", test.inputs[:, 0] > 60), ("red women", red_women)):

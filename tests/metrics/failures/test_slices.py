@@ -44,10 +44,6 @@ def unexpected(context: MeasureContext, **settings: int) -> pd.DataFrame:
     return table[(table["kind"] == "unexpected") & (table["p_adjusted"] < 0.05)]
 
 
-def cut_of(matrix: np.ndarray, about: list[str]) -> Cut:
-    return Cut(matrix, *joined(about, pairs=True))
-
-
 def test_numeric_conditions_split_at_the_training_quartiles_and_can_be_read() -> None:
     values = np.array([10.0, 20.0, 30.0, 40.0, np.nan])
     conditions = list(feature_conditions(AMOUNT, values, np.arange(0.0, 41.0)))
@@ -78,7 +74,7 @@ def test_what_one_part_brings_about_is_found_once() -> None:
     chances = np.full(2000, 0.2)
     wrong = rng.random(2000) < np.where(matrix[:, 0] > 0, 0.4, 0.2)
     excess = Excess.of_events(wrong, chances, np.ones(2000))
-    cut = cut_of(matrix, list("abcd"))
+    cut = Cut(matrix, *joined(list("abcd"), pairs=True))
     chosen = search(cut, excess, least=50, most=5)
     assert (cut.first[chosen[0]], cut.second[chosen[0]]) == (0, 0)
     assert not any(1 in (cut.first[k], cut.second[k]) for k in chosen)
@@ -90,7 +86,7 @@ def test_a_part_of_two_conditions_is_found_by_both() -> None:
     both = (matrix[:, 0] > 0) & (matrix[:, 3] > 0)
     wrong = rng.random(3000) < np.where(both, 0.45, 0.2)
     excess = Excess.of_events(wrong, np.full(3000, 0.2), np.ones(3000))
-    cut = cut_of(matrix, list("abcd"))
+    cut = Cut(matrix, *joined(list("abcd"), pairs=True))
     best = search(cut, excess, least=50, most=5)[0]
     assert (cut.first[best], cut.second[best]) == (0, 3)
 

@@ -246,11 +246,13 @@ def test_intervals_of_several_levels_hold_for_all_pairs_at_once() -> None:
 
 def test_intervals_allow_for_having_picked_two_of_several_groups(toy) -> None:
     """Those of two groups that were named in advance would hold for the picked ones too seldom."""
+    # Columns of a pair: how many people, and their rate of favourable decisions.
+    own_and_reference = (("n", "rate"), ("n_reference", "reference_rate"))
     context, level = toy(), level_within(any_pair(4))  # north, south, west and unknown
     assert level > 0.98
     pairs = ImpactRatio(crossings=False).measure(context).tables["pairs"]
     for row in pairs.query("attribute == 'region'").to_dict("records"):
-        own, other = ((row[n], round(row[n] * row[rate])) for n, rate in _OWN_AND_REFERENCE)
+        own, other = ((row[n], round(row[n] * row[rate])) for n, rate in own_and_reference)
         low, high = rate_ratio(own[1], own[0], other[1], other[0], level)
         assert (row["low"], row["high"]) == (pytest.approx(low), pytest.approx(high))
     gaps = DemographicParityDifference(crossings=False).measure(context).tables["tests"]
@@ -260,10 +262,6 @@ def test_intervals_allow_for_having_picked_two_of_several_groups(toy) -> None:
     n, hits = ends["n"], (ends["n"] * ends["selection_rate"]).round()
     low, high = rate_difference(hits.iloc[0], n.iloc[0], hits.iloc[1], n.iloc[1], level)
     assert (gap["surest_low"], gap["surest_high"]) == (pytest.approx(low), pytest.approx(high))
-
-
-#: Columns of a pair: how many people, and their rate of favourable decisions.
-_OWN_AND_REFERENCE = (("n", "rate"), ("n_reference", "reference_rate"))
 
 
 def test_a_gap_in_errors_says_where_one_rate_alone_could_be_compared(toy) -> None:

@@ -26,7 +26,7 @@ from deepseek_report.models.self_explaining.ebm import AddedTerm, FittedTerms
 from deepseek_report.models.self_explaining.prototype import Prototype
 from deepseek_report.models.self_explaining.rule_model import FittedRules, RuleModel
 from deepseek_report.visualizations.internals.interpretable_models import _pairs_picture
-from tests.metrics.explanations.test_surrogate_tree import answered, stepwise
+from tests.metrics.explanations.test_feature_effects import answered, stepwise
 
 # --- Prototypes -----------------------------------------------------------------------------------
 

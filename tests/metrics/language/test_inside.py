@@ -20,6 +20,7 @@ from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.internals.ablation import Ablation
 from deepseek_report.metrics.internals.internal_rows import AblatedPart
 from deepseek_report.metrics.internals.transformer_trace import sites_of
+from deepseek_report.metrics.language import residual_stream
 from deepseek_report.metrics.language.inside_language_models import (
     HeadRoles,
     Latent,
@@ -27,19 +28,6 @@ from deepseek_report.metrics.language.inside_language_models import (
     TokenExperts,
     probed,
     ratio,
-)
-from deepseek_report.metrics.language.residual_stream import (
-    Prompts,
-    ResidualStream,
-    answer_losses,
-    attention_patterns,
-    chosen_experts,
-    decisive_places,
-    effective_rank,
-    latents_of,
-    states_and_latents,
-    states_at_end,
-    translated,
 )
 from deepseek_report.statistics.resampling import Resampling
 from tests.tiny_networks import tiny_network
@@ -139,9 +127,9 @@ def context(net: Any, n: int = 60, by_the_net: bool = False) -> Any:
     )
 
 
-def prompts(n: int = 40, seed: int = 2) -> Prompts:
+def prompts(n: int = 40, seed: int = 2) -> residual_stream.Prompts:
     part = recall(n, seed)
-    return Prompts.of(list(part.inputs.astype(np.int64)), _CLASSES[part.labels])
+    return residual_stream.Prompts.of(list(part.inputs.astype(np.int64)), _CLASSES[part.labels])
 
 
 # --- Lenses and patching --------------------------------------------------------------------------
@@ -180,14 +168,16 @@ def test_the_tuned_lens_undoes_a_rotation_that_hides_the_answer_from_the_logit_l
     rng = np.random.default_rng(0)
     last = rng.normal(size=(300, 6))
     rotation = np.linalg.qr(rng.normal(size=(6, 6)))[0]
-    mapped = translated(last[:200] @ rotation + 3, last[:200], last[200:] @ rotation + 3)
+    mapped = residual_stream.translated(
+        last[:200] @ rotation + 3, last[:200], last[200:] @ rotation + 3
+    )
     assert mapped == pytest.approx(last[200:], abs=0.01)
 
 
 def test_the_answer_hangs_on_the_token_that_is_known_to_make_it() -> None:
     part, some = recall(40, 2), prompts()
-    stream = ResidualStream(copying_net({0: 1.0}))
-    places, tokens = decisive_places(stream, some, some.present)
+    stream = residual_stream.ResidualStream(copying_net({0: 1.0}))
+    places, tokens = residual_stream.decisive_places(stream, some, some.present)
     rows = np.arange(40)
     assert part.truth is not None
     assert part.truth[rows, places].all()
@@ -224,10 +214,11 @@ def test_the_copying_head_is_named_by_what_it_attends_to_and_by_its_removal() ->
 
 def test_two_heads_that_stand_in_for_each_other_are_needed_together() -> None:
     net, some = copying_net({0: 3.0, 1: 3.0}), prompts()
-    stream = ResidualStream(net)
+    stream = residual_stream.ResidualStream(net)
     copying = [s for s in sites_of(net, _HEADS) if s.step.kind == "head" and s.step.layer == 2]
     whole, alone, both = (
-        answer_losses(stream, some, _CLASSES, sites).mean() for sites in ([], copying[:1], copying)
+        residual_stream.answer_losses(stream, some, _CLASSES, sites).mean()
+        for sites in ([], copying[:1], copying)
     )
     assert alone - whole < 0.02
     assert both - whole > 1
@@ -248,8 +239,8 @@ def test_the_effect_of_single_heads_is_that_of_the_audit() -> None:
 def test_patterns_are_those_of_a_slow_count() -> None:
     net, lengths = deepseek_net(), (4, 7, 1)
     rng = np.random.default_rng(0)
-    some = Prompts.of([rng.integers(0, 3, n) for n in lengths], np.full(3, 4))
-    counted = attention_patterns(ResidualStream(net), some)
+    some = residual_stream.Prompts.of([rng.integers(0, 3, n) for n in lengths], np.full(3, 4))
+    counted = residual_stream.attention_patterns(residual_stream.ResidualStream(net), some)
     for row, n in enumerate(lengths):
         ids = some.ids[row, :n]
         maps = net(input_ids=torch.as_tensor(ids[None]), output_attentions=True).attentions
@@ -281,8 +272,10 @@ def test_patterns_are_those_of_a_slow_count() -> None:
 def test_what_is_filled_up_behind_a_prompt_changes_nothing(net: Any) -> None:
     rng = np.random.default_rng(0)
     each = [rng.integers(0, _TOKENS, n) for n in (3, 8, 5)]
-    stream = ResidualStream(net)
-    last = torch.as_tensor(states_at_end(stream, Prompts.of(each, np.zeros(3)))[-1]).float()
+    stream = residual_stream.ResidualStream(net)
+    last = torch.as_tensor(
+        residual_stream.states_at_end(stream, residual_stream.Prompts.of(each, np.zeros(3)))[-1]
+    ).float()
     together = stream.logits(last)
     for row, ids in enumerate(each):
         own = net(input_ids=torch.as_tensor(ids[None])).logits[0, -1]
@@ -295,7 +288,7 @@ def test_an_output_that_does_more_than_multiply_is_refused() -> None:
         lambda _net, _inputs, output: output.__class__(logits=output.logits.tanh())
     )
     with pytest.raises(NotApplicableError):
-        ResidualStream(net)
+        residual_stream.ResidualStream(net)
 
 
 # --- Latents --------------------------------------------------------------------------------------
@@ -303,9 +296,11 @@ def test_an_output_that_does_more_than_multiply_is_refused() -> None:
 
 def test_the_effective_rank_counts_directions() -> None:
     even = np.concatenate([np.eye(5), -np.eye(5)])
-    assert effective_rank(even) == pytest.approx(5)
-    assert effective_rank(np.outer(np.arange(9.0), np.arange(4.0))) == pytest.approx(1)
-    assert effective_rank(np.ones((4, 3))) == 0
+    assert residual_stream.effective_rank(even) == pytest.approx(5)
+    assert residual_stream.effective_rank(
+        np.outer(np.arange(9.0), np.arange(4.0))
+    ) == pytest.approx(1)
+    assert residual_stream.effective_rank(np.ones((4, 3))) == 0
 
 
 def test_a_probe_tells_on_other_vectors_what_is_linear_in_them() -> None:
@@ -333,7 +328,9 @@ def test_a_latent_with_two_directions_keeps_two_and_an_unread_one_is_not_needed(
 
 def test_the_latent_is_what_the_model_norms_and_expands() -> None:
     net, some = deepseek_net(), prompts(3)
-    states, latents = states_and_latents(ResidualStream(net), some, 1)
+    states, latents = residual_stream.states_and_latents(
+        residual_stream.ResidualStream(net), some, 1
+    )
     attention = net.model.layers[1].self_attn
     with torch.no_grad():
         made = attention.kv_a_proj_with_mqa(torch.as_tensor(states).float())[:, :8]
@@ -341,7 +338,7 @@ def test_the_latent_is_what_the_model_norms_and_expands() -> None:
 
 
 def test_a_model_without_latents_says_so() -> None:
-    assert latents_of(ResidualStream(copying_net({0: 1.0}))) == {}
+    assert residual_stream.latents_of(residual_stream.ResidualStream(copying_net({0: 1.0}))) == {}
     with refused("multi-head latent attention"):
         Latent().measure(context(copying_net({0: 1.0})))
 
@@ -355,19 +352,19 @@ def test_an_expert_taken_away_is_one_with_weights_of_zero() -> None:
     with torch.no_grad():
         without.model.layers[1].mlp.experts.down_proj[2].zero_()
     sites = [s for s in sites_of(net, 2) if s.step.kind == "expert" and s.step.number == 3]
-    slow = answer_losses(ResidualStream(without), some, _CLASSES)
-    stream = ResidualStream(net)
+    slow = residual_stream.answer_losses(residual_stream.ResidualStream(without), some, _CLASSES)
+    stream = residual_stream.ResidualStream(net)
     everywhere = np.ones(some.ids.shape, bool)
     for where in (None, everywhere):
-        taken = answer_losses(stream, some, _CLASSES, sites, "zero", where)
+        taken = residual_stream.answer_losses(stream, some, _CLASSES, sites, "zero", where)
         assert taken == pytest.approx(slow, abs=1e-5)
-    nowhere = answer_losses(stream, some, _CLASSES, sites, "zero", ~everywhere)
-    assert nowhere == pytest.approx(answer_losses(stream, some, _CLASSES), abs=1e-6)
+    nowhere = residual_stream.answer_losses(stream, some, _CLASSES, sites, "zero", ~everywhere)
+    assert nowhere == pytest.approx(residual_stream.answer_losses(stream, some, _CLASSES), abs=1e-6)
 
 
 def test_choices_are_heard_at_the_routers() -> None:
     net, some = deepseek_net(), prompts(4)
-    chosen = chosen_experts(ResidualStream(net), some)
+    chosen = residual_stream.chosen_experts(residual_stream.ResidualStream(net), some)
     assert list(chosen) == [1]
     assert (chosen[1].sum(axis=2) == 2).all()
     noted: list[Any] = []

@@ -1,4 +1,4 @@
-"""Performance of the model, against scikit-learn."""
+"""Performance of the model and the choice of its threshold, against scikit-learn."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
+from deepseek_report.artifacts.conclusions import DecisionCosts
 from deepseek_report.findings.rules_performance import TRAIN_TEST_GAP
+from deepseek_report.metrics.performance import predicting
 from deepseek_report.metrics.performance.classification_scores import (
     Accuracy,
     AveragePrecision,
@@ -23,7 +25,6 @@ from deepseek_report.metrics.performance.classification_scores import (
     precision_points,
     roc_points,
 )
-from deepseek_report.metrics.performance.predicting import predict_alike
 from deepseek_report.metrics.performance.threshold_sweep import ThresholdSweep
 from deepseek_report.statistics.answer_errors import average_precision_and_brier, balanced_accuracy
 from deepseek_report.statistics.intervals import rate
@@ -278,7 +279,7 @@ def row(context: Any, metric: str = "roc_auc") -> Any:
 def test_both_parts_are_measured_as_scikit_learn_does(toy) -> None:
     context = toy()
     train = context.dataset.train
-    known = predict_alike(context.classifier, train, context.predictions)
+    known = predicting.predict_alike(context.classifier, train, context.predictions)
     assert (known.decisions == (known.scores >= context.predictions.threshold)).all()
     area = row(context)
     assert area["train"] == pytest.approx(sk.roc_auc_score(known.truths, known.scores))
@@ -316,7 +317,7 @@ def test_a_model_that_knows_its_rows_is_found_out(toy) -> None:
         return logistic(6 * (np.array([known.get(bytes(row), 0.5) for row in inputs]) - 0.5))
 
     model = Answers(chances, context.dataset.schema)
-    test = predict_alike(model, context.dataset.test, context.predictions)
+    test = predicting.predict_alike(model, context.dataset.test, context.predictions)
     test = replace(test, probabilities=context.predictions.probabilities)
     area = row(replace(context, classifier=model, predictions=test))
     assert area["train"] == 1
@@ -326,3 +327,82 @@ def test_a_model_that_knows_its_rows_is_found_out(toy) -> None:
 def test_of_several_classes_the_area_and_the_accuracy_are_set_beside_each_other(toy) -> None:
     table = TrainAndTest().measure(toy(3)).tables["measures"]
     assert table["metric"].tolist() == ["roc_auc", "accuracy"]
+
+
+# --- The rules of the threshold, against a search over every cut ----------------------------------
+
+
+ORACLES = {
+    "accuracy": sk.accuracy_score,
+    "balanced_accuracy": sk.balanced_accuracy_score,
+    "f1": lambda truths, decided: sk.f1_score(truths, decided, zero_division=0),
+}
+
+
+def sample(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(seed)
+    truths = generator.random(60) < 0.3
+    truths[:2] = [True, False]
+    return np.clip(generator.normal(0.3 + 0.2 * truths, 0.15), 0.01, 0.99).round(2), truths
+
+
+@pytest.mark.parametrize("rule", sorted(ORACLES))
+@pytest.mark.parametrize("seed", range(4))
+def test_no_other_cut_is_better(rule: str, seed: int) -> None:
+    scores, truths = sample(seed)
+    score = ORACLES[rule]
+    best = max(score(truths, scores >= cut) for cut in [*scores, 1.01])
+    chosen = predicting.choose_threshold(rule, scores, truths)
+    assert score(truths, scores >= chosen) == pytest.approx(best, abs=1e-12)
+
+
+@pytest.mark.parametrize("costs", [DecisionCosts(1, 5), DecisionCosts(4, 1), DecisionCosts(1, 1)])
+@pytest.mark.parametrize("seed", range(4))
+def test_no_other_cut_costs_less(costs: DecisionCosts, seed: int) -> None:
+    scores, truths = sample(seed)
+
+    def cost(cut: float) -> float:
+        decided = scores >= cut
+        return costs.of(int((decided & ~truths).sum()), int((truths & ~decided).sum()))
+
+    chosen = predicting.choose_threshold("costs", scores, truths, costs)
+    assert cost(chosen) == min(cost(cut) for cut in [*scores, 1.01])
+
+
+def test_costs_of_one_kind_choose_the_threshold_of_theory_for_true_probabilities() -> None:
+    generator = np.random.default_rng(1)
+    scores = generator.random(200_000)
+    truths = generator.random(200_000) < scores
+    chosen = predicting.choose_threshold("costs", scores, truths, DecisionCosts(1, 4))
+    assert chosen == pytest.approx(1 / (1 + 4), abs=0.02)  # Elkan 2001: c_fp / (c_fp + c_fn)
+
+
+def test_base_rate_decides_as_often_as_the_class_occurs() -> None:
+    scores = np.linspace(0.05, 0.95, 50)
+    truths = np.arange(50) % 5 == 0
+    assert (
+        scores >= predicting.choose_threshold("base_rate", scores, truths)
+    ).sum() == truths.sum()
+
+
+def test_a_threshold_is_a_probability_between_two_scores() -> None:
+    scores, truths = sample(3)
+    for rule in set(predicting.RULES) - {"declared", "costs"}:
+        chosen = predicting.choose_threshold(rule, scores, truths)
+        assert 0 < chosen < 1
+        assert chosen not in scores
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("threshold", [0.13, 0.5, 0.77])
+def test_the_threshold_behind_decisions_gives_them_all(seed: int, threshold: float) -> None:
+    scores, _ = sample(seed)
+    for decided in (scores >= threshold, scores > threshold):
+        np.testing.assert_array_equal(scores >= predicting.threshold_of(decided, scores), decided)
+
+
+def test_decisions_that_no_threshold_gives_get_the_one_that_gives_most_of_them() -> None:
+    scores = np.linspace(0.05, 0.95, 19)
+    decided = scores > 0.7
+    decided[3] = True
+    assert ((scores >= predicting.threshold_of(decided, scores)) != decided).sum() == 1

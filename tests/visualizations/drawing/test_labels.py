@@ -17,7 +17,6 @@ from deepseek_report.visualizations.drawing.sheet import Multiples, Sheet
 from deepseek_report.visualizations.style import NARROW, WIDTH
 from deepseek_report.wording.words import wording
 from tests.builders import laid_out
-from tests.visualizations.layouts import image_schema, series_schema, text_schema
 
 
 @given(st.text(max_size=200))
@@ -54,14 +53,14 @@ def test_control_and_direction_marks_are_dropped() -> None:
 @pytest.mark.parametrize(
     ("schema", "label", "expected"),
     [
-        (text_schema(), "late", "the word “late”"),
         (
-            laid_out("text", 3, words="好", player_labels=("piece 1", "piece 2", "piece 3")),
-            "好",
-            "the piece “好”",
+            laid_out("text", 1, words=("late",), player_labels=("word 1",)),
+            "late",
+            "the word “late”",
         ),
-        (series_schema(), "steps 1–8", "the window steps 1–8"),
-        (image_schema(), "rows 1–4", "the patch rows 1–4"),
+        (laid_out("text", 1, words="好", player_labels=("piece 1",)), "好", "the piece “好”"),
+        (laid_out("series", 8, 1), "steps 1–8", "the window steps 1–8"),
+        (laid_out("image", 4, 4, 1), "rows 1–4", "the patch rows 1–4"),
     ],
 )
 def test_a_player_has_its_noun_where_its_label_does_not_say_it(
