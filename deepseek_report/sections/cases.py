@@ -150,7 +150,9 @@ def _browse(pages: Pages, cases: Sequence[ExplainedCase]) -> None:
         "browser": browser(pages, glances, cases, contents)
         | {"refused": refused_data(draft, refused)},
         "list": [list_row(draft, case, page) for case, page in zip(paged, contents, strict=True)],
-        "list_caption": draft.text("list_caption", banded=not results.privacy.is_full),
+        "list_caption": draft.text(
+            "list_caption", in_data=pages.in_data, banded=not results.privacy.is_full
+        ),
         "refused": draft.metric_table("cases", "refused", [row.cells for row in refused]),
         "is_number": not task_of(results.schema.target).decides,
     }

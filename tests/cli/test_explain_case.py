@@ -58,6 +58,8 @@ def test_the_page_holds_the_rows_and_opens_nothing_else(
     assert 'id="cases"' in text
     assert re.search(r"Cases explained by the model of run \w+", text)
     assert len(re.findall(r"<tr>", text)) >= 3  # the list without scripts
+    assert "The given rows, numbered in their order" in text
+    assert "in the source" not in text
 
 
 def test_without_its_store_the_command_says_what_is_missing(
