@@ -6,7 +6,6 @@ import csv
 import json
 import re
 from dataclasses import replace
-from pydoc import locate
 from typing import Any
 
 import pytest
@@ -20,11 +19,11 @@ from deepseek_report.compliance.evidence_record import evidence_record
 from deepseek_report.compliance.forbidden_words import find_forbidden, quoted_passages
 from deepseek_report.compliance.framework import FrameworkChoice, choices, framework_ids
 from deepseek_report.compliance.sources import load_sources
-from deepseek_report.config.catalogue import target_of
 from deepseek_report.rendering.document import write_qmd
 from deepseek_report.rendering.page_words import ReportOptions
 from deepseek_report.sections.compliance import ComplianceSection
 from deepseek_report.wording.words import DEFAULT_LANGUAGE, read_catalog
+from tests.shipped_parts import shipped_class, shipped_keys
 
 from .conftest import Run, english, measure, score
 
@@ -35,8 +34,7 @@ def content(run: Run) -> SectionContent:
 
 def written(run: Run) -> str:
     results = run.results()
-    made = ComplianceSection().content(results)
-    path = write_qmd(results, [made], ReportOptions(), run.folder / "out").path
+    path = write_qmd(results, [content(run)], ReportOptions(), run.folder / "out").path
     assert not results.failures
     return path.read_text(encoding="utf-8")
 
@@ -222,8 +220,8 @@ def rows_of(reports: tuple[FrameworkReport, ...], finding: str) -> set[str]:
 #: {message: kinds of evidence} of what metrics conclude themselves.
 OF_METRICS = {
     name: kinds
-    for target in map(target_of, sorted((shipped("conf") / "metrics").glob("*.yaml")))
-    for name, kinds in traits_of(locate(target), MetricPart).findings.items()
+    for key in shipped_keys("metrics")
+    for name, kinds in traits_of(shipped_class("metrics", key), MetricPart).findings.items()
 }
 
 

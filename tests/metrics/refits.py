@@ -29,8 +29,8 @@ def refits_of(data: Dataset, model: Any, trainer: Any = None) -> ModelRefits:
 class StubRefits:
     """Stands for the refits of a run, of which each counts so much work.
 
-    fit : gives the logits, as a function of inputs, of a fit by (rows, seed, change). asked : by
-        what each fit was asked for.
+    fit : gives the logits, as a function of inputs, of a fit by (rows, seed, change). requests :
+        what each fit was to be made by.
     """
 
     data: Dataset
@@ -39,12 +39,12 @@ class StubRefits:
     work: int = 100
     most_work: int = 10_000
     keeps_directions: bool = False
-    asked: list[tuple[np.ndarray, int | None, FitChange]] = field(default_factory=list)
+    requests: list[tuple[np.ndarray, int | None, FitChange]] = field(default_factory=list)
 
     def __call__(
         self, rows: np.ndarray, seed: int | None = None, change: FitChange = NO_CHANGE
     ) -> Any:
-        self.asked.append((rows, seed, change))
+        self.requests.append((rows, seed, change))
         return SimpleNamespace(schema=self.data.schema, logits=self.fit(rows, seed, change))
 
 

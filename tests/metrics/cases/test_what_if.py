@@ -54,8 +54,8 @@ def answers_of(
     model: Answers, parts: tuple[Split, ...], roles: dict[str, int], **settings: Any
 ) -> WhatIfAnswers:
     cases, data = Cases(np.arange(5, 15), roles), dataset(model.schema, *parts)
-    asked = context(data, model, predictions=None, cases=cases)
-    return WhatIfAnswers.from_arrays(WhatIf(**settings).measure(asked).arrays)
+    shown = context(data, model, predictions=None, cases=cases)
+    return WhatIfAnswers.from_arrays(WhatIf(**settings).measure(shown).arrays)
 
 
 @pytest.mark.parametrize("target", [TWO, NUMBER], ids=["classes", "number"])

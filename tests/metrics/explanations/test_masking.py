@@ -231,13 +231,13 @@ def test_the_most_and_the_least_important_are_kept_in_equal_numbers(toy, retaine
 
 def itself(context: Any, work: int = 100) -> SimpleNamespace:
     """Fits that give the model itself, and the data that they were fitted to."""
-    asked: list[Any] = []
+    requests: list[Any] = []
 
     def fitted_to(data: Any) -> Any:
-        asked.append(data)
+        requests.append(data)
         return context.classifier
 
-    return SimpleNamespace(fitted_to=fitted_to, asked=asked, work=work, most_work=10_000)
+    return SimpleNamespace(fitted_to=fitted_to, requests=requests, work=work, most_work=10_000)
 
 
 def test_of_a_linear_model_f_fidelity_is_the_difference_of_the_mean_terms(toy) -> None:
@@ -249,7 +249,7 @@ def test_of_a_linear_model_f_fidelity_is_the_difference_of_the_mean_terms(toy) -
     terms = np.sort(context.explanation.values * toward, axis=1)
     expected = (terms[:, 3:].mean(axis=1) - terms[:, :3].mean(axis=1)).mean()
     assert measured.scores[0].value == pytest.approx(expected, rel=0.03)
-    assert len(context.refits.asked) == 1
+    assert len(context.refits.requests) == 1
 
 
 def test_a_turned_explanation_has_the_opposite_f_fidelity_and_a_random_one_none(toy) -> None:
@@ -290,7 +290,7 @@ def test_nothing_is_fitted_beyond_the_bound_unless_somebody_allows_it(toy, metri
     dear = replace(context, refits=of_metric[metric])
     with refused("set most_work to allow more"):
         metric().measure(dear)
-    assert not dear.refits.asked
+    assert not dear.refits.requests
     if metric is masking.FFidelity:
         assert metric(most_work=100_000, resamples=100).measure(dear).scores
     with refused("nothing says how it is fitted"):
@@ -306,6 +306,6 @@ def test_learning_without_what_matters_costs_more_than_without_what_does_not(toy
     right, wrong = measured.scores
     assert right.low > 0.1
     assert wrong.value == pytest.approx(-right.value)
-    withheld = {change.withheld for *_, change in context.refits.asked}
+    withheld = {change.withheld for *_, change in context.refits.requests}
     assert withheld == {(0,), (2,)}
-    assert len(context.refits.asked) == 2
+    assert len(context.refits.requests) == 2

@@ -277,9 +277,9 @@ def test_the_model_itself_is_fitted_anew_as_a_whole_by_the_seed_of_the_run(toy) 
         *("region model_without",),
     }
     assert set(own["rows"]) == {len(context.dataset.train)}
-    without = next(change for _, _, change in context.refits.asked if change.withheld)
+    without = next(change for _, _, change in context.refits.requests if change.withheld)
     assert without.withheld == (1,)
-    assert all(seed is None for _, seed, _ in context.refits.asked)
+    assert all(seed is None for _, seed, _ in context.refits.requests)
     kept = [0, 2]
     train, test = context.dataset.train, context.dataset.test
     oracle = LogisticRegression().fit(train.inputs[:, kept], train.labels)
@@ -295,7 +295,7 @@ def test_the_model_itself_is_fitted_anew_as_a_whole_by_the_seed_of_the_run(toy) 
 def test_rows_are_evened_over_the_whole_training_part_for_the_model_itself(toy) -> None:
     context = with_refits(toy(n=900))
     Options(max_rows=100).measure(context)
-    rows = next(rows for rows, _, change in context.refits.asked if not change.withheld)
+    rows = next(rows for rows, _, change in context.refits.requests if not change.withheld)
     train = context.dataset.train
     sex, labels = train.groups["sex"][rows], train.labels[rows]
     shares = [labels[sex == level].mean() for level in (0, 1)]
@@ -307,7 +307,7 @@ def test_refits_of_the_model_stay_within_the_counted_work_unless_all_are_asked_f
     def own(options: Options, **fields: Any) -> tuple[int, str]:
         context = with_refits(toy(n=900), **fields)
         notes = " ".join(say(note) for note in options.measure(context).notes)
-        return len(context.refits.asked), notes
+        return len(context.refits.requests), notes
 
     n, notes = own(Options(most_work=0), work=4_000)
     assert (n, "for 2 options of 3" in notes) == (2, True)
@@ -328,7 +328,7 @@ def test_what_the_validation_part_speaks_for_is_fitted_first(toy, monkeypatch, s
     monkeypatch.setattr(Options, "_chosen", named)
     context = with_refits(toy(n=900), work=10_000)  # one fit is paid for
     Options().measure(context)
-    ((*_, change),) = context.refits.asked
+    ((*_, change),) = context.refits.requests
     assert bool(change.withheld) == (spoken_for == "without")
 
 
@@ -377,7 +377,7 @@ def test_only_a_model_that_can_keep_directions_is_fitted_with_them(toy) -> None:
         context = replace(context, expectations=(expectation,))
         table = Options(most_work=0).measure(context).tables["options"]
         assert ("model_monotone" in set(table["option"])) == keeps
-        directed = [c.directions for *_, c in context.refits.asked if c.directions is not None]
+        directed = [c.directions for *_, c in context.refits.requests if c.directions is not None]
         assert [d.tolist() for d in directed] == ([[1.0, 0.0, 0.0]] if keeps else [])
 
 

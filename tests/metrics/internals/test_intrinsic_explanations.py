@@ -86,7 +86,7 @@ RULES = (
 )
 
 
-def told(context: MeasureContext, module: Any, **fields: Any) -> MeasureContext:
+def stubbed(context: MeasureContext, module: Any, **fields: Any) -> MeasureContext:
     """The context with a classifier of which only this fitted module is asked."""
     parts = {name: getattr(module, name, None) for name in ("curves", "surfaces")}
     classifier = SimpleNamespace(module=module, schema=context.dataset.schema, calls=0, **parts)
@@ -105,7 +105,7 @@ def of_rules(request: pytest.FixtureRequest) -> Any:
     module.rules = RuleList(RULES, (0.1,), (name,), link, schema)
     test = context.dataset.test
     data = replace(context.dataset, test=replace(test, labels=context.predictions.labels))
-    return told(context, module, dataset=data, cases=Cases(np.arange(10), {}))
+    return stubbed(context, module, dataset=data, cases=Cases(np.arange(10), {}))
 
 
 def test_each_rule_is_counted_where_it_holds_and_each_case_lists_those_that_hold(of_rules) -> None:
@@ -141,7 +141,7 @@ def test_curves_leave_pairs_out_and_pairs_are_told_on_a_grid_and_drawn() -> None
             np.array([[0, 0, 0, 0], [0, 2, 0, 0], [0, 0, 0, -2]], float)[..., None],
         ),
     )
-    measured = ShapeFunctions(points=10).measure(told(context, module))
+    measured = ShapeFunctions(points=10).measure(stubbed(context, module))
     measured.typed(ShapeFunctions.tables)
     curves = measured.tables["curves"]
     assert curves[curves["feature"] == "a"]["contribution"].abs().eq(1).all()

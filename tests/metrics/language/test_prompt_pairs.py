@@ -48,10 +48,10 @@ def reader(**adds: float) -> Answers:
     """Says "bad" more often of some words."""
 
     def bad(inputs: np.ndarray) -> np.ndarray:
-        said = 0.3 + 0.01 * (np.nan_to_num(inputs[:, 0]) % 5)
+        chances = 0.3 + 0.01 * (np.nan_to_num(inputs[:, 0]) % 5)
         for word, amount in adds.items():
-            said = said + amount * (inputs == VOCABULARY.index(word)).any(axis=1)
-        return said
+            chances = chances + amount * (inputs == VOCABULARY.index(word)).any(axis=1)
+        return chances
 
     return Answers(bad, SCHEMA)
 

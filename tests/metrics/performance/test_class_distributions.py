@@ -51,11 +51,11 @@ def test_the_shares_of_each_class_add_up_and_the_feature_that_tells_it_comes_fir
 
 
 def test_the_area_of_a_shifted_feature_is_nearly_that_of_the_feature_itself() -> None:
-    asked = context_of(2, n=6000)
-    test = asked.dataset.test
+    drawn = context_of(2, n=6000)
+    test = drawn.dataset.test
     known = ~np.isnan(test.inputs[:, 0])
     true = roc_auc_score(test.labels[known], test.inputs[known, 0])
-    own = ClassDistributions().measure(asked).tables["separation"].iloc[0]
+    own = ClassDistributions().measure(drawn).tables["separation"].iloc[0]
     assert own["roc_auc"] == pytest.approx(true, abs=0.02)
     assert own["low"] < own["roc_auc"] < own["high"]
 
@@ -70,11 +70,11 @@ def test_where_no_feature_tells_the_class_the_first_is_seldom_said_to() -> None:
 
 
 def test_rare_categories_are_left_out_and_small_classes_refused() -> None:
-    asked = context_of(2)
-    inputs = asked.dataset.train.inputs
+    drawn = context_of(2)
+    inputs = drawn.dataset.train.inputs
     inputs[:, 2] = np.where(np.arange(len(inputs)) < 2, 2, inputs[:, 2] % 2)
-    shares = ClassDistributions().measure(asked).tables["distributions"]
+    shares = ClassDistributions().measure(drawn).tables["distributions"]
     assert set(shares.loc[shares["feature"] == "colour", "display"]) == {"red", "green"}
-    asked.dataset.test.labels[:] = 0
+    drawn.dataset.test.labels[:] = 0
     with refused("10 rows of the explained class"):
-        ClassDistributions().measure(asked)
+        ClassDistributions().measure(drawn)

@@ -60,7 +60,7 @@ def test_what_is_dear_is_refused_by_counted_work(toy, fields: dict[str, Any], wh
     context = with_refits(toy, **fields)
     with refused(why):
         Multiplicity().measure(context)
-    assert not context.refits.asked
+    assert not context.refits.requests
 
 
 def test_fits_that_are_clearly_worse_do_not_count(toy) -> None:
@@ -74,7 +74,7 @@ def test_fits_that_are_clearly_worse_do_not_count(toy) -> None:
 def test_a_network_is_fitted_as_often_as_asked(toy) -> None:
     context = with_refits(toy, is_network=True)
     Multiplicity(refits=5).measure(context)
-    assert len(context.refits.asked) == 5
+    assert len(context.refits.requests) == 5
 
 
 def test_whole_entities_are_drawn_where_they_are_declared(toy) -> None:
