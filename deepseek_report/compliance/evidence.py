@@ -198,7 +198,10 @@ def _check_verdict(subject: Subject) -> CheckOutcome:
     judged = ArtifactId(subject.artifact)
     verdict = verdict_of(subject.results, judged.subject or judged.name)
     why = message(
-        f"explainer_uses.{verdict.use}", faults=list(verdict.faults), missing=list(verdict.missing)
+        f"explainer_uses.{verdict.use}",
+        faults=list(verdict.faults),
+        undecided=list(verdict.undecided),
+        missing=list(verdict.missing),
     )
     about = {"explainer": verdict.explainer, "why": why}
     if verdict.use in CONDEMNED | {"no_skill"}:
