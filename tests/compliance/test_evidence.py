@@ -240,7 +240,7 @@ def test_how_many_cases_have_pages_is_said(run: Run) -> None:
         ([code(0, rank) for rank in range(1, 6)], "5 reason codes, more than 4"),
         ([code(0, 1), code(0, 2, shortfall=-0.1)], "speak for the person"),
         ([code(0, 1, feature="AGE")], "protected attributes: AGE"),
-        ([code(0, 0, role="protected")], "no reason code"),
+        ([code(0, 0, role="protected")], "no decision has a reason code"),
     ],
 )
 def test_adverse_reasons_are_evidence_only_by_the_codes_that_were_made(

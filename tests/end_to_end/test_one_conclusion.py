@@ -402,8 +402,8 @@ def test_a_small_p_value_that_is_not_enough_is_told_with_the_one_that_would_be(
         lambda table: table.assign(p_adjusted=p_value),
     )
     shown = PerformanceSection().content(changed).values["parts"]
-    told = " ".join(part["sentence"] for part in shown)
-    assert ("this one counts below 0.02" in told) == is_told
+    sentences = " ".join(part["sentence"] for part in shown)
+    assert ("this one counts below 0.02" in sentences) == is_told
 
 
 @pytest.mark.parametrize("interacts", [True, False])

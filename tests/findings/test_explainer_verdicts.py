@@ -50,7 +50,7 @@ def test_the_verdict_follows_from_the_tests(run: Any, changes: dict[str, Any], u
 
 
 @pytest.mark.parametrize(
-    ("changes", "undecided", "said"),
+    ("changes", "undecided", "sentence"),
     [
         ({"deletion_effect": (0.3, -0.1, 0.7)}, ("chance",), "whether it beats chance is open"),
         (
@@ -66,13 +66,13 @@ def test_the_verdict_follows_from_the_tests(run: Any, changes: dict[str, Any], u
     ],
 )
 def test_what_cannot_be_judged_is_told_by_the_test_that_is_open(
-    run: Any, say: Any, changes: dict[str, Any], undecided: tuple[str, ...], said: str
+    run: Any, say: Any, changes: dict[str, Any], undecided: tuple[str, ...], sentence: str
 ) -> None:
     run.tests_of(shap=changes)
     results = run.results()
     assert verdict_of(results, "shap").undecided == undecided
     (finding,) = rules_explanations.uses(results)
-    assert said in say(finding)
+    assert sentence in say(finding)
 
 
 def test_a_test_that_was_not_made_is_not_called_open(run: Any) -> None:
