@@ -84,6 +84,7 @@ def _of_use(results: Results, use: Use, names: Sequence[str]) -> Finding:
         "undecided": sorted(
             {test for name in names for test in verdict_of(results, name).undecided}
         ),
+        "all_explained": all(_explains_all(results, name) for name in names),
     }
     evidence = (
         "measures/faithfulness_effect",
@@ -91,6 +92,11 @@ def _of_use(results: Results, use: Use, names: Sequence[str]) -> Finding:
         *map(ArtifactId.explanation, names),
     )
     return Finding(f"explainers-{use}", grade, f"explainers_{use}", values, evidence, "trust")
+
+
+def _explains_all(results: Results, name: str) -> bool:
+    """Whether a method explained every row of the test part, as far as the run folder tells."""
+    return results.has_rows and len(results.explanations[name]) >= len(results.predictions)
 
 
 def quotation(results: Results, verdict: ExplainerVerdict) -> dict[str, object]:

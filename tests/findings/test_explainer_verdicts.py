@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from deepseek_report.artifacts.explanation import Game
@@ -72,6 +73,16 @@ def test_what_cannot_be_judged_is_told_by_the_test_that_is_open(
     assert verdict_of(results, "shap").undecided == undecided
     (finding,) = rules_explanations.uses(results)
     assert claim in say(finding)
+
+
+@pytest.mark.parametrize("explained", ["some", "all"])
+def test_more_cases_are_asked_for_where_there_are_more(run: Any, say: Any, explained: str) -> None:
+    run.tests_of(shap={"deletion_effect": (0.3, -0.1, 0.7)})
+    if explained == "all":
+        n = len(run.results().explanations["shap"])
+        run.real.predictions.take(np.arange(n)).save(run.place("predictions/test"))
+    (finding,) = rules_explanations.uses(run.results())
+    assert ("Gather more test cases" in say(finding)) == (explained == "all")
 
 
 def test_a_test_that_was_not_made_is_not_called_open(run: Any) -> None:
