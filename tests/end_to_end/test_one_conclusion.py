@@ -266,7 +266,7 @@ def test_how_training_ended_is_told_by_finding_and_picture_alike(
 
 @pytest.mark.parametrize(("missed", "is_told"), [(0, False), (1, True)])
 def test_a_class_is_said_to_be_found_least_only_where_a_case_is_missed(
-    results: Results, missed: int, is_told: bool
+    real_run: Results, missed: int, is_told: bool
 ) -> None:
     classes = ("low", "middle", "high")
     predicted = np.repeat(np.arange(3), 40)
@@ -276,9 +276,9 @@ def test_a_class_is_said_to_be_found_least_only_where_a_case_is_missed(
         "matrix": confusion_table(labels, predicted, classes),
         "classes": class_table(labels, predicted, classes, Resampling(120)),
     }
-    measured = with_measurement(results, "confusion_matrix", Measurement((), tables))
-    target = replace(results.schema.target, classes=classes)
-    changed = copy_with(measured, schema=replace(results.schema, target=target))
+    measured = with_measurement(real_run, "confusion_matrix", Measurement((), tables))
+    target = replace(real_run.schema.target, classes=classes)
+    changed = copy_with(measured, schema=replace(real_run.schema, target=target))
     answer = PerformanceSection().content(changed).answer
     title = titled(changed, ConfusionMatrixPicture())
     assert ("It finds “low” least often" in answer) == is_told
