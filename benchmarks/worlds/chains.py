@@ -21,7 +21,7 @@ from deepseek_report.statistics.resampling import Resampling
 from worlds.trials import Plan, Table, repeat, share
 
 FEWEST = 30
-SHIPPED = Path(deepseek_report.__file__).parent / "datasets/sources/data/synthetic_traces.parquet"
+SHIPPED = Path(deepseek_report.__file__).parent / "examples/data/synthetic_traces.parquet"
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import numpy as np
 from deepseek_report.artifacts.protocols.models import TrainingPlace
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.datasets.sources.generated import RecallData
+from deepseek_report.examples.generated import RecallData
 from deepseek_report.metrics.language.continuation import (
     METHODS,
     ContinuationAttribution,

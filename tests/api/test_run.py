@@ -190,7 +190,7 @@ def test_numbers_are_those_of_the_command_line(tmp_path: Path, report: Report) -
     skops = pytest.importorskip("skops.io")
     from sklearn.linear_model import LogisticRegression
 
-    from deepseek_report.datasets.sources.known_tables import BreastCancer
+    from deepseek_report.examples.known_tables import BreastCancer
 
     data = BreastCancer().load(1, Silent())
     codes = np.array(data.schema.target.codes)

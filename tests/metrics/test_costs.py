@@ -18,8 +18,8 @@ from deepseek_report.compliance.sources import load_sources
 from deepseek_report.config import rules
 from deepseek_report.data_kinds import KINDS
 from deepseek_report.data_kinds.table import TableKind
-from deepseek_report.datasets.sources.generated import Wide
 from deepseek_report.errors import ArtifactError
+from deepseek_report.examples.generated import Wide
 from deepseek_report.findings.conclude import measured_findings
 from deepseek_report.metrics.performance.classification_scores import Accuracy
 from deepseek_report.metrics.plugin import ClassMetric, measured

@@ -14,9 +14,9 @@ from pydantic import TypeAdapter, ValidationError
 from deepseek_report.artifacts.protocols.classifier import ContinuesText
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.data_kinds.token_tasks import Brackets, Recall, task_of_card
-from deepseek_report.datasets.sources.generated import BracketsData, RecallData
 from deepseek_report.datasets.sources.prompts_file import PromptsFile
 from deepseek_report.errors import ConfigError, DataError
+from deepseek_report.examples.generated import BracketsData, RecallData
 from deepseek_report.models.shared.loading import load_classifier
 from deepseek_report.models.transformers.language_model import CausalLanguageModel, SequenceRecipe
 from deepseek_report.models.transformers.sequence_trainer import Muon, orthogonal

@@ -33,10 +33,10 @@ from deepseek_report.datasets.readers.json_lines import read_json_lines, read_ke
 from deepseek_report.datasets.readers.table_file import read_header, read_table
 from deepseek_report.datasets.sources.csv import TableFile
 from deepseek_report.datasets.sources.image_folder import ImageFolder
-from deepseek_report.datasets.sources.medmnist import read_npz
 from deepseek_report.datasets.sources.series_file import SeriesFile
 from deepseek_report.datasets.sources.text_file import TextFile
 from deepseek_report.errors import DataError
+from deepseek_report.examples.medmnist import read_npz
 from tests.worded import say
 
 SMALL = ReadLimits(bytes=2_000_000, cells=100_000)

@@ -89,12 +89,12 @@ ELSEWHERE: dict[str, tuple[str, set[str]]] = {
         {"json.loads", "mkdir", "read_text", "replace", "write_text"},
     ),
     "datasets/sources/image_folder.py": (_DATA, {"iterdir", "open", "os.walk"}),
-    "datasets/sources/known_tables.py": (_DATA, {"read_bytes"}),
-    "datasets/sources/medmnist.py": (
+    "examples/known_tables.py": (_DATA, {"read_bytes"}),
+    "examples/medmnist.py": (
         _DATA,
         {"ZipFile", "mkdir", "np.load", "open", "read_bytes", "replace", "unlink"},
     ),
-    "datasets/sources/packages.py": (_DATA, {"np.load", "read_bytes", "read_csv"}),
+    "examples/packages.py": (_DATA, {"np.load", "read_bytes", "read_csv"}),
     "models/estimators/booster_file.py": (_MODELS, {"read_text"}),
     "models/estimators/sklearn.py": (_MODELS, {"ZipFile", "json.loads", "load_file"}),
     "models/own/adapted_module.py": (_MODELS, {"load_file"}),

@@ -13,7 +13,7 @@ from jinja2 import meta
 
 import deepseek_report
 from deepseek_report.artifacts.storage.local_paths import shipped
-from deepseek_report.datasets.sources import known_tables
+from deepseek_report.examples import known_tables
 from deepseek_report.models.transformers import transformer_module
 from deepseek_report.wording.words import DEFAULT_LANGUAGE, read_catalog, wording
 from tests.worded import leaves

@@ -15,11 +15,11 @@ from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.datasets.assembly.assemble import EncodedTable, Origin, assemble
 from deepseek_report.datasets.assembly.layouts import image_layout, moments, pixels, series_layout
 from deepseek_report.datasets.data_card import Description, constant_columns, describe_values
-from deepseek_report.datasets.sources.generated import Wide, log_odds
-from deepseek_report.datasets.sources.packages import Digits, Trace
-from deepseek_report.datasets.sources.picture_patches import Histology, SurfaceDefects, bands, cut
 from deepseek_report.datasets.splitting import GroupConstraint, SplitRule, joined, split_rows
 from deepseek_report.errors import DataError
+from deepseek_report.examples.generated import Wide, log_odds
+from deepseek_report.examples.packages import Digits, Trace
+from deepseek_report.examples.picture_patches import Histology, SurfaceDefects, bands, cut
 from tests.builders import table
 from tests.datasets import loading
 from tests.datasets.loading import issues_of, parts_of

@@ -13,9 +13,9 @@ from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.assembly.column_declarations import ColumnDeclaration
 from deepseek_report.datasets.sources.csv import TableFile
-from deepseek_report.datasets.sources.generated import MultiLabelDemo
-from deepseek_report.datasets.sources.known_tables import Diabetes
 from deepseek_report.datasets.splitting import bands
+from deepseek_report.examples.generated import MultiLabelDemo
+from deepseek_report.examples.known_tables import Diabetes
 from deepseek_report.tasks import task_of
 from tests.datasets.loading import issues_of, parts_of, refusal, written
 from tests.worded import say

@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 
 from deepseek_report.artifacts.protocols.progress import Silent
-from deepseek_report.datasets.sources import medmnist
 from deepseek_report.datasets.sources.image_folder import ImageFolder
-from deepseek_report.datasets.sources.medmnist import MedMNIST, catalogue
 from deepseek_report.errors import DataError
+from deepseek_report.examples import medmnist
+from deepseek_report.examples.medmnist import MedMNIST, catalogue
 from tests.datasets.loading import loaded, parts_of, written
 
 N = 24

@@ -16,8 +16,9 @@ from worlds import chains as worlds
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.datasets.sources.traces import SyntheticTraces, Traces
+from deepseek_report.datasets.sources.traces import Traces
 from deepseek_report.errors import DataError
+from deepseek_report.examples.synthetic_traces import SyntheticTraces
 from deepseek_report.metrics.language.chain_of_thought import (
     ChainAnswers,
     ChainTests,

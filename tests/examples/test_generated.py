@@ -10,8 +10,8 @@ import pytest
 
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.datasets.sources.generated import Family, KnownEffects
-from deepseek_report.datasets.sources.transactions import FEATURES, KINDS, Transactions
+from deepseek_report.examples.generated import Family, KnownEffects
+from deepseek_report.examples.transactions import FEATURES, KINDS, Transactions
 from deepseek_report.statistics.games.formula import Formula
 
 NAMES = [feature.name for feature in FEATURES]

@@ -13,15 +13,11 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_breast_cancer
 
-import deepseek_report.datasets.sources.known_tables as module
+import deepseek_report.examples.known_tables as module
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.storage.plain_files import sha256_file
-from deepseek_report.datasets.sources.known_tables import (
-    BostonMortgages,
-    BreastCancer,
-    TaiwanCredit,
-)
+from deepseek_report.examples.known_tables import BostonMortgages, BreastCancer, TaiwanCredit
 from tests.datasets.loading import issues_of, loaded, notes_of, parts_of
 from tests.worded import say
 

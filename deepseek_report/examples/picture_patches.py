@@ -23,8 +23,8 @@ from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.datasets.assembly.column_declarations import data_error, error_text
 from deepseek_report.datasets.assembly.layouts import Arrays, ArraySource, image_layout, pixels
 from deepseek_report.datasets.data_card import NOT_STATED, Description, shipped_description
-from deepseek_report.datasets.sources.packages import package_problem, packaged_file
 from deepseek_report.datasets.splitting import GroupConstraint, Share, SplitRule
+from deepseek_report.examples.packages import package_problem, packaged_file
 
 _PICTURES = ("skimage", "scikit-image")
 _SCIKIT_IMAGE = (

@@ -23,8 +23,8 @@ from deepseek_report.datasets.assembly.column_declarations import ColumnDeclarat
 from deepseek_report.datasets.assembly.layouts import Arrays, ArraySource
 from deepseek_report.datasets.assembly.texts import KnownTokens, token_places
 from deepseek_report.datasets.data_card import NO_PERIOD, Description, shipped_description
-from deepseek_report.datasets.sources.known_tables import load_table
 from deepseek_report.datasets.splitting import Shares, SplitRule
+from deepseek_report.examples.known_tables import load_table
 from deepseek_report.statistics.games.formula import Factor, FactorKind, Formula, Term
 from deepseek_report.statistics.ranking import binary_auc
 

@@ -1,0 +1,1 @@
+"""Data that packages and generators bring, a class a source; nothing else needs them."""
