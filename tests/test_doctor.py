@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from deepseek_report.cli import doctor
+from deepseek_report.rendering import pandoc
 
 
 def found(name: str) -> doctor.Examined:
@@ -25,6 +27,26 @@ def test_the_version_of_quarto_and_of_what_turns_pictures_is_told(
     install(tmp_path, "rsvg-convert", "echo rsvg-convert version 2.60", monkeypatch)
     assert found("quarto") == doctor.Examined("quarto", "ok", "1.11.3")
     assert found("rsvg-convert").detail == "rsvg-convert version 2.60"
+
+
+def test_pandoc_is_the_one_of_the_wheel_though_a_newer_one_is_on_the_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, "pandoc", "echo pandoc 99.0", monkeypatch)
+    program = Path(pandoc.program.__wrapped__())
+    assert program.parent.name == "files"
+    assert program.parent.parent.name == "pypandoc"
+    version = re.fullmatch(r"(\d+)[.\d]*, from its wheel", found("pandoc").detail)
+    assert version is not None
+    assert int(version[1]) < 99
+
+
+def test_without_the_wheel_pandoc_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pandoc, "find_spec", lambda name: None)
+    monkeypatch.setattr(pandoc, "program", pandoc.program.__wrapped__)
+    examined = found("pandoc")
+    assert examined.state == "missing"
+    assert "pypandoc-binary" in examined.detail
 
 
 def test_what_is_missing_is_told_with_what_it_costs(

@@ -15,8 +15,9 @@ from typing import Literal
 from deepseek_report import __version__
 from deepseek_report.artifacts.advice import pip_install
 from deepseek_report.cli.parsing import make_parser
+from deepseek_report.errors import RenderError
 from deepseek_report.provenance import version_of
-from deepseek_report.rendering import quarto
+from deepseek_report.rendering import pandoc, quarto
 from deepseek_report.rendering.typeset import chinese_font
 
 #: Libraries that bring stages to processes.
@@ -78,10 +79,8 @@ def _libraries() -> Iterator[Examined]:
 
 def _pandoc() -> Examined:
     try:
-        import pypandoc
-
-        return Examined("pandoc", "ok", f"{pypandoc.get_pandoc_version()}, from its wheel")
-    except (ImportError, OSError) as error:
+        return Examined("pandoc", "ok", f"{pandoc.version()}, from its wheel")
+    except (RenderError, OSError) as error:
         return Examined(
             "pandoc",
             "missing",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Sequence
+from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 from deepseek_report.artifacts.storage.local_paths import shipped
@@ -48,17 +50,27 @@ def _command(writer: str, arguments: Sequence[str]) -> list[str]:
     return [program(), f"--from={READER}", f"--to={writer}", f"--lua-filter={script}", *arguments]
 
 
+@cache
 def program() -> str:
-    """The path of pandoc: the one in the wheel."""
-    import pypandoc
+    """The path of pandoc: the one in the wheel, whatever else of that name is on the machine.
 
-    try:
-        return str(pypandoc.get_pandoc_path())
-    except OSError:
+    The package itself would try all that it finds, and take the newest: other bytes on a machine
+    that has one, and a seventh of a second on any.
+    """
+    wheel = find_spec("pypandoc")
+    name = "pandoc.exe" if os.name == "nt" else "pandoc"
+    path = Path(wheel.origin or "").parent / "files" / name if wheel else None
+    if path is None or not path.is_file():
         raise RenderError(
             "pandoc: not found; it comes with the package pypandoc-binary, which is missing or "
             "broken in this environment; install deepseek-report again"
-        ) from None
+        )
+    return str(path)
+
+
+def version() -> str:
+    """The version of that pandoc, such as "3.8"."""
+    return _run([program(), "--version"], Path.cwd()).decode("utf-8", "replace").split()[1]
 
 
 def data_file(name: str) -> bytes:

@@ -288,6 +288,7 @@ def _write(
             render, work, formats, options.engine or report.engine, notices.append
         )
         failed = _write_compliance(document.path, results)
+        writing_key(results.config)  # all code that writes is read for it, once
         rendered.result()
     results = results.with_failures(failed)
     return results, list(conclusions.verdicts), notices
