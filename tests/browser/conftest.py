@@ -158,9 +158,13 @@ def real_page(driver: Any, small_run: Any) -> Page:
 
 
 def saved_file(folder: Path) -> Path:
-    """The YAML that a page saves into a folder."""
-    for _ in range(200):
-        if files := list(folder.glob("*.yaml")):
+    """The YAML that a page saves into a folder, once all of it is there.
+
+    The browser reserves the name by an empty file, and writes to another until it is whole.
+    """
+    for _ in range(600):  # half a minute, on a busy machine
+        files = [path for path in folder.glob("*.yaml") if path.stat().st_size]
+        if files and not list(folder.glob("*.crdownload")):
             return files[0]
         time.sleep(0.05)
     raise AssertionError("nothing was saved")
