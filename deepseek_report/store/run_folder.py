@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -150,7 +150,7 @@ def readable_manifest(path: Path) -> dict[str, Any] | None:
         return None
 
 
-def hash_files(folder: Path, names: Iterable[str]) -> dict[str, str]:
+def hash_files(folder: Path, names: tuple[str, ...]) -> dict[str, str]:
     """{name: SHA-256} of plain files of a folder."""
     return {name: plain_files.sha256_file(folder / name) for name in names}
 
