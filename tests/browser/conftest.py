@@ -28,6 +28,16 @@ def driver() -> Iterator[Any]:
     yield from _chromium("MAP * ~NOTFOUND")
 
 
+@pytest.fixture(autouse=True)
+def _screen_again(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What a test shows as on paper, the next one sees on a screen: both share one browser."""
+    yield
+    if "driver" in request.fixturenames:
+        request.getfixturevalue("driver").execute_cdp_cmd(
+            "Emulation.setEmulatedMedia", {"media": "", "features": []}
+        )
+
+
 @pytest.fixture
 def local_driver() -> Iterator[Any]:
     """A browser that reaches this machine and no other."""
