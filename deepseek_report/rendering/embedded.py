@@ -9,11 +9,11 @@ import html
 import json
 import re
 import tempfile
-from collections import Counter
-from collections.abc import Sequence
+from collections import ChainMap, Counter
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from deepseek_report.artifacts.picture import check_svg
 from deepseek_report.artifacts.storage import plain_files
@@ -247,34 +247,17 @@ def _style(parts: Sequence[str]) -> str:
 
 # A long document written by two pandocs at the same time, as one would have written it.
 #
-# The document is cut before a heading of the first level. What one part must know of the other is
-# little: how many chapters, figures and tables stand before it, and the numbers that its references
-# name. The first is counted in the text; the second is left as a mark and filled in afterwards.
+# The document is cut before a heading of the first level. Neither part counts: each tells in order
+# what is numbered in it, and marks stand for numbers and titles until both are there.
 
 #: Marks that the filter leaves; text from data cannot hold these characters.
 OPEN, CLOSE = "\ue002", "\ue003"
 _MARK = re.compile(f"{OPEN}(number|title):([^{CLOSE}]*){CLOSE}")
-_NUMBERS = re.compile(f"<!--{OPEN}(.*?){CLOSE}-->\n?", re.DOTALL)
+_HELD = re.compile(f"<!--{OPEN}(.*?){CLOSE}-->\n?", re.DOTALL)
 _FENCE = re.compile(r"\s*(`{3,}|~{3,})")
-_IDENTIFIER = re.compile(r"(?<!\\)\{#(fig|tbl)-")
 _SECTION = re.compile(r'<section id="([^"]+)"')
 _CUT = "@@cut@@"
 _TOC_END, _BODY_END = "@@toc@@", "@@body@@"
-
-
-@dataclass(frozen=True)
-class DocumentPart:
-    """Neighbouring chapters, and how many chapters, figures and tables stand before them."""
-
-    text: str
-    chapters: int = 0
-    figures: int = 0
-    tables: int = 0
-
-    @property
-    def arguments(self) -> list[str]:
-        before = {"chapters": self.chapters, "figures": self.figures, "tables": self.tables}
-        return [f"--metadata={name}-before={number}" for name, number in before.items()]
 
 
 def convert(document: Path, template: Path, arguments: Sequence[str]) -> str:
@@ -286,27 +269,22 @@ def convert(document: Path, template: Path, arguments: Sequence[str]) -> str:
     plain_files.write_text(plain, f"$toc$\n{_CUT}\n$body$")
     templates = [template, *(plain for _ in rest)]
 
-    def converted(part: DocumentPart, page: Path) -> str:
-        own = [f"--template={page}", *labels, *part.arguments, *arguments]
-        return pandoc.convert_text(part.text, document.parent, "html5", own)
+    def converted(part: str, page: Path) -> str:
+        own = [f"--template={page}", *labels, "--metadata=in-parts", *arguments]
+        return pandoc.convert_text(part, document.parent, "html5", own)
 
     with ThreadPoolExecutor(2) as pool:
         pages = list(pool.map(converted, [first, *rest], templates))
-    return _fill(join(pages), document)
+    return join(_numbered(pages, document))
 
 
-def cut(text: str) -> list[DocumentPart]:
-    """The document in one part or in two of about the same length."""
-    lines = _open_lines(text)
-    starts = [start for start, line in lines if line.startswith("# ")]
+def cut(text: str) -> list[str]:
+    """The document in one part, or in two of whole chapters and about the same length."""
+    starts = [start for start, line in _open_lines(text) if line.startswith("# ")]
     if len(starts) < 2:
-        return [DocumentPart(text)]
+        return [text]
     middle = min(starts[1:], key=lambda start: abs(start - len(text) / 2))
-    before = "".join(line for start, line in lines if start < middle)
-    kinds = [match[1] for match in _IDENTIFIER.finditer(before)]
-    chapters = sum(start < middle for start in starts)
-    second = DocumentPart(text[middle:], chapters, kinds.count("fig"), kinds.count("tbl"))
-    return [DocumentPart(text[:middle]), second]
+    return [text[:middle], text[middle:]]
 
 
 def _open_lines(text: str) -> list[tuple[int, str]]:
@@ -352,20 +330,52 @@ def _renamed(page: str, other: str) -> str:
     )
 
 
-def _fill(page: str, document: Path) -> str:
-    """Put in the numbers and titles that one part needs of the other."""
-    known: dict[str, dict[str, str]] = {"number": {}, "title": {}}
-    for numbers in _NUMBERS.findall(page):
-        for kind, names in json.loads(numbers).items():
-            known[kind].update(names)
-    page = _NUMBERS.sub("", page)
-    missing = [match[2] for match in _MARK.finditer(page) if match[2] not in known["number"]]
-    if missing:
-        raise RenderError(
-            f"{document}: the document has parts that cannot be rendered: "
-            f"unresolved reference @{missing[0]}"
-        )
-    return _MARK.sub(lambda match: html.escape(known[match[1]].get(match[2], "")), page)
+def _numbered(pages: Sequence[str], document: Path) -> list[str]:
+    """The parts with the numbers and titles for which marks stand."""
+    counted, own = _Counted(), []
+    for page in pages:
+        own.append({"number": dict[str, str](), "title": dict[str, str]()})
+        for held in map(json.loads, _HELD.findall(page)):
+            own[-1]["number"].update(counted.numbers_of(held))
+            own[-1]["title"].update((header["id"], header["title"]) for header in held["sec"])
+    everywhere = {kind: ChainMap(*(known[kind] for known in own)) for kind in ("number", "title")}
+
+    def filled(page: str, known: Mapping[str, Mapping[str, str]]) -> str:
+        def text(match: re.Match[str]) -> str:
+            kind, name = match.groups()
+            found = known[kind].get(name, everywhere[kind].get(name))
+            if found is None:
+                raise RenderError(
+                    f"{document}: the document has parts that cannot be rendered: "
+                    f"unresolved reference @{name}"
+                )
+            return html.escape(_MARK.sub(text, found))
+
+        return _MARK.sub(text, _HELD.sub("", page))
+
+    return [filled(page, known) for page, known in zip(pages, own, strict=True)]
+
+
+class _Counted:
+    """How many figures and tables there were so far, and the numbers of the last heading."""
+
+    def __init__(self) -> None:
+        self.times: Counter[str] = Counter()
+        self.levels: list[int] = []
+
+    def numbers_of(self, held: Mapping[str, Sequence[Any]]) -> dict[str, str]:
+        """{identifier: number} of what a part holds."""
+        numbers = {}
+        for kind in ("fig", "tbl"):
+            for name in held[kind]:
+                self.times[kind] += 1
+                numbers[name] = str(self.times[kind])
+        for header in held["sec"]:
+            level = header["level"]
+            self.levels = [*self.levels, *[0] * level][:level]
+            self.levels[-1] += 1
+            numbers[header["id"]] = ".".join(map(str, self.levels))
+        return numbers
 
 
 # `decide.html`, a page beside the report that asks for decisions in words, offline: a form that a

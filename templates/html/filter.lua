@@ -19,8 +19,10 @@ local WORDS = { fig = '', tbl = '', sec = '', attached = '', beside = '', promis
 local numbers = {}   -- identifier -> number as text
 local titles = {}    -- identifier of a section -> its title as text
 
--- Where the document comes in parts: marks for what another part knows, filled in afterwards.
+-- Where the document comes in parts, nothing is counted: marks stand for numbers and titles, which
+-- are filled in when the parts are joined, by what each holds in its order.
 local in_parts = false
+local held = { fig = {}, tbl = {}, sec = {} }
 
 local function mark(kind, id)
   return '\u{e002}' .. kind .. ':' .. id .. '\u{e003}'
@@ -388,7 +390,8 @@ local function count_section(header)
   titles[header.identifier] = pandoc.utils.stringify(header.content)
 end
 
-local function counter_of(kind, count)
+local function counter_of(kind)
+  local count = 0
   return function(block)
     if block.identifier:match('^' .. kind .. '%-') then
       count = count + 1
@@ -402,9 +405,13 @@ local SEQUENCES = { fig = 'Figure', tbl = 'Table' }
 
 local function caption_inlines(block)
   local inlines = pandoc.utils.blocks_to_inlines(block.caption.long)
+  local kind = block.identifier:match(block.t == 'Figure' and '^(fig)%-' or '^(tbl)%-')
+  if not kind then return inlines end
   local number = numbers[block.identifier]
-  if not number then return inlines end
-  local kind = block.identifier:sub(1, 3)
+  if in_parts then
+    table.insert(held[kind], block.identifier)
+    number = mark('number', block.identifier)
+  end
   if is_docx then
     local counted = word_field('SEQ ' .. SEQUENCES[kind] .. ' \\* ARABIC', number)
     local label = bookmarked(block.identifier, word_run(WORDS[kind] .. '\u{a0}') .. counted)
@@ -728,7 +735,7 @@ local function reference(cite)
   for position, citation in ipairs(cite.citations) do
     local kind = citation.id:match '^(%a+)%-'
     local number, title = numbers[citation.id], titles[citation.id] or ''
-    if not number and in_parts and WORDS[kind] then
+    if in_parts and WORDS[kind] then
       number = mark('number', citation.id)
       title = kind == 'sec' and mark('title', citation.id) or ''
     end
@@ -831,6 +838,11 @@ end
 -- The page's title is the first heading of the page, so that sections are the second.
 local function html_header(header)
   local number = numbers[header.identifier]
+  if in_parts and not header.classes:includes 'unnumbered' then
+    local title = pandoc.utils.stringify(header.content)
+    table.insert(held.sec, { level = header.level, id = header.identifier, title = title })
+    number = mark('number', header.identifier)
+  end
   if number then
     header.content:insert(1, pandoc.Space())
     header.content:insert(1, pandoc.Span({ pandoc.Str(number) }, { class = 'number' }))
@@ -880,12 +892,6 @@ local function plain_code(block)
   return block
 end
 
-local function before(doc, what)
-  local found = doc.meta[what .. '-before']
-  in_parts = in_parts or found ~= nil
-  return found and tonumber(pandoc.utils.stringify(found)) or 0
-end
-
 -- What the head says of the document, as texts of Typst: its template sets them outside of content.
 local function typst_head(meta)
   local function text(value) return pandoc.MetaInlines { raw_inline(typst_string(value)) } end
@@ -905,12 +911,13 @@ end
 
 -- Few walks: each costs a tenth of a second on a long report.
 function Pandoc(doc)
-  counters[1] = before(doc, 'chapters')
-  doc:walk {
-    traverse = 'topdown', Header = count_section,
-    Figure = counter_of('fig', before(doc, 'figures')),
-    Table = counter_of('tbl', before(doc, 'tables')),
-  }
+  in_parts = doc.meta['in-parts'] ~= nil
+  if not in_parts then
+    doc:walk {
+      traverse = 'topdown', Header = count_section,
+      Figure = counter_of 'fig', Table = counter_of 'tbl',
+    }
+  end
   local out = doc:walk {
     Cite = reference, RawInline = RawInline, Span = span, Link = link, CodeBlock = plain_code,
     Math = is_typst and typst_math or nil,
@@ -923,8 +930,7 @@ function Pandoc(doc)
     if title and #contents > 0 then out.blocks:insert(1, docx_contents(title)) end
   end
   if in_parts then
-    local known = pandoc.json.encode { number = numbers, title = titles }
-    out.blocks:insert(raw('<!--\u{e002}' .. known .. '\u{e003}-->'))
+    out.blocks:insert(raw('<!--\u{e002}' .. pandoc.json.encode(held) .. '\u{e003}-->'))
   end
   return out
 end

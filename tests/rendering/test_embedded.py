@@ -274,22 +274,42 @@ def page_of(tmp_path: Path, text: str) -> str:
     return re.sub(r"\n+", "\n", embedded.convert(source, template, arguments))
 
 
+HIDDEN = """
+::: {.content-visible unless-format="html"}
+
+![Of paper](p.svg){#fig-paper fig-alt="a picture"}
+
+:::
+"""
+
+
 def test_two_parts_give_the_page_that_one_gives(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = of_chapters(4)
     in_two = page_of(tmp_path, text)
     assert len(embedded.cut(text)) == 2
-    monkeypatch.setattr(embedded, "cut", lambda whole: [embedded.DocumentPart(whole)])
+    monkeypatch.setattr(embedded, "cut", lambda whole: [whole])
     assert in_two == page_of(tmp_path, text)
     assert in_two.count("<h2") == 4
 
 
+def test_what_a_page_does_not_show_is_not_counted(tmp_path: Path) -> None:
+    text = of_chapters(4)
+    with_hidden = page_of(tmp_path, text.replace("\n# Chapter 2", f"{HIDDEN}\n# Chapter 2"))
+    assert with_hidden == page_of(tmp_path, text)
+    assert re.findall(r'label">Figure\s(\d)', with_hidden) == ["1", "2", "3", "4"]
+
+
+def test_a_title_that_names_a_figure_is_told_in_another_part(tmp_path: Path) -> None:
+    text = of_chapters(4).replace("# Chapter 4 {", "# Beside @fig-4 {")
+    assert 'title="Beside Figure\u00a04"' in page_of(tmp_path, f"{text}\nSee @sec-4.\n")
+
+
 def test_a_line_in_a_fence_starts_no_chapter() -> None:
     first, second = embedded.cut(of_chapters(2))
-    assert second.text.startswith("# Chapter 2")
-    assert (second.chapters, second.figures, second.tables) == (1, 1, 1)
-    assert "# no chapter" in first.text
+    assert second.startswith("# Chapter 2")
+    assert "# no chapter" in first
 
 
 def test_a_document_of_one_chapter_stays_whole() -> None:
