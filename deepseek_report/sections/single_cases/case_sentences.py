@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -102,19 +103,20 @@ class StatedBands:
 
     @cached_property
     def _all(self) -> list[StatedBand | None]:
-        return [self._band(number) for number in range(self._bands)]
-
-    def _band(self, number: int) -> StatedBand | None:
         n = len(self._stated)
-        low, high = number * n // self._bands, (number + 1) * n // self._bands
-        if self._stated[high - 1] - self._stated[low] > _WIDEST:
-            return None
-        inside = np.isin(np.arange(n), np.arange(low, high))
-        return StatedBand(
-            low=float(self._stated[low]),
-            high=float(self._stated[high - 1]),
-            happened=self._drawn.rate(self._happened, inside),
+        edges = [number * n // self._bands for number in range(self._bands + 1)]
+        ends = [
+            (float(self._stated[start]), float(self._stated[end - 1]))
+            for start, end in itertools.pairwise(edges)
+        ]
+        inside = (
+            (self._happened, np.isin(np.arange(n), np.arange(start, end)))
+            for start, end in itertools.pairwise(edges)
         )
+        return [
+            StatedBand(low, high, happened) if high - low <= _WIDEST else None
+            for (low, high), happened in zip(ends, self._drawn.rates(inside), strict=True)
+        ]
 
 
 #: How many reasons against the second class are told.
