@@ -712,7 +712,7 @@ def _newly_critical(before: Results, after: Results) -> Iterator[Text]:
 
 
 def _same_data(first: Results, other: Results) -> bool:
-    digests = [(run.provenance.get("digests") or {}).get("data") for run in (first, other)]
+    digests = [run.digests.get("data") for run in (first, other)]
     return digests[0] == digests[1] and digests[0] is not None
 
 

@@ -149,7 +149,7 @@ class _Bill:
 
     def _model(self) -> Component:
         run = self.run
-        weights = (run.results.provenance.get("manifest") or {}).get(_WEIGHTS)
+        weights = run.results.manifest.get(_WEIGHTS)
         kept = ("parameters", "epochs", "best_epoch", "rows", "seed", "precision", "device")
         facts = {f"training:{name}": run.results.training.get(name) for name in kept}
         return _filled(

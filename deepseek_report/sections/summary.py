@@ -229,7 +229,7 @@ def _quick(draft: Draft) -> Values:
         ],
         "measures": kinds["measures"],
         "methods": kinds["explanations"],
-        "command": deepening(results.provenance.get("command") or {}),
+        "command": deepening(results.command),
     }
 
 
