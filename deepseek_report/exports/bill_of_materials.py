@@ -21,6 +21,7 @@ from packaging.utils import canonicalize_name
 
 from deepseek_report.artifacts.advice import DISTRIBUTION
 from deepseek_report.artifacts.finding import Finding
+from deepseek_report.artifacts.protocols.models import WEIGHTS
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.split import PARTS
 from deepseek_report.artifacts.storage.files import dump_json
@@ -34,7 +35,7 @@ from deepseek_report.wording.words import WordedFinding
 Component = dict[str, Any]
 
 _MODEL, _DATA = "model", "data"
-_WEIGHTS = "artifacts/training/weights.safetensors"
+_WEIGHTS = f"artifacts/training/{WEIGHTS}"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _DOI = re.compile(r"10\.[0-9]{4,9}/[!-~]+")
 #: Where a bill names another part of itself, beside `bom-ref` that gives the name.
