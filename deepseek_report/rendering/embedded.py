@@ -336,7 +336,8 @@ def _numbered(pages: Sequence[str], document: Path) -> list[str]:
     counted, own = _Counted(), []
     for page in pages:
         own.append({"number": dict[str, str](), "title": dict[str, str]()})
-        for held in map(json.loads, _HELD.findall(page)):
+        for text in _HELD.findall(page):
+            held = json.loads(text)
             own[-1]["number"].update(counted.numbers_of(held))
             own[-1]["title"].update((header["id"], header["title"]) for header in held["sec"])
     everywhere = {kind: ChainMap(*(known[kind] for known in own)) for kind in ("number", "title")}
@@ -344,13 +345,13 @@ def _numbered(pages: Sequence[str], document: Path) -> list[str]:
     def filled(page: str, known: Mapping[str, Mapping[str, str]]) -> str:
         def text(match: re.Match[str]) -> str:
             kind, name = match.groups()
-            found = known[kind].get(name, everywhere[kind].get(name))
-            if found is None:
+            words = known[kind].get(name, everywhere[kind].get(name))
+            if words is None:
                 raise RenderError(
                     f"{document}: the document has parts that cannot be rendered: "
                     f"unresolved reference @{name}"
                 )
-            return html.escape(_MARK.sub(text, found))
+            return html.escape(_MARK.sub(text, words))
 
         return _MARK.sub(text, _HELD.sub("", page))
 
