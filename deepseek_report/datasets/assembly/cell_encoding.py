@@ -276,7 +276,7 @@ def encode_target(
                 f"{file}, column `{column.name}`",
                 f"the target is missing in {plural(int(empty.sum()), 'row')}: {rows_text(empty)}",
                 "a value in every row",
-                "remove these rows from the file; a label must not be guessed",
+                "leave these rows out; a label must not be guessed",
             )
     where = f"{file}, column `{cells[0].name}`"
     task = task_of(cells[0], rule)
