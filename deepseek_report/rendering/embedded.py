@@ -345,13 +345,13 @@ def _numbered(pages: Sequence[str], document: Path) -> list[str]:
     def filled(page: str, known: Mapping[str, Mapping[str, str]]) -> str:
         def text(match: re.Match[str]) -> str:
             kind, name = match.groups()
-            words = known[kind].get(name, everywhere[kind].get(name))
-            if words is None:
+            value = known[kind].get(name, everywhere[kind].get(name))
+            if value is None:
                 raise RenderError(
                     f"{document}: the document has parts that cannot be rendered: "
                     f"unresolved reference @{name}"
                 )
-            return html.escape(_MARK.sub(text, words))
+            return html.escape(_MARK.sub(text, value))
 
         return _MARK.sub(text, _HELD.sub("", page))
 
