@@ -305,6 +305,15 @@ def test_cases_like_it_stand_beside_it_with_what_happened_to_them(real_run, cont
         assert others == [feature.display(row[shown[label]]) for row in rows]
 
 
+def test_a_figure_that_the_page_does_not_show_has_no_number(real_run, tmp_path):
+    content = [CasesSection().content(real_run)]
+    text = write_qmd(real_run, content, ReportOptions(), tmp_path).path.read_text("utf-8")
+    _, *of_paper = text.split('::: {.content-visible unless-format="html"}\n')
+    hidden = [part.partition("\n:::\n")[0] for part in of_paper]
+    assert any("figures/case-contributions" in part for part in hidden)
+    assert not any("{#fig-" in part for part in hidden)
+
+
 def test_a_case_of_which_nothing_can_change_says_that_no_change_was_looked_for(real_run, tmp_path):
     fixed = with_table(real_run, "cases", "counterfactuals", lambda rows: rows)
     features = tuple(replace(feature, mutable=False) for feature in real_run.schema.features)
@@ -315,7 +324,9 @@ def test_a_case_of_which_nothing_can_change_says_that_no_change_was_looked_for(r
     assert "| What counted most |" in text
     assert "What would change it" not in text
     assert {page["change_in_short"] for page in pages} == {""}
-    assert all("nothing is declared changeable" in page["change"] for page in pages)
+    assert all(
+        "no feature is declared as one that a person can change" in page["change"] for page in pages
+    )
 
 
 def by_shap(real_run):
