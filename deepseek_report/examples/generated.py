@@ -176,7 +176,8 @@ class Wide(ArraySource):
             block=self.block,
             correlation=self.correlation,
         )
-        return _two_groups("wide", values, columns.tolist(), odds, random, blocks)
+        truth = "data_sets.wide.preparation.truth"
+        return _two_groups(truth, values, columns.tolist(), odds, random, blocks)
 
     def _columns(self, random: np.random.Generator) -> Ints:
         """Positions of the informative columns: one at random in each of as many blocks."""
@@ -193,7 +194,7 @@ class Wide(ArraySource):
 
 
 def _two_groups(
-    name: str,
+    truth_is: str,
     values: Floats,
     columns: Sequence[int],
     odds: Floats,
@@ -202,8 +203,8 @@ def _two_groups(
 ) -> Arrays:
     """Rows of two groups, drawn by log-odds that depend on some of the columns alone.
 
-    name : of the data set. values : (row, column). columns : positions of those columns. odds :
-    (row,) log-odds of the second group. note : how the values were made.
+    truth_is : id of the text that names these columns. values : (row, column). columns : positions
+    of those columns. odds : (row,) log-odds of the second group. note : how the values were made.
     """
     labels = (random.random(len(values)) < 1 / (1 + np.exp(-odds))).astype(np.int64)
     truth = np.zeros(values.shape, dtype=bool)
@@ -211,11 +212,8 @@ def _two_groups(
     digits = len(str(values.shape[1]))
     places = [f"{position + 1:0{digits}d}" for position in range(values.shape[1])]
     features = tuple(Feature(f"x{place}", f"Column {place}", "numeric") for place in places)
-    which = message(
-        f"data_sets.{name}.preparation.truth",
-        columns=[features[position].label for position in columns],
-        best=float(binary_auc(odds, labels == 1)),
-    )
+    decide = [features[position].label for position in columns]
+    which = Message(truth_is, {"columns": decide, "best": float(binary_auc(odds, labels == 1))})
     return Arrays(
         values=values,
         labels=labels,
@@ -361,7 +359,8 @@ class KnownEffects(ArraySource):
         values = known_rows(self.family, self.n, random)
         formula, family = self.formula, message(f"data_sets.known_effects.families.{self.family}")
         columns, odds = list(formula.columns), formula.value(values)
-        return _two_groups("known_effects", values, columns, odds, random, family)
+        truth = "data_sets.known_effects.preparation.truth"
+        return _two_groups(truth, values, columns, odds, random, family)
 
 
 # Texts for language models, of which it is known which tokens decide what follows.
