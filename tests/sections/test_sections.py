@@ -4,6 +4,7 @@ import importlib
 import itertools
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -20,6 +21,7 @@ from deepseek_report.findings.rules_explanations import quotation
 from deepseek_report.metrics.cases.case_choice import FURTHER_LABELS
 from deepseek_report.rendering.document import write_qmd
 from deepseek_report.rendering.page_words import ReportOptions
+from deepseek_report.sections import bias
 from deepseek_report.sections.bias import BiasSection
 from deepseek_report.sections.bottlenecks import BottlenecksSection
 from deepseek_report.sections.cases import CasesSection
@@ -303,6 +305,16 @@ def test_cases_like_it_stand_beside_it_with_what_happened_to_them(real_run, cont
     for label, _, *others in features:
         feature = real_run.schema.features[shown[label]]
         assert others == [feature.display(row[shown[label]]) for row in rows]
+
+
+@pytest.mark.parametrize(("of", "fewer"), [(18_000, True), (8_000, False)])
+def test_options_say_where_plain_predictors_learnt_from_fewer_rows(of, fewer):
+    note = message("notes.options.refitted", rows=8_000, of=of)
+    results = SimpleNamespace(notes=lambda _: (note,))
+    values = bias._refits(SimpleNamespace(results=results, words=wording()))
+    slots = {"own": values["own_refits"], "fewer": values["fewer_rows"]}
+    text = wording().text("templates.bias.options_text", **slots)
+    assert ("learnt from 8\u202f000 of the 18\u202f000 training rows" in text) == fewer
 
 
 def test_a_figure_that_the_page_does_not_show_has_no_number(real_run, tmp_path):
