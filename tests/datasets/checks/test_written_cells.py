@@ -60,6 +60,7 @@ def test_nines_below_nothing_but_positive_numbers_are_found(code: float) -> None
     values = np.random.default_rng(3).integers(60, 300, 300).astype(float)
     values[[3, 40]] = code
     assert suspected_codes(values) == [(code, 2)]
+    assert suspected_codes(np.array([1.0, 2.0, 11.0, code, code])) == [(code, 2)]
     values[5] = -1.0
     assert suspected_codes(values) == []
 
