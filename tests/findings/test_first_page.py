@@ -88,6 +88,12 @@ def test_the_gravest_finding_says_what_to_do_before_use() -> None:
     )
 
 
+def test_groups_that_are_not_judged_are_a_matter_of_a_declaration() -> None:
+    values = {"attributes": ["sex"], "classes": ["“no”", "“yes”"], "reason": ""}
+    groups = Finding("groups-not-judged", "medium", "groups_not_judged", values, section="bias")
+    assert ": say which class is good for the person before use." in spoken([], [groups])
+
+
 def test_a_model_without_skill_is_told_first_and_nothing_beside_it() -> None:
     values = {"metric": "ROC AUC", "score": None, "constant": 0.5}
     none = Finding("no_skill", "high", "no_skill", values, section="performance")
@@ -256,9 +262,21 @@ def test_declared_costs_are_told_beside_those_of_the_cheapest_answer_for_everyon
 def test_of_many_classes_how_often_the_model_is_right_is_told_once(run: VariedRun) -> None:
     run.data(classes=("a", "b", "c"), favourable=0)
     run.predictions()
-    text = spoken_of(run.results())
-    assert "get the right one of 3 classes. Always giving the same answer would be right" in text
+    results = run.results()
+    text = spoken_of(results)
+    assert "get the right one of 3 classes. Always giving the same answer, “" in text
     assert "the model is for" not in text
+
+
+def test_the_same_answer_for_all_is_the_largest_class_of_the_test_part(run: VariedRun) -> None:
+    run.data(classes=("a", "b", "c"), favourable=0)
+    labels = np.arange(len(run.real.predictions)) % 4
+    even = np.full((len(labels), 3), 1 / 3)
+    run.predictions(labels=np.where(labels == 3, 2, labels), probabilities=even)
+    text = spoken_of(run.results())
+    assert (
+        "the same answer, “c”, the most frequent in the test part, would be right for 50 %" in text
+    )
 
 
 def test_what_cannot_be_counted_costs_nothing() -> None:

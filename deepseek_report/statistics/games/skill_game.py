@@ -99,11 +99,18 @@ def skills(truths: Floats, outputs: Floats, nothing: Floats) -> Floats:
     return np.asarray(((nothing - truths) ** 2 - (outputs - truths) ** 2).sum(axis=1))
 
 
+#: Size of a control beside the values from which on it is more than the rounding of answers.
+_ROUNDING = 1e-4
+
+
 def _slopes(control: Floats, values: Floats) -> Floats:
-    """(player,) slopes of (row, player) values on (row,) a control of mean 0; they add up to 1."""
-    spread = float(control @ control)
-    players = values.shape[1]
-    if not spread > 0:
+    """(player,) slopes of (row, player) values on (row,) a control of mean 0; they add up to 1.
+
+    They are alike where the control is rounding, as it is where there is one reference alone:
+    slopes on it would be of any size.
+    """
+    spread, players = float(control @ control), values.shape[1]
+    if not spread > _ROUNDING**2 * float((values**2).sum()):
         return np.full(players, 1 / players)
     slopes = control @ values / spread
     return np.asarray(slopes + (1 - slopes.sum()) / players)

@@ -69,6 +69,23 @@ def test_values_of_each_row_add_up_to_its_skill() -> None:
     np.testing.assert_allclose(estimated(model, 1).sum(axis=1), known)
 
 
+@pytest.mark.parametrize("rows_off", [1, 15])
+def test_rounding_at_the_only_reference_moves_no_value(rows_off) -> None:
+    def values(noise: np.ndarray) -> np.ndarray:
+        nothing = model(np.zeros((ROWS, PLAYERS)))
+        at_reference = (nothing + noise)[:, None]
+        game = skill_game.SkillGame(TRUTHS, model(INPUTS), nothing, at_reference, PLAYERS)
+        orders = np.tile(np.arange(PLAYERS), (ROWS, 1))
+        return game.values(
+            lambda kept, rows, which: model(np.where(kept, INPUTS[rows], 0.0)), orders
+        )
+
+    noise = np.zeros((ROWS, 2))
+    noise[:rows_off] = RNG.normal(scale=1e-7, size=(rows_off, 2))
+    noise[1::2] *= 1e-5  # some rows are off by far less than others
+    np.testing.assert_allclose(values(noise), values(np.zeros((ROWS, 2))), atol=1e-5)
+
+
 def test_a_sum_of_functions_of_single_players_has_values_in_closed_form() -> None:
     nothing = additive(BACKGROUND_ROWS).mean(axis=0)
     columns = np.eye(PLAYERS, dtype=bool)
