@@ -15,6 +15,7 @@ import deepseek_report
 from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.examples import known_tables
 from deepseek_report.models.transformers import transformer_module
+from deepseek_report.tasks.classification import ECE_BINS
 from deepseek_report.wording.words import DEFAULT_LANGUAGE, read_catalog, wording
 from tests.worded import leaves
 
@@ -141,3 +142,13 @@ def test_kinds_of_layers_are_in_the_catalog() -> None:
 def test_advice_that_an_earlier_run_holds_is_still_said() -> None:
     text = wording().text("advice.tried", option="reweighted")  # no word of whose fit it was
     assert text == "Tried with another model: reweighted"
+
+
+def test_an_option_of_the_model_itself_is_not_introduced_by_its_own_name() -> None:
+    option = "the model itself, fitted anew without age"
+    text = wording().text("advice.tried", option=option, own=True)
+    assert text == "Tried as well: the model itself, fitted anew without age"
+
+
+def test_the_bins_of_a_calibration_error_among_some_cases_stand_beside_its_name() -> None:
+    assert wording().label("columns", "ece") == f"Calibration error ({ECE_BINS} bins)"

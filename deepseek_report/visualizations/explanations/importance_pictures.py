@@ -410,13 +410,15 @@ class _RelianceView:
         return player(row.label, self.schema)
 
     def title(self) -> Message:
-        first = max(self.features, key=lambda row: row.share.value)
+        sure = [row for row in self.features if (row.share.low or 0.0) > 0]
+        first = max(sure or self.features, key=lambda row: row.share.value)
         known = [row for row in self.features if row.attributed.is_defined]
         attributed = max(known, key=lambda row: row.attributed.value)
         return caption(
             "reliance.title",
             first=self._name(first),
             share=first.share,
+            is_shown=bool(sure),
             same=first.label == attributed.label,
             attributed=self._name(attributed),
             named=kind_of(self.schema).named_columns,
