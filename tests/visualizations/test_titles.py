@@ -662,3 +662,11 @@ def test_only_a_feature_that_surely_earns_skill_is_said_to(
 
     results = concluded(with_table(build(), "sage", "features", earned))
     assert plain(draw(ReliancePicture(), results)[0].title).startswith(title)
+
+
+def test_the_importance_of_words_is_titled_as_a_sum_that_counts_how_often_they_occur(
+    build: Build,
+) -> None:
+    title = draw(GlobalImportancePicture(), build("text"))[0].title
+    assert title.startswith("Summed over all cases, which counts how often each word occurs, the ")
+    assert title.endswith("gets most attribution")

@@ -96,7 +96,8 @@ class _View:
     table : {explainer: {feature: its importance}}, of all features. features : those that are
     drawn. mean : {feature: mean share over the ranked explainers}. labels : of the rows. inline :
     the same features inside a sentence. ranked : the explainers that the order rests on; those that
-    are condemned, or answer another question, only where there is no other.
+    are condemned, or answer another question, only where there is no other. counts_places : whether
+    a share is the larger the more often the feature occurs, as that of a word is.
     """
 
     table: dict[str, dict[str, FeatureImportance]]
@@ -105,6 +106,7 @@ class _View:
     labels: dict[str, str]
     inline: dict[str, Text]
     ranked: list[str]
+    counts_places: bool
     words: Wording
 
     @classmethod
@@ -136,6 +138,7 @@ class _View:
             labels,
             {name: player(label, schema) for name, label in labels.items()},
             ranked,
+            kind_of(schema).quotes,
             words,
         )
 
@@ -212,6 +215,8 @@ def _title(view: _View) -> Message:
     ranked, first, second = view.ranked, view.features[0], view.features[1:2]
     if not view.mean[first] > 0:
         return caption("global_importance.title_none")
+    if view.counts_places:
+        return caption("global_importance.title_summed", first=view.inline[first])
     tops = (max(view.table[name].values(), key=lambda row: row.share) for name in ranked)
     top = sum(row.feature == first for row in tops)
     if 2 * top <= len(ranked):
