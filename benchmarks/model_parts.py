@@ -28,9 +28,8 @@ import torch
 from scipy import stats
 from torch import Tensor, nn
 from training import PlainEncoder
-from worlds.groups import context
+from worlds.groups import AT_HALF, context
 
-from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.models import TrainingPlace
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Feature, Schema, Target
@@ -358,8 +357,7 @@ def trained(table: str, name: str, seed: int) -> dict[str, Any]:
 def needed_experts(module: DeepSeekModule, data: Dataset, seed: int) -> float:
     """The share of the experts that the audit of the report shows to be needed."""
     classifier = TorchClassifier(module, data.schema, "deepseek", frozenset({"attention"}))
-    like = Predictions(*[np.zeros((1, 2))] * 2, *[np.zeros(1, np.int64)] * 3, 0.5, "declared")
-    made = predict_alike(classifier, data.test, like)
+    made = predict_alike(classifier, data.test, AT_HALF)
     known = replace(context(data.schema, made, seed), dataset=data, classifier=classifier)
     scores = {score.metric: score.value for score in Ablation(max_rows=3000).measure(known).scores}
     return float(scores["needed_experts"])

@@ -17,7 +17,7 @@ from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Category, Feature, Layout, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.metrics.behaviour.behaviour import Behaviour
-from worlds.trials import Plan, Table, repeat, share
+from worlds.trials import Plan, Table, logistic, repeat, share
 
 #: Training rows, test rows, and what is asked of a default.
 TRAINED, TESTED = 3000, 800
@@ -61,12 +61,8 @@ def drawn(n: int, rng: np.random.Generator) -> Floats:
 
 
 def labelled(rows: Floats, log_odds: LogOdds, rng: np.random.Generator) -> Split:
-    labels = (rng.random(len(rows)) < _share(log_odds(rows))).astype(np.int64)
+    labels = (rng.random(len(rows)) < logistic(log_odds(rows))).astype(np.int64)
     return Split(rows, labels, np.arange(len(rows)), {})
-
-
-def _share(log_odds: Floats) -> Floats:
-    return np.asarray(1 / (1 + np.exp(-log_odds)))
 
 
 class Stated:
@@ -78,7 +74,7 @@ class Stated:
         self.log_odds, self.schema = log_odds, schema
 
     def probabilities(self, rows: Floats) -> Floats:
-        share_ = _share(self.log_odds(rows))
+        share_ = logistic(self.log_odds(rows))
         return np.column_stack([1 - share_, share_])
 
 

@@ -6,20 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.metrics.causes.causal_questions import is_widening, widened
 from deepseek_report.statistics.causes.cross_fitting import CausalData, Variable
 from deepseek_report.statistics.causes.gap_by_path import PATHS, gaps_by_path, widening
 from deepseek_report.statistics.causes.graph import CausalRefusal, PathSets
 from deepseek_report.statistics.resampling import Resampling
-from worlds.trials import Plan, Table, repeat, share
+from worlds.trials import Plan, Table, logistic, repeat, share
 
 ROWS = 1200
 SETS = PathSets(("age",), ("skill",))
-
-
-def chance(log_odds: Floats) -> Floats:
-    return np.asarray(1 / (1 + np.exp(-log_odds)))
 
 
 @dataclass(frozen=True)
@@ -36,7 +31,7 @@ class WideningTrial:
     def __call__(self, seed: int) -> frozenset[str]:
         rng = np.random.default_rng([11, seed])
         age = rng.normal(size=ROWS)
-        group = (rng.random(ROWS) < chance(0.5 * age)).astype(float)
+        group = (rng.random(ROWS) < logistic(0.5 * age)).astype(float)
         skill = 0.5 * age - 0.6 * group + rng.normal(size=ROWS)
         odds = 0.4 * age + 0.8 * skill - 0.3 * group
         moved = -self.direct * group + self.indirect * skill
@@ -45,8 +40,8 @@ class WideningTrial:
                 "age": Variable(age),
                 "group": Variable(group, 2),
                 "skill": Variable(skill),
-                "label": Variable((rng.random(ROWS) < chance(odds)).astype(float), 2),
-                "answer": Variable((rng.random(ROWS) < chance(odds + moved)).astype(float), 2),
+                "label": Variable((rng.random(ROWS) < logistic(odds)).astype(float), 2),
+                "answer": Variable((rng.random(ROWS) < logistic(odds + moved)).astype(float), 2),
             },
             Resampling(ROWS),
             seed,

@@ -22,7 +22,7 @@ from deepseek_report.statistics.causes.gap_by_path import PATHS, gaps_by_path, w
 from deepseek_report.statistics.causes.graph import CausalGraph, CausalRefusal, PathSets
 from deepseek_report.statistics.causes.independence import independence_tests
 from deepseek_report.statistics.resampling import Resampling
-from worlds.trials import Plan, Table, repeat, share
+from worlds.trials import Plan, Table, logistic, repeat, share
 
 GRAPH = CausalGraph.of(
     {
@@ -44,10 +44,6 @@ _POWER = 18
 _NUMBERS = ("age", "distance", "skill", "hours", "outcome")
 _UNIFORMS = ("area", "group", "offer", "chance")
 Values = Mapping[str, Floats]
-
-
-def chance(log_odds: Floats) -> Floats:
-    return np.asarray(1 / (1 + np.exp(-log_odds)))
 
 
 @dataclass(frozen=True)
@@ -80,23 +76,23 @@ class Model:
         put("age", lambda: noise["age"])
         put("area", lambda: np.floor(3 * noise["area"]))
         put("distance", lambda: noise["distance"])
-        put("group", lambda: 1.0 * (noise["group"] < chance(self.group(v))))
+        put("group", lambda: 1.0 * (noise["group"] < logistic(self.group(v))))
         put("skill", lambda: self.skill(v) + noise["skill"])
         put("offer", lambda: 1.0 * (noise["offer"] < self._offered(v)))
         put("hours", lambda: self.hours(v) + self.arrow * v["group"] + noise["hours"])
         put("outcome", lambda: self._outcome(v, noise["outcome"], noise["chance"]))
-        v["answer"] = chance(
+        v["answer"] = logistic(
             0.8 * v["skill"] + 0.5 * v["hours"] - 0.3 * v["age"] + 0.6 * v["group"] - 0.5
         )
         return v
 
     def _offered(self, v: Values) -> Floats:
         odds = self.offer(v)
-        return 1.0 * (odds > 0) if self.decides else chance(odds)
+        return 1.0 * (odds > 0) if self.decides else logistic(odds)
 
     def _outcome(self, v: Values, error: Floats, uniform: Floats) -> Floats:
         mean = self.outcome(v)
-        return 1.0 * (uniform < chance(mean)) if self.binary else mean + error
+        return 1.0 * (uniform < logistic(mean)) if self.binary else mean + error
 
 
 def noise_of(n: int, rng: np.random.Generator) -> dict[str, Floats]:
@@ -185,7 +181,7 @@ def truth_of(model: Model) -> Truth:
     as_one, as_zero = (model.draw(noise, {"group": to}) for to in (ones, zeros))
     through = {node: as_zero[node] for node in ("skill", "offer", "hours")}
     crossed = model.draw(noise, {"group": ones, **through})
-    of_one = chance(model.group(as_one))
+    of_one = logistic(model.group(as_one))
 
     def mean(values: Floats, weights: Floats) -> float:
         return float(values @ weights / weights.sum())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -660,11 +660,15 @@ _LEAKS = (
 
 
 def _leak_table(repeats: int, plan: Plan) -> Table:
-    rows = [
+    return Table("Leaks", _LEAKS, ("leak", *STRENGTHS), leak_rows(LEAKS, repeats, plan))
+
+
+def leak_rows(forms: Iterable[str], repeats: int, plan: Plan) -> list[list[str]]:
+    """A row for each form of a leak: how often each strength of it is named."""
+    return [
         [form, *(counted(repeat(partial(leak_trial, form, k, N), repeats, plan)) for k in range(3))]
-        for form in LEAKS
+        for form in forms
     ]
-    return Table("Leaks", _LEAKS, ("leak", *STRENGTHS), rows)
 
 
 _CUES = (

@@ -17,7 +17,6 @@ import torch
 from scipy import stats
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.metrics.internals.ablation import Ablation
@@ -26,7 +25,7 @@ from deepseek_report.metrics.performance.predicting import predict_alike
 from deepseek_report.models.routed.deepseek import DeepSeek
 from deepseek_report.models.shared.module_classifier import TorchClassifier
 
-from .groups import context
+from .groups import AT_HALF, context
 from .trials import Plan, Table, repeat, share
 
 INPUTS, EXPERTS, NEEDED = 10, 8, 3
@@ -65,8 +64,7 @@ def audited(rows: int, seed: int) -> list[Seen]:
     classifier = TorchClassifier(module, SCHEMA, "drawn", MODEL.capabilities)
     _spread(module, classifier, train)
     test = _part(rng, rows, classifier)
-    like = Predictions(*[np.zeros((1, 2))] * 2, *[np.zeros(1, np.int64)] * 3, 0.5, "declared")
-    known = context(SCHEMA, predict_alike(classifier, test, like), seed)
+    known = context(SCHEMA, predict_alike(classifier, test, AT_HALF), seed)
     dataset = Dataset(SCHEMA, train, test, test, card={})
     known = replace(known, dataset=dataset, classifier=classifier)
     load = ExpertLoad(n_resamples=100, max_rows=rows).measure(known)

@@ -40,7 +40,7 @@ from deepseek_report.statistics.answer_errors import calibration_error, equal_ma
 from deepseek_report.statistics.ranking import auc_influence, average_precision_statistic
 from deepseek_report.tasks.loss import decide
 from deepseek_report.wording.words import wording
-from worlds.trials import Plan, Table, repeat, share, stated_predictions
+from worlds.trials import Plan, Table, logistic, repeat, share, stated_predictions
 
 NUMBERS = 6
 COLOURS, REGIONS = 4, 5
@@ -67,10 +67,6 @@ def schema() -> Schema:
         Target("late", "late", ("paid", "late"), favourable=0, explained=1),
         (Attribute("origin", "Origin", levels),),
     )
-
-
-def logistic(values: Floats) -> Floats:
-    return np.asarray(1 / (1 + np.exp(-values)))
 
 
 @dataclass(frozen=True)

@@ -145,6 +145,10 @@ def concluded(
         return [finding for rule in RULES for finding in rule(results)]
 
 
+#: The rule by which models of no run decide: the threshold 0.5, as if it were declared.
+AT_HALF = Predictions(*[np.zeros((1, 2))] * 2, *[np.zeros(1, np.int64)] * 3, 0.5, "declared")
+
+
 def context(
     schema: Schema, predictions: Predictions, seed: int, inputs: Floats | None = None
 ) -> MeasureContext:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from .data import HIDDEN, STRENGTHS, N, counted, leak_trial, rare_trial, written_trial
+from .data import HIDDEN, STRENGTHS, N, leak_rows, rare_trial, written_trial
 from .trials import Plan, Table, repeat, share
 
 _LEAKS = (
@@ -25,10 +25,7 @@ _WORLDS = (
 
 def tables(plan: Plan) -> list[Table]:
     few, many = plan.times(100, 10), plan.times(300, 20)
-    leaks = [
-        [form, *(counted(repeat(partial(leak_trial, form, k, N), few, plan)) for k in range(3))]
-        for form in HIDDEN
-    ]
+    leaks = leak_rows(HIDDEN, few, plan)
     honest = []
     for name, trial, sizes in _WORLDS:
         for n in sizes:

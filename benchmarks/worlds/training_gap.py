@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
-from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.findings import rules_performance
@@ -22,7 +21,7 @@ from deepseek_report.metrics.performance.classification_scores import TrainAndTe
 from deepseek_report.metrics.performance.predicting import predict_alike
 
 from .failures import results_of
-from .groups import context
+from .groups import AT_HALF, context
 from .trials import Plan, Table, repeat, share
 
 INPUTS, SIGNAL = 10, 0.6
@@ -81,8 +80,7 @@ def told(learns: Learns, n_train: int, n_test: int, seed: int) -> tuple[float, s
     rng = np.random.default_rng([seed, n_train, n_test])
     train, test = (_part(rng, n) for n in (n_train, n_test))
     model = learns(train.inputs, train.labels, seed)
-    like = Predictions(*[np.zeros((1, 2))] * 2, *[np.zeros(1, np.int64)] * 3, 0.5, "declared")
-    predictions = predict_alike(model, test, like)
+    predictions = predict_alike(model, test, AT_HALF)
     known = context(SCHEMA, predictions, seed)
     dataset = Dataset(SCHEMA, train, test, test, card={})
     measured = TrainAndTest().measure(replace(known, dataset=dataset, classifier=model))

@@ -16,6 +16,11 @@ from deepseek_report.statistics.intervals import wilson
 T = TypeVar("T")
 
 
+def logistic(log_odds: Floats) -> Floats:
+    """The probabilities of these log-odds."""
+    return np.asarray(1 / (1 + np.exp(-log_odds)))
+
+
 @dataclass(frozen=True)
 class Share:
     """How many of the repeated worlds showed something; as text with its 95 % Wilson interval.

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import count
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pandas as pd
@@ -27,7 +27,12 @@ from deepseek_report.artifacts.schema import TaskName
 from deepseek_report.errors import ConfigError, DeepseekReportError, first_line
 from deepseek_report.models.estimators.design_matrix import class_text
 from deepseek_report.models.estimators.estimator_libraries import walkable
-from deepseek_report.models.given.callable_model import Asked, as_numbers, as_probabilities
+from deepseek_report.models.given.callable_model import (
+    AnswersClassesError,
+    Asked,
+    as_numbers,
+    as_probabilities,
+)
 from deepseek_report.models.given.given_model import HeldModel
 
 _KINDS = (
@@ -227,7 +232,6 @@ def _as_tensor(table: object) -> object:
 
 
 def _estimator(model: object, rows: Rows, hints: Hints) -> Recognised | None:
-    del hints
     if isinstance(model, type) or not hasattr(model, "predict"):
         return None
     called = type(model).__name__
@@ -235,9 +239,8 @@ def _estimator(model: object, rows: Rows, hints: Hints) -> Recognised | None:
     _check_names(model, called, rows)
     if hasattr(model, "predict_proba"):
         return Recognised(model, called, "classification")
-    from sklearn.base import is_classifier
-
-    if is_classifier(model):
+    kind = _kind_of_estimator(model)
+    if kind == "classifier":
         refuse(
             "model",
             f"{called} has no predict_proba",
@@ -245,7 +248,44 @@ def _estimator(model: object, rows: Rows, hints: Hints) -> Recognised | None:
             "calibrate it (sklearn.calibration.CalibratedClassifierCV), or give a function that "
             "turns its scores into probabilities",
         )
+    if kind in {"clusterer", "outlier_detector"}:
+        refuse(
+            "model",
+            f"{called} predicts neither labels nor numbers, but is a {kind.replace('_', ' ')}",
+            _KINDS,
+            "give a function that turns its answers into probabilities of the classes of y_test",
+        )
+    texts = not pd.api.types.is_numeric_dtype(rows.labels)
+    if texts or (hints.task is None and not kind):
+        _refuse_numbers(called, rows, may_be_numbers=not texts)
     return Recognised(model, called, "regression")
+
+
+def _kind_of_estimator(model: object) -> str:
+    """What scikit-learn says that the model is; "" of what is none of its own, or says nothing."""
+    from sklearn import base
+
+    for kind in ("classifier", "regressor", "clusterer", "outlier_detector"):
+        holds = getattr(base, f"is_{kind}", None)  # the oldest version lacks some
+        try:
+            if holds is not None and holds(model):
+                return kind
+        except AttributeError:  # no estimator of scikit-learn
+            return ""
+    return "estimator"
+
+
+def _refuse_numbers(called: str, rows: Rows, *, may_be_numbers: bool) -> NoReturn:
+    """Refuse a model that answers one number a row, and nothing says of which class."""
+    classes = ", ".join(map(str, rows.classes[:5]))
+    is_number = ', or task="regression" where a number is predicted' if may_be_numbers else ""
+    refuse(
+        "model",
+        f"{called} has no predict_proba, and y_test holds classes ({classes})",
+        "a model that gives probabilities, or labels that are numbers",
+        "give a function of it that gives probabilities, such as "
+        f"lambda table: model.predict(table){is_number}",
+    )
 
 
 def _check_fitted(model: object, called: str) -> None:
@@ -373,6 +413,13 @@ def _ask(recognised: Recognised, rows: Rows, features: pd.DataFrame, *, number: 
             answer = estimator.predict(table) if number else estimator.predict_proba(table)
     except DeepseekReportError as error:
         refuse("model", str(error), "", "")
+    except AnswersClassesError as error:
+        refuse(
+            "model",
+            f"{called} answers with classes ({error})",
+            "a probability for each class, or of the second of two classes",
+            "give predict_proba in place of predict",
+        )
     except Exception as error:
         refuse(
             "model",

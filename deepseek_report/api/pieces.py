@@ -163,6 +163,15 @@ def _answers(
             "a probability for each class, or of the second of two classes; or numbers",
             "give what predict_proba gives, and not the predicted classes",
         )
+    number = is_number(rows, options)
+    if values.ndim == 2 and not number and values.shape[1] not in {1, len(classes)}:
+        refuse(
+            "predictions",
+            f"{values.shape[1]} probabilities a row, and y_test holds {len(classes)} classes "
+            f"({', '.join(map(str, classes))})",
+            "a probability for each class, or of the second of two classes",
+            "name the classes in the order of the predictions: classes=[…]",
+        )
     if len(values) != rows.n_test:
         refuse(
             "predictions",
@@ -171,7 +180,7 @@ def _answers(
             "give both whole",
         )
     config = {"_target_": _ANSWERS, "sha256": digest_of_array(values)}
-    task: TaskName | None = "regression" if is_number(rows, options) else None
+    task: TaskName | None = "regression" if number else None
     shares = np.column_stack([1 - values, values]) if values.ndim == 1 and not task else values
     about = shares.reshape(len(values), -1)
     fits = classes == rows.classes and given_models.looks_fitted_to(None, about, rows)
@@ -290,6 +299,10 @@ def experiment_of(pieces: Pieces, options: CallOptions) -> tuple[Experiment, lis
         selected=selected,
         choices={group: name for group, name in composed.choices.items() if group not in _REPLACED},
         held=objects,
+        arguments=frozenset(
+            [f"report.{name}" for name in report_options(options)]
+            + [f"paths.{name}" for name in paths_of(options)]
+        ),
     )
     return validate(composed, options.get("trust", ())), overrides
 

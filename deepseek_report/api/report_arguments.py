@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, Literal, NoReturn, TypedDict
+
+import pandas as pd
 
 from deepseek_report.artifacts.advice import as_arguments
 from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest
@@ -41,7 +44,13 @@ def in_words_of_the_call() -> Iterator[None]:
 def _of_call(problem: Problem) -> Problem:
     where = problem.where.replace("command line, ", "argument ")
     where = "X" if where == "dataset" else where
-    return Problem(*map(as_arguments, (where, problem.fault, problem.allowed, problem.todo)))
+    todo = _ENTRY.sub(r'add "\3" to \1[\2]', as_arguments(problem.todo))
+    fault, allowed = as_arguments(problem.fault), as_arguments(problem.allowed)
+    return Problem(as_arguments(where), fault, allowed, todo)
+
+
+#: What is to be set in an entry of a list, as a key of a config.
+_ENTRY = re.compile(r"set (\w+)\.(\d+)\.(\w+)=…")
 
 
 #: Fields of the table that follow from the rows themselves, or are called otherwise in a call.
@@ -173,6 +182,16 @@ def check_names(options: ReportArguments) -> None:
         Problem(name, "report has no such argument", choices(known, 80), nearest(name, known))
         for name in options
         if name not in known
+    ]
+    problems += [
+        Problem(
+            name,
+            f"values ({type(value).__name__}), where names of columns are expected",
+            "names of columns of X",
+            f'add the values to X as a column, and write {name}=["its name"]',
+        )
+        for name in ("sensitive", "compare_by", "drop", "entity", "time")
+        if isinstance(value := options.get(name), pd.Series | pd.DataFrame)
     ]
     entries = options.get("corrections") or ()
     if isinstance(entries, str | Mapping) or not all(isinstance(e, Mapping) for e in entries):

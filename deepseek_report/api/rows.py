@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -173,6 +174,8 @@ def rows_of(
     indices = {name: own for name, own in indices.items() if isinstance(own, pd.Index)}
     notices: list[Text] = list(remarks)
     tables = {name: _table(name, table) for name, (table, _) in present.items()}
+    for name, table in tables.items():
+        _check_unique(name, table)
     whole = _joined(tables, notices)
     _check_columns(whole, left_out)
     features = whole[[name for name in whole if str(name) not in left_out]]
@@ -224,18 +227,37 @@ def _table(name: str, table: Any) -> pd.DataFrame:
     elif _are_texts(table):
         frame = pd.DataFrame({TEXT: list(table)})
     else:
+        _refuse_other_kind(name, table)
         array = np.asarray(table)
-        if array.ndim != 2 or array.dtype == object:
-            refuse(
-                name,
-                f"{type(table).__name__} of shape {array.shape}",
-                _TABLES,
-                "make it a pandas DataFrame",
-            )
         frame = pd.DataFrame(array, columns=[f"x{i + 1}" for i in range(array.shape[1])])
     if not len(frame) or not len(frame.columns):
-        refuse(name, f"a table of {frame.shape[0]} rows and {frame.shape[1]} columns", _TABLES, "")
+        fault = f"a table of {frame.shape[0]} rows and {frame.shape[1]} columns"
+        refuse(name, fault, _TABLES, "give at least one row and one column")
     return frame
+
+
+def _refuse_other_kind(name: str, table: Any) -> None:
+    """Refuse what is no array of two dimensions, and say how it becomes a table."""
+    kind = type(table).__name__
+    if isinstance(table, str | Path):
+        refuse(name, f"the text {str(table)!r}", _TABLES, f"read the file: pandas.read_csv({name})")
+    if isinstance(table, Mapping):
+        refuse(name, f"a mapping ({kind})", _TABLES, f"give pandas.DataFrame({name})")
+    shape = getattr(table, "shape", None) or np.shape(table)
+    if hasattr(table, "toarray"):
+        todo = f"make it dense: {name}.toarray()"
+        refuse(name, f"a sparse matrix ({kind} of shape {shape})", _TABLES, todo)
+    if hasattr(table, "to_pandas"):
+        refuse(name, f"a table of another library ({kind})", _TABLES, f"give {name}.to_pandas()")
+    array = np.asarray(table)
+    if array.ndim == 1:
+        todo = f"of one feature give {name}.reshape(-1, 1), of one row {name}.reshape(1, -1)"
+        refuse(name, f"{kind} of shape {shape}", _TABLES, todo)
+    if array.ndim != 2:
+        refuse(name, f"{kind} of shape {shape}", _TABLES, "make it a pandas DataFrame")
+    if array.dtype == object:
+        todo = "make it a pandas DataFrame whose columns have a type each"
+        refuse(name, f"{kind} of shape {shape} that holds objects, not numbers", _TABLES, todo)
 
 
 def _are_texts(table: Any) -> bool:
@@ -283,11 +305,22 @@ def _shared(name: object, tables: Mapping[str, pd.DataFrame]) -> object:
     return pd.concat([table[name] for table in tables.values()]).dtype
 
 
-def _check_columns(features: pd.DataFrame, left_out: Sequence[str]) -> None:
+def _check_unique(table: str, features: pd.DataFrame) -> None:
     names = [str(name) for name in features.columns]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        refuse("X_test", f'two columns are called "{twice}"', "each name once", "rename one")
+        refuse(table, f'two columns are called "{twice}"', "each name once", "rename one")
+
+
+def _check_columns(features: pd.DataFrame, left_out: Sequence[str]) -> None:
+    for name in features:
+        if str(name) not in left_out and (kinds := held_kinds(features[name])):
+            refuse(
+                "X_test",
+                f'the column "{name}" holds {kinds}',
+                "numbers, texts, categories and booleans",
+                f'leave it out (drop=["{name}"]), or make columns of what it holds',
+            )
     dates = [
         str(name)
         for name in features
@@ -303,10 +336,26 @@ def _check_columns(features: pd.DataFrame, left_out: Sequence[str]) -> None:
         )
 
 
+def held_kinds(column: pd.Series) -> str:
+    """The kinds of values of a column that are several in one cell, or no text; "" of others."""
+    if column.dtype != object:
+        return ""
+    several = (bytes, bytearray, list, tuple, set, frozenset, dict, np.ndarray)
+    kinds = {type(cell).__name__ for cell in column if isinstance(cell, several)}
+    return ", ".join(sorted(kinds))
+
+
 def _labels(
     name: str, labels: object, rows: int, indices: Mapping[str, pd.Index], notices: list[Text]
 ) -> object:
     argument = name.replace("X_", "y_")
+    if isinstance(labels, str):
+        refuse(
+            argument,
+            f'the text "{labels}"',
+            "one label a row",
+            f'give the column itself, table["{labels}"], and {name} without it',
+        )
     if name in indices:
         ordered = in_order_of(indices[name], labels, argument, name)
         if ordered is not labels:
@@ -320,8 +369,12 @@ def _labels(
             argument,
             f"labels of shape {values.shape}",
             "one label a row",
-            "several labels need a config: see docs/",
+            "of a column for each class give the class of each row, y.idxmax(axis=1) of a "
+            "DataFrame; several labels at once need a config: see docs/configuration.md",
         )
+    if kinds := held_kinds(pd.Series(values)):
+        todo = "give texts or numbers (of bytes: y.str.decode('utf-8'))"
+        refuse(argument, f"labels that are {kinds}", "texts, numbers or booleans", todo)
     if len(values) != rows:
         refuse(
             argument, f"{len(values)} labels for {rows} rows", "one label a row", "give both whole"

@@ -123,6 +123,8 @@ def _argument(match: re.Match[str]) -> str:
     if key.startswith("dataset.columns.") and value is not None:
         _, _, column, field = f"{key}.".split(".")[:4]
         return f'columns={{"{column}": {{"{field}": {_in_python(value)}}}}}'
+    if key.startswith("decision.costs."):
+        return f'costs={{"{key.rpartition(".")[2]}": {"…" if value is None else value}}}'
     name = argument_of(key)
     if name is not None:
         return name if value is None else f"{name}={_in_python(value)}"

@@ -301,6 +301,12 @@ class Schema:
     def position(self, name: str) -> int:
         return self.names.index(name)
 
+    @property
+    def positions(self) -> dict[str, int]:
+        """{label or name of a feature: its position}; what is both is taken as the name."""
+        by_label = {feature.label: place for place, feature in enumerate(self.features)}
+        return by_label | {feature.name: place for place, feature in enumerate(self.features)}
+
     def feature(self, name: str) -> Feature:
         return self.features[self.position(name)]
 

@@ -33,6 +33,7 @@ class Composed:
     held : {place of a plug-in: the object that it holds}, where these were given in Python.
     sweep : what the experiment declares to be varied, as it stands there.
     launcher : how stages come to processes; empty where those of this machine are meant.
+    arguments : keys, such as `report.formats`, that the arguments of a call in Python set.
     """
 
     raw: Mapping[str, Any]
@@ -46,6 +47,7 @@ class Composed:
     held: Mapping[tuple[str, ...], Any] = field(default_factory=dict)
     sweep: Any = field(default_factory=dict)
     launcher: Mapping[str, object] = field(default_factory=dict)
+    arguments: frozenset[str] = frozenset()
 
     def origin(self, group: str, part: str) -> Origin:
         """Who chose a part; one that a file defines in its body is named by that file."""
@@ -158,6 +160,10 @@ def locate(composed: Composed, path: Sequence[str]) -> str:
     set_there += [text for text, key in above if key not in _GROUPS]
     if set_there:
         return f"command line, {set_there[0]}"
+    if argument := next(
+        (key for key in composed.arguments if f"{dotted}.".startswith(f"{key}.")), ""
+    ):
+        return f"command line, {argument}"
     for root in composed.roots:
         for file, inner in _candidates(composed, root, path):
             if (line := _line(file, inner)) is not None:

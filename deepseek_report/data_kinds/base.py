@@ -593,8 +593,15 @@ def typical_row(rows: Floats, schema: Schema) -> Floats:
     (feature,), NaN where a feature is missing everywhere. Of categories that are equally frequent
     the first is taken.
     """
+    return _by_feature(_typical, rows, schema)
+
+
+def _by_feature(
+    statistic: Callable[[Feature, Floats], float], rows: Floats, schema: Schema
+) -> Floats:
+    """(feature,) a statistic of each feature's values that are not missing."""
     columns = zip(schema.features, rows.T, strict=True)
-    return np.array([_typical(feature, column[~np.isnan(column)]) for feature, column in columns])
+    return np.array([statistic(feature, values[~np.isnan(values)]) for feature, values in columns])
 
 
 def _typical(feature: Feature, known: Floats) -> float:
@@ -610,8 +617,7 @@ def spreads(rows: Floats, schema: Schema) -> Floats:
 
     (feature,); 0 for features that are not numeric.
     """
-    columns = zip(schema.features, rows.T, strict=True)
-    return np.array([_spread(feature, column[~np.isnan(column)]) for feature, column in columns])
+    return _by_feature(_spread, rows, schema)
 
 
 def _spread(feature: Feature, known: Floats) -> float:
@@ -627,8 +633,7 @@ def ranges(rows: Floats, schema: Schema) -> Floats:
     (feature,); for numeric features the range of the middle 98 %, for ordinal ones the number of
     steps, for categories 1.
     """
-    columns = zip(schema.features, rows.T, strict=True)
-    return np.array([_range(feature, column[~np.isnan(column)]) for feature, column in columns])
+    return _by_feature(_range, rows, schema)
 
 
 def _range(feature: Feature, known: Floats) -> float:

@@ -162,9 +162,7 @@ class ResolvedCorrections:
                 "must_not_matter with words, patches or windows",
                 "mark what must not matter in the report, or name it as the report does",
             )
-        known = {label: at for at, label in enumerate(schema.labels)}
-        known |= {own: at for at, own in enumerate(schema.names)}
-        return _found(name, known, "column", schema.names)
+        return _found(name, schema.positions, "column", schema.names)
 
     def _player(self, name: int | str) -> int:
         labels = self.data.schema.player_labels

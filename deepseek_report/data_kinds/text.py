@@ -152,8 +152,7 @@ class TextKind(DataKind):
 
     def display(self, row: Floats, player: int) -> str:
         columns = np.flatnonzero(self.schema.owners == player)
-        values = row[columns]
-        tokens = [self.schema.vocabulary[int(value)] for value in values[~np.isnan(values)]]
+        tokens = tokens_of(row[columns], self.schema)
         return joined(tokens) if tokens else self.schema.features[columns[0]].display(np.nan)
 
     def display_typical(self, typical: Floats, player: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from types import MappingProxyType
@@ -169,17 +170,14 @@ class Wide(ArraySource):
         columns = self._columns(random)
         values = self._values(random)
         odds = log_odds(values[:, columns], self.strength)
-        labels = (random.random(self.n) < 1 / (1 + np.exp(-odds))).astype(np.int64)
-        truth = np.zeros(values.shape, dtype=bool)
-        truth[:, columns] = True
-        return Arrays(
-            values=values,
-            labels=labels,
-            target=Target("group", "Group", ("group A", "group B")),
-            features=tuple(self._feature(position) for position in range(self.features)),
-            truth=truth,
-            notes=self._notes(columns, binary_auc(odds, labels == 1)),
+        blocks = message(
+            "data_sets.wide.preparation.blocks",
+            columns=self.features,
+            block=self.block,
+            correlation=self.correlation,
         )
+        truth = "data_sets.wide.preparation.truth"
+        return _two_groups(truth, values, columns.tolist(), odds, random, blocks)
 
     def _columns(self, random: np.random.Generator) -> Ints:
         """Positions of the informative columns: one at random in each of as many blocks."""
@@ -194,21 +192,36 @@ class Wide(ArraySource):
         weights = np.sqrt([self.correlation, 1 - self.correlation])
         return np.asarray(weights[0] * shared[:, : self.features] + weights[1] * own)
 
-    def _feature(self, position: int) -> Feature:
-        place = f"{position + 1:0{len(str(self.features))}d}"
-        return Feature(f"x{place}", f"Column {place}", "numeric")
 
-    def _notes(self, columns: Ints, best: float) -> tuple[Message, ...]:
-        names = [self._feature(int(position)).label for position in columns]
-        return (
-            message(
-                "data_sets.wide.preparation.blocks",
-                columns=self.features,
-                block=self.block,
-                correlation=self.correlation,
-            ),
-            message("data_sets.wide.preparation.truth", columns=names, best=float(best)),
-        )
+def _two_groups(
+    truth_is: str,
+    values: Floats,
+    columns: Sequence[int],
+    odds: Floats,
+    random: np.random.Generator,
+    note: Message,
+) -> Arrays:
+    """Rows of two groups, drawn by log-odds that depend on some of the columns alone.
+
+    truth_is : id of the text that names these columns. values : (row, column). columns : positions
+    of those columns. odds : (row,) log-odds of the second group. note : how the values were made.
+    """
+    labels = (random.random(len(values)) < 1 / (1 + np.exp(-odds))).astype(np.int64)
+    truth = np.zeros(values.shape, dtype=bool)
+    truth[:, columns] = True
+    digits = len(str(values.shape[1]))
+    places = [f"{position + 1:0{digits}d}" for position in range(values.shape[1])]
+    features = tuple(Feature(f"x{place}", f"Column {place}", "numeric") for place in places)
+    decide = [features[position].label for position in columns]
+    which = Message(truth_is, {"columns": decide, "best": float(binary_auc(odds, labels == 1))})
+    return Arrays(
+        values=values,
+        labels=labels,
+        target=Target("group", "Group", ("group A", "group B")),
+        features=features,
+        truth=truth,
+        notes=(note, which),
+    )
 
 
 def log_odds(informative: Floats, strength: float) -> Floats:
@@ -344,26 +357,10 @@ class KnownEffects(ArraySource):
     def _arrays(self, seed: int) -> Arrays:
         random = np.random.default_rng([seed, 28])
         values = known_rows(self.family, self.n, random)
-        odds = self.formula.value(values)
-        labels = (random.random(self.n) < 1 / (1 + np.exp(-odds))).astype(np.int64)
-        truth = np.zeros(values.shape, dtype=bool)
-        truth[:, list(self.formula.columns)] = True
-        features = tuple(
-            Feature(f"x{place}", f"Column {place}", "numeric") for place in range(1, COLUMNS + 1)
-        )
-        used = [features[column].label for column in self.formula.columns]
-        best = float(binary_auc(odds, labels == 1))
-        return Arrays(
-            values=values,
-            labels=labels,
-            target=Target("group", "Group", ("group A", "group B")),
-            features=features,
-            truth=truth,
-            notes=(
-                message(f"data_sets.known_effects.families.{self.family}"),
-                message("data_sets.known_effects.preparation.truth", columns=used, best=best),
-            ),
-        )
+        formula, family = self.formula, message(f"data_sets.known_effects.families.{self.family}")
+        columns, odds = list(formula.columns), formula.value(values)
+        truth = "data_sets.known_effects.preparation.truth"
+        return _two_groups(truth, values, columns, odds, random, family)
 
 
 # Texts for language models, of which it is known which tokens decide what follows.

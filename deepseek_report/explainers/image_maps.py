@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -90,16 +90,12 @@ def _last_maps(module: ExplainableModule) -> Iterator[list[Tensor]]:
     from torch import nn
 
     seen: list[Tensor] = []
-    handles = [
-        part.register_forward_hook(lambda _, inputs, output: seen.append(output))
-        for part in module.modules()
-        if isinstance(part, nn.Conv2d)
-    ]
-    try:
+    with ExitStack() as hooks:
+        for part in module.modules():
+            if isinstance(part, nn.Conv2d):
+                hook = part.register_forward_hook(lambda _, inputs, output: seen.append(output))
+                hooks.enter_context(hook)
         yield seen
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 @dataclass(frozen=True)

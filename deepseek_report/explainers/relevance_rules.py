@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -64,19 +64,16 @@ def constant_weights(module: nn.Module) -> Iterator[None]:
     """
     trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
     whole = [
-        part.register_forward_hook(lambda _, inputs, output: _kept(inputs[0], output))
-        for part in module.modules()
-        if type(part).__module__ == "transformers.activations"
+        part for part in module.modules() if type(part).__module__ == "transformers.activations"
     ]
-    try:
+    with ExitStack() as undone:
+        for part in whole:
+            keep = part.register_forward_hook(lambda _, inputs, output: _kept(inputs[0], output))
+            undone.enter_context(keep)
         for parameter in trained:
+            undone.callback(parameter.requires_grad_, True)
             parameter.requires_grad_(False)
         yield
-    finally:
-        for handle in whole:
-            handle.remove()
-        for parameter in trained:
-            parameter.requires_grad_(True)
 
 
 def halved(tensor: object) -> object:

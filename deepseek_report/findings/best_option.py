@@ -73,8 +73,12 @@ def options_of(results: Results, attribute: str) -> list[GapOption]:
 
 
 def evidence_of_options(results: Results) -> tuple[str, ...]:
-    """The evidence for what is said here, where there is any."""
-    measured = ArtifactId.measure(_METRIC)
+    """The evidence for what is said of options, where there is any."""
+    return _evidence(results, _METRIC)
+
+
+def _evidence(results: Results, metric: str) -> tuple[str, ...]:
+    measured = ArtifactId.measure(metric)
     return (measured,) if results.has(measured) else ()
 
 
@@ -129,9 +133,8 @@ def without_suspects(results: Results) -> dict[str, object]:
 
 
 def refits_of(results: Results) -> tuple[str, ...]:
-    """The evidence for what is said here, where there is any."""
-    measured = ArtifactId.measure(_REFITS)
-    return (measured,) if results.has(measured) else ()
+    """The evidence for what is said of refits, where there is any."""
+    return _evidence(results, _REFITS)
 
 
 def _told_refit(results: Results, row: RefitWithout) -> Message:

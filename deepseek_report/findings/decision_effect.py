@@ -38,11 +38,11 @@ def decision_effect(results: Results) -> tuple[Message, ...]:
     if len(target.classes) != 2:
         share, classes = _share(summary.accuracy, summary.n), len(target.classes)
         right = message("decision_effect.right", n=summary.n, classes=classes, share=share)
-        return (right, *_simplest(summary, model=None), *_unlike_model(summary))
+        return (right, *_simplest(summary, target, model=None), *_unlike_model(summary))
     alerts = alerts_within_capacity(results)
     by_capacity = () if alerts is None else (message("decision_effect.alerts", **vars(alerts)),)
     model = _share(summary.accuracy, summary.n)
-    sentences = (*by_capacity, _who(summary, target), *_simplest(summary, model))
+    sentences = (*by_capacity, _who(summary, target), *_simplest(summary, target, model))
     threshold = () if summary.threshold is None else (_threshold(results),)
     return (*sentences, *threshold, *_unlike_model(summary))
 
@@ -121,13 +121,21 @@ def alerts_within_capacity(results: Results) -> AlertsWithinCapacity | None:
     )
 
 
-def _simplest(summary: PredictionSummary, model: Estimate | None) -> tuple[Message, ...]:
-    """How often one answer for every case would be right, beside the model.
+def _simplest(
+    summary: PredictionSummary, target: Target, model: Estimate | None
+) -> tuple[Message, ...]:
+    """How often the most frequent class of the test part would be right for every case.
 
-    model : how often the model is; None where another sentence has told it.
+    The training part may have another largest class, which a baseline goes by: of more than two
+    classes the sentence says which is meant.
+
+    model : how often the model is right; None where another sentence has told it.
     """
-    always = max(rates.base for rates in summary.classes)
-    return (message("decision_effect.simplest", model=model, always=_share(always, summary.n)),)
+    bases = [rates.base for rates in summary.classes]
+    always = max(bases)
+    name = target.classes[bases.index(always)] if len(target.classes) > 2 else ""
+    share = _share(always, summary.n)
+    return (message("decision_effect.simplest", model=model, always=share, name=name),)
 
 
 def _threshold(results: Results) -> Message:

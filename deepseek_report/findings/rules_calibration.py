@@ -86,11 +86,12 @@ def calibration_verdict(error: Score) -> str:
 
     Off only where right probabilities would hardly look so wrong, by one test of all signs. Good
     only where the interval leaves no larger error: a few cases without an event look so as well.
+    An error that many cases show to be small needs no more of them, even where it is noticeable.
     """
-    if error.value < ECE_NOTICEABLE and ends(error)[1] <= ECE_CLOSE:
-        return "calibration_good"
     p = finite(error.p_value)
     beyond = ends(error)[0] >= ECE_NOTICEABLE if p is None else p < SIGNIFICANT
+    if ends(error)[1] <= ECE_CLOSE and (error.value < ECE_NOTICEABLE or not beyond):
+        return "calibration_good"
     return "calibration_off" if beyond else "calibration_unclear"
 
 

@@ -119,23 +119,23 @@ def lock() -> dict[str, str]:
 
 def direct_requirements() -> dict[str, str]:
     """{distribution that this package names: its extra, or ""}, where it may decide a result."""
-    try:
-        required = importlib.metadata.requires(DISTRIBUTION) or []
-    except importlib.metadata.PackageNotFoundError:
-        return {}
-    return {name: extra for name, extra in _parsed(required) if extra not in _ASIDE}
+    return {name: extra for name, extra in _parsed(_required()) if extra not in _ASIDE}
 
 
 def bounds() -> dict[str, SpecifierSet]:
     """{distribution that this package names: the versions that it may have}."""
     from packaging.requirements import Requirement
 
-    try:
-        required = importlib.metadata.requires(DISTRIBUTION) or []
-    except importlib.metadata.PackageNotFoundError:
-        return {}
-    parsed = map(Requirement, required)
+    parsed = map(Requirement, _required())
     return {normalised(requirement.name): requirement.specifier for requirement in parsed}
+
+
+def _required() -> list[str]:
+    """What this package requires, as its metadata write it; nothing where it is not installed."""
+    try:
+        return importlib.metadata.requires(DISTRIBUTION) or []
+    except importlib.metadata.PackageNotFoundError:
+        return []
 
 
 def _names(requirements: Iterable[str]) -> list[str]:

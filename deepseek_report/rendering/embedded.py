@@ -6,6 +6,7 @@ import base64
 import gzip
 import hashlib
 import html
+import itertools
 import json
 import re
 import tempfile
@@ -31,10 +32,9 @@ from deepseek_report.visualizations.style import PALETTE
 _TAG = re.compile(r"<[^>]*>")
 _ID = re.compile(r"""(\sid=["'])([^"']+)(["'])""")
 _USE = re.compile(r"""((?:xlink:)?href=["']#|url\(#)([^"')]+)""")
-_ROOT = re.compile(r"<svg\b[^>]*>")
 _SIZE = re.compile(r"""\s(?:width|height|role|aria-label)=(?:"[^"]*"|'[^']*')""")
-_HEX = re.compile("|".join(light for light, _ in PALETTE.values()), re.IGNORECASE)
-_ROLE = {light.lower(): role for role, (light, _) in PALETTE.items()}
+_HEX = re.compile("#[0-9a-fA-F]{6}")
+_VARIABLE = {light.lower(): f"var(--pic-{role})" for role, (light, _) in PALETTE.items()}
 
 
 def inline_svg(svg: str, name: str, alt: str) -> str:
@@ -49,16 +49,17 @@ def inline_svg(svg: str, name: str, alt: str) -> str:
     """
     check_svg(svg, name)
     text = svg[svg.index("<svg") :].strip()
-    text = _TAG.sub(lambda match: _tag(match[0], name), text)
+    tags = _named("\0".join(_TAG.findall(text)), name).split("\0")  # which no picture holds
     described = f' role="img" aria-label="{html.escape(alt)}">'
-    return _ROOT.sub(lambda match: _SIZE.sub("", match[0])[:-1] + described, text, count=1)
+    tags[0] = f"{_SIZE.sub('', tags[0])[:-1]}{described}"
+    return "".join(itertools.chain(*zip(["", *_TAG.split(text)[1:-1]], tags, strict=True)))
 
 
-def _tag(tag: str, name: str) -> str:
-    """One tag, in the page's names and colours; texts between tags stay as they are."""
-    tag = _ID.sub(rf"\g<1>pic-{name}-\2\3", tag)
-    tag = _USE.sub(rf"\g<1>pic-{name}-\2", tag)
-    return _HEX.sub(lambda match: f"var(--pic-{_ROLE[match[0].lower()]})", tag)
+def _named(tags: str, name: str) -> str:
+    """Tags in the page's names and colours; texts between tags stay as they are."""
+    tags = _ID.sub(rf"\g<1>pic-{name}-\2\3", tags)
+    tags = _USE.sub(rf"\g<1>pic-{name}-\2", tags)
+    return _HEX.sub(lambda match: _VARIABLE.get(match[0].lower(), match[0]), tags)
 
 
 _CANVAS = re.compile(r'(<div class="canvas") data-src="([^"]*)" data-alt="([^"]*)">')
@@ -335,7 +336,8 @@ def _numbered(pages: Sequence[str], document: Path) -> list[str]:
     counted, own = _Counted(), []
     for page in pages:
         own.append({"number": dict[str, str](), "title": dict[str, str]()})
-        for held in map(json.loads, _HELD.findall(page)):
+        for text in _HELD.findall(page):
+            held = json.loads(text)
             own[-1]["number"].update(counted.numbers_of(held))
             own[-1]["title"].update((header["id"], header["title"]) for header in held["sec"])
     everywhere = {kind: ChainMap(*(known[kind] for known in own)) for kind in ("number", "title")}
@@ -343,13 +345,13 @@ def _numbered(pages: Sequence[str], document: Path) -> list[str]:
     def filled(page: str, known: Mapping[str, Mapping[str, str]]) -> str:
         def text(match: re.Match[str]) -> str:
             kind, name = match.groups()
-            found = known[kind].get(name, everywhere[kind].get(name))
-            if found is None:
+            value = known[kind].get(name, everywhere[kind].get(name))
+            if value is None:
                 raise RenderError(
                     f"{document}: the document has parts that cannot be rendered: "
                     f"unresolved reference @{name}"
                 )
-            return html.escape(_MARK.sub(text, found))
+            return html.escape(_MARK.sub(text, value))
 
         return _MARK.sub(text, _HELD.sub("", page))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from functools import cache
 
-from jinja2 import Environment, StrictUndefined, Template
+from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 
 from deepseek_report.artifacts.storage.local_paths import shipped
 
@@ -30,13 +30,20 @@ def part(name: str) -> str:
     return (shipped("templates") / "html" / name).read_text(encoding="utf-8")
 
 
-@cache
 def template(name: str) -> Template:
     """One file of `templates/html` to be filled; what is filled in is escaped as HTML."""
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    return _environment().get_template(name)
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=FunctionLoader(part),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    return environment.from_string(part(name))
 
 
 def blocks(parts: Collection[str] = ()) -> str:

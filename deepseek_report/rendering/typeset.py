@@ -28,7 +28,7 @@ STANDARD_NAMES = {"a-3a": "PDF/A-3a", "a-3u": "PDF/A-3u", "ua-1": "PDF/UA-1"}
 _OF_A_STANDARD = re.compile(r"PDF/(?:A|UA)")
 #: Pictures that begin a page are moved to the head of it, so that text fills the page before; how
 #: often the document is looked at for that, and how far down a page such a picture may begin.
-_LOOKS, _BEGINS_PAGE_MM = 3, 55.0
+_LOOKS, _BEGINS_PAGE_MM = 6, 55.0
 
 
 @dataclass(frozen=True)
@@ -105,25 +105,60 @@ _PICTURE = re.compile(r'#picture\("(/[\w/.-]+)"')
 def _with_full_pages(source: str, root: Path) -> str:
     """The source with the pictures that leave the page before them half empty named as such.
 
-    Those that would then stand before one that they follow are named, too. One of a row of pictures
-    is never moved.
+    Those that would then stand before one that they follow are named, too. One that would stand
+    above the title that it belongs to stays where it is, and so does any of a row of pictures.
     """
     order = list(dict.fromkeys(_PICTURE.findall(source)))
     moved: set[str] = set()
+    kept: set[str] = set()
     for _ in range(_LOOKS if order else 0):
-        marks = json.loads(_call("query", source, root, selector="<picture>", field="value"))
-        places = {path: (page, down) for path, page, down, in_row in marks if not in_row}
+        layout = _Layout.of(
+            json.loads(_call("query", source, root, selector="<place>", field="value"))
+        )
+        kept |= {path for path in moved if layout.stands_above_its_title(path)}
+        places = layout.pictures
         shown = [path for path in order if path in places]
         late = {path for path in shown if places[path][0] > 1 and places[path][1] < _BEGINS_PAGE_MM}
         for before, path in itertools.pairwise(shown):
             if before in moved | late and places[path] < places[before]:
                 late.add(path)
-        if late <= moved:
+        wanted = (moved | late) - kept
+        if wanted == moved:
             break
-        moved |= late
+        moved = wanted
         names = "".join(f"{_string(path)}, " for path in sorted(moved))
         source = re.sub(r"(?m)^#let moved = .*$", f"#let moved = ({names})", source, count=1)
     return source
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Where things of a document stand: the page, and how far down it in millimetres.
+
+    pictures : by path. texts : where each picture would stand if it was not moved. titles : all of
+    the document.
+    """
+
+    pictures: dict[str, tuple[int, float]]
+    texts: dict[str, tuple[int, float]]
+    titles: list[tuple[int, float]]
+
+    @classmethod
+    def of(cls, marks: Iterable[tuple[str, str | None, int, float]]) -> _Layout:
+        """The layout by what `place-of` in the template left."""
+        layout = cls({}, {}, [])
+        for what, path, page, down in marks:
+            if path is None:
+                layout.titles.append((page, down))
+            else:
+                of_path = layout.pictures if what == "picture" else layout.texts
+                of_path[path] = (page, down)
+        return layout
+
+    def stands_above_its_title(self, path: str) -> bool:
+        """Whether a title stands between the picture and its place in the text."""
+        picture, text = self.pictures[path], self.texts[path]
+        return any(picture < title <= text for title in self.titles)
 
 
 def rasterise(

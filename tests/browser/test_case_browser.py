@@ -45,6 +45,12 @@ def with_what_if(page: Any) -> Any:
     return page
 
 
+def place_of_shown(page: Any, cases: Any) -> int:
+    """The place among the stored cases of the case whose page is open."""
+    shown = page.run("return document.querySelector('.case-page').id")
+    return next(n for n, case in enumerate(cases["cases"]) if f"case-{case['id']}" == shown)
+
+
 def test_pages_hold_words_and_no_objects_of_the_script(real_page: Any, cases: Any) -> None:
     opened(real_page)
     for filter_at in (0, 1):
@@ -154,9 +160,7 @@ def test_the_waterfall_holds_the_stored_numbers(real_page: Any, cases: Any) -> N
         "return [...document.querySelectorAll('.waterfall:not(.way) tbody tr')]"
         ".map((row) => row.innerText)"
     )
-    shown = real_page.run("return document.querySelector('.case-page').id")
-    (case,) = [case for case in cases["cases"] if f"case-{case['id']}" == shown]
-    steps = case["waterfall"]
+    steps = cases["cases"][place_of_shown(real_page, cases)]["waterfall"]
     in_points = cases["method"]["space"] == "probability"
     assert steps["base_text"] in rows[0]
     assert steps["end_text"] in rows[-1]
@@ -168,8 +172,7 @@ def test_the_waterfall_holds_the_stored_numbers(real_page: Any, cases: Any) -> N
 
 def test_what_if_gives_the_stored_answer_at_a_stored_point(real_page: Any, cases: Any) -> None:
     with_what_if(real_page)
-    shown = real_page.run("return document.querySelector('.case-page').id")
-    at = next(n for n, case in enumerate(cases["cases"]) if f"case-{case['id']}" == shown)
+    at = place_of_shown(real_page, cases)
     answers, features = cases["pages"][at]["what_if"], cases["what_if"]["features"]
     place = next(n for n, feature in enumerate(features) if not feature["numeric"])
     point = next(n for n, v in enumerate(features[place]["points"]) if v != answers["own"][place])
@@ -244,8 +247,7 @@ def test_the_way_through_the_network_is_told_and_ends_at_the_log_odds(
     real_page: Any, cases: Any
 ) -> None:
     opened(real_page)
-    shown = real_page.run("return document.querySelector('.case-page').id")
-    at = next(n for n, case in enumerate(cases["cases"]) if f"case-{case['id']}" == shown)
+    at = place_of_shown(real_page, cases)
     real_page.run(
         "document.querySelectorAll('.case-page details').forEach((fold) => fold.open = true)"
     )
@@ -264,8 +266,7 @@ def test_the_gauge_marks_the_stated_probability_and_the_threshold(
     real_page: Any, cases: Any
 ) -> None:
     opened(real_page)
-    shown = real_page.run("return document.querySelector('.case-page').id")
-    entry = next(case for case in cases["cases"] if f"case-{case['id']}" == shown)
+    entry = cases["cases"][place_of_shown(real_page, cases)]
     places = real_page.run(
         "return ['.stated', '.threshold'].map((mark) =>"
         " Number(document.querySelector(`.case-gauge ${mark}`).getAttribute('x1')))"

@@ -287,6 +287,15 @@ def test_methods_with_one_fault_are_one_finding_and_grave_only_if_the_leading_ha
     assert fault.severity == "high"
 
 
+@pytest.mark.parametrize("share", [(0.9, 0.8, 1.0), (1.06, 0.94, 1.2)])
+def test_a_share_above_all_that_can_be_gained_is_told_to_be_chance(
+    run: Any, say: Any, share: tuple[float, float, float]
+) -> None:
+    run.tests_of(shap={"deletion_effect": share})
+    (trusted,) = rules_explanations.uses(run.results())
+    assert ("More than 100 % is chance" in say(trusted)) == (share[0] > 1)
+
+
 def test_a_failed_check_is_told_with_what_it_missed(run: Any, score: Any, say: Any) -> None:
     """The way of an error of the shap package (shap#3938) into the report."""
     run.tests_of(shap={})

@@ -256,9 +256,21 @@ def test_declared_costs_are_told_beside_those_of_the_cheapest_answer_for_everyon
 def test_of_many_classes_how_often_the_model_is_right_is_told_once(run: VariedRun) -> None:
     run.data(classes=("a", "b", "c"), favourable=0)
     run.predictions()
-    text = spoken_of(run.results())
-    assert "get the right one of 3 classes. Always giving the same answer would be right" in text
+    results = run.results()
+    text = spoken_of(results)
+    assert "get the right one of 3 classes. Always giving the same answer, “" in text
     assert "the model is for" not in text
+
+
+def test_the_same_answer_for_all_is_the_largest_class_of_the_test_part(run: VariedRun) -> None:
+    run.data(classes=("a", "b", "c"), favourable=0)
+    labels = np.arange(len(run.real.predictions)) % 4
+    even = np.full((len(labels), 3), 1 / 3)
+    run.predictions(labels=np.where(labels == 3, 2, labels), probabilities=even)
+    text = spoken_of(run.results())
+    assert (
+        "the same answer, “c”, the most frequent in the test part, would be right for 50 %" in text
+    )
 
 
 def test_what_cannot_be_counted_costs_nothing() -> None:

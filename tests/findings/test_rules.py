@@ -125,6 +125,8 @@ def noise_gives(chance):
     ("measured", "message", "severity"),
     [
         ((0.01, 0.005, 0.02, 0.001), "calibration_good", "info"),
+        ((0.02, 0.008, 0.028, 0.1), "calibration_good", "info"),
+        ((0.02, 0.008, 0.028, 0.001), "calibration_off", "low"),
         ((0.01, 0.0, 0.09, 1.0), "calibration_unclear", "info"),
         ((0.03, 0.0, 0.3, 0.2), "calibration_unclear", "info"),
         ((0.03, 0.0, 0.3, 0.001), "calibration_off", "low"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import replace
 from types import SimpleNamespace
@@ -120,6 +121,16 @@ def test_a_layer_profile_adds_up_and_leaves_no_hook(routed) -> None:
     assert {"block.0", "output", "outside named layers"} <= set(table["layer"])
     assert table["ms"].sum() == pytest.approx(value_of(measured, "forward_ms"), rel=0.5)
     assert all(not part._forward_hooks for part in routed.classifier.module.modules())
+
+
+def test_shares_of_layers_add_up_however_often_a_pass_is_held_up(routed, monkeypatch) -> None:
+    seconds = itertools.cycle([0.5, 0.001, 0.5])
+    monkeypatch.setattr(tracing, "seconds_of_a_pass", lambda *_: next(seconds))
+    laps = itertools.cycle([{"a": 400.0, "b": 1.0}, {"a": 1.0, "b": 400.0}, {"a": 1.0, "b": 3.0}])
+    monkeypatch.setattr(tracing.Stopwatch, "lap", lambda _: next(laps))
+    monkeypatch.setattr(tracing.Stopwatch, "kinds", {"a": "A", "b": "B"}, raising=False)
+    table = compute.LayerProfile(batch_size=16, repeats=3).measure(routed).tables["layers"]
+    assert table["share"].sum() == pytest.approx(1.0)
 
 
 def test_the_time_of_a_part_is_without_the_parts_inside_it(monkeypatch) -> None:

@@ -443,20 +443,38 @@ def page_with_a_picture(folder: Path) -> str:
     return f"{defined}\n#set page(height: 220mm)\n#v(120mm)\n"
 
 
-@pytest.mark.parametrize("title", ["= Another section", "#tab-title[Another picture]"])
+def places(source: str, folder: Path) -> list[tuple[str, int]]:
+    """What the marks of a document name, and the page of each, from the head of the first page."""
+    marks = json.loads(typeset._call("query", source, folder, selector="<place>", field="value"))
+    return [(what, page) for what, _, page, down in sorted(marks, key=lambda mark: mark[2:])]
+
+
+TITLES = ["= A section", "#tab-title[A picture]", "#details([A table])[#picture]"]
+
+
+@pytest.mark.parametrize("title", TITLES[:2])
 def test_a_picture_that_is_moved_stands_before_the_next_heading(tmp_path: Path, title: str) -> None:
-    source = (
-        f'{page_with_a_picture(tmp_path)}#picture("/a.svg", caption: [One])\nText.\n\n'
-        f"{title}\n#context [#metadata(here().page()) <next>]"
-    )
+    source = f'{page_with_a_picture(tmp_path)}#picture("/a.svg", caption: [One])\nText.\n\n{title}'
     moved = typeset._with_full_pages(source, tmp_path)
     assert moved != source
-    pages = [
-        json.loads(typeset._call("query", moved, tmp_path, selector=mark, field="value"))[0]
-        for mark in ("<picture>", "<next>")
-    ]
-    assert pages[0][1] == 2
-    assert pages[1] == 2
+    assert places(moved, tmp_path)[1:] == [("picture", 2), ("title", 2)]
+
+
+@pytest.mark.parametrize("title", TITLES)
+def test_a_picture_of_a_title_that_begins_a_page_stands_below_it(
+    tmp_path: Path, title: str
+) -> None:
+    picture = 'picture("/a.svg", caption: [One])'
+    body = (
+        title.replace("picture]", f"{picture}]") if "#picture" in title else f"{title}\n#{picture}"
+    )
+    source = f"{page_with_a_picture(tmp_path)}#v(80mm)\n{body}\nText."
+    by_itself = typeset._with_full_pages(source, tmp_path)
+    shown = places(by_itself, tmp_path)
+    assert [what for what, _ in shown] == ["title", "text", "picture"]
+    assert {page for _, page in shown} == {2}
+    moved = source.replace("#let moved = ()", '#let moved = ("/a.svg", )')
+    assert places(moved, tmp_path)[0] == ("picture", 2)
 
 
 def test_a_picture_that_would_leave_a_page_half_empty_is_moved(tmp_path: Path) -> None:

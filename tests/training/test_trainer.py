@@ -61,6 +61,17 @@ def _contents(folder):
     return {name: (folder / name).read_bytes() for name in STABLE}
 
 
+def _check_resumed(dataset, folder, at, *, begun_by=QUICK, begun_on=None):
+    """Behind one that was killed at a step, a training leaves the bytes of one by itself.
+
+    begun_by, begun_on : the trainer and the data of the killed one, by default the same.
+    """
+    _kill(begun_by, dataset if begun_on is None else begun_on, folder / "killed", at)
+    _fit(QUICK, dataset, folder / "killed")
+    _fit(QUICK, dataset, folder / "whole")
+    assert _contents(folder / "killed") == _contents(folder / "whole")
+
+
 def _summary(folder):
     """`training.json`, its messages in English."""
     facts = from_plain(json.loads((folder / "training.json").read_text()))
@@ -115,18 +126,11 @@ def test_a_training_goes_on_from_the_last_epoch_that_was_worth_a_checkpoint(
     dataset, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(session, "_SPARING", 1e9)
-    _fit(QUICK, dataset, tmp_path / "whole")
-    _kill(QUICK, dataset, tmp_path / "killed", 9)
-    _fit(QUICK, dataset, tmp_path / "killed")
-    assert _contents(tmp_path / "killed") == _contents(tmp_path / "whole")
+    _check_resumed(dataset, tmp_path, 9)
 
 
 def test_a_checkpoint_of_other_settings_is_not_taken_up(dataset, tmp_path):
-    other = replace(QUICK, learning_rate=0.1)
-    _kill(other, dataset, tmp_path / "mixed", 6)
-    _fit(QUICK, dataset, tmp_path / "mixed")
-    _fit(QUICK, dataset, tmp_path / "clean")
-    assert _contents(tmp_path / "mixed") == _contents(tmp_path / "clean")
+    _check_resumed(dataset, tmp_path, 6, begun_by=replace(QUICK, learning_rate=0.1))
 
 
 def test_a_damaged_checkpoint_is_ignored(dataset, tmp_path):
@@ -313,11 +317,7 @@ def test_every_kind_of_target_is_learned_and_names_its_score(dataset, tmp_path, 
 
 @pytest.mark.parametrize("task", FORMS)
 def test_every_kind_of_target_is_resumed_to_the_same_bytes(dataset, tmp_path, task):
-    mine = _as(task, dataset)
-    _fit(QUICK, mine, tmp_path / "whole")
-    _kill(QUICK, mine, tmp_path / "killed", 6)
-    _fit(QUICK, mine, tmp_path / "killed")
-    assert _contents(tmp_path / "killed") == _contents(tmp_path / "whole")
+    _check_resumed(_as(task, dataset), tmp_path, 6)
 
 
 def test_a_checkpoint_of_other_labels_beside_the_reported_one_is_not_taken_up(dataset, tmp_path):
@@ -325,10 +325,7 @@ def test_a_checkpoint_of_other_labels_beside_the_reported_one_is_not_taken_up(da
     labels_before = mine.train.all_labels.copy()
     labels_before[:, 1] = 1 - labels_before[:, 1]
     other = replace(mine, train=replace(mine.train, all_labels=labels_before))
-    _kill(QUICK, other, tmp_path / "mixed", 6)
-    _fit(QUICK, mine, tmp_path / "mixed")
-    _fit(QUICK, mine, tmp_path / "clean")
-    assert _contents(tmp_path / "mixed") == _contents(tmp_path / "clean")
+    _check_resumed(mine, tmp_path, 6, begun_on=other)
 
 
 def test_learning_rows_by_heart_is_told(dataset, tmp_path):

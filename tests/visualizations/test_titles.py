@@ -186,6 +186,28 @@ def test_importance_is_titled_by_the_feature_that_is_first_of_every_explainer(bu
     assert "Repayment status in September 2005 matters most to every explainer" in title
 
 
+def test_explainers_that_are_not_ranked_are_not_counted_among_those_that_are(build: Build) -> None:
+    results = build()
+    names = results.explainers_of("importance")
+    for name in names:
+        leads = {"PAY_0": 0.6, "LIMIT_BAL": 0.3}
+        if name == "input_x_gradient":
+            leads = {"PAY_0": 0.3, "LIMIT_BAL": 0.6}
+        results = with_table(
+            *(results, "importance", "importance"),
+            lambda table, leads=leads: table.assign(share=table["feature"].map(leads).fillna(0.0)),
+            name,
+        )
+    verdicts = [ExplainerVerdict(name, "nothing" if name == "lime" else "order") for name in names]
+    changed = copy_with(results, conclusions=Conclusions(explainers=tuple(verdicts)))
+    paths = {**results.paths, "conclusions": results.paths["data"]}
+    object.__setattr__(changed, "paths", paths)
+    title = draw(GlobalImportancePicture(), changed)[0].title
+    ranked = len(names) - 2  # neither LIME nor the random control
+    assert f"to {ranked - 1} of {ranked} explainers that may be ranked together;" in title
+    assert "; on average Credit limit matters" in title
+
+
 @pytest.mark.parametrize(
     ("condemned", "title"),
     [

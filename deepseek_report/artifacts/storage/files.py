@@ -305,16 +305,22 @@ def unpacked(stream: BinaryIO, metadata: pq.FileMetaData) -> Unpacked:
     """
     values = size = longest = 0
     for group in range(metadata.num_row_groups):
-        row_group = metadata.row_group(group)
-        for place in range(row_group.num_columns):
-            column = row_group.column(place)
-            length = metadata.schema.column(place).length
-            width = _WIDTHS.get(column.physical_type) or max(int(length), 0)
+        for column, width in column_chunks(metadata, group):
             for page in _pages(stream, column):
                 values += page.values
                 size += page.size + page.values * width
                 longest = max(longest, page.size)
     return Unpacked(values, size, longest)
+
+
+def column_chunks(
+    metadata: pq.FileMetaData, group: int
+) -> Iterator[tuple[pq.ColumnChunkMetaData, int]]:
+    """Each column of a group of rows, and the bytes of one of its values; 0 for texts."""
+    row_group = metadata.row_group(group)
+    for place in range(row_group.num_columns):
+        column, length = row_group.column(place), metadata.schema.column(place).length
+        yield column, _WIDTHS.get(column.physical_type) or max(int(length), 0)
 
 
 @dataclass(frozen=True)

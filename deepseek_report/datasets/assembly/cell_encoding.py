@@ -11,6 +11,7 @@ import numpy as np
 
 from deepseek_report.artifacts.advice import column_override, override
 from deepseek_report.artifacts.array_types import Array, Floats, Ints
+from deepseek_report.artifacts.codes import Code, code_text, is_number, sorted_codes, truth_of
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.rounding import count, plural
 from deepseek_report.artifacts.schema import (
@@ -25,16 +26,11 @@ from deepseek_report.artifacts.schema import (
 )
 from deepseek_report.artifacts.split import Split
 from deepseek_report.datasets.assembly.column_declarations import (
-    Code,
     ColumnDeclaration,
-    code_text,
     data_error,
     default_label,
-    is_number,
     match_code,
     rows_text,
-    sorted_codes,
-    truth_of,
 )
 from deepseek_report.datasets.readers.cells import (
     Cells,
@@ -280,7 +276,7 @@ def encode_target(
                 f"{file}, column `{column.name}`",
                 f"the target is missing in {plural(int(empty.sum()), 'row')}: {rows_text(empty)}",
                 "a value in every row",
-                "remove these rows from the file; a label must not be guessed",
+                "leave these rows out; a label must not be guessed",
             )
     where = f"{file}, column `{cells[0].name}`"
     task = task_of(cells[0], rule)

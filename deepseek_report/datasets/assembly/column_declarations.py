@@ -11,16 +11,13 @@ import numpy as np
 from pydantic import ConfigDict
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
+from deepseek_report.artifacts.codes import Code, code_text
 from deepseek_report.artifacts.rounding import DASH, count, quantity
 from deepseek_report.artifacts.schema import Attribute, AttributeKind, Direction, Feature, Kind
 from deepseek_report.errors import DataError
 
-#: A value as it stands in a file or in YAML.
-Code = str | bool | int | float
-
 _SHOWN = 5
 _PLAIN = {"true": "yes", "false": "no"}
-_YES, _NO = {"1", "true", "yes"}, {"0", "false", "no"}
 
 
 @dataclass(frozen=True)
@@ -86,24 +83,9 @@ class ColumnDeclaration:
         return not self.sensitive and (self.direction is not None or self.step is not None)
 
 
-def code_text(value: object) -> str:
-    """A value of a file or of YAML as the text of its code: `1.0 -> "1"`, `True -> "True"`."""
-    if isinstance(value, (bool, np.bool_)):
-        return str(bool(value))
-    if isinstance(value, (float, np.floating)):
-        return str(int(value)) if float(value).is_integer() else repr(float(value))
-    return str(value).strip()
-
-
 def default_label(code: str) -> str:
     """What a person reads where no label is declared."""
     return _PLAIN.get(code.lower(), code)
-
-
-def truth_of(code: str) -> bool | None:
-    """Whether a code says yes or no, in one of the usual ways; None where it says neither."""
-    text = code.lower()
-    return True if text in _YES else False if text in _NO else None
 
 
 def match_code(declared: str, codes: Sequence[str]) -> str:
@@ -113,20 +95,6 @@ def match_code(declared: str, codes: Sequence[str]) -> str:
         return declared
     same = {truth, _PLAIN[truth]}
     return next((code for code in codes if code.lower() in same), declared)
-
-
-def is_number(text: str) -> bool:
-    """Whether the text is a finite number."""
-    try:
-        return bool(np.isfinite(float(text)))
-    except ValueError:
-        return False
-
-
-def sorted_codes(codes: Iterable[str]) -> list[str]:
-    """By value if all are numbers, else by text."""
-    texts = list(codes)
-    return sorted(texts, key=float) if all(map(is_number, texts)) else sorted(texts)
 
 
 def error_text(where: str, problem: str, allowed: str, do: str) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Ints
+from deepseek_report.artifacts.codes import Code
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.schema import (
     NUMBER_TASKS,
@@ -66,8 +67,8 @@ class OwnDataDeclarations(Shares, Bounds):
 
     unit: str | None = None
     report_label: str | None = None
-    favourable: column_declarations.Code | None = None
-    positive: column_declarations.Code | None = None
+    favourable: Code | None = None
+    positive: Code | None = None
     labels_are_decisions: bool = False
     max_classes: Annotated[int, Field(ge=2, le=MOST_DECLARED)] = MOST_CLASSES
     title: str = ""
@@ -108,9 +109,7 @@ class OwnDataDeclarations(Shares, Bounds):
 
 
 def classes_of_a_number(
-    task: str,
-    favourable: column_declarations.Code | None,
-    positive: column_declarations.Code | None,
+    task: str, favourable: Code | None, positive: Code | None
 ) -> tuple[bool, str, str, str]:
     """The case of `config_problems` that a class is named where a number is predicted."""
     return (

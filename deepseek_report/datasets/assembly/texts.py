@@ -23,7 +23,7 @@ from deepseek_report.artifacts.schema import (
     as_vocabulary,
 )
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.artifacts.written_texts import WrittenTexts
+from deepseek_report.artifacts.written_texts import WrittenTexts, tokens_of
 from deepseek_report.datasets import splitting
 from deepseek_report.datasets.assembly.assemble import EncodedTable, Origin, assemble
 from deepseek_report.datasets.assembly.cell_encoding import EncodedTarget
@@ -276,22 +276,19 @@ class KnownTokens:
 
     def _written(self, row: Floats) -> tuple[str, NDArray[np.int32]]:
         """The tokens of a row with blanks between them, and where each stands."""
-        tokens = self._tokens(row)
+        tokens = tokens_of(row, self.schema)
         spans = np.full((len(row), 2), -1, dtype=np.int32)
         ends = np.cumsum([len(token) + 1 for token in tokens]) - 1
         for place, (token, end) in enumerate(zip(tokens, ends, strict=True)):
             spans[place] = end - len(token), end
         return " ".join(tokens), spans
 
-    def _tokens(self, row: Floats) -> list[str]:
-        return [self.schema.vocabulary[int(token)] for token in row[~np.isnan(row)]]
-
     def facts(self, whole: Split, parts: Mapping[str, Split]) -> TextFacts:
         """What the card and the checks say of the texts, of which none was cut or repaired."""
         return TextFacts(
             tokenizer=self.cut_by,
             noun=self.noun,
-            words=tuple(frozenset(self._tokens(row)) for row in whole.inputs),
+            words=tuple(frozenset(tokens_of(row, self.schema)) for row in whole.inputs),
             lengths=np.isfinite(whole.inputs).sum(axis=1),
             unknown=-1,
             unknown_share=dict.fromkeys(parts, 0.0),

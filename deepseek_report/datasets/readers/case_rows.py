@@ -16,8 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats
+from deepseek_report.artifacts.codes import code_text
 from deepseek_report.artifacts.schema import Feature, Schema
-from deepseek_report.datasets.assembly.column_declarations import code_text, data_error, nearest
+from deepseek_report.datasets.assembly.column_declarations import data_error, nearest
 from deepseek_report.datasets.readers.cells import read_cells
 from deepseek_report.datasets.readers.file_bytes import read_bytes
 from deepseek_report.datasets.readers.file_form import Decimal, FileForm

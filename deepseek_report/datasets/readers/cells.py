@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
+from deepseek_report.artifacts.codes import code_text, sorted_codes
 from deepseek_report.artifacts.schema import Kind
-from deepseek_report.datasets.assembly.column_declarations import code_text, sorted_codes
 
 if TYPE_CHECKING:
     import pandas as pd

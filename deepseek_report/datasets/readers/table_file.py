@@ -16,6 +16,7 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Ints
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.rounding import count
+from deepseek_report.artifacts.storage.files import column_chunks
 from deepseek_report.datasets.assembly.column_declarations import data_error, error_text
 from deepseek_report.datasets.readers.excel import SUFFIXES as EXCEL_SUFFIXES
 from deepseek_report.datasets.readers.excel import excel_problem, is_excel, read_sheet, sheet_names
@@ -576,8 +577,6 @@ def _listed(names: list[str]) -> Message:
 # Parquet within bounds: a small file can unpack to any size, so it is counted before and while.
 
 _BATCH = 16_384
-#: Bytes of one value in memory, by the physical type of its column.
-_WIDTHS = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 12, "FLOAT": 4, "DOUBLE": 8}
 
 
 def parquet_names(path: Path, limits: ReadLimits, content: bytes | None = None) -> list[str]:
@@ -629,13 +628,10 @@ def check_contents(metadata: pq.FileMetaData, where: str, limits: ReadLimits) ->
     limits.check("cells", metadata.num_rows * metadata.num_columns, where)
     values = packed = wide = 0
     for group in range(metadata.num_row_groups):
-        row_group = metadata.row_group(group)
-        for place in range(row_group.num_columns):
-            column = row_group.column(place)
+        for column, width in column_chunks(metadata, group):
             values += column.num_values
             packed += column.total_uncompressed_size
-            length = metadata.schema.column(place).length
-            wide += column.num_values * (_WIDTHS.get(column.physical_type) or max(length, 0))
+            wide += column.num_values * width
         limits.check("cells", values, where, at_least=True)
         limits.check("bytes", max(packed, wide), where, at_least=True)
 

@@ -12,6 +12,7 @@ import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Ints
+from deepseek_report.artifacts.codes import sorted_codes, truth_of
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Attribute, Target
@@ -239,11 +240,7 @@ class _TraceColumns:
             **self._after,
         }
         cells = {role: self._cells(column) for role, column in named.items()}
-        answers = tuple(
-            column_declarations.sorted_codes(
-                {code for each in cells.values() for code in observed(each)}
-            )
-        )
+        answers = tuple(sorted_codes({code for each in cells.values() for code in observed(each)}))
         if not 2 <= len(answers) <= _MOST_ANSWERS:
             raise column_declarations.data_error(
                 self.file,
@@ -259,7 +256,7 @@ class _TraceColumns:
         if column is None:
             return self._holds_phrase().astype(np.int64)
         cells = self._cells(column)
-        truths = [column_declarations.truth_of(code) for code in cells.codes]
+        truths = [truth_of(code) for code in cells.codes]
         wrong = [code for code, truth in zip(cells.codes, truths, strict=True) if truth is None]
         if wrong:
             raise column_declarations.data_error(

@@ -298,8 +298,8 @@ class Behaviour(EntityMetric):
             (
                 *columns_of("place:place", shown=False),
                 *columns_of("says instance_id:row label from_display to_display"),
-                *columns_of("before_share:share after_share:share before:number", optional=True),
-                *columns_of("after:number", optional=True),
+                *columns_of("class before_share:share after_share:share", optional=True),
+                *columns_of("before:number after:number", optional=True),
             ),
             folded=True,
             row=GravestCase,
@@ -467,7 +467,7 @@ def _row(
 def _worst_rows(
     expectations: Sequence[Expectation], judged: Sequence[expected.Breaches], schema: Schema
 ) -> Iterator[dict[str, object]]:
-    keys = ("instance_id", "label", "from_display", "to_display", "before", "after")
+    keys = ("instance_id", "label", "from_display", "to_display", "class", "before", "after")
     for place, (expectation, breaches) in enumerate(zip(expectations, judged, strict=True)):
         if expectation.kind == "relation":
             continue
@@ -526,7 +526,7 @@ _OF_SHARES = {
 
 def _frame(rows: Sequence[dict[str, object]], kind: TableType, decides: bool) -> pd.DataFrame:
     """The rows with the columns of the type that there are for such a target."""
-    other = set(_OF_SHARES) if decides else set(_OF_SHARES.values())
+    other = set(_OF_SHARES) if decides else {*_OF_SHARES.values(), "class"}
     keys = (key for key in kind.keys if key.removesuffix("_low").removesuffix("_high") not in other)
     own = kind.restricted_to(keys)
     names = _OF_SHARES if decides else {}

@@ -98,7 +98,9 @@ class Breaches:
     ids : (case,) rows of the source. broken : (case,). sizes : (case,) how far the answer moved the
     wrong way, or beyond what is allowed. columns : (case,) the column that was moved, -1 for none.
     starts, ends : (case,) the values of it between which the answer moved, NaN for none.
-    before, after : (case,) the answers. drawn : which of the cases are of one entity.
+    before, after : (case,) the answers: before a change, or where a decision begins, and after it.
+    classes : (case,) the class whose probability they are. drawn : which of the cases are of one
+    entity.
     """
 
     ids: Ints
@@ -109,6 +111,7 @@ class Breaches:
     ends: Floats
     before: Floats
     after: Floats
+    classes: Ints
     drawn: Resampling
 
     @property
@@ -121,11 +124,22 @@ class Breaches:
         return float(self.sizes[self.broken].max()) if self.broken.any() else float("nan")
 
     def worst(self, schema: Schema) -> list[tuple[object, ...]]:
-        """(instance_id, label, from_display, to_display, before, after), the worst first."""
+        """(instance_id, label, from_display, to_display, class, before, after), the worst first."""
         places = np.flatnonzero(self.broken)
         order = places[np.argsort(-self.sizes[places], kind="stable")][:_WORST]
-        answers = np.stack([self.before, self.after], axis=1).tolist()
-        return [(int(self.ids[at]), *self._moved(schema, at), *answers[at]) for at in order]
+        answers, classes = (
+            np.stack([self.before, self.after], axis=1).tolist(),
+            schema.target.classes,
+        )
+        return [
+            (
+                int(self.ids[at]),
+                *self._moved(schema, at),
+                classes[self.classes[at]] if classes else "",
+                *answers[at],
+            )
+            for at in order
+        ]
 
     def _moved(self, schema: Schema, at: int) -> tuple[str, str, str]:
         if self.columns[at] < 0:
@@ -184,12 +198,17 @@ class ExpectationTest:
         labels = self.context.dataset.train.labels
         return _TOLERANCE * (1.0 if self.decides else float(np.nanstd(labels)))
 
-    def _of_answers(self, rows: Ints, broken: Bools, before: Floats, after: Floats) -> Breaches:
-        """Of test rows that were changed as a whole, or not at all."""
+    def _of_answers(
+        self, rows: Ints, broken: Bools, before: Floats, after: Floats, outcome: Ints | int
+    ) -> Breaches:
+        """Of test rows that were changed as a whole, or not at all.
+
+        outcome : the class whose probability the answers are, of each row or of all.
+        """
         none, nothing = np.full(len(rows), -1), np.full(len(rows), np.nan)
         sizes, ids = np.abs(after - before), self.test.instance_ids[rows]
-        drawn = Resampling.of(self.test).take(rows)
-        return Breaches(ids, broken, sizes, none, nothing, nothing, before, after, drawn)
+        classes, drawn = np.broadcast_to(outcome, len(rows)), Resampling.of(self.test).take(rows)
+        return Breaches(ids, broken, sizes, none, nothing, nothing, before, after, classes, drawn)
 
     def _direction(self, expectation: Expectation) -> Breaches:
         """More of it: every step along the range of a column, or the declared change, once."""
@@ -198,11 +217,12 @@ class ExpectationTest:
             rows, before, after = self._changed(expectation)
             sizes = np.maximum(sign * (before - after)[:, outcome], 0.0)
             broken = sizes > self._tolerance(expectation)
-            return self._of_answers(rows, broken, before[:, outcome], after[:, outcome])
+            return self._of_answers(rows, broken, before[:, outcome], after[:, outcome], outcome)
         rows, levels = self._asked(expectation)
         columns = input_changes.columns_named(self.schema, expectation.columns)
+        still = np.zeros(len(rows))
         return self._steepest(
-            rows,
+            self._of_answers(rows, still.astype(bool), still, still, outcome),
             [
                 (int(j), levels.levels(j), sign * levels.outputs(j)[..., outcome])
                 for j in columns.tolist()
@@ -212,11 +232,17 @@ class ExpectationTest:
         )
 
     def _steepest(
-        self, rows: Ints, curves: list[tuple[int, Floats, Floats]], sign: float, tolerance: float
+        self,
+        worst: Breaches,
+        curves: list[tuple[int, Floats, Floats]],
+        sign: float,
+        tolerance: float,
     ) -> Breaches:
-        """The largest fall of each row (row, level) over all columns, where it should only rise."""
-        n, every = len(rows), np.arange(len(rows))
-        worst = self._of_answers(rows, np.zeros(n, bool), np.zeros(n), np.zeros(n))
+        """The largest fall of each row (row, level) over all columns, where it should only rise.
+
+        worst : of the rows without any fall.
+        """
+        every = np.arange(len(worst.ids))
         for column, values, signed in curves:
             if signed.shape[1] < 2:
                 continue
@@ -263,12 +289,13 @@ class ExpectationTest:
             broken = self._differs(expectation, before, after)
             outcome = self._told_class(before)
             every = np.arange(len(rows))
-            return self._of_answers(rows, broken, before[every, outcome], after[every, outcome])
+            stated, changed = before[every, outcome], after[every, outcome]
+            return self._of_answers(rows, broken, stated, changed, outcome)
         rows, levels = self._asked(expectation)
         own = self._answers(self.test.inputs[rows])
         outcome, every = self._told_class(own), np.arange(len(rows))
         stated = own[every, outcome]
-        worst = self._of_answers(rows, np.zeros(len(rows), bool), stated, stated)
+        worst = self._of_answers(rows, np.zeros(len(rows), bool), stated, stated, outcome)
         for j in input_changes.columns_named(self.schema, expectation.columns).tolist():
             answers = levels.outputs(j).swapaxes(0, 1)
             for value, after in zip(levels.levels(j), answers, strict=True):
@@ -312,12 +339,13 @@ class ExpectationTest:
             least = -np.inf if expectation.least is None else expectation.least
             most = np.inf if expectation.most is None else expectation.most
             outside = (values < least) | (values > most)
-            return self._of_answers(rows, outside, np.clip(values, least, most), values)
+            within = np.clip(values, least, most)
+            return self._of_answers(rows, outside, within, values, self.target.explained)
         wanted = class_of(self.target, expectation.decision)
         stated = p.probabilities[rows, wanted]
         broken = p.decisions[rows] != wanted
         edge = np.where(broken, self._edge(wanted), stated)
-        return self._of_answers(rows, broken, edge, stated)
+        return self._of_answers(rows, broken, edge, stated, wanted)
 
     def _edge(self, wanted: int) -> float:
         """The probability of a class from which it is decided; 1 where that hangs on the others."""
@@ -335,8 +363,8 @@ class ExpectationTest:
         (relation,) = Relations.of(self.schema, (expectation.relation,)).parts
         broken = relation.broken(inputs)
         nothing = np.full(len(ids), np.nan)
-        columns, drawn = np.full(len(ids), -1), Resampling.across(parts)
-        return Breaches(ids, broken, nothing, columns, nothing, nothing, nothing, nothing, drawn)
+        none, drawn = np.full(len(ids), -1), Resampling.across(parts)
+        return Breaches(ids, broken, nothing, none, nothing, nothing, nothing, nothing, none, drawn)
 
 
 _SIGN = {"raises": 1.0, "lowers": -1.0}

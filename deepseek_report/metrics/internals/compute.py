@@ -94,7 +94,11 @@ class Parameters(ComputeMetric):
 
 @dataclass(frozen=True)
 class LayerProfile(ComputeMetric):
-    """Time that each layer takes in one pass over a batch, with what a described one holds."""
+    """Time that each layer takes in one pass over a batch, with what a described one holds.
+
+    A share is of the time that all layers take together: that of a whole pass is often longer on a
+    busy machine, where now this layer waits and now that one.
+    """
 
     reveals = "aggregate"
     tables = {
@@ -129,6 +133,8 @@ class LayerProfile(ComputeMetric):
         declared = {name: kind for name, (kind, _) in layers.items()}
         kinds = {**watch.kinds, **declared, OUTSIDE: "the module itself"}
         forward = tracing.median_interval(total)
+        medians = {name: tracing.median_interval(ms) for name, ms in times.items()}
+        spent = sum(middle.value for middle in medians.values())
         score = self.score(
             "forward_ms",
             forward,
@@ -140,9 +146,8 @@ class LayerProfile(ComputeMetric):
             (score,),
             self.frames(
                 layers=(
-                    (name, kinds[name], middle, middle.value / forward.value)
-                    for name, ms in times.items()
-                    for middle in [tracing.median_interval(ms)]
+                    (name, kinds[name], middle, middle.value / spent)
+                    for name, middle in medians.items()
                 )
             ),
             notes=(_CLOCK, message("notes.layer_profile.own_time")),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, cast
@@ -70,12 +70,10 @@ def listening(routers: Mapping[int, nn.Module]) -> Iterator[dict[int, Choice]]:
 
         return note
 
-    handles = [part.register_forward_hook(hook(layer)) for layer, part in routers.items()]
-    try:
+    with ExitStack() as hooks:
+        for layer, part in routers.items():
+            hooks.enter_context(part.register_forward_hook(hook(layer)))
         yield heard
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def _choice(router: nn.Module, output: tuple[Tensor, Tensor, Tensor]) -> Choice:

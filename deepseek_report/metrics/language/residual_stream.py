@@ -153,10 +153,8 @@ class ResidualStream:
             handle = self.layers[layer - 1].register_forward_hook(_on_output(change))
         else:
             handle = self.layers[0].register_forward_pre_hook(_on_input(change), with_kwargs=True)
-        try:
+        with handle:
             yield
-        finally:
-            handle.remove()
 
 
 def at_end(states: Tensor, lengths: Ints) -> Tensor:
@@ -535,19 +533,15 @@ def states_and_latents(
     compress, norm = latents_of(stream)[layer]
     noted: dict[str, Tensor] = {}
     parts: list[tuple[Floats, Floats]] = []
-    handles = [
+    with (
         compress.register_forward_pre_hook(lambda _part, inputs: noted.update(state=inputs[0])),
         norm.register_forward_hook(lambda _part, _inputs, output: noted.update(latent=output)),
-    ]
-    try:
-        with torch.inference_mode():
-            for _, batch in prompts.batches():
-                stream.net.base_model(inputs_embeds=stream.embed(batch.ids), use_cache=False)
-                there_is = batch.present
-                parts.append((array(noted["state"])[there_is], array(noted["latent"])[there_is]))
-    finally:
-        for handle in handles:
-            handle.remove()
+        torch.inference_mode(),
+    ):
+        for _, batch in prompts.batches():
+            stream.net.base_model(inputs_embeds=stream.embed(batch.ids), use_cache=False)
+            there_is = batch.present
+            parts.append((array(noted["state"])[there_is], array(noted["latent"])[there_is]))
     states, latents = zip(*parts, strict=True)
     return np.concatenate(states), np.concatenate(latents)
 

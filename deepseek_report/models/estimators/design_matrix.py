@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Array, Floats
+from deepseek_report.artifacts.codes import code_text, truth_of
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.data_kinds.base import Encoder, Words
 from deepseek_report.errors import ConfigError
@@ -135,9 +136,6 @@ def _source_codes(feature: Feature, positions: Floats) -> Array:
 
 # Which class of the data each class of a model is that was fitted elsewhere.
 
-#: Words for no and for yes: what is 0 in one file is `no` in another.
-_FALSE, _TRUE = {"0", "no", "false"}, {"1", "yes", "true"}
-
 
 def match_classes(
     model_classes: Sequence[object], target: Target, declared: Sequence[object] = ()
@@ -173,14 +171,8 @@ def match_classes(
 
 
 def class_text(value: object) -> str:
-    """A class as the data sets write its code: `1.0 -> "1"`, `np.True_ -> "True"`."""
-    if isinstance(value, (bool, np.bool_)):
-        return str(bool(value))
-    if isinstance(value, (float, np.floating)):
-        return str(int(value)) if float(value).is_integer() else repr(float(value))
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace").strip()
-    return str(value).strip()
+    """A class as the data sets write its code, see `code_text`; bytes are taken for a text."""
+    return code_text(value.decode("utf-8", "replace") if isinstance(value, bytes) else value)
 
 
 def _positions(texts: Sequence[str], known: Sequence[str]) -> list[int]:
@@ -191,15 +183,14 @@ def _positions(texts: Sequence[str], known: Sequence[str]) -> list[int]:
 
 
 def _by_truth(texts: Sequence[str], known: Sequence[str]) -> list[int]:
-    """Where both sides say yes and no, in whatever words."""
+    """Where both sides say yes and no, in whatever words, such as 0 in one and `no` in another."""
     ours, theirs = _truths(known), _truths(texts)
     return _positions(theirs, ours) if ours and theirs else []
 
 
 def _truths(texts: Sequence[str]) -> list[str]:
-    truths = ["1" if text.lower() in _TRUE else "0" for text in texts]
-    is_truth = all(text.lower() in _FALSE | _TRUE for text in texts)
-    return truths if is_truth and sorted(truths) == ["0", "1"] else []
+    truths = [str(truth_of(text)) for text in texts]
+    return truths if sorted(truths) == ["False", "True"] else []
 
 
 def _unmatched(texts: Sequence[str], target: Target, declared: bool) -> str:

@@ -192,8 +192,7 @@ class Sklearn:
                 f"corrections: {self._class_name} cannot be kept to a direction; boosted trees "
                 "and forests of two classes can, where they read one column a feature"
             )
-        places = {label: at for at, label in enumerate(schema.labels)}
-        places |= {name: at for at, name in enumerate(schema.names)}
+        places = schema.positions
         signs = np.zeros(len(schema.features))
         for name, direction in self.directions.items():
             if name not in places:

@@ -14,6 +14,10 @@ from deepseek_report.errors import ConfigError
 _SLACK, _SUM_SLACK = 1e-6, 1e-3
 
 
+class AnswersClassesError(ValueError):
+    """A model answered with texts, classes most likely, where numbers are expected."""
+
+
 class Asked:
     """A function from rows to probabilities, or to numbers where a number is predicted.
 
@@ -51,9 +55,15 @@ class Asked:
 
 
 def as_array(answer: object) -> Floats:
-    """An answer of numpy, pandas, torch or plain lists as numbers."""
+    """An answer of numpy, pandas, torch or plain lists as numbers.
+
+    Raises AnswersClassesError: it holds texts.
+    """
     if hasattr(answer, "detach"):
         answer = answer.detach().cpu().numpy()
+    plain = np.asarray(answer)
+    if plain.size and isinstance(plain.flat[0], str):
+        raise AnswersClassesError(", ".join(sorted(set(map(str, plain.flat)))[:5]))
     return np.asarray(answer, dtype=np.float64)
 
 
@@ -65,6 +75,7 @@ def as_probabilities(answer: ArrayLike, rows: int, classes: Sequence[object], wh
     shares = as_array(answer)
     if len(classes) == 2 and (shares.ndim == 1 or shares.shape[1:] == (1,)):
         second = shares.reshape(-1)
+        _check_range(second, who)
         shares = np.stack([1 - second, second], axis=1)
     if shares.shape != (rows, len(classes)):
         or_second = f" or ({rows},) for the second of them" if len(classes) == 2 else ""
@@ -96,17 +107,25 @@ def _check_shares(shares: Floats, who: str) -> None:
     if not np.isfinite(shares).all():
         row = int(np.argmax(~np.isfinite(shares).all(axis=1)))
         raise ConfigError(f"{who} gives no finite probability for row {row}; expected 0 to 1")
-    low, high = float(shares.min(initial=0.0)), float(shares.max(initial=1.0))
-    if low < -_SLACK or high > 1 + _SLACK:
-        raise ConfigError(
-            f"{who} gives values from {low:.4g} to {high:.4g} where probabilities are expected, 0 "
-            "to 1. If they are logits or scores, turn them into probabilities first (softmax, "
-            "sigmoid, or calibration)"
-        )
+    _check_range(shares, who)
     sums = shares.sum(axis=1)
     if len(sums) and np.abs(sums - 1).max() > _SUM_SLACK:
         row = int(np.abs(sums - 1).argmax())
         raise ConfigError(
             f"{who} gives probabilities that sum to {sums[row]:.4g} for row {row}; expected 1, as "
             "each row has one of the classes"
+        )
+
+
+def _check_range(shares: Floats, who: str) -> None:
+    """Refuse numbers below 0 or above 1; what is not finite is told elsewhere."""
+    low, high = float(np.nanmin(shares, initial=0.0)), float(np.nanmax(shares, initial=1.0))
+    if low < -_SLACK or high > 1 + _SLACK:
+        are = (
+            "percentages, divide them by 100. If they are " if low == 0 and 10 < high <= 100 else ""
+        )
+        raise ConfigError(
+            f"{who} gives values from {low:.4g} to {high:.4g} where probabilities are expected, 0 "
+            f"to 1. If they are {are}logits or scores, turn them into probabilities first "
+            "(softmax, sigmoid, or calibration)"
         )

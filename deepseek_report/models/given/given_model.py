@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats
+from deepseek_report.artifacts.codes import is_number
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.models import Trainer
@@ -59,7 +60,7 @@ class TableForm:
 def _coded(values: Iterable[object]) -> Iterator[tuple[str, object]]:
     """Each value by its code; a text that is a number also by the code of that number."""
     for value in values:
-        if isinstance(value, str) and _is_number(value):
+        if isinstance(value, str) and is_number(value):
             yield class_text(float(value)), value
         yield class_text(value), value
 
@@ -86,13 +87,6 @@ class GivenColumns:
         names = list(columns) if self.chosen is None else list(self.chosen)
         table = pd.DataFrame({self.form.columns[name]: columns[name] for name in names})
         return table if self.form.named else table.to_numpy()
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return bool(np.isfinite(float(text)))
-    except ValueError:
-        return False
 
 
 def _column(feature: Feature, cells: Floats, form: TableForm) -> object:

@@ -18,6 +18,7 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kind_of
+from deepseek_report.data_kinds.base import typical_row
 from deepseek_report.errors import ConfigError
 from deepseek_report.models.shared.loading import load_weights
 from deepseek_report.models.shared.network_encoding import EncodedModule
@@ -106,7 +107,8 @@ class PlainModule(AdaptedModule):
 
     def __init__(self, own: OwnClass, schema: Schema, train: Split, bins: int) -> None:
         super().__init__(own, schema, train, bins)
-        self.register_buffer("fill", torch.as_tensor(_typical(schema, train), dtype=torch.float32))
+        typical = np.nan_to_num(typical_row(train.inputs, schema))
+        self.register_buffer("fill", torch.as_tensor(typical, dtype=torch.float32))
 
     def embed(self, inputs: Tensor) -> Tensor:
         """(instance, feature) original units -> (instance, feature, 1), gaps filled."""
@@ -218,16 +220,3 @@ def _per_channel(inputs: Floats, shape: tuple[int, ...]) -> Floats:
     mean, deviation = np.nanmean(values, axis=0), np.nanstd(values, axis=0)
     each = np.stack([mean, np.where(deviation > 0, deviation, 1.0)])
     return np.tile(each, inputs.shape[1] // shape[-1])
-
-
-def _typical(schema: Schema, train: Split) -> Floats:
-    """(feature,) median of a number, most frequent position of a category; 0 for none known."""
-    typical = np.zeros(len(schema.features))
-    for column, feature in enumerate(schema.features):
-        known = train.inputs[~np.isnan(train.inputs[:, column]), column]
-        if len(known) and feature.is_numeric:
-            typical[column] = np.median(known)
-        elif len(known):
-            values, counts = np.unique(known, return_counts=True)
-            typical[column] = values[counts.argmax()]
-    return typical

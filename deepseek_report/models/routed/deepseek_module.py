@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import cast
@@ -150,13 +150,10 @@ class _LayerPass:
     ) -> None:
         self.layer, self.at = cast(RoutedLayer, module.layers[position]), position + 1
         joined: list[Tensor] = []
-        handle = self.layer.attention.output.register_forward_pre_hook(noting(joined))
-        try:
+        with self.layer.attention.output.register_forward_pre_hook(noting(joined)):
             mixed, _, self.routes = self.layer.attention(
                 self.layer.attention_norm(tokens), present, False, module.read_of(position)
             )
-        finally:
-            handle.remove()
         self.heads = joined[0]
         self.read = tokens[:, : mixed.shape[1]]
         self.present = None if present is None else present[:, : mixed.shape[1]]
@@ -247,18 +244,13 @@ class Heard:
 def listening_to(layers: nn.ModuleList) -> Iterator[Heard]:
     """Notes, by layer, the heads side by side before they are joined, and what experts read."""
     heard = Heard()
-    handles = []
-    for layer in layers:
-        attention = cast(RoutedAttention, layer.attention)
-        handles += [
-            attention.output.register_forward_pre_hook(noting(heard.attention)),
-            cast(SparseExperts, layer.experts).register_forward_pre_hook(noting(heard.experts)),
-        ]
-    try:
+    with ExitStack() as hooks:
+        for layer in layers:
+            output = cast(RoutedAttention, layer.attention).output
+            experts = cast(SparseExperts, layer.experts)
+            hooks.enter_context(output.register_forward_pre_hook(noting(heard.attention)))
+            hooks.enter_context(experts.register_forward_pre_hook(noting(heard.experts)))
         yield heard
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 @dataclass(frozen=True)

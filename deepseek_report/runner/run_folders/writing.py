@@ -142,7 +142,7 @@ def load_for_writing(experiment: Experiment) -> None:
         choice.load()
     for name in framework_ids():  # those that are not chosen are named
         FrameworkChoice(name).load()
-    for page in ("table.html", "decide.html"):
+    for page in ("plain.html", "table.html", "decide.html"):
         page_parts.template(page)
     import_module("scipy.special")  # for the exact intervals of rates on the first screen
 

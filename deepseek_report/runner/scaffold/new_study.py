@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from deepseek_report.artifacts.codes import code_text
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.storage.local_paths import shipped
@@ -24,7 +25,6 @@ from deepseek_report.config.overrides import names, parse, quoted, refused, twic
 from deepseek_report.config.problems import ConfigProblems, Problem, nearest
 from deepseek_report.config.sets import BY_USE
 from deepseek_report.config.validate import built
-from deepseek_report.datasets.assembly.column_declarations import code_text
 from deepseek_report.datasets.readers.file_form import FileForm
 from deepseek_report.datasets.sources.csv import TableFile
 from deepseek_report.datasets.sources.text_file import TextFile

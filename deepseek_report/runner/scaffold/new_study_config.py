@@ -13,12 +13,12 @@ import numpy as np
 import yaml
 
 from deepseek_report.artifacts.array_types import Floats
+from deepseek_report.artifacts.codes import is_number
 from deepseek_report.artifacts.rounding import count, quantity
 from deepseek_report.artifacts.schema import Feature, readable_name
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.config.composed import OPEN
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.datasets.assembly.column_declarations import is_number
 from deepseek_report.datasets.data_card import Sector
 from deepseek_report.runner.scaffold import column_proposals
 from deepseek_report.statistics.ranking import spearman

@@ -211,6 +211,13 @@ class CausalGraph:
         graph.remove_edges_from([(node, effect) for node, effect in self.arrows if node in nodes])
         return graph
 
+    def _unmeasured(self, *nodes: str) -> CausalRefusal | None:
+        """Why nothing is said of these nodes, by the first of them that is unmeasured."""
+        hidden = next((node for node in nodes if node in self.unmeasured), None)
+        if hidden is None:
+            return None
+        return CausalRefusal(message("refusals.causal.unmeasured_node", node=hidden))
+
     def back_door(self, treatment: str, outcome: str) -> tuple[str, ...] | CausalRefusal:
         """What must be held alike so that the treatment's whole effect on the outcome is left.
 
@@ -224,8 +231,8 @@ class CausalGraph:
 
         Reference: Henckel, Perković & Maathuis 2022, doi:10.1111/rssb.12451 (optimal set).
         """
-        if hidden := [node for node in (treatment, outcome) if node in self.unmeasured]:
-            return CausalRefusal(message("refusals.causal.unmeasured_node", node=hidden[0]))
+        if refusal := self._unmeasured(treatment, outcome):
+            return refusal
         below = self.descendants(treatment)
         if outcome not in below:
             return CausalRefusal(
@@ -270,8 +277,8 @@ class CausalGraph:
         """
         import networkx as nx
 
-        if hidden := [node for node in (group, outcome) if node in self.unmeasured]:
-            return CausalRefusal(message("refusals.causal.unmeasured_node", node=hidden[0]))
+        if refusal := self._unmeasured(group, outcome):
+            return refusal
         below = self.descendants(group)
         ends = {outcome, *also} - {group}
         relevant = {group, *ends}.union(*(self.ancestors(node) for node in (group, *ends)))

@@ -26,7 +26,7 @@ from deepseek_report.wording.words import Wording
 
 _MARGIN, _BETWEEN, _LARGEST, _CURVE = 0.1, 0.06, 1.1, 0.62
 _MOST_CHANNELS, _MOST_POINTS, _MOST_LABEL = 3, 120, 1.9
-#: Along the longer side of an enlarged image.
+#: Pixels along the longer side of an enlarged image, fewer than in a picture of its own.
 _PIXELS = 96
 
 
@@ -103,7 +103,8 @@ def _images(results: Results, shown: Sequence[_Row], page: float) -> str:
     pieces = []
     for at, row in enumerate(shown):
         for column, place in enumerate(row.places):
-            image = _larger(rasters.colours(test.inputs[place].reshape(shape), scale))
+            plain = rasters.colours(test.inputs[place].reshape(shape), scale)
+            image = rasters.enlarged(plain, _PIXELS)
             truth = None if test.truth is None else test.truth[place].reshape(shape).any(axis=2)
             top = _MARGIN + at * (tall + _BETWEEN)
             box = (left + column * (side + _BETWEEN), top, side, tall)
@@ -114,12 +115,6 @@ def _images(results: Results, shown: Sequence[_Row], page: float) -> str:
         "data_samples", height, lambda figure: _names(figure, shown, middles), page
     )
     return rasters.with_images(drawn, pieces)
-
-
-def _larger(image: rasters.Image) -> rasters.Image:
-    """Whole squares for pixels, but fewer than in a picture of its own."""
-    times = max(1, round(_PIXELS / max(image.shape[:2])))
-    return image.repeat(times, axis=0).repeat(times, axis=1)
 
 
 def _left(shown: Sequence[_Row]) -> float:

@@ -20,7 +20,7 @@ from deepseek_report.visualizations.style import LIGHT
 Image = NDArray[np.uint8]
 #: Left, top, width and height in inches.
 Box = tuple[float, ...]
-#: Pixels along the longer side that enlarging aims at.
+#: Pixels along the longer side of an image that is enlarged in a picture of its own.
 _SIDE = 192
 #: Colours of a PNG; more cannot be told apart in a heat map.
 _COLOURS = 96
@@ -61,9 +61,12 @@ def _rgb(tone: str) -> Floats:
     return np.array([int(tone[at : at + 2], 16) for at in (1, 3, 5)], dtype=np.float64)
 
 
-def enlarged(image: Image) -> Image:
-    """Every pixel as a square of pixels, so that nobody's viewer blurs a small image."""
-    times = max(1, round(_SIDE / max(image.shape[:2])))
+def enlarged(image: Image, side: int = _SIDE) -> Image:
+    """Every pixel as a square of pixels, so that nobody's viewer blurs a small image.
+
+    side : pixels along the longer side that it aims at.
+    """
+    times = max(1, round(side / max(image.shape[:2])))
     return image.repeat(times, axis=0).repeat(times, axis=1)
 
 

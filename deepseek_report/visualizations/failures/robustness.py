@@ -16,7 +16,7 @@ from deepseek_report.tasks import task_of
 from deepseek_report.tasks.task import Measure
 from deepseek_report.visualizations.drawing import marks, read_results
 from deepseek_report.visualizations.drawing.labels import caption, spoken, wrapped
-from deepseek_report.visualizations.drawing.sheet import OnePicture, Sheet, on_sheets
+from deepseek_report.visualizations.drawing.sheet import OnePicture, Sheet, sheets_of
 from deepseek_report.visualizations.style import LIGHT, SERIES, Axes
 from deepseek_report.wording.words import sentence_case
 
@@ -52,6 +52,25 @@ class RobustnessPicture(OnePicture):
     also = frozenset({"measures/roc_auc", "measures/mae"})
 
     def picture(self, results: Results) -> Picture:
+        view = _View.of(results)
+        blocks = -(-len(view.by_label) // _ABREAST_NARROW)
+        return sheets_of(view, "robustness", (_HEIGHT, blocks * _HEIGHT))
+
+
+@dataclass(frozen=True)
+class _View:
+    """What each perturbation does to what is held and to what is moved.
+
+    calm : what is held without any perturbation; None where nothing says it.
+    """
+
+    table: Sequence[PerturbationEffect]
+    calm: float | None
+    held: _Judged
+    moved: _Judged
+
+    @classmethod
+    def of(cls, results: Results) -> _View:
         table = read_results.required(results, "robustness", "perturbations", PerturbationEffect)
         task = task_of(results.schema.target)
         held = _Judged(task.held, lambda row: row.held, marks.Scale.of(task.held, results))
@@ -59,49 +78,81 @@ class RobustnessPicture(OnePicture):
         calm, score = table[0].before, read_results.known_estimate(results.score(task.held.key))
         if calm is None and score is not None:  # earlier versions measured it of all rows
             calm = score.value
-        blocks = -(-len(_by_label(table)) // _ABREAST_NARROW)
-        return on_sheets(
-            "robustness",
-            (_HEIGHT, blocks * _HEIGHT),
-            lambda sheet: _paint(sheet, table, calm, (held, moved)),
-            title=_title(table, moved),
-            alt=_alt(table, calm, (held, moved)),
+        return cls(table, calm, held, moved)
+
+    @property
+    def by_label(self) -> dict[str, list[PerturbationEffect]]:
+        """{what is done to the inputs: its rows, the weakest first}."""
+        rows = read_results.grouped(self.table, lambda row: row.label)
+        return {label: sorted(own, key=lambda row: row.level) for label, own in rows.items()}
+
+    def paint(self, sheet: Sheet) -> None:
+        words, rows = self.held.scale.words, self.by_label
+        abreast = min(len(rows), _ABREAST_NARROW) if sheet.is_narrow else len(rows)
+        width = (sheet.width - 0.7) / abreast
+        for place, (name, own) in enumerate(rows.items()):
+            block, column = divmod(place, abreast)
+            left = 0.7 + column * width
+            right, top = sheet.width - left - width + 0.2, block * _HEIGHT
+            floor = sheet.height - top - _HEIGHT
+            above = sheet.axes(left, floor + 2.4, right, top + 0.45)
+            below = sheet.axes(left, floor + 0.6, right, top + _HEIGHT - 2.15)
+            _line(above, own, self.held, SERIES[0])
+            _line(below, own, self.moved, SERIES[1])
+            self._frame(above, below)
+            above.set_title(wrapped(sentence_case(name), int(width * 12)))
+            if column == 0:
+                above.set_ylabel(words.say(self.held.name))
+                below.set_ylabel(words.say(self.moved.name))
+            for axes in (above, below):
+                axes.tick_params(labelleft=column == 0)
+
+    def _frame(self, above: Axes, below: Axes) -> None:
+        held, moved, calm = self.held, self.moved, self.calm
+        shown = read_results.estimate_columns(map(held.of, self.table))
+        low, high = float(np.nanmin(shown)), max(float(np.nanmax(shown)), calm or 0.0)
+        above.set_ylim(low - 0.08 * (high - low) - 0.002, high + 0.08 * (high - low) + 0.002)
+        most = float(np.nanmax(read_results.estimate_columns(map(moved.of, self.table))))
+        below.set_ylim(0, most * 1.1 + 0.001)
+        if calm is not None:
+            above.axhline(calm, color=LIGHT.context, linewidth=1.4, zorder=1)
+        held.scale.ticks(above, "y", 4)
+        moved.scale.ticks(below, "y", 4)
+        above.tick_params(labelbottom=False)
+        below.set_xlabel(held.scale.words.text("pictures.robustness.level"))
+
+    def title(self) -> Message:
+        worst = max(self.table, key=lambda row: self.moved.of(row).value)
+        if self.moved.of(worst).value == 0:
+            return caption("robustness.title_none")
+        return caption(
+            "robustness.title",
+            perturbation=spoken(worst.label),
+            level=worst.level,
+            moved=self.moved.scale.full(self.moved.of(worst)),
         )
 
-
-def _by_label(table: Sequence[PerturbationEffect]) -> dict[str, list[PerturbationEffect]]:
-    """{what is done to the inputs: its rows, the weakest first}."""
-    rows = read_results.grouped(table, lambda row: row.label)
-    return {label: sorted(own, key=lambda row: row.level) for label, own in rows.items()}
-
-
-def _paint(
-    sheet: Sheet,
-    table: Sequence[PerturbationEffect],
-    calm: float | None,
-    judged: tuple[_Judged, _Judged],
-) -> None:
-    held, moved = judged
-    words = held.scale.words
-    rows = _by_label(table)
-    abreast = min(len(rows), _ABREAST_NARROW) if sheet.is_narrow else len(rows)
-    width = (sheet.width - 0.7) / abreast
-    for place, (name, own) in enumerate(rows.items()):
-        block, column = divmod(place, abreast)
-        left = 0.7 + column * width
-        right, top = sheet.width - left - width + 0.2, block * _HEIGHT
-        floor = sheet.height - top - _HEIGHT
-        above = sheet.axes(left, floor + 2.4, right, top + 0.45)
-        below = sheet.axes(left, floor + 0.6, right, top + _HEIGHT - 2.15)
-        _line(above, own, held, SERIES[0])
-        _line(below, own, moved, SERIES[1])
-        _frame(above, below, table, calm, judged)
-        above.set_title(wrapped(sentence_case(name), int(width * 12)))
-        if column == 0:
-            above.set_ylabel(words.say(held.name))
-            below.set_ylabel(words.say(moved.name))
-        for axes in (above, below):
-            axes.tick_params(labelleft=column == 0)
+    def alt(self) -> Message:
+        held, moved = self.held, self.moved
+        perturbations = [
+            caption(
+                "robustness.alt_perturbation",
+                perturbation=spoken(name),
+                level=own[-1].level,
+                held=held.name,
+                score=held.value_in(own[-1]),
+                moved=moved.name,
+                change=moved.value_in(own[-1]),
+            )
+            for name, own in self.by_label.items()
+        ]
+        return caption(
+            "robustness.alt",
+            held=held.name,
+            calm=None if self.calm is None else held.scale.plain(Estimate(self.calm)),
+            moved=moved.name,
+            perturbations=perturbations,
+        )
 
 
 def _line(axes: Axes, own: Sequence[PerturbationEffect], judged: _Judged, colour: str) -> None:
@@ -112,62 +163,3 @@ def _line(axes: Axes, own: Sequence[PerturbationEffect], judged: _Judged, colour
     axes.set_xticks(range(len(own)), [setting(row.level) for row in own])
     axes.set_xlim(-0.4, len(own) - 0.6)
     marks.grid(axes, "y")
-
-
-def _frame(
-    above: Axes,
-    below: Axes,
-    table: Sequence[PerturbationEffect],
-    calm: float | None,
-    judged: tuple[_Judged, _Judged],
-) -> None:
-    held, moved = judged
-    shown = read_results.estimate_columns(map(held.of, table))
-    low, high = float(np.nanmin(shown)), max(float(np.nanmax(shown)), calm or 0.0)
-    above.set_ylim(low - 0.08 * (high - low) - 0.002, high + 0.08 * (high - low) + 0.002)
-    below.set_ylim(
-        0, float(np.nanmax(read_results.estimate_columns(map(moved.of, table)))) * 1.1 + 0.001
-    )
-    if calm is not None:
-        above.axhline(calm, color=LIGHT.context, linewidth=1.4, zorder=1)
-    held.scale.ticks(above, "y", 4)
-    moved.scale.ticks(below, "y", 4)
-    above.tick_params(labelbottom=False)
-    below.set_xlabel(held.scale.words.text("pictures.robustness.level"))
-
-
-def _title(table: Sequence[PerturbationEffect], moved: _Judged) -> Message:
-    worst = max(table, key=lambda row: moved.of(row).value)
-    if moved.of(worst).value == 0:
-        return caption("robustness.title_none")
-    return caption(
-        "robustness.title",
-        perturbation=spoken(worst.label),
-        level=worst.level,
-        moved=moved.scale.full(moved.of(worst)),
-    )
-
-
-def _alt(
-    table: Sequence[PerturbationEffect], calm: float | None, judged: tuple[_Judged, _Judged]
-) -> Message:
-    held, moved = judged
-    perturbations = [
-        caption(
-            "robustness.alt_perturbation",
-            perturbation=spoken(name),
-            level=own[-1].level,
-            held=held.name,
-            score=held.value_in(own[-1]),
-            moved=moved.name,
-            change=moved.value_in(own[-1]),
-        )
-        for name, own in _by_label(table).items()
-    ]
-    return caption(
-        "robustness.alt",
-        held=held.name,
-        calm=None if calm is None else held.scale.plain(Estimate(calm)),
-        moved=moved.name,
-        perturbations=perturbations,
-    )

@@ -117,6 +117,19 @@ def test_each_expectation_is_counted_as_by_hand() -> None:
     assert not (worst["place"] == 5).any()
 
 
+def test_the_worst_cases_name_the_class_of_their_probabilities() -> None:
+    expectations = (
+        Expectation("minimum", where="owed < 60", decision="no"),
+        Expectation("direction", columns=("owed",), outcome="yes", effect="lowers"),
+        Expectation("invariance", columns=("owed",), change=InputChange(add=10.0)),
+    )
+    worst = measured(*expectations).tables["worst"]
+    first = worst.groupby("place").first()
+    assert first["class"].tolist() == ["no", "yes", "yes"]
+    np.testing.assert_allclose(first["before_share"], [0.5, 0.0, 0.41])
+    np.testing.assert_allclose(first["after_share"], [0.41, 0.99, 0.51])
+
+
 @pytest.mark.parametrize(
     ("expectation", "says"),
     [
