@@ -302,7 +302,7 @@ def _more_frequent(draft: Draft, row: RiskPattern | RiskWindow) -> dict[str, obj
 
 
 def _riskiest(draft: Draft) -> None:
-    """The confirmed combination of values with the highest rate of the explained class."""
+    """The confirmed combination of values whose rate of the explained class is surely highest."""
     patterns = draft.results.rows("risk_patterns", "patterns", RiskPattern)
     if not patterns:
         return

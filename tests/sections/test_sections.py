@@ -307,6 +307,23 @@ def test_cases_like_it_stand_beside_it_with_what_happened_to_them(real_run, cont
         assert others == [feature.display(row[shown[label]]) for row in rows]
 
 
+def test_the_parts_of_a_gap_add_up_as_they_are_told():
+    parts = {"gap": 0.094, "direct": 0.031, "labels": 0.018, "stand_ins": 0.017, "rest": 0.028}
+    slots = {name: Estimate(part, part - 0.02, part + 0.02, 900) for name, part in parts.items()}
+    slots |= {"attribute": "Sex", "level": "men", "reference": "women"}
+    text = wording().text("sections.bias.answer.sources", **slots)
+    gap, *told = map(float, re.findall(r"(?<![–(])\b\d+\.\d\b(?![–)])", text))
+    assert gap == 9.4
+    assert sum(told) == pytest.approx(gap)
+
+
+def test_a_code_below_zero_has_the_sign_of_a_number():
+    slots = {"rows": 3, "share": 0.1, "named": True, "features": ["a"]}
+    codes = [{"code": "-2", "n": 3}, {"code": "A-1", "n": 1}]
+    text = wording().text("data.undocumented_codes.text", codes=codes, **slots)
+    assert "(code \N{MINUS SIGN}2: 3 times, code A-1: 1 time)" in text.replace("\u00a0", " ")
+
+
 @pytest.mark.parametrize(("of", "fewer"), [(18_000, True), (8_000, False)])
 def test_options_say_where_plain_predictors_learnt_from_fewer_rows(of, fewer):
     note = message("notes.options.refitted", rows=8_000, of=of)
@@ -491,6 +508,21 @@ def test_the_largest_certain_gain_is_what_would_help_most(real_run):
     )
 
 
+@pytest.mark.parametrize(("high", "limited"), [(0.004, True), (0.007, False)])
+def test_only_where_more_rows_gain_nothing_are_features_and_labels_the_limit(
+    real_run, high, limited
+):
+    changed = with_score(
+        real_run, "learning_curve", "learning_curve_gain", value=0.0, low=-0.01, high=high
+    )
+    ends = {"value": 0.05, "low": 0.04, "high": 0.06}
+    for predictor in ("logistic_regression", "gradient_boosting"):
+        changed = with_score(changed, "baselines", "roc_auc_gain", predictor=predictor, **ends)
+    answer = BottlenecksSection().content(changed).answer
+    assert answer.startswith("No gain could be shown")
+    assert ("The limit is rather in what the features and labels can tell" in answer) is limited
+
+
 def test_an_error_that_falls_is_told_by_how_much_and_with_the_ends_of_the_same_sign():
     gain = Estimate(3.2, 0.6, 5.7)
     values = {"helping": [{"what": "ridge regression", "gain": gain}], "unit": "\u00a0points"}
@@ -608,7 +640,7 @@ def test_the_riskiest_combination_is_the_one_whose_rate_is_surely_high(run):
     many = {"slice": "sex is “men”", "n": 300, "rate": 0.7, "rate_low": 0.64, "rate_high": 0.75}
     run.measure("risk_patterns", patterns=[{**pattern, **few}, {**pattern, **many}])
     answer = ExplanationsSection().content(run.results()).answer.replace("\xa0", " ")
-    assert "most frequent where sex is “men”: 70.0 % (64.0–75.0 %) of 300 test cases" in answer
+    assert "more frequent where sex is “men”: 70.0 % (64.0–75.0 %) of 300 test cases" in answer
     assert "against 20.0 % elsewhere; the model states 60.0 % there" in answer
 
 

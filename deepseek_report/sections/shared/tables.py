@@ -313,6 +313,7 @@ _WORDED: Mapping[str, str] = {
     "policy": "policies",
     "outcome": "outcomes",
     "side": "sides",
+    "slice_kind": "slice_kinds",
 }
 #: {kind: how a name in a frame becomes the one that people read}.
 _LABELS: Mapping[str, Callable[[Results, str], str]] = {
@@ -355,9 +356,17 @@ def _order(value: float) -> float:
 
 
 def _slots(results: Results) -> Values:
-    """What the words of every table may name: the explained class, the counted one, the unit."""
+    """What the words of every table may name: the explained class, the counted one, the unit.
+
+    several : whether there are more than two classes.
+    """
     if not results.has("data"):
-        return {"explained": "", "counted": "", "unit": None}
+        return {"explained": "", "counted": "", "several": False, "unit": None}
     target = results.schema.target
     counted = target.classes[target.counted_class] if target.classes else ""
-    return {"explained": target.explained_class, "counted": counted, "unit": target.unit}
+    return {
+        "explained": target.explained_class,
+        "counted": counted,
+        "several": len(target.classes) > 2,
+        "unit": target.unit,
+    }

@@ -97,7 +97,8 @@ class _View:
     table : {explainer: {feature: its importance}}, of all features. features : those that are
     drawn. mean : {feature: mean share over the ranked explainers}. labels : of the rows. inline :
     the same features inside a sentence. ranked : the explainers that the order rests on; those that
-    are condemned, or answer another question, only where there is no other.
+    are condemned, or answer another question, only where there is no other. counts_places : whether
+    a share is the larger the more often the feature occurs, as that of a word is.
     """
 
     table: dict[str, dict[str, FeatureImportance]]
@@ -106,6 +107,7 @@ class _View:
     labels: dict[str, str]
     inline: dict[str, Text]
     ranked: list[str]
+    counts_places: bool
     words: Wording
 
     @classmethod
@@ -137,6 +139,7 @@ class _View:
             labels,
             {name: player(label, schema) for name, label in labels.items()},
             ranked,
+            kind_of(schema).quotes,
             words,
         )
 
@@ -213,6 +216,8 @@ def _title(view: _View) -> Message:
     ranked, first, second = view.ranked, view.features[0], view.features[1:2]
     if not view.mean[first] > 0:
         return caption("global_importance.title_none")
+    if view.counts_places:
+        return caption("global_importance.title_summed", first=view.inline[first])
     tops = (max(view.table[name].values(), key=lambda row: row.share) for name in ranked)
     top = sum(row.feature == first for row in tops)
     if 2 * top <= len(ranked):
@@ -411,13 +416,15 @@ class _RelianceView:
         return player(row.label, self.schema)
 
     def title(self) -> Message:
-        first = max(self.features, key=lambda row: row.share.value)
+        sure = [row for row in self.features if (row.share.low or 0.0) > 0]
+        first = max(sure or self.features, key=lambda row: row.share.value)
         known = [row for row in self.features if row.attributed.is_defined]
         attributed = max(known, key=lambda row: row.attributed.value)
         return caption(
             "reliance.title",
             first=self._name(first),
             share=first.share,
+            is_shown=bool(sure),
             same=first.label == attributed.label,
             attributed=self._name(attributed),
             named=kind_of(self.schema).named_columns,
