@@ -25,13 +25,14 @@ from deepseek_report.findings import (
 )
 from deepseek_report.findings.rules_failures import failures
 from deepseek_report.findings.rules_performance import PROMISES
+from deepseek_report.findings.severity import HARMS, Harm
 from deepseek_report.findings.skill import SkillVerdict
 from deepseek_report.findings.thresholds import judge, unjudged
 from deepseek_report.metrics.performance.performance_rows import MeasuredFolds
 
 Rule = Callable[[Results], Iterable[Finding]]
 
-#: Within one severity and one share of the cases, findings keep the order of their rules.
+#: Within one severity, share of the cases and harm, findings keep the order of their rules.
 RULES: tuple[Rule, ...] = (
     rules_performance.skill,
     rules_performance.thresholds,
@@ -84,18 +85,28 @@ RULES: tuple[Rule, ...] = (
 
 #: Evidence without which a rule still draws its finding: the rows, and the advice that was tested.
 _BESIDE = frozenset({"data", "predictions/test", "measures/options"})
+#: What the findings of a section are about, where it is not the decisions and the data behind them.
+_HARMED: Mapping[str, Harm] = {"bias": "people", "explanations": "method", "trust": "method"}
 #: Where findings stand that are worth nothing where a model has no skill.
 _OF_NO_USE = frozenset({"bias", "explanations", "trust", "cases"})
 
 
 def measured_findings(results: Results) -> tuple[Finding, ...]:
-    """Every finding on what was measured, one a cause, the gravest and widest first."""
+    """Every finding on what was measured, one a cause, the gravest and widest first.
+
+    Of those alike come first the ones on people, and last those on what is told of the model.
+    """
     findings = one_per_cause([finding for rule in RULES for finding in rule(results)])
     verdict = SkillVerdict.of(results)
     if verdict is not None and verdict.kind != "shown":
         findings = [_marked(finding, verdict) for finding in findings]
     findings = over_folds(findings, results)
-    return tuple(sorted(findings, key=lambda finding: (_rank(finding), -finding.touches)))
+    return tuple(sorted(findings, key=_order))
+
+
+def _order(finding: Finding) -> tuple[int, float, int]:
+    harmed = _HARMED.get(finding.section, "decision")
+    return _rank(finding), -finding.touches, HARMS.index(harmed)
 
 
 def over_folds(findings: Sequence[Finding], results: Results) -> list[Finding]:

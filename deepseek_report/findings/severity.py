@@ -32,6 +32,7 @@ def more_rows_help(gain: Score) -> bool | None:
 #: What is harmed: people who are treated differently, the decisions or numbers that are given, or
 #: what is told about the model (explanations, records, cost).
 Harm = Literal["people", "decision", "method"]
+HARMS: tuple[Harm, ...] = get_args(Harm)
 Size = Literal["large", "moderate", "small"]
 SIZES: tuple[Size, ...] = get_args(Size)
 

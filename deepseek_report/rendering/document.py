@@ -285,10 +285,12 @@ class _DocumentWriter:
         title = markdown.escape(self._text(heading))
         return Markdown(f"\n\n## {title}\n\n") + Markdown("").join(blocks)
 
-    def picture(self, name: str) -> Markup:
+    def picture(self, name: str, *, numbered: bool = True) -> Markup:
         """A figure: caption, static picture, alternative text, how to read it, interactive twin.
 
         A picture that failed gives a box with the reason; one that was not asked for, nothing.
+
+        numbered : not where only some formats show it, so that all call a figure by one number.
         """
         picture = self.results.pictures.get(name)
         if picture is None:
@@ -299,7 +301,8 @@ class _DocumentWriter:
         self.used.add(f"fig-{name}")
         self._write_picture(picture)
         how = self._how_to_read(picture)
-        return Markdown(_figure(picture, self.words, how, twin=self._has_twin(picture)))
+        twin = self._has_twin(picture)
+        return Markdown(_figure(picture, self.words, how, twin=twin, numbered=numbered))
 
     def _how_to_read(self, picture: Picture) -> str:
         """How a picture is read, where none of its section that is read so came before."""
@@ -518,9 +521,11 @@ def _image(picture: Picture, words: Wording, folder: str, number: str = "") -> s
     return f'![{title}]({folder}/{markdown.slug(picture.name)}.svg){{{number}fig-alt="{alt}"}}'
 
 
-def _figure(picture: Picture, words: Wording, how_to_read: str, *, twin: bool) -> str:
+def _figure(
+    picture: Picture, words: Wording, how_to_read: str, *, twin: bool, numbered: bool
+) -> str:
     name = markdown.slug(picture.name)
-    parts = [_image(picture, words, "figures", f"#fig-{name} ")]
+    parts = [_image(picture, words, "figures", f"#fig-{name} " if numbered else "")]
     if how_to_read:
         parts.append(how_to_read)
     if twin:

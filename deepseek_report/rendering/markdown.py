@@ -183,6 +183,7 @@ SORT = "__sort"
 _NUMERIC = re.compile(
     r"^[+\u2212-]?\s?(?:[A-Z]{0,3}[$€£¥]\s?)?[<≤≈]?\s?\d[\d\s.,\u2013\u2212%±()/×-]*$"
 )
+_DATE = re.compile(r"^\d{4}-\d{2}(?:-\d{2})?(?:\D|$)")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -213,8 +214,11 @@ def choose_columns(
 
     def is_numeric(key: str) -> bool:
         texts = [text for row in rows if (text := cell_text(row.get(key), words)) not in {"", DASH}]
-        numeric = [_NUMERIC.match(words.numbers.without_words(text)) for text in texts]
-        return bool(texts) and sum(map(bool, numeric)) >= 0.5 * len(texts)
+        numbers = [
+            _NUMERIC.match(words.numbers.without_words(text)) and not _DATE.match(text)
+            for text in texts
+        ]
+        return bool(texts) and sum(map(bool, numbers)) >= 0.5 * len(texts)
 
     return [RenderedColumn(key, head, is_numeric(key)) for key, head in columns.items()]
 

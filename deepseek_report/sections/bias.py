@@ -137,14 +137,18 @@ def decision_values(draft: Draft) -> Values:
         "decides": task.decides,
         "options": draft.metric_table("options", "options", options, _option_view(draft)),
         "proposed": _proposed(draft),
-        "own_refits": next(
-            (
-                draft.words.say(note)
-                for note in draft.results.notes("options")
-                if isinstance(note, Message) and note.id == "notes.options.own"
-            ),
-            "",
-        ),
+        **_refits(draft),
+    }
+
+
+def _refits(draft: Draft) -> Values:
+    """What is said beside the options: of refits of the model, and of plain ones from few rows."""
+    notes = {note.id: note for note in draft.results.notes("options") if isinstance(note, Message)}
+    own, plain = (notes.get(f"notes.options.{name}") for name in ("own", "refitted"))
+    rows = {} if plain is None else plain.values
+    return {
+        "own_refits": "" if own is None else draft.words.say(own),
+        "fewer_rows": rows if rows.get("of", 0) > rows.get("rows", 0) else None,
     }
 
 

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
 
 import pytest
 
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.finding import SEVERITIES, Finding
+from deepseek_report.findings import conclude
 from deepseek_report.findings.conclude import one_per_cause
-from deepseek_report.findings.severity import SIZES, Harm, severity
+from deepseek_report.findings.severity import HARMS, SIZES, severity
 from deepseek_report.wording.words import wording
-
-HARMS = get_args(Harm)
-
 
 rank = SEVERITIES.index
 
@@ -88,3 +85,11 @@ def test_findings_of_earlier_versions_can_be_said(message, values, say):
 def test_findings_of_earlier_versions_are_about_no_share_of_cases():
     record = {"id": "a", "severity": "low", "message": "flips", "values": {}}
     assert (Finding.from_json(record).cause, Finding.from_json(record).touches) == ("", 0.0)
+
+
+def test_of_findings_alike_those_on_people_come_first_and_those_on_explanations_last() -> None:
+    wide = Finding("wide", "low", "m", section="trust", touches=0.5)
+    alike = [Finding(name, "low", "m", section=name) for name in ("trust", "data", "bias")]
+    grave = Finding("grave", "medium", "m", section="trust")
+    ordered = sorted([*alike, wide, grave], key=conclude._order)
+    assert [finding.id for finding in ordered] == ["grave", "wide", "bias", "data", "trust"]

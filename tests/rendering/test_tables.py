@@ -27,6 +27,12 @@ def test_columns_of_numbers_are_aligned_right_and_words_left() -> None:
     assert [column.numeric for column in columns] == [True, True, True, False]
 
 
+def test_a_date_is_no_number() -> None:
+    rows = [{"day": "2026-11-29", "month": "2026-11", "time": "2026-11-29 22:10", "year": "2026"}]
+    columns = markdown.choose_columns(rows, None, ENGLISH)
+    assert [column.numeric for column in columns] == [False, False, False, True]
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [

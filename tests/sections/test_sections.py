@@ -4,6 +4,7 @@ import importlib
 import itertools
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -20,6 +21,7 @@ from deepseek_report.findings.rules_explanations import quotation
 from deepseek_report.metrics.cases.case_choice import FURTHER_LABELS
 from deepseek_report.rendering.document import write_qmd
 from deepseek_report.rendering.page_words import ReportOptions
+from deepseek_report.sections import bias
 from deepseek_report.sections.bias import BiasSection
 from deepseek_report.sections.bottlenecks import BottlenecksSection
 from deepseek_report.sections.cases import CasesSection
@@ -305,6 +307,25 @@ def test_cases_like_it_stand_beside_it_with_what_happened_to_them(real_run, cont
         assert others == [feature.display(row[shown[label]]) for row in rows]
 
 
+@pytest.mark.parametrize(("of", "fewer"), [(18_000, True), (8_000, False)])
+def test_options_say_where_plain_predictors_learnt_from_fewer_rows(of, fewer):
+    note = message("notes.options.refitted", rows=8_000, of=of)
+    results = SimpleNamespace(notes=lambda _: (note,))
+    values = bias._refits(SimpleNamespace(results=results, words=wording()))
+    slots = {"own": values["own_refits"], "fewer": values["fewer_rows"]}
+    text = wording().text("templates.bias.options_text", **slots)
+    assert ("learnt from 8\u202f000 of the 18\u202f000 training rows" in text) == fewer
+
+
+def test_a_figure_that_the_page_does_not_show_has_no_number(real_run, tmp_path):
+    content = [CasesSection().content(real_run)]
+    text = write_qmd(real_run, content, ReportOptions(), tmp_path).path.read_text("utf-8")
+    _, *of_paper = text.split('::: {.content-visible unless-format="html"}\n')
+    hidden = [part.partition("\n:::\n")[0] for part in of_paper]
+    assert any("figures/case-contributions" in part for part in hidden)
+    assert not any("{#fig-" in part for part in hidden)
+
+
 def test_a_case_of_which_nothing_can_change_says_that_no_change_was_looked_for(real_run, tmp_path):
     fixed = with_table(real_run, "cases", "counterfactuals", lambda rows: rows)
     features = tuple(replace(feature, mutable=False) for feature in real_run.schema.features)
@@ -315,7 +336,9 @@ def test_a_case_of_which_nothing_can_change_says_that_no_change_was_looked_for(r
     assert "| What counted most |" in text
     assert "What would change it" not in text
     assert {page["change_in_short"] for page in pages} == {""}
-    assert all("nothing is declared changeable" in page["change"] for page in pages)
+    assert all(
+        "no feature is declared as one that a person can change" in page["change"] for page in pages
+    )
 
 
 def by_shap(real_run):

@@ -37,7 +37,11 @@ from deepseek_report.visualizations.failures.part_pictures import (
 from deepseek_report.visualizations.failures.robustness import RobustnessPicture
 from deepseek_report.visualizations.fairness.group_rates import GroupRatesPicture
 from deepseek_report.visualizations.internals.layer_pictures import LayerProfilePicture
-from deepseek_report.visualizations.internals.routing import AttentionMapsPicture, RoutingPicture
+from deepseek_report.visualizations.internals.routing import (
+    AttentionMapsPicture,
+    ExpertEffectsPicture,
+    RoutingPicture,
+)
 from deepseek_report.visualizations.performance import ranking_pictures
 from deepseek_report.visualizations.performance.reliability import ReliabilityPicture
 from deepseek_report.visualizations.performance.training_curves import TrainingCurvesPicture
@@ -184,6 +188,27 @@ def test_importance_is_titled_by_the_feature_that_is_first_of_every_explainer(bu
         results = with_table(results, "importance", "importance", first, explainer)
     title = draw(GlobalImportancePicture(), results)[0].title
     assert "Repayment status in September 2005 matters most to every explainer" in title
+
+
+@pytest.mark.parametrize(
+    ("needed", "title"),
+    [
+        ([], "None of 4"),
+        ([1], "Of 4 experts expert 2 of layer 1 alone is shown to be needed"),
+        ([1, 2], "2 of 4 experts are shown to be needed, most of all expert 2"),
+    ],
+)
+def test_an_expert_that_is_called_needed_is_shown_to_be(
+    build: Build, needed: list[int], title: str
+) -> None:
+    def planted(parts: pd.DataFrame) -> pd.DataFrame:
+        place = np.arange(4)
+        verdict = np.where(np.isin(place, needed), "needed", "not shown")
+        columns = {"kind": "expert", "layer": 0, "number": place + 1, "load": 1.0}
+        return parts.head(4).assign(**columns, verdict=verdict, mean=np.where(place, 0.1, 9.0))
+
+    results = with_table(build("language"), "ablation", "parts", planted)
+    assert title in plain(draw(ExpertEffectsPicture(), results)[0].title)
 
 
 def test_explainers_that_are_not_ranked_are_not_counted_among_those_that_are(build: Build) -> None:

@@ -201,7 +201,7 @@ class Options(PeopleMetric, ClassMetric):
             "options",
             (each.row(float(next(adjusted)) if each.is_chosen else math.nan) for each in judged),
         )
-        notes = self._notes(n_left, own_note)
+        notes = self._notes(n_left, own_note, len(context.dataset.train))
         return Measurement(tuple(_scores(judged)), {"options": table}, notes=notes)
 
     def _compared(self, context: MeasureContext) -> list[ComparedGroups]:
@@ -415,11 +415,11 @@ class Options(PeopleMetric, ClassMetric):
         evenest = min(cheap, key=lambda option: narrower[option.name][0], default=None)
         return None if evenest is None else _of_the_model(evenest, cheap)
 
-    def _notes(self, n_left: int, own: Text) -> tuple[Text, ...]:
+    def _notes(self, n_left: int, own: Text, n_train: int) -> tuple[Text, ...]:
         notes = [
             message("notes.options.parts"),
             own,
-            message("notes.options.refitted", rows=self.max_rows),
+            message("notes.options.refitted", rows=min(self.max_rows, n_train), of=n_train),
             message("notes.options.choice", ratio=self.ratio, tolerance=self.tolerance),
             message("notes.options.small_levels", n=self.min_cell),
             message("notes.options.no_proposal"),

@@ -30,6 +30,8 @@ Fields = Mapping[str, Any]
 #: Columns that are written out; those of wider tables are inferred whenever they are read.
 _MOST_COLUMNS = 200
 _MOST_SHOWN, _MOST_PROPOSED = 8, 5
+#: Characters of a category that a comment shows.
+_LONGEST_SHOWN = 40
 _INTERPOLATION = re.compile(r"(\\*)\$\{")
 
 
@@ -249,9 +251,13 @@ def _values(feature: Feature, numbers: Fields | None) -> str:
     """What occurs in a column, for a comment."""
     if numbers is not None:
         return f"{quantity(numbers['min'], None)} to {quantity(numbers['max'], None)}"
-    shown = [_plain(category.label[:40]) for category in feature.categories[:_MOST_SHOWN]]
+    shown = [_plain(_short(category.label)) for category in feature.categories[:_MOST_SHOWN]]
     more = len(feature.categories) - len(shown)
     return ", ".join(shown) + (f" and {count(more)} more" if more else "")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 1]}…"
 
 
 def _comment(text: str) -> str:

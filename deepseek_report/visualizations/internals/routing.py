@@ -383,10 +383,14 @@ class ExpertEffectsPicture(OnePicture):
             raise NotApplicableError(message("refusals.nothing_to_list"))
         words = words_of(results)
         busiest = max(experts, key=_load)
-        most = max(experts, key=lambda part: part.mean.value)
+        needed = [part for part in experts if part.verdict == "needed"]
+        most, foremost = (
+            max(parts, key=lambda part: part.mean.value) for parts in (experts, needed or experts)
+        )
         values = {
             "experts": len(experts),
-            "needed": sum(part.verdict == "needed" for part in experts),
+            "needed": len(needed),
+            "foremost": _named(foremost),
             "spare": sum(part.verdict == "spare" for part in experts),
             "busiest": _named(busiest),
             "load": _load(busiest),
