@@ -185,6 +185,7 @@ OFF = [
     ((0.08, 0.06, 0.1, 0.001), "calibration_off", ("8.0 points", "mostly too")),
     ((0.05, 0.01, 0.09, 0.3), "calibration_unclear", ("5.0 points", "as chance alone may give")),
     ((0.01, 0.0, 0.02, 0.6), "calibration_good", ("1.0 points",)),
+    ((0.021, 0.008, 0.028, 0.1), "calibration_good", ("2.1 points",)),
 ]
 
 
@@ -203,6 +204,7 @@ def test_whether_probabilities_are_right_is_told_by_finding_and_picture_alike(
     assert finding.message == concluded
     assert all(word in title for word in words)
     assert ("chance" in title) == (concluded == "calibration_unclear")
+    assert ("mostly" in title) == (concluded == "calibration_off")
 
 
 #: Verdict on the ratio of two groups with the ends of its interval, what is concluded and titled.

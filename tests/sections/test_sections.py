@@ -307,6 +307,23 @@ def test_cases_like_it_stand_beside_it_with_what_happened_to_them(real_run, cont
         assert others == [feature.display(row[shown[label]]) for row in rows]
 
 
+def test_the_parts_of_a_gap_add_up_as_they_are_told():
+    parts = {"gap": 0.094, "direct": 0.031, "labels": 0.018, "stand_ins": 0.017, "rest": 0.028}
+    slots = {name: Estimate(part, part - 0.02, part + 0.02, 900) for name, part in parts.items()}
+    slots |= {"attribute": "Sex", "level": "men", "reference": "women"}
+    text = wording().text("sections.bias.answer.sources", **slots)
+    gap, *told = map(float, re.findall(r"(?<![–(])\b\d+\.\d\b(?![–)])", text))
+    assert gap == 9.4
+    assert sum(told) == pytest.approx(gap)
+
+
+def test_a_code_below_zero_has_the_sign_of_a_number():
+    slots = {"rows": 3, "share": 0.1, "named": True, "features": ["a"]}
+    codes = [{"code": "-2", "n": 3}, {"code": "A-1", "n": 1}]
+    text = wording().text("data.undocumented_codes.text", codes=codes, **slots)
+    assert "(code \N{MINUS SIGN}2: 3 times, code A-1: 1 time)" in text.replace("\u00a0", " ")
+
+
 @pytest.mark.parametrize(("of", "fewer"), [(18_000, True), (8_000, False)])
 def test_options_say_where_plain_predictors_learnt_from_fewer_rows(of, fewer):
     note = message("notes.options.refitted", rows=8_000, of=of)

@@ -10,9 +10,10 @@ import numpy as np
 from deepseek_report.artifacts.advice import override
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.codes import is_number, truth_of
+from deepseek_report.artifacts.finding import Severity
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.schema import Attribute
-from deepseek_report.artifacts.split import DataIssue, Severity
+from deepseek_report.artifacts.split import DataIssue
 from deepseek_report.datasets.data_card import DataFacts, category_counts
 from deepseek_report.statistics.intervals import blaker
 from deepseek_report.tasks import task_of

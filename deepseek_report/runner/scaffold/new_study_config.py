@@ -12,6 +12,7 @@ from typing import Any, get_args
 import numpy as np
 import yaml
 
+from deepseek_report.artifacts.advice import without_variables
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.codes import is_number
 from deepseek_report.artifacts.rounding import count, quantity
@@ -32,7 +33,6 @@ _MOST_COLUMNS = 200
 _MOST_SHOWN, _MOST_PROPOSED = 8, 5
 #: Characters of a category that a comment shows.
 _LONGEST_SHOWN = 40
-_INTERPOLATION = re.compile(r"(\\*)\$\{")
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def value(anything: object) -> str:
 def _escaped(anything: object) -> object:
     """The same with every text as a text; tuples become lists."""
     if isinstance(anything, str):
-        return _INTERPOLATION.sub(lambda match: 2 * match[1] + "\\${", anything)
+        return without_variables(anything)
     if isinstance(anything, Mapping):
         return {key: _escaped(inside) for key, inside in anything.items()}
     if isinstance(anything, list | tuple):

@@ -13,7 +13,7 @@ from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.message import Code, Verbatim
 from deepseek_report.artifacts.protocols.modules import layer_kind, layer_name
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.rounding import TEXT, bounded
+from deepseek_report.artifacts.rounding import DASH, TEXT, bounded
 from deepseek_report.artifacts.table import OF_TARGET, SEPARATOR, Column, TableType
 from deepseek_report.artifacts.table_rows import records_of
 from deepseek_report.findings.records import attribute_label, explainer_label
@@ -49,8 +49,6 @@ def compact_list(values: object) -> Any:
 Values = dict[str, Any]
 
 # --- Cells of tables that people read: the text, and beside it what the column is sorted by -------
-
-DASH = "–"
 
 
 def share_cell(numbers: NumberFormat, key: str, estimate: Estimate) -> Values:

@@ -900,7 +900,7 @@ def _with_file(overrides: Sequence[str]) -> list[str]:
 def _uses(draft: Draft) -> list[list[str]]:
     """[sentence, what to type] of the ways in which a new run takes the saved file."""
     results = draft.results
-    command = results.provenance.get("command") or {"program": ["deepseek-report"]}
+    command = results.command
     if command["program"] == [CALL]:
         return [[draft.text("marks.use.call"), f'corrections=[{{"marks": "{FILE}"}}]']]
     overrides = [str(text) for text in command.get("overrides") or ()]

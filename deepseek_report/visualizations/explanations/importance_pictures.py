@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.estimate import UNDEFINED, Estimate
+from deepseek_report.artifacts.explanation import CONTROL
 from deepseek_report.artifacts.message import Message, Text
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
@@ -121,10 +122,10 @@ class _View:
         by_explainer = read_results.grouped(rows, lambda row: row.explainer)
         table = {
             name: {row.feature: row for row in by_explainer[name]}
-            for name in sorted(by_explainer, key=lambda name: name == style.CONTROL)
+            for name in sorted(by_explainer, key=lambda name: name == CONTROL)
         }
         labels = {row.feature: spoken(row.label) for row in rows}
-        judged = [name for name in table if name != style.CONTROL] or [*table]
+        judged = [name for name in table if name != CONTROL] or [*table]
         ranked = [name for name in judged if name not in left_out] or judged
         shares = [table[name] for name in ranked]
         mean = {
@@ -148,7 +149,7 @@ class _View:
 
     @property
     def judged(self) -> list[str]:
-        return [name for name in self.table if name != style.CONTROL] or self.explainers
+        return [name for name in self.table if name != CONTROL] or self.explainers
 
     def shares(self, explainer: str) -> list[Estimate]:
         """The shares of the features that are drawn."""
