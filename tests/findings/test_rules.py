@@ -555,17 +555,28 @@ def test_direct_use_is_as_grave_as_the_share_of_decisions_that_surely_turn(
     assert ("to say whether" in say(finding)) == (low < 0.01 < high)
 
 
-def test_direct_use_is_told_with_the_parts_of_the_gap(run, score, say):
-    parts = {"gap": 0.123, "direct": 0.057, "labels": 0.02, "stand_ins": 0.04, "rest": 0.006}
+def direct_use(run, score, parts):
+    """What is found of sex, whose gap has these parts."""
     split = {"attribute": "sex", "level": "men", "reference": "women", "n": 2000}
     for part, value in parts.items():
         split |= {part: value, f"{part}_low": value - 0.01, f"{part}_high": value + 0.01}
     swaps = {"attribute": "sex", "given": True, "stand_ins": "Credit limit", "n": 2000}
     run.measure("direct_use", turned(score, 0.052, 0.062), swaps=[swaps], split=[split])
-    text = say(next(rules_sources.direct_use(run.results())))
+    return next(rules_sources.direct_use(run.results()))
+
+
+def test_direct_use_is_told_with_the_parts_of_the_gap(run, score, say):
+    parts = {"gap": 0.123, "direct": 0.057, "labels": 0.02, "stand_ins": 0.04, "rest": 0.006}
+    text = say(direct_use(run, score, parts))
     assert text.startswith("Sex alone changes the decision for 5.7\u00a0% of cases.")
     assert "between “men” and “women”, 6\u00a0points (5–7) come from that" in text
     assert "4\u00a0points (3–5) from features that stand in for it (credit limit)" in text
+
+
+def test_direct_use_that_narrows_a_gap_is_not_called_a_part_of_it(run, score, say):
+    parts = {"gap": 0.109, "direct": -0.02, "labels": 0.03, "stand_ins": 0.02, "rest": 0.079}
+    text = say(direct_use(run, score, parts))
+    assert "nothing comes from that: without it the gap would be 2\u00a0points (1–3) wider." in text
 
 
 @pytest.mark.parametrize(("least", "severity"), [(0.05, "info"), (0.2, "low"), (0.4, "medium")])

@@ -176,6 +176,16 @@ def test_kinds_of_hints_are_called_alike_wherever_they_stand() -> None:
     assert hints == {name: names[name] for name in hints}
 
 
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_title_and_a_note_that_an_earlier_run_holds_are_still_written(language: str) -> None:
+    words = wording(language)
+    share = Estimate(0.3, 0.1, 0.5)
+    values = {"first": "Age", "share": share, "same": True, "named": True, "attributed": "Age"}
+    assert "30" in words.text("pictures.reliance.title", **values, attributed_share=share)
+    counts = {"examined": 90, "least": 50, "listed": 7, "sure": 2, "decides": True}
+    assert "90" in words.text("notes.slices.examined", **counts)
+
+
 def test_an_option_of_the_model_itself_is_not_introduced_by_its_own_name() -> None:
     option = "the model itself, fitted anew without age"
     text = wording().text("advice.tried", option=option, own=True)

@@ -227,9 +227,8 @@ def test_where_the_nearest_case_differs_numbers_stand_without_quotation_marks(ru
         {**common, "label": "Kind of loan", "from_display": "new", "to_display": "old"},
     ]
     sentence = case_sentences.nearest(pages(run, nearest_accepted=differences), CASE)
-    assert (
-        f"differs in {in_sentence(number)} (38 %, here 41 %), kind of loan (“old”, here" in sentence
-    )
+    apart = f"{in_sentence(number)} (38 %, here 41 %) and kind of loan (“old”, here “new”)"
+    assert f"differs in {apart}." in sentence
 
 
 # --- How often test cases turn out as stated, beside one case ---
