@@ -25,6 +25,7 @@ import torch
 import yaml
 from worlds.ground_truth import FAMILIES, SPOILT, shipped_parts
 
+from deepseek_report.artifacts.explanation import CONTROL
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, suited
 from deepseek_report.artifacts.protocols.models import BringsTrainer, TrainingPlace, capabilities_of
@@ -33,7 +34,6 @@ from deepseek_report.artifacts.protocols.traits import ExplainerPart, traits_of
 from deepseek_report.config.compose import compose
 from deepseek_report.config.validate import validate
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.runner.planning.recommending import MEASURED
 
 _SHORT = ["trainer.max_epochs=1", "trainer.min_steps=20"]

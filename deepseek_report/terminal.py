@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from deepseek_report.artifacts.conclusions import Verdict
+from deepseek_report.artifacts.conclusions import WORST_FIRST, Verdict
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.message import Text, from_plain
 from deepseek_report.artifacts.rounding import interval, number
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 _MOST_FINDINGS = 5
 _MOST_LINES = 3
 _MOST_THRESHOLDS = 8
-#: Which thresholds a person must see, where not all are shown.
-_URGENT = ("not met", "not measured", "too uncertain to say", "met")
 
 
 def say_finished(finished: Finished) -> None:
@@ -96,7 +94,7 @@ def _say_thresholds(console: Console, declared: Sequence[Verdict], texts: Wordin
 
 def _urgency(threshold: Verdict) -> int:
     """Where all cannot be shown, the first ones are those that are not met."""
-    return _URGENT.index(threshold.outcome) if threshold.outcome in _URGENT else 0
+    return WORST_FIRST.index(threshold.outcome) if threshold.outcome in WORST_FIRST else 0
 
 
 def _say_findings(console: Console, findings: Sequence[Finding], texts: Wording) -> None:

@@ -17,7 +17,7 @@ import yaml
 from torch import Tensor, nn
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.artifacts.explanation import Explanation, Game
+from deepseek_report.artifacts.explanation import CONTROL, Explanation, Game
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
@@ -37,11 +37,7 @@ from deepseek_report.errors import NotApplicableError
 from deepseek_report.examples.generated import FORMULAS, known_rows
 from deepseek_report.findings.explainer_verdicts import leading_explainer
 from deepseek_report.metrics.explanations.agreement import rowwise_spearman
-from deepseek_report.metrics.explanations.explanation_plugin import (
-    CONTROL,
-    bootstrap_mean,
-    ratio_of_means,
-)
+from deepseek_report.metrics.explanations.explanation_plugin import bootstrap_mean, ratio_of_means
 from deepseek_report.metrics.explanations.known_answers import Truth, answers_of, direction_errors
 from deepseek_report.models.estimators.sklearn import Sklearn
 from deepseek_report.models.perceptron.mlp import MLP

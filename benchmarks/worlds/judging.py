@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from deepseek_report.artifacts.explanation import Explanation, Game
+from deepseek_report.artifacts.explanation import CONTROL, Explanation, Game
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.predictions import Cases
 from deepseek_report.artifacts.protocols.metrics import ExplainAgain, MeasureContext
@@ -15,7 +15,6 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage.files import save_json
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.findings.explainer_verdicts import verdict_of
-from deepseek_report.metrics.explanations.explanation_plugin import CONTROL
 
 
 def explained_context(

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 from deepseek_report.artifacts.conclusions import TRUSTED
-from deepseek_report.artifacts.explanation import Game
-from deepseek_report.metrics.explanations.explanation_plugin import CONTROL, bootstrap_mean
+from deepseek_report.artifacts.explanation import CONTROL, Game
+from deepseek_report.metrics.explanations.explanation_plugin import bootstrap_mean
 from worlds.ground_truth import BLIND, FAMILIES, GAMES, SPOILT, Judged
 from worlds.trials import Table, share
 

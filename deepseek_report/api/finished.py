@@ -73,7 +73,7 @@ class Run:
         if not self.results.skipped:
             return self
         if self.deepened is None:
-            command = deepening(self.results.provenance.get("command") or {})
+            command = deepening(self.results.command)
             asked_again = command.startswith("run.")
             refuse(
                 "run",

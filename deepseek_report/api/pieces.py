@@ -21,6 +21,7 @@ from deepseek_report.api.report_arguments import (
 )
 from deepseek_report.api.rows import Rows, digest_of, digest_of_array, in_order_of
 from deepseek_report.artifacts.array_types import Floats
+from deepseek_report.artifacts.explanation import CONTROL
 from deepseek_report.artifacts.schema import TaskName
 from deepseek_report.artifacts.storage import bounded_yaml
 from deepseek_report.artifacts.storage.local_paths import PLAIN_NAME, shipped, unfit_name
@@ -39,8 +40,6 @@ _ANSWERS = "deepseek_report.models.given.given_answers.GivenAnswers"
 _ATTRIBUTIONS = "deepseek_report.explainers.accounts.GivenAttributions"
 #: Explainers that are shipped, whose names attributions may take, too.
 _UNNAMED = "given"
-
-_CONTROL = "random"
 
 
 #: The config of a plug-in, and the object that it holds; a model that a config can name holds None.
@@ -320,7 +319,7 @@ def _overrides(options: CallOptions, pieces: Pieces) -> list[str]:
     }
     chosen = {group: names for group, names in named.items() if names is not None}
     if pieces.attributions:
-        chosen.setdefault("explainers", [_CONTROL] if pieces.has_model else [])
+        chosen.setdefault("explainers", [CONTROL] if pieces.has_model else [])
     texts = [f"{group}=[{','.join(names)}]" for group, names in chosen.items()]
     costs = options.get("costs") or {}
     priced = ",".join(f"{kind}:{_text(cost)}" for kind, cost in costs.items())

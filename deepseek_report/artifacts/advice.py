@@ -50,8 +50,17 @@ def column_override(column: str, field: str, value: str) -> str:
 def _text(text: str) -> str:
     if _PLAIN.fullmatch(text) and text.lower() not in _WORDS:
         return text
-    literal = _INTERPOLATION.sub(lambda match: 2 * match[1] + "\\${", text)
-    return '"' + _QUOTE.sub(lambda match: 2 * match[1] + ('\\"' if match[2] else ""), literal) + '"'
+    doubled = _QUOTE.sub(lambda m: 2 * m[1] + ('\\"' if m[2] else ""), without_variables(text))
+    return f'"{doubled}"'
+
+
+def without_variables(text: str) -> str:
+    r"""The text as a config must hold it, so that no part of it is taken for a variable.
+
+    >>> without_variables("${a} of b")
+    '\\${a} of b'
+    """
+    return _INTERPOLATION.sub(lambda match: 2 * match[1] + "\\${", text)
 
 
 #: {key of a config: argument of `deepseek_report.report`}, where the two are called otherwise than

@@ -150,6 +150,8 @@ Expectations = tuple[Expectation, ...]
 
 
 Outcome = Literal["met", "not met", "too uncertain to say", "not measured"]
+#: A promise for several groups has the first of their outcomes, and people see it first.
+WORST_FIRST: tuple[Outcome, ...] = ("not met", "not measured", "too uncertain to say", "met")
 Side = Literal["at_least", "at_most"]
 _FILE = "conclusions.json"
 #: Of what is stored. One more wherever a finding gets a value that its sentences need: what an

@@ -14,6 +14,8 @@ from deepseek_report.artifacts.array_types import Array, Floats, Ints
 from deepseek_report.artifacts.message import Text, plain, text_of, with_texts
 from deepseek_report.artifacts.storage import files
 
+#: The explainer that every other one is judged against: an order by lot.
+CONTROL = "random"
 OutputSpace = Literal["logit", "probability", "value", "none"]
 #: By what a player that is taken away is replaced: by those of training rows one after another, by
 #: those of one baseline, by what goes with the players that stay, or by values that are drawn for

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -139,6 +139,28 @@ class Results:
         record = self.provenance.get("record")
         day = record.day if isinstance(record, RunRecord) else None
         return day.isoformat() if day and self.config.get("measure_time") else ""
+
+    @property
+    def digests(self) -> Mapping[str, str]:
+        """{what the run was made from, such as "data": its SHA-256}, as far as it is recorded."""
+        return self.provenance.get("digests") or {}
+
+    @property
+    def manifest(self) -> Mapping[str, str]:
+        """{file of the run folder: its SHA-256}, as far as they are recorded."""
+        return self.provenance.get("manifest") or {}
+
+    @property
+    def stages(self) -> Sequence[Mapping[str, Any]]:
+        """What is recorded of each stage, such as its `id` and the `seconds` that it took."""
+        return self.provenance.get("stages") or ()
+
+    @property
+    def command(self) -> Mapping[str, Any]:
+        """How the run was called: the `program`, and as far as they are recorded its `overrides`,
+        the `variables` and the `files` that it read.
+        """
+        return self.provenance.get("command") or {"program": ["deepseek-report"]}
 
     # --- data ---
     @cached_property
@@ -499,5 +521,4 @@ def flat_config(config: Mapping[str, object], above: str = "") -> Iterator[tuple
 
 
 def _key(run: Results, stage: str) -> str:
-    stages = run.provenance.get("stages") or ()
-    return next((str(entry["key"]) for entry in stages if entry["id"] == stage), "")
+    return next((str(entry["key"]) for entry in run.stages if entry["id"] == stage), "")

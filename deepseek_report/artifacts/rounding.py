@@ -71,6 +71,15 @@ def plural(value: int, singular: str, many: str | None = None) -> str:
     return f"{count(value)} {singular if value == 1 else many or singular + 's'}"
 
 
+def span(noun: str, start: int, end: int) -> str:
+    """The places from `start`, counted from 0, to before `end`, as people count them.
+
+    >>> span("row", 0, 4), span("step", 6, 7)
+    ('rows 1–4', 'step 7')
+    """
+    return f"{noun} {end}" if end - start == 1 else f"{noun}s {start + 1}{DASH}{end}"
+
+
 def decimals_supported(low: float, high: float, most: int = 4, significant: int = 2) -> int:
     """How many decimals an interval supports: so many significant digits of its half-width.
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Array, Bools, Floats, Ints
+from deepseek_report.artifacts.finding import Severity
 from deepseek_report.artifacts.message import Text, from_plain, plain
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.storage import files
@@ -17,7 +18,6 @@ from deepseek_report.artifacts.written_texts import WrittenTexts
 
 Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
-Severity = Literal["high", "medium", "low", "info"]
 #: How the names of arrays begin in a stored part that hold groups, or texts.
 _GROUP, _TEXT = "group/", "text/"
 #: Fields of a part with one entry an instance, beside the groups and the texts.

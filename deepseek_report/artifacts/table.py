@@ -28,6 +28,7 @@ Kind = Literal[
     "side",  # of a bound: at least, or at most
     "policy",  # key of a policy of thresholds: written as its label
     "code",  # a key, a path, a version, a hash
+    "slice_kind",  # what a slice is listed for
     "layer",  # path of a layer
     "layer_kind",  # class of a layer
     "yes_no",
@@ -49,7 +50,7 @@ Kind = Literal[
 _TEXTS = frozenset(
     {
         *("text", "attribute", "explainer", "metric", "impact_verdict", "policy", "code"),
-        *("outcome", "side", "layer", "layer_kind"),
+        *("outcome", "side", "slice_kind", "layer", "layer_kind"),
     }
 )
 #: The unit of a column that holds values of what is predicted.

@@ -85,7 +85,7 @@ class WrittenTexts:
 #: Signs by which tokenizers say "a new word begins" (SentencePiece, byte-level BPE).
 _BEGINS = ("▁", "Ġ")
 #: Sign by which WordPiece says "the word goes on".
-_GOES_ON = "##"
+GOES_ON = "##"
 #: The token that stands for every word outside of a vocabulary: ours, and those of checkpoints.
 UNKNOWN = "[unknown]"
 #: The token of our own vocabularies that stands for a word that is taken away.
@@ -108,7 +108,7 @@ def legible(token: str) -> str:
     """The token without its tokenizer's signs; a token that is nothing else stays as it is."""
     if token.startswith(_BEGINS):
         return token[1:] or token
-    return token.removeprefix(_GOES_ON) or token
+    return token.removeprefix(GOES_ON) or token
 
 
 def gaps(tokens: Sequence[str]) -> list[bool]:
@@ -123,7 +123,7 @@ def gaps(tokens: Sequence[str]) -> list[bool]:
 
 
 def _apart(before: str, token: str) -> bool:
-    if token.startswith(_GOES_ON) or token in _CLOSING or before in _OPENING:
+    if token.startswith(GOES_ON) or token in _CLOSING or before in _OPENING:
         return False
     return not (_wide(before[-1:]) or _wide(token[:1]))
 

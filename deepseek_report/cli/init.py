@@ -60,7 +60,7 @@ def command(arguments: list[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = make_parser("init")
-    parser.add_argument("folder", metavar="DIR", type=Path, help="the folder to make")
+    parser.add_argument("folder", metavar="DIR", type=Path, nargs="?", help="the folder to make")
     parser.add_argument(
         "overrides", nargs="*", metavar="OVERRIDE", help="key=value, written into the study"
     )
@@ -114,6 +114,7 @@ def _wishes(options: argparse.Namespace) -> Wishes:
 
 
 def _check(options: argparse.Namespace) -> None:
+    _check_folder(options)
     if options.sector is not None and options.sector not in _sectors():
         raise ConfigError(f"init: --sector {options.sector}: allowed: {', '.join(_sectors())}")
     try:
@@ -125,6 +126,23 @@ def _check(options: argparse.Namespace) -> None:
     wanted = next((name for name in _ABOUT_DATA if getattr(options, name)), None)
     if wanted is not None:
         raise ConfigError(f"init: --{wanted} is about data of your own. Add --data FILE")
+
+
+def _check_folder(options: argparse.Namespace) -> None:
+    """Refuse what names no folder for the study, such as the table itself in its place."""
+    tables = [options.data, options.folder, *map(Path, options.overrides)]
+    table = next((path for path in tables if path is not None and path.is_file()), None)
+    if options.folder is None:
+        fault = "no folder is named that the study is written into"
+    elif options.data is None and table is not None and not options.folder.is_dir():
+        fault = f"{table} is a file, and a table is named by --data"
+    else:
+        return
+    example = "init DIR"
+    if table is not None:
+        folder = table.name.partition(".")[0] if options.folder in {None, table} else options.folder
+        example = f"init {shlex.quote(str(folder))} --data {shlex.quote(str(table))}"
+    raise ConfigError(f"init: {fault}. Write it as deepseek-report {example}")
 
 
 _MOST_SHOWN = 12

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from deepseek_report.config.composed import Composed
     from deepseek_report.config.experiment import Experiment
     from deepseek_report.config.problems import ConfigProblems
+    from deepseek_report.errors import ConfigError
 
 #: {command: (what it takes, what it does)}. Each is a module of this folder, with `_` for `-`.
 COMMANDS = {
@@ -78,11 +79,17 @@ class CommandParser(argparse.ArgumentParser):
                 following = words[place + 1 : place + 2]
                 value = value or next((text for text in following if text[:1] != "-"), "")
                 self._refuse(option, value)
+            elif self._takes_settings and (todo := _meant(words, place)):
+                raise _no_command(word, todo)
         return super().parse_known_args(args, namespace)
 
     def _knows(self, option: str) -> bool:
         known = self._option_string_actions
         return option in known or (option[:2] != "--" and option[:2] in known)
+
+    @property
+    def _takes_settings(self) -> bool:
+        return {"--trust", "--config-dir"} <= self._option_string_actions.keys()
 
     def _refuse(self, option: str, value: str) -> NoReturn:
         from deepseek_report.config.problems import nearest_name
@@ -90,12 +97,11 @@ class CommandParser(argparse.ArgumentParser):
 
         known = sorted(name for name in self._option_string_actions if name.startswith("--"))
         key = option.lstrip("-")
-        takes_settings = "--trust" in known and "--config-dir" in known
-        if takes_settings and option in ("-m", "--multirun"):
+        if self._takes_settings and option in ("-m", "--multirun"):
             todo = "give one value for each key; `deepseek-report -m …` checks each run beforehand"
         elif longer := [name for name in known if name.startswith(option) and len(key) > 2]:
             todo = f"write {longer[0]}" + (" DIR" if longer[0] == "--config-dir" else "")
-        elif takes_settings and option.startswith("--"):
+        elif self._takes_settings and option.startswith("--"):
             todo = f"settings are written without dashes: {setting_of(key, value)}"
         elif close := nearest_name(option, known):
             todo = f"did you mean {close}?"
@@ -234,10 +240,33 @@ def _override(text: str) -> str:
             f"deepseek-report {text} …"
         )
     hint = nearest(text, COMMANDS) or file_hint(text) or "deepseek-report --help shows both"
-    raise ConfigError(
+    raise _no_command(text, hint)
+
+
+def _no_command(text: str, hint: str) -> ConfigError:
+    from deepseek_report.errors import ConfigError
+
+    return ConfigError(
         f'"{text}" is neither a command ({", ".join(COMMANDS)}) nor key=value, such as model=mlp; '
         f"{hint}"
     )
+
+
+def _meant(words: Sequence[str], place: int) -> str:
+    """What to write where blanks cut a setting into words, or "" if the word is none of these."""
+    from deepseek_report.config.problems import nearest
+    from deepseek_report.config.setting_names import file_hint, full_key
+
+    word, before = words[place], words[place - 1] if place else ""
+    is_setting = "=" in word or word[:1] in {"-", "~"}
+    if is_setting or word in COMMANDS or nearest(word, COMMANDS) or file_hint(word):
+        return ""
+    if "=" in before and before[:1] != "-":
+        return f"put a text with blanks into quotes: '{before} {word}'"
+    after = [text for text in words[place + 1 : place + 3] if text != "="]
+    if before[:1] == "-" or not after or not full_key(word):
+        return ""
+    return f"write it without blanks: {full_key(word)}={after[0]}"
 
 
 def compose_experiment(

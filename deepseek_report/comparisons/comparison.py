@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.conclusions import Verdict
+from deepseek_report.artifacts.conclusions import WORST_FIRST, Verdict
+from deepseek_report.artifacts.explanation import CONTROL
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Message, Text, message, plain, text_of
 from deepseek_report.artifacts.results import Results, Study
@@ -268,7 +269,7 @@ def _faithfulness(run: Results) -> float | None:
     gains = [
         score.value
         for name in run.names("explanations")
-        if name != "random" and (measured := run.measurement("deletion", name)) is not None
+        if name != CONTROL and (measured := run.measurement("deletion", name)) is not None
         for score in measured.scores
         if score.metric == "deletion_gain"
     ]
@@ -579,10 +580,6 @@ _SHOWN = (*_ABOUT, "value", "low", "high", "outcome")
 _MOST_RUNS = 3
 
 
-#: A promise for several groups has the worst of their outcomes.
-_WORST_FIRST = ("not met", "not measured", "too uncertain to say", "met")
-
-
 @dataclass(frozen=True)
 class PromiseKey:
     """What was promised, as it was declared; whoever promised it and whatever came of it."""
@@ -696,7 +693,7 @@ def _verdicts(run: Results) -> dict[PromiseKey, Verdict]:
     for promise in map(PromiseKey.of, declared):
         own = [verdict for verdict in known if promise.covers(verdict)]
         if own:
-            verdicts[promise] = min(own, key=lambda verdict: _WORST_FIRST.index(verdict.outcome))
+            verdicts[promise] = min(own, key=lambda verdict: WORST_FIRST.index(verdict.outcome))
     return verdicts
 
 
@@ -712,7 +709,7 @@ def _newly_critical(before: Results, after: Results) -> Iterator[Text]:
 
 
 def _same_data(first: Results, other: Results) -> bool:
-    digests = [(run.provenance.get("digests") or {}).get("data") for run in (first, other)]
+    digests = [run.digests.get("data") for run in (first, other)]
     return digests[0] == digests[1] and digests[0] is not None
 
 

@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 
 from deepseek_report.artifacts.estimate import finite
-from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.explanation import CONTROL, Explanation
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import Results
 from deepseek_report.statistics.intervals import Z95
@@ -24,8 +24,6 @@ from deepseek_report.statistics.intervals import Z95
 Verdict = Literal["same", "within", "outside", "not judged"]
 #: Differences that are no more than this share of a value are those of sums in another order.
 ROUNDING = 1e-9
-#: The control is an order by lot, and tells nothing that could move.
-_CONTROL = "random"
 _BEYOND = 0.05
 
 
@@ -105,12 +103,12 @@ def moved_scores(before: Results, after: Results, volatile: frozenset[str]) -> l
 
 
 def moved_explanations(before: Results, after: Results) -> list[MovedExplanation]:
-    """The attributions of every method that either run has; the control aside."""
+    """The attributions of every method that either run has; the control tells nothing to move."""
     first, second = before.explanations, after.explanations
     return [
         _moved_explanation(name, first.get(name), second.get(name))
         for name in dict.fromkeys([*first, *second])
-        if name != _CONTROL
+        if name != CONTROL
     ]
 
 

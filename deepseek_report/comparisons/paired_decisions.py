@@ -116,7 +116,7 @@ def decisions(
         for row in _rates(schema, label, name, p, p.decisions == good)
     ]
     tables = {"rates": pd.DataFrame(map(vars, rates))} if rates else {}
-    notes: list[Text] = list(_largest_gaps(rates))
+    notes: list[Text] = list(_largest_gaps(rates, schema))
     if study.same_rows:
         pairs = pairs_to_compare(models, baseline, _ALL_PAIRS)
         changes = [
@@ -208,7 +208,7 @@ def _rates(
     ]
 
 
-def _largest_gaps(rates: Sequence[GroupRate]) -> Iterator[Message]:
+def _largest_gaps(rates: Sequence[GroupRate], schema: Schema) -> Iterator[Message]:
     """The runs whose largest gap between two groups of people is the smallest and the largest."""
     largest: dict[str, GroupRate] = {}
     for row in rates:
@@ -217,14 +217,15 @@ def _largest_gaps(rates: Sequence[GroupRate]) -> Iterator[Message]:
             largest[row.run] = min(known, row, key=lambda row: row.gap)
     if largest:
         least, most = (take(largest.values(), key=lambda row: row.gap) for take in (max, min))
-        yield message("comparison.largest_gaps", least=_gap_of(least), most=_gap_of(most))
+        both = {"least": _gap_of(least, schema), "most": _gap_of(most, schema)}
+        yield message("comparison.largest_gaps", **both)
 
 
-def _gap_of(row: GroupRate) -> dict[str, object]:
+def _gap_of(row: GroupRate, schema: Schema) -> dict[str, object]:
     """How much lower the rate of a group is, in points, with its interval."""
     return {
         "run": row.run,
-        "attribute": row.attribute,
+        "attribute": schema.attribute(row.attribute).label,
         "level": row.level,
         "highest": row.highest,
         "gap": -100 * row.gap,

@@ -13,14 +13,13 @@ import pandas as pd
 
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.estimate import Estimate
-from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.explanation import CONTROL, Explanation
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.results import Study
 from deepseek_report.artifacts.table import TableType, columns_of, estimates_of
 from deepseek_report.artifacts.table_rows import From
 from deepseek_report.comparisons.methods import Method
-from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.metrics.explanations.agreement import rowwise_spearman, top_overlap
 from deepseek_report.statistics.intervals import Z95, mean_interval
 

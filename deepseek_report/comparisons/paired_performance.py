@@ -162,8 +162,8 @@ def performance(
     tables = {"values": pd.DataFrame(values)}
     notes: list[Text] = []
     if not study.same_rows:
-        other_split = message("comparison.refused_rows")
-        notes.append(other_split if study.same_data else message("comparison.refused_data"))
+        by_seeds = study.same_data and not study.same_seeds
+        notes.append(message(f"comparison.{'refused_rows' if by_seeds else 'refused_data'}"))
         return Measurement(tables=tables, notes=tuple(notes)).typed(TYPES)
     pairs = pairs_to_compare(models, baseline, _ALL_PAIRS)
     if len(models) > _ALL_PAIRS:

@@ -150,8 +150,7 @@ def subject_of_run(results: Results) -> DecisionSubject:
     Durations, memory and pictures are no results here; nor is the config, so that a framework, a
     picture or a section can be added.
     """
-    digests: Mapping[str, str] = results.provenance.get("digests") or {}
-    files = lasting_files(results, _RESULTS)
+    digests, files = results.digests, lasting_files(results, _RESULTS)
     return DecisionSubject(
         digests.get("data", ""), digests.get("weights", ""), digest(files), results.run_id
     )
@@ -159,11 +158,10 @@ def subject_of_run(results: Results) -> DecisionSubject:
 
 def lasting_files(results: Results, patterns: Sequence[str]) -> dict[str, str]:
     """{file of the run: SHA-256} of these patterns, without what differs by nature."""
-    manifest: Mapping[str, str] = results.provenance.get("manifest") or {}
     volatile = (*(results.provenance.get("volatile") or ()), _TIMED)
     return {
         name: sha256
-        for name, sha256 in sorted(manifest.items())
+        for name, sha256 in sorted(results.manifest.items())
         if any(fnmatchcase(name, pattern) for pattern in patterns)
         and not any(fnmatchcase(name, str(pattern)) for pattern in volatile)
     }

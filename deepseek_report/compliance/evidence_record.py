@@ -35,14 +35,13 @@ def evidence_record(report: ComplianceReport, results: Results) -> dict[str, obj
     `created` is null: times of day are kept in the provenance alone, so that the same run gives the
     same bytes.
     """
-    digests: Mapping[str, str] = results.provenance.get("digests") or {}
     return {
         "format": "deepseek-report/evidence",
         "format_version": 3,
         "run_id": results.run_id,
         "as_of": report.as_of.day.isoformat() if report.as_of.day else None,
         "floor": report.options.floor,
-        "digests": dict(digests),
+        "digests": dict(results.digests),
         "evidence": {kind: _evidence(evidence) for kind, evidence in report.evidence.items()},
         "frameworks": {shown.framework.id: _framework(shown) for shown in report.frameworks},
         "subject": dict(vars(report.subjects.subject)),

@@ -64,8 +64,7 @@ def examine(
     if lost := [name for name in names if not (folder / name).is_file()]:
         missing_files = message("compliance.integrity.lost", artifact=artifact, files=lost)
         return Integrity("absent", problems=(missing_files,))
-    manifest: Mapping[str, str] = results.provenance.get("manifest") or {}
-    place = f"artifacts/{artifact}"
+    manifest, place = results.manifest, f"artifacts/{artifact}"
     if results.folder is not None and folder.is_relative_to(results.folder):
         place = folder.relative_to(results.folder).as_posix()
     files = tuple(EvidenceFile(f"{place}/{n}", sha256_file(folder / n)) for n in names)
@@ -194,8 +193,7 @@ def _timed(results: Results) -> RunRecord:
 
 
 def _seconds(results: Results) -> list[float]:
-    stages = results.provenance.get("stages") or []
-    known = [stage["seconds"] for stage in stages if stage.get("seconds") is not None]
+    known = [each["seconds"] for each in results.stages if each.get("seconds") is not None]
     return known if measures_time(results) else []
 
 
@@ -223,7 +221,7 @@ def _log_fact(results: Results) -> Message:
         files=[_RUN],
         seed=seeds.shared if seeds else None,
         seeds=asdict(seeds) if seeds else {},
-        stages=len(results.provenance.get("stages") or []),
+        stages=len(results.stages),
         failed=len(results.failures),
     )
 

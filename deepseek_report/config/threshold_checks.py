@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from deepseek_report.artifacts.explanation import CONTROL
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import SKIPPED, Text
 from deepseek_report.artifacts.protocols.traits import MetricPart, traits_of
@@ -25,8 +26,6 @@ from deepseek_report.config.experiment import Experiment, Refusal
 from deepseek_report.config.problems import Problem, choices, nearest
 from deepseek_report.wording.words import wording
 
-#: The explainer that others are judged against, and that no threshold judges.
-_CONTROL = "random"
 #: Scores of how much better the model is than a simpler one, and the simpler models, of classes and
 #: of numbers.
 _GAINS = frozenset({"roc_auc_gain", "mae_gain"})
@@ -260,11 +259,11 @@ def _about_explainer(
     """The explainer must be one that runs and that is judged by the metric."""
     if not (explainer := threshold.text("explainer")):
         return
-    running = [name for name in experiment.explainers if name != _CONTROL]
+    running = [name for name in experiment.explainers if name != CONTROL]
     if all(source.of_model for source in sources):
         fault = "it is a number of the model, not of an explainer"
         yield threshold.problem(fault, "", "remove explainer")
-    elif explainer == _CONTROL:
+    elif explainer == CONTROL:
         fault = "random is what explanations are judged against, so it is never judged itself"
         yield threshold.problem(fault, choices(running))
     elif explainer not in running and reasons.get(explainer) != SKIPPED:

@@ -25,6 +25,7 @@ from deepseek_report.config.sets import BY_USE
 from deepseek_report.config.setting_names import (
     Misfit,
     correction,
+    data_hint,
     misfits,
     misplaced_key,
     shown_value,
@@ -318,8 +319,10 @@ class _Checker:
     def unknown(self, location: Sequence[str], known: Iterable[str]) -> Problem:
         where, known = self.where(location), list(known)
         hint = nearest(location[-1], known)
+        value = where.partition("=")[2] if where.startswith("command line") else "…"
+        if tuple(location) == ("dataset", "path"):
+            hint = data_hint(value)
         if len(location) == 1:
-            value = where.partition("=")[2] if where.startswith("command line") else "…"
             hint = misplaced_key(location[0], value, known)
         allowed = choices(known) or "none: it has no settings"
         return Problem(where, f'unknown key "{location[-1]}"', allowed, hint)

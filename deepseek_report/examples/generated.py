@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from types import MappingProxyType
@@ -170,14 +170,16 @@ class Wide(ArraySource):
         columns = self._columns(random)
         values = self._values(random)
         odds = log_odds(values[:, columns], self.strength)
+        return _two_groups(values, columns.tolist(), odds, random, self._notes)
+
+    def _notes(self, named: Sequence[str], best: float) -> tuple[Message, ...]:
         blocks = message(
             "data_sets.wide.preparation.blocks",
             columns=self.features,
             block=self.block,
             correlation=self.correlation,
         )
-        truth = "data_sets.wide.preparation.truth"
-        return _two_groups(truth, values, columns.tolist(), odds, random, blocks)
+        return blocks, message("data_sets.wide.preparation.truth", columns=named, best=best)
 
     def _columns(self, random: np.random.Generator) -> Ints:
         """Positions of the informative columns: one at random in each of as many blocks."""
@@ -194,17 +196,17 @@ class Wide(ArraySource):
 
 
 def _two_groups(
-    truth_is: str,
     values: Floats,
     columns: Sequence[int],
     odds: Floats,
     random: np.random.Generator,
-    note: Message,
+    notes: Callable[[Sequence[str], float], tuple[Message, ...]],
 ) -> Arrays:
     """Rows of two groups, drawn by log-odds that depend on some of the columns alone.
 
-    truth_is : id of the text that names these columns. values : (row, column). columns : positions
-    of those columns. odds : (row,) log-odds of the second group. note : how the values were made.
+    values : (row, column). columns : positions of those columns. odds : (row,) log-odds of the
+    second group. notes : of what those columns are called, and of the area under the ROC curve
+    that the odds reach.
     """
     labels = (random.random(len(values)) < 1 / (1 + np.exp(-odds))).astype(np.int64)
     truth = np.zeros(values.shape, dtype=bool)
@@ -212,15 +214,14 @@ def _two_groups(
     digits = len(str(values.shape[1]))
     places = [f"{position + 1:0{digits}d}" for position in range(values.shape[1])]
     features = tuple(Feature(f"x{place}", f"Column {place}", "numeric") for place in places)
-    decide = [features[position].label for position in columns]
-    which = Message(truth_is, {"columns": decide, "best": float(binary_auc(odds, labels == 1))})
+    named = [features[position].label for position in columns]
     return Arrays(
         values=values,
         labels=labels,
         target=Target("group", "Group", ("group A", "group B")),
         features=features,
         truth=truth,
-        notes=(note, which),
+        notes=notes(named, float(binary_auc(odds, labels == 1))),
     )
 
 
@@ -357,10 +358,14 @@ class KnownEffects(ArraySource):
     def _arrays(self, seed: int) -> Arrays:
         random = np.random.default_rng([seed, 28])
         values = known_rows(self.family, self.n, random)
-        formula, family = self.formula, message(f"data_sets.known_effects.families.{self.family}")
-        columns, odds = list(formula.columns), formula.value(values)
-        truth = "data_sets.known_effects.preparation.truth"
-        return _two_groups(truth, values, columns, odds, random, family)
+        columns, odds = list(self.formula.columns), self.formula.value(values)
+        return _two_groups(values, columns, odds, random, self._notes)
+
+    def _notes(self, named: Sequence[str], best: float) -> tuple[Message, ...]:
+        family = message(f"data_sets.known_effects.families.{self.family}")
+        return family, message(
+            "data_sets.known_effects.preparation.truth", columns=named, best=best
+        )
 
 
 # Texts for language models, of which it is known which tokens decide what follows.

@@ -18,7 +18,7 @@ from pydantic import Field, TypeAdapter
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
-from deepseek_report.artifacts.schema import AttributeKind, TaskName
+from deepseek_report.artifacts.schema import PEOPLE, AttributeKind, TaskName
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.storage import bounded_yaml
 from deepseek_report.artifacts.storage.plain_files import sha256_file
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _DATA = Path(__file__).parent / "data"
-_PERSON: frozenset[AttributeKind] = frozenset({"person"})
 #: What a table holds, the name of its source, and the SHA-256 of that.
 Read = tuple["pd.DataFrame", str, str]
 
@@ -103,7 +102,7 @@ class KnownTable(Shares, ABC):
     table: ClassVar[str]
     target: ClassVar[TargetRule]
     task: ClassVar[TaskName] = "classification"
-    groups: ClassVar[frozenset[AttributeKind]] = _PERSON
+    groups: ClassVar[frozenset[AttributeKind]] = PEOPLE
     notes: ClassVar[tuple[Message, ...]] = ()
 
     rows: Annotated[int, Field(ge=100)] | None = None

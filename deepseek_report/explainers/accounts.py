@@ -11,7 +11,7 @@ from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.disclosure import Reveals
-from deepseek_report.artifacts.explanation import Explanation, Game
+from deepseek_report.artifacts.explanation import CONTROL, Explanation, Game
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import AnswersRows
 from deepseek_report.artifacts.protocols.datasets import DataTraits
@@ -83,7 +83,7 @@ class Random(Explainer):
 
     reveals = "aggregate"
     games = frozenset[Game]()
-    method = "random"
+    method = CONTROL
 
     def explain(self, context: ExplainContext) -> Explanation:
         """Draw one value per instance and feature.

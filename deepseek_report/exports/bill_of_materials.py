@@ -21,6 +21,7 @@ from packaging.utils import canonicalize_name
 
 from deepseek_report.artifacts.advice import DISTRIBUTION
 from deepseek_report.artifacts.finding import Finding
+from deepseek_report.artifacts.protocols.models import WEIGHTS
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.split import PARTS
 from deepseek_report.artifacts.storage.files import dump_json
@@ -34,7 +35,7 @@ from deepseek_report.wording.words import WordedFinding
 Component = dict[str, Any]
 
 _MODEL, _DATA = "model", "data"
-_WEIGHTS = "artifacts/training/weights.safetensors"
+_WEIGHTS = f"artifacts/training/{WEIGHTS}"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _DOI = re.compile(r"10\.[0-9]{4,9}/[!-~]+")
 #: Where a bill names another part of itself, beside `bom-ref` that gives the name.
@@ -149,7 +150,7 @@ class _Bill:
 
     def _model(self) -> Component:
         run = self.run
-        weights = (run.results.provenance.get("manifest") or {}).get(_WEIGHTS)
+        weights = run.results.manifest.get(_WEIGHTS)
         kept = ("parameters", "epochs", "best_epoch", "rows", "seed", "precision", "device")
         facts = {f"training:{name}": run.results.training.get(name) for name in kept}
         return _filled(

@@ -79,7 +79,7 @@ class ExportedRun:
 
     def digest(self, name: str) -> str:
         """A digest of the run: `data`, `weights`, `config`; empty where it has none."""
-        return str((self.results.provenance.get("digests") or {}).get(name) or "")
+        return str(self.results.digests.get(name) or "")
 
     @cached_property
     def findings(self) -> list[tuple[Finding, WordedFinding]]:

@@ -14,14 +14,13 @@ from types import MappingProxyType
 
 from deepseek_report.artifacts.conclusions import TRUSTED, ExplainerVerdict, Use, quoted_of
 from deepseek_report.artifacts.estimate import finite
-from deepseek_report.artifacts.explanation import Game
+from deepseek_report.artifacts.explanation import CONTROL, Game
 from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.records import defined
 from deepseek_report.findings.skill import has_skill
-from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.statistics.intervals import Z95
 from deepseek_report.wording.estimates import ends
 

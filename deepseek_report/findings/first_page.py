@@ -27,6 +27,7 @@ _BEFORE_USE: Mapping[str, Message] = {
     "explainers_not_this_case": message("verdict.before_use.no_reasons"),
     "explainers_unsteady": message("verdict.before_use.no_reasons"),
     "calibration_off": message("verdict.before_use.recalibrate"),
+    "groups_not_judged": message("verdict.before_use.declare_favourable"),
 }
 _BY_SEVERITY: Mapping[Severity, Message] = {
     "high": message("verdict.before_use.high"),

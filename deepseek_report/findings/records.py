@@ -7,12 +7,12 @@ from typing import TypeVar
 
 from deepseek_report.artifacts.conclusions import Verdict
 from deepseek_report.artifacts.estimate import finite
+from deepseek_report.artifacts.explanation import CONTROL
 from deepseek_report.artifacts.message import Message, Text
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import CROSS, AttributeKind
 from deepseek_report.artifacts.score import Score
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.wording.of_results import words_of
 
 T = TypeVar("T")

@@ -72,6 +72,7 @@ def calibration(results: Results) -> Iterator[Finding]:
             "mean": predicted.stated if of_explained else predicted.top_stated,
             "observed": predicted.happened if of_explained else predicted.top_happened,
             "target": target.explained_class if of_explained else "",
+            "p": p if ends(error)[0] <= 0 else None,
         },
         evidence=("measures/expected_calibration_error",),
         section="performance",

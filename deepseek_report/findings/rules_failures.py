@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from deepseek_report.artifacts.explanation import CONTROL
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.results import Results
-from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 

@@ -15,7 +15,13 @@ from deepseek_report.findings import records
 from deepseek_report.findings.best_option import best_option, evidence_of_options
 from deepseek_report.findings.decision_effect import is_declared
 from deepseek_report.findings.error_budget import Tested, is_under, level_of
-from deepseek_report.findings.severity import LARGE_GAP, gravest, severity, severity_of_gap
+from deepseek_report.findings.severity import (
+    LARGE_GAP,
+    SIGNIFICANT,
+    gravest,
+    severity,
+    severity_of_gap,
+)
 from deepseek_report.findings.thresholds import judge, severity_of_promise, within_promise
 from deepseek_report.metrics.fairness.fairness_rows import (
     GapTest,
@@ -463,7 +469,15 @@ def error_rates(results: Results) -> Iterator[Finding]:
         values = _values(results, apart) | {"promises": _promise_values(results, promises)}
         yield _of_errors(results, "errors_apart", gravest(graves), values)
     if even:
-        yield _of_errors(results, "errors_even", "info", _values(results, even))
+        values = _values(results, even) | {"level": _level_in_doubt(results, even)}
+        yield _of_errors(results, "errors_even", "info", values)
+
+
+def _level_in_doubt(results: Results, tests: Sequence[Tested]) -> float | None:
+    """What counts as beyond chance, where a test is not and alone would be."""
+    if all(_doubt(row) >= SIGNIFICANT for row in tests):
+        return None
+    return level_of(results, "group_differences")
 
 
 def has_uneven_errors(results: Results, verdict: Verdict) -> bool:
@@ -485,7 +499,7 @@ def _surest_tests(results: Results) -> list[GapTest]:
     return [min(own, key=_doubt) for own in by_attribute(tests)]
 
 
-def _doubt(row: GapTest) -> float:
+def _doubt(row: Tested) -> float:
     return 1.0 if row.p_adjusted is None else row.p_adjusted
 
 
@@ -573,7 +587,12 @@ def error_gaps(results: Results) -> Iterator[Finding]:
         ]
         grade = severity("people", "moderate") if apart else "info"
         message = "error_gaps_apart" if apart else "error_gaps_even"
-        values = {"gaps": gaps, "tests": len(tests), "unit": records.unit_of(results)}
+        values = {
+            "gaps": gaps,
+            "tests": len(tests),
+            "unit": records.unit_of(results),
+            "level": None if apart else _level_in_doubt(results, tests),
+        }
         yield Finding("error_gaps", grade, message, values, RATES, "bias")
 
 

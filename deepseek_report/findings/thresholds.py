@@ -8,6 +8,7 @@ from typing import Any
 
 from deepseek_report.artifacts.conclusions import Outcome, Side, Verdict
 from deepseek_report.artifacts.estimate import finite
+from deepseek_report.artifacts.explanation import CONTROL
 from deepseek_report.artifacts.finding import Severity
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import SKIPPED, Text
@@ -19,7 +20,6 @@ from deepseek_report.metrics.plugin import FAVOURABLE_SCORES
 from deepseek_report.statistics.intervals import holm
 from deepseek_report.tasks import task_of
 
-CONTROL = "random"
 #: What a promise may name that it is about.
 _ABOUT = ("attribute", "level", "explainer", "slice", "predictor")
 

@@ -134,6 +134,9 @@ def _refuse_run_folder(folder: Path) -> None:
             )
 
 
+_MAKE_A_KEY = "make one with `deepseek-report key new NAME`"
+
+
 def signing_key(named: str) -> SigningKey:
     """A private key by its file, or by its name in the person's own folder.
 
@@ -147,9 +150,9 @@ def signing_key(named: str) -> SigningKey:
     if not path.is_file() and _NAME.fullmatch(named):
         path = keys_folder() / f"{named}{PRIVATE}"
     if not path.is_file():
-        raise ConfigError(
-            f"--key {named}: no such key; make one with `deepseek-report key new NAME`"
-        )
+        beside = path.with_name(f"{path.name}{PRIVATE}")
+        todo = f"write --key {beside}" if beside.is_file() else _MAKE_A_KEY
+        raise ConfigError(f"--key {named}: no such key; {todo}")
     _refuse_run_folder(path.parent)
     if os.name == "posix" and path.stat().st_mode & 0o077:
         raise ConfigError(f"{path}: others can read this private key; run `chmod 600` on it")

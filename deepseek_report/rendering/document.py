@@ -31,6 +31,7 @@ from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.rounding import DASH
 from deepseek_report.artifacts.storage import plain_files
 from deepseek_report.artifacts.storage.files import dump_json
 from deepseek_report.artifacts.storage.local_paths import shipped, without_local_paths
@@ -45,7 +46,7 @@ from deepseek_report.rendering.markdown import (
 )
 from deepseek_report.rendering.notes import Note, read_notes
 from deepseek_report.rendering.page_words import BRIEF, ReportOptions, TemplateTexts
-from deepseek_report.sections.shared.tables import DASH, ShownTable, measured_table
+from deepseek_report.sections.shared.tables import ShownTable, measured_table
 from deepseek_report.wording.compiled_texts import Compiled
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import WordedFinding, Wording

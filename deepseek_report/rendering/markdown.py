@@ -16,11 +16,10 @@ from typing import TYPE_CHECKING, TypeAlias
 from markupsafe import Markup
 
 from deepseek_report.artifacts.message import Code, Verbatim
-from deepseek_report.artifacts.rounding import TEXT, bounded
+from deepseek_report.artifacts.rounding import DASH, TEXT, bounded
 from deepseek_report.artifacts.storage import plain_files
 from deepseek_report.artifacts.table_rows import records_of
 from deepseek_report.rendering import page_parts
-from deepseek_report.sections.shared.tables import DASH
 from deepseek_report.wording.words import Wording
 
 if TYPE_CHECKING:

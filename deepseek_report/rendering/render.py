@@ -80,7 +80,6 @@ def _embedded(name: str, document: Path, on_notice: Callable[[str], None]) -> Pa
 # page, its head and foot, the numbering of headings, the day of the run, and rows that stay whole.
 
 _PICTURE = re.compile(r"\]\(((?:figures|figures/narrow)/[\w-]+)\.svg\)")
-_EPOCH = (1980, 1, 1, 0, 0, 0)
 _TABLE = (
     '<w:tblBorders><w:top w:val="single" w:sz="8" w:color="1F2430"/>'
     '<w:bottom w:val="single" w:sz="4" w:color="D9D7CF"/>'
@@ -148,7 +147,7 @@ def packed(parts: Mapping[str, bytes]) -> bytes:
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in parts.items():
-            info = zipfile.ZipInfo(name, date_time=_EPOCH)
+            info = zipfile.ZipInfo(name, date_time=plain_files.ZIP_EPOCH)
             archive.writestr(info, data, zipfile.ZIP_DEFLATED)
     return target.getvalue()
 

@@ -12,7 +12,7 @@ from deepseek_report.artifacts.table import Column, TableType, columns_of, estim
 from deepseek_report.findings import rules_bottlenecks
 from deepseek_report.findings.explainer_verdicts import leading_explainer
 from deepseek_report.findings.records import unit_of
-from deepseek_report.findings.severity import SIGNIFICANT
+from deepseek_report.findings.severity import SIGNIFICANT, more_rows_help
 from deepseek_report.metrics.failures.failure_rows import Cohort, CohortDriver, LearntFrom
 from deepseek_report.metrics.internals import internal_rows
 from deepseek_report.sections.shared.draft import Draft, DraftedSection
@@ -249,9 +249,10 @@ def _answer(draft: Draft) -> None:
         if gain.value > 0 and (gain.low is None or gain.low > 0)
     ]
     no_hope = all(gain.high is not None and gain.high < NO_HOPE for _, gain in offers)
+    rows_gain_nothing = curve is not None and more_rows_help(curve) is False
     worded = {
         name: [{"what": what, "gain": gain} for what, gain in listed]
         for name, listed in (("helping", helping), ("offers", offers))
     }
-    hopeless = curve is not None and no_hope
+    hopeless = rows_gain_nothing and no_hope
     draft.answer("help", **worded, hopeless=hopeless, unit=unit_of(results))

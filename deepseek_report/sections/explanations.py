@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from deepseek_report.artifacts.conclusions import TRUSTED
 from deepseek_report.artifacts.estimate import finite
-from deepseek_report.artifacts.explanation import Explanation, Game
+from deepseek_report.artifacts.explanation import CONTROL, Explanation, Game
 from deepseek_report.artifacts.message import Verbatim, text_of
 from deepseek_report.artifacts.table import Column, TableType, columns_of
 from deepseek_report.artifacts.table import estimate as estimate_column
@@ -16,7 +16,6 @@ from deepseek_report.artifacts.table_rows import WholeRow
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings import explainer_verdicts
 from deepseek_report.findings.records import explainer_label, feature_inline
-from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.metrics.explanations.explanation_rows import ClassImportance, FeatureImportance
 from deepseek_report.metrics.explanations.interactions import FeaturePair
 from deepseek_report.metrics.failures.failure_rows import RiskPattern
@@ -303,7 +302,7 @@ def _more_frequent(draft: Draft, row: RiskPattern | RiskWindow) -> dict[str, obj
 
 
 def _riskiest(draft: Draft) -> None:
-    """The confirmed combination of values with the highest rate of the explained class."""
+    """The confirmed combination of values whose rate of the explained class is surely highest."""
     patterns = draft.results.rows("risk_patterns", "patterns", RiskPattern)
     if not patterns:
         return

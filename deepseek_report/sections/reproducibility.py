@@ -74,7 +74,7 @@ _FILES = TableType(columns_of("place file:code sha256"))
 
 def _command(draft: Draft) -> Values:
     """The command that repeats the run, the folder it runs in, and the files that it reads."""
-    command = draft.results.provenance.get("command") or {"program": ["deepseek-report"]}
+    command = draft.results.command
     variables = command.get("variables") or {}
     files = [(draft.text("place"), file) for file in command.get("files") or ()]
     files += [(Code(f"${name}"), file) for name, held in variables.items() for file in held]
@@ -142,9 +142,7 @@ def _families(draft: Draft, made: Mapping[str, FamilyOfTests]) -> list[Values]:
 
 
 def _times(draft: Draft) -> list[Values]:
-    results = draft.results
-    stages = results.provenance.get("stages") or []
-    times = [(stage["id"], finite(stage.get("seconds"))) for stage in stages]
+    times = [(stage["id"], finite(stage.get("seconds"))) for stage in draft.results.stages]
     known = [(name, seconds) for name, seconds in times if seconds is not None]
     known.sort(key=lambda pair: -pair[1])
     return [{"what": draft.words.artifact(name), "seconds": seconds} for name, seconds in known]

@@ -12,6 +12,7 @@ from pydantic import Field
 from deepseek_report.artifacts.conclusions import Verdict
 from deepseek_report.artifacts.disclosure import is_left_out
 from deepseek_report.artifacts.estimate import finite
+from deepseek_report.artifacts.explanation import CONTROL
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Message, Text, message
@@ -26,7 +27,6 @@ from deepseek_report.findings.first_page import SHOWN, FirstPage, finding_of, fi
 from deepseek_report.findings.records import is_share, period_of, promise_name
 from deepseek_report.findings.rules_declared import correction_lines
 from deepseek_report.findings.rules_failures import applicable, by_reason
-from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.metrics.cases.single_case_rows import Neighbour
 from deepseek_report.sections.chains import CHAIN_METRICS
 from deepseek_report.sections.performance import fold_ends
@@ -229,7 +229,7 @@ def _quick(draft: Draft) -> Values:
         ],
         "measures": kinds["measures"],
         "methods": kinds["explanations"],
-        "command": deepening(results.provenance.get("command") or {}),
+        "command": deepening(results.command),
     }
 
 

@@ -13,6 +13,7 @@ from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.estimate import UNDEFINED, Estimate
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.rounding import DASH
 from deepseek_report.artifacts.schema import Attribute
 from deepseek_report.artifacts.table_rows import read_rows
 from deepseek_report.errors import DataError, NotApplicableError
@@ -22,7 +23,7 @@ from deepseek_report.metrics.fairness.groups import UNKNOWN, groupings
 from deepseek_report.metrics.performance.performance_rows import SweptThreshold, ThresholdStep
 from deepseek_report.metrics.performance.threshold_sweep import STEP_RATES, rates_at
 from deepseek_report.sections.shared.draft import Draft
-from deepseek_report.sections.shared.tables import DASH, Values
+from deepseek_report.sections.shared.tables import Values
 
 #: Different rows that a page holds at most; of more it holds the counts of the whole part alone.
 _MOST_ROWS = 40_000

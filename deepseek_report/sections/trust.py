@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from deepseek_report.artifacts.conclusions import ExplainerVerdict
 from deepseek_report.artifacts.estimate import Estimate, finite
+from deepseek_report.artifacts.explanation import CONTROL
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.table import Column, TableType, columns_of
@@ -14,7 +15,6 @@ from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings import explainer_verdicts
 from deepseek_report.findings.records import explainer_label
 from deepseek_report.findings.rules_explanations import hits, quotation, telling_gains
-from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.metrics.explanations.explanation_rows import JudgedGame
 from deepseek_report.metrics.explanations.localisation import LocalisedShare
 from deepseek_report.sections.shared.draft import Draft, DraftedSection

@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
 
 
-_ECE_BINS = 10
+#: Bins of the calibration error of some of the cases, fewer than of all.
+ECE_BINS = 10
 
 
 def _brier(predictions: Predictions) -> Floats:
@@ -337,7 +338,7 @@ def ranking(predictions: Predictions, inside: Bools) -> Row:
     area = auc_estimate(predictions.truths[inside], predictions.scores[inside], drawn)
     happened, stated = calibration_subject(predictions)
     happened, stated = happened[inside], stated[inside]
-    bins, _ = answer_errors.equal_mass_bins(stated, _ECE_BINS)
+    bins, _ = answer_errors.equal_mass_bins(stated, ECE_BINS)
     return {
         "roc_auc": area.value,
         "roc_auc_low": area.low,

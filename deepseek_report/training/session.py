@@ -19,11 +19,13 @@ from torch import Tensor
 from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.message import Text, message, plain
 from deepseek_report.artifacts.protocols import models
+from deepseek_report.artifacts.protocols.models import WEIGHTS
 from deepseek_report.artifacts.protocols.modules import EncodesInputs, ExplainableModule, LayerTrace
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.storage.files import save_json, save_table
 from deepseek_report.artifacts.storage.plain_files import make_folder, remove
+from deepseek_report.store.run_folder import EVENTS
 from deepseek_report.tasks import task_of
 from deepseek_report.training import resume_point
 from deepseek_report.training.epoch import (
@@ -453,7 +455,6 @@ def calibration(scores: NDArray[np.float32], positive: Bools, bins: int = 10) ->
 
 # --- TensorBoard: graph, scalars, parameter histograms and pictures -------------------------------
 
-EVENTS = "tensorboard"
 _TRACED_ROWS = 256
 #: Attention weights of one head that a trace may hold, so that long inputs fit the memory.
 _TRACED_WEIGHTS = 2**22
@@ -580,8 +581,6 @@ def _traceable(module: ExplainableModule) -> int:
 
 
 # --- What a finished training leaves in its folder; `docs/contracts.md` names the fields ----------
-
-WEIGHTS = "weights.safetensors"
 
 
 def _overfit(state: State) -> float | None:

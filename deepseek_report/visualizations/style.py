@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.explanation import CONTROL
 from deepseek_report.artifacts.storage.local_paths import shipped
 
 if TYPE_CHECKING:
@@ -98,8 +99,6 @@ SERIES, HEAT, VALUE = LIGHT.series, LIGHT.heat, LIGHT.value
 #: A second channel beside the colour, in the same order as `SERIES`.
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p")
 
-#: The explainer that every other one is judged against; always grey.
-CONTROL = "random"
 #: Width of a picture in inches, and of its layout for a narrow page.
 WIDTH, NARROW = 7.2, 4.3
 SMALL = 9.0

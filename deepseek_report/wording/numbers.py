@@ -123,17 +123,17 @@ class NumberFormat:
         """
         if value is None or not math.isfinite(value):
             return self._fill("not_defined")
-        return self._fill("points", number=self._signed_points(value))
+        return self._in_points(self._signed_points(value))
 
     def signed_gap(self, estimate: Estimate) -> str:
         """A difference in a sentence, in points: `−1.2 points (−2.0 to −0.4)`."""
-        return self._difference(estimate, unit="points")
+        return self._difference(estimate, in_points=True)
 
     def plain_points(self, estimate: Estimate) -> str:
         """A difference in points, signed and with its interval, where a head names the unit."""
-        return self._difference(estimate, unit="")
+        return self._difference(estimate, in_points=False)
 
-    def _difference(self, estimate: Estimate, unit: str) -> str:
+    def _difference(self, estimate: Estimate, *, in_points: bool) -> str:
         if not estimate.is_defined:
             return self._fill("not_defined")
         interval = ""
@@ -144,7 +144,7 @@ class NumberFormat:
             digits = _percent_digits(*ends, most=most)
             text = self._signed_points(estimate.value, digits)
             interval = self._percentages(*ends, digits)
-        text = self._fill(unit, number=text) if unit else text
+        text = self._in_points(text) if in_points else text
         return self._fill("estimate", value=text, interval=interval) if interval else text
 
     def interval(self, low: float | None, high: float | None, *, as_percent: bool = False) -> str:
@@ -203,7 +203,7 @@ class NumberFormat:
             return self._fill("not_defined")
         ends = _ends(estimate)
         digits = _percent_digits(*ends, significant) if ends else 1
-        text = self._fill("points", number=self._decimal(100 * estimate.value, digits))
+        text = self._in_points(self._decimal(100 * estimate.value, digits))
         if ends is None:
             return text
         return self._fill("estimate", value=text, interval=self._percentages(*ends, digits))
@@ -422,6 +422,10 @@ class NumberFormat:
         return self._fill(
             "estimate", value=text, interval=self.interval(*ends, as_percent=as_percent)
         )
+
+    def _in_points(self, number: str) -> str:
+        """A written number of points; of one alone: `+1 point`."""
+        return self._fill("point" if number.lstrip("+−") == "1" else "points", number=number)
 
     def _fill(self, pattern: str, **parts: str) -> str:
         return self.texts[pattern].format(**parts)

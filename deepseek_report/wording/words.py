@@ -35,6 +35,10 @@ _SENTENCES = re.compile(
     r"(?<=[a-z)”%][.!?]) (?=[A-Z“0-9])|(?<=[a-z)”%][.!?]⟧) (?=⟦?[A-Z“0-9])|(?<=[。！？])"
 )
 
+#: Between joined conditions, and where it stands outside of quoted values.
+_AND = " and "
+_CONDITIONS = re.compile(rf"{_AND}(?![^“]*”)")
+
 #: What a language says as a whole or takes from English as a whole: how it writes numbers.
 _WHOLE = ("formats",)
 #: {kind of artifact: the group of the catalog that names its artifacts}: by their names alone, and
@@ -229,9 +233,26 @@ class Wording:
         return label if isinstance(label, str) else self.name(sentence_case(name.replace("_", " ")))
 
     def inline(self, label: str) -> str:
-        """A label inside of a sentence, by the rule of the language: `Age band -> age band`."""
-        is_small = self._small_inside and label not in self._written
-        return in_sentence(label) if is_small else label
+        """A label inside of a sentence, by the rule of the language: `Age band -> age band`.
+
+        Both labels of a crossing: `Sex × Age band -> sex × age band`.
+        """
+        if not self._small_inside or label in self._written:
+            return label
+        parts = label.split(CROSS)
+        return CROSS.join(part if part in self._written else in_sentence(part) for part in parts)
+
+    def condition(self, text: str) -> str:
+        """Joined conditions inside of a sentence, each label as `inline` has it.
+
+        `Credit limit is over 7 and Age is “35–44” -> credit limit is over 7 and age is “35–44”`.
+        """
+        joints = _CONDITIONS.split(text) if self._small_inside else [text]
+        return _AND.join(map(self._one_condition, joints))
+
+    def _one_condition(self, text: str) -> str:
+        is_written = any(text.startswith(f"{label} ") for label in self._written)
+        return in_sentence(text) if self._small_inside and not is_written else text
 
     def explainer(self, name: str) -> str:
         """The name of an explainer inside of a sentence: `integrated gradients`, `SHAP`."""
@@ -607,6 +628,7 @@ def _environment(words: Wording) -> Environment:
         "signed_gap": numbers.signed_gap,
         "quantity": numbers.quantity,
         "inline": words.inline,
+        "condition": words.condition,
         "sentence": sentence_case,
         "lead": first_sentence,
         "rest": lambda text: " ".join(_SENTENCES.split(text, maxsplit=1)[1:]),

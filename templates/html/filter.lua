@@ -8,6 +8,11 @@ local is_html = FORMAT:match 'html' ~= nil
 local is_typst = FORMAT:match 'typst' ~= nil
 local is_docx = FORMAT:match 'docx' ~= nil
 
+-- Of three functions the one for the format that is written.
+local function of_format(html, typst, docx)
+  return is_html and html or is_typst and typst or docx
+end
+
 local KINDS = {
   ['callout-note'] = 'note', ['callout-tip'] = 'tip', ['callout-warning'] = 'warning',
   ['callout-important'] = 'important', ['callout-caution'] = 'caution',
@@ -168,10 +173,7 @@ local function docx_callout(div, kind, title)
 end
 
 local function callout(div, kind)
-  local title = take_title(div.content)
-  if is_html then return html_callout(div, kind, title) end
-  if is_typst then return typst_callout(div, kind, title) end
-  return docx_callout(div, kind, title)
+  return of_format(html_callout, typst_callout, docx_callout)(div, kind, take_title(div.content))
 end
 
 -- Tabsets: every tab stays readable where scripts do not run -----------------------------------
@@ -504,9 +506,7 @@ local function figure(block)
   local image = image_of(block)
   if not image then return nil end
   local caption = caption_inlines(block)
-  if is_html then return html_figure(block, image, caption) end
-  if is_typst then return typst_figure(block, image, caption) end
-  return docx_figure(block, image, caption)
+  return of_format(html_figure, typst_figure, docx_figure)(block, image, caption)
 end
 
 -- Tables ----------------------------------------------------------------------------------------
@@ -715,9 +715,7 @@ end
 
 local function with_caption(block)
   local caption = caption_inlines(block)
-  if is_html then return html_table(block, caption) end
-  if is_typst then return typst_table(block, caption) end
-  return docx_table(block, caption)
+  return of_format(html_table, typst_table, docx_table)(block, caption)
 end
 
 -- Inlines ---------------------------------------------------------------------------------------

@@ -13,9 +13,11 @@ import yaml
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.cli import run
 from deepseek_report.datasets.readers.cells import is_compact_date, is_date, read_cells
+from deepseek_report.datasets.readers.file_form import FileForm
 from deepseek_report.datasets.readers.identifiers import identifier_of
 from deepseek_report.datasets.sources.csv import TableFile
 from deepseek_report.datasets.sources.given_table import GivenRows, GivenTable
+from deepseek_report.runner.scaffold.column_proposals import TableSeen, dataset_fields, look_at
 from tests.conftest import Terminal
 from tests.worded import say
 
@@ -117,3 +119,35 @@ def test_of_rows_given_in_python_nothing_is_left_out_and_the_identifier_is_told(
     assert dataset.schema.names == ["rownames", "income"]
     issue = next(issue for issue in dataset.issues if issue.check == "identifier_read")
     assert "“rownames” holds numbers or codes that were handed out" in say(issue.text)
+
+
+def seen_of(table: pd.DataFrame, folder: Path) -> TableSeen:
+    table.to_csv(folder / "table.csv", index=False)
+    return look_at(folder / "table.csv", FileForm())
+
+
+def test_a_column_that_only_ends_like_the_word_class_is_no_target(tmp_path: Path) -> None:
+    table = pd.DataFrame({"workclass": ["a", "b"], "income": ["low", "high"]})
+    assert seen_of(table, tmp_path).likely_target() == "income"
+    assert (
+        seen_of(table.rename(columns={"workclass": "risk_class"}), tmp_path).likely_target()
+        == "risk_class"
+    )
+
+
+def test_numbers_with_a_unit_are_left_out_as_such_and_not_as_many_categories(
+    tmp_path: Path,
+) -> None:
+    random = np.random.default_rng(4)
+    incomes = pd.Series([f"€ {value:,.2f}" for value in random.lognormal(10, 1, 300)])
+    table = pd.DataFrame({"income": incomes, "default": random.choice(["no", "yes"], 300)})
+    reason = seen_of(table, tmp_path).column("income").reason
+    assert reason.startswith("it holds numbers with a sign or a unit beside them")
+    assert incomes[0] in reason
+
+
+def test_a_number_with_marks_of_missing_values_is_no_target_of_many_classes(tmp_path: Path) -> None:
+    wear = pd.Series(np.random.default_rng(5).normal(40, 5, 300).round(3).astype(str))
+    wear[7] = "not measured"
+    table = pd.DataFrame({"wear": wear, "rpm": np.arange(300) % 40})
+    assert dataset_fields(seen_of(table, tmp_path), "wear") == {}

@@ -202,6 +202,8 @@ def test_the_largest_gaps_between_groups_are_those_of_the_table(run: Results) ->
     values = note.values["most"]
     assert values["low"] < values["gap"] < values["high"]
     assert "points" in say(note)
+    label = run.schema.attribute(most["attribute"]).label.lower()  # not the name of a column
+    assert f"with {label} “{most['level']}” below" in say(note)
 
 
 @pytest.mark.parametrize("turned", [False, True])
@@ -235,6 +237,9 @@ def test_runs_on_other_rows_are_not_paired(run: Results) -> None:
     assert comparison.measurements["compared_explanations"].tables == {}
     assert "comparison.conclusions.not_paired" in [each.id for each in comparison.conclusions]
     (note,) = comparison.measurements["compared_performance"].notes
+    assert "seeds.data" not in say(note)  # all have one: their rows are others for another reason
+    reseeded = replace(other, config={**other.config, "seed": 2})
+    (note,) = compare(Study((run, reseeded))).measurements["compared_performance"].notes
     assert "Give them one seeds.data" in say(note)
     data = {**other.config["dataset"], "sensitive": []}
     elsewhere = replace(other, config={**other.config, "dataset": data})

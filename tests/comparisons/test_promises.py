@@ -170,4 +170,5 @@ def test_runs_are_told_by_whether_they_meet_break_or_leave_open(approved: Result
     assert "first clearly breaks at least one." in text
     assert "third clearly breaks none, but at least one is too uncertain to say" in text
     assert "No run meets every promise." in say(promises(Study((approved,)), ("first",)).notes[0])
+    assert "first meets every promise." in say(promises(Study((met,)), ("first",)).notes[0])
     assert "All 2 runs meet every promise." in say(promises(Study((met, met)), LABELS).notes[0])

@@ -19,6 +19,8 @@ import pytest
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.readers.encodings import Unclear, recognise
+from deepseek_report.datasets.readers.file_form import FileForm
+from deepseek_report.datasets.readers.table_file import read_table
 from deepseek_report.datasets.sources.csv import TableFile
 from deepseek_report.datasets.sources.series_file import SeriesFile
 from deepseek_report.datasets.sources.text_file import TextFile
@@ -347,6 +349,61 @@ def test_cells_beside_the_table_are_told_by_their_row(book: Path) -> None:
     workbook["Kredite"]["H9"] = "why?"
     workbook.save(book)
     assert "row 9 has 8 cells, the header has 6" in refusal(book)
+
+
+def test_names_below_a_title_or_merged_cells_are_told_with_the_row_to_remove(
+    tmp_path: Path,
+) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    book.active.append(["Person", None, "Loan"])
+    book.active.merge_cells("A1:B1")
+    book.active.append(["age", "sex", "amount", "months", "outcome"])
+    book.active.append([31, "f", 1200.5, 12, "paid"])
+    book.save(tmp_path / "loans.xlsx")
+    text = refusal(tmp_path / "loans.xlsx")
+    assert "sheet “Sheet”: row 2 has 5 cells, the header has 3" in text
+    assert "where the column names stand in row 2, remove the row above" in text
+
+
+def test_a_first_sheet_without_rows_is_told_with_the_sheet_to_name(tmp_path: Path) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    book.active.title = "About"
+    book.active["A1"] = "Loans of 2025"
+    book.create_sheet("Data").append(["age", "outcome"])
+    book.save(tmp_path / "loans.xlsx")
+    text = refusal(tmp_path / "loans.xlsx")
+    assert "sheet “About”: there is a header but no row" in text
+    assert "`dataset.sheet=Data`" in text
+
+
+def test_lines_above_the_header_are_told_with_the_line_of_the_names(tmp_path: Path) -> None:
+    path = tmp_path / "flats.csv"
+    path.write_text("# exported in May\nrooms,outcome\n3,sold\n2,free\n", encoding="utf-8")
+    text = refusal(path)
+    assert "line 2 has 2 cells, the header has 1" in text
+    assert "where the column names stand in line 2, remove the lines above them" in text
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_a_row_of_units_below_the_header_is_told_and_a_mark_of_missing_values_is_none(
+    tmp_path: Path, kind: str
+) -> None:
+    values = {"temp": [20.5, 21.0, 19.0], "flow": [3, 4, 5], "outcome": ["ok", "ok", "worn"]}
+    units = {"temp": ["°C"], "flow": ["l/min"], "outcome": [None]}
+    marks = {"temp": ["none yet"], "flow": ["none yet"], "outcome": ["ok"]}
+    for name, first in (("units", units), ("marks", marks)):
+        table = pd.concat([pd.DataFrame(first), pd.DataFrame(values)])
+        if kind == "csv":
+            table.to_csv(tmp_path / f"{name}.csv", index=False)
+        else:
+            pytest.importorskip("openpyxl")
+            table.to_excel(tmp_path / f"{name}.xlsx", index=False)
+    text = refusal(tmp_path / f"units.{kind}")
+    assert "the row below the header holds units, or names again, and no values (°C, l/min)" in text
+    assert "remove one of the two rows from the file" in text
+    assert len(read_table(tmp_path / f"marks.{kind}", FileForm()).frame) == 4
 
 
 # --- names and classes ----------------------------------------------------------------------------

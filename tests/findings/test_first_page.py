@@ -88,6 +88,12 @@ def test_the_gravest_finding_says_what_to_do_before_use() -> None:
     )
 
 
+def test_groups_that_are_not_judged_are_a_matter_of_a_declaration() -> None:
+    values = {"attributes": ["sex"], "classes": ["“no”", "“yes”"], "reason": ""}
+    groups = Finding("groups-not-judged", "medium", "groups_not_judged", values, section="bias")
+    assert ": say which class is good for the person before use." in spoken([], [groups])
+
+
 def test_a_model_without_skill_is_told_first_and_nothing_beside_it() -> None:
     values = {"metric": "ROC AUC", "score": None, "constant": 0.5}
     none = Finding("no_skill", "high", "no_skill", values, section="performance")

@@ -12,6 +12,7 @@ from deepseek_report.artifacts.finding import SEVERITIES
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.split import DataIssue
 from deepseek_report.findings import (
+    error_budget,
     explainer_verdicts,
     rules_bottlenecks,
     rules_calibration,
@@ -147,6 +148,20 @@ def test_calibration_is_off_where_one_test_of_all_signs_says_so(
     (finding,) = rules_calibration.calibration(run.results())
     assert (finding.message, finding.severity) == (message, severity)
     assert f"differ by {100 * error:.0f}\u00a0points" in say(finding).replace(".0\u00a0", "\u00a0")
+
+
+@pytest.mark.parametrize("low", [0.0, 0.01])
+def test_where_chance_may_explain_the_distance_it_is_said_what_it_does_not_explain(
+    run, score, say, low
+):
+    ends = {"p_value": 0.003, "note": noise_gives(0.01)}
+    error = score("expected_calibration_error", 0.03, low, 0.06, **ends)
+    run.predictions()
+    run.measure("expected_calibration_error", error)
+    (finding,) = rules_calibration.calibration(run.results())
+    assert finding.message == "calibration_off"
+    hardly = "so extreme, hardly could (p = 0.003)"
+    assert (hardly in say(finding)) is (low == 0)
 
 
 @pytest.mark.parametrize(("chance", "severity"), [(0.02, "high"), (0.14, "medium"), (0.2, "low")])
@@ -319,6 +334,20 @@ def test_errors_fall_unevenly_only_beyond_chance(run):
     assert [finding.message for finding in findings] == ["errors_apart", "errors_even"]
 
 
+@pytest.mark.parametrize(("p_value", "in_doubt"), [(0.045, True), (0.2, False)])
+def test_a_small_p_value_that_is_no_evidence_is_told_with_the_level_that_would_be(
+    run, score, say, p_value, in_doubt
+):
+    others = score("expected_calibration_error", 0.03, 0.0, 0.06, p_value=0.5)
+    run.measure("expected_calibration_error", others)  # has its part of the budget
+    (finding,) = errors(run, gap(p_value))
+    assert finding.message == "errors_even"
+    level = 100 * error_budget.level_of(run.results(), "group_differences")
+    assert level < 4.5
+    counts = f"(only {level:.1f}\u00a0% or less counts as beyond chance"
+    assert (counts in say(finding)) is in_doubt
+
+
 @pytest.mark.parametrize("p_value", [0.01, 0.2])
 @pytest.mark.parametrize(
     ("compared", "limit"),
@@ -353,7 +382,7 @@ def test_an_attribute_that_others_give_away_is_a_proxy_by_its_lower_end(run, sco
         ],
     )
     (finding,) = rules_sources.proxies(run.results())
-    assert "mostly by Credit limit (0.5 is guessing" in say(finding)
+    assert "mostly by credit limit (0.5 is guessing" in say(finding)
 
 
 @pytest.mark.parametrize(("low", "severity"), [(0.74, "low"), (0.81, "medium")])
@@ -536,7 +565,7 @@ def test_direct_use_is_told_with_the_parts_of_the_gap(run, score, say):
     text = say(next(rules_sources.direct_use(run.results())))
     assert text.startswith("Sex alone changes the decision for 5.7\u00a0% of cases.")
     assert "between “men” and “women”, 6\u00a0points (5–7) come from that" in text
-    assert "4\u00a0points (3–5) from features that stand in for it (Credit limit)" in text
+    assert "4\u00a0points (3–5) from features that stand in for it (credit limit)" in text
 
 
 @pytest.mark.parametrize(("least", "severity"), [(0.05, "info"), (0.2, "low"), (0.4, "medium")])
@@ -655,6 +684,14 @@ def part(p, surplus=0.15, share=0.07, kind="unexpected", rate=0.4):
 def test_a_part_stands_out_where_it_loses_more_than_expected(run, score, row, message, severity):
     (finding,) = worst_slice(run, row)
     assert (finding.message, finding.severity) == (message, severity)
+
+
+def test_the_slowest_layer_is_told_with_what_all_others_take(run, say):
+    layer = {"kind": "linear", "ms": 1.0, "low": 0.9, "high": 1.1}
+    rows = [{**layer, "layer": "output", "share": 0.56}, {**layer, "layer": "tokens", "share": 0.4}]
+    run.measure("layer_profile", layers=rows)
+    (finding,) = rules_bottlenecks.hot_spot(run.results())
+    assert "All else together takes 44.0\u00a0%" in say(finding)
 
 
 @pytest.mark.parametrize(

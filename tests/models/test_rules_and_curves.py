@@ -19,6 +19,7 @@ from deepseek_report.explainers.attributions import contrasted
 from deepseek_report.models.self_explaining.ebm import EBM, TERMS
 from deepseek_report.models.self_explaining.rule_model import RuleModel
 from deepseek_report.models.shared.loading import load_classifier
+from deepseek_report.wording.words import wording
 from tests.trained import dataset_of, trained
 
 RULES = RuleModel(most=6, max_conditions=2)
@@ -86,6 +87,13 @@ def test_what_is_loaded_answers_alike_and_its_account_adds_up(
 
 def test_sentences_call_the_rules_by_no_name_of_a_class() -> None:
     assert name_of(RuleModel()) == "the rule list"
+
+
+def test_the_list_is_named_in_words_where_the_model_is_named(schema, train, tmp_path) -> None:
+    module, _ = fitted(RULES, schema, train, tmp_path / "rules")
+    name = module.describe()["name"]
+    assert name == "rule list"
+    assert wording("zh").name(name) == "规则列表"
 
 
 def test_edits_may_be_mappings_and_change_the_model(schema, train, tmp_path) -> None:

@@ -247,6 +247,13 @@ def test_a_private_key_is_for_its_owner_alone_and_never_lies_in_a_run(
             signing_key(str(private))
 
 
+def test_a_key_that_is_named_without_its_ending_is_told_with_it(keys: Path) -> None:
+    with pytest.raises(ConfigError, match=f"no such key; write --key {keys / 'ada.key'}"):
+        signing_key(str(keys / "ada"))
+    with pytest.raises(ConfigError, match="no such key; make one with"):
+        signing_key(str(keys / "nobody"))
+
+
 @pytest.mark.parametrize("name", ["../x", "", "a/b", ".hidden", "x" * 80])
 def test_a_key_has_a_plain_name(name: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="not a name of a key"):

@@ -59,5 +59,17 @@ def test_a_correction_that_failed_is_a_grave_finding_with_what_to_do(run: Varied
     assert worded.claim == "The correction of “zip” failed."
     detail = worded.detail.replace("\xa0", " ")
     assert "still moves the answer by 18 points (15–21), before by 25 points (20–30)" in detail
+    assert worded.why.startswith("What somebody said must not decide decides all the same")
     (gained,) = rules_declared.took_over(results)
     assert "“rent” counts more" in wording("en").finding(gained).claim
+
+
+def test_of_a_direction_that_is_not_kept_it_is_not_said_that_something_decides(run) -> None:
+    ends = {"before_low": 0.9, "before_high": 1.0, "after_low": 0.8, "after_high": 0.9}
+    row = {"kind": "rises", "by": "Risk", "on": "", "why": "", "run": "", "n": 400}
+    row |= {"what": "delay", "how": "penalty", "before": 0.95, "after": 0.85, "outcome": "failed"}
+    (finding,) = rules_declared.corrections_failed(
+        run.measure("corrections", corrected=[row | ends]).results()
+    )
+    why = wording("en").finding(finding).why
+    assert why.startswith("The answer goes a way that somebody said it must not go")

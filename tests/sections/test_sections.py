@@ -508,6 +508,21 @@ def test_the_largest_certain_gain_is_what_would_help_most(real_run):
     )
 
 
+@pytest.mark.parametrize(("high", "limited"), [(0.004, True), (0.007, False)])
+def test_only_where_more_rows_gain_nothing_are_features_and_labels_the_limit(
+    real_run, high, limited
+):
+    changed = with_score(
+        real_run, "learning_curve", "learning_curve_gain", value=0.0, low=-0.01, high=high
+    )
+    ends = {"value": 0.05, "low": 0.04, "high": 0.06}
+    for predictor in ("logistic_regression", "gradient_boosting"):
+        changed = with_score(changed, "baselines", "roc_auc_gain", predictor=predictor, **ends)
+    answer = BottlenecksSection().content(changed).answer
+    assert answer.startswith("No gain could be shown")
+    assert ("The limit is rather in what the features and labels can tell" in answer) is limited
+
+
 def test_an_error_that_falls_is_told_by_how_much_and_with_the_ends_of_the_same_sign():
     gain = Estimate(3.2, 0.6, 5.7)
     values = {"helping": [{"what": "ridge regression", "gain": gain}], "unit": "\u00a0points"}
@@ -625,7 +640,7 @@ def test_the_riskiest_combination_is_the_one_whose_rate_is_surely_high(run):
     many = {"slice": "sex is “men”", "n": 300, "rate": 0.7, "rate_low": 0.64, "rate_high": 0.75}
     run.measure("risk_patterns", patterns=[{**pattern, **few}, {**pattern, **many}])
     answer = ExplanationsSection().content(run.results()).answer.replace("\xa0", " ")
-    assert "most frequent where sex is “men”: 70.0 % (64.0–75.0 %) of 300 test cases" in answer
+    assert "more frequent where sex is “men”: 70.0 % (64.0–75.0 %) of 300 test cases" in answer
     assert "against 20.0 % elsewhere; the model states 60.0 % there" in answer
 
 

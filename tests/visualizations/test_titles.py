@@ -23,7 +23,10 @@ from deepseek_report.visualizations.cases.case_contributions import CaseContribu
 from deepseek_report.visualizations.drawing.read_results import leading, leading_for_cases
 from deepseek_report.visualizations.explanations import explanation_quality
 from deepseek_report.visualizations.explanations.attributions_by_case import BeeswarmPicture
-from deepseek_report.visualizations.explanations.importance_pictures import GlobalImportancePicture
+from deepseek_report.visualizations.explanations.importance_pictures import (
+    GlobalImportancePicture,
+    ReliancePicture,
+)
 from deepseek_report.visualizations.failures.learning_curve import LearningCurvePicture
 from deepseek_report.visualizations.failures.part_pictures import (
     CohortsPicture,
@@ -128,7 +131,7 @@ TITLES = [
                      too_few=False, accuracy=[0.8, 0.6], accuracy_low=[0.76, 0.56],
                      accuracy_high=[0.84, 0.65], p_adjusted=[float("nan"), 0.001]),
         ),
-        "Decided correctly: 60.0 % where Age is",
+        "Decided correctly: 60.0 % where age is",
     ),
     (
         LearningCurvePicture(), "small",
@@ -235,6 +238,7 @@ def test_explainers_that_are_not_ranked_are_not_counted_among_those_that_are(bui
     [
         ([], "matters most to every explainer"),
         (["lime"], "may be ranked together"),
+        (["lime", "input_x_gradient", "attention_rollout"], "matters most to both explainers that"),
         (["lime", "integrated_gradients", "input_x_gradient", "attention_rollout"], "By SHAP, "),
     ],
 )
@@ -685,3 +689,31 @@ def test_a_phone_gets_one_panel_below_the_other(build: Build) -> None:
     wide, narrow = size(picture.svg), size(picture.narrow)
     assert narrow[0] < 0.7 * wide[0]
     assert narrow[1] == pytest.approx(2 * wide[1], rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("low", "title"),
+    [
+        (0.1, "Repayment status in September 2005 earns 30 % (10–50 %) of the model’s skill"),
+        (-0.1, "No feature is shown to earn any of the model’s skill; cases are explained most by"),
+    ],
+)
+def test_only_a_feature_that_surely_earns_skill_is_said_to(
+    build: Build, low: float, title: str
+) -> None:
+    def earned(table: pd.DataFrame) -> pd.DataFrame:
+        first = table["feature"] == "PAY_0"
+        share = np.where(first, 0.3, 0.0)
+        ends = {"share_low": np.where(first, low, -0.2), "share_high": np.where(first, 0.5, 0.2)}
+        return table.assign(share=share, **ends)
+
+    results = concluded(with_table(build(), "sage", "features", earned))
+    assert plain(draw(ReliancePicture(), results)[0].title).startswith(title)
+
+
+def test_the_importance_of_words_is_titled_as_a_sum_that_counts_how_often_they_occur(
+    build: Build,
+) -> None:
+    title = draw(GlobalImportancePicture(), build("text"))[0].title
+    assert title.startswith("Summed over all cases, which counts how often each word occurs, the ")
+    assert title.endswith("gets most attribution")

@@ -12,9 +12,11 @@ import pytest
 from jinja2 import meta
 
 import deepseek_report
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.examples import known_tables
 from deepseek_report.models.transformers import transformer_module
+from deepseek_report.tasks.classification import ECE_BINS
 from deepseek_report.wording.words import DEFAULT_LANGUAGE, read_catalog, wording
 from tests.worded import leaves
 
@@ -141,3 +143,44 @@ def test_kinds_of_layers_are_in_the_catalog() -> None:
 def test_advice_that_an_earlier_run_holds_is_still_said() -> None:
     text = wording().text("advice.tried", option="reweighted")  # no word of whose fit it was
     assert text == "Tried with another model: reweighted"
+
+
+@pytest.mark.parametrize(("code", "written"), [("-2", "code −2: 3 times"), ("A-3", "code A-3: ")])
+def test_a_negative_code_has_the_sign_of_numbers(code: str, written: str) -> None:
+    values = {"rows": 3, "share": 0.5, "named": True, "features": ["Status"]}
+    text = wording().text("data.undocumented_codes.text", **values, codes=[{"code": code, "n": 3}])
+    assert written in text
+
+
+@pytest.mark.parametrize(
+    ("n", "errors", "sentence"),
+    [
+        (1, 1, "the one error decides “b”"),
+        (1, 3, "1 of 3 errors decides"),
+        (2, 3, "3 errors decide"),
+    ],
+)
+def test_errors_are_told_in_their_number(n: int, errors: int, sentence: str) -> None:
+    recall = Estimate(0.9, 0.8, 0.95)
+    values = {"many": False, "classes": 2, "of": 10, "hardest": "a", "recall": recall}
+    title = wording().text(
+        "pictures.confusion_matrix.title", **values, n=n, errors=errors, decided="b", actual="a"
+    )
+    assert sentence in title
+
+
+def test_kinds_of_hints_are_called_alike_wherever_they_stand() -> None:
+    texts = read_catalog(shipped("templates") / "locale", DEFAULT_LANGUAGE)
+    names = texts["data_sets"]["traces"]["names"]
+    hints = {name: label for name, label in texts["chains"]["hints"].items() if name != "all"}
+    assert hints == {name: names[name] for name in hints}
+
+
+def test_an_option_of_the_model_itself_is_not_introduced_by_its_own_name() -> None:
+    option = "the model itself, fitted anew without age"
+    text = wording().text("advice.tried", option=option, own=True)
+    assert text == "Tried as well: the model itself, fitted anew without age"
+
+
+def test_the_bins_of_a_calibration_error_among_some_cases_stand_beside_its_name() -> None:
+    assert wording().label("columns", "ece") == f"Calibration error ({ECE_BINS} bins)"

@@ -40,6 +40,12 @@ def test_a_difference_that_rounds_to_a_tenth_has_one_decimal() -> None:
     assert ENGLISH.points(-0.170) == "−17.0\u00a0points"
 
 
+def test_one_point_alone_is_no_plural() -> None:
+    assert ENGLISH.rough_gap(Estimate(0.011, 0.0, 0.103)) == "1\u00a0point (0–10)"
+    assert ENGLISH.signed_gap(Estimate(-0.01, -0.11, 0.09)) == "−1\u00a0point (−11 to 9)"
+    assert ENGLISH.gap(Estimate(0.01, 0.008, 0.012)) == "1.0\u00a0points (0.8–1.2)"
+
+
 def test_the_plural_is_regular_by_the_rule_of_the_catalog_alone():
     assert ENGLISH.plural(2, "row") == "2 rows"
     assert NumberFormat("de").form(2, "Zeile") == "Zeile"

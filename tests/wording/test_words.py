@@ -80,6 +80,17 @@ def test_a_label_begins_with_a_small_letter_inside_of_a_sentence_where_the_langu
     )
 
 
+def test_both_labels_of_a_crossing_and_all_of_joined_conditions_begin_small_inside_of_a_sentence():
+    texts = {"formats": {"labels_inside": "small"}}
+    words = Wording(texts, written=frozenset({"Beruf"}))
+    assert words.inline("Sex × Age band") == "sex × age band"
+    assert words.inline("Sex × Beruf") == "sex × Beruf"  # as a file has it
+    condition = "Credit limit is over 7 and Class is “Bed and Board” and Beruf is “Arzt”"
+    inside = "credit limit is over 7 and class is “Bed and Board” and Beruf is “Arzt”"
+    assert words.condition(condition) == inside
+    assert Wording({}).condition(condition) == condition
+
+
 def test_names_are_found_in_the_small_letters_in_which_they_are_stored():
     words = Wording({"names": {"Age": "Alter"}})
     assert words.name("age") == words.name("Age") == "Alter"

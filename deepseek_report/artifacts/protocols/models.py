@@ -283,9 +283,11 @@ def history_table(records: Sequence[EpochRecord]) -> pd.DataFrame:
     return pd.DataFrame(map(asdict, records), columns=list(HISTORY)).astype(kinds)
 
 
+#: The weights of a network in a training folder.
+WEIGHTS = "weights.safetensors"
 #: The file that says which model a training folder holds: its weights, or, where it is fitted again
 #: from the data, what it predicted for some training rows. The first that is there counts.
-MODEL_FILES = ("weights.safetensors", "predictions_check.npz")
+MODEL_FILES = (WEIGHTS, "predictions_check.npz")
 
 
 def model_digest(digests: Mapping[str, str]) -> str:

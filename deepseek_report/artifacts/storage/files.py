@@ -27,7 +27,12 @@ from numpy.lib import format as npy
 from deepseek_report.artifacts.array_types import Array
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.storage.memory_bound import most_bytes, parse, refuse_beyond
-from deepseek_report.artifacts.storage.plain_files import open_file, read_bytes, write_whole
+from deepseek_report.artifacts.storage.plain_files import (
+    ZIP_EPOCH,
+    open_file,
+    read_bytes,
+    write_whole,
+)
 from deepseek_report.errors import ArtifactError
 
 if TYPE_CHECKING:
@@ -37,7 +42,6 @@ if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
 
 
-_ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 #: What a cell of a table takes once it is an object of Python, as it is where rows are written.
 _BYTES_A_CELL = 64
 #: What numpy, zipfile, zlib and pyarrow (whose errors are ValueErrors) raise of damaged files.
@@ -129,7 +133,7 @@ def save_arrays(path: Path, **arrays: Array) -> None:
         for name in sorted(arrays):
             buffer = io.BytesIO()
             np.lib.format.write_array(buffer, np.asarray(arrays[name]), allow_pickle=False)
-            entry = zipfile.ZipInfo(f"{name}.npy", date_time=_ZIP_EPOCH)
+            entry = zipfile.ZipInfo(f"{name}.npy", date_time=ZIP_EPOCH)
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, buffer.getvalue())
     write_whole(path, content.getvalue())

@@ -422,7 +422,8 @@ def remove_empty(folder: Path, *, below: Path) -> None:
 # Members are stored as they are, so that no library of compression decides a byte; they carry no
 # time, and their rights are those of a plain file.
 
-_FIRST_DAY = (1980, 1, 1, 0, 0, 0)
+#: When every member of a zip file was written, as far as it says: the first day that it can name.
+ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 _UNIX = 3
 _CHUNK = 2**20
 #: The most bytes that a pack may hold unpacked, in artifacts of the largest size.
@@ -433,7 +434,7 @@ def write_pack(path: Path, members: Mapping[str, Path | bytes]) -> None:
     """Write a zip; members : {name: a file of a run folder, or bytes}, put in by their names."""
     with new_file(path, links=True) as stream, zipfile.ZipFile(stream, "w") as pack:
         for name in sorted(members):
-            member = zipfile.ZipInfo(name, _FIRST_DAY)
+            member = zipfile.ZipInfo(name, ZIP_EPOCH)
             member.create_system = _UNIX
             member.external_attr = (stat.S_IFREG | 0o644) << 16
             source = members[name]

@@ -39,6 +39,7 @@ from deepseek_report.datasets.readers.cells import (
     observed,
     read_cells,
 )
+from deepseek_report.datasets.readers.identifiers import are_measured
 from deepseek_report.datasets.splitting import draw_rows, strata_of
 from deepseek_report.errors import DataError
 
@@ -180,6 +181,16 @@ def _check_categories(
     where, most = limit
     if column.categories is None and len(cells.codes) > most:
         n = len(cells.codes)
+        if are_measured(cells.codes):
+            unit = column_override(cells.name, "unit", "EUR")
+            raise data_error(
+                where,
+                "it holds numbers with a sign or a unit beside them, or several in one cell, such "
+                f"as {cells.codes[0]!r}",
+                "numbers alone",
+                f"write the numbers alone, and their unit as `{unit}`; or drop it "
+                f"(`{override('dataset.drop', [cells.name])}`)",
+            )
         bound = (
             f", or set `{override('dataset.max_categories', n)}`" if n <= MOST_CATEGORIES else ""
         )

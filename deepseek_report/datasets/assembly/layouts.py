@@ -12,7 +12,7 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.protocols.progress import Progress
-from deepseek_report.artifacts.rounding import DASH
+from deepseek_report.artifacts.rounding import span
 from deepseek_report.artifacts.schema import Attribute, Feature, Layout, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.datasets.assembly.assemble import EncodedTable, Origin, assemble, with_metadata
@@ -39,7 +39,7 @@ def image_layout(shape: tuple[int, int, int], patch: int) -> Layout:
         shape=shape,
         players=tuple(_columns(places[a:b, c:d]) for (a, b), (c, d) in pairs),
         player_labels=tuple(
-            f"{_span('row', *high)} × {_span('column', *wide)}" for high, wide in pairs
+            f"{span('row', *high)} × {span('column', *wide)}" for high, wide in pairs
         ),
         channels=CHANNELS[shape[2]],
     )
@@ -58,7 +58,7 @@ def series_layout(steps: int, channels: Sequence[str], window: int) -> Layout:
         modality="series",
         shape=shape,
         players=tuple(_columns(places[a:b, channel]) for channel, (a, b) in pairs),
-        player_labels=tuple(_of(channels, place) + _span("step", *run) for place, run in pairs),
+        player_labels=tuple(_of(channels, place) + span("step", *run) for place, run in pairs),
         channels=tuple(channels),
     )
 
@@ -106,13 +106,6 @@ def _columns(places: Ints) -> tuple[int, ...]:
 def _runs(length: int, size: int) -> list[tuple[int, int]]:
     """[start, end) of neighbouring runs; the last one ends at the length."""
     return [(start, min(start + size, length)) for start in range(0, length, size)]
-
-
-def _span(noun: str, start: int, end: int) -> str:
-    """`rows 1–4`, `step 7`: counted from 1, both ends included."""
-    if end - start == 1:
-        return f"{noun} {end}"
-    return f"{noun}s {start + 1}{DASH}{end}"
 
 
 # From arrays of images, series or numbers to an `EncodedTable`, then split and described.

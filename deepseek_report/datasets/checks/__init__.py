@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from deepseek_report.artifacts.split import DataIssue, Severity
+from deepseek_report.artifacts.finding import SEVERITIES
+from deepseek_report.artifacts.split import DataIssue
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.base import Structure
 from deepseek_report.datasets.checks import array_checks, code_checks, table_checks, text_checks
@@ -52,7 +53,6 @@ CHECKS: Mapping[Structure, tuple[Check, ...]] = {
 
 def find_issues(facts: DataFacts) -> tuple[DataIssue, ...]:
     """All that the checks find, gravest first."""
-    grave: tuple[Severity, ...] = ("high", "medium", "low", "info")
     made = (*CHECKS[kind_of(facts.schema).structure], *_ALWAYS)
     issues = [issue for check in made for issue in check(facts)]
-    return tuple(sorted(issues, key=lambda issue: grave.index(issue.severity)))
+    return tuple(sorted(issues, key=lambda issue: SEVERITIES.index(issue.severity)))

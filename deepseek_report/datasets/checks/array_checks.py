@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Ints
+from deepseek_report.artifacts.finding import Severity
 from deepseek_report.artifacts.message import Text, message
-from deepseek_report.artifacts.split import DataIssue, Severity
+from deepseek_report.artifacts.split import DataIssue
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.datasets import data_card
 from deepseek_report.datasets.checks.few_columns import ColumnSearch

@@ -10,9 +10,10 @@ import numpy as np
 from deepseek_report.artifacts.advice import override
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.codes import is_number, truth_of
+from deepseek_report.artifacts.finding import Severity
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.schema import Attribute
-from deepseek_report.artifacts.split import DataIssue, Severity
+from deepseek_report.artifacts.split import DataIssue
 from deepseek_report.datasets.data_card import DataFacts, category_counts
 from deepseek_report.statistics.intervals import blaker
 from deepseek_report.tasks import task_of
@@ -22,6 +23,9 @@ _BEYOND_QUANTITIES = 1e30
 #: Below that the value must repeat, and lie so many times the range of all others away from them;
 #: these must be so many different ones that their range says something.
 _LEAST_ROWS, _RANGES_AWAY, _LEAST_VALUES = 2, 5.0, 10
+#: Negative numbers that mean "missing" beside two others or more of which none is negative.
+_LEAST_OTHERS = 2
+_NINES = frozenset({-9.0, -99.0, -999.0, -9999.0, -99999.0})
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,8 @@ def suspected_codes(values: Floats) -> list[tuple[float, int]]:
 
     Looked at are the two ends of the column. An end is suspected if its size is 1e30 or more; or if
     it stands in two rows or more and lies farther from the next number than five times the range of
-    all others, which are ten different ones or more.
+    all others, which are ten different ones or more; or if it is −9, −99 and so on, and no other
+    number is negative.
 
     values : (row,); NaN counts as missing already.
     """
@@ -50,10 +55,12 @@ def suspected_codes(values: Floats) -> list[tuple[float, int]]:
     suspected += [(float(v), int(n)) for v, n in zip(different[huge], counts[huge], strict=True)]
     rest, counts = different[~huge], counts[~huge]
     for end, others in ((0, rest[1:]), (-1, rest[:-1])):
-        if len(others) < _LEAST_VALUES or counts[end] < _LEAST_ROWS:
+        if len(others) < _LEAST_OTHERS or counts[end] < _LEAST_ROWS:
             continue
+        is_nines = float(rest[end]) in _NINES and others.min() >= 0
         away = np.abs(others - rest[end]).min()
-        if away > _RANGES_AWAY * np.ptp(others):
+        is_far = len(others) >= _LEAST_VALUES and away > _RANGES_AWAY * np.ptp(others)
+        if is_nines or is_far:
             suspected.append((float(rest[end]), int(counts[end])))
     return suspected
 

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats, Ints
+from deepseek_report.artifacts.finding import Severity
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.schema import Feature
-from deepseek_report.artifacts.split import DataIssue, Severity, Split
+from deepseek_report.artifacts.split import DataIssue, Split
 from deepseek_report.datasets.checks.few_columns import ColumnSearch, Telling
 from deepseek_report.datasets.data_card import DOUBTED, NEARLY, DataFacts
 from deepseek_report.statistics.intervals import wilson

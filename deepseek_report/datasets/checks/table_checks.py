@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from deepseek_report.artifacts.advice import override
+from deepseek_report.artifacts.finding import Severity
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.split import DataIssue, Severity
+from deepseek_report.artifacts.split import DataIssue
 from deepseek_report.datasets.checks.leaks import leaks_of_number, near_leaks
 from deepseek_report.datasets.data_card import DataFacts, category_counts, constant_columns, missing
 from deepseek_report.tasks import task_of

@@ -10,8 +10,9 @@ import numpy as np
 
 from deepseek_report.artifacts.advice import override
 from deepseek_report.artifacts.array_types import Bools
+from deepseek_report.artifacts.finding import Severity
 from deepseek_report.artifacts.message import Message, Text, message
-from deepseek_report.artifacts.split import DataIssue, Severity
+from deepseek_report.artifacts.split import DataIssue
 from deepseek_report.datasets.checks.leaks import severity_of
 from deepseek_report.datasets.checks.table_checks import across_parts, fate_of_copies
 from deepseek_report.datasets.data_card import ASKED, DOUBTED, DataFacts, TextFacts, outcomes

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepseek_report.artifacts.advice import pip_install
+from deepseek_report.artifacts.advice import override, pip_install
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.rounding import count
 from deepseek_report.datasets.assembly.column_declarations import data_error, error_text, nearest
@@ -66,7 +66,16 @@ def read_sheet(
     with _sheet(file, form) as (sheet, titles):
         rows = _rows(sheet, file.path, form.limits)
         names = _header(next(rows, []), file.path, sheet.title)
-        table = [_fitted(row, len(names), i + 2, file.path) for i, row in enumerate(rows)]
+        where = f"{file.path}, sheet “{sheet.title}”"
+        table = [_fitted(row, len(names), i + 2, where) for i, row in enumerate(rows)]
+        others = [title for title in titles if title != sheet.title]
+        if others and not any(table):
+            raise data_error(
+                where,
+                "there is a header but no row",
+                "at least one row",
+                f"name the sheet of the table: `{override('dataset.sheet', others[0])}`",
+            )
     columns = {
         place: [
             None if isinstance(cell, str) and cell.strip() in missing else cell for cell in column
@@ -168,13 +177,16 @@ def _header(row: list[object], path: Path, title: str) -> list[str]:
     return [name or f"unnamed {i + 1}" for i, name in enumerate(names)]
 
 
-def _fitted(row: list[object], width: int, number: int, path: Path) -> list[object]:
+def _fitted(row: list[object], width: int, number: int, where: str) -> list[object]:
     """As long as the header; an empty row stays empty, and is left out."""
     if len(row) > width:
+        todo = "give every column a name, or clear the cells beside the table"
+        if number == 2:  # a title or merged cells above the names
+            todo = f"where the column names stand in row 2, remove the row above; else {todo}"
         raise data_error(
-            str(path),
+            where,
             f"row {count(number)} has {len(row)} cells, the header has {width}",
             "no more cells than names",
-            "give every column a name, or clear the cells beside the table",
+            todo,
         )
     return [*row, *[None] * (width - len(row))] if row else []

@@ -8,7 +8,7 @@ makes alike in any distribution on their range, or that are called so and hardly
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -56,7 +56,7 @@ _MOMENTS = ((946_684_800, 2_208_988_800), (946_684_800_000, 2_208_988_800_000))
 #: Last words of names of columns that identify, in a few languages.
 _CALLED = frozenset(
     {
-        *("id", "ids", "uid", "uuid", "guid", "pk", "nr", "no", "num", "nummer", "numero"),
+        *("id", "ids", "uid", "uuid", "guid", "pk", "nr", "nbr", "no", "num", "nummer", "numero"),
         *("number", "key", "row", "rows", "rowname", "rownames", "rownum"),
         *("ref", "reference", "serial", "ssn", "iban", "isbn", "sku", "vin", "imei", "token"),
         *("identifier", "identifiant", "identificador", "kennung", "kennzeichen", "aktenzeichen"),
@@ -219,6 +219,21 @@ def _of_different(name: str, texts: list[str], n: int) -> Sign | None:
     if _is_called(name):
         return "called"
     return "words" if n >= _FEWEST else None
+
+
+def are_measured(texts: Sequence[str]) -> bool:
+    """Whether nearly all texts are numbers with a currency or a unit, or several in one cell.
+
+    A number behind another word, such as W12, is a code.
+
+    >>> are_measured(["€ 1.200,50", "€ 80,00"]), are_measured(["W1", "W2"])
+    (True, False)
+    """
+    looked_at = list(texts[:_LOOKED_AT])
+    before = {re.split(r"[\d\s]", text, maxsplit=1)[0].casefold().strip(".") for text in looked_at}
+    words = {word for word in before if any(map(str.isalpha, word))}
+    is_code = bool(words - _CURRENCIES - {"r$"})
+    return not is_code and _share(looked_at, _MEASURED.fullmatch) >= _NEARLY_ALL
 
 
 def _share(texts: list[str], holds: Callable[[str], object]) -> float:

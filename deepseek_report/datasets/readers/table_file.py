@@ -18,6 +18,7 @@ from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.rounding import count
 from deepseek_report.artifacts.storage.files import column_chunks
 from deepseek_report.datasets.assembly.column_declarations import data_error, error_text
+from deepseek_report.datasets.readers.cells import parse_numbers
 from deepseek_report.datasets.readers.excel import SUFFIXES as EXCEL_SUFFIXES
 from deepseek_report.datasets.readers.excel import excel_problem, is_excel, read_sheet, sheet_names
 from deepseek_report.datasets.readers.file_bytes import (
@@ -239,11 +240,18 @@ def _check_lines(table: TextTable, width: int, wanted: Wanted) -> None:
     try:
         for cells in reader:
             if cells and len(cells) != width:
+                line = count(reader.line_num)
+                todo = "quote cells that contain the separator, or declare `dataset.separator`"
+                if width == 1:
+                    todo = (
+                        f"where the column names stand in line {line}, remove the lines above them "
+                        f"from the file; else {todo}"
+                    )
                 raise data_error(
                     str(path),
-                    f"line {count(reader.line_num)} has {len(cells)} cells, the header has {width}",
+                    f"line {line} has {len(cells)} cells, the header has {width}",
                     "as many cells in every line as in the header",
-                    "quote cells that contain the separator, or declare `dataset.separator`",
+                    todo,
                 )
             rows += 1
             if bounded:
@@ -365,6 +373,8 @@ def read_table(path: Path, form: FileForm) -> ReadTable:
         _check_names(path, names)
         table = _parsed_text(text, form, names)
     _refuse_empty(table.frame, path)
+    if not is_parquet(path):
+        _refuse_second_header(table.frame, path, table.decimal)
     return table
 
 
@@ -430,6 +440,40 @@ def _refuse_empty(frame: pd.DataFrame, path: Path) -> None:
             "at least one row",
             "export the table again",
         )
+
+
+def _refuse_second_header(frame: pd.DataFrame, path: Path, decimal: str) -> None:
+    """Refuse a table whose first row holds units, or names again, above columns of numbers.
+
+    No cell of that row is a number, and in columns of two different words all others are; the same
+    word in all of them means missing rather.
+    """
+    first = frame.iloc[0].dropna()
+    if not all(isinstance(cell, str) and _is_word(cell) for cell in first):
+        return
+    above = [cell for name, cell in first.items() if _is_numbers(frame[name].iloc[1:], decimal)]
+    if len(set(above)) < 2:
+        return
+    raise data_error(
+        str(path),
+        "the row below the header holds units, or names again, and no values "
+        f"({', '.join(above[:_SHOWN])}{', …' if len(above) > _SHOWN else ''})",
+        "values from the row below the header on",
+        "remove one of the two rows from the file; a unit is declared as "
+        "`dataset.columns.NAME.unit`",
+    )
+
+
+def _is_word(cell: str) -> bool:
+    """Whether a cell is a word or a unit, and neither a number nor a mark such as `?`."""
+    return any(sign.isalpha() or sign in "%°" for sign in cell)
+
+
+def _is_numbers(column: pd.Series, decimal: str) -> bool:
+    """Whether all known cells are numbers, and there are some."""
+    known = column.dropna().astype(str).str.strip()
+    known = known[known != ""]
+    return len(known) > 0 and not np.isnan(parse_numbers(known, decimal)).any()
 
 
 def read_column(path: Path, form: FileForm, name: str) -> tuple[pd.Series, Decimal]:

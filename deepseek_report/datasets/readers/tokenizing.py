@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from deepseek_report.artifacts.message import Message, message
-from deepseek_report.artifacts.written_texts import MASK, UNKNOWN, Span
+from deepseek_report.artifacts.written_texts import GOES_ON, MASK, UNKNOWN, Span
 from deepseek_report.datasets.assembly.column_declarations import error_text
 
 Form = Literal["handle", "hashtag", "link", "name", "number", "word", "mark"]
@@ -134,7 +134,6 @@ NOUNS = {"words": "word", "characters": "character", "pieces": "piece"}
 #: make of unknown ones.
 FEWEST = 2
 _LONGEST_RUN = 64
-_GOES_ON = "##"
 _TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "tokenizer.model", "spiece.model", "vocab.json")
 
 
@@ -238,7 +237,7 @@ class _LookUp:
     def _of(self, token: str) -> list[int]:
         if token in self.place or not self.spells:
             return [self.place.get(token, 0)]
-        bare = token.removeprefix(_GOES_ON)
+        bare = token.removeprefix(GOES_ON)
         if bare in self.place:
             return [self.place[bare]]
         return [self.place.get(character, 0) for character in bare]
@@ -302,7 +301,7 @@ def _marked(run: str, parts: list[tuple[str, Span]]) -> list[Placed]:
     """A run of Chinese characters has no blanks between words, so no part of it goes on a word."""
     if not parts:
         return [(run, 0, len(run))]
-    goes_on = "" if is_chinese(run[0]) else _GOES_ON
+    goes_on = "" if is_chinese(run[0]) else GOES_ON
     return [
         (f"{goes_on if at else ''}{token}", first, last)
         for at, (token, (first, last)) in enumerate(parts)

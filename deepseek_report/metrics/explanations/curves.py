@@ -17,7 +17,7 @@ import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
-from deepseek_report.artifacts.explanation import Explanation, Game, OutputSpace
+from deepseek_report.artifacts.explanation import CONTROL, Explanation, Game, OutputSpace
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
@@ -25,7 +25,6 @@ from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.coalitions import MOST_CELLS
 from deepseek_report.data_kinds.replacement import ROWS_OF_AN_INSTANCE, Replacement, replacement_of
-from deepseek_report.metrics.explanations.explanation_plugin import CONTROL
 from deepseek_report.statistics.logistic import log_odds
 from deepseek_report.statistics.ranking import thin
 from deepseek_report.tasks import task_of

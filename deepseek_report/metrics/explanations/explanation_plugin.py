@@ -12,7 +12,7 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.estimate import Estimate
-from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.explanation import CONTROL, Explanation
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
 from deepseek_report.artifacts.protocols.traits import MetricPart
@@ -20,9 +20,6 @@ from deepseek_report.artifacts.score import Direction, Score
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.statistics import resampling
 from deepseek_report.tasks import task_of
-
-#: The explainer that serves as the control.
-CONTROL = "random"
 
 
 class ExplanationMetric(MetricPart):

@@ -14,7 +14,7 @@ from pydantic import Field
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.disclosure import WHOLE
 from deepseek_report.artifacts.estimate import Estimate
-from deepseek_report.artifacts.explanation import Explanation, Game
+from deepseek_report.artifacts.explanation import CONTROL, Explanation, Game
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
@@ -25,11 +25,7 @@ from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations import curves, explanation_plugin
 from deepseek_report.metrics.explanations.agreement import rowwise_spearman
 from deepseek_report.metrics.explanations.curves import Mode, Perturbation
-from deepseek_report.metrics.explanations.explanation_plugin import (
-    CONTROL,
-    ExplanationMetric,
-    about_sample,
-)
+from deepseek_report.metrics.explanations.explanation_plugin import ExplanationMetric, about_sample
 from deepseek_report.metrics.plugin import Resamples
 from deepseek_report.statistics.ranking import thin
 from deepseek_report.statistics.resampling import Resampling, bootstrap, bootstrap_method

@@ -14,7 +14,7 @@ from pydantic import Field
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.disclosure import WHOLE, TableRelease
 from deepseek_report.artifacts.estimate import Estimate
-from deepseek_report.artifacts.explanation import Explanation, Game
+from deepseek_report.artifacts.explanation import CONTROL, Explanation, Game
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.classifier import Capability, Classifier
@@ -28,7 +28,6 @@ from deepseek_report.data_kinds.coalitions import n_players, player_sums
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations.agreement import rowwise_spearman
 from deepseek_report.metrics.explanations.explanation_plugin import (
-    CONTROL,
     ExplanationMetric,
     ratio_of_means,
 )

@@ -12,7 +12,7 @@ import pandas as pd
 from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.disclosure import TableRelease
 from deepseek_report.artifacts.estimate import Estimate
-from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.explanation import CONTROL, Explanation
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
@@ -21,7 +21,7 @@ from deepseek_report.artifacts.table import TableType, columns_of, estimate
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.coalitions import n_players, player_sums
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.explanations.explanation_plugin import CONTROL, ExplanationMetric
+from deepseek_report.metrics.explanations.explanation_plugin import ExplanationMetric
 from deepseek_report.metrics.plugin import Resamples
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.ranking import average_ranks

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.conclusions import ThresholdRule
-from deepseek_report.artifacts.explanation import Explanation, Game, OutputSpace
+from deepseek_report.artifacts.explanation import CONTROL, Explanation, Game, OutputSpace
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
@@ -25,7 +25,6 @@ from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations import curves
 from deepseek_report.metrics.explanations.curves import NO_STEPS, Perturbation
 from deepseek_report.metrics.explanations.explanation_plugin import (
-    CONTROL,
     ExplanationMetric,
     about_sample,
     without_control,

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
-from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.explanation import CONTROL, Explanation
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import ChangedInputs, Classifier, TreeClassifier
@@ -21,7 +21,7 @@ from deepseek_report.data_kinds.coalitions import n_players, player_sums
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations import curves
 from deepseek_report.metrics.explanations.agreement import mean_known, rowwise_spearman
-from deepseek_report.metrics.explanations.explanation_plugin import CONTROL, ExplanationMetric
+from deepseek_report.metrics.explanations.explanation_plugin import ExplanationMetric
 from deepseek_report.metrics.plugin import Resamples
 from deepseek_report.statistics.ranking import thin
 

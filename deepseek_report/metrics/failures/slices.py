@@ -148,7 +148,8 @@ class Slices(EntityMetric):
         "slices": TableType(
             (
                 Column("slice"),
-                *columns_of("features kind", shown=False),
+                Column("features", shown=False),
+                Column("kind", "slice_kind"),
                 *columns_of("n:count share:share"),
                 *of_some_task(task.slice_table for task in TASKS.values()),
                 Column("whole", "yes_no", shown=False, optional=True),
@@ -226,13 +227,16 @@ class Slices(EntityMetric):
     def _notes(
         self, task: Task, table: pd.DataFrame, examined: int, least: int
     ) -> tuple[Text, ...]:
+        frequent_errors, is_sure = table["kind"] == "errors", table["p_adjusted"] < self.alpha
         return (
             message(
                 "notes.slices.examined",
                 examined=examined,
                 least=least,
-                listed=len(table),
-                sure=int((table["p_adjusted"] < self.alpha).sum()),
+                listed=int((~frequent_errors).sum()),
+                sure=int((is_sure & ~frequent_errors).sum()),
+                listed_errors=int(frequent_errors.sum()),
+                sure_errors=int((is_sure & frequent_errors).sum()),
                 decides=task.decides,
             ),
             message("notes.slices.halves"),

@@ -17,6 +17,7 @@ from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.rounding import span
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.data_kinds import DataKind, kind_of
@@ -62,13 +63,10 @@ def _named(labels: Sequence[str], columns: Sequence[int]) -> str:
 
 def _place(kind: DataKind, columns: Sequence[int]) -> str:
     places = np.unravel_index(np.asarray(columns), kind.shape)
-    return " × ".join(_span(word, axis) for word, axis in zip(kind.axes, places, strict=False))
-
-
-def _span(word: str, places: Ints) -> str:
-    """`step 3`, `steps 3–7`; people count from 1."""
-    first, last = int(places.min()) + 1, int(places.max()) + 1
-    return f"{word} {first}" if first == last else f"{word}s {first}–{last}"
+    return " × ".join(
+        span(word, int(axis.min()), int(axis.max()) + 1)
+        for word, axis in zip(kind.axes, places, strict=False)
+    )
 
 
 #: A row of attention sums to 1, or to 0 where the token is not there.

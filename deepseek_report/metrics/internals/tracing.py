@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def torch_module(classifier: Classifier) -> Any:
     """The torch module of a classifier, or the reason why there is none."""
     if not hasattr(classifier.module, "named_parameters"):
-        raise NotApplicableError(message("refusals.no_layers.any", model=classifier.name))
+        raise NotApplicableError(message("refusals.no_layers.any"))
     return classifier.module
 
 

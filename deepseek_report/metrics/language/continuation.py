@@ -14,6 +14,7 @@ from pydantic import Field
 from deepseek_report.artifacts.array_types import Array, Bools, Floats, Ints
 from deepseek_report.artifacts.disclosure import WHOLE
 from deepseek_report.artifacts.estimate import UNDEFINED, Estimate
+from deepseek_report.artifacts.explanation import CONTROL
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.classifier import ContinuesText, LanguageModel
@@ -44,9 +45,8 @@ from deepseek_report.statistics.ranking import thin
 
 #: Prompts from which on a method is judged.
 FEWEST = 10
-#: The methods by their keys as explainers, in the order of all arrays, and the control.
+#: The methods by their keys as explainers, in the order of all arrays; the control follows them.
 METHODS = ("input_x_gradient", "integrated_gradients", "occlusion", "shap")
-CONTROL = "random"
 #: Players that are listed of what an answer token came from.
 _LISTED = 3
 

@@ -183,5 +183,5 @@ class FittedRules(AddedOutputs):
         longest = max((len(rule.sets) for rule in rules), default=0)
         summary = message("architectures.rules", n=len(rules), longest=longest, edited=edited)
         parameters = (len(rules) + 1) * len(self.fitted.names)
-        facts = {"name": "rules", "summary": summary, "parameters": parameters, "layers": []}
+        facts = {"name": "rule list", "summary": summary, "parameters": parameters, "layers": []}
         return facts | {_KEY: self.fitted.to_json()}

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from deepseek_report.artifacts.protocols.classifier import Capability, Classifier
-from deepseek_report.artifacts.protocols.models import ModelPlugin, Restores
+from deepseek_report.artifacts.protocols.models import WEIGHTS, ModelPlugin, Restores
 from deepseek_report.artifacts.protocols.modules import ExplainableModule
 from deepseek_report.artifacts.schema import Modality, Schema, TaskName
 from deepseek_report.artifacts.split import Split
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from deepseek_report.models.shared.module_classifier import TorchClassifier
-
-
-WEIGHTS = "weights.safetensors"
 
 
 def load_classifier(

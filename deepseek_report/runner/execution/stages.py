@@ -15,7 +15,7 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.corrections import CORRECTIONS_FILE
-from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.explanation import CONTROL, Explanation
 from deepseek_report.artifacts.ids import BEFORE, ArtifactId
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Text
@@ -291,7 +291,7 @@ def measure_context(
         seed=seed,
         background=background,
         explanation=explanations.get(subject),
-        control=explanations.get("random"),
+        control=explanations.get(CONTROL),
         explanations=explanations,
         measured=measured,
         explain=_again(job, subject) if subject else None,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from deepseek_report.artifacts.explanation import CONTROL
 from deepseek_report.artifacts.ids import BEFORE, ArtifactId
 from deepseek_report.artifacts.protocols.explainers import ExplainerPlugin
 from deepseek_report.artifacts.protocols.models import ImportsLibraries, NamesOthers
@@ -36,7 +37,6 @@ _CONCLUDING = f"{PACKAGE}.findings.conclude"
 _FOLDS = f"{PACKAGE}.runner.execution.fold_runs"
 #: The stage that concludes from all others, before the pictures are drawn.
 CONCLUSIONS = "conclusions"
-CONTROL = "random"
 _CORRECTED = f"{PACKAGE}.data_kinds.corrected_data"
 DATA_BEFORE, TRAINING_BEFORE, _ = BEFORE.values()
 #: {kind of artifact: the group of the config whose plug-ins make it}

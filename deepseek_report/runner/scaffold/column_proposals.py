@@ -64,7 +64,9 @@ _TARGETS = (
         r"zahlungsausfall|kündigung|违约|流失|结果)",
         re.I,
     ),
-    re.compile(r".*(target|label|outcome|default|churn|approved|denied|diagnosis|class)", re.I),
+    re.compile(
+        r".*(target|label|outcome|default|churn|approved|denied|diagnosis)|(.*[\W_])?class", re.I
+    ),
 )
 #: Names of targets, and of classes, that say which class is good for the person concerned.
 _BAD = re.compile(
@@ -182,7 +184,7 @@ def look_at(path: Path, form: FileForm) -> TableSeen:
     for name in read.frame:
         column, cells = _seen(read.frame[name], str(name), read.decimal)
         columns.append(column)
-        if cells is not None and not cells.not_numbers.any():
+        if cells is not None and (column.marks or not cells.not_numbers.any()):
             numeric.add(str(name))
         if cells is not None and column.different <= _MOST_CLASSES:
             codes[str(name)] = observed(cells)

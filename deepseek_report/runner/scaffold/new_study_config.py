@@ -12,6 +12,7 @@ from typing import Any, get_args
 import numpy as np
 import yaml
 
+from deepseek_report.artifacts.advice import without_variables
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.codes import is_number
 from deepseek_report.artifacts.rounding import count, quantity
@@ -30,7 +31,8 @@ Fields = Mapping[str, Any]
 #: Columns that are written out; those of wider tables are inferred whenever they are read.
 _MOST_COLUMNS = 200
 _MOST_SHOWN, _MOST_PROPOSED = 8, 5
-_INTERPOLATION = re.compile(r"(\\*)\$\{")
+#: Characters of a category that a comment shows.
+_LONGEST_SHOWN = 40
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def value(anything: object) -> str:
 def _escaped(anything: object) -> object:
     """The same with every text as a text; tuples become lists."""
     if isinstance(anything, str):
-        return _INTERPOLATION.sub(lambda match: 2 * match[1] + "\\${", anything)
+        return without_variables(anything)
     if isinstance(anything, Mapping):
         return {key: _escaped(inside) for key, inside in anything.items()}
     if isinstance(anything, list | tuple):
@@ -249,9 +251,13 @@ def _values(feature: Feature, numbers: Fields | None) -> str:
     """What occurs in a column, for a comment."""
     if numbers is not None:
         return f"{quantity(numbers['min'], None)} to {quantity(numbers['max'], None)}"
-    shown = [_plain(category.label[:40]) for category in feature.categories[:_MOST_SHOWN]]
+    shown = [_plain(_short(category.label)) for category in feature.categories[:_MOST_SHOWN]]
     more = len(feature.categories) - len(shown)
     return ", ".join(shown) + (f" and {count(more)} more" if more else "")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 1]}…"
 
 
 def _comment(text: str) -> str:

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, ClassVar
 
+from deepseek_report.artifacts.explanation import CONTROL
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.table import TableType
 from deepseek_report.findings.conclude import all_findings
 from deepseek_report.findings.rules_failures import by_reason
-from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.sections.shared import tables
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import WordedFinding

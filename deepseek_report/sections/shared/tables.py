@@ -13,7 +13,7 @@ from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.message import Code, Verbatim
 from deepseek_report.artifacts.protocols.modules import layer_kind, layer_name
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.rounding import TEXT, bounded
+from deepseek_report.artifacts.rounding import DASH, TEXT, bounded
 from deepseek_report.artifacts.table import OF_TARGET, SEPARATOR, Column, TableType
 from deepseek_report.artifacts.table_rows import records_of
 from deepseek_report.findings.records import attribute_label, explainer_label
@@ -49,8 +49,6 @@ def compact_list(values: object) -> Any:
 Values = dict[str, Any]
 
 # --- Cells of tables that people read: the text, and beside it what the column is sorted by -------
-
-DASH = "–"
 
 
 def share_cell(numbers: NumberFormat, key: str, estimate: Estimate) -> Values:
@@ -315,6 +313,7 @@ _WORDED: Mapping[str, str] = {
     "policy": "policies",
     "outcome": "outcomes",
     "side": "sides",
+    "slice_kind": "slice_kinds",
 }
 #: {kind: how a name in a frame becomes the one that people read}.
 _LABELS: Mapping[str, Callable[[Results, str], str]] = {
@@ -357,9 +356,17 @@ def _order(value: float) -> float:
 
 
 def _slots(results: Results) -> Values:
-    """What the words of every table may name: the explained class, the counted one, the unit."""
+    """What the words of every table may name: the explained class, the counted one, the unit.
+
+    several : whether there are more than two classes.
+    """
     if not results.has("data"):
-        return {"explained": "", "counted": "", "unit": None}
+        return {"explained": "", "counted": "", "several": False, "unit": None}
     target = results.schema.target
     counted = target.classes[target.counted_class] if target.classes else ""
-    return {"explained": target.explained_class, "counted": counted, "unit": target.unit}
+    return {
+        "explained": target.explained_class,
+        "counted": counted,
+        "several": len(target.classes) > 2,
+        "unit": target.unit,
+    }

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from deepseek_report.artifacts.estimate import Estimate, finite
+from deepseek_report.artifacts.explanation import CONTROL
 from deepseek_report.artifacts.schema import CROSS, AttributeKind
 from deepseek_report.artifacts.table import Column
 from deepseek_report.findings.error_budget import is_under, level_of
@@ -13,7 +14,6 @@ from deepseek_report.findings.explainer_verdicts import leading_explainer
 from deepseek_report.findings.records import attribute_label, of_kind, unit_of
 from deepseek_report.findings.rules_sources import is_enough
 from deepseek_report.findings.severity import SIGNIFICANT
-from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.metrics.explanations.explanation_rows import (
     ExplainedGroup,
     FeatureImportance,

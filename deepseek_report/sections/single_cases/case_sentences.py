@@ -565,8 +565,7 @@ def _change_sentence(
     pages: Pages, case: CaseRow, steps: Sequence[ChangeStep | OtherWay], words: str
 ) -> str:
     """What would have to be otherwise, and the probability then."""
-    draft = pages.draft
-    numbers = {f.label for f in draft.results.schema.features if f.is_numeric}
+    draft, numbers = pages.draft, _numbers(pages)
     after = steps[-1].probability_after
     probability, _ = _apart(draft.words.numbers, after, case.threshold)
     sentence = draft.text(
@@ -590,6 +589,11 @@ def _change_sentence(
     ]
     follows = message("causes.follows", moves=moves) if moves else ""
     return _joined(sentence, draft.words.say(follows))
+
+
+def _numbers(pages: Pages) -> set[str]:
+    """The labels of features whose values are numbers, which stand without quotation marks."""
+    return {f.label for f in pages.draft.results.schema.features if f.is_numeric}
 
 
 def enough(pages: Pages, case: CaseRow) -> str:
@@ -647,7 +651,7 @@ def nearest(pages: Pages, case: CaseRow) -> str:
     differences = pages.rows(NearestAccepted, case.case)
     if not differences:
         return ""
-    draft = pages.draft
+    draft, numbers = pages.draft, _numbers(pages)
     return draft.text(
         "change.nearest",
         row=row_of(draft, differences[0].instance_id),
@@ -659,6 +663,7 @@ def nearest(pages: Pages, case: CaseRow) -> str:
                 "feature": row.label,
                 "before": draft.words.name(row.from_display),
                 "after": draft.words.name(row.to_display),
+                "is_number": row.label in numbers,
             }
             for row in differences
         ],
@@ -895,7 +900,7 @@ def _with_file(overrides: Sequence[str]) -> list[str]:
 def _uses(draft: Draft) -> list[list[str]]:
     """[sentence, what to type] of the ways in which a new run takes the saved file."""
     results = draft.results
-    command = results.provenance.get("command") or {"program": ["deepseek-report"]}
+    command = results.command
     if command["program"] == [CALL]:
         return [[draft.text("marks.use.call"), f'corrections=[{{"marks": "{FILE}"}}]']]
     overrides = [str(text) for text in command.get("overrides") or ()]

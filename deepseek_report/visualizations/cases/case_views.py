@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats
+from deepseek_report.artifacts.explanation import CONTROL
 from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
@@ -16,7 +17,6 @@ from deepseek_report.findings.listed_reasons import region_numbers
 from deepseek_report.tasks import task_of
 from deepseek_report.visualizations.drawing.labels import attribution, caption, short
 from deepseek_report.visualizations.drawing.read_results import leading_for_cases, named_or
-from deepseek_report.visualizations.style import CONTROL
 from deepseek_report.wording.of_results import words_of
 
 

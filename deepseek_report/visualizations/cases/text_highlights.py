@@ -24,6 +24,7 @@ from deepseek_report.visualizations.cases.case_views import (
     title_of,
     unit_of,
 )
+from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.labels import attribution, caption, columns, short
 from deepseek_report.visualizations.style import LIGHT, NARROW, WIDTH, Axes, Figure, draw_svg
 from deepseek_report.wording.of_results import words_of
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
 _SIZE, _SMALL = 10.0, 7.5
 _LINE, _HEAD, _GAP = 29.0, 22.0, 10.0
 _LEFT = 6.0
-#: Shading of the weakest to the strongest words; text on the strongest keeps a contrast of 4.5.
-_OPACITY = (0.0, 0.1, 0.17, 0.24, 0.31)
 _THICKNESS = (0.0, 0.7, 1.1, 1.6, 2.2)
 _SPACE = 5.0
 #: Stands for a token of control characters, which cannot be shown.
@@ -152,7 +151,7 @@ def _block(results: Results, case: Case, explainer: str, limits: Limits) -> _Tex
     words = [
         replace(
             word,
-            level=_level(float(sizes[player]), most),
+            level=marks.level_of(float(sizes[player]), most),
             raises=values[player] > 0,
             number=wording.numbers.attribution(effects[player], unit=False)
             if player in strongest
@@ -216,11 +215,6 @@ def _words(results: Results, case: Case, shown: np.ndarray, limits: Limits) -> l
         )
         for player, (text, x, line) in zip(shown, placed, strict=False)
     ] + behind
-
-
-def _level(size: float, most: float) -> int:
-    """0 for next to nothing, 4 for the strongest words."""
-    return min(int(5 * size / most), len(_OPACITY) - 1) if most else 0
 
 
 def _placed(words: Sequence[tuple[str, bool]], right: float) -> list[tuple[str, float, int]]:
@@ -346,7 +340,7 @@ def _shades(axes: Axes, block: _TextBlock, top: float) -> None:
             lines += [(left, baseline + 5), (right, baseline + 5)]
         tone = LIGHT.raises if raises else LIGHT.lowers
         codes = [Path.MOVETO, *[Path.LINETO] * 3, Path.CLOSEPOLY] * len(words)
-        shade = {"facecolor": tone, "alpha": _OPACITY[level], "linewidth": 0}
+        shade = {"facecolor": tone, "alpha": marks.OPACITY[level], "linewidth": 0}
         axes.add_patch(PathPatch(Path(boxes, codes), clip_on=False, **shade))
         strokes = Path(lines, [Path.MOVETO, Path.LINETO] * len(words))
         look = _line_style(raises=raises, level=level)

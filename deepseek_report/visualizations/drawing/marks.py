@@ -63,6 +63,16 @@ def intervals(axes: Axes, placed: Placed, look: MarkStyle, *, upright: bool = Fa
     axes.plot(across[present], up[present], linestyle="none", **style)
 
 
+#: How opaque the shades of the weakest to the strongest amounts are; text on the strongest keeps a
+#: contrast of 4.5.
+OPACITY = (0.0, 0.1, 0.17, 0.24, 0.31)
+
+
+def level_of(size: float, most: float) -> int:
+    """Which of `OPACITY` shades an amount: 0 for next to nothing, the last for the most."""
+    return min(int(5 * size / most), len(OPACITY) - 1) if most else 0
+
+
 def note(axes: Axes, text: str, place: Any, offset: tuple[float, float], **look: Any) -> None:
     """A small text beside a place of the axes, `offset` points away from it."""
     common = {"fontsize": SMALL, "color": LIGHT.muted, "annotation_clip": False}

@@ -9,6 +9,7 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.explanation import CONTROL
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.results import Results
@@ -16,7 +17,6 @@ from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table_rows import R
 from deepseek_report.errors import ArtifactError, NotApplicableError
 from deepseek_report.visualizations.drawing.labels import known
-from deepseek_report.visualizations.style import CONTROL
 from deepseek_report.wording.of_results import words_of
 
 K = TypeVar("K")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.explanation import CONTROL
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.results import Results
@@ -22,7 +23,7 @@ from deepseek_report.tasks import task_of
 from deepseek_report.visualizations.drawing import marks, read_results
 from deepseek_report.visualizations.drawing.labels import caption, extent, known, short, wrapped
 from deepseek_report.visualizations.drawing.sheet import OnePicture, Sheet, on_sheets, sheets_of
-from deepseek_report.visualizations.style import CONTROL, LIGHT, SERIES, SMALL, Axes, colours
+from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL, Axes, colours
 from deepseek_report.wording.estimates import of_score
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording, sentence_case

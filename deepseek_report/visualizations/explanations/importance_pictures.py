@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.estimate import UNDEFINED, Estimate
+from deepseek_report.artifacts.explanation import CONTROL
 from deepseek_report.artifacts.message import Message, Text
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
@@ -96,7 +97,8 @@ class _View:
     table : {explainer: {feature: its importance}}, of all features. features : those that are
     drawn. mean : {feature: mean share over the ranked explainers}. labels : of the rows. inline :
     the same features inside a sentence. ranked : the explainers that the order rests on; those that
-    are condemned, or answer another question, only where there is no other.
+    are condemned, or answer another question, only where there is no other. counts_places : whether
+    a share is the larger the more often the feature occurs, as that of a word is.
     """
 
     table: dict[str, dict[str, FeatureImportance]]
@@ -105,6 +107,7 @@ class _View:
     labels: dict[str, str]
     inline: dict[str, Text]
     ranked: list[str]
+    counts_places: bool
     words: Wording
 
     @classmethod
@@ -119,10 +122,10 @@ class _View:
         by_explainer = read_results.grouped(rows, lambda row: row.explainer)
         table = {
             name: {row.feature: row for row in by_explainer[name]}
-            for name in sorted(by_explainer, key=lambda name: name == style.CONTROL)
+            for name in sorted(by_explainer, key=lambda name: name == CONTROL)
         }
         labels = {row.feature: spoken(row.label) for row in rows}
-        judged = [name for name in table if name != style.CONTROL] or [*table]
+        judged = [name for name in table if name != CONTROL] or [*table]
         ranked = [name for name in judged if name not in left_out] or judged
         shares = [table[name] for name in ranked]
         mean = {
@@ -136,6 +139,7 @@ class _View:
             labels,
             {name: player(label, schema) for name, label in labels.items()},
             ranked,
+            kind_of(schema).quotes,
             words,
         )
 
@@ -145,7 +149,7 @@ class _View:
 
     @property
     def judged(self) -> list[str]:
-        return [name for name in self.table if name != style.CONTROL] or self.explainers
+        return [name for name in self.table if name != CONTROL] or self.explainers
 
     def shares(self, explainer: str) -> list[Estimate]:
         """The shares of the features that are drawn."""
@@ -212,6 +216,8 @@ def _title(view: _View) -> Message:
     ranked, first, second = view.ranked, view.features[0], view.features[1:2]
     if not view.mean[first] > 0:
         return caption("global_importance.title_none")
+    if view.counts_places:
+        return caption("global_importance.title_summed", first=view.inline[first])
     tops = (max(view.table[name].values(), key=lambda row: row.share) for name in ranked)
     top = sum(row.feature == first for row in tops)
     if 2 * top <= len(ranked):
@@ -410,13 +416,15 @@ class _RelianceView:
         return player(row.label, self.schema)
 
     def title(self) -> Message:
-        first = max(self.features, key=lambda row: row.share.value)
+        sure = [row for row in self.features if (row.share.low or 0.0) > 0]
+        first = max(sure or self.features, key=lambda row: row.share.value)
         known = [row for row in self.features if row.attributed.is_defined]
         attributed = max(known, key=lambda row: row.attributed.value)
         return caption(
             "reliance.title",
             first=self._name(first),
             share=first.share,
+            is_shown=bool(sure),
             same=first.label == attributed.label,
             attributed=self._name(attributed),
             named=kind_of(self.schema).named_columns,

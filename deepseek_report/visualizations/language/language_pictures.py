@@ -29,8 +29,6 @@ from deepseek_report.wording.words import Wording
 
 #: Inches of a line, of what stands above the cells, of the labels left of them, and of a column.
 _LINE, _TOP, _LEFT, _COLUMN = 0.21, 0.62, 1.35, 0.82
-#: Colour of the weakest to the strongest cells; text on the strongest keeps a contrast of 4.5.
-_OPACITY = (0.0, 0.1, 0.17, 0.24, 0.31)
 #: From this level on the amount stands in the cell.
 _NUMBERED = 2
 
@@ -109,10 +107,10 @@ def _cells(axes: style.Axes, values: Floats, words: Wording) -> None:
     for column, own in enumerate(values):
         most = np.nanmax(np.abs(own))
         for row in np.flatnonzero(np.isfinite(own)).tolist():
-            level = min(int(5 * abs(own[row]) / most), 4) if most else 0
+            level = marks.level_of(abs(own[row]), most)
             tone = style.LIGHT.raises if own[row] > 0 else style.LIGHT.lowers
             box = (column - 0.47, row - 0.45)
-            shade: style.Look = {"facecolor": tone, "alpha": _OPACITY[level], "linewidth": 0}
+            shade: style.Look = {"facecolor": tone, "alpha": marks.OPACITY[level], "linewidth": 0}
             if level:
                 axes.add_patch(Rectangle(box, 0.94, 0.9, **shade))
             if level >= _NUMBERED:

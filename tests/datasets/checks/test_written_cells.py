@@ -55,6 +55,16 @@ def test_a_code_in_two_rows_is_found(code: float) -> None:
     assert suspected_codes(values) == [(code, 2)]
 
 
+@pytest.mark.parametrize("code", [-9.0, -99.0])
+def test_nines_below_nothing_but_positive_numbers_are_found(code: float) -> None:
+    values = np.random.default_rng(3).integers(60, 300, 300).astype(float)
+    values[[3, 40]] = code
+    assert suspected_codes(values) == [(code, 2)]
+    assert suspected_codes(np.array([1.0, 2.0, 11.0, code, code])) == [(code, 2)]
+    values[5] = -1.0
+    assert suspected_codes(values) == []
+
+
 def test_two_codes_one_behind_the_other_are_both_found() -> None:
     values = np.append(np.arange(50.0), [NODATA, -9999.0, -9999.0, np.nan])
     assert suspected_codes(values) == [(NODATA, 1), (-9999.0, 2)]

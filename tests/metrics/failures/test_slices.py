@@ -160,6 +160,18 @@ def test_cases_near_the_threshold_are_listed_apart(toy) -> None:
     assert (beyond < errors["error_rate"] - errors["rest_error_rate"]).all()
 
 
+def test_what_merely_has_many_errors_is_counted_apart_from_what_nobody_expects(toy) -> None:
+    measured = Slices().measure(with_flips(toy(n=3000), np.zeros(3000, bool), 0))
+    table, text = measured.tables["slices"], say(measured.notes[0])
+    sure = table["p_adjusted"] < 0.05
+    errors = table["kind"] == "errors"
+    assert (sure & errors).any()
+    assert f"Of the {(~errors).sum()} that stood out by an unexpected loss" in text
+    assert f"{(sure & ~errors).sum()} do so beyond chance" in text
+    assert f"{errors.sum()} more are listed for more wrong decisions than elsewhere" in text
+    assert f"{(sure & errors).sum()} of them beyond chance" in text
+
+
 def test_slices_of_single_features_only(toy) -> None:
     table = Slices(max_features=1).measure(toy()).tables["slices"]
     assert not table["slice"].str.contains(" and ").any()

@@ -15,6 +15,7 @@ from deepseek_report.artifacts.table import OF_TARGET, Column, TableType, estima
 from deepseek_report.rendering.document import write_qmd
 from deepseek_report.rendering.page_words import ReportOptions
 from deepseek_report.sections.bias import BiasSection
+from deepseek_report.sections.bottlenecks import BottlenecksSection
 from deepseek_report.sections.performance import PerformanceSection
 from deepseek_report.sections.robustness import RobustnessSection
 from deepseek_report.sections.shared.tables import View, own_table
@@ -201,6 +202,23 @@ def test_tables_of_groups_baselines_and_disturbances_have_their_words(real_run, 
     robustness = text_of(real_run, RobustnessSection(), tmp_path / "robustness")
     assert "Decisions flipped" in robustness
     assert "3.0\u00a0% (2.0–5.0\u00a0%)" in robustness
+
+
+def test_a_slice_is_listed_with_what_it_is_listed_for(run, tmp_path):
+    row = {"slice": "age is over 60", "features": "age", "n": 300, "share": 0.1, "p_value": 0.01}
+    row |= {"error_rate": 0.4, "low": 0.3, "high": 0.5, "rest_error_rate": 0.2, "errors": 120}
+    row |= {"expected_error_rate": 0.4, "p_adjusted": 0.02, "whole": False, "missed_rate": 0.5}
+    row |= {"surplus": 0.0, "surplus_low": -0.1, "surplus_high": 0.1, "rest_missed_rate": 0.4}
+    kinds = ("unexpected", "errors")
+    run.training().predictions().measure("slices", slices=[row | {"kind": kind} for kind in kinds])
+    bottlenecks = text_of(run.results(), BottlenecksSection(), tmp_path)
+    assert "| age is over 60 | an unexpected loss |" in bottlenecks
+    assert "| age is over 60 | more errors than elsewhere |" in bottlenecks
+
+
+def test_columns_on_one_class_of_several_name_it(real_run, tmp_path):
+    bottlenecks = text_of(real_run, BottlenecksSection(), tmp_path)
+    assert "| ROC AUC of “default” | Stated of “default” |" in bottlenecks
 
 
 def test_tables_of_a_run_that_declares_none_are_shown_as_they_are(real_run, tmp_path):

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.explanation import Game
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target, as_vocabulary
@@ -20,6 +21,8 @@ from deepseek_report.metrics.cases.single_case_rows import CaseRow, OfCase
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.single_cases import case_sentences
 from deepseek_report.sections.single_cases.case_sentences import StatedBands, start
+from deepseek_report.wording.estimates import in_sentence
+from deepseek_report.wording.words import wording
 from tests.builders import predictions
 
 TARGET = Target("fault", "Fault", ("fine", "default"), favourable=0)
@@ -216,7 +219,30 @@ def test_each_further_way_is_a_sentence(run: Any) -> None:
     assert " and late were " in sentences[1]
 
 
+def test_where_the_nearest_case_differs_numbers_stand_without_quotation_marks(run: Any) -> None:
+    common = {"instance_id": 7, "probability": 0.2, "differing": 2}
+    number, *_ = (f.label for f in run.real.schema.features if f.is_numeric)
+    differences = [
+        {**common, "label": number, "from_display": "41 %", "to_display": "38 %"},
+        {**common, "label": "Kind of loan", "from_display": "new", "to_display": "old"},
+    ]
+    sentence = case_sentences.nearest(pages(run, nearest_accepted=differences), CASE)
+    assert (
+        f"differs in {in_sentence(number)} (38 %, here 41 %), kind of loan (“old”, here" in sentence
+    )
+
+
 # --- How often test cases turn out as stated, beside one case ---
+
+
+@pytest.mark.parametrize(
+    ("low", "band"), [(0.0001, "stated up to 4.6"), (0.031, "stated between 3.1\u00a0% and 4.6")]
+)
+def test_a_band_from_the_end_of_the_scale_has_one_bound(low: float, band: str) -> None:
+    values = {"beyond": None, "many": False, "target": "default", "alike": None, "fits": 0}
+    happened = Estimate(0.02, 0.0, 0.1, 50)
+    text = wording().text("sections.cases.sure", low=low, high=0.046, happened=happened, **values)
+    assert band in text
 
 
 def stated(scores: np.ndarray, labels: np.ndarray) -> Predictions:
