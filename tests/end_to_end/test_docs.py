@@ -42,6 +42,8 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., li
         package, _, name = module.partition(".")
         code = {f"{package}/__init__.py": "", f"{package}/{name}.py": python_block(holds)}
         write_files(tmp_path, code)
+        for loaded in [name for name in sys.modules if name.partition(".")[0] == package]:
+            monkeypatch.delitem(sys.modules, loaded)  # the package of another test
         monkeypatch.syspath_prepend(str(tmp_path))
         if not group:
             return []
