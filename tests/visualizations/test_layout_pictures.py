@@ -22,8 +22,8 @@ from deepseek_report.findings.explainer_verdicts import leading_for_cases
 from deepseek_report.visualizations.cases import case_views, place_pictures
 from deepseek_report.visualizations.cases.case_contributions import CaseContributionsPicture
 from deepseek_report.visualizations.cases.case_views import by_players, cases_of
-from deepseek_report.visualizations.cases.text_highlights import _OPACITY, TextHighlightsPicture
-from deepseek_report.visualizations.drawing import rasters
+from deepseek_report.visualizations.cases.text_highlights import TextHighlightsPicture
+from deepseek_report.visualizations.drawing import marks, rasters
 from deepseek_report.visualizations.explanations.explanation_quality import LocalisationPicture
 from deepseek_report.visualizations.internals.interpretable_models import PrototypesPicture
 from deepseek_report.visualizations.style import LIGHT
@@ -62,7 +62,7 @@ def test_every_word_of_a_text_is_drawn_inside_the_page(build: Build) -> None:
 
 
 def test_marks_of_one_colour_and_strength_are_one_path_however_long_the_text(build: Build) -> None:
-    explainers, colours, strengths = 2, 2, len(_OPACITY) - 1
+    explainers, colours, strengths = 2, 2, len(marks.OPACITY) - 1
     page, legend = 1, 2
     for picture in draw(TextHighlightsPicture(methods=explainers), build("text")):
         shades_and_lines = 2 * explainers * colours * strengths

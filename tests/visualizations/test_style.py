@@ -10,7 +10,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.typing import ColorType
 
 from deepseek_report.visualizations import style
-from deepseek_report.visualizations.cases.text_highlights import _OPACITY
+from deepseek_report.visualizations.drawing import marks
 
 #: Vision without the medium-wave cones; Machado et al. 2009, doi:10.1109/TVCG.2009.113.
 DEUTERANOPIA = np.array([[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]])
@@ -76,5 +76,5 @@ def test_words_on_the_strongest_shade_stay_legible(
     palette: style.Palette, page: str, role: str
 ) -> None:
     shade, paper = np.array(to_rgb(palette.roles[role])), np.array(to_rgb(page))
-    strength = max(_OPACITY)
+    strength = max(marks.OPACITY)
     assert contrast(palette.ink, tuple(strength * shade + (1 - strength) * paper)) >= 4.5
