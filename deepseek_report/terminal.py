@@ -19,6 +19,7 @@ from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.storage.files import load_json
 from deepseek_report.findings.first_page import verdict_sentences
 from deepseek_report.findings.rules_failures import by_reason
+from deepseek_report.findings.rules_performance import ALL_MET
 from deepseek_report.runner.run_folders.open_run import MissingPart
 from deepseek_report.runner.run_folders.writing import Concluded
 from deepseek_report.wording.of_results import words_for
@@ -98,8 +99,10 @@ def _urgency(threshold: Verdict) -> int:
 
 
 def _say_findings(console: Console, findings: Sequence[Finding], texts: Wording) -> None:
-    grave = [entry for entry in findings if entry.severity != "info"] or findings
-    console.print("\n" + escape(texts.text("terminal.findings", n=len(findings))))
+    """The gravest, and how many the report lists: that all promises are met stands with those."""
+    listed = [entry for entry in findings if entry.message != ALL_MET]
+    grave = [entry for entry in listed if entry.severity != "info"] or listed
+    console.print("\n" + escape(texts.text("terminal.findings", n=len(listed))))
     for finding in grave[:_MOST_FINDINGS]:
         worded = texts.finding(finding)
         console.print(f"  {escape(worded.severity_label)}: {escape(worded.claim)}")

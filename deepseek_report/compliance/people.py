@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -310,7 +309,6 @@ _MOST_LETTERS = {"text": 20_000, "reason": 20_000, "conditions": 20_000}
 _MOST_NAME = 200
 _EARLIEST = dt.date(2000, 1, 1)
 _ONE_DAY = dt.timedelta(days=1)
-_DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 
 
 @dataclass(frozen=True)
@@ -572,7 +570,8 @@ def _read_decision(file: _File, entry: Entry) -> None:
     if target.kind == "row" and target.key not in file.context.shown.rows:
         file.into.unasked.append(f"{file.where(entry.line)}: decisions.{target.key}")
     texts = {name: value.text for name, value in file.signed(entry).items()}
-    digests = {key: _digest(texts.get(key, "")) for key in ("supersedes", "revokes")}
+    others = {key: texts.get(key, "") for key in ("supersedes", "revokes")}
+    digests = {key: plain_files.written_sha256(text) for key, text in others.items()}
     kept = ("reason", "name", "role", "date", "title", "conditions", "valid_until", "evidence")
     file.into.decisions.append(
         Decision(
@@ -623,13 +622,8 @@ def _check_decided(file: _File, entry: Entry) -> None:
             file.wrong(until.line, "too_early", key="valid_until", said=until.text, day=signed_on)
     for key in ("supersedes", "revokes", "evidence"):
         value = entry.below.get(key)
-        if value and value.text and not _DIGEST.fullmatch(value.text):
+        if value and value.text and not plain_files.written_sha256(value.text):
             file.wrong(value.line, "no_digest", key=key, said=value.text[:80])
-
-
-def _digest(text: str) -> str:
-    match = _DIGEST.fullmatch(text)
-    return match[1] if match else ""
 
 
 def _attachments(file: _File, entry: Entry) -> Iterator[Attachment]:
@@ -642,10 +636,10 @@ def _attachments(file: _File, entry: Entry) -> Iterator[Attachment]:
         path, sha256 = (item.below.get(key, Entry(item.line)).text for key in ("path", "sha256"))
         if unfit_attachment(path):
             file.wrong(item.line, "no_attachment_name", file=path[:200], folder=ATTACHMENTS)
-        elif not (match := _DIGEST.fullmatch(sha256)):
+        elif not (digest := plain_files.written_sha256(sha256)):
             file.wrong(item.line, "no_digest", key="sha256", said=sha256[:80])
         else:
-            yield Attachment(path, match[1])
+            yield Attachment(path, digest)
 
 
 def unfit_attachment(name: str) -> bool:

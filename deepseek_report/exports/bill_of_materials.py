@@ -25,6 +25,7 @@ from deepseek_report.artifacts.protocols.models import WEIGHTS
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.split import PARTS
 from deepseek_report.artifacts.storage.files import dump_json
+from deepseek_report.artifacts.storage.plain_files import is_sha256
 from deepseek_report.errors import ArtifactError
 from deepseek_report.exports.exported_run import ExportedRun, one_line
 from deepseek_report.findings.first_page import story_of
@@ -36,7 +37,6 @@ Component = dict[str, Any]
 
 _MODEL, _DATA = "model", "data"
 _WEIGHTS = f"artifacts/training/{WEIGHTS}"
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 _DOI = re.compile(r"10\.[0-9]{4,9}/[!-~]+")
 #: Where a bill names another part of itself, beside `bom-ref` that gives the name.
 _REFERRING = frozenset({"ref", "dependsOn", "provides", "assemblies", "dependencies"})
@@ -466,8 +466,7 @@ def _told(worded: WordedFinding) -> str:
 
 
 def _hashes(sha256: object) -> list[dict[str, str]]:
-    known = isinstance(sha256, str) and _SHA256.fullmatch(sha256)
-    return [{"alg": "SHA-256", "content": str(sha256)}] if known else []
+    return [{"alg": "SHA-256", "content": sha256}] if is_sha256(sha256) else []
 
 
 def _names(components: Iterable[Component]) -> list[str]:

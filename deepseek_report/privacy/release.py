@@ -195,6 +195,7 @@ _COUNTED: Mapping[str, frozenset[str]] = {
     "identifier_read": frozenset(),
     "label_balance": frozenset({"n", "n_test"}),
     "left_out_dates": frozenset(),
+    "marks_as_categories": frozenset({"n"}),
     "missing_values": frozenset({"cells", "instances", "features", "n"}),
     "near_leak": frozenset({"n", "hits"}),
     "population_limits": frozenset(),

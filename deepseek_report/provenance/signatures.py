@@ -38,7 +38,6 @@ PRIVATE, PUBLIC = ".key", ".pub"
 _MOST_KEY, _MOST_KEYS, _MOST_SIGNATURES = 16_384, 1_000, 100
 _MOST_ENVELOPE = 2**27
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
-_HEX = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -322,7 +321,7 @@ def _statement(parsed: object) -> tuple[dict[str, str], str, Mapping[str, object
     for entry in subject:
         about = _mapping(entry, "a subject")
         name, sha256 = about.get("name"), _mapping(about.get("digest"), "a digest").get("sha256")
-        if not isinstance(name, str) or not isinstance(sha256, str) or not _HEX.fullmatch(sha256):
+        if not isinstance(name, str) or not plain_files.is_sha256(sha256):
             raise ArtifactError("a subject without a name and a SHA-256")
         if name in files:
             raise ArtifactError(f"{name} is a subject twice")

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import threading
 import time
 import uuid
@@ -30,7 +29,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from deepseek_report.artifacts.advice import pip_install
 from deepseek_report.artifacts.storage.files import load_json
 from deepseek_report.artifacts.storage.memory_bound import parse
-from deepseek_report.artifacts.storage.plain_files import PART, make_folder, move, sha256_file
+from deepseek_report.artifacts.storage.plain_files import (
+    PART,
+    is_sha256,
+    make_folder,
+    move,
+    sha256_file,
+)
 from deepseek_report.errors import ArtifactError, DamagedError, UnreachableError
 
 if TYPE_CHECKING:
@@ -39,7 +44,6 @@ if TYPE_CHECKING:
 
 #: The variable that names the place, by a URL that fsspec knows.
 VARIABLE = "DEEPSEEK_REPORT_REMOTE_STORE"
-_HASH = re.compile(r"[0-9a-f]{64}")
 #: Bytes of the manifest of a stage, which lists its files.
 _MOST_MANIFEST = 2**24
 #: Seconds in which an answer must come, and bytes a second that a file may take beside them.
@@ -254,7 +258,7 @@ class RemoteStages:
     def _refuse_strange(self, name: object, sha256: object) -> None:
         parts = str(name).split("/")
         plain = all(part not in {"", ".", ".."} and "\\" not in part for part in parts)
-        if not plain or not isinstance(sha256, str) or not _HASH.fullmatch(sha256):
+        if not plain or not is_sha256(sha256):
             raise DamagedError(f"{self.url}: a manifest there names {name!r}, which is no file")
 
     def _ask(

@@ -139,7 +139,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
 
 def _is_entry(name: str, sha256: object) -> bool:
     plain = not name.startswith("/") and ".." not in name.split("/") and "\\" not in name
-    return plain and isinstance(sha256, str) and re.fullmatch("[0-9a-f]{64}", sha256) is not None
+    return plain and plain_files.is_sha256(sha256)
 
 
 def readable_manifest(path: Path) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from deepseek_report.artifacts.conclusions import Conclusions
+from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import CROSS
@@ -20,6 +21,7 @@ from deepseek_report.findings.conclude import conclude
 from deepseek_report.findings.rules_bottlenecks import unexpected_slice
 from deepseek_report.findings.rules_calibration import calibration
 from deepseek_report.findings.rules_parts import cohort_verdict
+from deepseek_report.findings.rules_performance import ALL_MET
 from deepseek_report.metrics.performance.classification_scores import class_table, confusion_table
 from deepseek_report.runner.run_folders.writing import concluded_record
 from deepseek_report.sections.bottlenecks import BottlenecksSection
@@ -101,18 +103,32 @@ def test_a_section_says_what_was_concluded(
     ]
 
 
+def finished_as(record: dict[str, Any], small_run: SmallRun) -> Any:
+    """The small run as it is when it ends, with this record."""
+    return SimpleNamespace(
+        record=record, folder=small_run.folder, from_store=False, failures=(), details={}, kept=(),
+        run_digest="", pages=(), notices=(),
+    )  # fmt: skip
+
+
+def test_the_terminal_counts_the_findings_that_the_report_lists(
+    small_run: SmallRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """That all promises are met stands with the promises."""
+    record = concluded_record(small_run.folder)
+    listed = [finding for finding in record["findings"] if finding["id"] != ALL_MET]
+    all_met = Finding(ALL_MET, "info", ALL_MET, section="summary").to_json()
+    say_finished(finished_as({**record, "findings": [*listed, all_met]}, small_run))
+    assert f"({len(listed)} in the report)" in capsys.readouterr().out
+
+
 def test_the_terminal_says_what_was_concluded(
     small_run: SmallRun,
     real_run: Results,
     conclusions: Conclusions,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    record = concluded_record(small_run.folder)
-    finished = SimpleNamespace(
-        record=record, folder=small_run.folder, from_store=False, failures=(), details={}, kept=(),
-        run_digest="", pages=(), notices=(),
-    )  # fmt: skip
-    say_finished(finished)  # type: ignore[arg-type]
+    say_finished(finished_as(concluded_record(small_run.folder), small_run))
     lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
     assert lines[0] == " ".join(SummarySection().content(real_run).values["verdict"])
     grades = {"critical", "major", "minor"}

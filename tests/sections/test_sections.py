@@ -312,9 +312,9 @@ def test_the_parts_of_a_gap_add_up_as_they_are_told():
     slots = {name: Estimate(part, part - 0.02, part + 0.02, 900) for name, part in parts.items()}
     slots |= {"attribute": "Sex", "level": "men", "reference": "women"}
     text = wording().text("sections.bias.answer.sources", **slots)
-    gap, *told = map(float, re.findall(r"(?<![–(])\b\d+\.\d\b(?![–)])", text))
+    gap, *shares = map(float, re.findall(r"(?<![–(])\b\d+\.\d\b(?![–)])", text))
     assert gap == 9.4
-    assert sum(told) == pytest.approx(gap)
+    assert sum(shares) == pytest.approx(gap)
 
 
 def test_a_code_below_zero_has_the_sign_of_a_number():

@@ -16,6 +16,7 @@ import errno
 import hashlib
 import io
 import os
+import re
 import shutil
 import stat
 import zipfile
@@ -23,7 +24,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, BinaryIO, Literal
+from typing import IO, BinaryIO, Literal, TypeGuard
 
 from deepseek_report.artifacts.storage.memory_bound import most_bytes, refuse_beyond, refuse_longer
 from deepseek_report.errors import ArtifactError
@@ -33,6 +34,7 @@ MOST_LEVELS = 32
 MOST_ENTRIES = 200_000
 #: Ending of a file that is still being written; what a killed process leaves has it.
 PART = ".part"
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _READING = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 Kind = Literal["file", "folder", "strange"]
@@ -246,6 +248,17 @@ def sha256_file(path: Path, *, links: bool = False) -> str:
     """SHA-256 of a regular file, in hexadecimal; see `open_file`."""
     with open_file(path, links=links) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def is_sha256(value: object) -> TypeGuard[str]:
+    """Whether it is a SHA-256 as `sha256_file` gives it."""
+    return isinstance(value, str) and _SHA256.fullmatch(value) is not None
+
+
+def written_sha256(text: str) -> str:
+    """The SHA-256 that a person wrote, with or without `sha256:` before it; empty for no such."""
+    digest = text.removeprefix("sha256:")
+    return digest if is_sha256(digest) else ""
 
 
 # --- writing --------------------------------------------------------------------------------------

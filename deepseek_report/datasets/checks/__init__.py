@@ -40,6 +40,7 @@ CHECKS: Mapping[Structure, tuple[Check, ...]] = {
         table_checks.correlated_features,
         table_checks.missing_values,
         code_checks.missing_codes,
+        code_checks.marks_as_categories,
         table_checks.rare_categories,
         table_checks.constant_feature,
         table_checks.left_out_dates,

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from deepseek_report.artifacts.advice import override
-from deepseek_report.artifacts.array_types import Floats
+from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.codes import is_number, truth_of
 from deepseek_report.artifacts.finding import Severity
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.schema import Attribute
+from deepseek_report.artifacts.schema import Attribute, Feature, Target
 from deepseek_report.artifacts.split import DataIssue
 from deepseek_report.datasets.data_card import DataFacts, category_counts
 from deepseek_report.statistics.intervals import blaker
@@ -88,6 +90,64 @@ def missing_codes(facts: DataFacts) -> list[DataIssue]:
     huge = any(abs(code.value) >= _BEYOND_QUANTITIES for code in codes)
     values, do = {"codes": [vars(code) for code in codes]}, message("data.missing_codes.do")
     return [DataIssue("missing_codes", "high" if huge else "medium", text, values, do)]
+
+
+#: Signs that stand for a missing value where all other codes have a letter or a digit.
+_MARK = re.compile(r"[?.*#–—-]+")
+
+
+def mark_among(codes: Sequence[str]) -> int | None:
+    """The position of the code that seems to mean "missing", or None.
+
+    It is of signs alone (`?`, `-`) and the others are not, or −9, −99 and so on beside two numbers
+    or more of which none is negative.
+
+    >>> mark_among(["no", "yes", "?"]), mark_among(["+", "-"]), mark_among(["-9", "0", "1"])
+    (2, None, 0)
+    """
+    bare = [place for place, code in enumerate(codes) if not any(map(str.isalnum, code))]
+    if len(bare) == 1 and _MARK.fullmatch(codes[bare[0]]) and len(codes) > 1:
+        return bare[0]
+    if len(codes) <= _LEAST_OTHERS or not all(map(is_number, codes)):
+        return None
+    numbers = np.array([float(code) for code in codes])
+    least = int(np.argmin(numbers))
+    is_nines = float(numbers[least]) in _NINES and (np.delete(numbers, least) >= 0).all()
+    return least if is_nines else None
+
+
+def marks_as_categories(facts: DataFacts) -> list[DataIssue]:
+    """One issue for all marks of missing values that are read as a class or a category.
+
+    A category with a declared label is none: somebody says what it means.
+    """
+    target, rows = facts.schema.target, facts.whole
+    columns: list[tuple[Feature | Target, Sequence[str], Ints]] = []
+    if task_of(target).decides and not target.labels:
+        columns.append((target, target.codes, np.bincount(rows.labels)))
+    for feature, values in zip(facts.schema.features, rows.inputs.T, strict=True):
+        codes = [category.label for category in feature.categories]
+        columns.append((feature, codes, category_counts(feature, values)))
+    marks: list[dict[str, object]] = [
+        {"feature": column.name, "label": column.label, "code": codes[place], "n": int(n[place])}
+        for column, codes, n in columns
+        if (place := mark_among(codes)) is not None
+    ]
+    if not marks:
+        return []
+    first, is_class = marks[0], marks[0]["feature"] == target.name
+    text = message(
+        "data.marks_as_categories.text",
+        code=first["code"],
+        rows=first["n"],
+        of=len(facts.whole),
+        feature=first["label"],
+        is_class=is_class,
+        more=len(marks) - 1,
+    )
+    do = message("data.marks_as_categories.do", is_class=is_class)
+    severity: Severity = "medium" if is_class else "low"
+    return [DataIssue("marks_as_categories", severity, text, {"marks": marks}, do)]
 
 
 def classes_spelled_twice(facts: DataFacts) -> list[DataIssue]:

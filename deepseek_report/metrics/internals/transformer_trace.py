@@ -193,7 +193,7 @@ def _sites_of_experts(at: int, mixture: nn.Module, count: int) -> Iterator[Site]
             yield Site(step, partial(_on_experts, parts["experts"], expert))
     for name in ("shared_experts", "shared_expert"):
         if name in parts:
-            yield Site(Step(at, "shared_expert"), partial(_on_output, parts[name]))
+            yield Site(Step(at, "shared_expert"), partial(on_output, parts[name]))
 
 
 def _on_layer(layer: nn.Module, change: Callable[[Tensor], Tensor]) -> RemovableHandle:
@@ -223,7 +223,8 @@ def _on_head(
     return join.register_forward_pre_hook(hook)
 
 
-def _on_output(part: nn.Module, change: Callable[[Tensor], Tensor]) -> RemovableHandle:
+def on_output(part: nn.Module, change: Callable[[Tensor], Tensor]) -> RemovableHandle:
+    """Changes what a part gives."""
     return part.register_forward_hook(lambda _part, _inputs, output: change(output))
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -20,7 +21,6 @@ from deepseek_report.metrics.internals import transformer_trace
 from deepseek_report.metrics.internals.tracing import array, rows_at_once
 
 if TYPE_CHECKING:
-    from torch.utils.hooks import RemovableHandle
     from transformers import PreTrainedModel
 
 
@@ -402,7 +402,7 @@ def without(
 
     with ExitStack() as stack:
         for site in sites:
-            stack.callback(site.listen(change).remove)
+            stack.enter_context(site.listen(change))
         yield
 
 
@@ -519,11 +519,9 @@ def latents_of(stream: ResidualStream) -> dict[int, tuple[nn.Module, nn.Module]]
 
 def latent_site(layer: int, norm: nn.Module) -> transformer_trace.Site:
     """The place where the latent of a layer can be replaced."""
-
-    def listen(change: Callable[[Tensor], Tensor]) -> RemovableHandle:
-        return norm.register_forward_hook(lambda _part, _inputs, output: change(output))
-
-    return transformer_trace.Site(Step(layer + 1, "layer"), listen)
+    return transformer_trace.Site(
+        Step(layer + 1, "layer"), partial(transformer_trace.on_output, norm)
+    )
 
 
 def states_and_latents(

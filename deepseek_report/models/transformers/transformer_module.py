@@ -385,11 +385,8 @@ class TransformerModule(nn.Module):
         substitutes = transformer_trace.Substitutes(packing.mask.bool())
         for site in self._sites():
             for replacement in REPLACEMENTS:
-                handle = site.listen(partial(substitutes.of_packed, replacement=replacement))
-                try:
+                with site.listen(partial(substitutes.of_packed, replacement=replacement)):
                     outputs = self._run(embedded).outputs
-                finally:
-                    handle.remove()
                 yield site.step, replacement, self.readout.view(outputs)
 
     def _sites(self) -> list[transformer_trace.Site]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,7 +12,7 @@ from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.score import WORDED, load_scores
 from deepseek_report.artifacts.storage import bounded_yaml
 from deepseek_report.artifacts.storage.files import load_table
-from deepseek_report.artifacts.storage.plain_files import read_bytes, sha256_file
+from deepseek_report.artifacts.storage.plain_files import read_bytes, sha256_file, written_sha256
 from deepseek_report.compliance.decision_words import required_name, target_name, told_decision
 from deepseek_report.compliance.evaluate import ComplianceReport, evaluate_results
 from deepseek_report.compliance.policy import Policy, Requirement, read_policy, requirements
@@ -64,7 +63,6 @@ from deepseek_report.wording.of_results import score_table
 from deepseek_report.wording.words import Wording, languages, wording
 
 _MOST_SEAL = 2**24
-_DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 #: The digest that a person gave is that of the results, of the documents, of neither; or none is.
 Expected = Literal["run digest", "document digest", "neither", ""]
 
@@ -331,12 +329,12 @@ def expected_digest(text: str) -> str:
     """The 64 hexadecimal digits of a digest, or "" for none; ConfigError for anything else."""
     if not text:
         return ""
-    if (match := _DIGEST.fullmatch(text.strip().lower())) is None:
+    if not (digest := written_sha256(text.strip().lower())):
         raise ConfigError(
             f"--expect {text}: not a digest; give all 64 hexadecimal digits that the run printed, "
             "with or without sha256: before them"
         )
-    return match[1]
+    return digest
 
 
 def _manifest(folder: Path, contents: Contents, name: str) -> dict[str, Any]:

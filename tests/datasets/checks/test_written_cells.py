@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from deepseek_report.artifacts.split import Dataset
+from deepseek_report.datasets.assembly.column_declarations import ColumnDeclaration
 from deepseek_report.datasets.checks.code_checks import suspected_codes
 from deepseek_report.datasets.checks.few_columns import Traits, traits_of
 from deepseek_report.errors import DataError
@@ -167,6 +168,31 @@ def test_true_yes_and_1_in_one_target_are_pointed_out(tmp_path: Path) -> None:
     assert groups == {frozenset({"True", "yes", "1"}), frozenset({"False", "no", "0"})}
     assert "“1”, “True” and “yes” (50, 50 and 50 rows)" in say(data_issue.text)
     assert len(set(dataset.schema.target.classes)) == 6  # each by a name of its own
+
+
+def test_a_mark_among_the_classes_is_pointed_out_before_one_among_the_categories(
+    tmp_path: Path,
+) -> None:
+    data_issue = issues_of(load(table(y=["p", "q", "?"], job=["cook", "-", "smith"]), tmp_path))[
+        "marks_as_categories"
+    ]
+    assert data_issue.severity == "medium"
+    assert [entry["feature"] for entry in data_issue.values["marks"]] == ["y", "job"]
+    assert "“?” stands in 100 rows of 300 under “y”" in say(data_issue.text)
+    assert "a class to be predicted; such marks stand in 1 further column" in say(data_issue.text)
+    assert "leave the rows out of the data whose label is missing" in say(data_issue.recommendation)
+    meanings = {"-": "not asked", "cook": "cook", "smith": "smith"}
+    declared = {"job": ColumnDeclaration(categories=meanings)}
+    jobs = table(job=["cook", "-", "smith"])
+    assert "marks_as_categories" in issues_of(load(jobs, tmp_path))
+    assert "marks_as_categories" not in issues_of(load(jobs, tmp_path, columns=declared))
+
+
+@pytest.mark.parametrize(
+    "classes", [["+", "-"], ["a", "b"], ["-1", "0", "1"], ["-9", "3"], ["-9", "-8", "1"]]
+)
+def test_classes_without_a_mark_are_not(classes: list[str], tmp_path: Path) -> None:
+    assert "marks_as_categories" not in issues_of(load(table(y=classes), tmp_path))
 
 
 def test_classes_that_differ_in_capitals_alone_are_pointed_out(tmp_path: Path) -> None:
