@@ -66,7 +66,7 @@ def test_an_artifact_that_failed_says_why(run: Run) -> None:
     shutil.rmtree(run.path("measures/baselines"))
     run.failures = {"measures/baselines": "out of memory."}
     assert english(look(run, "metrics.baseline").problems) == (
-        "Comparison with simpler models is missing (out of memory)",
+        "“Comparison with simpler models” is missing (out of memory)",
     )
 
 

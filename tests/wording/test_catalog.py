@@ -145,13 +145,6 @@ def test_advice_that_an_earlier_run_holds_is_still_said() -> None:
     assert text == "Tried with another model: reweighted"
 
 
-@pytest.mark.parametrize(("code", "written"), [("-2", "code −2: 3 times"), ("A-3", "code A-3: ")])
-def test_a_negative_code_has_the_sign_of_numbers(code: str, written: str) -> None:
-    values = {"rows": 3, "share": 0.5, "named": True, "features": ["Status"]}
-    text = wording().text("data.undocumented_codes.text", **values, codes=[{"code": code, "n": 3}])
-    assert written in text
-
-
 @pytest.mark.parametrize(
     ("n", "errors", "sentence"),
     [
