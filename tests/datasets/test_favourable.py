@@ -117,6 +117,14 @@ def test_a_class_that_does_not_exist_is_refused_with_the_nearest(table: Path) ->
         load(table, favourable="genemigt")
 
 
+def test_yes_of_a_file_that_writes_true_is_refused_with_what_it_writes(tmp_path: Path) -> None:
+    path = tmp_path / "bought.csv"
+    frame = pd.DataFrame({"visits": np.arange(60) % 7, "bought": np.arange(60) % 2 == 0})
+    frame.to_csv(path, index=False)
+    with pytest.raises(DataError, match=r"'yes', which is not a class.*favourable=True`"):
+        TableFile(path=str(path), target="bought", favourable="yes").load(1, Silent())
+
+
 def test_of_three_classes_the_favourable_one_is_explained_unless_another_is_declared(
     tmp_path: Path,
 ) -> None:

@@ -488,7 +488,11 @@ def find_class(categories: tuple[Category, ...], wanted: Code, where: str, field
     # "Not survived" and "unpaid" are near "survived" and "paid", and mean what these do not.
     opposed = close != sought and (close.endswith(sought) or sought.endswith(close))
     do = f"write `dataset.{field}=…` with one of these classes"
-    if close and not opposed:
+    truth = truth_of(text)
+    alike = [code for code in codes if truth is not None and truth_of(code) is truth]
+    if len(alike) == 1:  # `yes` of a file that writes True
+        do = f"write `dataset.{field}={alike[0]}`"
+    elif close and not opposed:
         do = f"write `dataset.{field}={lowered[close]}`"
     raise data_error(where, f"`dataset.{field}` is {text!r}, which is not a class", allowed, do)
 
