@@ -12,7 +12,7 @@ from deepseek_report.artifacts.table import SEPARATOR
 from deepseek_report.findings.records import attribute_label, first
 from deepseek_report.metrics.failures.failure_rows import RefitWithout
 from deepseek_report.metrics.fairness.fairness_rows import GapOption
-from deepseek_report.metrics.fairness.options import OWN, TODAY
+from deepseek_report.metrics.fairness.options import OTHERWISE_TRAINED, OWN, REFITTED, TODAY
 from deepseek_report.tasks.task import REFERENCES
 from deepseek_report.wording.of_results import words_of
 
@@ -40,7 +40,7 @@ def best_option(results: Results, attribute: str) -> dict[str, object]:
         chosen = first(row for row in measured if row.is_chosen)
         name = None if chosen is None else option_name(results, chosen)
         return {"option": "", "no_option": message("advice.no_option", n=n, name=name)}
-    return {"option": _told(results, better, today), "no_option": ""}
+    return {"option": _told(results, better, measured), "no_option": ""}
 
 
 def without_attributes(results: Results, attributes: list[str]) -> dict[str, object]:
@@ -53,14 +53,13 @@ def without_attributes(results: Results, attributes: list[str]) -> dict[str, obj
     sentences = []
     for attribute in attributes:
         measured = options_of(results, attribute)
-        today = first(row for row in measured if row.option == TODAY)
         refit, own = (
             first(row for row in measured if row.option == name)
             for name in ("without", f"{OWN}without")
         )
         tried = own or refit
-        if today is not None and tried is not None:
-            option = _told(results, tried, today)
+        if tried is not None:
+            option = _told(results, tried, measured)
             sentences.append(message("advice.tried", option=option, own=own is not None))
     if len(sentences) < len(attributes):
         sentences.append(message("advice.not_tried"))
@@ -94,12 +93,15 @@ def option_name(results: Results, row: GapOption) -> Message:
     )
 
 
-def _told(results: Results, row: GapOption, today: GapOption) -> Message:
+def _told(results: Results, row: GapOption, measured: list[GapOption]) -> Message:
+    """What an option changes; a predictor that is trained otherwise stands beside it as it is."""
+    gaps = {other.option: other.gap.value for other in measured}
     return message(
         "advice.option",
         name=option_name(results, row),
         by_threshold=row.option.startswith("threshold"),
-        before=today.gap.value,
+        before=gaps[TODAY],
+        as_it_is=gaps.get(REFITTED) if row.option in OTHERWISE_TRAINED else None,
         level=row.level,
         reference=row.reference,
         ratio=row.ratio,
@@ -112,8 +114,6 @@ def _told(results: Results, row: GapOption, today: GapOption) -> Message:
 
 
 _REFITS = "without_inputs"
-#: The plain predictor that stands for the model, which is not refitted.
-_REFITTED = "gradient_boosting"
 
 
 #: Values of a finding whose text has a place for what was tried, where nothing is advised.
@@ -141,7 +141,7 @@ def _told_refit(results: Results, row: RefitWithout) -> Message:
     words = words_of(results)
     return message(
         "advice.refitted",
-        predictor=REFERENCES[_REFITTED],
+        predictor=REFERENCES[REFITTED],
         inputs=[words.inline(name) for name in row.inputs.split(SEPARATOR)],
         rows=row.rows,
         metric=words.label("metrics", row.metric),

@@ -983,10 +983,12 @@ def test_an_option_that_the_test_part_does_not_confirm_is_not_proposed(run, say)
 
 def test_advice_on_direct_use_says_what_was_tried_and_with_which_model(run, score, say):
     run.measure("direct_use", turned(score, 0.052, 0.062))
-    run.measure("options", options=[TODAY, option("without", left_out="Sex")])
+    plain = option("gradient_boosting", gap=0.094)
+    run.measure("options", options=[TODAY, plain, option("without", left_out="Sex")])
     (finding,) = rules_sources.direct_use(run.results())
     text = say(finding)
-    assert "gradient boosting without sex: gap 7.9 points instead of 13.1" in text
+    assert "gradient boosting without sex: gap 7.9 points instead of 13.1 " in text
+    assert "13.1 (gradient boosting as it is: 9.4), a change" in text
     assert "Tried with another model: gradient boosting without sex" in text
 
 

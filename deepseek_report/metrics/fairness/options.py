@@ -76,6 +76,8 @@ TODAY = "today"
 OWN = "model_"
 #: The predictor that is refitted without inputs and with evened rows, in the model's place.
 REFITTED: Predictor = "gradient_boosting"
+#: Refits that ask something of the training, and are not another kind of model alone.
+OTHERWISE_TRAINED = frozenset({"monotone", "reweighted", "without", "without_stand_ins"})
 #: An option is called better where its p-value, corrected for all attributes, lies below this.
 _SIGNIFICANT = 0.05
 
@@ -103,7 +105,7 @@ class Refit:
     @property
     def changes_training(self) -> bool:
         """Whether something is asked of the training, and not another kind of model alone."""
-        return self.name in {"monotone", "reweighted", "without", "without_stand_ins"}
+        return self.name in OTHERWISE_TRAINED
 
 
 @dataclass(frozen=True)
