@@ -254,12 +254,13 @@ def _no_command(text: str, hint: str) -> ConfigError:
 
 def _meant(words: Sequence[str], place: int) -> str:
     """What to write where blanks cut a setting into words, or "" if the word is none of these."""
+    word, before = words[place], words[place - 1] if place else ""
+    if "=" in word or word[:1] in {"-", "~"} or word in COMMANDS:
+        return ""
     from deepseek_report.config.problems import nearest
     from deepseek_report.config.setting_names import file_hint, full_key
 
-    word, before = words[place], words[place - 1] if place else ""
-    is_setting = "=" in word or word[:1] in {"-", "~"}
-    if is_setting or word in COMMANDS or nearest(word, COMMANDS) or file_hint(word):
+    if nearest(word, COMMANDS) or file_hint(word):
         return ""
     if "=" in before and before[:1] != "-":
         return f"put a text with blanks into quotes: '{before} {word}'"

@@ -125,7 +125,7 @@ def test_what_the_graph_claims_and_what_answers_questions_is_said_with_labels() 
     questions = (CausalQuestion("INC", "default"), CausalQuestion(gap="sex"))
     graph = DeclaredGraph.of(declared(*questions), SCHEMA)
     claims = [say(claim) for claim in graph.claims()]
-    assert "“Education” and “Default in October” are independent once Income and Age are known" in (
+    assert "“Education” and “Default in October” are independent once income and age are known" in (
         claims
     )
     assert "“Age” and “Sex” are independent" in claims
