@@ -53,12 +53,13 @@ def without_attributes(results: Results, attributes: list[str]) -> dict[str, obj
     sentences = []
     for attribute in attributes:
         measured = options_of(results, attribute)
+        today = first(row for row in measured if row.option == TODAY)
         refit, own = (
             first(row for row in measured if row.option == name)
             for name in ("without", f"{OWN}without")
         )
         tried = own or refit
-        if tried is not None:
+        if today is not None and tried is not None:
             option = _told(results, tried, measured)
             sentences.append(message("advice.tried", option=option, own=own is not None))
     if len(sentences) < len(attributes):

@@ -403,6 +403,7 @@ def test_a_row_of_units_below_the_header_is_told_and_a_mark_of_missing_values_is
     text = refusal(tmp_path / f"units.{kind}")
     assert "the row below the header holds units, or names again, and no values (°C, l/min)" in text
     assert "remove one of the two rows from the file" in text
+    assert "words that mean missing as `'dataset.missing_values=[" in text
     assert len(read_table(tmp_path / f"marks.{kind}", FileForm()).frame) == 4
 
 

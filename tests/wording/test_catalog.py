@@ -177,6 +177,9 @@ def test_a_title_and_a_note_that_an_earlier_run_holds_are_still_written(language
     assert "30" in words.text("pictures.reliance.title", **values, attributed_share=share)
     counts = {"examined": 90, "least": 50, "listed": 7, "sure": 2, "decides": True}
     assert "90" in words.text("notes.slices.examined", **counts)
+    expert = {"expert": 7, "layer": 2}
+    experts = {"experts": 16, "needed": 1, "most": expert, "busiest": expert, "load": 1.2}
+    assert "7" in words.text("pictures.expert_effects.title", **experts)
 
 
 def test_an_option_of_the_model_itself_is_not_introduced_by_its_own_name() -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from deepseek_report.artifacts.advice import override
 from deepseek_report.artifacts.array_types import Ints
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.rounding import count
@@ -454,13 +455,14 @@ def _refuse_second_header(frame: pd.DataFrame, path: Path, decimal: str) -> None
     above = [cell for name, cell in first.items() if _is_numbers(frame[name].iloc[1:], decimal)]
     if len(set(above)) < 2:
         return
+    missing = override("dataset.missing_values", sorted(set(above))[:_SHOWN])
     raise data_error(
         str(path),
         "the row below the header holds units, or names again, and no values "
         f"({', '.join(above[:_SHOWN])}{', …' if len(above) > _SHOWN else ''})",
         "values from the row below the header on",
         "remove one of the two rows from the file; a unit is declared as "
-        "`dataset.columns.NAME.unit`",
+        f"`dataset.columns.NAME.unit`, and words that mean missing as `{missing}`",
     )
 
 

@@ -127,18 +127,12 @@ class Breaches:
         """(instance_id, label, from_display, to_display, class, before, after), the worst first."""
         places = np.flatnonzero(self.broken)
         order = places[np.argsort(-self.sizes[places], kind="stable")][:_WORST]
-        answers, classes = (
-            np.stack([self.before, self.after], axis=1).tolist(),
-            schema.target.classes,
-        )
+        answers = np.stack([self.before, self.after], axis=1).tolist()
+        names = schema.target.classes
+        of = [names[self.classes[at]] if names else "" for at in order]
         return [
-            (
-                int(self.ids[at]),
-                *self._moved(schema, at),
-                classes[self.classes[at]] if classes else "",
-                *answers[at],
-            )
-            for at in order
+            (int(self.ids[at]), *self._moved(schema, at), name, *answers[at])
+            for at, name in zip(order, of, strict=True)
         ]
 
     def _moved(self, schema: Schema, at: int) -> tuple[str, str, str]:
