@@ -104,15 +104,11 @@ class StatedBands:
     @cached_property
     def _all(self) -> list[StatedBand | None]:
         n = len(self._stated)
-        edges = [number * n // self._bands for number in range(self._bands + 1)]
-        ends = [
-            (float(self._stated[start]), float(self._stated[end - 1]))
-            for start, end in itertools.pairwise(edges)
-        ]
-        inside = (
-            (self._happened, np.isin(np.arange(n), np.arange(start, end)))
-            for start, end in itertools.pairwise(edges)
-        )
+        edges = (number * n // self._bands for number in range(self._bands + 1))
+        bands = list(itertools.pairwise(edges))
+        ends = [(float(self._stated[start]), float(self._stated[end - 1])) for start, end in bands]
+        rows = np.arange(n)
+        inside = [(self._happened, (start <= rows) & (rows < end)) for start, end in bands]
         return [
             StatedBand(low, high, happened) if high - low <= _WIDEST else None
             for (low, high), happened in zip(ends, self._drawn.rates(inside), strict=True)
