@@ -42,11 +42,12 @@ from deepseek_report.config.compose import compose
 from deepseek_report.config.experiment import Paths
 from deepseek_report.config.portable import QUICK, whole_report
 from deepseek_report.config.validate import validate
-from deepseek_report.datasets import splitting
 from deepseek_report.datasets.assembly.row_metadata import moments_of
+from deepseek_report.datasets.splitting import assign_parts
 from deepseek_report.errors import first_line
 from deepseek_report.runner.comparing import CompareOptions, compare_runs
 from deepseek_report.runner.run import run_experiment
+from deepseek_report.statistics.copies import copied_rows, joined
 from deepseek_report.wording.words import wording
 
 
@@ -440,21 +441,19 @@ def _taken(table: object, labels: Any, taken: Bools) -> Given:
 def _held_out(rows: Rows, labels: Any, options: CallOptions, *, number: bool) -> Bools:
     """(row,) whether it is tested: the latest rows where their time is declared, else at random.
 
-    Classes, or bands of the number, are shared out evenly; rows of one entity, and rows that are
-    the same in every column, are in one part.
+    Rows of one entity, and copies (`statistics.copies`), are in one part.
     """
     frame, entity, time = rows.held.frame, options.get("entity"), options.get("time")
     if time is not None:
         moments = moments_of(frame[str(time)], ".").values
         last: Bools = moments >= np.nanquantile(moments, 1 - _HELD_OUT, method="higher")
         return last
-    strata = splitting.bands(labels.astype(np.float64)) if number else _codes(labels)
     columns = np.column_stack([_codes(rows.features[name]) for name in rows.features])
-    units = splitting.row_identity(columns.astype(np.float64))
-    units = units if entity is None else splitting.joined(units, _codes(frame[str(entity)]))
+    units = copied_rows(columns.astype(np.float64))
+    units = units if entity is None else joined(units, _codes(frame[str(entity)]))
+    classes = labels.astype(np.float64) if number else _codes(labels)
     random = np.random.default_rng([int(options.get("seed") or 1), 25])
-    quotas = splitting.quotas_of(np.bincount(strata), (1 - _HELD_OUT, _HELD_OUT))
-    return np.asarray(splitting.assign_by_quotas(strata, units, quotas, random) == 1)
+    return np.asarray(assign_parts(classes, units, (1 - _HELD_OUT, _HELD_OUT), random) == 1)
 
 
 def _codes(values: object) -> Ints:

@@ -38,8 +38,8 @@ class Split:
     truth : (instance, feature) bool, the columns that are known to make the label what it is (the
         pixels of a defect, a planted token), or None where nobody knows. A row without any says
         that nothing in this instance does.
-    entities : (instance,) int64, the same number for rows of one entity (a person, a machine) in
-        all parts; None where none is declared, and rows are taken as independent.
+    entities : (instance,) int64, the same number in all parts for rows of one entity (a person, a
+        machine) and for copies of one row; None where rows are taken as independent.
     moments : (instance,) float64, when each row comes from: seconds since 1970 of dates, or
         numbers; NaN is missing. None where no column says it.
     texts : the texts as they were written; None for other data.

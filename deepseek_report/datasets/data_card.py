@@ -161,10 +161,11 @@ class DataFacts:
     """What the card and the checks read.
 
     whole : all rows that are used; parts : the same rows, split. n_duplicates : rows of the file
-    that equal an earlier row in every column; n_contradictions : rows whose inputs are those of a
-    row with another label; n_shared : rows of validation and test whose inputs are in another part.
-    n_same_inputs : the same count of the inputs that the model gets, in which more can be the same
-    (texts that differ in unknown words alone). dropped : the duplicates have been dropped.
+    that are copies of an earlier row and have its label; n_equal : other rows whose inputs are
+    those of an earlier one, as chance has it; n_contradictions : copies of a row with
+    another label; n_shared : rows of validation and test with a copy in another part. n_alike :
+    those that only the model cannot tell from a row of another part (texts that differ in unknown
+    words alone). dropped : the duplicates have been dropped.
     n_torn : rows of validation and test of an entity that the training part has rows of too.
     texts : what is known of texts. dates : columns of dates, which were left out.
     entity : the declared column of entities. possible_entity : one that nobody declares.
@@ -180,9 +181,10 @@ class DataFacts:
     file: str
     sha256: str
     n_duplicates: int
+    n_equal: int
     n_contradictions: int
     n_shared: int
-    n_same_inputs: int
+    n_alike: int
     dropped: bool
     split_method: Text
     preparation: tuple[Text, ...]
@@ -309,7 +311,7 @@ def make_card(facts: DataFacts) -> dict[str, object]:
         **_outcomes(facts),
         "leakage": {
             "duplicates_across": facts.n_shared,
-            "same_inputs_across": facts.n_same_inputs,
+            "same_inputs_across": facts.n_alike,
             "contradictory_rows": facts.n_contradictions,
             "entities_across": facts.n_torn,
             "method": facts.split_method,
@@ -324,15 +326,16 @@ def make_card(facts: DataFacts) -> dict[str, object]:
 
 def _observations(facts: DataFacts) -> dict[str, object]:
     """What counts as one observation: the column of entities, the rows and those that are tested,
-    and of how many entities these are (`…_of`); None where rows are taken as independent.
+    and as how many observations these count (`…_of`); None where rows are taken as independent.
     """
     parts = {"rows": facts.whole, "tested": facts.test}
-    entities = {
-        f"{name}_of": None if part.entities is None else len(np.unique(part.entities))
+    counted = {
+        f"{name}_of": drawn.n_units if facts.entity or drawn.units is not None else None
         for name, part in parts.items()
+        if (drawn := Resampling.of(part))
     }
     sizes = {name: len(part) for name, part in parts.items()}
-    return {"entity": facts.entity or None, **sizes, **entities}
+    return {"entity": facts.entity or None, **sizes, **counted}
 
 
 def _outcomes(facts: DataFacts) -> dict[str, object]:

@@ -1,52 +1,30 @@
-"""The seeded, stratified split; copies of one row never fall in different parts."""
+"""The seeded split: it looks at no label, and what belongs together is in one part.
+
+Had labels a say in where rows go, training and test would not share the truth: a right model looked
+miscalibrated, and a group that is treated alike looked preferred.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
-from deepseek_report.artifacts.array_types import Array, Bools, Floats, Ints
+from deepseek_report.artifacts.array_types import Array, Floats, Ints
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.rounding import plural
-from deepseek_report.artifacts.schema import TaskName
+from deepseek_report.artifacts.schema import NUMBER_TASKS, TaskName
 from deepseek_report.artifacts.split import PARTS, Split
 from deepseek_report.datasets.assembly.column_declarations import config_problems, data_error
+from deepseek_report.statistics.copies import disagrees, is_repeat, joined, numbered
 
-#: A number is cut into at most so many bands of equal size, with at least so many rows each.
-BANDS, FEWEST_IN_BAND = 10, 10
-#: Combinations of labels with fewer rows are joined with those that share the reported label.
-FEWEST_OF_COMBINATION = 30
-
-
-def strata_of(rows: Split) -> Ints:
-    """(instance,) classes as they are, a number in bands of equal size, combinations of labels.
-
-    Combinations with too few rows count by the reported label alone.
-    """
-    if rows.all_labels is not None:
-        each = np.unique(rows.all_labels, axis=0, return_inverse=True)[1].ravel()
-        rare = np.bincount(each)[each] < FEWEST_OF_COMBINATION
-        return _numbered(np.where(rare, rows.labels - 2, each))  # −2 and −1: rare
-    if np.issubdtype(rows.labels.dtype, np.floating):
-        return bands(rows.labels)
-    return np.asarray(rows.labels, dtype=np.int64)
-
-
-def _numbered(values: Ints) -> Ints:
-    """(row,) the values as 0, 1, 2, …"""
-    return np.unique(values, return_inverse=True)[1].astype(np.int64)
-
-
-def bands(values: Floats, most: int = BANDS) -> Ints:
-    """(instance,) position of the band of each value; equal values are in the same band."""
-    n = max(1, min(most, len(values) // FEWEST_IN_BAND))
-    edges = np.unique(np.quantile(values, np.arange(1, n) / n))
-    return _numbered(np.searchsorted(edges, values, side="right"))
+#: A draw in which some part lacks a class is made again, at most so often in all.
+_DRAWS = 100
+#: Fractional part of the golden ratio: its multiples are spread evenly between 0 and 1.
+_GOLDEN = (np.sqrt(5) - 1) / 2
 
 
 Duplicates = Literal["together", "drop", "apart"]
@@ -58,9 +36,9 @@ FEWEST_OF_A_CLASS = 10
 class SplitRule:
     """How rows are chosen and shared out.
 
-    duplicates : rows with the same inputs stay together in one part, or only the first row of each
-        set of full copies is kept (and the same inputs stay together), or every row is on its own.
-    rows : how many rows to keep, drawn at random within each class; None keeps all.
+    duplicates : copies (`statistics.copies`) stay together in one part, or only the first of those
+        with the same label is kept (and the others stay together), or every row is on its own.
+    rows : how many rows to keep, drawn at random; None keeps all.
     """
 
     validation_share: float = 0.2
@@ -99,7 +77,7 @@ class PossibleEntity:
 
 @dataclass(frozen=True)
 class GroupConstraint:
-    """What the split must respect beyond the labels; empty: nothing.
+    """What the split must respect beyond copies; empty: nothing.
 
     units : (instance,) rows of one unit (a machine, a patient) never fall in different parts.
     parts : (instance,) the part that the source gives each row, as a position in `PARTS`.
@@ -121,184 +99,83 @@ class GroupConstraint:
         return replace(self, units=units, parts=parts)
 
 
-def row_identity(inputs: Floats, *more: Ints) -> Ints:
-    """(instance,) the same number for rows that are the same in every column; NaN equals NaN.
+def draw_rows(n: int, rows: int | None, seed: int) -> Ints:
+    """Positions of a random sample of n rows, in the file's order; all where `rows` are as many."""
+    if rows is None or rows >= n:
+        return np.arange(n)
+    return np.sort(np.random.default_rng([seed, 1]).permutation(n)[:rows])
 
-    Rows are numbered as the bytes of their columns would be sorted. Columns are looked at one after
-    the other, and only in rows that are still the same, so that little memory is needed.
 
-    >>> row_identity(np.array([[3.0, 1.0], [3.0, np.nan], [3.0, 1.0]])).tolist()
-    [0, 1, 0]
+def tied(rows: Split, copied: Ints, rule: SplitRule, units: Ints | None) -> Split:
+    """The rows with what counts as one of them in `entities`: those of an entity, and copies.
+
+    copied : (instance,) as `copied_rows` gives it. units : (instance,) entities, where there are.
     """
-    return _identity([*inputs.T, *(labels.astype(np.float64) for labels in more)], len(inputs))
-
-
-def _identity(columns: Iterable[Floats], n: int) -> Ints:
-    """As `row_identity`, of columns (instance,) that are given one by one.
-
-    The place of a row is how many rows come before all those that are still the same as it.
-    """
-    place, tied = np.zeros(n, dtype=np.int64), np.arange(n)
-    for column in columns:
-        if not len(tied):
-            break
-        order = np.lexsort((_byte_order(column[tied]), place[tied]))
-        rows = tied[order]
-        keys, own = _byte_order(column[rows]), place[rows]
-        is_new_set = np.append(True, own[1:] != own[:-1])
-        is_new = is_new_set | np.append(True, keys[1:] != keys[:-1])
-        starts = np.flatnonzero(is_new)
-        sizes = np.diff(np.append(starts, len(rows)))
-        start_of_set = np.flatnonzero(is_new_set)[np.cumsum(is_new_set) - 1]
-        place[rows] = own + np.repeat(starts, sizes) - start_of_set
-        tied = rows[np.repeat(sizes > 1, sizes)]
-    return _numbered(place)
-
-
-def _byte_order(values: Floats) -> NDArray[np.uint64]:
-    """(instance,) whole numbers in the order of the bytes of the values; one for each NaN and 0."""
-    plain = np.where(np.isnan(values), np.nan, values + 0.0)
-    return np.asarray(plain.view(np.uint64).byteswap())
-
-
-def is_repeat(identity: Ints) -> Bools:
-    """(instance,) whether an earlier row is the same."""
-    first = np.unique(identity, return_index=True)[1]
-    repeat = np.ones(len(identity), dtype=bool)
-    repeat[first] = False
-    return repeat
-
-
-def disagrees(identity: Ints, values: Array) -> Bools:
-    """(instance,) whether a row that is the same has another value.
-
-    >>> disagrees(np.array([0, 0, 1, 1]), np.array([5, 6, 7, 7])).tolist()
-    [True, True, False, False]
-    """
-    low = np.full(identity.max() + 1, np.inf)
-    high = -low
-    np.minimum.at(low, identity, values)
-    np.maximum.at(high, identity, values)
-    return np.asarray((low != high)[identity])
-
-
-def draw_rows(labels: Ints, rows: int | None, seed: int) -> Ints:
-    """Positions of a random sample that keeps the shares of the classes, in the file's order."""
-    if rows is None or rows >= len(labels):
-        return np.arange(len(labels))
-    random = np.random.default_rng([seed, 1])
-    exact = np.bincount(labels).astype(np.float64) * (rows / len(labels))
-    wanted = _largest_remainder(exact, rows)
-    chosen = [
-        random.permutation(np.flatnonzero(labels == class_index))[:n]
-        for class_index, n in enumerate(wanted)
-    ]
-    return np.sort(np.concatenate(chosen))
-
-
-def _largest_remainder(exact: Floats, total: int) -> Ints:
-    """Whole numbers near `exact` that sum to `total` (Hamilton's method)."""
-    whole = np.floor(exact + 1e-9).astype(np.int64)
-    order = np.argsort(-(exact - whole), kind="stable")
-    whole[order[: total - whole.sum()]] += 1
-    return whole
-
-
-def joined(first: Ints, second: Ints) -> Ints:
-    """(instance,) the finest grouping that keeps the sets of both groupings whole."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    here, in_second = _numbered(first), _numbered(second)
-    n = int(here.max()) + 1
-    size = n + int(in_second.max()) + 1
-    edges = coo_array((np.ones(len(here)), (here, in_second + n)), shape=(size, size))
-    return np.asarray(connected_components(edges, directed=False)[1][here], dtype=np.int64)
+    together = copied if rule.duplicates != "apart" else np.arange(len(rows))
+    if units is not None:
+        return replace(rows, entities=joined(together, units))
+    return replace(rows, entities=together) if is_repeat(together).any() else rows
 
 
 def split_rows(
-    whole: Split,
-    rule: SplitRule,
-    seed: int,
-    classes: tuple[str, ...],
-    together: GroupConstraint = GroupConstraint(),
-) -> dict[str, Split]:
-    """Training, validation and test part, each in the file's order.
+    whole: Split, rule: SplitRule, seed: int, classes: tuple[str, ...], given: Ints | None = None
+) -> Ints:
+    """(instance,) the position in `PARTS` of each row: as given, or as `assign_parts` draws it.
 
-    Within each class (or band of the number to predict, see `strata_of`) the rows are shared out
-    at random by the rule's shares; for a number `classes` is empty. Sets of rows with the same
-    inputs, and the units of `together`, are placed first, the largest first, where most
-    room is left for their class; single rows then fill the parts. Parts that the source gives
-    stay as they are.
+    classes : of the labels; empty for a number.
 
-    Raises DataError: a class has too few rows, or copies of rows leave a part without a class.
+    Raises DataError: a class has too few rows, or a part none of it.
     """
     _check_sizes(whole, classes)
-    part = assign_parts(whole, rule, seed, together) if together.parts is None else together.parts
-    parts: dict[str, Split] = {
-        name: whole.take(np.flatnonzero(part == i)) for i, name in enumerate(PARTS)
-    }
-    _check_parts(parts, classes)
-    return parts
-
-
-def assign_parts(
-    whole: Split, rule: SplitRule, seed: int, together: GroupConstraint = GroupConstraint()
-) -> Ints:
-    """(instance,) the position in `PARTS` of each row, drawn as `split_rows` says.
-
-    A training share of 0 leaves the training part empty.
-    """
-    strata, apart = strata_of(whole), rule.duplicates == "apart"
-    units = np.arange(len(whole)) if apart else row_identity(whole.inputs)
-    units = units if together.units is None else joined(units, together.units)
-    quotas = quotas_of(np.bincount(strata), rule.shares)
-    return assign_by_quotas(strata, units, quotas, np.random.default_rng([seed, 2]))
-
-
-def assign_by_quotas(labels: Ints, units: Ints, quotas: Ints, random: np.random.Generator) -> Ints:
-    """(instance,) the part of each row; rows of one unit are in one part.
-
-    A set goes where least is overfilled, and then where the most is left for its strata.
-
-    Parameters
-    ----------
-    labels : (instance,) strata. quotas : (stratum, part) how many rows go where; each line sums to
-        the size of its stratum.
-    """
-    room = quotas.copy()
-    part = np.full(len(labels), -1, dtype=np.int64)
-    for rows in _sets(units, random):
-        mix = np.bincount(labels[rows], minlength=len(room))
-        over = np.maximum(mix[:, None] - room, 0).sum(axis=0)
-        left = (np.sign(mix)[:, None] * room).sum(axis=0)
-        chosen = int(np.lexsort((-left, over))[0])
-        part[rows] = chosen
-        room[:, chosen] -= mix
-    for stratum, own in enumerate(np.maximum(room, 0)):
-        single = random.permutation(np.flatnonzero((part < 0) & (labels == stratum)))
-        while own.sum() > len(single):  # sets of copies have overfilled a part
-            own[np.argmax(own)] -= 1
-        part[single] = np.repeat(range(len(own)), own)
+    part = given
+    if part is None:
+        random = np.random.default_rng([seed, 2])
+        part = assign_parts(whole.labels, whole.entities, rule.shares, random)
+    _check_parts(whole, part, classes, drawn=given is None)
     return part
 
 
-def quotas_of(sizes: Ints, shares: Sequence[float]) -> Ints:
-    """(class, part) whole numbers near these shares; parts but the first get at least one each."""
-    quotas = np.stack([_largest_remainder(n * np.array(shares), int(n)) for n in sizes])
-    short = np.maximum(1 - quotas[:, 1:], 0)
-    quotas[:, 1:] += short
-    quotas[:, 0] -= short.sum(axis=1)
-    return quotas
+def assign_parts(
+    labels: Array, units: Ints | None, shares: Sequence[float], random: np.random.Generator
+) -> Ints:
+    """(row,) the part of each row, drawn at random; see `assign`.
+
+    Labels count in one way: a draw in which a part lacks a class, as happens where few rows have
+    it, is made again. A share of 0 leaves that part empty.
+
+    labels : (row,) classes, or numbers as floats. units : (row,) what stays together, such as
+    `Split.entities`; None where each row is on its own.
+    """
+    units = np.arange(len(labels)) if units is None else numbered(units)
+    wanted = np.count_nonzero(shares) * len(np.unique(labels))
+    for _ in range(_DRAWS):
+        part = assign(units, shares, random)
+        if not np.issubdtype(labels.dtype, np.integer):
+            break
+        if np.unique(np.stack([part, labels]), axis=1).shape[1] == wanted:
+            break
+    return part
 
 
-def _sets(units: Ints, random: np.random.Generator) -> list[Ints]:
-    """The rows of every set of copies, the largest set first, ties at random."""
-    order, sizes = np.argsort(units, kind="stable"), np.bincount(units)
-    ends = np.cumsum(sizes)
-    several = random.permutation(np.flatnonzero(sizes > 1))
-    several = several[np.argsort(-sizes[several], kind="stable")]
-    return [order[ends[unit] - sizes[unit] : ends[unit]] for unit in several]
+def assign(units: Ints, shares: Sequence[float], random: np.random.Generator) -> Ints:
+    """(row,) the part of each row; rows of one unit are in one part.
+
+    Each unit has the probability of a part's share to get into it, whatever its size, and parts get
+    nearly their shares of the rows: units of about as many rows are put in a random order and cut
+    by the shares from a random start on (systematic sampling).
+
+    units : (row,) 0, 1, 2, …. shares : of the parts, which sum to 1.
+
+    Reference: Madow & Madow 1944, doi:10.1214/aoms/1177731312.
+    """
+    sizes = np.bincount(units)
+    part, ends, start = np.empty(len(sizes), np.int64), np.cumsum(shares)[:-1], random.random()
+    magnitude = np.frexp(sizes)[1]
+    for place, alike in enumerate(np.unique(magnitude)):
+        members = random.permutation(np.flatnonzero(magnitude == alike))
+        slots = np.arange(len(members)) + (start + place * _GOLDEN) % 1
+        part[members] = np.searchsorted(ends, slots / len(members), side="right")
+    return part[units]
 
 
 def _check_sizes(whole: Split, classes: tuple[str, ...]) -> None:
@@ -320,27 +197,27 @@ def _check_sizes(whole: Split, classes: tuple[str, ...]) -> None:
         raise data_error("dataset", problem, allowed, do)
 
 
-def _check_parts(parts: Mapping[str, Split], classes: tuple[str, ...]) -> None:
-    for name, part in parts.items():
-        lacking = [c for i, c in enumerate(classes) if not (part.labels == i).any()]
-        if lacking:
-            raise data_error(
-                "dataset",
-                f"the {name} part has no row of {lacking[0]!r}, as many rows share their inputs "
-                "or must stay together",
-                "every class in every part",
-                "add columns that tell the rows apart, set `dataset.duplicates=apart`, or give "
-                "each part a larger share",
-            )
+def _check_parts(whole: Split, part: Ints, classes: tuple[str, ...], drawn: bool) -> None:
+    for position, name in enumerate(PARTS):
+        for code, class_name in enumerate(classes):
+            of_class = whole.labels == code
+            if (of_class & (part == position)).any():
+                continue
+            problem, do = f"the {name} part has no row of {class_name!r}", "give it some"
+            if drawn:
+                n, units = int(of_class.sum()), np.arange(len(whole))
+                units = units if whole.entities is None else whole.entities
+                sets = len(np.unique(units[of_class]))
+                apart = f", in {plural(sets, 'set')} that stay together" * (sets < n)
+                problem += f" in any of {_DRAWS} draws: there are {plural(n, 'row')} of it{apart}"
+                do = "use more of them, or give each part a larger share"
+            do += ", or merge this class with another"
+            raise data_error("dataset", problem, "every class in every part", do)
 
 
-def shared_between(parts: Mapping[str, Split]) -> int:
-    """How many rows of validation and test have the same inputs as a row of another part."""
-    where = np.repeat(range(len(parts)), [len(part) for part in parts.values()])
-    inputs = [part.inputs for part in parts.values()]
-    width = inputs[0].shape[1]
-    columns = (np.concatenate([rows[:, place] for rows in inputs]) for place in range(width))
-    return int((disagrees(_identity(columns, len(where)), where) & (where > 0)).sum())
+def shared_between(identity: Ints, part: Ints) -> int:
+    """How many rows of validation and test have a row of another part with the same identity."""
+    return int((disagrees(identity, part) & (part > 0)).sum())
 
 
 def describe_rule(
@@ -354,12 +231,14 @@ def describe_rule(
         return together.method
     train, validation, test = rule.shares
     return message(
-        f"preparation.split.drawn.{task}",
+        "preparation.split.drawn",
         train=train,
         validation=validation,
         test=test,
         duplicates=rule.duplicates,
         copies=n_copies,
+        label=message(f"labels_as.{task}"),
+        is_class=task not in NUMBER_TASKS,
         together=together.method,
     )
 
@@ -371,7 +250,7 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 class Shares:
     """What data sets that are split here have in common.
 
-    rows : keep only so many, drawn at random within each class; None keeps all.
+    rows : keep only so many, drawn at random; None keeps all.
     validation_share, test_share, duplicates : see `splitting.SplitRule`.
     """
 
@@ -389,8 +268,6 @@ class Shares:
 
 #: What decides which rows are tested together.
 Drawn = Literal["random", "entities", "time"]
-#: Rows for each fold from which on a group within a class is shared out evenly by itself.
-_LEAST_OF_GROUP = 5
 
 
 @dataclass(frozen=True)
@@ -407,13 +284,11 @@ class FoldRule:
     """How all rows of a data set are shared out among folds.
 
     folds : how many, at least 2. validation_share : of the rows that are not tested, from 0 to 1;
-    they choose when a training stops, and the threshold. together : rows with the same inputs are
-    in one fold.
+    they choose when a training stops, and the threshold.
     """
 
     folds: int
     validation_share: float
-    together: bool = True
 
     @staticmethod
     def drawn_by(rows: Split) -> Drawn:
@@ -422,17 +297,13 @@ class FoldRule:
             return "time"
         return "random" if rows.entities is None else "entities"
 
-    def of(self, rows: Split, groups: Iterable[Ints], seed: int) -> list[FoldRows]:
+    def of(self, rows: Split, seed: int) -> list[FoldRows]:
         """The folds, in each of which other rows are tested.
 
         Where the time of the rows is known a fold is trained on what came before: the rows are cut
         into one block more than there are folds, and block after block is tested (forward
         chaining). Rows of one moment are in one block, and rows without a moment in the first one.
-        Otherwise each row is tested once. Classes, or bands of the number to predict, are shared
-        out evenly, and within them the groups where each fold can get five rows; rows of one
-        entity, and rows with the same inputs, are in one part.
-
-        groups : (row,) group of each row by one attribute after the other, -1 where it is unknown.
+        Otherwise each row is tested once, in a fold that is drawn as `assign_parts` draws.
 
         Raises
         ------
@@ -441,7 +312,7 @@ class FoldRule:
         if rows.moments is not None:
             folds = list(self._forward(np.where(np.isnan(rows.moments), -np.inf, rows.moments)))
         else:
-            folds = list(self._at_random(rows, groups, seed))
+            folds = list(self._at_random(rows, seed))
         if not all(map(len, (part for fold in folds for part in vars(fold).values()))):
             raise ValueError("a fold has no rows to train on, to validate on or to test")
         return folds
@@ -458,23 +329,12 @@ class FoldRule:
             late = moments[before] >= last
             yield FoldRows(before[~late], before[late], np.flatnonzero(block == fold))
 
-    def _at_random(self, rows: Split, groups: Iterable[Ints], seed: int) -> Iterator[FoldRows]:
+    def _at_random(self, rows: Split, seed: int) -> Iterator[FoldRows]:
         random = np.random.default_rng([seed, 11])
-        units = row_identity(rows.inputs) if self.together else np.arange(len(rows))
-        units = units if rows.entities is None else joined(units, rows.entities)
-        alike = strata_of(rows)
-        strata = alike
-        for codes in groups:  # smaller cells stay undivided
-            cells = _numbered(strata * (codes.max(initial=0) + 2) + codes + 1)
-            large = np.bincount(cells)[cells] >= _LEAST_OF_GROUP * self.folds
-            strata = _numbered(np.where(large, cells, cells.max() + 1 + strata))
-        ordered, most = np.sort(strata), int(strata.max()) + 1
-        dealt = [np.bincount(ordered[k :: self.folds], minlength=most) for k in range(self.folds)]
-        fold = assign_by_quotas(strata, units, np.stack(dealt, axis=1), random)
+        fold = assign_parts(rows.labels, rows.entities, [1 / self.folds] * self.folds, random)
+        shares = (1 - self.validation_share, self.validation_share)
         for k in range(self.folds):
             rest = np.flatnonzero(fold != k)
-            own, own_units = _numbered(alike[rest]), _numbered(units[rest])
-            shares = (1 - self.validation_share, self.validation_share)
-            quotas = quotas_of(np.bincount(own), shares)
-            part = assign_by_quotas(own, own_units, quotas, random)
+            units = None if rows.entities is None else rows.entities[rest]
+            part = assign_parts(rows.labels[rest], units, shares, random)
             yield FoldRows(rest[part == 0], rest[part == 1], np.flatnonzero(fold == k))

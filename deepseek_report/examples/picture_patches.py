@@ -109,7 +109,7 @@ class Histology(ArraySource):
     stained_share : share of brown pixels from which a patch is “stained”.
     threshold : DAB value above which a pixel is brown; None takes Otsu's threshold of the section.
     gap : pixels between the regions of training, validation and test.
-    rows : keep only so many images, drawn at random within each class.
+    rows : keep only so many images, drawn at random.
     duplicates : what happens to equal images, see `splitting.SplitRule`.
     """
 
@@ -210,7 +210,7 @@ class SurfaceDefects(ArraySource):
     size, patch : side in pixels of a crop, and of the squares in it that are explained as one.
     stride : distance of neighbouring crops. gap : pixels between the regions of the three parts.
     defective_share : chance that a crop gets a defect.
-    rows : keep only so many crops, drawn at random within each class.
+    rows : keep only so many crops, drawn at random.
     duplicates : what happens to equal crops, see `splitting.SplitRule`.
     """
 

@@ -3,16 +3,19 @@
 How near rows lie by chance depends on the dimension in which the data really spread, which the
 distances themselves tell. A row is measured against its distance to a thin sample of the others, in
 which copies of it are rare; one that is nearer to some row than that leaves to chance is a copy.
+Where columns have steps or few values distances tell too much, and column by column it is asked
+again how many rows lie as close.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
+from deepseek_report.statistics.copies import column_tree, copied_rows, levels_of, numbered
 from deepseek_report.statistics.ranking import thin
 
 if TYPE_CHECKING:
@@ -30,6 +33,11 @@ _LOG_RATIO = sum(1 / k for k in range(_MEASURE, _FURTHER))
 #: Share of rows that chance makes near copies, and the largest ratio of distances of one, which
 #: keeps people who are much alike, such as clients without any transaction, from being copies.
 CHANCE, _MOST_RATIO = 1e-3, 0.05
+#: Columns in which two rows agree more often than this tell no copy.
+_MOST_AGREEING = 0.1
+#: Within the distance to so many neighbours in a column, values are taken to be spread evenly; and
+#: no distance is taken to be rarer than this share of one neighbour's.
+_NEIGHBOURS, _FINEST = 5, 1e-3
 #: Distances that are computed at once, and in all.
 _CHUNK, MOST_DISTANCES = 4_000_000, 200_000_000
 
@@ -81,6 +89,80 @@ def near_copies(rows: Floats | csr_array, others: Floats | csr_array) -> Nearnes
     probability = CHANCE / (_MEASURE * n_others / len(sample))
     ratio = min(probability ** (1 / dimension), _MOST_RATIO)
     return Nearness(chosen, np.asarray(distance < ratio * measure), nearest, dimension)
+
+
+def confirmed(near: Nearness, rows: Floats, others: Floats) -> Nearness:
+    """The same, with those near copies alone that the columns confirm.
+
+    A row that equals another must be a copy of it (`copies.copied_rows`), and one that is near must
+    lie closer in its columns than chance leaves.
+
+    rows, others : (row, column) values, NaN is missing; those that `near` is about.
+    """
+    found = np.flatnonzero(near.is_near)
+    nearest = near.nearest[found]
+    asked = rows[near.rows[found]]
+    copied = closer_than_chance(asked, others, nearest)
+    equal = ((asked == others[nearest]) | np.isnan(asked) & np.isnan(others[nearest])).all(axis=1)
+    if equal.any():
+        sets = copied_rows(np.concatenate([others, rows[near.rows]]))
+        copied[equal] = (sets[len(others) + found] == sets[nearest])[equal]
+    is_near = near.is_near.copy()
+    is_near[found] = copied
+    return replace(near, is_near=is_near)
+
+
+def closer_than_chance(rows: Floats, others: Floats, nearest: Ints) -> Bools:
+    """(row,) whether some other row lies as close in each column with a chance of `CHANCE` at most.
+
+    The share of the others that lie as close is taken within the level of the column that tells
+    most (`copies.column_tree`), and the shares are combined by Fisher's method, times the number of
+    others. Columns in which rows often agree anyway are left out, as they are of no help.
+
+    rows, others : (row, column) values, NaN is missing. nearest : (row,) position among the others.
+
+    Reference: Fisher 1932, Statistical Methods for Research Workers, section 21.1.
+    """
+    from scipy.special import gammaincc
+
+    codes = [numbered(column) for column in others.T]
+    shares = [np.bincount(column) / len(others) for column in codes]
+    kept = [k for k, share in enumerate(shares) if share @ share <= _MOST_AGREEING]
+    if not kept or not len(rows):
+        return np.zeros(len(rows), bool)
+    levels = np.column_stack([levels_of(codes[k]) for k in kept])
+    order, parents = column_tree(levels)
+    surprise = np.zeros(len(rows))
+    for place in order:
+        inside = levels[:, parents[place]] if parents[place] >= 0 else np.zeros_like(codes[0])
+        column = [np.nan_to_num(table[:, kept[place]], nan=_MISSING) for table in (rows, others)]
+        for level in np.unique(inside[nearest]):
+            asked = inside[nearest] == level
+            near = column[1][nearest[asked]]
+            among = np.sort(column[1][inside == level])
+            surprise[asked] -= np.log(_share_as_close(column[0][asked], near, among))
+    chance = len(others) * gammaincc(len(kept), surprise)
+    return np.asarray(chance <= CHANCE)
+
+
+#: Stands for a missing value, far from all others.
+_MISSING = 1e300
+
+
+def _share_as_close(values: Floats, near: Floats, among: Floats) -> Floats:
+    """(value,) share of ascending values that lie as close to each as the one near it."""
+    distance = np.abs(values - near)
+    reach = distance * (1 + 1e-9)
+    first = np.searchsorted(among, values - reach, side="left")
+    last = np.searchsorted(among, values + reach, side="right")
+    within = np.maximum(last - first, 1).astype(np.float64)
+    around = np.searchsorted(among, values)[:, None] + np.arange(-_NEIGHBOURS, _NEIGHBOURS)
+    gaps = np.abs(among[np.clip(around, 0, len(among) - 1)] - values[:, None])
+    further = np.partition(gaps, _NEIGHBOURS - 1, axis=1)[:, _NEIGHBOURS - 1]
+    evenly = np.full(len(values), np.inf)
+    np.divide(_NEIGHBOURS * distance, further, out=evenly, where=further > 0)
+    fine = np.where(within < _NEIGHBOURS, np.minimum(within, evenly), within)
+    return np.asarray(np.maximum(fine, _FINEST) / len(among))
 
 
 def _narrow(rows: Floats | csr_array, others: Floats | csr_array) -> tuple[Floats, Floats]:

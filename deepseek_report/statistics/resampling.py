@@ -28,6 +28,8 @@ _JACKKNIFE_BLOCKS = 200
 _MOST_OF_JACKKNIFE = 2**21
 #: Beyond this median bias, in standard units, BCa covers too little and the basic interval is used.
 _MOST_BIAS = 0.25
+#: Share by which rows of one entity may at most enlarge a variance to be taken as independent.
+_NEGLIGIBLE = 0.01
 
 
 @dataclass(frozen=True)
@@ -75,10 +77,11 @@ class Resampling:
     Every interval and every test asks it, so that dependence is decided in one place. Where rows
     are independent each of its answers is that of the rows themselves.
 
-    n : rows. units : (row,) position of the entity of each row among the entities that occur; None
-    where no two rows are of one entity. strata : (row,) independent rows are drawn within these,
-    such as groups; None for one stratum, which leaves the share of each class to chance, as it was
-    in the data. Entities are drawn as one stratum.
+    n : rows. units : (row,) position of the entity of each row among the entities that occur, where
+    copies of one row count as an entity. None where rows are independent, or so few are of one
+    entity that no variance can be larger by more than `_NEGLIGIBLE`. strata : (row,) independent
+    rows are drawn within these, such as groups; None for one stratum, which leaves the share of
+    each class to chance, as it was in the data. Entities are drawn as one stratum.
 
     Reference: Field & Welsh 2007, doi:10.1111/j.1467-9868.2007.00593.x (bootstrap of clusters); Rao
     & Scott 1992, doi:10.2307/2532311 (effective counts); Obuchowski 1997, doi:10.2307/2533958
@@ -91,15 +94,16 @@ class Resampling:
 
     @classmethod
     def by(cls, entities: Ints | None, n: int, strata: Ints | None = None) -> Resampling:
-        """Of n rows with these (row,) entities; of independent rows where each has its own."""
-        if entities is None:
+        """Of n rows with these (row,) entities; of independent rows where hardly any share one."""
+        if entities is None or not n:
             return cls(n, None, strata)
-        present, units = np.unique(entities, return_inverse=True)
-        return cls(n, None if len(present) == n else units.astype(np.int64), strata)
+        units, sizes = np.unique(entities, return_inverse=True, return_counts=True)[1:]
+        negligible = float(sizes @ sizes) <= (1 + _NEGLIGIBLE) * n
+        return cls(n, None if negligible else units.astype(np.int64), strata)
 
     @classmethod
     def of(cls, rows: Split | Predictions) -> Resampling:
-        """Of the rows of a part of the data, by their declared entities."""
+        """Of the rows of a part of the data, by their entities and copies."""
         return cls.by(rows.entities, len(rows))
 
     @classmethod

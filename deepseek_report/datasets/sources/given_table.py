@@ -29,8 +29,9 @@ from deepseek_report.datasets.assembly.row_metadata import RowMetadata
 from deepseek_report.datasets.assembly.texts import assemble_texts
 from deepseek_report.datasets.readers.cells import observed, read_cells
 from deepseek_report.datasets.sources.text_file import TextFile
-from deepseek_report.datasets.splitting import GroupConstraint, Share, SplitRule, assign_parts
+from deepseek_report.datasets.splitting import GroupConstraint, Share, SplitRule, assign_parts, tied
 from deepseek_report.errors import DataError
+from deepseek_report.statistics.copies import copied_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -200,8 +201,9 @@ class GivenTable(HoldsRows, DeclaredTable):
         progress.advance()
         metadata = self.metadata(frame, ROWS, ".")
         table = with_metadata(table, metadata, self.rule)
-        together = share_out(table.rows, self.rows_held, self.rule, seed, metadata)
-        table = replace(table, together=together)
+        copied = copied_rows(table.rows.inputs)
+        together = share_out(table.rows, copied, self.rows_held, self.rule, seed, metadata)
+        table = replace(table, copied=copied, together=together)
         dataset = assemble(table, source, self.rule, seed, self.use_sensitive)
         progress.advance()
         return replace(dataset, issues=self.issues(dataset))
@@ -224,30 +226,30 @@ class GivenTable(HoldsRows, DeclaredTable):
 
 
 def share_out(
-    rows: Split, held: GivenRows, rule: SplitRule, seed: int, metadata: RowMetadata
+    rows: Split, copied: Ints, held: GivenRows, rule: SplitRule, seed: int, metadata: RowMetadata
 ) -> GroupConstraint:
     """The parts as they were given; rows for those that are missing are drawn from the test rows.
 
-    rows : those of `held` that are used, by their position in it.
-    metadata : of `held`; rows of one entity are drawn together.
+    rows : those of `held` that are used, by their position in it. copied : (row,) copies of one
+    another. metadata : of `held`. Copies, and rows of one entity, are drawn together.
     """
     part, lacking = held.parts[rows.instance_ids], held.lacking
     own = None if metadata.units is None else metadata.units[rows.instance_ids]
     if lacking:
         places = np.flatnonzero(part == _TEST)
-        together = GroupConstraint(units=None if own is None else own[places])
-        part[places] = assign_parts(rows.take(places), _shares(rule, lacking), seed, together)
+        given, random = tied(rows, copied, rule, own).take(places), np.random.default_rng([seed, 2])
+        shares = _shares(rule, lacking)
+        part[places] = assign_parts(given.labels, given.entities, shares, random)
     counts = {name: str((part == i).sum()) for i, name in enumerate(PARTS)}
     drawn = GroupConstraint(units=own, parts=part, method=_DRAWN[lacking].format(**counts))
     return metadata.named(drawn)
 
 
-def _shares(rule: SplitRule, lacking: frozenset[int]) -> SplitRule:
+def _shares(rule: SplitRule, lacking: frozenset[int]) -> tuple[float, float, float]:
     """How the test rows are shared out among themselves and the parts that are missing."""
     train = rule.shares[0] if _TRAIN in lacking else 0.0
     validation = rule.validation_share if _VALIDATION in lacking else 0.0
-    test = 1 - train - validation
-    return replace(rule, validation_share=validation, test_share=test, rows=None)
+    return train, validation, 1 - train - validation
 
 
 @dataclass(frozen=True)

@@ -18,12 +18,13 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.table import TableType, columns_of, estimates_of
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.base import encoding_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.failures.failure_rows import CopyComparison
 from deepseek_report.metrics.plugin import ClassMetric, EntityMetric
 from deepseek_report.statistics.intervals import SHARE, compare_rates, difference_of_means
-from deepseek_report.statistics.nearness import CHANCE, near_copies
+from deepseek_report.statistics.nearness import CHANCE, confirmed, near_copies
 from deepseek_report.statistics.ranking import thin
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
@@ -149,9 +150,10 @@ _SAME = 0.01
 class NearCopies(EntityMetric):
     """How many test rows are near copies of a training row, and the error on the others.
 
-    Distance is Euclidean over standardised numbers and one-hot categories, or weighted words; see
-    `statistics.nearness`. A model that has seen a copy of a row need not have learnt anything to
-    be right about it, so the error that counts is that on the other rows.
+    Distance is Euclidean over standardised numbers and one-hot categories, or weighted words; the
+    columns of a table must confirm it (`statistics.nearness`). A model that has seen a copy of a
+    row need not have learnt anything to be right about it, so the error that counts is that on the
+    other rows.
     """
 
     reveals = "aggregate"
@@ -184,6 +186,8 @@ class NearCopies(EntityMetric):
         )
         if near is None:
             raise NotApplicableError(message("refusals.no_nearness"))
+        if kind_of(data.schema).named_columns:
+            near = confirmed(near, data.test.inputs, data.train.inputs)
         task, target = task_of(data.schema.target), data.schema.target
         losses, is_near = task.loss.of(p)[near.rows], near.is_near
         same = _same_label(data.test.labels[near.rows], data.train.labels[near.nearest])

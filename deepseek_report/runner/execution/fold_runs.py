@@ -39,21 +39,15 @@ def run_folds(job: StageJob, folder: Path, progress: Progress) -> None:
     measured(metric, context).save(folder)
 
 
-def drawn_folds(
-    experiment: Experiment, data: Dataset, whole: Split, folds: int, seed: int
-) -> list[FoldRows]:
+def drawn_folds(data: Dataset, whole: Split, folds: int, seed: int) -> list[FoldRows]:
     """The folds of all rows of a data set; of those not tested as large a share validates as there.
 
     Raises DataError: a fold has no rows to train on, to validate on or to test, or no training row
         of a class.
     """
     train, validation = len(data.train), len(data.validation)
-    apart = experiment.config_of("dataset").get("duplicates") == "apart"
-    rule = FoldRule(folds, validation / (train + validation), not apart)
-    people = [attribute.name for attribute in data.schema.attributes_of("person")]
-    groups = [whole.groups[name] for name in people if name in whole.groups]
     try:
-        drawn = rule.of(whole, groups, seed)
+        drawn = FoldRule(folds, validation / (train + validation)).of(whole, seed)
     except ValueError as error:
         raise DataError(f"split.folds is {folds}, and {error}: ask for fewer folds") from None
     target = data.schema.target
@@ -83,7 +77,7 @@ class _Folds:
     def __call__(self, folds: int, seed: int) -> Iterator[FoldRun]:
         data = self.context.dataset
         whole = Split.joined([data.train, data.validation, data.test])
-        drawn = drawn_folds(self.experiment, data, whole, folds, seed)
+        drawn = drawn_folds(data, whole, folds, seed)
         for rows in drawn:
             train, validation, test = (whole.take(getattr(rows, part)) for part in PARTS)
             parts = dataclasses.replace(data, train=train, validation=validation, test=test)

@@ -221,7 +221,7 @@ def fold_problems(
             )
         ]
     try:
-        drawn_folds(experiment, data, whole, folds, experiment.seeds.measure)
+        drawn_folds(data, whole, folds, experiment.seeds.measure)
     except DataError as error:
         return [Problem(where, str(error))]
     return []
@@ -234,7 +234,7 @@ def _too_many_folds(whole: Split, schema: Schema, folds: int) -> tuple[str, int]
         reason = f"the rows have {times} different times, of which the first block only trains"
         return (reason, times - 1) if folds > times - 1 else None
     if whole.entities is not None and folds > (n := len(np.unique(whole.entities))):
-        return f"there are {n} entities, of which each fold tests others", n
+        return f"there are {n} sets of rows that stay together, of which each fold tests others", n
     if not task_of(schema.target).decides:
         return None
     sizes = np.bincount(whole.labels, minlength=len(schema.target.classes))

@@ -15,7 +15,7 @@ from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.datasets.assembly.assemble import EncodedTable, Origin, assemble
 from deepseek_report.datasets.assembly.layouts import image_layout, moments, pixels, series_layout
 from deepseek_report.datasets.data_card import Description, constant_columns, describe_values
-from deepseek_report.datasets.splitting import GroupConstraint, SplitRule, joined, split_rows
+from deepseek_report.datasets.splitting import SplitRule
 from deepseek_report.errors import DataError
 from deepseek_report.examples.generated import Wide, log_odds
 from deepseek_report.examples.packages import Digits, Trace
@@ -177,25 +177,6 @@ def test_the_label_of_the_wide_table_follows_its_truth() -> None:
     assert within == pytest.approx(0.5, abs=0.06)
     (problem,) = Wide(features=10, block=5, informative=3).problems()
     assert "3 informative columns in 2 blocks" in problem
-
-
-def test_units_and_copies_are_joined_into_the_finest_grouping_of_both() -> None:
-    grouping = joined(np.array([0, 0, 1, 2, 3]), np.array([7, 8, 8, 9, 9]))
-    assert len(set(grouping[:3])) == len(set(grouping[3:])) == 1
-    assert grouping[0] != grouping[3]
-
-
-def test_given_parts_stay_and_units_are_never_torn_apart() -> None:
-    rule = SplitRule()
-    whole = PLUGINS["wide"].load(3, Silent()).train
-    together = GroupConstraint(parts=np.arange(len(whole)) % 3)
-    parts = split_rows(whole, rule, 1, ("a", "b"), together)
-    assert np.array_equal(parts["test"].instance_ids, whole.instance_ids[2::3])
-    units = GroupConstraint(units=np.arange(len(whole)) // 5)
-    place = dict(zip(whole.instance_ids.tolist(), (np.arange(len(whole)) // 5), strict=True))
-    parts = split_rows(whole, rule, 1, ("a", "b"), units)
-    sets = [{place[i] for i in part.instance_ids.tolist()} for part in parts.values()]
-    assert sum(map(len, sets)) == len(set.union(*sets))
 
 
 def test_steps_that_give_the_label_away_are_told_once_with_their_number() -> None:

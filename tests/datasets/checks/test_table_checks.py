@@ -95,7 +95,7 @@ def test_a_constant_feature_and_rare_categories_are_told(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("rows", "rare", "severity", "uncertain"),
     [
-        (2000, 15, "low", "may be off by up to 63 points"),
+        (2000, 15, "low", "may be off by up to 53 points"),
         (2000, 590, "info", "Only 29.5\N{NO-BREAK SPACE}%"),
     ],
 )

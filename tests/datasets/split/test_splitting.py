@@ -1,4 +1,4 @@
-"""The split and the folds: exact shares, no copies or entities torn apart, the same by seed."""
+"""The split and the folds: no label moves a row, nothing that belongs together is torn apart."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deepseek_report.artifacts.split import Split
+from deepseek_report.artifacts.array_types import Ints
+from deepseek_report.artifacts.split import PARTS, Split
 from deepseek_report.datasets.splitting import (
     FoldRule,
     SplitRule,
+    assign,
     draw_rows,
-    is_repeat,
-    row_identity,
     shared_between,
     split_rows,
+    tied,
 )
 from deepseek_report.errors import DataError
+from deepseek_report.statistics.copies import copied_rows, joined, row_identity
 
 CLASSES = ("no", "yes")
 
@@ -35,74 +37,98 @@ def with_copies(whole: Split, n: int, seed: int = 1) -> Split:
     source = np.random.default_rng(seed).integers(0, len(whole), n)
     inputs = whole.inputs.copy()
     inputs[:n] = inputs[source]
-    return Split(inputs, whole.labels, whole.instance_ids)
+    return tied(
+        Split(inputs, whole.labels, whole.instance_ids), copied_rows(inputs), SplitRule(), None
+    )
 
 
-def test_every_row_is_in_exactly_one_part() -> None:
-    parts = split_rows(make(500), SplitRule(), 7, CLASSES)
-    ids = np.concatenate([part.instance_ids for part in parts.values()])
-    assert sorted(ids) == list(range(500))
+def sizes(part: Ints) -> list[int]:
+    return np.bincount(part, minlength=len(PARTS)).tolist()
 
 
-def test_shares_hold_exactly_within_each_class() -> None:
-    parts = split_rows(make(1000), SplitRule(0.25, 0.15), 7, CLASSES)
-    counts = {name: np.bincount(part.labels).tolist() for name, part in parts.items()}
-    assert counts == {"train": [420, 180], "validation": [175, 75], "test": [105, 45]}
+def test_parts_have_their_shares_and_are_drawn_without_a_look_at_labels() -> None:
+    whole = make(1000)
+    part = split_rows(whole, SplitRule(0.25, 0.15), 7, CLASSES)
+    assert sizes(part) == [600, 250, 150]
+    turned = Split(whole.inputs, 1 - whole.labels, whole.instance_ids)
+    other = Split(whole.inputs, np.roll(whole.labels, 311), whole.instance_ids)
+    for labels in (turned, other):
+        assert np.array_equal(split_rows(labels, SplitRule(0.25, 0.15), 7, CLASSES), part)
 
 
 def test_the_same_seed_gives_the_same_rows_and_another_seed_others() -> None:
-    first, again, other = (
-        split_rows(make(300), SplitRule(), seed, CLASSES)["test"].instance_ids for seed in (3, 3, 4)
-    )
+    first, again, other = (split_rows(make(300), SplitRule(), seed, CLASSES) for seed in (3, 3, 4))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
 
 
 @settings(max_examples=40, deadline=None)
 @given(n=st.integers(60, 200), copies=st.integers(0, 50), seed=st.integers(0, 99))
-def test_rows_with_the_same_inputs_never_fall_in_different_parts(
-    n: int, copies: int, seed: int
-) -> None:
+def test_copies_never_fall_in_different_parts(n: int, copies: int, seed: int) -> None:
     whole = with_copies(make(n, seed=seed), copies, seed)
-    parts = split_rows(whole, SplitRule(), seed, CLASSES)
-    seen = [{row.tobytes() for row in part.inputs} for part in parts.values()]
-    assert len(set.union(*seen)) == sum(map(len, seen))
-    assert shared_between(parts) == 0
-    assert sum(map(len, parts.values())) == n
+    part = split_rows(whole, SplitRule(), seed, CLASSES)
+    assert shared_between(row_identity(whole.inputs), part) == 0
+    assert set(part.tolist()) == {0, 1, 2}
 
 
-def test_copies_hardly_move_the_sizes_of_the_parts() -> None:
-    parts = split_rows(with_copies(make(1000), 400), SplitRule(), 5, CLASSES)
-    assert [len(part) for part in parts.values()] == pytest.approx([600, 200, 200], abs=4)
+def test_a_unit_gets_into_a_part_with_its_share_whatever_its_size() -> None:
+    units = np.repeat(np.arange(60), np.arange(60) // 10 * 4 + 1)
+    random = np.random.default_rng(0)
+    tested = np.zeros(60)
+    n_rows = []
+    for _ in range(2000):
+        part = assign(units, (0.6, 0.2, 0.2), random)
+        tested[np.unique(units[part == 2])] += 1
+        n_rows.append((part == 2).mean())
+    by_size = (tested / 2000).reshape(6, 10)
+    assert by_size == pytest.approx(0.2, abs=5 * np.sqrt(0.16 / 2000))
+    assert by_size.mean(axis=1) == pytest.approx(0.2, abs=5 * np.sqrt(0.16 / 20_000))
+    assert np.std(n_rows) < 0.03  # of 660 rows in units of up to 21
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5])
+def test_a_right_probability_is_right_in_every_part(share: float) -> None:
+    """Equal rows, copies and labels that go with the size of a unit select nothing."""
+    random, late = np.random.default_rng(5), []
+    for seed in range(300):
+        kinds = random.integers(0, 3, size=(400, 3)).astype(float)
+        truth = np.clip(share + 0.1 * (kinds[:, 0] - 1), 0.02, 0.98)
+        labels = (random.random(400) < truth).astype(np.int64)
+        numbers = np.where(kinds[:, :1] == 2, kinds, random.normal(size=(400, 3)))
+        whole = with_copies(Split(numbers, labels, np.arange(400)), 0)
+        test = split_rows(whole, SplitRule(), seed, CLASSES) == 2
+        error = (labels - truth)[test].sum() / np.sqrt((truth * (1 - truth))[test].sum())
+        late.append(abs(error) > 1.96)
+    assert 0.02 <= np.mean(late) <= 0.08
 
 
 def test_shared_rows_are_counted_like_a_slow_comparison_of_all_pairs() -> None:
     whole = with_copies(make(120), 60)
-    parts = split_rows(whole, SplitRule(duplicates="apart"), 2, CLASSES)
-    slow = 0
-    for name in ("validation", "test"):
-        others = np.concatenate([p.inputs for other, p in parts.items() if other != name])
-        slow += sum(any((row == other).all() for other in others) for row in parts[name].inputs)
+    apart = Split(whole.inputs, whole.labels, whole.instance_ids)
+    part = split_rows(apart, SplitRule(), 2, CLASSES)
+    slow = sum(
+        any((whole.inputs[i] == whole.inputs[j]).all() for j in np.flatnonzero(part != part[i]))
+        for i in np.flatnonzero(part > 0)
+    )
     assert slow > 0
-    assert shared_between(parts) == slow
+    assert shared_between(copied_rows(whole.inputs), part) == slow
 
 
-def test_missing_cells_and_negative_zero_count_as_the_same() -> None:
-    rows = np.array([[np.nan, 0.0], [np.nan, -0.0], [-np.nan, 0.0], [1.0, 0.0]])
-    assert is_repeat(row_identity(rows)).tolist() == [False, True, True, False]
+def test_rows_of_an_entity_and_copies_are_tied_where_they_do_not_stand_apart() -> None:
+    plain = make(6)
+    copied, units = np.array([0, 0, 1, 2, 3, 4]), np.array([0, 1, 1, 2, 3, 4])
+    together, apart = SplitRule(), SplitRule(duplicates="apart")
+    assert tied(plain, np.arange(6), together, None).entities is None
+    assert np.array_equal(tied(plain, copied, together, units).entities, joined(copied, units))
+    assert tied(plain, copied, apart, None).entities is None
+    assert np.array_equal(tied(plain, copied, apart, units).entities, units)
 
 
-def test_labels_can_be_part_of_the_identity() -> None:
-    identity = row_identity(np.zeros((3, 2)), np.array([0, 1, 0]))
-    assert is_repeat(identity).tolist() == [False, False, True]
-
-
-def test_a_sample_of_rows_keeps_the_shares_and_the_order() -> None:
-    labels = make(1000, share=0.22).labels
-    chosen = draw_rows(labels, 100, 3)
-    assert np.bincount(labels[chosen]).tolist() == [78, 22]
+def test_a_sample_of_rows_keeps_their_order_and_looks_at_nothing() -> None:
+    chosen = draw_rows(1000, 100, 3)
+    assert len(chosen) == 100
     assert np.all(np.diff(chosen) > 0)
-    assert len(draw_rows(labels, None, 3)) == len(draw_rows(labels, 5000, 3)) == 1000
+    assert len(draw_rows(1000, None, 3)) == len(draw_rows(1000, 5000, 3)) == 1000
 
 
 def test_too_few_rows_of_a_class_are_refused_with_their_number() -> None:
@@ -110,11 +136,21 @@ def test_too_few_rows_of_a_class_are_refused_with_their_number() -> None:
         split_rows(make(100, share=0.02), SplitRule(), 0, CLASSES)
 
 
-def test_a_table_with_two_different_rows_cannot_be_split() -> None:
-    inputs = np.repeat([[0.0], [1.0]], 20, axis=0)
-    whole = Split(inputs, np.repeat([0, 1], 20), np.arange(40))
-    with pytest.raises(DataError, match=r"duplicates=apart"):
-        split_rows(whole, SplitRule(), 0, CLASSES)
+def test_ten_rows_of_a_class_are_in_every_part() -> None:
+    for seed in range(20):
+        whole = make(400, share=0.025, seed=seed)
+        part = split_rows(whole, SplitRule(), seed, CLASSES)
+        assert set(part[whole.labels == 1].tolist()) == {0, 1, 2}
+
+
+def test_a_class_that_one_entity_has_alone_is_told_with_its_rows() -> None:
+    whole = make(200)
+    rows = tied(whole, np.arange(200), SplitRule(), np.where(whole.labels == 1, 0, np.arange(200)))
+    with pytest.raises(
+        DataError, match=r"no row of 'yes' in any of 100 draws: there are 60 rows"
+    ) as told:
+        split_rows(rows, SplitRule(), 0, CLASSES)
+    assert "in 1 set that stay together" in str(told.value)
 
 
 def test_shares_without_a_training_part_are_a_problem() -> None:
@@ -130,39 +166,38 @@ def rows(n: int = 200, **fields: object) -> Split:
 
 
 def test_each_row_is_tested_once_and_is_in_one_part_of_a_fold() -> None:
-    folds = FoldRule(5, 0.25).of(rows(), [], 1)
+    folds = FoldRule(5, 0.25).of(rows(), 1)
     assert sorted(np.concatenate([fold.test for fold in folds])) == list(range(200))
     for fold in folds:
         assert sorted(np.concatenate([fold.train, fold.validation, fold.test])) == [*range(200)]
         assert len(fold.validation) == 40
 
 
-def test_classes_and_groups_are_shared_out_evenly() -> None:
+def test_folds_look_at_no_label_but_have_every_class() -> None:
     whole = rows()
-    groups = np.where(np.arange(200) % 8 == 0, 1, 0)  # 25 rows, 5 of them of class 1
-    folds = FoldRule(5, 0.25).of(whole, [groups], 1)
-    assert [int(whole.labels[fold.test].sum()) for fold in folds] == [8] * 5
-    assert [int(groups[fold.test].sum()) for fold in folds] == [5] * 5 or all(
-        4 <= groups[fold.test].sum() <= 6 for fold in folds
-    )
+    turned = Split(whole.inputs, 1 - whole.labels, whole.instance_ids)
+    folds, others = (FoldRule(5, 0.25).of(each, 1) for each in (whole, turned))
+    assert all(np.array_equal(a.test, b.test) for a, b in zip(folds, others, strict=True))
+    assert [len(fold.test) for fold in folds] == [40] * 5
+    assert len({int(whole.labels[fold.test].sum()) for fold in folds}) > 1
+    few = Split(whole.inputs, (np.arange(200) < 12).astype(np.int64), whole.instance_ids)
+    for fold in FoldRule(5, 0.25).of(few, 1):
+        assert all(few.labels[getattr(fold, part)].any() for part in PARTS)
 
 
-def test_rows_of_one_entity_and_copies_are_in_one_part() -> None:
+def test_rows_that_stay_together_are_in_one_part_of_a_fold() -> None:
     entities = np.arange(200) // 4
-    whole = rows(entities=entities)
-    whole.inputs[10] = whole.inputs[100]
-    for fold in FoldRule(4, 0.25).of(whole, [], 3):
+    for fold in FoldRule(4, 0.25).of(rows(entities=entities), 3):
         parts = {part: set(entities[places]) for part, places in vars(fold).items()}
         assert not parts["train"] & parts["test"]
         assert not parts["train"] & parts["validation"]
         assert not parts["validation"] & parts["test"]
-        assert (10 in fold.test) == (100 in fold.test)
 
 
 def test_with_time_each_fold_is_trained_on_what_came_before() -> None:
     moments = np.random.default_rng(2).permutation(np.repeat(np.arange(40.0), 5))
     whole = rows(moments=moments)
-    folds = FoldRule(3, 0.25).of(whole, [], 1)
+    folds = FoldRule(3, 0.25).of(whole, 1)
     for fold in folds:
         assert moments[fold.train].max() < moments[fold.validation].min()
         assert moments[fold.validation].max() < moments[fold.test].min()
@@ -175,16 +210,16 @@ def test_with_time_each_fold_is_trained_on_what_came_before() -> None:
 def test_rows_without_a_moment_are_trained_on_and_never_tested() -> None:
     moments = np.arange(200.0)
     moments[[7, 190]] = np.nan
-    for fold in FoldRule(4, 0.2).of(rows(moments=moments), [], 1):
+    for fold in FoldRule(4, 0.2).of(rows(moments=moments), 1):
         assert {7, 190} <= {*fold.train}
 
 
 def test_too_few_moments_for_the_folds_are_refused() -> None:
     with pytest.raises(ValueError, match="no rows to train on"):
-        FoldRule(5, 0.2).of(rows(moments=np.repeat([0.0, 1.0], 100)), [], 1)
+        FoldRule(5, 0.2).of(rows(moments=np.repeat([0.0, 1.0], 100)), 1)
 
 
 def test_the_same_seed_draws_the_same_folds() -> None:
-    first, again, other = (FoldRule(5, 0.25).of(rows(), [], seed) for seed in (1, 1, 2))
+    first, again, other = (FoldRule(5, 0.25).of(rows(), seed) for seed in (1, 1, 2))
     assert all((a.test == b.test).all() for a, b in zip(first, again, strict=True))
     assert any(set(a.test) != set(b.test) for a, b in zip(first, other, strict=True))
