@@ -32,6 +32,7 @@ from deepseek_report.config.sets import Origin
 from deepseek_report.config.validate import validate
 from deepseek_report.datasets.assembly.cell_encoding import MOST_CLASSES
 from deepseek_report.explainers.accounts import HeldAttributions
+from deepseek_report.models.estimators.design_matrix import class_text
 from deepseek_report.models.given.given_answers import HeldAnswers
 
 _TABLE = "deepseek_report.datasets.sources.given_table.GivenTable"
@@ -91,10 +92,9 @@ def pieces_of(
         "training_rows": rows.held.training_rows(fits),
         **({} if task is None else {"task": task}),
     }
-    # of two classes, attributions and single probabilities are about the second one
-    about_one = bool(attributed) or (predictions is not None and np.ndim(predictions) == 1)
     classes = list(options.get("classes") or rows.classes)
-    if about_one and "positive" not in options and not is_number(rows, options):
+    # of two classes, attributions are about the second one
+    if attributed and "positive" not in options and not is_number(rows, options):
         table |= {"positive": plain_value(classes[1])} if len(classes) == 2 else {}
     return Pieces((table, rows.held), known, attributed)
 
@@ -113,6 +113,7 @@ def is_number(rows: Rows, options: CallOptions) -> bool:
 
 def _model(rows: Rows, model: object, options: CallOptions) -> Model:
     number = is_number(rows, options)
+    _check_order(model, options)
     hints = given_models.Hints(
         classes=options.get("classes") or (),
         encoder=options.get("encoder"),
@@ -139,6 +140,19 @@ def _model(rows: Rows, model: object, options: CallOptions) -> Model:
     if refit is not None:
         config |= {"refit": "clone" if own is None else given_models.identity_of(own)}
     return (config, given_models.hold(recognised, rows, identity, refit)), recognised.task, fits
+
+
+def _check_order(model: object, options: CallOptions) -> None:
+    """Refuse classes in another order than that in which the model, or its method, answers."""
+    known = getattr(model, "classes_", getattr(getattr(model, "__self__", None), "classes_", ()))
+    own, named = ([*map(class_text, names)] for names in (known, options.get("classes") or ()))
+    if own != named and sorted(own) == sorted(named):
+        refuse(
+            "classes",
+            f"they are {', '.join(named)}, and the model's own (`classes_`) {', '.join(own)}",
+            "the classes in the order of the model's probabilities",
+            "leave classes out: the model itself says them",
+        )
 
 
 def _answers(

@@ -190,6 +190,14 @@ class Target:
         )
 
     @property
+    def by_code(self) -> list[int]:
+        """Positions of the classes in the order of their codes, which no declaration moves.
+
+        Whatever is drawn for one class after the other is drawn in this order.
+        """
+        return sorted(range(len(self.classes)), key=lambda i: self.codes[i : i + 1])
+
+    @property
     def explained_class(self) -> str:
         return self.classes[self.explained]
 

@@ -236,7 +236,7 @@ def _expected_equal(codes: Ints, identity: Ints) -> Floats:
         pairs = numbered(own * (_LEVELS * 2) + inside)
         seen = np.bincount(pairs)[pairs].astype(np.float64)
         rows_with = np.bincount(own[once_each])
-        again = 1 + 2 * (rows_with == 2).sum() / max((rows_with == 1).sum(), 1)
+        again = 2 * ((rows_with == 2).sum() + 1) / ((rows_with == 1).sum() + 1)
         seen = np.where(rows_with[own] == 1, np.minimum(seen, again), seen)
         expected *= seen / np.bincount(inside)[inside]
     return expected

@@ -70,6 +70,32 @@ def test_classes_that_differ_in_capitals_are_read_as_the_model_knows_them() -> N
     assert [notice.id for notice in heard] == ["given_rows.respelled"]
 
 
+def test_classes_in_another_order_than_the_model_knows_them_are_refused(
+    numbers: pd.DataFrame, labels: pd.Series
+) -> None:
+    model = LogisticRegression(max_iter=500).fit(numbers, labels)
+    turned = list(model.classes_[::-1])
+    for given in (model, model.predict_proba):
+        with pytest.raises(ArgumentProblems, match=r"own \(`classes_`\) approved, denied"):
+            dr.report(given, numbers, labels, classes=turned)
+
+
+@pytest.mark.parametrize("favourable", [None, "approved", "denied"])
+def test_both_probabilities_and_that_of_the_second_class_are_one_result(
+    report: Report, numbers: pd.DataFrame, labels: pd.Series, favourable: str | None
+) -> None:
+    shares = LogisticRegression(max_iter=500).fit(numbers, labels).predict_proba(numbers)
+    both, second = (
+        report(X=numbers, y=labels, predictions=given, favourable=favourable, explainers=[])
+        for given in (shares, shares[:, 1])
+    )
+    assert both.results.schema.target == second.results.schema.target
+    told, also = (run.results.predictions for run in (both, second))
+    assert np.array_equal(told.instance_ids, also.instance_ids)
+    assert told.probabilities == pytest.approx(also.probabilities, abs=1e-12)
+    assert both.scores["value"].tolist() == pytest.approx(second.scores["value"].tolist())
+
+
 def test_parts_without_a_class_in_common_are_refused() -> None:
     both = {"y_test": np.array(["yes", "no"]), "y_train": np.array([0, 1])}
     with pytest.raises(ArgumentProblems, match="its classes are 0, 1, and those of y_test no, yes"):
@@ -167,7 +193,8 @@ def test_training_rows_as_test_rows_are_the_gravest_finding(
 def test_a_copy_among_many_rows_is_no_grave_finding_and_the_advice_fits_a_split_of_ones_own(
     report: Report, numbers: pd.DataFrame, labels: pd.Series
 ) -> None:
-    single = numbers.assign(income=numbers["income"] + np.arange(len(numbers)) / 1000)
+    drawn = np.random.default_rng(1).normal(size=(2, len(numbers)))
+    single = numbers.assign(income=drawn[0], height=drawn[1])
     model = LogisticRegression().fit(single[:80], labels[:80])
     X = pd.concat([single[80:], single[:1]], ignore_index=True)
     y = pd.concat([labels[80:], labels[:1]], ignore_index=True)

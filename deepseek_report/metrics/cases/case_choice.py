@@ -351,4 +351,4 @@ def _stratified(labels: Array, instances: int, seed: int) -> Ints:
     for label in np.unique(labels):
         members = order[labels[order] == label]
         taken.append(members[: max(round(share * len(members)), 1)])
-    return generator.permutation(np.concatenate(taken))
+    return generator.permutation(np.sort(np.concatenate(taken)))

@@ -59,15 +59,15 @@ def evened_rows(codes: Ints, labels: Ints, rng: np.random.Generator) -> Ints:
     >>> [int(((codes == g) & (labels == y))[rows].sum()) for g in (0, 1) for y in (0, 1)]
     [2, 2, 2, 2]
     """
-    known = codes >= 0
+    known, order = codes >= 0, rng.permutation(len(codes))
     drawn = [np.flatnonzero(~known)]
     for code in np.unique(codes[known]):
         for label in np.unique(labels[known]):
-            cell = np.flatnonzero((codes == code) & (labels == label))
+            cell = order[((codes == code) & (labels == label))[order]]
             if len(cell):
                 expected = (codes == code).sum() * (labels[known] == label).sum() / known.sum()
                 times, rest = divmod(round(expected), len(cell))
-                drawn += [np.tile(cell, times), rng.permutation(cell)[:rest]]
+                drawn += [np.tile(cell, times), cell[:rest]]
     return np.sort(np.concatenate(drawn))
 
 

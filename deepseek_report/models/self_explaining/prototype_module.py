@@ -11,7 +11,7 @@ from torch.nn.functional import one_hot, pad, softplus
 
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.schema import Layout, Schema
+from deepseek_report.artifacts.schema import Layout, Schema, Target
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import DataKind, kind_of
 from deepseek_report.models.self_explaining.prototype_settings import PrototypeSettings
@@ -234,7 +234,7 @@ class PrototypeModule(EncodedModule):
         self.kind = kind_of(schema)
         self.shift = shift_of(self.kind, config.shift)
         self.n_classes = len(schema.target.classes)
-        positions = _candidates(train.labels, config.candidates, self.n_classes, seed)
+        positions = _candidates(train.labels, config.candidates, schema.target, seed)
         inputs = torch.as_tensor(train.inputs[positions], dtype=torch.float32)
         self.register_buffer("cases", inputs)
         self.register_buffer("case_ids", torch.as_tensor(train.instance_ids[positions]))
@@ -367,12 +367,12 @@ def _secant(distances: Tensor, means: Tensor) -> Tensor:
     return torch.where(close, slope.expand_as(secant), secant)
 
 
-def _candidates(labels: Ints, most: int, classes: int, seed: int) -> Ints:
+def _candidates(labels: Ints, most: int, target: Target, seed: int) -> Ints:
     """Positions of at most so many cases of each class, drawn at random."""
     rng = np.random.default_rng(seed)
     chosen = [
         rng.permutation(np.flatnonzero(labels == class_index))[:most]
-        for class_index in range(classes)
+        for class_index in target.by_code
     ]
     return np.sort(np.concatenate(chosen))
 

@@ -54,6 +54,7 @@ class Outputs(Readout):
     def __init__(self, width: int, target: Target, train: Split) -> None:
         super().__init__(target, train)
         self.linear = nn.Linear(width, task_of(target).n_outputs(target))
+        start_by_code(self.linear, target)
 
     def forward(self, hidden: Tensor) -> Tensor:
         """(instance, width) -> (instance, output): classes, all labels, or the number."""
@@ -62,6 +63,15 @@ class Outputs(Readout):
     def readout(self, outputs: Tensor) -> Tensor:
         """(instance, output) of the linear layer -> the same shape, see `Readout`."""
         return super().forward(outputs)
+
+
+def start_by_code(layer: nn.Linear, target: Target) -> None:
+    """Give classes their first weights in the order of codes, as if they were declared so."""
+    if layer.out_features == len(target.classes):
+        with torch.no_grad():
+            for parameter in layer.parameters():
+                drawn = parameter.clone()
+                parameter[target.by_code] = drawn
 
 
 def contrast(logits: Tensor, target: int) -> Tensor:

@@ -95,6 +95,7 @@ class DeepSeekFamily(Pretrained):
             return super()._start(schema)
         from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification
 
+        from deepseek_report.models.shared.output_layers import start_by_code
         from deepseek_report.models.transformers.transformer_module import PretrainedStart
 
         end, mean = len(schema.vocabulary), self.pool == "mean"
@@ -107,6 +108,8 @@ class DeepSeekFamily(Pretrained):
         )
         auto: Any = AutoModel if mean else AutoModelForSequenceClassification
         net = auto.from_config(config, attn_implementation="eager")
+        if not mean:
+            start_by_code(net.score, schema.target)
         return PretrainedStart(
             net=net,
             name=self.title,
