@@ -1,7 +1,7 @@
 """Does the split select anything? On real tables whose truth is drawn, nothing may look amiss.
 
-Labels are drawn from a model that was fitted to the table, and that model is judged on the test part
-of many splits: is its mean probability right, and do its decisions differ between two groups that
+Labels are drawn from a model that was fitted to the table, and that model is judged on the test
+part of many splits: is its mean right, and do its decisions differ between two groups that
 were drawn at random? Both tests should say yes in 5 % of the splits, 2 to 8 % with 100 of them.
 
     python benchmarks/splits.py [SPLITS]
@@ -55,7 +55,9 @@ def numbers(frame: pd.DataFrame) -> np.ndarray:
 
 def fitted(frame: pd.DataFrame, answer: pd.Series) -> Truth:
     inputs = np.nan_to_num(numbers(frame))
-    one_hot = pd.get_dummies(frame.astype({name: str for name in frame if frame[name].nunique() < 9}))
+    one_hot = pd.get_dummies(
+        frame.astype({name: str for name in frame if frame[name].nunique() < 9})
+    )
     model = make_pipeline(StandardScaler(), LogisticRegression()).fit(one_hot, answer)
     return Truth(inputs, model.predict_proba(one_hot)[:, 1])
 

@@ -241,7 +241,7 @@ def test_what_hangs_on_a_threshold_that_nobody_declared_is_no_critical_finding(
     run, say, most, severity
 ):
     tried = {"threshold_from": 0.1, "threshold_to": 0.4, "ratio_least": 0.5, "ratio_most": most}
-    rows = [pair("b", "clear below", 0.6) | tried]
+    rows = [pair("b", "clear below", 0.6, p_adjusted=0.001) | tried]
     run.config["decision"] = {"rule": None, "threshold": None, "costs": None}
     (finding,) = impact(run, *rows)
     assert finding.severity == severity
@@ -1041,7 +1041,7 @@ def test_simpler_models_are_compared_by_their_errors(
 def test_the_worst_slice_is_told_by_its_error_in_the_unit(number):
     row = {"slice": "size is over 3", "n": 90, "share": 0.2, "mae": 30.0, "low": 25.0}
     row |= {"high": 35.0, "rest_mae": 12.0, "mean_error": 8.0, "p_adjusted": 0.001}
-    row["kind"] = "unexpected"
+    row |= {"kind": "unexpected", "surplus": 18.0, "surplus_low": 13.0, "surplus_high": 23.0}
     number.measure("slices", number.score("slices_examined", 30), slices=[row])
     results = number.results()
     (finding,) = rules_bottlenecks.worst_slice(results)

@@ -163,7 +163,7 @@ def test_metrics_with_a_clustered_form_keep_values_and_notes(toy, metric: Any) -
         assert own.value == pytest.approx(other.value, nan_ok=True)
         assert own.n == other.n
     methods = [say(score.interval_method) for score in entities.scores if score.low is not None]
-    assert all("entities" in method for method in methods)
+    assert all("those of one entity" in method for method in methods)
 
 
 def test_entities_with_one_row_each_change_no_byte(toy) -> None:
