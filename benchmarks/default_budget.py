@@ -8,7 +8,8 @@ Frozen are the cases, background and epochs, the model rows that each explainer 
 number that says how much a metric looks at, the metrics, pictures and sections, and the mean
 standard error of sampled attributions in a finished run. Of an explainer whose standard errors
 are known to hold, these alone are frozen, since the same error may need fewer rows. It ends with 1
-where less is done.
+where less is done. The standard errors are of a run on one machine; on another they differ by the
+rounding of weights and outputs, which is why no test compares them, and why they may grow a little.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ from deepseek_report.models.self_explaining.nam_module import GroupedLinear
 from deepseek_report.models.self_explaining.prototype import Prototype
 from deepseek_report.training.trainer import GradientTrainer
 from tests.builders import laid_out, of_classes
+from tests.tolerances import rounding
 from tests.trained import stored_classifier
 from tests.worded import say
 
@@ -239,14 +240,14 @@ def test_shifted_distances_are_the_least_over_all_shifts_window_by_window(schema
             parts[i, list(window)] += (p + 1) * best[list(window)]
     tensors = [torch.tensor(tensor, dtype=torch.float32) for tensor in (units, cases, weights)]
     distances = prototype_module.ShiftedDistances(layout, 1, tensors[0])
-    torch.testing.assert_close(
-        distances(*tensors).double(), torch.tensor(expected), atol=1e-5, rtol=0
-    )
+    terms = ((np.abs(units)[:, None] + np.abs(cases)) ** 2 * weights).sum(axis=-1).max()
+    bounds = {"atol": float(terms) * rounding(units.shape[1]), "rtol": 0.0}
+    torch.testing.assert_close(distances(*tensors).double(), torch.tensor(expected), **bounds)
     counts = torch.tensor([[1.0, 2.0]]).expand(3, 2)
     sums = distances.terms(*tensors, counts)
-    torch.testing.assert_close(sums.double(), torch.tensor(parts), atol=1e-5, rtol=0)
+    torch.testing.assert_close(sums.double(), torch.tensor(parts), **bounds)
     mean = distances.usual(*tensors[1:]).sum(1)
-    torch.testing.assert_close(mean, distances(*tensors).mean(0), atol=1e-5, rtol=0)
+    torch.testing.assert_close(mean, distances(*tensors).mean(0), **bounds)
 
 
 def test_a_case_moved_by_one_step_is_as_near_as_one_in_place() -> None:

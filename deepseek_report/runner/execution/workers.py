@@ -27,7 +27,8 @@ from deepseek_report.runner.execution.rare_collections import BETWEEN_COLLECTION
 from deepseek_report.runner.execution.run_events import Event
 
 _MESSAGES: Queue[Event] | None = None
-_THREADS = "OMP_NUM_THREADS"
+#: Read by torch when it is imported, which takes MKL's where both are set.
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 #: Parameters of `mallopt`, as malloc.h numbers them.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 #: What a terminal sends to every process of a command: Ctrl-C, and that it has gone.
@@ -171,19 +172,18 @@ def one_thread() -> Iterator[None]:
 
     Torch may be imported before or within it; it is not imported for this alone.
     """
-    before = os.environ.get(_THREADS)
+    before = {name: os.environ.pop(name) for name in _THREADS if name in os.environ}
     _to_one_thread()
     try:
         yield
     finally:
-        if before is None:
-            del os.environ[_THREADS]
-        else:
-            os.environ[_THREADS] = before
+        for name in _THREADS:
+            del os.environ[name]
+        os.environ.update(before)
 
 
 def _to_one_thread() -> None:
-    os.environ[_THREADS] = "1"  # read by torch when it is imported
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
 

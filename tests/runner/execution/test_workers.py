@@ -21,6 +21,8 @@ from deepseek_report.runner.execution.workers import (
     one_thread,
 )
 
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
+
 
 @pytest.mark.parametrize("platform", ["linux", "darwin", "win32"])
 def test_giving_memory_back_fails_on_no_system(
@@ -34,27 +36,31 @@ def test_giving_memory_back_fails_on_no_system(
     np.testing.assert_array_equal(kept, np.arange(1000))
 
 
+@pytest.mark.parametrize("variable", THREADS)
 @pytest.mark.parametrize("first", ["", "import torch\n"])
-def test_torch_computes_with_one_thread_imported_before_or_within(first: str) -> None:
+def test_torch_computes_with_one_thread_imported_before_or_within(
+    first: str, variable: str
+) -> None:
     code = f"{first}from deepseek_report.runner.execution.workers import one_thread\n"
     code += "with one_thread():\n    import torch\n    print(torch.get_num_threads())"
-    environment = {**os.environ, "OMP_NUM_THREADS": "2"}
+    environment = {**os.environ, variable: "2"}
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
     )
     assert done.stdout.strip() == "1"
 
 
+@pytest.mark.parametrize("variable", THREADS)
 @pytest.mark.parametrize("before", ["3", None])
 def test_the_number_of_threads_of_other_libraries_is_as_before(
-    before: str | None, monkeypatch: pytest.MonkeyPatch
+    before: str | None, variable: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.delenv(variable, raising=False)
     if before is not None:
-        monkeypatch.setenv("OMP_NUM_THREADS", before)
+        monkeypatch.setenv(variable, before)
     with one_thread():
-        assert os.environ["OMP_NUM_THREADS"] == "1"
-    assert os.environ.get("OMP_NUM_THREADS") == before
+        assert os.environ[variable] == "1"
+    assert os.environ.get(variable) == before
 
 
 @pytest.mark.parametrize("platform", ["darwin", "win32"])
