@@ -45,17 +45,28 @@ from deepseek_report.rendering.markdown import (
     RowsOfTable,
 )
 from deepseek_report.rendering.notes import Note, read_notes
-from deepseek_report.rendering.page_words import BRIEF, ReportOptions, TemplateTexts
+from deepseek_report.rendering.page_words import (
+    BRIEF,
+    ReportOptions,
+    TemplateTexts,
+    head_of_document,
+    labels,
+)
+from deepseek_report.rendering.render import reference_document
+from deepseek_report.rendering.typeset import chinese_font
 from deepseek_report.sections.shared.tables import ShownTable, measured_table
 from deepseek_report.wording.compiled_texts import Compiled
 from deepseek_report.wording.of_results import words_of
-from deepseek_report.wording.words import WordedFinding, Wording
+from deepseek_report.wording.words import WordedFinding, Wording, wording
 
 _REFERENCE = re.compile(f"{REFERENCE[0]}([a-z0-9-]+){REFERENCE[1]}")
 _DEFINED = re.compile(r"\{#((?:fig|tbl|sec|nte|tip|wrn|imp|cau|finding)-[A-Za-z0-9-]+)")
 _LINK = re.compile(f"{LINK[0]}([a-z0-9-]+) ([a-z0-9-]+){LINK[1]}(.*?){LINK[2]}", re.DOTALL)
 #: What Quarto's page looks like; beside the document, so that `quarto preview` finds it.
 STYLESHEET = "report.css"
+#: By what Quarto writes paper, which is what the embedded engine writes it by.
+FILTER, TEMPLATE, REFERENCE = "quarto/filter.lua", "quarto/report.typ", "quarto/reference.docx"
+FONTS = "quarto/fonts"
 #: Rows of a table of a section that the report itself shows, in the open and inside of a fold;
 #: the others stand in a file beside it, unless they are too few to be worth one.
 _MOST_SHOWN, _MOST_FOLDED, _NOT_WORTH_A_FILE = 12, 6, 2
@@ -96,8 +107,13 @@ def write_qmd(
     for name in ("figures", "tables"):  # of an earlier document
         plain_files.empty_folder(folder / name)
     plain_files.write_text(folder / STYLESHEET, quarto_stylesheet())
-    path = folder / "report.qmd"
-    plain_files.write_text(path, writer.document())
+    for name, source in {FILTER: "html/filter.lua", TEMPLATE: "typst/report.typ"}.items():
+        plain_files.copy_file(shipped("templates") / source, folder / name)
+    if _is_in_han(options.language):
+        plain_files.copy_file(chinese_font(), folder / FONTS / chinese_font().name)
+    path, text = folder / "report.qmd", writer.document()
+    plain_files.write_text(path, text)
+    plain_files.write_bytes(folder / REFERENCE, reference_document(head_of_document(text)))
     return Document(path, writer.failures)
 
 
@@ -334,8 +350,8 @@ class _DocumentWriter:
         if picture is None:
             return Markdown("")
         self._write_picture(picture)
-        image = _image(picture, self.words, "figures" if picture.narrow is None else _NARROW)
-        return Markdown(f"\n\n::: {{.small-picture}}\n{image}\n:::\n\n")
+        folder = "figures" if picture.narrow is None else _NARROW
+        return Markdown(_unnumbered(picture, self.words, folder, ".small-picture "))
 
     def finding_link(self, finding: WordedFinding, text: str) -> Markup:
         """The text as a link to the card of a finding, or to its section where it has no card."""
@@ -516,17 +532,25 @@ def _card_of(finding: WordedFinding) -> str:
     return f"finding-{markdown.slug(finding.id)}"
 
 
-def _image(picture: Picture, words: Wording, folder: str, number: str = "") -> str:
+def _image(picture: Picture, words: Wording, folder: str, caption: str, number: str = "") -> str:
     """The picture of a folder; number : `#fig-…` and a blank, where it is a numbered figure."""
-    title, alt = (markdown.plain_braces(words.say(text)) for text in (picture.title, picture.alt))
-    return f'![{title}]({folder}/{markdown.slug(picture.name)}.svg){{{number}fig-alt="{alt}"}}'
+    alt = markdown.plain_braces(words.say(picture.alt))
+    return f'![{caption}]({folder}/{markdown.slug(picture.name)}.svg){{{number}fig-alt="{alt}"}}'
+
+
+def _unnumbered(picture: Picture, words: Wording, folder: str, classes: str = "") -> str:
+    """The picture below its caption: as a figure of its own, Quarto would count it on paper."""
+    caption, image = markdown.escape(words.say(picture.title)), _image(picture, words, folder, "")
+    return f"\n\n::: {{{classes}.unnumbered-picture}}\n{caption}\n\n{image}\n:::\n\n"
 
 
 def _figure(
     picture: Picture, words: Wording, how_to_read: str, *, twin: bool, numbered: bool
 ) -> str:
-    name = markdown.slug(picture.name)
-    parts = [_image(picture, words, "figures", f"#fig-{name} " if numbered else "")]
+    name, parts = markdown.slug(picture.name), [_unnumbered(picture, words, "figures").strip()]
+    if numbered:
+        title = markdown.plain_braces(words.say(picture.title))
+        parts = [_image(picture, words, "figures", title, f"#fig-{name} ")]
     if how_to_read:
         parts.append(how_to_read)
     if twin:
@@ -577,7 +601,7 @@ def front_matter(
         **origin,
         "lang": options.language,
         "papersize": options.paper,
-        **({"brief": True} if brief else {"format": _formats(options)}),
+        **({"brief": True} if brief else _page_head(options.language)),
     }
     text: str = yaml.safe_dump(head, allow_unicode=True, sort_keys=False, width=10_000)
     return text.rstrip()
@@ -588,8 +612,29 @@ def quarto_stylesheet() -> str:
     return page_parts.part("quarto.css") + page_parts.blocks()
 
 
-def _formats(options: ReportOptions) -> dict[str, object]:
-    """What Quarto is told of each format; Typst has a name of its own for the American paper."""
+def _page_head(language: str) -> dict[str, object]:
+    """What the head of a whole report says beside what a brief says, for Quarto most of all."""
+    words = wording(language)
+    kinds = words.table("page.callouts")
+    return {
+        # read before the title of a callout, with nothing between
+        "language": {f"callout-{kind}-title": f"{named} " for kind, named in kinds.items()},
+        **labels(words),
+        "format": _formats(language),
+    }
+
+
+def _filters() -> list[dict[str, str]]:
+    return [{"at": "pre-ast", "path": FILTER}]
+
+
+def _is_in_han(language: str) -> bool:
+    return language.startswith(("zh", "ja"))
+
+
+def _formats(language: str) -> dict[str, object]:
+    """What Quarto is told of each format."""
+    fonts = {"font-paths": FONTS} if _is_in_han(language) else {}
     return {
         "html": {
             "embed-resources": True,
@@ -602,14 +647,8 @@ def _formats(options: ReportOptions) -> dict[str, object]:
             "lightbox": True,
             "css": STYLESHEET,
         },
-        "docx": {"toc": True, "number-sections": True},
-        "typst": {
-            "toc": True,
-            "number-sections": True,
-            # A table is a figure to Quarto, and a figure of Typst does not break.
-            "include-in-header": {"text": "#show figure: set block(breakable: true)"},
-            "papersize": "us-letter" if options.paper == "letter" else options.paper,
-        },
+        "docx": {"filters": _filters(), "reference-doc": REFERENCE},
+        "typst": {"filters": _filters(), "template": TEMPLATE, "highlight-style": "none", **fonts},
     }
 
 
@@ -703,6 +742,7 @@ def _finite(write: Callable[..., str]) -> Callable[..., str]:
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "code": markdown.inline_code,
     "code_block": markdown.code_block,
+    "inner": markdown.inner,
     "slug": markdown.slug,
     "one_line": markdown.one_line,
     "join": _join,
