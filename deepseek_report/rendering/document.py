@@ -64,9 +64,9 @@ _DEFINED = re.compile(r"\{#((?:fig|tbl|sec|nte|tip|wrn|imp|cau|finding)-[A-Za-z0
 _LINK = re.compile(f"{LINK[0]}([a-z0-9-]+) ([a-z0-9-]+){LINK[1]}(.*?){LINK[2]}", re.DOTALL)
 #: What Quarto's page looks like; beside the document, so that `quarto preview` finds it.
 STYLESHEET = "report.css"
-#: By what Quarto writes paper, which is what the embedded engine writes it by.
-FILTER, TEMPLATE, REFERENCE = "quarto/filter.lua", "quarto/report.typ", "quarto/reference.docx"
-FONTS = "quarto/fonts"
+#: What Quarto writes paper by, as the embedded engine does; the head of the document names it.
+_OF_PAPER = {"quarto/filter.lua": "html/filter.lua", "quarto/report.typ": "typst/report.typ"}
+FONTS, _STYLES = "quarto/fonts", "quarto/reference.docx"
 #: Rows of a table of a section that the report itself shows, in the open and inside of a fold;
 #: the others stand in a file beside it, unless they are too few to be worth one.
 _MOST_SHOWN, _MOST_FOLDED, _NOT_WORTH_A_FILE = 12, 6, 2
@@ -107,13 +107,13 @@ def write_qmd(
     for name in ("figures", "tables"):  # of an earlier document
         plain_files.empty_folder(folder / name)
     plain_files.write_text(folder / STYLESHEET, quarto_stylesheet())
-    for name, source in {FILTER: "html/filter.lua", TEMPLATE: "typst/report.typ"}.items():
+    for name, source in _OF_PAPER.items():
         plain_files.copy_file(shipped("templates") / source, folder / name)
-    if _is_in_han(options.language):
+    if options.language.startswith(("zh", "ja")):
         plain_files.copy_file(chinese_font(), folder / FONTS / chinese_font().name)
     path, text = folder / "report.qmd", writer.document()
     plain_files.write_text(path, text)
-    plain_files.write_bytes(folder / REFERENCE, reference_document(head_of_document(text)))
+    plain_files.write_bytes(folder / _STYLES, reference_document(head_of_document(text)))
     return Document(path, writer.failures)
 
 
@@ -208,7 +208,7 @@ class _DocumentWriter:
         return head
 
     def brief(self, first: SectionContent) -> str:
-        front = Markdown(front_matter(self.options, self._origin(), brief=True))
+        front = Markdown(front_matter(self.options, self._origin()))
         digest = f"sha256:{self.run_digest}"
         about = {"section": first, "values": first.values}
         return self._finished(
@@ -586,22 +586,25 @@ def _resolve(text: str, say: Callable[..., str]) -> str:
 
 
 def front_matter(
-    options: ReportOptions,
-    origin: Mapping[str, object] = MappingProxyType({}),
-    *,
-    brief: bool = False,
+    options: ReportOptions, origin: Mapping[str, object] = MappingProxyType({})
 ) -> str:
-    """The YAML head of the document; titles are Markdown there, so they are escaped.
+    """The head of a document, in YAML, to which its template adds what is the same in all.
+
+    Titles are Markdown there, so they are escaped.
 
     origin : further keys that name the run: `date`, `description`, `keywords`.
     """
+    words = wording(options.language)
+    kinds = words.table("page.callouts").items()
     named = {"title": options.title, "subtitle": options.subtitle, "author": options.author}
     head = {
         **{key: markdown.escape(text) for key, text in named.items() if text or key == "title"},
         **origin,
         "lang": options.language,
         "papersize": options.paper,
-        **({"brief": True} if brief else _page_head(options.language)),
+        **labels(words),
+        # Quarto reads it out before the title of a callout, with nothing between
+        "language": {f"callout-{kind}-title": f"{called} " for kind, called in kinds},
     }
     text: str = yaml.safe_dump(head, allow_unicode=True, sort_keys=False, width=10_000)
     return text.rstrip()
@@ -610,46 +613,6 @@ def front_matter(
 def quarto_stylesheet() -> str:
     """The blocks of a report on Quarto's page: those of the embedded page, and a wide table."""
     return page_parts.part("quarto.css") + page_parts.blocks()
-
-
-def _page_head(language: str) -> dict[str, object]:
-    """What the head of a whole report says beside what a brief says, for Quarto most of all."""
-    words = wording(language)
-    kinds = words.table("page.callouts")
-    return {
-        # read before the title of a callout, with nothing between
-        "language": {f"callout-{kind}-title": f"{named} " for kind, named in kinds.items()},
-        **labels(words),
-        "format": _formats(language),
-    }
-
-
-def _filters() -> list[dict[str, str]]:
-    return [{"at": "pre-ast", "path": FILTER}]
-
-
-def _is_in_han(language: str) -> bool:
-    return language.startswith(("zh", "ja"))
-
-
-def _formats(language: str) -> dict[str, object]:
-    """What Quarto is told of each format."""
-    fonts = {"font-paths": FONTS} if _is_in_han(language) else {}
-    return {
-        "html": {
-            "embed-resources": True,
-            "toc": True,
-            "toc-depth": 3,
-            "number-sections": True,
-            "theme": "default",
-            "html-math-method": "mathml",
-            "format-links": False,
-            "lightbox": True,
-            "css": STYLESHEET,
-        },
-        "docx": {"filters": _filters(), "reference-doc": REFERENCE},
-        "typst": {"filters": _filters(), "template": TEMPLATE, "highlight-style": "none", **fonts},
-    }
 
 
 # The Jinja environment in which every value is escaped as Markdown unless it is Markdown.

@@ -17,11 +17,11 @@ from pathlib import Path
 
 from deepseek_report.artifacts.storage import plain_files
 from deepseek_report.errors import RenderError
-from deepseek_report.rendering.document import STYLESHEET
+from deepseek_report.rendering.document import FONTS, STYLESHEET
 from deepseek_report.rendering.page_words import head_of_document
 from deepseek_report.rendering.pandoc import EPOCH
 from deepseek_report.rendering.render import finished, unpacked
-from deepseek_report.rendering.typeset import font_folder
+from deepseek_report.rendering.typeset import font_files
 
 #: Our format names in Quarto's words, and the ending of what it writes.
 FORMATS = {"html": ("html", ".html"), "pdf": ("typst", ".pdf"), "docx": ("docx", ".docx")}
@@ -34,12 +34,13 @@ _UNRESOLVED = re.compile(r"\?@[\w-]+|\?(?:fig|tbl|sec)-[\w-]+")
 #: How Quarto, its filters, pandoc and Typst begin a line of trouble. What is echoed of the
 #: document is indented, so a title that begins with "Warning:" is none.
 _TROUBLE = re.compile(
-    r"^(\[?(?:WARN|WARNING|ERROR|FATAL)\b\]?(?: \(.*?\))?[ :]+|[Ww]arning: |[Ee]rror: )"
-    r"((?:.*:\n)?.*)$",
+    r"^((?:\[?(?:WARN|WARNING|ERROR|FATAL)\b\]?(?: \(.*?\))?[ :]+|[Ww]arning: |[Ee]rror: "
+    r"|Error running filter .*:\n)+)((?:.*:\n)?.*)$",
     re.MULTILINE,
 )
-#: Said where Quarto lacks a tool of its own that collects packages of Typst; the report needs none.
-_HARMLESS = "typst-gather"
+#: What says nothing of the report: that something failed; that Quarto lacks a tool of its own, which
+#: collects packages of Typst, of which the report needs none.
+_EMPTY = re.compile("Error encountered when rendering|compilation failed|typst-gather")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _PICTURE = re.compile(r"\]\([^)\s]+\.svg\)")
 _FOLDERS = ("figures", "tables", "quarto")
@@ -103,20 +104,21 @@ def _refuse_project(work: Path) -> None:
 
 
 def _copy(document: Path, work: Path) -> Path:
-    """The document in `work` with its pictures, its tables, and what Quarto writes it by."""
+    """The document in `work` with its pictures, its tables, our fonts, and all it is written by."""
     for name in _FOLDERS:
         for path in plain_files.files_below(document.parent / name):
             plain_files.copy_file(path, work / path.relative_to(document.parent))
     for name in (STYLESHEET, document.name):
         plain_files.copy_file(document.with_name(name), work / name)
+    for font in font_files():
+        plain_files.copy_file(font, work / FONTS / font.name)
     return work / document.name
 
 
 def _render(quarto: str, copy: Path, document: Path, name: str) -> Path:
     target, ending = FORMATS[name]
     made, path = copy.with_suffix(ending), document.with_suffix(ending)
-    fonts = ("-M", "own-fonts:true", "-M", f"font-paths:{font_folder()}")
-    command = [quarto, "render", copy.name, "--to", target, "--no-execute", *fonts]
+    command = [quarto, "render", copy.name, "--to", target, "--no-execute", "-M", "own-fonts:true"]
     try:
         done = subprocess.run(
             command,
@@ -129,6 +131,7 @@ def _render(quarto: str, copy: Path, document: Path, name: str) -> Path:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise _refusal(path, [str(error)]) from None
     log = _COLOUR.sub("", done.stderr.decode("utf-8", "replace"))
+    log = log.replace(str(copy.parent), str(document.parent))
     content = plain_files.read_bytes(made) if made.exists() else b""
     problems = [*_complaints(log), *(_unresolved(content, name) if content else ())]
     if done.returncode != 0 or not content:
@@ -145,7 +148,7 @@ def _complaints(log: str) -> list[str]:
     """What Quarto complains of, each once, errors before warnings."""
     found = [(grade, " ".join(text.split())) for grade, text in _TROUBLE.findall(log)]
     found.sort(key=lambda line: line[0].lower().startswith("warn"))
-    return list(dict.fromkeys(text for _, text in found if _HARMLESS not in text))
+    return list(dict.fromkeys(text for _, text in found if not _EMPTY.search(text)))
 
 
 def _unresolved(content: bytes, name: str) -> list[str]:

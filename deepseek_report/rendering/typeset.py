@@ -217,11 +217,6 @@ def chinese_font() -> Path:
     return shipped("templates") / "typst" / "fonts" / "report-han-sans.otf"
 
 
-def font_folder() -> Path:
-    """The folder of the fonts that come along, which stays as long as the process."""
-    return Path(_fonts()[1].name)
-
-
 @cache
 def _fonts() -> tuple[Any, tempfile.TemporaryDirectory[str]]:
     """The fonts that documents are set in, and the folder that must stay as long as they are used.
@@ -244,7 +239,8 @@ def _fonts() -> tuple[Any, tempfile.TemporaryDirectory[str]]:
 def _known_fonts() -> list[Path]:
     """The files of all fonts, ours first; those that Typst itself holds have none."""
     files = [Path(font.path) for font in _fonts()[0].fonts() if font.path]
-    return sorted(set(files), key=lambda path: (path.parent != font_folder(), path))
+    ours = Path(_fonts()[1].name)
+    return sorted(set(files), key=lambda path: (path.parent != ours, path))
 
 
 def font_files() -> list[Path]:

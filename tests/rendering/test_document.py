@@ -48,7 +48,6 @@ def test_the_head_is_yaml_whose_titles_show_themselves() -> None:
     head = yaml.safe_load(front_matter(ReportOptions(title="A: *b* {{< x >}}", author="- x")))
     assert head["title"] == "A: \\*b\\* \\{\\{\\< x \\>\\}\\}"
     assert head["author"] == "\\- x"
-    assert head["format"]["html"]["embed-resources"] is True
 
 
 def test_the_audience_is_named_where_the_config_names_it(tmp_path: Path) -> None:
