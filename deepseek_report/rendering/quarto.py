@@ -38,7 +38,7 @@ _TROUBLE = re.compile(
     r"|Error running filter .*:\n)+)((?:.*:\n)?.*)$",
     re.MULTILINE,
 )
-#: What says nothing of the report: that something failed; that Quarto lacks a tool of its own, which
+#: What says nothing of the report: that something failed; that Quarto lacks a tool of its own that
 #: collects packages of Typst, of which the report needs none.
 _EMPTY = re.compile("Error encountered when rendering|compilation failed|typst-gather")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
