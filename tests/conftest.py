@@ -131,7 +131,7 @@ def shared_store(shared_folder: Path) -> Path:
     return shared_folder / "store"
 
 
-def _made_once(name: str, shared: Path, *parts: str) -> SmallRun:
+def made_once(name: str, shared: Path, *parts: str) -> SmallRun:
     """A run that whichever process comes first makes for all."""
     from deepseek_report.config.compose import compose
     from deepseek_report.config.validate import validate
@@ -153,13 +153,13 @@ def _made_once(name: str, shared: Path, *parts: str) -> SmallRun:
 @pytest.fixture(scope="session")
 def small_run(shared_folder: Path) -> SmallRun:
     """The default experiment on few rows, run once."""
-    return _made_once("reports", shared_folder)
+    return made_once("reports", shared_folder)
 
 
 @pytest.fixture(scope="session")
 def short_run(small_run: SmallRun) -> SmallRun:
     """The small run with few parts of each kind, for tests that verify and render it often."""
-    return _made_once("short", small_run.store.parent, *SHORT)
+    return made_once("short", small_run.store.parent, *SHORT)
 
 
 @pytest.fixture(scope="session")

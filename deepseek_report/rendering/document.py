@@ -45,17 +45,28 @@ from deepseek_report.rendering.markdown import (
     RowsOfTable,
 )
 from deepseek_report.rendering.notes import Note, read_notes
-from deepseek_report.rendering.page_words import BRIEF, ReportOptions, TemplateTexts
+from deepseek_report.rendering.page_words import (
+    BRIEF,
+    ReportOptions,
+    TemplateTexts,
+    head_of_document,
+    labels,
+)
+from deepseek_report.rendering.render import reference_document
+from deepseek_report.rendering.typeset import chinese_font
 from deepseek_report.sections.shared.tables import ShownTable, measured_table
 from deepseek_report.wording.compiled_texts import Compiled
 from deepseek_report.wording.of_results import words_of
-from deepseek_report.wording.words import WordedFinding, Wording
+from deepseek_report.wording.words import WordedFinding, Wording, wording
 
 _REFERENCE = re.compile(f"{REFERENCE[0]}([a-z0-9-]+){REFERENCE[1]}")
 _DEFINED = re.compile(r"\{#((?:fig|tbl|sec|nte|tip|wrn|imp|cau|finding)-[A-Za-z0-9-]+)")
 _LINK = re.compile(f"{LINK[0]}([a-z0-9-]+) ([a-z0-9-]+){LINK[1]}(.*?){LINK[2]}", re.DOTALL)
 #: What Quarto's page looks like; beside the document, so that `quarto preview` finds it.
 STYLESHEET = "report.css"
+#: What Quarto writes paper by, as the embedded engine does; the head of the document names it.
+_OF_PAPER = {"quarto/filter.lua": "html/filter.lua", "quarto/report.typ": "typst/report.typ"}
+FONTS, _STYLES = "quarto/fonts", "quarto/reference.docx"
 #: Rows of a table of a section that the report itself shows, in the open and inside of a fold;
 #: the others stand in a file beside it, unless they are too few to be worth one.
 _MOST_SHOWN, _MOST_FOLDED, _NOT_WORTH_A_FILE = 12, 6, 2
@@ -96,8 +107,13 @@ def write_qmd(
     for name in ("figures", "tables"):  # of an earlier document
         plain_files.empty_folder(folder / name)
     plain_files.write_text(folder / STYLESHEET, quarto_stylesheet())
-    path = folder / "report.qmd"
-    plain_files.write_text(path, writer.document())
+    for name, source in _OF_PAPER.items():
+        plain_files.copy_file(shipped("templates") / source, folder / name)
+    if options.language.startswith(("zh", "ja")):
+        plain_files.copy_file(chinese_font(), folder / FONTS / chinese_font().name)
+    path, text = folder / "report.qmd", writer.document()
+    plain_files.write_text(path, text)
+    plain_files.write_bytes(folder / _STYLES, reference_document(head_of_document(text)))
     return Document(path, writer.failures)
 
 
@@ -192,7 +208,7 @@ class _DocumentWriter:
         return head
 
     def brief(self, first: SectionContent) -> str:
-        front = Markdown(front_matter(self.options, self._origin(), brief=True))
+        front = Markdown(front_matter(self.options, self._origin()))
         digest = f"sha256:{self.run_digest}"
         about = {"section": first, "values": first.values}
         return self._finished(
@@ -334,8 +350,8 @@ class _DocumentWriter:
         if picture is None:
             return Markdown("")
         self._write_picture(picture)
-        image = _image(picture, self.words, "figures" if picture.narrow is None else _NARROW)
-        return Markdown(f"\n\n::: {{.small-picture}}\n{image}\n:::\n\n")
+        folder = "figures" if picture.narrow is None else _NARROW
+        return Markdown(_unnumbered(picture, self.words, folder, ".small-picture "))
 
     def finding_link(self, finding: WordedFinding, text: str) -> Markup:
         """The text as a link to the card of a finding, or to its section where it has no card."""
@@ -516,17 +532,25 @@ def _card_of(finding: WordedFinding) -> str:
     return f"finding-{markdown.slug(finding.id)}"
 
 
-def _image(picture: Picture, words: Wording, folder: str, number: str = "") -> str:
+def _image(picture: Picture, words: Wording, folder: str, caption: str, number: str = "") -> str:
     """The picture of a folder; number : `#fig-…` and a blank, where it is a numbered figure."""
-    title, alt = (markdown.plain_braces(words.say(text)) for text in (picture.title, picture.alt))
-    return f'![{title}]({folder}/{markdown.slug(picture.name)}.svg){{{number}fig-alt="{alt}"}}'
+    alt = markdown.plain_braces(words.say(picture.alt))
+    return f'![{caption}]({folder}/{markdown.slug(picture.name)}.svg){{{number}fig-alt="{alt}"}}'
+
+
+def _unnumbered(picture: Picture, words: Wording, folder: str, classes: str = "") -> str:
+    """The picture below its caption: as a figure of its own, Quarto would count it on paper."""
+    caption, image = markdown.escape(words.say(picture.title)), _image(picture, words, folder, "")
+    return f"\n\n::: {{{classes}.unnumbered-picture}}\n{caption}\n\n{image}\n:::\n\n"
 
 
 def _figure(
     picture: Picture, words: Wording, how_to_read: str, *, twin: bool, numbered: bool
 ) -> str:
-    name = markdown.slug(picture.name)
-    parts = [_image(picture, words, "figures", f"#fig-{name} " if numbered else "")]
+    name, parts = markdown.slug(picture.name), [_unnumbered(picture, words, "figures").strip()]
+    if numbered:
+        title = markdown.plain_braces(words.say(picture.title))
+        parts = [_image(picture, words, "figures", title, f"#fig-{name} ")]
     if how_to_read:
         parts.append(how_to_read)
     if twin:
@@ -562,22 +586,25 @@ def _resolve(text: str, say: Callable[..., str]) -> str:
 
 
 def front_matter(
-    options: ReportOptions,
-    origin: Mapping[str, object] = MappingProxyType({}),
-    *,
-    brief: bool = False,
+    options: ReportOptions, origin: Mapping[str, object] = MappingProxyType({})
 ) -> str:
-    """The YAML head of the document; titles are Markdown there, so they are escaped.
+    """The head of a document, in YAML, to which its template adds what is the same in all.
+
+    Titles are Markdown there, so they are escaped.
 
     origin : further keys that name the run: `date`, `description`, `keywords`.
     """
+    words = wording(options.language)
+    kinds = words.table("page.callouts").items()
     named = {"title": options.title, "subtitle": options.subtitle, "author": options.author}
     head = {
         **{key: markdown.escape(text) for key, text in named.items() if text or key == "title"},
         **origin,
         "lang": options.language,
         "papersize": options.paper,
-        **({"brief": True} if brief else {"format": _formats(options)}),
+        **labels(words),
+        # Quarto reads it out before the title of a callout, with nothing between
+        "language": {f"callout-{kind}-title": f"{called} " for kind, called in kinds},
     }
     text: str = yaml.safe_dump(head, allow_unicode=True, sort_keys=False, width=10_000)
     return text.rstrip()
@@ -586,31 +613,6 @@ def front_matter(
 def quarto_stylesheet() -> str:
     """The blocks of a report on Quarto's page: those of the embedded page, and a wide table."""
     return page_parts.part("quarto.css") + page_parts.blocks()
-
-
-def _formats(options: ReportOptions) -> dict[str, object]:
-    """What Quarto is told of each format; Typst has a name of its own for the American paper."""
-    return {
-        "html": {
-            "embed-resources": True,
-            "toc": True,
-            "toc-depth": 3,
-            "number-sections": True,
-            "theme": "default",
-            "html-math-method": "mathml",
-            "format-links": False,
-            "lightbox": True,
-            "css": STYLESHEET,
-        },
-        "docx": {"toc": True, "number-sections": True},
-        "typst": {
-            "toc": True,
-            "number-sections": True,
-            # A table is a figure to Quarto, and a figure of Typst does not break.
-            "include-in-header": {"text": "#show figure: set block(breakable: true)"},
-            "papersize": "us-letter" if options.paper == "letter" else options.paper,
-        },
-    }
 
 
 # The Jinja environment in which every value is escaped as Markdown unless it is Markdown.
@@ -703,6 +705,7 @@ def _finite(write: Callable[..., str]) -> Callable[..., str]:
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "code": markdown.inline_code,
     "code_block": markdown.code_block,
+    "inner": markdown.inner,
     "slug": markdown.slug,
     "one_line": markdown.one_line,
     "join": _join,

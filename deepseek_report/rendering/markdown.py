@@ -125,6 +125,29 @@ def inline_code(text: str) -> Markdown:
     return Markdown(f"`{line}`")
 
 
+#: A block of code; or the opening of a callout with its title.
+_CALLOUT = re.compile(
+    r"^(`{3,})[^\n]*\n.*?^\1$|^(:{3,} \{[^\n]*)\.callout-([^\n]*)(?:\s*\n#+ ([^\n]*))?$",
+    re.MULTILINE | re.DOTALL,
+)
+
+
+def inner(text: str) -> Markdown:
+    """Markdown that may stand inside of a callout: Quarto writes no DOCX with one in another.
+
+    A callout becomes a block of a class such as `inner-note`, its title a span `inner-title`.
+    """
+
+    def written(match: re.Match[str]) -> str:
+        code, opening, rest, title = match.groups()
+        if code:
+            return match[0]
+        named = f"\n[{title}]{{.inner-title}}\n" if title else ""
+        return f"{opening}.inner-{rest}{named}"
+
+    return Markdown(_CALLOUT.sub(written, Markdown.escape(text)))
+
+
 def code_block(text: str, language: str = "text") -> Markdown:
     """The text as a fenced block in which Quarto reads no shortcodes."""
     lines = "\n".join(clean(line).replace("\t", "    ") for line in text.splitlines())

@@ -60,9 +60,15 @@ def words_of_document(text: str) -> Wording:
 LABELS = ("fig", "tbl", "sec", "attached", "beside", "promise", "value", "interval", "bound")
 
 
+def labels(words: Wording) -> dict[str, str]:
+    """The metadata by which the filter learns its words, such as those before numbers."""
+    named = {f"word-{kind}": words.text(f"page.labels.{kind}") for kind in LABELS}
+    return {"toc-title": words.text("page.table_of_contents"), **named}
+
+
 def label_arguments(words: Wording) -> list[str]:
-    """The arguments by which the filter learns its words, such as those before numbers."""
-    return [f"--metadata=word-{kind}:{words.text(f'page.labels.{kind}')}" for kind in LABELS]
+    """The same as arguments of pandoc."""
+    return [f"--metadata={name}:{word}" for name, word in labels(words).items()]
 
 
 def page_template(page: str, words: Wording) -> str:

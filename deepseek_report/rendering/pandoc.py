@@ -24,7 +24,7 @@ READER = "-".join(("markdown", *_UNUSED.split()))
 _COMPLAINT = "report-filter:"
 _SECONDS = 120
 #: The date that pandoc writes into a file: the first that a zip archive can hold.
-_EPOCH = "315532800"
+EPOCH = "315532800"
 
 
 def convert(source: Path, writer: str, arguments: Sequence[str] = ()) -> str:
@@ -79,7 +79,7 @@ def data_file(name: str) -> bytes:
 
 
 def _run(command: Sequence[str], folder: Path, text: bytes = b"") -> bytes:
-    environment = {**os.environ, "LC_ALL": "C.UTF-8", "SOURCE_DATE_EPOCH": _EPOCH}
+    environment = {**os.environ, "LC_ALL": "C.UTF-8", "SOURCE_DATE_EPOCH": EPOCH}
     try:
         done = subprocess.run(
             command,

@@ -1,7 +1,8 @@
 """The engine `quarto`: the same source through Quarto, with its silent failures made loud.
 
-Quarto works on a copy of the document in a folder of its own: it leaves nothing but the finished
-file in the run folder, and finds no project file, extension or script that somebody put there.
+Quarto works on a copy of the document, written a moment before, in a folder of its own: it leaves
+nothing but the finished file, and finds no project file, extension or script that somebody put
+beside it. Paper it writes by the filter, the template and the styles of the embedded engine.
 """
 
 from __future__ import annotations
@@ -11,49 +12,38 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Sequence
 from pathlib import Path
-
-import yaml
 
 from deepseek_report.artifacts.storage import plain_files
 from deepseek_report.errors import RenderError
+from deepseek_report.rendering.document import FONTS, STYLESHEET
+from deepseek_report.rendering.page_words import head_of_document
+from deepseek_report.rendering.pandoc import EPOCH
+from deepseek_report.rendering.render import finished, unpacked
+from deepseek_report.rendering.typeset import font_files
 
 #: Our format names in Quarto's words, and the ending of what it writes.
 FORMATS = {"html": ("html", ".html"), "pdf": ("typst", ".pdf"), "docx": ("docx", ".docx")}
 #: The program that turns SVG pictures into what DOCX can hold.
 CONVERTER = "rsvg-convert"
 _SECONDS = 600
+#: Complaints that a message names, and letters of each.
+_SHOWN, _LONGEST = 3, 300
 _UNRESOLVED = re.compile(r"\?@[\w-]+|\?(?:fig|tbl|sec)-[\w-]+")
 #: How Quarto, its filters, pandoc and Typst begin a line of trouble. What is echoed of the
 #: document is indented, so a title that begins with "Warning:" is none.
 _TROUBLE = re.compile(
-    r"^(?:\[?(?:WARN|WARNING|ERROR|FATAL)\b\]?[ :(]|(?:[Ww]arning|[Ee]rror): ).*$", re.MULTILINE
+    r"^((?:\[?(?:WARN|WARNING|ERROR|FATAL)\b\]?(?: \(.*?\))?[ :]+|[Ww]arning: |[Ee]rror: "
+    r"|Error running filter .*:\n)+)((?:.*:\n)?.*)$",
+    re.MULTILINE,
 )
-#: Said of each set of tabs outside of HTML, which are then written one below the other, as meant.
-_HARMLESS = "couldn't recognize format, using default tabset rendering"
+#: What says nothing of the report: that something failed; that Quarto lacks a tool of its own that
+#: collects packages of Typst, of which the report needs none.
+_EMPTY = re.compile("Error encountered when rendering|compilation failed|typst-gather")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _PICTURE = re.compile(r"\]\([^)\s]+\.svg\)")
-#: Keys that the front matter may have; Quarto itself accepts any and ignores what it can't read.
-_KEYS = frozenset(
-    {"title", "subtitle", "author", "date", "date-format", "date-modified", "abstract", "keywords"}
-    | {"description", "categories", "lang", "format", "number-sections", "number-depth", "toc"}
-    | {"toc-depth", "toc-title", "toc-location", "theme", "css", "brand", "page-layout", "params"}
-    | {"include-in-header", "include-before-body", "include-after-body", "embed-resources"}
-    | {"bibliography", "csl", "nocite", "link-citations", "citation", "reference-location"}
-    | {"execute", "echo", "code-fold", "code-tools", "crossref", "lightbox", "fig-cap-location"}
-    | {"tbl-cap-location", "fig-width", "fig-height", "fig-align", "html-math-method", "license"}
-    | {"copyright", "doi", "draft", "editor", "papersize", "margin", "mainfont", "fontsize"}
-    | {"shift-heading-level-by", "format-links", "other-links", "other-formats", "image"}
-    | {"comments"}
-)
-#: Keys of the front matter, at its top or in a format, that name files beside the document.
-_FILE_KEYS = frozenset(
-    {"bibliography", "csl", "theme", "css", "brand", "include-in-header", "include-before-body"}
-    | {"include-after-body", "image", "file"}
-)
-_FOLDERS = ("figures", "tables")
+_FOLDERS = ("figures", "tables", "quarto")
 _PROJECT = ("_quarto.yml", "_quarto.yaml")
 
 
@@ -84,13 +74,12 @@ def program() -> str:
 def render(document: Path, formats: Sequence[str]) -> list[Path]:
     """Render each format beside the document; raise on any sign that Quarto left something out."""
     quarto = program()
-    head = _front_matter(document)
     if "docx" in formats:
         _check_converter(document)
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         _refuse_project(work)
-        copy = _copy(document, head, work)
+        copy = _copy(document, work)
         return [_render(quarto, copy, document, name) for name in formats]
 
 
@@ -114,86 +103,70 @@ def _refuse_project(work: Path) -> None:
                 )
 
 
-def _copy(document: Path, head: Mapping[str, object], work: Path) -> Path:
-    """The document in `work` with its pictures, its tables, and the files that its head names."""
-    source = document.parent
+def _copy(document: Path, work: Path) -> Path:
+    """The document in `work` with its pictures, its tables, our fonts, and all it is written by."""
     for name in _FOLDERS:
-        for path in plain_files.files_below(source / name):
-            plain_files.copy_file(path, work / path.relative_to(source))
-    for name in sorted(set(_named_files(head))):
-        path = source / name
-        if path.is_file() and path.resolve().is_relative_to(source.resolve()):
-            plain_files.copy_file(path, work / name)
-    plain_files.copy_file(document, work / document.name)
+        for path in plain_files.files_below(document.parent / name):
+            plain_files.copy_file(path, work / path.relative_to(document.parent))
+    for name in (STYLESHEET, document.name):
+        plain_files.copy_file(document.with_name(name), work / name)
+    for font in font_files():
+        plain_files.copy_file(font, work / FONTS / font.name)
     return work / document.name
-
-
-def _named_files(value: object, named: bool = False) -> Iterator[str]:
-    """Texts that may be files beside the document, of a front matter."""
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _named_files(item, key in _FILE_KEYS or (named and key != "text"))
-    elif isinstance(value, list):
-        for item in value:
-            yield from _named_files(item, named)
-    elif named and isinstance(value, str) and not re.match(r"[\\/~]|.*(\.\.|\n|:)", value):
-        yield value
 
 
 def _render(quarto: str, copy: Path, document: Path, name: str) -> Path:
     target, ending = FORMATS[name]
-    command = [quarto, "render", copy.name, "--to", target, "--no-execute"]
+    made, path = copy.with_suffix(ending), document.with_suffix(ending)
+    command = [quarto, "render", copy.name, "--to", target, "--no-execute", "-M", "own-fonts:true"]
     try:
         done = subprocess.run(
-            command, cwd=copy.parent, capture_output=True, timeout=_SECONDS, check=False
+            command,
+            cwd=copy.parent,
+            env={**os.environ, "SOURCE_DATE_EPOCH": EPOCH},
+            capture_output=True,
+            timeout=_SECONDS,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise RenderError(f"engine quarto: {document} to {name}: {error}") from None
+        raise _refusal(path, [str(error)]) from None
     log = _COLOUR.sub("", done.stderr.decode("utf-8", "replace"))
-    if done.returncode != 0:
-        raise RenderError(
-            f"engine quarto: {document} to {name}: exit code {done.returncode}: {log[-2000:]}"
-        )
-    path = document.with_suffix(ending)
-    _check_output(copy.with_suffix(ending), path, log, name)
-    plain_files.write_bytes(path, plain_files.read_bytes(copy.with_suffix(ending)))
+    log = log.replace(str(copy.parent), str(document.parent))
+    content = plain_files.read_bytes(made) if made.exists() else b""
+    problems = [*_complaints(log), *(_unresolved(content, name) if content else ())]
+    if done.returncode != 0 or not content:
+        problems = problems or [*log.split("\n")[-2:-1], f"exit code {done.returncode}"]
+    if problems:
+        raise _refusal(path, problems)
+    if name == "docx":
+        content = finished(content, head_of_document(plain_files.read_text(document)))
+    plain_files.write_bytes(path, content)
     return path
 
 
-def _check_output(made: Path, path: Path, log: str, name: str) -> None:
-    """Quarto exits with 0 for an unresolved reference and for a file that it wrote elsewhere."""
-    if not made.exists():
-        raise RenderError(f"engine quarto: exit code 0, but {path} was not written")
-    problems = [line.strip() for line in _TROUBLE.findall(log) if _HARMLESS not in line]
-    if name == "html":
-        text = re.sub(
-            r"<(script|style)\b.*?</\1>", "", plain_files.read_text(made), flags=re.DOTALL
-        )
-        problems += sorted(set(_UNRESOLVED.findall(text)))
-    if problems:
-        raise RenderError(
-            f"engine quarto: {path} is not whole: " + "; ".join(problems[:10]) + "; the embedded "
-            "renderer names the place: `--engine embedded`"
-        )
+def _complaints(log: str) -> list[str]:
+    """What Quarto complains of, each once, errors before warnings."""
+    found = [(grade, " ".join(text.split())) for grade, text in _TROUBLE.findall(log)]
+    found.sort(key=lambda line: line[0].lower().startswith("warn"))
+    return list(dict.fromkeys(text for _, text in found if not _EMPTY.search(text)))
 
 
-def _front_matter(document: Path) -> dict[str, object]:
-    """The head of the document; RenderError where it is no YAML or has a key that nobody knows."""
-    text = plain_files.read_text(document)
-    if not text.startswith("---\n"):
-        return {}
-    try:
-        head = yaml.safe_load(text.removeprefix("---\n").split("\n---\n", 1)[0]) or {}
-    except yaml.YAMLError as error:
-        raise RenderError(f"{document}: the front matter is no YAML: {error}") from None
-    if not isinstance(head, dict):
-        raise RenderError(f"{document}: the front matter holds no keys with values")
-    unknown = sorted(str(key) for key in set(head) - _KEYS)
-    if unknown:
-        near = get_close_matches(unknown[0], sorted(_KEYS), n=1)
-        meant = f' (did you mean "{near[0]}"?)' if near else ""
-        raise RenderError(
-            f"{document}: unknown keys in the front matter: {', '.join(unknown)}{meant}; allowed "
-            f"are {', '.join(sorted(_KEYS))}"
-        )
-    return head
+def _unresolved(content: bytes, name: str) -> list[str]:
+    """References that Quarto writes as they are, with exit code 0; in a PDF they are errors."""
+    if name == "pdf":
+        return []
+    text = content if name == "html" else unpacked(content)["word/document.xml"]
+    shown = re.sub(r"<(script|style)\b.*?</\1>", "", text.decode("utf-8"), flags=re.DOTALL)
+    return [f"unresolved reference {mark}" for mark in sorted(set(_UNRESOLVED.findall(shown)))]
+
+
+def _refusal(path: Path, problems: Sequence[str]) -> RenderError:
+    """Why a page was not written, in a sentence, and what to do."""
+    said = "; ".join(problem[:_LONGEST] for problem in problems[:_SHOWN])
+    more = f", and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
+    target = FORMATS[path.suffix[1:]][0]
+    return RenderError(
+        f"engine quarto: {path} was not written, since Quarto says: {said}{more}. Take `--engine "
+        "embedded`, which needs no Quarto, or see all that Quarto says with `quarto render "
+        f"{path.stem}.qmd --to {target}` in the folder"
+    )

@@ -15,7 +15,7 @@ from deepseek_report.artifacts.storage import plain_files
 from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.errors import RenderError
 from deepseek_report.rendering import pandoc
-from deepseek_report.rendering.page_words import BRIEF, head_of_document, words_of_document
+from deepseek_report.rendering.page_words import BRIEF, head_of_document
 from deepseek_report.rendering.typeset import rasterise, render_pdf
 
 _FORMATS = ("html", "pdf", "docx", "brief")
@@ -76,8 +76,9 @@ def _embedded(name: str, document: Path, on_notice: Callable[[str], None]) -> Pa
 
 # The report as DOCX that people edit and archive: numbered by fields, the same bytes twice.
 #
-# Pandoc writes the text and the filter its fields; what stands around the text is put in here: the
-# page, its head and foot, the numbering of headings, the day of the run, and rows that stay whole.
+# Pandoc writes the text and the filter its fields; what stands around the text they take from a
+# document made here, and so does Quarto: styles, the page, its head and foot, the numbering of
+# headings. The day of the run, and rows that stay whole, are put in afterwards.
 
 _PICTURE = re.compile(r"\]\(((?:figures|figures/narrow)/[\w-]+)\.svg\)")
 _TABLE = (
@@ -102,7 +103,6 @@ _KIND = "application/vnd.openxmlformats-officedocument.wordprocessingml"
 _HEADS = re.compile(r"<w:trPr><w:cantSplit/><w:tblHeader.*?</w:tr>", re.DOTALL)
 _LOOK = re.compile(r'<w:pStyle w:val="\w+" ?/>')
 _SECTION = re.compile(r"<w:sectPr>.*</w:sectPr>|<w:sectPr ?/>", re.DOTALL)
-_TITLE = re.compile(r"<dc:title>(.*?)</dc:title>", re.DOTALL)
 #: The day that pandoc writes for one that is not known.
 _NO_DAY = "1980-01-01"
 
@@ -114,10 +114,10 @@ def render_docx(document: Path, on_notice: Callable[[str], None] = lambda _: Non
     """
     path = document.with_suffix(".docx")
     text = plain_files.read_text(document)
-    words, head = words_of_document(text), head_of_document(text)
+    head = head_of_document(text)
     with tempfile.TemporaryDirectory() as folder:
         reference = Path(folder) / "reference.docx"
-        plain_files.write_bytes(reference, styled(pandoc.data_file("reference.docx"), head))
+        plain_files.write_bytes(reference, reference_document(head))
         names = sorted(set(_PICTURE.findall(text)), key=lambda name: (name.count("/"), name))
         for _, alike in itertools.groupby(names, key=lambda name: name.rpartition("/")[0]):
             own = list(alike)
@@ -125,12 +125,7 @@ def render_docx(document: Path, on_notice: Callable[[str], None] = lambda _: Non
             pictures = rasterise(files, lambda lacks: on_notice(f"{path.name}: {lacks}"))
             for name, picture in zip(own, pictures, strict=True):
                 plain_files.write_bytes(Path(folder) / f"{name}.png", picture)
-        arguments = (
-            f"--reference-doc={reference}",
-            f"--resource-path={folder}",
-            f"--metadata=toc-title:{words.text('page.table_of_contents')}",
-            "--output=-",
-        )
+        arguments = (f"--reference-doc={reference}", f"--resource-path={folder}", "--output=-")
         made = pandoc.convert_binary(document, "docx", arguments)
     plain_files.write_bytes(path, finished(made, head))
     return path
@@ -152,14 +147,41 @@ def packed(parts: Mapping[str, bytes]) -> bytes:
     return target.getvalue()
 
 
-def styled(reference: bytes, head: Mapping[str, object]) -> bytes:
-    """Pandoc's reference document with the styles of the report, in the language of the head.
+def reference_document(head: Mapping[str, object]) -> bytes:
+    """Pandoc's reference document with the styles, page, head and foot of the report.
 
     head : the front matter of the document.
     """
-    parts, styles = unpacked(reference), "word/styles.xml"
-    text = _styles(parts[styles].decode("utf-8"), str(head.get("lang") or "en"))
-    return packed({**parts, styles: text.encode("utf-8")})
+    parts = unpacked(pandoc.data_file("reference.docx"))
+    language, paper = str(head.get("lang") or "en"), str(head.get("papersize") or "a4")
+    changes: dict[str, Callable[[str], str]] = {
+        "word/styles.xml": lambda text: _styles(text, language),
+        "word/document.xml": lambda text: _with_page(text, paper),
+        "word/numbering.xml": _with_numbered_headings,
+        # settings by which Word does not open the document as one of an old version
+        "word/settings.xml": lambda text: text.replace("<w:rsids>", f"{_MODE}<w:rsids>", 1),
+        "[Content_Types].xml": lambda text: text.replace("</Types>", f"{_TYPES}</Types>"),
+        "word/_rels/document.xml.rels": lambda text: text.replace(
+            "</Relationships>", f"{_RELATIONS}</Relationships>"
+        ),
+    }
+    title = re.sub(r"\\(.)", r"\1", str(head.get("title") or ""))  # which is Markdown
+    words = head.get("keywords")
+    run = [str(word) for word in words[1:2]] if isinstance(words, list) else []
+    foot = " · ".join([*run, *filter(None, [str(head.get("date") or "")])])
+    edges = {
+        "word/header1.xml": _edge("hdr", escape(title), _SECTION_NAME),
+        "word/footer1.xml": _edge("ftr", escape(foot), _PAGE_NUMBER),
+    }
+    return packed({**_changed(parts, changes), **edges})
+
+
+def _changed(
+    parts: Mapping[str, bytes], changes: Mapping[str, Callable[[str], str]]
+) -> dict[str, bytes]:
+    """The parts of a DOCX, of which these texts are changed."""
+    made = {name: change(parts[name].decode("utf-8")) for name, change in changes.items()}
+    return {**parts, **{name: text.encode("utf-8") for name, text in made.items()}}
 
 
 def _styles(text: str, language: str) -> str:
@@ -178,34 +200,16 @@ def _styles(text: str, language: str) -> str:
 
 
 def finished(made: bytes, head: Mapping[str, object]) -> bytes:
-    """What pandoc made, with page, head and foot, numbered headings, and the day of the run.
+    """What pandoc made, with the day of the run, and rows of tables that no page splits.
 
     head : the front matter of the document.
     """
-    parts, core = unpacked(made), "docProps/core.xml"
-    day = str(head.get("date") or "")
-    title = _TITLE.search(parts[core].decode("utf-8"))
-    words = head.get("keywords")
-    run = [str(word) for word in words[1:2]] if isinstance(words, list) else []
-    foot = escape(" · ".join([*run, *filter(None, [day])]))
+    day = str(head.get("date") or _NO_DAY)
     changes: dict[str, Callable[[str], str]] = {
-        core: lambda text: text.replace(_NO_DAY, day or _NO_DAY),
-        "word/document.xml": lambda text: _with_page(text, str(head.get("papersize") or "a4")),
-        "word/numbering.xml": _with_numbered_headings,
-        # settings by which Word does not open the document as one of an old version
-        "word/settings.xml": lambda text: text.replace("<w:rsids>", f"{_MODE}<w:rsids>", 1),
-        "[Content_Types].xml": lambda text: text.replace("</Types>", f"{_TYPES}</Types>"),
-        "word/_rels/document.xml.rels": lambda text: text.replace(
-            "</Relationships>", f"{_RELATIONS}</Relationships>"
-        ),
+        "docProps/core.xml": lambda text: text.replace(_NO_DAY, day),
+        "word/document.xml": _with_whole_rows,
     }
-    for name, change in changes.items():
-        parts[name] = change(parts[name].decode("utf-8")).encode("utf-8")
-    edges = {
-        "word/header1.xml": _edge("hdr", title[1] if title else "", _SECTION_NAME),
-        "word/footer1.xml": _edge("ftr", foot, _PAGE_NUMBER),
-    }
-    return packed({**parts, **edges})
+    return packed(_changed(unpacked(made), changes))
 
 
 _MODE = (
@@ -246,11 +250,15 @@ def _edge(element: str, left: str, right: str) -> bytes:
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{part}'.encode()
 
 
-def _with_page(text: str, paper: str) -> str:
-    """The text with rows that no page splits, heads that stay with them, and the page itself."""
+def _with_whole_rows(text: str) -> str:
+    """The text with rows that no page splits, and heads that stay with the first of them."""
     text = re.sub(r"<w:tr>(?!<w:trPr>)", "<w:tr><w:trPr></w:trPr>", text)
     text = text.replace("<w:tr><w:trPr>", "<w:tr><w:trPr><w:cantSplit/>")
-    text = _HEADS.sub(lambda match: _LOOK.sub(r"\g<0><w:keepNext/>", match[0]), text)
+    return _HEADS.sub(lambda match: _LOOK.sub(r"\g<0><w:keepNext/>", match[0]), text)
+
+
+def _with_page(text: str, paper: str) -> str:
+    """The text with the page that it stands on."""
     width, height = PAPERS[paper if paper in PAPERS else "a4"]
     side = (width - _TEXT_WIDTH) // 2
     page = (

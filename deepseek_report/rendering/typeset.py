@@ -52,7 +52,9 @@ def render_pdf(document: Path) -> PrintedPdf:
     """
     template = shipped("templates") / "typst" / "report.typ"
     source = pandoc.convert(
-        document, "typst", (f"--template={template}", "--standalone", "--wrap=none")
+        document,
+        "typst",
+        (f"--template={template}", "--variable=own-fonts", "--standalone", "--wrap=none"),
     )
     source, notices = _printable(source, document.parent)
     source = _with_full_pages(source, document.parent)

@@ -52,7 +52,7 @@ _CLASSES: tuple[tuple[FileClass, re.Pattern[str]], ...] = (
         "document",
         re.compile(
             r"report\.(html|pdf|docx|qmd|css)|brief\.(qmd|pdf)|citation\.bib"
-            r"|(figures|tables)/.+|(evidence|findings)\.json"
+            r"|(figures|tables|quarto)/.+|(evidence|findings)\.json"
             r"|decide\.html|decisions\.yaml"
         ),
     ),

@@ -2,7 +2,12 @@
      cross-references, content by format. Writes for HTML, Typst and DOCX alike.
 
      Unresolved references and raw blocks that the report never writes are named on stderr,
-     one a line, after "report-filter:"; the renderer takes any of them as a failure. ]]
+     one a line, after "report-filter:"; the renderer takes any of them as a failure.
+
+     Quarto runs it for Typst and DOCX before its own filters, so that paper says and looks the same by
+     both. What a person added to the document by hand, such as citations, it leaves to Quarto. ]]
+
+local in_quarto = quarto ~= nil
 
 local is_html = FORMAT:match 'html' ~= nil
 local is_typst = FORMAT:match 'typst' ~= nil
@@ -13,12 +18,13 @@ local function of_format(html, typst, docx)
   return is_html and html or is_typst and typst or docx
 end
 
-local KINDS = {
-  ['callout-note'] = 'note', ['callout-tip'] = 'tip', ['callout-warning'] = 'warning',
-  ['callout-important'] = 'important', ['callout-caution'] = 'caution',
-}
--- What figures, tables and sections are called, and where a file is that paper names; the renderer
--- gives `word-fig` and the others.
+-- A callout; or one inside of another, which Quarto refuses, as the source has it: a plain block.
+local KINDS = {}
+for _, kind in ipairs { 'note', 'tip', 'warning', 'important', 'caution' } do
+  KINDS['callout-' .. kind], KINDS['inner-' .. kind] = kind, kind
+end
+-- What figures, tables and sections are called, and where a file is that paper names; `word-fig` and
+-- the others give it.
 local WORDS = { fig = '', tbl = '', sec = '', attached = '', beside = '', promise = '', value = '',
   interval = '', bound = '' }
 local numbers = {}   -- identifier -> number as text
@@ -45,13 +51,14 @@ local function raw_inline(text)
   return pandoc.RawInline(is_html and 'html' or 'typst', text)
 end
 
+-- Quarto looks for shortcodes in raw text, too: the braces of one are written as numbers.
 local function escape_html(text)
   local named = { ['&'] = '&amp;', ['<'] = '&lt;', ['>'] = '&gt;', ['"'] = '&quot;' }
-  return (text:gsub('[&<>"]', named))
+  return (text:gsub('[&<>"]', named):gsub('{{', '&#123;&#123;'))
 end
 
 local function typst_string(text)
-  return '"' .. text:gsub('\\', '\\\\'):gsub('"', '\\"') .. '"'
+  return '"' .. text:gsub('\\', '\\\\'):gsub('"', '\\"'):gsub('{{', '\\u{7b}\\u{7b}') .. '"'
 end
 
 -- Fields of Word: what they show is written beside them, and Word counts anew when it is asked to.
@@ -94,6 +101,12 @@ local function word_xml(xml)
   return pandoc.RawInline('openxml', xml)
 end
 
+local function kind_of(div)
+  for _, class in ipairs(div.classes) do
+    if KINDS[class] then return KINDS[class] end
+  end
+end
+
 -- The tone that a class of a block or word names: `high` of `tag-high`.
 local function tone_of(element, name)
   local tone = ''
@@ -110,10 +123,14 @@ local function enclosed(open, blocks, close)
   return out
 end
 
--- The first heading of a block is its title.
+-- The first heading of a block is its title, or the first paragraph of one inside of a callout.
 local function take_title(blocks)
   local first = blocks[1]
-  if first and first.t == 'Header' then
+  local inner = first and first.t == 'Para' and first.content[1]
+  if inner and inner.t == 'Span' and inner.classes:includes 'inner-title' then
+    blocks:remove(1)
+    return inner.content
+  elseif first and first.t == 'Header' then
     blocks:remove(1)
     return first.content
   end
@@ -215,6 +232,7 @@ end
 -- Other blocks ----------------------------------------------------------------------------------
 
 local function is_shown(div)
+  if div.classes:includes 'on-paper' then return not is_html end
   local format = div.attributes['when-format'] or div.attributes['unless-format']
   local here = (is_html and 'html') or (is_typst and 'typst') or 'docx'
   local matches = format == here or (format == 'pdf' and is_typst)
@@ -269,9 +287,26 @@ end
 -- The kinds of callouts that severities have.
 local SEVERITIES = { high = 'important', medium = 'warning', low = 'note', info = 'tip' }
 
-local function by_format(div)
-  if div.classes:includes 'content-visible' or div.classes:includes 'content-hidden' then
+-- A picture with its caption, both without a number, as a figure.
+local function unnumbered(div)
+  local caption, image = div.content[1].content, div.content[2].content[1]
+  local figure = pandoc.Figure({ pandoc.Plain { image } }, { long = { pandoc.Plain(caption) } })
+  if not div.classes:includes 'small-picture' then return figure end
+  div.content = { figure }
+  return div
+end
+
+-- What comes before all else: blocks of other formats go, and a callout gets the identifier that
+-- stands on a block around it, since Quarto's Typst drops one of a callout.
+local function prepared(div)
+  local inside = div.content[1]
+  if div.classes:includes 'content-visible' or div.classes:includes 'content-hidden'
+    or div.classes:includes 'on-paper' then
     return is_shown(div) and div.content or {}
+  elseif div.classes:includes 'unnumbered-picture' then return unnumbered(div)
+  elseif div.identifier ~= '' and #div.content == 1 and inside.t == 'Div' and kind_of(inside) then
+    inside.identifier = div.identifier
+    return inside
   end
 end
 
@@ -329,12 +364,9 @@ local function columns(div)
 end
 
 function Div(div)
-  for _, class in ipairs(div.classes) do
-    if KINDS[class] then return callout(div, KINDS[class]) end
-  end
+  local kind = kind_of(div)
+  if kind then return callout(div, kind) end
   if div.classes:includes 'panel-tabset' then return tabset(div) end
-  local shown = by_format(div)
-  if shown then return shown end
   if div.attributes.layout or div.attributes['layout-ncol'] then return columns(div) end
   if not is_html and div.classes:includes 'tally' then return tally(div) end
   if is_typst then
@@ -490,7 +522,7 @@ local function docx_size(src)
 end
 
 local function docx_figure(figure, image, caption)
-  image.src = image.src:gsub('%.svg$', '.png')
+  if not in_quarto then image.src = image.src:gsub('%.svg$', '.png') end
   local size = docx_size(image.src)
   image.attributes[size[1]] = size[2]
   local alt = image.attributes['fig-alt']
@@ -498,7 +530,8 @@ local function docx_figure(figure, image, caption)
   local anchor = pandoc.Span(caption, { id = figure.identifier })
   return pandoc.Blocks {
     pandoc.Div(pandoc.Para { anchor }, { ['custom-style'] = 'Caption' }),
-    pandoc.Para { image },
+    -- inside of a span: Quarto would make a figure of one that is alone, with this text below it
+    pandoc.Para { pandoc.Span { image } },
   }
 end
 
@@ -510,6 +543,18 @@ local function figure(block)
 end
 
 -- Tables ----------------------------------------------------------------------------------------
+
+-- Quarto leaves the identifier of a table at the end of its caption.
+local function named(block)
+  local last = block.caption.long[#block.caption.long]
+  local id = last and last.content[#last.content]
+  if id and id.t == 'Str' and id.text:match '^{#tbl%-[%w-]+}$' then
+    block.identifier = id.text:sub(3, -2)
+    last.content:remove(#last.content)
+    block.caption.long[#block.caption.long] = last
+    return block
+  end
+end
 
 local function default_widths(block)
   block.colspecs = block.colspecs:map(function(spec) return { spec[1], nil } end)
@@ -738,6 +783,7 @@ local function reference(cite)
       title = kind == 'sec' and mark('title', citation.id) or ''
     end
     if not (WORDS[kind] and number) then
+      if in_quarto then return nil end
       complain('unresolved reference @' .. citation.id)
       return nil
     end
@@ -917,7 +963,8 @@ function Pandoc(doc)
     }
   end
   local out = doc:walk {
-    Cite = reference, RawInline = RawInline, Span = span, Link = link, CodeBlock = plain_code,
+    Cite = reference, RawInline = not in_quarto and RawInline or nil, Span = span, Link = link,
+    CodeBlock = not in_quarto and plain_code or nil,
     Math = is_typst and typst_math or nil,
     Header = is_html and html_header or is_docx and docx_header or nil, Figure = figure, Table = with_caption,
   }
@@ -937,6 +984,9 @@ local function learn_words(meta)
   for kind in pairs(WORDS) do WORDS[kind] = pandoc.utils.stringify(meta['word-' .. kind] or '') end
 end
 
-local filters = { { Meta = learn_words }, { RawBlock = RawBlock, Div = Div }, { Pandoc = Pandoc } }
-if is_typst then table.insert(filters, 2, { Div = by_format, Blocks = with_reading }) end
-return filters
+return {
+  { Meta = learn_words },
+  { Div = prepared, Blocks = is_typst and with_reading or nil, Table = in_quarto and named or nil },
+  { RawBlock = not in_quarto and RawBlock or nil, Div = Div },
+  { Pandoc = Pandoc },
+}

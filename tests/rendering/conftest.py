@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +15,8 @@ from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.rendering.document import Document, write_qmd
 from deepseek_report.rendering.page_words import ReportOptions
+from tests.conftest import SmallRun, made_once
+from tests.tiny_runs import TINY
 
 INK, MUTED, GRID, BLUE, ORANGE = "#1f2430", "#596070", "#dfe2e8", "#0071b8", "#c24e00"
 HOSTILE = (
@@ -270,3 +273,32 @@ def page(sample: Path) -> SimpleNamespace:
 
     path = render_html(sample)
     return SimpleNamespace(path=path, text=path.read_text(encoding="utf-8"))
+
+
+#: What a report of a tiny run shows: a picture of each kind, and sections of all shapes.
+_SHOWN = {"images": ("image", "image_heatmaps"), "texts": ("text", "text_highlights")}
+_SECTIONS = "sections=[summary,cases,data,performance,explanations,trust,reproducibility]"
+
+
+@pytest.fixture(scope="session")
+def report_of(
+    small_run: SmallRun, short_run: SmallRun, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Path]:
+    """Gives the run folder of a report of a kind, which no test changes."""
+    from deepseek_report.runner.run_folders.writing import WriteOptions, write_report
+
+    def folder(kind: str) -> Path:
+        if kind == "default":
+            return small_run.folder
+        if kind == "chinese":
+            copy = short_run.copied(tmp_path_factory.mktemp(kind) / "run")
+            write_report(copy, WriteOptions(language="zh"))
+            return copy
+        name, picture = _SHOWN[kind]
+        tiny = TINY[name]
+        shown = (f"visualizations=[data_samples,case_contributions,{picture}]", _SECTIONS)
+        metrics = f"metrics=[{','.join(tiny.metrics)}]"
+        parts = ("frameworks=[]", "report.thresholds=[]", metrics, *tiny.overrides, *shown)
+        return made_once(f"report-of-{kind}", small_run.store.parent, *parts).folder
+
+    return functools.cache(folder)

@@ -20,9 +20,9 @@ import yaml
 
 import deepseek_report
 from deepseek_report.artifacts.storage.local_paths import shipped
-from deepseek_report.rendering import pandoc, typeset
+from deepseek_report.rendering import typeset
 from deepseek_report.rendering.paper import WIDTHS, bibtex, latex_table, latex_text, picture_pdfs
-from deepseek_report.rendering.render import render_docx, styled
+from deepseek_report.rendering.render import reference_document, render_docx
 from deepseek_report.rendering.typeset import chinese_font, rasterise, render_pdf
 
 Write = Callable[..., Path]
@@ -210,7 +210,7 @@ def test_a_tall_picture_leaves_room_on_its_page_in_print(sample: Path) -> None:
 
 
 def test_the_styles_of_the_report_reach_the_docx() -> None:
-    archive = zipfile.ZipFile(io.BytesIO(styled(pandoc.data_file("reference.docx"), {})))
+    archive = zipfile.ZipFile(io.BytesIO(reference_document({})))
     styles = archive.read("word/styles.xml").decode("utf-8")
     ET.fromstring(styles)  # noqa: S314 - our own file
     names = set(re.findall(r'w:styleId="(\w+)"', styles))
@@ -351,7 +351,7 @@ def test_a_docx_has_page_numbers_a_paper_and_the_day_of_the_run(word_parts: dict
         assert value in core
     assert all(f" {field} " in word_parts["word/footer1.xml"] for field in ("PAGE", "NUMPAGES"))
     assert "Credit &amp; risk" in word_parts["word/header1.xml"]
-    assert '<w:pgSz w:w="12240" w:h="15840"/>' in word_parts["word/document.xml"]
+    assert '<w:pgSz w:h="15840" w:w="12240" />' in word_parts["word/document.xml"]
     for name, part in word_parts.items():
         ET.fromstring(part)  # noqa: S314 - our own file
         if name.startswith(("word/header", "word/footer")):

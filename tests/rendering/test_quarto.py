@@ -1,3 +1,9 @@
+"""What the source of every report is to Quarto, and every page by either engine.
+
+Quarto is in no package registry, so what needs the program runs where it is on PATH; what the
+source must be for it is told of the sources of real reports everywhere.
+"""
+
 from __future__ import annotations
 
 import html
@@ -11,206 +17,96 @@ from typing import Any
 
 import pytest
 
+from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.errors import RenderError
 from deepseek_report.rendering import markdown, pandoc, quarto
-from deepseek_report.rendering.page_words import label_arguments
+from deepseek_report.rendering.page_words import head_of_document, label_arguments
 from deepseek_report.rendering.render import render
-from deepseek_report.rendering.typeset import compile_pdf
+from deepseek_report.runner.run_folders.verify import verify
 from deepseek_report.wording.words import wording
-from tests.worded import write_program
+from tests.rendering.conftest import HOSTILE, document_of, line_svg, results_with
+from tests.rendering.reports import (
+    KINDS,
+    blocks,
+    captions_of_page,
+    captions_of_source,
+    document_xml,
+    read_pdf,
+    words_on_one_another,
+)
 
-Installing = Callable[[str], None]
-GOOD = 'echo "<p>whole</p>" > report.html'
+ReportOf = Callable[[str], Path]
+FORMATS = ("html", "pdf", "docx")
+needs_quarto = pytest.mark.skipif(
+    shutil.which("quarto") is None or shutil.which(quarto.CONVERTER) is None,
+    reason="needs `quarto` and `rsvg-convert` on PATH; the first is in no package registry",
+)
+every_report = pytest.mark.parametrize("kind", KINDS)
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "report.qmd").write_text("---\ntitle: T\n---\n\n# A\n", encoding="utf-8")
-    return tmp_path
+def source(report_of: ReportOf, kind: str) -> str:
+    return (report_of(kind) / "report.qmd").read_text(encoding="utf-8")
 
 
-@pytest.fixture
-def install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Installing:
-    """Puts a program called `quarto` on PATH that does what a real one does in some case."""
-
-    def installed(script: str) -> None:
-        path = write_program(folder / "bin" / "quarto", script)
-        monkeypatch.setenv("PATH", f"{path.parent}:/usr/bin:/bin")
-
-    return installed
+def is_callout(attributes: str) -> bool:
+    return ".callout-" in attributes
 
 
-def made(folder: Path, name: str = "html", text: str = "") -> list[Path]:
-    """What Quarto makes of the document, or of this text in its place."""
-    if text:
-        (folder / "report.qmd").write_text(text, encoding="utf-8")
-    return quarto.render(folder / "report.qmd", (name,))
+# --- the source ---
 
 
-def test_a_whole_render_gives_its_path(folder: Path, install: Installing) -> None:
-    install(f'echo "$@" > {folder}/called; {GOOD}')
-    assert render(folder, ("html",), "quarto") == [folder / "report.html"]
-    words = ["render", "report.qmd", "--to", "html", "--no-execute"]
-    assert (folder / "called").read_text().split() == words
-
-
-def test_pdf_goes_through_typst(folder: Path, install: Installing) -> None:
-    install(f'echo "$@" > {folder}/called; echo x > report.pdf')
-    assert made(folder, "pdf") == [folder / "report.pdf"]
-    assert "typst" in (folder / "called").read_text()
-
-
-@pytest.mark.parametrize(
-    ("script", "message"),
-    [
-        ('echo "ERROR: bad" >&2; exit 3', "exit code 3"),
-        ("exit 0", "was not written"),
-        ('echo "<p>see ?@fig-x</p>" > report.html', r"\?@fig-x"),
-        (f'{GOOD}; echo "WARNING: Unable to resolve crossref @fig-y" >&2', "@fig-y"),
-        (f'{GOOD}; printf "\\033[33mWARN: x\\033[39m" >&2', "WARN: x"),
-        (f'{GOOD}; echo "WARNING (/opt/quarto/main.lua:9) no such key" >&2', "no such key"),
-        (f'{GOOD}; echo "[WARNING] Could not fetch resource a.svg" >&2', "a.svg"),
-        (f'{GOOD}; echo "error: unknown variable: x" >&2', "unknown variable"),
-    ],
-)
-def test_what_quarto_passes_over_is_an_error(
-    folder: Path, install: Installing, script: str, message: str
-) -> None:
-    install(script)
-    with pytest.raises(RenderError, match=message):
-        made(folder)
-
-
-def test_a_mark_inside_a_script_is_no_reference(folder: Path, install: Installing) -> None:
-    install('echo "<script>a?@fig-x</script><p>y</p>" > report.html')
-    assert made(folder)
-
-
-def test_an_unknown_key_in_the_head_is_an_error(folder: Path, install: Installing) -> None:
-    install(GOOD)
-    with pytest.raises(RenderError, match='titel \\(did you mean "title"'):
-        made(folder, text="---\ntitle: T\ntitel: U\n---\n")
-
-
-def test_without_quarto_the_message_says_what_to_do_and_promises_no_python_package(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PATH", str(folder))
-    with pytest.raises(RenderError, match=r"no Python package holds it.*--engine embedded"):
-        render(folder, ("html",), "quarto")
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "Warning: couldn't recognize format, using default tabset rendering",
-        "  subtitle: 'WARNING: a model that errs, ERROR: not found'",
-        "  title: Unable to resolve unknown key",
-        "pandoc ",
-    ],
-)
-def test_what_quarto_says_without_harm_is_no_trouble(
-    folder: Path, install: Installing, line: str
-) -> None:
-    install(f'{GOOD}; echo "{line}" >&2')
-    assert made(folder)
-
-
-def test_quarto_leaves_nothing_but_the_finished_file_in_the_run_folder(
-    folder: Path, install: Installing
-) -> None:
-    for name in ("figures", "tables", "artifacts"):
-        (folder / name).mkdir()
-        (folder / name / "a.svg").write_text("<svg/>", encoding="utf-8")
-    (folder / "_quarto.yml").write_text("project: {pre-render: [evil.py]}", encoding="utf-8")
-    (folder / "figures" / "out").symlink_to("/etc/passwd")
-    (folder / "report.css").write_text("p {}", encoding="utf-8")
-    litter = "mkdir -p .quarto/idx report_files site_libs; touch report.quarto_ipynb .gitignore"
-    install(f"ls -A > {folder}/seen; ls figures > {folder}/pictures; {litter}; {GOOD}")
-    before = {path.name for path in folder.iterdir()}
-    made(folder, text="---\ntitle: T\nformat: {html: {css: report.css}}\n---\n")
-    added = {"report.html", "seen", "pictures"}
-    assert {path.name for path in folder.iterdir()} == before | added
-    seen = (folder / "seen").read_text().split()
-    assert seen == ["figures", "report.css", "report.qmd", "tables"]
-    assert (folder / "pictures").read_text().split() == ["a.svg"]
-
-
-def test_the_usual_keys_of_a_hand_edited_head_are_accepted_and_its_files_are_there(
-    folder: Path, install: Installing
-) -> None:
-    head = (
-        "---\ntitle: T\nparams: {alpha: 0.1}\ndate: 2026-11-25\nexecute: {echo: false}\n"
-        "bibliography: refs.bib\ntheme: [cosmo, mine.scss]\ncss: [own.css, ../outside.css]\n"
-        "include-in-header: [{text: '<b>'}, head.html]\n---\n"
-    )
-    for name in ("refs.bib", "mine.scss", "own.css", "head.html", "unnamed.txt"):
-        (folder / name).write_text("x", encoding="utf-8")
-    (folder.parent / "outside.css").write_text("x", encoding="utf-8")
-    install(f"ls > {folder}/seen; {GOOD}")
-    assert made(folder, text=head)
-    seen = (folder / "seen").read_text().split()
-    assert seen == ["head.html", "mine.scss", "own.css", "refs.bib", "report.qmd"]
-
-
-@pytest.mark.parametrize("head", ["title: [", "just words"])
-def test_a_head_that_is_no_mapping_is_an_error(
-    folder: Path, install: Installing, head: str
-) -> None:
-    install(GOOD)
-    with pytest.raises(RenderError, match="front matter"):
-        made(folder, text=f"---\n{head}\n---\n")
-
-
-def test_docx_with_pictures_needs_a_converter_and_says_so(
-    folder: Path, install: Installing, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    install("echo x > report.docx")
-    monkeypatch.setenv("PATH", f"{folder}/bin")
-    with pytest.raises(RenderError, match=r"rsvg-convert.*librsvg2-bin.*--engine embedded"):
-        made(folder, "docx", "![T](figures/a.svg){#fig-a}\n")
-
-
-def test_a_project_above_the_folder_for_temporary_files_is_refused(
-    folder: Path, install: Installing, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    install(GOOD)
-    (folder / "tmp").mkdir()
-    (folder / "_quarto.yml").write_text("project: {}", encoding="utf-8")
-    monkeypatch.setattr("tempfile.tempdir", str(folder / "tmp"))
-    with pytest.raises(RenderError, match=r"_quarto\.yml lies above"):
-        made(folder)
-
-
-def test_quarto_is_found_where_its_variable_says(
-    folder: Path, install: Installing, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    install(GOOD)
-    monkeypatch.setenv("PATH", "/usr/bin:/bin")
-    monkeypatch.setenv("QUARTO_PATH", str(folder / "bin" / "quarto"))
-    assert render(folder, ("html",), "quarto") == [folder / "report.html"]
-
-
-def test_the_head_of_a_report_is_one_that_the_engine_accepts(sample: Path) -> None:
-    head = quarto._front_matter(sample)
-    assert head["format"]["html"]["css"] == "report.css"
-    assert "breakable: true" in head["format"]["typst"]["include-in-header"]["text"]
-    assert set(quarto._named_files(head)) >= {"report.css"}
-    style = (sample.parent / "report.css").read_text(encoding="utf-8")
-    for block in (".facts ul", ".verdict-met", ".tag-high", ".question p", ".callout.finding"):
-        assert block in style
-
-
-def test_a_table_longer_than_a_page_breaks_in_a_pdf_by_quarto(sample: Path, tmp_path: Path) -> None:
-    typst = quarto._front_matter(sample)["format"]["typst"]
-    rows = ", ".join(f"[{number}], [row]" for number in range(150))
-    table = f"#figure(table(columns: 2, {rows}), kind: table, caption: [As Quarto writes it])"
-    pages = [
-        len(re.findall(rb"/Type\s*/Page\b", compile_pdf(f"{header}\n{table}", tmp_path)))
-        for header in ("", typst["include-in-header"]["text"])
+@every_report
+def test_no_callout_lies_in_another(source: str) -> None:
+    nested = [
+        own for around, own in blocks(source) if is_callout(own) and any(map(is_callout, around))
     ]
-    assert pages[0] == 1
-    assert pages[1] > 2
+    assert nested == []
+    assert any(is_callout(own) for _, own in blocks(source))
+
+
+def test_what_stands_behind_a_finding_is_a_block_with_a_title(report_of: ReportOf) -> None:
+    text = (report_of("default") / "report.qmd").read_text(encoding="utf-8")
+    inner = [around for around, own in blocks(text) if own.startswith(".inner-note")]
+    assert len(inner) > 10
+    assert all(any(map(is_callout, around)) for around in inner)
+    assert text.count("]{.inner-title}\n") == len(inner)
+
+
+@every_report
+def test_an_identifier_stands_on_a_block_around_its_callout(source: str) -> None:
+    found = list(blocks(source))
+    assert [own for _, own in found if is_callout(own) and "#" in own] == []
+    around = [own for _, own in found if own.startswith("#finding-")]
+    assert len(around) == len(set(around))
+    assert len(around) == sum(".finding " in own for _, own in found)
+
+
+@every_report
+def test_every_link_inside_of_the_document_leads_somewhere(source: str) -> None:
+    defined = set(re.findall(r"\{#([\w-]+)", source))
+    assert set(re.findall(r"\]\(#([\w-]+)\)", source)) <= defined
+
+
+@every_report
+def test_a_picture_without_a_number_is_no_figure_to_quarto(source: str) -> None:
+    lines = [line for line in source.splitlines() if line.startswith("![")]
+    figures = [line for line in lines if "{#fig-" in line]
+    others = [line for line in lines if "{#fig-" not in line]
+    assert all(line.startswith("![](") for line in others)
+    assert not any(line.startswith("![](") for line in figures)
+
+
+@every_report
+def test_the_head_names_files_of_the_folder_alone(report_of: ReportOf, kind: str) -> None:
+    folder = report_of(kind)
+    head: Any = head_of_document((folder / "report.qmd").read_text(encoding="utf-8"))
+    of = head["format"]
+    named = [of["html"]["css"], of["docx"]["reference-doc"], of["typst"]["template"]]
+    named += [entry["path"] for name in ("docx", "typst") for entry in of[name]["filters"]]
+    assert all((folder / name).is_file() for name in named)
+    assert list((folder / of["typst"]["font-paths"]).glob("*.otf")) or kind != "chinese"
 
 
 def test_quarto_finds_nothing_absolute_in_a_report(sample: Path) -> None:
@@ -218,6 +114,27 @@ def test_quarto_finds_nothing_absolute_in_a_report(sample: Path) -> None:
     text = sample.read_text(encoding="utf-8")
     assert str(sample.parent) not in text
     assert not re.search(r"\]\((?:/|file:|[A-Za-z]:)", text)
+
+
+CODE = "``` {.text}\n::: {.callout-note}\n## no title\n:::\n```"
+
+
+@pytest.mark.parametrize(
+    ("text", "inside"),
+    [
+        (
+            "::: {.callout-tip .x}\n## *T* [l](u)\n\nB\n:::",
+            "::: {.inner-tip .x}\n[*T* [l](u)]{.inner-title}\n\nB\n:::",
+        ),
+        ("::: {#a .callout-note}\n\n## T\n:::", "::: {#a .inner-note}\n[T]{.inner-title}\n\n:::"),
+        ("::: {.callout-note}\nno title\n:::", "::: {.inner-note}\nno title\n:::"),
+        ("## T\n\n::: {.facts}\n:::", "## T\n\n::: {.facts}\n:::"),
+        (f"{CODE}\n\n::: {{.callout-note}}\n:::", f"{CODE}\n\n::: {{.inner-note}}\n:::"),
+    ],
+)  # fmt: skip
+def test_a_callout_inside_of_another_is_a_plain_block(text: str, inside: str) -> None:
+    written = markdown.inner(markdown.Markdown(text))
+    assert re.sub(r"\n{3,}", "\n\n", written) == inside
 
 
 #: How Quarto takes the attributes out of a caption: from the first word that begins with a brace.
@@ -252,8 +169,213 @@ def test_braces_in_the_title_and_the_description_of_a_picture_are_entities() -> 
     assert 'data-alt="{x"' in page
 
 
-def test_the_real_quarto_renders_the_sample_whole(sample: Path, tmp_path: Path) -> None:
-    if shutil.which("quarto") is None:
-        pytest.skip("needs `quarto` on PATH; it is in no package registry")
-    folder = shutil.copytree(sample.parent, tmp_path / "run")
-    assert made(folder)[0].exists()
+# --- every page ---
+
+
+def copied(report_of: ReportOf, kind: str, to: Path) -> Path:
+    """A copy of the folder of a report, without the pages that lie in it."""
+    folder = Path(shutil.copytree(report_of(kind), to / "run"))
+    for page in folder.glob("report.[hpd][tdo]*"):
+        page.unlink()
+    return folder
+
+
+def check_page(page: Path, source: str) -> None:
+    """What holds of a page by either engine: numbers, references, paper, contents."""
+    assert captions_of_page(page) == captions_of_source(source)
+    if page.suffix == ".html":
+        text = page.read_text(encoding="utf-8")
+        assert not re.search(r'(?:src|href)="(?:https?:|report_files)', text.split("<main")[1])
+    elif page.suffix == ".pdf":
+        text = read_pdf(page)
+        assert re.search(
+            r'<page width="595\.\d*" height="841\.', read_pdf(page, "-bbox", "-l", "1")
+        )
+        assert words_on_one_another(page) == []
+    else:
+        text = document_xml(page)
+        assert re.search(r'<w:pgSz (?:w:h="16838" )?w:w="11906"', text)
+        entries, heads = (
+            re.findall(f'w:val="{name}[12]" ?/>', text) for name in ("TOC", "Heading")
+        )
+        assert len(entries) == len(heads) > 5
+        assert not re.search(r'descr="(?:figures/[^"]*)?"[^>]*/><a:graphic', text)
+    assert not re.search(
+        r"\?@[\w-]+|\?(?:fig|tbl|sec)-", re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL)
+    )
+
+
+@every_report
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("engine", ["embedded", pytest.param("quarto", marks=needs_quarto)])
+def test_every_report_is_whole_in_every_format_by_either_engine(
+    report_of: ReportOf, kind: str, name: str, engine: str, tmp_path: Path
+) -> None:
+    folder, notices = copied(report_of, kind, tmp_path), list[str]()
+    files = {path.name for path in folder.iterdir()}
+    (page,) = render(folder, (name,), engine, notices.append)
+    check_page(page, (folder / "report.qmd").read_text(encoding="utf-8"))
+    assert {path.name for path in folder.iterdir()} == files | {page.name}
+    assert [notice for notice in notices if "asks for a date" not in notice] == []
+
+
+@needs_quarto
+@pytest.mark.parametrize("kind", ["texts", "chinese"])
+def test_quarto_by_hand_renders_all_formats_of_the_head_and_leaves_nothing_else(
+    report_of: ReportOf, kind: str, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(report_of(kind), tmp_path / "run"))
+    files = {path.name for path in folder.iterdir()} | {f"report.{name}" for name in FORMATS}
+    command = ["quarto", "render", "report.qmd"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    assert quarto._complaints(quarto._COLOUR.sub("", done.stderr)) == []
+    assert {path.name for path in folder.iterdir()} == files | {".quarto"}
+    for name in FORMATS:
+        check_page(folder / f"report.{name}", (folder / "report.qmd").read_text(encoding="utf-8"))
+    assert sum(text.startswith("report.html was changed") for text in verify(folder).documents) == 1
+
+
+EVERYWHERE = """
+{{ section_header(section) }}
+{{ picture("p") }}
+{{ small_picture("p") }}
+{{ table([{"a": values.text}], "t", values.text) }}
+{{ code_block(values.text) }}
+{{ code(values.text) }}
+{{ section_footer(section) }}
+"""
+
+
+@needs_quarto
+@pytest.mark.parametrize("name", ["docx", "typst"])
+def test_the_source_is_valid_to_quarto_without_our_filter(
+    report_of: ReportOf, name: str, tmp_path: Path
+) -> None:
+    folder = copied(report_of, "texts", tmp_path)
+    text = (folder / "report.qmd").read_text(encoding="utf-8")
+    own = re.sub(r"(?m)^ +(filters|template|reference-doc|font-paths): .*\n", "", text)
+    (folder / "report.qmd").write_text(own, encoding="utf-8")
+    command = ["quarto", "render", "report.qmd", "--to", name]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    harmless = "couldn't recognize format, using default tabset rendering"
+    told = quarto._complaints(quarto._COLOUR.sub("", done.stderr))
+    assert [text for text in told if text != harmless] == []
+
+
+@needs_quarto
+@pytest.mark.parametrize("name", FORMATS)
+def test_hostile_text_is_shown_by_quarto_as_it_is(tmp_path: Path, name: str) -> None:
+    secret = tmp_path / "secret.txt"
+    secret.write_text("never shown", encoding="utf-8")
+    text = f"{HOSTILE} {{{{< include {secret} >}}}} {{{{< env HOME >}}}}"
+    picture = Picture("p", line_svg(), text, text, text)
+    section = SectionContent("one", text, text, text, {"text": text}, caveats=[text])
+    document_of(tmp_path / "run", [section], {"one": EVERYWHERE}, results_with(picture))
+    (page,) = render(tmp_path / "run", (name,), "quarto")
+    read = {"html": Path.read_text, "pdf": read_pdf, "docx": document_xml}[name](page)
+    assert "never shown" not in read
+    assert "include" in read
+    assert "env HOME" in re.sub(r"\s+", " ", read)
+
+
+# --- what is told ---
+
+
+#: What Quarto 1.11 wrote, and what of it is told.
+LOGS = [
+    ("\x1b[33mWARN: Unable to resolve @fig-y\x1b[39m", ["Unable to resolve @fig-y"]),
+    (
+        "FATAL (/q/share/filters/./quarto-post/docx.lua:94) An error occurred:\n"
+        "Found a nested callout in the document.\nWARN: Error encountered when rendering files",
+        ["An error occurred: Found a nested callout in the document."],
+    ),
+    (
+        "Error running filter /q/share/filters/main.lua:\nFile figures/a.svg not found\n"
+        "stack traceback:\n\t[C]: in ?\nWARN: Error encountered when rendering files",
+        ["File figures/a.svg not found"],
+    ),
+    (
+        "WARN: one\nerror: label `<finding-x>` does not exist\n    ┌─ report.typ:9\n"
+        "ERROR: error: label `<finding-x>` does not exist\n\nERROR: Typst compilation failed",
+        ["label `<finding-x>` does not exist", "one"],
+    ),
+    ("WARNING (/opt/quarto/main.lua:9) no such key", ["no such key"]),
+    ("[WARNING] Could not fetch resource a.svg", ["Could not fetch resource a.svg"]),
+    ("WARN: typst-gather analyze failed; staging all packages as fallback: not found.", []),
+    ("  subtitle: 'WARNING: a model that errs, ERROR: not found'\npandoc \n  to: html", []),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("log", "told"), LOGS)
+def test_of_what_quarto_says_its_complaints_are_told(log: str, told: list[str]) -> None:
+    assert quarto._complaints(quarto._COLOUR.sub("", log)) == told
+
+
+@needs_quarto
+@pytest.mark.parametrize(
+    ("name", "added", "told"),
+    [
+        ("docx", "\nSee @fig-nowhere.\n", "crossref @fig-nowhere"),
+        ("html", "\nSee @fig-nowhere.\n", "crossref @fig-nowhere"),
+        ("pdf", "\n```{=typst}\n#nosuch(1)\n```\n", "unknown variable: nosuch"),
+        ("docx", '\n![A](figures/none.svg){#fig-none fig-alt="x"}\n', r"figures/none\.svg"),
+    ],
+)
+def test_what_quarto_cannot_write_is_told_in_a_sentence_and_nothing_is_written(
+    sample: Path, tmp_path: Path, name: str, added: str, told: str
+) -> None:
+    folder = Path(shutil.copytree(sample.parent, tmp_path / "run"))
+    with (folder / "report.qmd").open("a", encoding="utf-8") as document:
+        document.write(added)
+    with pytest.raises(RenderError, match=rf"report\.{name} was not written.*{told}") as refusal:
+        render(folder, (name,), "quarto")
+    message = str(refusal.value)
+    assert "`--engine embedded`" in message
+    assert len(message) < 600
+    assert "traceback" not in message
+    assert "/tmp/" not in message.replace(str(folder), "")
+    assert not (folder / f"report.{name}").exists()
+
+
+@pytest.fixture
+def named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a document, while QUARTO_PATH names a program that is not there."""
+    (tmp_path / "report.qmd").write_text("![](figures/a.svg)\n", encoding="utf-8")
+    (tmp_path / "report.css").write_text("", encoding="utf-8")
+    monkeypatch.setenv("QUARTO_PATH", str(tmp_path / "none"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    return tmp_path
+
+
+def test_a_quarto_that_cannot_be_started_is_told_with_what_to_do(named: Path) -> None:
+    with pytest.raises(RenderError, match=r"none.*--engine embedded"):
+        render(named, ("html",), "quarto")
+
+
+def test_docx_with_pictures_needs_a_converter_and_says_so(named: Path) -> None:
+    with pytest.raises(RenderError, match=r"rsvg-convert.*librsvg2-bin.*--engine embedded"):
+        render(named, ("docx",), "quarto")
+
+
+def test_a_project_above_the_folder_for_temporary_files_is_refused(
+    named: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (named / "tmp").mkdir()
+    (named / "_quarto.yml").write_text("project: {}", encoding="utf-8")
+    monkeypatch.setattr("tempfile.tempdir", str(named / "tmp"))
+    with pytest.raises(RenderError, match=r"_quarto\.yml lies above"):
+        render(named, ("html",), "quarto")
+
+
+def test_without_quarto_the_message_says_what_to_do_and_promises_no_python_package(
+    named: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("QUARTO_PATH")
+    with pytest.raises(RenderError, match=r"no Python package holds it.*--engine embedded"):
+        render(named, ("html",), "quarto")
+
+
+def test_the_stylesheet_knows_the_blocks_of_a_report(sample: Path) -> None:
+    style = (sample.parent / "report.css").read_text(encoding="utf-8")
+    for block in (".facts ul", ".verdict-met", ".tag-high", ".question p", "div.finding"):
+        assert block in style

@@ -225,7 +225,7 @@ def test_figures_are_named_as_the_catalog_names_them(
     from deepseek_report.rendering import pandoc
 
     labels = dict.fromkeys(page_words.LABELS, "x") | {"sec": "Abschnitt"}
-    words = Wording({"page": {"labels": labels}})
+    words = Wording({"page": {"labels": labels, "table_of_contents": "Inhalt"}})
     monkeypatch.setattr(pandoc, "words_of_document", lambda _: words)
     document = tmp_path / "report.qmd"
     document.write_text("# A {#sec-a}\n\nIn @sec-a.\n", encoding="utf-8")

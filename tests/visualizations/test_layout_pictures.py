@@ -7,19 +7,21 @@ import io
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.written_texts import gaps, joined
 from deepseek_report.findings.explainer_verdicts import leading_for_cases
-from deepseek_report.visualizations.cases import case_views, place_pictures
+from deepseek_report.visualizations.cases import case_views, place_pictures, text_highlights
 from deepseek_report.visualizations.cases.case_contributions import CaseContributionsPicture
 from deepseek_report.visualizations.cases.case_views import by_players, cases_of
 from deepseek_report.visualizations.cases.text_highlights import TextHighlightsPicture
@@ -117,6 +119,22 @@ def test_sign_shows_by_the_kind_of_line_and_by_number_not_by_colour_alone(build:
     assert "stroke-dasharray" in svg
     assert re.search(r">\+\d", svg)
     assert re.search(r">−\d", svg)
+
+
+@pytest.mark.parametrize("first", [8.0, 200.0, 418.0])
+def test_no_number_above_a_word_stands_over_another(first: float) -> None:
+    axes = Figure(figsize=(450 / 72, 1)).add_axes((0, 0, 1, 1))
+    axes.set(xlim=(0, 450), ylim=(72, 0))
+    words = [
+        text_highlights._Word("of", first + 5 * at, 0, 4.0, 3, True, "+0.019", False)
+        for at in range(4)
+    ]
+    text_highlights._numbers(axes, words, 20)
+    width = text_highlights._width("+0.019", text_highlights._SMALL)
+    starts = sorted(text.get_position()[0] for text in axes.texts)
+    assert all(after - before > width for before, after in pairwise(starts))
+    assert starts[0] >= 0
+    assert starts[-1] + width <= 450
 
 
 def test_a_text_of_a_number_tells_the_number_and_its_unit(build: Build) -> None:

@@ -308,12 +308,13 @@ def _paint(figure: Figure, blocks: Sequence[_TextBlock], words: Wording) -> None
     top = 0.0
     for block in blocks:
         axes.text(_LEFT, top + 12, block.heading, fontsize=9, color=LIGHT.muted, va="baseline")
-        ends: dict[int, float] = {}
+        numbered: dict[int, list[_Word]] = {}
         for word in block.words:
-            baseline = word.baseline(top)
-            _word(axes, word, baseline)
+            _word(axes, word, word.baseline(top))
             if word.number:
-                ends[word.line] = _number(axes, word, baseline, ends.get(word.line, 0.0))
+                numbered.setdefault(word.line, []).append(word)
+        for of_line in numbered.values():
+            _numbers(axes, of_line, of_line[0].baseline(top))
         _shades(axes, block, top)
         top += block.height
     framed = any(word.framed for block in blocks for word in block.words)
@@ -368,14 +369,19 @@ def _word(axes: Axes, word: _Word, baseline: float) -> None:
     axes.text(word.x, baseline, word.text, fontsize=_SIZE, va="baseline", color=tone)
 
 
-def _number(axes: Axes, word: _Word, baseline: float, taken: float) -> float:
-    """The attribution above its word, right of what is `taken`; where it ends."""
-    width = _width(word.number, _SMALL)
-    right = float(axes.get_xlim()[1]) - _LEFT
-    x = min(max(word.x + (word.width - width) / 2, taken + 4), right - width)
-    tone = LIGHT.raises if word.raises else LIGHT.lowers
-    axes.text(x, baseline - 13.5, word.number, fontsize=_SMALL, va="baseline", color=tone)
-    return x + width
+def _numbers(axes: Axes, words: Sequence[_Word], baseline: float) -> None:
+    """The attributions of a line, each above its word as far as none stands over another."""
+    left, right = 0.0, float(axes.get_xlim()[1]) - _LEFT
+    placed = []
+    for word in words:
+        width = _width(word.number, _SMALL)
+        placed.append((word, width, max(word.x + (word.width - width) / 2, left + 4)))
+        left = placed[-1][2] + width
+    for word, width, wanted in reversed(placed):
+        x = min(wanted, right - width)
+        right = x - 4
+        tone = LIGHT.raises if word.raises else LIGHT.lowers
+        axes.text(x, baseline - 13.5, word.number, fontsize=_SMALL, va="baseline", color=tone)
 
 
 def _legend(axes: Axes, y: float, words: Wording, *, framed: bool) -> None:
