@@ -22,14 +22,15 @@ class Empty(StrictUndefined):
     which the language has a word, such as "not defined". It is equal to nothing else. To compare it
     by size, to reckon with it, to count by it or to print it raises EmptyValueError.
 
-    path : the slot that it fills, such as `quoted.error`. n : of an estimate without a value.
+    path : the slot that it fills, such as `quoted.error`; that of the value which a message lacks.
+    n : of an estimate without a value.
     """
 
     __slots__ = ("n", "path")
     is_defined = False
     __abs__ = __format__ = __index__ = __round__ = StrictUndefined.__str__
 
-    def __init__(self, path: str, n: int = 0) -> None:
+    def __init__(self, path: str, n: int | None = None) -> None:
         super().__init__(hint=path, exc=EmptyValueError)
         self.path, self.n = path, n
 
@@ -47,7 +48,7 @@ class Empty(StrictUndefined):
 
 
 class Named(str):
-    """A name in the language of a text, which a text compares by the name that is stored.
+    """A name in the language of a text, which is equal to the stored one as well.
 
     So a condition means the same in every language, also where the value of a slot is a word of the
     code that is a name as well: a metric is `accuracy`, and is written "准确率".
@@ -66,7 +67,9 @@ class Named(str):
         return named
 
     def __eq__(self, other: object) -> bool:
-        return self.stored == (other.stored if isinstance(other, Named) else other)
+        if isinstance(other, Named):
+            return self.stored == other.stored
+        return other == self.stored or str.__eq__(self, other) is True
 
     def __ne__(self, other: object) -> bool:
         return not self == other
@@ -138,9 +141,10 @@ class Slots(Environment):
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """A part of a slot by its name; each of an empty one is empty."""
-        if isinstance(obj, Empty) and attribute not in _KNOWN:
-            return Empty(f"{obj.path}.{attribute}")
-        return filled(super().getattr(obj, attribute), attribute)
+        if not isinstance(obj, Empty):
+            return filled(super().getattr(obj, attribute), attribute)
+        known = super().getattr(obj, attribute) if attribute in _KNOWN else None
+        return filled(known, f"{obj.path}.{attribute}")
 
     def getitem(self, obj: Any, argument: Any) -> Any:
         """A part of a slot by its key or its place; one beyond the end of a list is empty."""

@@ -187,7 +187,7 @@ class Wording:
         return as_arguments(worded) if self._speaks_python else worded
 
     def _text(self, key: str, values: Mapping[str, object]) -> str:
-        """The same; EmptyValueError leaves to the outermost text what stands in its place."""
+        """The same, or EmptyValueError: to the text that it fills it is empty."""
         if key not in self._templates:
             text = self._look_up(key)
             if not isinstance(text, str):
@@ -240,7 +240,10 @@ class Wording:
     def _filling(self, value: object, path: str) -> object:
         """What fills a slot: messages worded, names in this language, texts cut to a page."""
         if isinstance(value, Message):
-            return self._text(value.id, value.values)
+            try:
+                return self._text(value.id, value.values)
+            except EmptyValueError as error:
+                return Empty(str(error))
         if isinstance(value, Mapping):
             return {name: self._filling(each, f"{path}.{name}") for name, each in value.items()}
         if isinstance(value, list | tuple):
@@ -616,7 +619,7 @@ def _group_name(context: Context, level: str, attribute: str, *, again: bool = F
 def _environment(words: Wording) -> Environment:
     numbers = words.numbers
     made = Slots(
-        autoescape=False,  # noqa: S701 - plain text; the renderer escapes it for its format
+        autoescape=False,  # plain text; the renderer escapes it for its format
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -663,7 +666,11 @@ def _environment(words: Wording) -> Environment:
         "group": pass_context(_group_name),
     }
     made.tests["none"] = lambda value: value is None or isinstance(value, Empty)
-    made.globals |= {"interval": with_words(numbers.interval), "label": words.label, "wording": words}
+    made.globals |= {
+        "interval": with_words(numbers.interval),
+        "label": words.label,
+        "wording": words,
+    }
     return made
 
 
