@@ -10,7 +10,6 @@ from deepseek_report.artifacts.explanation import OutputSpace
 from deepseek_report.artifacts.table import SEPARATOR
 from deepseek_report.artifacts.table_rows import Cells, From
 
-
 #: What a condition of a rule asks of a value.
 Relation = Literal["is", "missing", "up_to", "over", "word"]
 
