@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -29,7 +29,7 @@ from deepseek_report.artifacts.storage.files import load_json, load_table
 from deepseek_report.artifacts.storage.memory_bound import parse
 from deepseek_report.artifacts.storage.plain_files import files_in, read_bytes
 from deepseek_report.artifacts.table import Table, TableType
-from deepseek_report.artifacts.table_rows import R, read_rows
+from deepseek_report.artifacts.table_rows import R, fields_of, read_rows
 from deepseek_report.errors import ArtifactError, MissingArtifactError
 
 if TYPE_CHECKING:
@@ -259,19 +259,24 @@ class Results:
 
     def table(self, metric: str, name: str) -> pd.DataFrame | None:
         """A table of a metric; those of several explainers are stacked."""
+        return self._table(metric, name)
+
+    def _table(self, metric: str, name: str, codes: Collection[str] = ()) -> pd.DataFrame | None:
+        """The same; codes : columns whose cells are words of the code, and no names."""
         frames = [each.tables[name] for each in self._each(metric) if name in each.tables]
         if not frames:
             return None
         import pandas as pd
 
         whole = pd.concat(frames, ignore_index=True)
-        return _renamed(whole, self.naming) if self.naming else whole
+        return _renamed(whole, self.naming, codes) if self.naming else whole
 
     def rows(self, metric: str, name: str, of: type[R]) -> list[R]:
         """The rows of a metric's table, see `read_rows`; none where the table is not there."""
         key = ("rows", metric, name, of)
         if key not in self.derived:
-            frame = self.table(metric, name)
+            row_class: type = of
+            frame = self._table(metric, name, [f.column for f in fields_of(row_class) if f.allowed])
             table = f"{metric}/{name}"
             self.derived[key] = [] if frame is None else read_rows(frame, of, table)
         return list(self.derived[key])
@@ -364,9 +369,11 @@ class Results:
         }
 
 
-def _renamed(table: pd.DataFrame, naming: Callable[[str], str]) -> pd.DataFrame:
-    """The table with every text in its cells as the reader's language names it."""
-    texts = table.select_dtypes(exclude=["number", "bool"])
+def _renamed(
+    table: pd.DataFrame, naming: Callable[[str], str], codes: Collection[str]
+) -> pd.DataFrame:
+    """The table with every text in its cells, but of codes, as the reader's language names it."""
+    texts = table.select_dtypes(exclude=["number", "bool"]).drop(columns=codes, errors="ignore")
     named = texts.map(lambda cell: naming(cell) if isinstance(cell, str) else cell)
     return table.assign(**{str(column): named[column] for column in named})
 

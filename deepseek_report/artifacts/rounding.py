@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import TypeGuard
 
 #: The most characters of a label that are drawn, told or measured: some three printed lines.
 LABEL = 400
@@ -14,19 +13,6 @@ TEXT = 2000
 def bounded(text: str, most: int = LABEL) -> str:
     """The text, cut with an ellipsis after `most` characters; what comes after is never read."""
     return text if len(text) <= most else text[: most - 1] + "…"
-
-
-def bounded_texts(value: object) -> object:
-    """A text, or each text of a list, cut to a page; everything else, markup too, as it is."""
-    if _is_plain(value):
-        return bounded(value, TEXT)
-    if isinstance(value, list):
-        return [bounded(item, TEXT) if _is_plain(item) else item for item in value]
-    return value
-
-
-def _is_plain(value: object) -> TypeGuard[str]:
-    return isinstance(value, str) and not hasattr(value, "__html__")
 
 
 #: Narrow no-break space between groups of three digits (ISO 80000-1).

@@ -179,8 +179,13 @@ def _check_codes(check: CodesCheck, subject: Subject) -> CheckOutcome:
     named = sorted(feature.name for feature in schema if feature.sensitive)
     named = [name for name in named if name in features]
     most = max(map(len, stated.values()), default=0)
-    # decisions of which a protected feature that is not named weighs more than one that is
-    omitting = sum(max(left_out[key]) > min(stated.get(key, [0.0])) for key in left_out)
+    # decisions of which, by a method, a protected feature that is not named outweighs one that is
+    omitting = {
+        case
+        for case, name in left_out
+        if max(left_out[case, name]) > min(stated.get((case, name), [0.0]))
+    }
+    judged = stated.keys() | left_out.keys()
     failures = {
         "no_codes": not stated,
         "too_many_codes": most > check.most,
@@ -189,7 +194,8 @@ def _check_codes(check: CodesCheck, subject: Subject) -> CheckOutcome:
         "omitted_codes": bool(omitting) and check.complete,
     }
     about = {"file": check.file, "n": most, "most": check.most, "features": named}
-    about |= {"omitting": omitting if check.complete else 0}
+    about |= {"omitting": len(omitting), "of": len({case for case, _ in judged})}
+    about |= {"methods": len({name for _, name in judged})}
     problems = (problem for problem, fails in failures.items() if fails)
     return CheckOutcome(tuple(message(f"compliance.checks.{each}", **about) for each in problems))
 

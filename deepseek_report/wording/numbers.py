@@ -272,9 +272,15 @@ class NumberFormat:
         return self.symbols.get("decimal", decimal) + self.symbols.get("group", group)
 
     def quantity(
-        self, value: float, unit: str | None, low: float | None = None, high: float | None = None
+        self,
+        value: float | None,
+        unit: str | None,
+        low: float | None = None,
+        high: float | None = None,
     ) -> str:
         """A value with its unit: `NT$ 50 000`, `34 years`; whole numbers lose their decimals."""
+        if value is None:
+            return self._fill("not_defined")
         whole = low is None and (float(value).is_integer() or abs(value) >= 1000)
         text = self.count(value) if whole else self.number(value, low, high)
         if not unit:

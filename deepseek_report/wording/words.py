@@ -20,13 +20,24 @@ from deepseek_report.artifacts.advice import as_arguments
 from deepseek_report.artifacts.finding import PARTS, Finding
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Message, Text, from_plain
-from deepseek_report.artifacts.rounding import TEXT, bounded, bounded_texts
+from deepseek_report.artifacts.rounding import TEXT, bounded
 from deepseek_report.artifacts.schema import CROSS
 from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.errors import ArtifactError
 from deepseek_report.wording.compiled_texts import Compiled, compiled_texts
 from deepseek_report.wording.estimates import in_sentence
 from deepseek_report.wording.numbers import NumberFormat, closed_up, edged
+from deepseek_report.wording.slots import (
+    Empty,
+    EmptyValueError,
+    Items,
+    Named,
+    Slots,
+    filled,
+    of_estimates,
+    of_items,
+    with_words,
+)
 
 DEFAULT_LANGUAGE = "en"
 _BREAKS = re.compile(r"[ \t\r\n]+")
@@ -165,7 +176,18 @@ class Wording:
         `noun` and `nouns` are always filled: what the columns of these data are explained by, a
         feature, a word, a patch or a window. `the_noun` and `the_nouns` stand before labels that
         do not name a thing by themselves, as those of features do: "the window ".
+
+        A text that needs a value which is empty, and has no words for that, is left out: in its
+        place stands which value it needs (see `slots.Empty`).
         """
+        try:
+            worded = self._text(key, values)
+        except EmptyValueError as error:
+            worded = self._text("refusals.needs_a_value", {"value": str(error)})
+        return as_arguments(worded) if self._speaks_python else worded
+
+    def _text(self, key: str, values: Mapping[str, object]) -> str:
+        """The same, or EmptyValueError: to the text that it fills it is empty."""
         if key not in self._templates:
             text = self._look_up(key)
             if not isinstance(text, str):
@@ -173,11 +195,9 @@ class Wording:
             self._templates[key] = self._compiled(text) if "{" in text else self._on_a_line(text)
         template = self._templates[key]
         if isinstance(template, str):
-            worded = template
-        else:
-            filled = {name: self._filling(value) for name, value in values.items()}
-            worded = self._on_a_line(template.render(self._slots | filled))
-        return as_arguments(worded) if self._speaks_python else worded
+            return template
+        slots = {name: self._filling(value, name) for name, value in values.items()}
+        return self._on_a_line(template.render(self._slots | slots))
 
     def _on_a_line(self, text: str) -> str:
         return self.closed_up(_BREAKS.sub(" ", text).strip())
@@ -217,15 +237,22 @@ class Wording:
             return [self.named(inside) for inside in value]
         return value
 
-    def _filling(self, value: object) -> object:
+    def _filling(self, value: object, path: str) -> object:
         """What fills a slot: messages worded, names in this language, texts cut to a page."""
         if isinstance(value, Message):
-            return self.say(value)
+            try:
+                return self._text(value.id, value.values)
+            except EmptyValueError as error:
+                return Empty(str(error))
         if isinstance(value, Mapping):
-            return {name: self._filling(inside) for name, inside in value.items()}
+            return {name: self._filling(each, f"{path}.{name}") for name, each in value.items()}
         if isinstance(value, list | tuple):
-            return bounded_texts([self._filling(inside) for inside in value])
-        return bounded_texts(self.named(value))
+            inside = (self._filling(each, f"{path}[{at}]") for at, each in enumerate(value))
+            return Items.of(inside, path)
+        if isinstance(value, str) and not hasattr(value, "__html__"):
+            name = self.name(value) if type(value) is str else value
+            return Named.of(bounded(name, TEXT), value)
+        return filled(value, path)
 
     def label(self, group: str, name: str) -> str:
         """The readable name of a key, such as `label("explainers", "shap")`."""
@@ -591,8 +618,8 @@ def _group_name(context: Context, level: str, attribute: str, *, again: bool = F
 
 def _environment(words: Wording) -> Environment:
     numbers = words.numbers
-    made = Environment(
-        autoescape=False,  # noqa: S701 - plain text; the renderer escapes it for its format
+    made = Slots(
+        autoescape=False,  # plain text; the renderer escapes it for its format
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -601,42 +628,49 @@ def _environment(words: Wording) -> Environment:
     )
     made.filters |= {
         "count": numbers.count,
-        "number": numbers.number,
-        "percent": numbers.percent,
-        "points": numbers.points,
-        "p": numbers.p_sentence,
-        "listing": numbers.listing,
-        "either": numbers.either,
+        "number": with_words(numbers.number),
+        "percent": with_words(numbers.percent),
+        "points": with_words(numbers.points),
+        "p": with_words(numbers.p_sentence),
+        "listing": of_items(numbers.listing),
+        "either": of_items(numbers.either),
         "quoted": numbers.quoted,
-        "seconds": numbers.seconds,
-        "share": numbers.share,
-        "value": numbers.value,
+        "seconds": with_words(numbers.seconds),
+        "share": of_estimates(numbers.share),
+        "value": of_estimates(numbers.value),
         "plural": numbers.plural,
         "form": numbers.form,
         "bound": numbers.declared,
         "setting": numbers.setting,
-        "attribution": numbers.attribution,
+        "attribution": with_words(numbers.attribution, {"value": None, "space": ""}),
         "explainer": words.explainer,
         "artifact": words.artifact,
         "labelled": lambda name, group: words.label(group, name),
         "digits": numbers.digits,
-        "gap": numbers.gap,
-        "rough_share": numbers.rough_share,
-        "rough_percent": numbers.rough_percent,
-        "rough_value": numbers.rough_value,
-        "rough_gap": numbers.rough_gap,
-        "signed_gap": numbers.signed_gap,
-        "quantity": numbers.quantity,
+        "gap": of_estimates(numbers.gap),
+        "rough_share": of_estimates(numbers.rough_share),
+        "rough_percent": of_estimates(numbers.rough_percent),
+        "rough_value": of_estimates(numbers.rough_value),
+        "rough_gap": of_estimates(numbers.rough_gap),
+        "signed_gap": of_estimates(numbers.signed_gap),
+        "quantity": with_words(numbers.quantity),
         "inline": words.inline,
-        "condition": words.condition,
+        "condition": lambda text: words.condition(str(text)),
         "sentence": sentence_case,
-        "lead": first_sentence,
-        "rest": lambda text: " ".join(_SENTENCES.split(text, maxsplit=1)[1:]),
+        "lead": lambda text: first_sentence(str(text)),
+        "rest": lambda text: " ".join(_SENTENCES.split(str(text), maxsplit=1)[1:]),
+        "first": lambda items: made.getitem(items, 0),
+        "last": lambda items: made.getitem(items, -1),
         "clause": lambda sentence: sentence.rstrip(". "),
         "spelled": lambda n: words.table("cardinals").get(str(n)) or numbers.count(n),
         "group": pass_context(_group_name),
     }
-    made.globals |= {"interval": numbers.interval, "label": words.label, "wording": words}
+    made.tests["none"] = lambda value: value is None or isinstance(value, Empty)
+    made.globals |= {
+        "interval": with_words(numbers.interval),
+        "label": words.label,
+        "wording": words,
+    }
     return made
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import FrozenInstanceError, fields, replace
+from dataclasses import FrozenInstanceError, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.predictions import Cases
 from deepseek_report.artifacts.results import Results, Study
 
@@ -91,3 +93,16 @@ def test_a_study_of_none_or_of_several_has_no_single_run() -> None:
         Study(())
     with pytest.raises(ValueError, match="2 runs"):
         _ = Study.of(run({}), run({})).single
+
+
+@dataclass(frozen=True)
+class Said:
+    kind: Literal["feature", "label"]
+    label: str
+
+
+def test_a_word_of_the_code_stays_as_it_is_where_names_are_in_another_language() -> None:
+    table = pd.DataFrame({"kind": ["feature"], "label": ["feature"]})
+    results = Results({"measures/corrections": Path()}, {}, naming={"feature": "特征"}.__getitem__)
+    results._measurements["measures/corrections"] = Measurement((), {"corrected": table})
+    assert results.rows("corrections", "corrected", Said) == [Said("feature", "特征")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from jinja2 import UndefinedError
 
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.rounding import TEXT
@@ -187,3 +188,46 @@ def test_levels_without_words_name_their_attribute_once() -> None:
     assert claim("retired", "ill", "Partner's status") == (
         "The model does worse for cases with partner's status “retired” than for “ill”."
     )
+
+
+def test_a_condition_means_the_same_where_a_word_of_the_code_is_a_name_as_well() -> None:
+    said = "{{ 'Accuracy' if metric == 'accuracy' else 'Error' }} ({{ metric }})"
+    words = Wording({"a": said, "names": {"accuracy": "准确率"}})
+    assert words.text("a", metric="accuracy") == "Accuracy (准确率)"
+
+
+@pytest.mark.parametrize("empty", [None, float("nan"), Estimate(float("nan"))])
+@pytest.mark.parametrize(
+    ("said", "worded"),
+    [
+        ("{% if gap is none %}no gap{% else %}{{ gap }}{% endif %}", "no gap"),
+        ("{{ 'a gap' if gap else 'no gap' }}", "no gap"),
+        ("{{ 'wide' if gap == 1 else 'no' }} gap", "no gap"),
+        ("gap: {{ gap|number }}", "gap: none"),
+        ("{{ 'wide' if gap > 1 else 'no' }} gap", "left out: gap"),
+        ("{{ 2 * gap }}", "left out: gap"),
+        ("{{ gap|count }} rows", "left out: gap"),
+        ("{{ gap }}", "left out: gap"),
+        ("{{ inner }}", "left out: gap"),
+        ("so{% if inner %}: {{ inner }}{% endif %}", "so"),
+    ],
+)
+def test_what_a_text_may_do_with_an_empty_value(empty: object, said: str, worded: str) -> None:
+    words = Wording(
+        {"a": said, "inner": "{{ 'wide' if gap > 1 else 'no' }} gap",
+         "numbers": {"not_defined": "none"},
+         "refusals": {"needs_a_value": "left out: {{ value }}"}}
+    )  # fmt: skip
+    inner = message("inner", gap=empty)
+    assert words.text("a", gap=empty, inner=inner) == worded
+
+
+def test_a_place_beyond_a_list_and_a_part_of_an_empty_value_are_empty() -> None:
+    words = Wording(
+        {"a": "{{ groups[0].rate.low|percent }}", "b": "{{ groups[1].n + 1 }}",
+         "numbers": {"not_defined": "none"},
+         "refusals": {"needs_a_value": "left out: {{ value }}"}}
+    )  # fmt: skip
+    values = {"groups": [{"rate": Estimate(0.5), "n": 3}]}
+    assert words.text("a", **values) == "none"
+    assert words.text("b", **values) == "left out: groups[1].n"

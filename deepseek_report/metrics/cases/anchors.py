@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
@@ -20,7 +20,7 @@ from deepseek_report.artifacts.written_texts import is_unknown, legible
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.metrics.cases.case_choice import ShownCases
 from deepseek_report.metrics.cases.counterfactuals import DecisionRule
-from deepseek_report.metrics.cases.single_case_rows import Anchor, AnchorTerm
+from deepseek_report.metrics.cases.single_case_rows import Anchor, AnchorTerm, Relation
 from deepseek_report.metrics.plugin import ClassMetric
 from deepseek_report.statistics.ranking import most_telling, thin
 from deepseek_report.statistics.resampling import Resampling
@@ -31,8 +31,6 @@ MOST_ROWS = 10_000
 _MOST_COLUMNS, _MOST_CONDITIONS = 64, 200
 #: Rules that are built upon by one more condition, at most.
 _BEAM = 400
-
-Relation = Literal["is", "missing", "up_to", "over", "word"]
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.explanation import OutputSpace
 from deepseek_report.artifacts.table import SEPARATOR
 from deepseek_report.artifacts.table_rows import Cells, From
+
+#: What a condition of a rule asks of a value.
+Relation = Literal["is", "missing", "up_to", "over", "word"]
 
 
 @dataclass(frozen=True)
@@ -283,7 +286,7 @@ class AnchorTerm(OfCase):
 
     source = ("anchors", "conditions")
     label: str
-    relation: str
+    relation: Relation
     display: str
 
 

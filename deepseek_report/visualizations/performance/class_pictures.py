@@ -50,9 +50,13 @@ class ConfusionMatrixPicture(OnePicture):
 
 @dataclass(frozen=True)
 class _View:
-    """Counts and shares (label, decision), and the rates of each class."""
+    """Counts and shares (label, decision), and the rates of each class.
+
+    classes : those that are drawn. errors : of all classes.
+    """
 
     classes: list[str]
+    errors: int
     counts: Ints
     shares: Floats
     rates: Sequence[ClassRecall]
@@ -66,7 +70,8 @@ class _View:
             if cell.actual in names and cell.decided in names:
                 counts[names.index(cell.actual), names.index(cell.decided)] = cell.n
         shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-        return cls(names, counts, shares, rates, words)
+        errors = sum(cell.n for cell in matrix if cell.actual != cell.decided)
+        return cls(names, errors, counts, shares, rates, words)
 
     @property
     def _levels(self) -> Ints:
@@ -138,8 +143,8 @@ class _View:
             actual=spoken(self.classes[actual]),
             decided=spoken(self.classes[decided]),
             n=int(self.counts[actual, decided]) if confusions else 0,
-            errors=int(sum(self.counts[pair] for pair in confusions)),
-            classes=len(self.classes),
+            errors=self.errors,
+            classes=len(self.rates),
             many=len(self.classes) > 2,
         )
 
