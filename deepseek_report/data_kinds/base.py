@@ -14,6 +14,7 @@ from deepseek_report.artifacts.explanation import Explanation, Game
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.schema import Feature, Layout, Schema
 from deepseek_report.data_kinds.coalitions import SharedPlayers, Units, n_players, player_sums
+from deepseek_report.errors import NotApplicableError
 
 #: Pixels along the longer side of a small picture, steps of a small course.
 SIDE, STEPS = 24, 40
@@ -572,9 +573,15 @@ def swap_categories(
     return swapped
 
 
-def drop_values(inputs: Floats, level: float, rng: np.random.Generator) -> Floats:
-    """Each value is, with this chance, made missing."""
-    return np.where(rng.random(inputs.shape) < level, np.nan, inputs)
+def drop_values(inputs: Floats, train: Floats, level: float, rng: np.random.Generator) -> Floats:
+    """Each value of a column that lacks some is, with this chance, made missing.
+
+    Raises NotApplicableError : no column lacks a value, so that no model need have learnt of any.
+    """
+    lacks = np.isnan(train).any(axis=0) | np.isnan(inputs).any(axis=0)
+    if not lacks.any():
+        raise NotApplicableError(message("refusals.no_missing_values"))
+    return np.where((rng.random(inputs.shape) < level) & lacks, np.nan, inputs)
 
 
 # What is usual among training rows: the typical row, the spread, and distances between rows.

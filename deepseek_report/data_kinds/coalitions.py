@@ -230,6 +230,38 @@ def player_sums(values: Floats, owners: Ints) -> Floats:
     return np.asarray(np.add.reduceat(values[..., order], starts, axis=-1), dtype=np.float64)
 
 
+def differing(inputs: Floats, references: Floats, owners: Ints) -> Bools:
+    """(instance, player) whether a player is another than that of any of its references.
+
+    One that is not makes no coalition another row, so it adds nothing, whatever the model does:
+    Shapley values give such a dummy exactly 0. A missing value is a value like any other.
+
+    Parameters
+    ----------
+    inputs : array
+        (instance, column).
+    references : array
+        (reference, column) the same for all instances, or (instance, reference, column).
+    owners : array
+        (column,) the player of each column.
+
+    Reference: Shapley 1953, doi:10.1515/9781400881970-018 (the dummy axiom).
+
+    >>> rows = np.array([[1.0, 2.0], [1.0, 3.0]])
+    >>> differing(np.array([[1.0, 2.0], [4.0, 2.0]]), rows, np.arange(2)).tolist()
+    [[False, True], [True, True]]
+    """
+    first = references[..., 0, :]
+    alone = _alike(references, first[..., None, :]).all(axis=-2)
+    moved = ~(alone & _alike(inputs, first))
+    return np.asarray(player_sums(moved.astype(np.float64), owners) > 0)
+
+
+def _alike(values: Floats, others: Floats) -> Bools:
+    """Whether values are equal, or both are missing."""
+    return np.asarray((values == others) | (np.isnan(values) & np.isnan(others)))
+
+
 def spread_evenly(values: Floats, owners: Ints) -> Floats:
     """(…, player) -> (…, column): each column gets an equal part, so that sums stay."""
     sizes = np.bincount(owners)

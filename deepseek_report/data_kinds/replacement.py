@@ -180,19 +180,21 @@ def replacement_of(
     """What stands for the players of instances that are taken away in a game.
 
     game : see `Explanation.game`. inputs : (instance, column). background : (row, column) training
-    rows that stand for a typical input. training : (row, column) by which it is told what goes with
-    what, in the conditional game; without it the background. sample : another number gives other
-    rows, where the game has more of them, for what must be independent of those of sample 0.
-    draws : how many rows stand for an instance's players, where the game has a choice of them.
+    rows that stand for a typical input. training : (row, column) of which these are a sample, by
+    which it is told what is typical, and what goes with what; without it the background. sample :
+    another number gives other rows, where the game has more of them, for what must be independent
+    of those of sample 0. draws : how many rows stand for an instance's players, where the game has
+    a choice of them.
 
     Raises NotApplicableError : nothing is known here that plays the game.
     """
+    known_rows = background if training is None else training
     if game == "conditional":
-        rows = background if training is None else training
-        return _conditional(classifier.schema, inputs, rows, sample)
+        return _conditional(classifier.schema, inputs, known_rows, sample)
     if game not in _PLAYED:
         raise NotApplicableError(message("refusals.no_such_game", game=game))
-    references = _PLAYED[game](classifier, inputs, background, sample, draws)
+    rows = known_rows if game == "baseline" else background
+    references = _PLAYED[game](classifier, inputs, rows, sample, draws)
     return FixedRows(game, inputs, classifier.schema.owners, references)
 
 

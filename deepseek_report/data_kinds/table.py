@@ -47,14 +47,8 @@ class TableKind(base.DataKind):
         )
         noise = base.Disturbance("noise", "noise on numbers", "noise", add_noise)
         swap = base.Disturbance("swap", "categories drawn anew", "swaps", draw_anew)
-        missing = base.Disturbance("missing", "values missing", "missing", self._missing)
+        missing = base.Disturbance("missing", "values missing", "missing", base.drop_values)
         return (*([noise] if any(numeric) else []), *([] if all(numeric) else [swap]), missing)
-
-    def _missing(
-        self, inputs: Floats, train: Floats, level: float, rng: np.random.Generator
-    ) -> Floats:
-        del train
-        return base.drop_values(inputs, level, rng)
 
     def display(self, row: Floats, player: int) -> str:
         return self.schema.features[player].display(float(row[player]))

@@ -16,8 +16,10 @@ from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.protocols.models import ModelPlugin, name_of
 from deepseek_report.artifacts.protocols.traits import ExplainerPart
 from deepseek_report.data_kinds import kind_of
+from deepseek_report.data_kinds.coalitions import differing
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.statistics.games.tree_shapley import TreeValues
+from deepseek_report.statistics.resampling import error_by_batches
 
 
 def missing_capability(requires: frozenset[Capability], model: ModelPlugin) -> Message | None:
@@ -117,20 +119,27 @@ class Explainer(ExplainerPart):
         trees: TreeValues,
         space: OutputSpace,
         refusal: Message,
+        rows: Floats,
         **fields: Any,
     ) -> Explanation:
         """The instances explained by the values of the model's trees, in the space of these.
 
+        rows : (row, column) from which came what stands for a feature that is left out.
+
         Raises NotApplicableError : the sums of the trees are not the answers of the model.
         """
-        answers = context.output(context.inputs)
+        answers, error = context.output(context.inputs), None
+        if trees.of_batches is not None:
+            error = error_by_batches(trees.of_batches, len(rows), context.unseen(len(rows)))
         if not trees.add_up(answers, space):
             raise NotApplicableError(refusal)
         context.progress.advance()
+        moves = differing(context.inputs, rows, context.classifier.schema.owners)
         return self.explanation(
             context,
             before,
-            values=trees.values,
+            values=np.where(moves, trees.values, 0.0),
+            standard_error=None if error is None else np.where(moves, error, 0.0),
             predictions=trees.outputs if space == "logit" else answers,
             base_values=np.full(len(trees.values), trees.base),
             output_space=space,

@@ -132,7 +132,7 @@ class Rise(Explainer):
         classifier, n = context.classifier, len(context.inputs)
         before = classifier.calls
         predictions = context.output(context.inputs)
-        reference = kind_of(classifier.schema).baseline(context.inputs, context.background)
+        reference = kind_of(classifier.schema).baseline(context.inputs, context.known_rows)
         values, errors = np.zeros(context.inputs.shape), np.zeros(context.inputs.shape)
         rows, columns, channels = kind_of(classifier.schema).shape
         shared = channels * shared_by((rows, columns), self.cells, self.shown)

@@ -178,7 +178,7 @@ class Neighbourhoods(ABC):
 # turned back into values of training rows. So missing values and rare categories need no exception,
 # and within a quarter real values are drawn.
 
-#: Added to the count of every category, so that those absent from the background are tried too.
+#: Added to the count of every category, so that those absent from the training part are tried too.
 _SMOOTHING = 0.5
 #: Width of the kernel for each column, under the root, as in the package.
 _WIDTH_OF_COLUMN = 0.75
@@ -235,7 +235,7 @@ class CodedNeighbourhoods(Neighbourhoods):
 
     def __init__(self, context: ExplainContext, bins: int, width: float | None) -> None:
         self.context = context
-        features, columns = context.classifier.schema.features, context.background.T
+        features, columns = context.classifier.schema.features, context.known_rows.T
         self.codings = [Coding(f, c, bins) for f, c in zip(features, columns, strict=True)]
         self.codes = self.encode(context.inputs)
         coded = zip(self.codings, self.codes.T, strict=True)
@@ -317,7 +317,7 @@ class CodedNeighbourhoods(Neighbourhoods):
 
         unused: dict[str, list[float]] = {name: [] for name in ("means", "mins", "maxs", "stds")}
         return LimeTabularExplainer(
-            self.encode(self.context.background).astype(np.float64),
+            self.encode(self.context.known_rows).astype(np.float64),
             categorical_features=list(range(len(self.codings))),
             feature_names=self.context.classifier.schema.names,
             kernel_width=self.width,
@@ -341,7 +341,8 @@ class PlayerNeighbourhoods(Neighbourhoods):
 
     More than `most` players are joined to groups of neighbours or correlated columns; `groups` is
     how many are told apart, `are_joined` whether they were joined, and `are_columns` whether each
-    is one column. Columns that `screening` walks find to do much are in small groups.
+    is one column. Columns that `screening` walks find to do much are in small groups. What is as in
+    the baseline is never lost, and has no part in the value of its group.
     """
 
     def __init__(
@@ -350,8 +351,11 @@ class PlayerNeighbourhoods(Neighbourhoods):
         self.context = context
         schema = context.classifier.schema
         kind = kind_of(schema)
-        references = kind.baseline(context.inputs, context.background)
-        self.owners, self.present = schema.owners, kind.present(context.inputs)
+        references = kind.baseline(context.inputs, context.known_rows)
+        self.owners = schema.owners
+        differ = coalitions.differing(context.inputs, references[:, None], self.owners)
+        self.present = kind.present(context.inputs) & differ
+        self.moves = self.present[:, self.owners]
         self.notes: tuple[Message, ...] = ()
         self.are_joined = self.present.shape[1] > most
         if self.are_joined:
@@ -382,9 +386,15 @@ class PlayerNeighbourhoods(Neighbourhoods):
         return cosine_distances(same, self.present[part].astype(np.float64))
 
     def attributions(self, part: slice, ridge: WeightedRidge, predictions: Floats) -> Surrogates:
+        moves = self.moves[part]
+        sizes = np.maximum(coalitions.player_sums(moves.astype(np.float64), self.owners), 1.0)
+        values, errors = (
+            np.where(moves, (each / sizes)[:, self.owners], 0.0)
+            for each in (ridge.coefficients, ridge.standard_error)
+        )
         return Surrogates(
-            values=coalitions.spread_evenly(ridge.coefficients, self.owners),
-            standard_error=coalitions.spread_evenly(ridge.standard_error, self.owners),
+            values=values,
+            standard_error=errors,
             base=ridge.intercepts,
             prediction=predictions,
             fidelity=ridge.fidelity,

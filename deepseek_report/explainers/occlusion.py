@@ -19,10 +19,12 @@ from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.coalitions import (
     Coalitions,
     PairedCoalitions,
+    differing,
     player_sums,
     spread_evenly,
 )
 from deepseek_report.explainers.attributions import Explainer, chunks
+from deepseek_report.statistics.intervals import error_of_mean
 from deepseek_report.statistics.ranking import systematic
 
 
@@ -63,10 +65,11 @@ class Occlusion(Explainer):
         before = classifier.calls
         predictions, kind = context.output(context.inputs), kind_of(classifier.schema)
         context.progress.start(self.method, len(context.inputs))
+        error = None
         if occlusion.reference == "baseline":
             lost = occlusion._against_baseline(context, predictions)
         else:
-            lost = occlusion._against_rows(context, predictions)
+            lost, error = occlusion._against_rows(context, predictions)
         owners, notes = classifier.schema.owners, [message("explainer_notes.occlusion.alone")]
         if lost.shape[1] < len(owners):
             notes.append(message("explainer_notes.players.whole"))
@@ -74,6 +77,7 @@ class Occlusion(Explainer):
             context,
             before,
             values=spread_evenly(np.where(kind.present(context.inputs), lost, 0.0), owners),
+            standard_error=None if error is None else spread_evenly(error, owners),
             predictions=predictions,
             variant=message(
                 "explainer_variants.occlusion", rows=occlusion._rows(len(context.background))
@@ -106,8 +110,12 @@ class Occlusion(Explainer):
         """How many background rows replace a player; none where the baseline does."""
         return 0 if self.reference == "baseline" else max(min(self.references, background), 1)
 
-    def _against_rows(self, context: ExplainContext, predictions: Floats) -> Floats:
-        """(instance, player) what was lost on average over the rows that replaced it."""
+    def _against_rows(
+        self, context: ExplainContext, predictions: Floats
+    ) -> tuple[Floats, Floats | None]:
+        """(instance, player) what was lost on average over the rows that replaced it, and the
+        standard error of having drawn these rows; None where nothing was drawn.
+        """
         classifier, rows = context.classifier, context.background
         owners, players = classifier.schema.owners, len(classifier.schema.player_labels)
         count = self._rows(len(rows))
@@ -116,13 +124,16 @@ class Occlusion(Explainer):
         if count < len(rows):  # by the order of what each row has of the player
             own = player_sums(rows, owners).T
             which = np.concatenate([systematic(column, 1, count)[0] for column in own])
-        lost = np.zeros((len(predictions), players))
+        lost, error = np.zeros((2, len(predictions), players))
+        unseen = context.unseen(len(rows)) * count / len(rows)  # at even distances they tell of all
         for index, row in enumerate(context.inputs):
             outputs = Coalitions(classifier, row, owners, rows).probabilities(without, which)
-            means = outputs[:, context.target].reshape(players, -1).mean(axis=1)
-            lost[index] = predictions[index] - means
+            means = outputs[:, context.target].reshape(players, -1)
+            lost[index] = predictions[index] - means.mean(axis=1)
+            error[index] = error_of_mean(means.T, unseen)
             context.progress.advance()
-        return lost
+        moves = differing(context.inputs, rows, owners)
+        return np.where(moves, lost, 0.0), np.where(moves, error, 0.0) if unseen else None
 
     def _against_baseline(self, context: ExplainContext, predictions: Floats) -> Floats:
         """(instance, player) what was lost, of many instances at a time."""
@@ -132,13 +143,14 @@ class Occlusion(Explainer):
         lost = np.zeros((len(predictions), players))
         for part in chunks(len(predictions), self.chunk):
             inputs = context.inputs[part]
-            baselines = kind.baseline(inputs, context.background)
+            baselines = kind.baseline(inputs, context.known_rows)
             pairs = PairedCoalitions(classifier, inputs, owners, baselines)
             count = len(inputs)
             outputs = pairs.probabilities(
                 np.tile(without, (count, 1)), np.repeat(np.arange(count), players)
             )
             answers = outputs[:, context.target].reshape(count, players)
-            lost[part] = predictions[part, None] - answers
+            moves = differing(inputs, baselines[:, None], owners)
+            lost[part] = np.where(moves, predictions[part, None] - answers, 0.0)
             context.progress.advance(count)
         return lost

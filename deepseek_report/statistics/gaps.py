@@ -179,7 +179,7 @@ class Gap:
     highest, lowest : the levels of the largest gap; table : the position of its table.
     p_value : that any two levels differ as surely as the surest pair does, where all have one rate.
     surest : that pair, which need not be the one that lies furthest apart, and surest_gap its
-    difference, with an interval that holds for all pairs at once.
+    difference, with an interval that holds for all pairs at once; that of `estimate` where it is.
     """
 
     estimate: Estimate
@@ -206,12 +206,12 @@ def largest_gap(
     each needs two levels. beside : rates that are looked at as well. The p-value is corrected for
     them, so that of a part (equal opportunity) is never below that of the whole (equalized odds).
 
-    Returns a Gap. Of one rate and two levels the interval is that of a difference
-    (`rate_difference`), folded at zero. Otherwise it is BCa, from a bootstrap within the cells,
-    joined with that of a difference for the two levels: the bootstrap of a maximum covers too
-    little, and where one of them is never or always favoured its resamples do not vary. It begins
-    at 0 where chance alone may explain the gap (the permutation test). `null_high` is the null's 95
-    % quantile.
+    Returns a Gap. The interval is that of the difference of the two levels, which holds for all
+    pairs of levels in all tables at once, as the p-value does (`rate_difference`, folded at zero).
+    Of more than one rate or two levels it is joined with BCa, from a bootstrap within the cells:
+    the bootstrap of a maximum alone covers too little, and where one level is never or always
+    favoured its resamples do not vary. It begins at 0 where chance alone may explain the gap (the
+    permutation test). `null_high` is the null's 95 % quantile.
     """
     firsts = np.cumsum([len(table.trials) for table in tables])[:-1]
     tests = PairwiseTests.of((*tables, *beside), n_resamples, np.random.default_rng(seed))
@@ -221,28 +221,27 @@ def largest_gap(
         return np.asarray(np.max([np.ptp(part, axis=1) for part in parts], axis=0))
 
     rates = np.concatenate([table.rates for table in tables])
-    value = float(statistic(rates[None])[0])
     null = statistic(np.concatenate(tests.null_rates[: len(tables)], axis=1))
     surest = tests.surest(len(tables))
     p_value = tests.p_value(surest.table, surest.highest, surest.lowest)
     position = int(np.argmax([np.ptp(table.rates) for table in tables]))
-    widest = tables[position]
-    ends = _ends(widest.rates)
-    if len(rates) == 2:
-        estimate = _folded(tables[0], value)
-    else:
-        estimate = _resampled(tables, statistic, n_resamples, seed)
-        estimate = _widened(estimate, widest, ends, by_chance=p_value > 0.05)
+    widest = Pair(position, *_ends(tables[position].rates))
+    estimate, surest_gap = (
+        _apart(tables[pair.table], pair, len(tests.distances), by_chance=p_value > 0.05)
+        for pair in (widest, surest)
+    )
+    if len(rates) > 2:
+        estimate = _joined(_resampled(tables, statistic, n_resamples, seed), estimate)
     return Gap(
         estimate=estimate,
         null_mean=float(null.mean()),
         null_high=float(np.quantile(null, 0.95)),
         p_value=p_value,
-        highest=ends[0],
-        lowest=ends[1],
+        highest=widest.highest,
+        lowest=widest.lowest,
         surest=surest,
         table=position,
-        surest_gap=_apart(tables[surest.table], surest, len(tables) + len(beside)),
+        surest_gap=estimate if surest == widest else surest_gap,
     )
 
 
@@ -251,39 +250,31 @@ def _ends(values: Floats) -> list[int]:
     return [int(np.argmax(values)), len(values) - 1 - int(np.argmin(values[::-1]))]
 
 
-def _apart(table: RateTable, pair: Pair, n_tables: int) -> Estimate:
-    """The difference of the two levels; its interval holds for all pairs in all tables at once.
+def _apart(table: RateTable, pair: Pair, n_tables: int, *, by_chance: bool) -> Estimate:
+    """How far the two levels lie apart; its interval holds for all pairs in all tables at once.
 
-    The studentised range of `any_pair` corrects for the levels, Bonferroni for the tables.
+    The studentised range of `any_pair` corrects for the levels, Bonferroni for the tables. It is
+    folded at zero, and begins there where chance explains the distance.
     """
-    x, n, other, other_n = table.counts([pair.highest, pair.lowest])
-    critical = intervals.any_pair(len(table.trials), 1 - 0.05 / n_tables)
-    low, high = intervals.rate_difference(x, n, other, other_n, intervals.level_within(critical))
+    counts, levels = table.counts([pair.highest, pair.lowest]), len(table.trials)
+    within = intervals.level_within(intervals.any_pair(levels, 1 - 0.05 / n_tables))
+    low, high = (float(end) for end in intervals.rate_difference(*counts, within))
     value = float(table.rates[pair.highest] - table.rates[pair.lowest])
-    method = message("interval_methods.difference_any_pair")
-    rows = table.n([pair.highest, pair.lowest])
-    return Estimate(value, float(low), float(high), rows, method)
-
-
-def _widened(
-    resampled: Estimate, table: RateTable, ends: list[int], *, by_chance: bool
-) -> Estimate:
-    """The interval with what resamples cannot show; see `largest_gap`."""
-    low, high, method = resampled.low, resampled.high, resampled.method
-    pair = intervals.rate_difference(*table.counts(ends))
-    low, high = min(low or 0.0, float(pair[0])), max(high or 0.0, float(pair[1]))
-    method = message("interval_methods.joined_with_difference", method=method)
-    if by_chance and low:
+    alone = levels == 2 and n_tables == 1
+    method = message(f"interval_methods.difference_{'folded' if alone else 'any_pair'}")
+    if by_chance and low > 0:
         low, method = 0.0, message("interval_methods.from_zero", method=method)
-    return replace(resampled, low=max(low or 0.0, 0.0), high=high, method=method)
+    rows = table.n([pair.highest, pair.lowest])
+    return Estimate(value, max(low, 0.0), max(high, -low), rows, method)
 
 
-def _folded(table: RateTable, value: float) -> Estimate:
-    (x, other), (n, other_n) = table.hits, table.trials
-    low, high = (float(end) for end in intervals.rate_difference(x, n, other, other_n))
-    ends = (min(abs(low), abs(high)), max(abs(low), abs(high)))
-    least = 0.0 if low <= 0 <= high else ends[0]
-    return Estimate(value, least, ends[1], table.n(), message("interval_methods.difference_folded"))
+def _joined(resampled: Estimate, apart: Estimate) -> Estimate:
+    """The interval of the largest gap with what resamples cannot show; see `largest_gap`."""
+    (low, high), ends = resampled.ends or (0.0, 0.0), apart.ends or (0.0, 0.0)
+    method = message("interval_methods.joined_with_difference", method=resampled.method)
+    return replace(
+        resampled, low=max(min(low, ends[0]), 0.0), high=max(high, ends[1]), method=method
+    )
 
 
 def _resampled(
@@ -490,18 +481,20 @@ def largest_mean_gap(values: Floats, codes: Ints, n_draws: int, rng: np.random.G
     null = StudentisedNull.of(values, codes, n_draws, rng)
     pairs, lows, highs = zip(*_pairs(sample, null), strict=True)
     surest, means = max(pairs, key=lambda pair: pair.surety), sample.means[0]
+    own = surest.higher, surest.lower
     highest, lowest = _ends(means)
     value = float(means[highest] - means[lowest])
     method = message("interval_methods.studentised_pairs", resamples=n_draws)
+    estimate = Estimate(value, max(*lows, 0.0), max(highs), len(values), method)
     gap, low, high = surest.gap
-    n = int(np.isin(codes, (surest.higher, surest.lower)).sum())
+    surest_gap = Estimate(gap, max(low, 0.0), high, int(np.isin(codes, own).sum()), method)
     return Gap(
-        estimate=Estimate(value, max(*lows, 0.0), max(highs), len(values), method),
+        estimate=estimate,
         null_mean=float(null.gaps.mean()),
         null_high=float(np.quantile(null.gaps, 0.95)),
         p_value=null.p_value(*surest.statistics),
         highest=int(levels[highest]),
         lowest=int(levels[lowest]),
-        surest=Pair(0, int(levels[surest.higher]), int(levels[surest.lower])),
-        surest_gap=Estimate(gap, low, high, n, method),
+        surest=Pair(0, int(levels[own[0]]), int(levels[own[1]])),
+        surest_gap=estimate if own == (highest, lowest) else surest_gap,
     )

@@ -10,7 +10,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import ArrayLike
 
-from deepseek_report.artifacts.array_types import Bools, Floats
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
 
@@ -144,6 +144,35 @@ def student_ratio(degrees: Floats) -> Floats:
     is an interval of 95 %: about the quantile of Student's t over the normal one.
     """
     return np.asarray(1 + (Z95**2 + 1) / (4 * degrees))
+
+
+def error_of_mean(draws: Floats, unseen: float = 1.0, sizes: Ints | None = None) -> Floats:
+    """(draw, …) -> (…,) standard error of the mean over draws; ± 1.96 of it is an interval of 95 %.
+
+    It allows for being estimated from few draws, by Student's distribution, and for their skewness.
+
+    unseen : share of what there is to draw from that was not drawn; 0 where all of it was, so that
+        nothing is left to chance.
+    sizes : (draw,) how many rows each draw is the mean of; None: equally many.
+
+    Reference: Cochran 1977, Sampling Techniques, ISBN 978-0-471-16240-7 (2.6 and 2.7: the mean of a
+    sample without replacement, and its finite population correction); Hall 1992,
+    doi:10.1007/978-1-4612-4384-7 (2.6: two-sided coverage of Student's statistic by skewness).
+
+    >>> error_of_mean(np.array([[1.0], [3.0]]), unseen=0.0).tolist()
+    [0.0]
+    """
+    from scipy.special import stdtrit
+
+    n = len(draws)
+    if n < 2:  # of one draw alone nothing says how far others lie
+        return np.full(draws.shape[1:], math.inf if unseen > 0 else 0.0)
+    shares = np.full(n, 1 / n) if sizes is None else sizes / sizes.sum()
+    off = draws - np.tensordot(shares, draws, axes=1)
+    second, third = (np.tensordot(shares**power, off**power, axes=1) for power in (2, 3))
+    skew = np.divide(third, second**1.5, out=np.zeros_like(second), where=second > 0)
+    ratio = float(stdtrit(n - 1, 0.975)) / Z95 + skew**2 * (Z95**4 + 2 * Z95**2 - 3) / 18
+    return np.asarray(ratio * np.sqrt(unseen * n / (n - 1) * second))
 
 
 def rate(successes: float, trials: float, level: float = 0.95) -> Estimate:

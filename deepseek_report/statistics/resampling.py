@@ -14,7 +14,7 @@ from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.split import Split
-from deepseek_report.statistics.intervals import SHARE, Z95, blaker, mean_interval
+from deepseek_report.statistics.intervals import SHARE, Z95, blaker, error_of_mean, mean_interval
 
 #: (resample, instance) weights -> (resample, …) values.
 Statistic = Callable[[Floats], Floats]
@@ -334,6 +334,29 @@ class Resampling:
         """
         blocks = rng.permutation(self.n_units) % min(_JACKKNIFE_BLOCKS, self.n_units)
         return (kept if self.units is None else kept[:, self.units] for kept in _leave_out(blocks))
+
+
+#: Batches of drawn rows whose means tell how far the mean of all may be off.
+_BATCHES = 16
+
+
+def batches_of(n: int) -> list[Ints]:
+    """Positions of n drawn rows, dealt out by chance to 16 batches, or to one each of fewer.
+
+    The deal is the same for every n, and hangs on nothing else.
+
+    >>> [len(batch) for batch in batches_of(3)]
+    [1, 1, 1]
+    """
+    return np.array_split(np.random.default_rng(n).permutation(n), min(_BATCHES, n))
+
+
+def error_by_batches(means: Floats, n: int, unseen: float) -> Floats:
+    """(…,) standard error of the mean over n drawn rows, from (batch, …) means of `batches_of(n)`.
+
+    unseen : share of the rows to draw from that were not drawn; see `error_of_mean`.
+    """
+    return error_of_mean(means, unseen, np.array([len(batch) for batch in batches_of(n)]))
 
 
 def draw_weights(strata: Ints, n_resamples: int, rng: np.random.Generator) -> Iterator[Floats]:

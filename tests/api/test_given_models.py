@@ -118,6 +118,27 @@ def test_a_function_gets_the_table_in_its_own_types(
     assert own == kinds[0]
 
 
+@pytest.mark.parametrize("lacking", [False, True], ids=["whole", "with gaps"])
+@pytest.mark.parametrize("answers_nan", [False, True], ids=["raises", "gives NaN"])
+def test_a_model_is_not_asked_about_gaps_that_its_data_do_not_have(
+    report: Report, numbers: pd.DataFrame, labels: pd.Series, answers_nan: bool, lacking: bool
+) -> None:
+    """It fills the gaps of the first column, and cannot read any in the second one."""
+    X = numbers.astype(float)
+    X.iloc[: 20 * lacking, 0] = np.nan
+
+    def model(table: pd.DataFrame) -> Any:
+        first, second = table.fillna({table.columns[0]: 40.0}).to_numpy().T
+        if np.isnan(second).any() and not answers_nan:
+            raise TypeError("no NaN, please")
+        return 1 / (1 + np.exp((first - second) / 50))
+
+    about = {"classes": ["approved", "denied"], "positive": "denied", "explainers": ["random"]}
+    run = report(model, X, labels, metrics=["robustness"], **about)
+    measured = set(run.table("perturbations")["perturbation"])
+    assert measured == ({"noise", "missing"} if lacking else {"noise"})
+
+
 def test_a_number_is_predicted_where_the_model_is_a_regressor(
     report: Report, loans: pd.DataFrame
 ) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from lime.discretize import QuartileDiscretizer
 from lime.lime_tabular import LimeTabularExplainer
 from sklearn.linear_model import Ridge as SklearnRidge
 
@@ -76,6 +77,28 @@ def test_of_an_additive_model_of_codes_is_its_shapley_value() -> None:
     np.testing.assert_allclose(explanation.values[:, 0], explanation.predictions - mean, atol=1e-6)
     np.testing.assert_allclose(explanation.base_values, mean, atol=1e-6)
     np.testing.assert_allclose(explanation.params["fidelity"], 1, atol=1e-6)
+
+
+@pytest.mark.parametrize("algorithm", ["batched", "package"])
+def test_bins_and_frequencies_are_those_of_the_training_part_as_in_the_package(algorithm) -> None:
+    """Whichever training rows stand in the background: other rows give the same values."""
+    rng = np.random.default_rng(4)
+    training = np.stack([rng.gamma(2, size=500), rng.normal(size=500), rng.integers(0, 3, 500)], 1)
+    to_explain = toy(2, categories=3, probability=mixed, n=4, training=training)
+    drawn = replace(to_explain, background=training[:20])
+    near = lime.CodedNeighbourhoods(drawn, 4, None)
+    by_package = QuartileDiscretizer(training, [2], ["a", "b", "c"])
+    for column in (0, 1):
+        edges = by_package.bins(training, None)[column]
+        np.testing.assert_allclose(near.codings[column].edges, edges)
+    shares = np.bincount(training[:, 2].astype(int)) / 500
+    np.testing.assert_allclose(near.codings[2].frequencies[1:], shares, atol=2e-3)
+    explainer = lime.Lime(num_samples=100, algorithm=algorithm)
+    first, second = (
+        explainer.explain(replace(drawn, background=training[at : at + 20])) for at in (0, 300)
+    )
+    for name in ("values", "standard_error", "base_values"):
+        np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
 
 
 def test_coefficients_are_those_of_the_package_by_hand() -> None:

@@ -30,8 +30,8 @@ class ExplainContext:
     drawn_as : (instance, feature) rows whose random draws the instances get, None for their own.
         A metric that moves an instance a little gives the row before the move, so that what
         changes is the move and not the draws.
-    training : (row, feature) of the training part, from which may be learnt what goes together;
-        None where it is not known, and the background stands for it.
+    training : (row, feature) of the training part, of which the background is a sample; None where
+        it is not known, and the background stands for it.
     question : the game that the run asks about; a method that can play it does, and whatever it
         played stands in its `Explanation.game`.
     """
@@ -56,6 +56,15 @@ class ExplainContext:
         whatever other rows are explained beside it.
         """
         return content_keys(self.inputs if self.drawn_as is None else self.drawn_as)
+
+    @property
+    def known_rows(self) -> Floats:
+        """(row, column) from which is learnt what is typical, how often, and what goes together."""
+        return self.background if self.training is None else self.training
+
+    def unseen(self, rows: int) -> float:
+        """Share of the known rows that so many drawn ones leave out: 0 where all are taken."""
+        return max(1 - rows / max(len(self.known_rows), 1), 0.0)
 
     @property
     def is_number(self) -> bool:

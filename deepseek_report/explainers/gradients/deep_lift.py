@@ -21,6 +21,7 @@ from deepseek_report.data_kinds.coalitions import distinct_rows
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.explainers.attributions import ModuleExplainer, contrasted, sum_units
 from deepseek_report.statistics.ranking import systematic
+from deepseek_report.statistics.resampling import batches_of, error_by_batches
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -56,11 +57,14 @@ class RescaleRule(ModuleExplainer):
         before = classifier.calls
         logits = classifier.logits(context.inputs)
         predictions = contrasted(logits, context.target)
-        starts, base = self._starts(context)
-        values = np.zeros(context.inputs.shape)
-        context.progress.start(self.method, n)
-        for done in dict.fromkeys((min(_TRIED, n), n)):  # a model that is refused is so at once
-            self._attribute(context, starts, values[:done])
+        starts, base, rows = self._starts(context)
+        batches = np.zeros((max(start.batch for start in starts) + 1, *context.inputs.shape))
+        sizes = np.bincount([s.batch for s in starts], [len(s.rows) for s in starts])
+        context.progress.start(self.method, n * len(batches))
+        tried = min(_TRIED, n)
+        for first, done in ((0, tried), (tried, n)):  # a model that is refused is so at once
+            self._attribute(context, starts, slice(first, done), batches)
+            values = np.average(batches, axis=0, weights=sizes)
             distances = (predictions - base)[:done]
             gap = float(np.abs(values[:done].sum(axis=1) - distances).mean())
             scale = float(np.abs(distances).mean())
@@ -70,15 +74,16 @@ class RescaleRule(ModuleExplainer):
                 raise NotApplicableError(
                     message("explainer_refusals.rescale_rule", share=share, n=done, **about)
                 )
-        classifier.calls += 2 * sum(len(rows) * len(at) for rows, at in starts)
-        several = logits.shape[1] > 2
+        classifier.calls += 2 * sum(len(start.rows) * len(start.at) for start in starts)
+        several, unseen = logits.shape[1] > 2, context.unseen(rows) if rows else 0.0
         return self.explanation(
             context,
             before,
             values=values,
+            standard_error=error_by_batches(batches, rows, unseen) if unseen else None,
             predictions=predictions,
             base_values=base,
-            variant=message(f"explainer_variants.rescaled.{self.method}", rows=len(starts[0][0])),
+            variant=message(f"explainer_variants.rescaled.{self.method}", rows=rows or 1),
             output_space=context.margin_space,
             game=self.game,
             notes=(
@@ -91,25 +96,40 @@ class RescaleRule(ModuleExplainer):
         return [Offer(Turn.SPARE, self, message(f"recommendation.rescaled.{self.method}"))]
 
     @abstractmethod
-    def _starts(self, context: ExplainContext) -> tuple[list[tuple[Floats, Ints]], Floats]:
-        """Rows (start, column) with the instances that are compared with them; (instance,) base."""
+    def _starts(self, context: ExplainContext) -> tuple[list[_Start], Floats, int]:
+        """What is compared with what, the (instance,) output there, and how many rows were drawn
+        for it: none where nothing is.
+        """
 
     def _attribute(
-        self, context: ExplainContext, starts: list[tuple[Floats, Ints]], values: Floats
+        self, context: ExplainContext, starts: list[_Start], part: slice, batches: Floats
     ) -> None:
-        """Fill (instance, column) the values of the first instances that have none yet."""
+        """Fill (batch, instance, column) the values of some of the instances."""
         from deepseek_report.explainers.gradients import embedding_gradients as gradients
 
-        module, width = context.classifier.module, values.shape[1]
-        missing = np.flatnonzero(~values.any(axis=1))
+        module, width = context.classifier.module, batches.shape[2]
         with gradients.evaluating(module):
-            for rows, at in starts:
-                own = at[np.isin(at, missing)]
-                attributions = _rescaled(module, context.target, rows, context.inputs[own])
+            for start in starts:
+                own = start.at[(start.at >= part.start) & (start.at < part.stop)]
+                attributions = _rescaled(module, context.target, start.rows, context.inputs[own])
                 for index, attributed in zip(own, attributions, strict=True):
                     per_unit = gradients.per_unit(attributed[None])
-                    values[index] = sum_units(per_unit, module.unit_features, width)[0]
+                    features = sum_units(per_unit, module.unit_features, width)
+                    batches[start.batch, index] = features[0]
                     context.progress.advance()
+
+
+@dataclass(frozen=True)
+class _Start:
+    """Rows that some instances are compared with.
+
+    rows : (row, column). at : (instance,) positions of the instances. batch : of which of the
+    batches of drawn rows these are; 0 where nothing is drawn.
+    """
+
+    rows: Floats
+    at: Ints
+    batch: int = 0
 
 
 @dataclass(frozen=True)
@@ -133,13 +153,15 @@ class DeepShap(RescaleRule):
         rows = max(min(self.references, n_background), 1)
         return n_instances * (1 + 2 * rows) + n_background
 
-    def _starts(self, context: ExplainContext) -> tuple[list[tuple[Floats, Ints]], Floats]:
+    def _starts(self, context: ExplainContext) -> tuple[list[_Start], Floats, int]:
         rows, n = context.background, len(context.inputs)
         outputs = contrasted(context.classifier.logits(rows), context.target)
         if len(rows) > self.references:
             chosen = systematic(outputs, 1, self.references)[0]
             rows, outputs = rows[chosen], outputs[chosen]
-        return [(rows, np.arange(n))], np.full(n, outputs.mean())
+        drawn = batches_of(len(rows)) if context.unseen(len(rows)) else [np.arange(len(rows))]
+        starts = [_Start(rows[batch], np.arange(n), k) for k, batch in enumerate(drawn)]
+        return starts, np.full(n, outputs.mean()), len(rows)
 
 
 @dataclass(frozen=True)
@@ -158,11 +180,12 @@ class DeepLift(RescaleRule):
     def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:
         return 4 * n_instances
 
-    def _starts(self, context: ExplainContext) -> tuple[list[tuple[Floats, Ints]], Floats]:
-        baselines = kind_of(context.classifier.schema).baseline(context.inputs, context.background)
+    def _starts(self, context: ExplainContext) -> tuple[list[_Start], Floats, int]:
+        baselines = kind_of(context.classifier.schema).baseline(context.inputs, context.known_rows)
         base = contrasted(context.classifier.logits(baselines), context.target)
         first, copies = distinct_rows(baselines)
-        return [(baselines[[at]], np.flatnonzero(copies == k)) for k, at in enumerate(first)], base
+        places = enumerate(first)
+        return [_Start(baselines[[at]], np.flatnonzero(copies == k)) for k, at in places], base, 0
 
 
 def _rescaled(

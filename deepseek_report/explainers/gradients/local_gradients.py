@@ -15,7 +15,7 @@ from deepseek_report.artifacts.explanation import Explanation, Game
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
 from deepseek_report.explainers.attributions import ModuleExplainer, seed_of, sum_units
-from deepseek_report.statistics.intervals import Z95, student_ratio
+from deepseek_report.statistics.intervals import error_of_mean
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -119,7 +119,7 @@ class GradientSize(ModuleExplainer):
                     sizes = sum_units(lengths, module.unit_features, context.inputs.shape[1])
                     values[index] = sizes.mean(axis=0)
                     if error is not None:
-                        error[index] = _error_of_mean(sizes)
+                        error[index] = error_of_mean(sizes)
         return values, error
 
     def _points(self, embedded: Tensor, context: ExplainContext, index: int) -> Tensor:
@@ -179,19 +179,3 @@ class SmoothGrad(GradientSize):
         noise = rng.standard_normal((self.copies, *embedded.shape[1:]))
         reach = self.noise * (embedded.max() - embedded.min())
         return embedded + reach * as_tensor(context.classifier.module, noise)
-
-
-def _error_of_mean(sizes: Floats) -> Floats:
-    """(feature,) of (draw, feature); ± 1.96 of it is an interval of 95 %, also of skewed sizes.
-
-    The correction is that of the two-sided coverage of Student's statistic (Hall 1992,
-    doi:10.1007/978-1-4612-4384-7, section 2.6), by the skewness of the sample.
-    """
-    n = len(sizes)
-    away = sizes - sizes.mean(axis=0)
-    spread = away.std(axis=0)
-    cubes = (away**3).mean(axis=0)
-    skewness = np.divide(cubes, spread**3, out=np.zeros_like(cubes), where=spread > 0)
-    skewed = skewness**2 * (Z95**4 + 2 * Z95**2 - 3) / 18
-    ratio = student_ratio(np.array(n - 1.0)) + skewed / n
-    return np.asarray(ratio * sizes.std(axis=0, ddof=1) / np.sqrt(n))

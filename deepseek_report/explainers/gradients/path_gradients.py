@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
@@ -16,7 +16,7 @@ from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.explainers import attributions
 from deepseek_report.explainers.attributions import ModuleExplainer, playable, sum_units
-from deepseek_report.statistics.intervals import student_ratio
+from deepseek_report.statistics.intervals import error_of_mean, student_ratio
 from deepseek_report.statistics.ranking import systematic
 
 if TYPE_CHECKING:
@@ -64,7 +64,9 @@ class IntegratedGradients(ModuleExplainer):
         before = classifier.calls
         predictions = context.margin(context.inputs)
         starts, base = self._starts(context)
-        values = self._values(context, starts)
+        by_start = self._values(context, starts)
+        values = by_start.mean(axis=0)
+        unseen = context.unseen(len(starts)) if len(starts) > 1 else 0.0
         classifier.calls += n * len(starts) * self._points(len(starts))
         gap, scale = values.sum(axis=1) - (predictions - base), np.abs(predictions - base).mean()
         share = float(np.abs(gap).mean() / scale) if scale > 0 else None
@@ -82,6 +84,7 @@ class IntegratedGradients(ModuleExplainer):
             context,
             before,
             values=values,
+            standard_error=error_of_mean(by_start, unseen) if unseen else None,
             predictions=predictions,
             base_values=base,
             variant=message(
@@ -118,7 +121,7 @@ class IntegratedGradients(ModuleExplainer):
         kind, rows = kind_of(context.classifier.schema), context.background
         count = min(self.references, len(rows))
         if playable(context) == "baseline" or count < 2:
-            baseline = kind.baseline(context.inputs, rows)
+            baseline = kind.baseline(context.inputs, context.known_rows)
             return [baseline], context.margin(baseline)
         outputs, n = context.margin(rows), len(context.inputs)
         order = np.argsort(outputs, kind="stable")
@@ -127,20 +130,22 @@ class IntegratedGradients(ModuleExplainer):
         return starts, np.full(n, outputs[chosen].mean())
 
     def _values(self, context: ExplainContext, starts: list[Floats]) -> Floats:
+        """(start, instance, column)"""
         from deepseek_report.explainers.gradients import embedding_gradients as gradients
 
-        module, values = context.classifier.module, np.zeros(context.inputs.shape)
+        module = context.classifier.module
+        values = np.zeros((len(starts), *context.inputs.shape))
         points = self._points(len(starts))
         with gradients.evaluating(module):
             answer = gradients.embedded_log_odds(module, context.target)
             for part in self.parts(context):
                 end = gradients.embed(module, context.inputs[part])
-                for rows in starts:
+                for number, rows in enumerate(starts):
                     start = gradients.embed(module, rows[part])
                     integral = gradients.path_integral(answer, end, start, self.rule, points)
                     per_unit, width = gradients.per_unit(integral), context.inputs.shape[1]
-                    values[part] += sum_units(per_unit, module.unit_features, width)
-        return np.asarray(values / len(starts))
+                    values[number, part] = sum_units(per_unit, module.unit_features, width)
+        return values
 
 
 #: Pairs of draws an instance gets at the least, so that their spread says something.
@@ -163,10 +168,12 @@ class GradientShap(ModuleExplainer):
     always compared with its masks, since no point between two texts is one.
 
     Points are drawn in pairs: the way from each row is cut into equal parts, and two values of α
-    are drawn in each. Their difference tells the standard error, which is 0 for a linear model;
-    value ± 1.96 of it is an interval of 95 % (measured in docs/performance.md). Twice as many
-    points are drawn each time, until the errors of a case come to at most `tolerance` of its
-    values, both as the root of their sum of squares, or `draws` are spent.
+    are drawn in each. Their difference tells the error of these draws, which is 0 for a linear
+    model; that of the rows, where they are a sample of the training part, follows from the spread
+    of their own means. Value ± 1.96 of both together is an interval of 95 % (measured in
+    docs/performance.md). Twice as many points are drawn each time, until the errors of the draws
+    of a case come to at most `tolerance` of its values, both as the root of their sum of squares,
+    or `draws` are spent.
 
     tolerance : error at which drawing ends, as a share of the size of the values; 0 spends all.
     draws : points an instance gets at the most; two from each row at the least. references :
@@ -200,6 +207,7 @@ class GradientShap(ModuleExplainer):
         drawn = self._draw(context, starts)
         context.classifier.calls += int(drawn.draws.sum())
         error = drawn.standard_error
+        unseen = context.unseen(len(starts.rows)) if starts.are_shared else 0.0
         gap = drawn.values[:, -1] - (predictions - starts.base)
         jumps = _jumps(gap, error[:, -1])
         stated = _SURE * np.hypot(error[:, -1], jumps)
@@ -207,7 +215,7 @@ class GradientShap(ModuleExplainer):
             context,
             before,
             values=drawn.values[:, :-1],
-            standard_error=error[:, :-1],
+            standard_error=np.hypot(error[:, :-1], drawn.row_error(unseen)),
             predictions=predictions,
             base_values=starts.base,
             variant=message("explainer_variants.gradient_shap", points=float(drawn.draws.mean())),
@@ -262,6 +270,7 @@ class GradientShap(ModuleExplainer):
         from deepseek_report.explainers.gradients import embedding_gradients as gradients
 
         module, (starts, end) = context.classifier.module, ways
+        by_row = np.zeros((len(starts), context.inputs.shape[1]))
         for number, points in enumerate(self._levels(len(starts))):
             which, places = _places(context, index, number, points, len(starts))
             for part in attributions.chunks(points, _BATCH):
@@ -271,8 +280,10 @@ class GradientShap(ModuleExplainer):
                 per_unit = gradients.per_unit(apart * slopes)
                 features = sum_units(per_unit, module.unit_features, context.inputs.shape[1])
                 drawn.add(index, features)
+                np.add.at(by_row, which[part], features)
             if drawn.is_within(index, self.tolerance):
                 break
+        drawn.spread[index] = error_of_mean(by_row * len(by_row) / drawn.draws[index])
 
 
 def _notes(
@@ -336,7 +347,7 @@ class _Starts:
     def of(cls, context: ExplainContext, most: int) -> _Starts:
         kind, rows, n = kind_of(context.classifier.schema), context.background, len(context.inputs)
         if playable(context) == "baseline" or not kind.has_between:
-            own = kind.baseline(context.inputs, rows)
+            own = kind.baseline(context.inputs, context.known_rows)
             return cls("baseline", own, context.margin(own))
         outputs = context.margin(rows)
         if len(rows) > most:
@@ -350,18 +361,20 @@ class _Drawn:
     """Sums over the draws of each instance; the last column is the sum over all features.
 
     sums, squares, fourths : (instance, column) of the draws, and of the second and fourth powers of
-    differences within pairs. draws, pairs : (instance,).
+    differences within pairs. draws, pairs : (instance,). spread : (instance, feature) standard
+    error of the mean over the starts, by how far their own means lie apart.
     """
 
     sums: Floats
     squares: Floats
     fourths: Floats
-    draws: Floats = field(default_factory=lambda: np.zeros(0))
+    draws: Floats
+    spread: Floats
 
     @classmethod
     def none(cls, instances: int, columns: int) -> _Drawn:
-        shape = (instances, columns)
-        return cls(np.zeros(shape), np.zeros(shape), np.zeros(shape), np.zeros((instances, 1)))
+        sums, squares, fourths, spread = np.zeros((4, instances, columns))
+        return cls(sums, squares, fourths, np.zeros((instances, 1)), spread[:, :-1])
 
     def add(self, index: int, drawn: Floats) -> None:
         """Draws (draw, column) of an instance, those of a pair one after the other."""
@@ -387,6 +400,17 @@ class _Drawn:
         allow; `_UNEVEN` does, by simulation.
         """
         return self._errors(np.s_[:])
+
+    def row_error(self, unseen: float) -> Floats:
+        """(instance, feature) what the draw of the starts adds to the error of the draws.
+
+        Their means lie apart by the points that were drawn of each as well, which is counted
+        already. unseen : see `ExplainContext.unseen`.
+        """
+        if not unseen:
+            return np.zeros_like(self.spread)
+        of_points = (self.squares / self.draws**2)[:, :-1]
+        return np.asarray(np.sqrt(unseen * np.maximum(self.spread**2 - of_points, 0.0)))
 
     def is_within(self, index: int, tolerance: float) -> bool:
         """Whether the errors of an instance are small enough beside its values."""

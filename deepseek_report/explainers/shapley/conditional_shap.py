@@ -17,14 +17,14 @@ from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
 from deepseek_report.artifacts.protocols.models import ModelPlugin
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.data_kinds.coalitions import each_once, in_parts
+from deepseek_report.data_kinds.coalitions import differing, each_once, in_parts
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.explainers.attributions import Explainer, chunks, missing_capability, seed_of
 from deepseek_report.explainers.shapley import shap_players
 from deepseek_report.statistics.games.coalition_design import random_orders
 from deepseek_report.statistics.games.conditional_sampling import GaussianCopula
 from deepseek_report.statistics.games.tree_shapley import path_shapley
-from deepseek_report.statistics.intervals import Z95
+from deepseek_report.statistics.intervals import error_of_mean
 from deepseek_report.statistics.ranking import thin
 
 #: Different orders of the players: instances that share them share their error.
@@ -92,7 +92,7 @@ class ConditionalShap(Explainer):
         classifier = cast(TreeClassifier, context.classifier)
         before = context.classifier.calls
         context.progress.start(self.method, 1)
-        rows = context.background if context.training is None else context.training
+        rows = context.known_rows
         training = rows[thin(len(rows), self.training_rows)]
         ensemble = classifier.trees
         paths = int((ensemble.nodes.feature < 0).sum()) * len(context.inputs)
@@ -108,6 +108,7 @@ class ConditionalShap(Explainer):
             trees,
             ensemble.space,
             message("explainer_refusals.sum_of_trees"),
+            training,
             variant=message("explainer_variants.leaves", space=ensemble.space),
             game="conditional",
             notes=(
@@ -131,17 +132,18 @@ class ConditionalShap(Explainer):
             for index in range(part.start, part.stop):
                 values[:, index] = game.estimates(index).values
             context.progress.advance(part.stop - part.start)
+        values = np.where(differing(context.inputs, game.learnt, np.arange(columns)), values, 0.0)
         return self.explanation(
             context,
             before,
             values=values.mean(axis=0),
-            standard_error=_standard_errors(values),
+            standard_error=error_of_mean(values),
             predictions=game.predictions,
             base_values=np.full(n, game.nothing.mean()),
             variant=message("explainer_variants.copula"),
             game="conditional",
             notes=(
-                message("explainer_notes.conditional.given", rows=game.learnt_from),
+                message("explainer_notes.conditional.given", rows=len(game.learnt)),
                 message("explainer_notes.conditional.unused"),
                 message("explainer_notes.players.spread", rounds=self.rounds),
             ),
@@ -170,15 +172,15 @@ class ConditionalShap(Explainer):
 class _Game:
     """The conditional game of some instances, with draws that all of them share.
 
-    learnt_from : rows of the copula. scores : (instance, column) of the instances. drawn : (round,
-    column) scores with nothing known. nothing : (round,) mean output at a draw and its mirror
-    image. predictions : (instance,).
+    learnt : (row, column) of the copula. scores : (instance, column) of the instances. drawn :
+    (round, column) scores with nothing known. nothing : (round,) mean output at a draw and its
+    mirror image. predictions : (instance,).
     """
 
     context: ExplainContext
     settings: ConditionalShap
     copula: GaussianCopula
-    learnt_from: int
+    learnt: Floats
     scores: Floats
     drawn: Floats
     nothing: Floats
@@ -187,7 +189,7 @@ class _Game:
 
     @classmethod
     def of(cls, context: ExplainContext, settings: ConditionalShap) -> _Game:
-        rows = context.background if context.training is None else context.training
+        rows = context.known_rows
         rows = rows[thin(len(rows), settings.training_rows)]
         features = context.classifier.schema.features
         nominal = np.array([feature.kind == "categorical" for feature in features])
@@ -196,7 +198,7 @@ class _Game:
         both = copula.values(np.concatenate([drawn, -drawn]))
         nothing = each_once(context.output, both).reshape(2, -1).mean(axis=0)
         scores, predictions = copula.scores(context.inputs), context.output(context.inputs)
-        return cls(context, settings, copula, len(rows), scores, drawn, nothing, predictions)
+        return cls(context, settings, copula, rows, scores, drawn, nothing, predictions)
 
     def estimates(self, index: int) -> shap_players.Estimates:
         """(round, column) values of one instance."""
@@ -226,12 +228,3 @@ class _Game:
             lambda rows: each_once(self.context.output, rows), len(row), np.concatenate(sides)
         )
         return np.asarray(answers.reshape(2, -1).mean(axis=0))
-
-
-def _standard_errors(values: Floats) -> Floats:
-    """(instance, column) over (round, instance, column), so that ± 1.96 of them hold 95 %."""
-    from scipy.special import stdtrit
-
-    rounds = len(values)
-    allowance = float(stdtrit(rounds - 1, 0.975)) / Z95
-    return np.asarray(allowance * values.std(axis=0, ddof=1) / np.sqrt(rounds))

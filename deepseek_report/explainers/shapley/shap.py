@@ -17,6 +17,7 @@ from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer
 from deepseek_report.artifacts.protocols.models import ModelPlugin
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
+from deepseek_report.data_kinds.coalitions import differing
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.explainers.attributions import Explainer, chunks, missing_capability
 from deepseek_report.explainers.shapley.shap_players import Players, about_players, about_regression
@@ -27,6 +28,8 @@ from deepseek_report.explainers.shapley.shapley_engine import (
 )
 from deepseek_report.statistics.games.coalition_design import all_pairs
 from deepseek_report.statistics.games.tree_shapley import tree_shapley
+from deepseek_report.statistics.intervals import error_of_mean
+from deepseek_report.statistics.resampling import batches_of
 
 #: Of the size that the file names, the smallest and the largest that are offered. The error falls
 #: with the root of the size: at most to an eighth, and more is a matter of `tolerance`.
@@ -82,9 +85,9 @@ class Shap(ShapSettings, Explainer):
     all background rows, and the model is asked for its predictions alone. They explain what the
     trees add up to: the probability for forests, its log-odds for boosting.
 
-    "exact" and "permutation" are the explainers of the shap package for tables, once a round
-    against backgrounds of `background_rows` training rows: interleaved systematic samples, ordered
-    by the model's output. The mean over rounds is reported, and their spread as standard error.
+    "exact" and "permutation" are the explainers of the shap package for tables, against `rounds` x
+    `background_rows` training rows in turn, at even distances in the order of the model's output.
+    The mean over the rows is reported, and by their spread its standard error.
 
     chunk : instances that are explained and stored at a time; a killed run goes on after them.
 
@@ -172,19 +175,27 @@ class Shap(ShapSettings, Explainer):
         space = ensemble.space
         context.progress.start("shap", 1)
         rows = classifier.columns(context.inputs), classifier.columns(context.background)
-        trees = tree_shapley(ensemble, *rows, context.target)
+        is_drawn = bool(context.unseen(len(context.background)))
+        batches = batches_of(len(context.background)) if is_drawn else []
+        trees = tree_shapley(ensemble, *rows, context.target, batches)
         return self.of_trees(
             context,
             before,
             trees,
             space,
             message("explainer_refusals.not_additive"),
+            context.background,
             variant=message("explainer_variants.trees", space=space),
             game="background",
             params={"algorithm": "tree", "background_rows": len(context.background)},
             notes=(
                 message("explainer_notes.shap.independent"),
-                message("explainer_notes.shap.trees", rows=len(context.background), space=space),
+                message(
+                    "explainer_notes.shap.trees",
+                    rows=len(context.background),
+                    space=space,
+                    drawn=is_drawn,
+                ),
             ),
         )
 
@@ -213,30 +224,34 @@ class Shap(ShapSettings, Explainer):
         before, n = context.classifier.calls, len(context.inputs)
         scores = context.output(context.background)
         chosen = self.chosen_rows(scores)
-        backgrounds = context.background[chosen]
+        own = context.background[chosen]
+        unseen = (
+            context.unseen(len(own)) if self.algorithm == "exact" else 1.0
+        )  # else of orders too
         algorithm: Literal["exact", "permutation"] = (
             "exact" if self.algorithm == "exact" else "permutation"
         )
         context.progress.start("shap", n)
-        values = np.zeros((len(backgrounds), *context.inputs.shape))
-        rounds = Rounds(context, backgrounds, algorithm)
+        values = np.zeros((len(own), *context.inputs.shape))
+        rounds = Rounds(context, own[:, None], algorithm)
         for part in chunks(n, self.chunk):
             values[:, part] = rounds.values(part)
             context.progress.advance(part.stop - part.start)
-        n_rounds, rows = chosen.shape
+        moves = differing(context.inputs, own, np.arange(values.shape[2]))
+        values = np.where(moves, values, 0.0)
         return self.explanation(
             context,
             before,
             values=values.mean(axis=0),
-            standard_error=_standard_error(values),
+            standard_error=_error(values, unseen),
             predictions=context.output(context.inputs),
             base_values=np.full(n, float(scores[chosen].mean())),
             variant=message(f"explainer_variants.shap_{algorithm}", version=version()),
             game="background",
-            params=vars(self) | {"algorithm": algorithm, "rounds": n_rounds},
+            params=vars(self) | {"algorithm": algorithm, "rounds": self.sizes(len(scores))[0]},
             notes=(
                 message("explainer_notes.shap.independent"),
-                message("explainer_notes.shap.background", rounds=n_rounds, rows=rows),
+                message("explainer_notes.shap.background", rows=len(own)),
             ),
         )
 
@@ -253,7 +268,7 @@ class Shap(ShapSettings, Explainer):
             context,
             before,
             values=values.mean(axis=0),
-            standard_error=_standard_error(values),
+            standard_error=_error(values),
             predictions=predictions,
             base_values=players.base,
             variant=message(f"explainer_variants.players_{self.algorithm}"),
@@ -336,7 +351,6 @@ class Shap(ShapSettings, Explainer):
         return None
 
 
-def _standard_error(values: Floats) -> Floats | None:
-    if len(values) < 2:
-        return None
-    return np.asarray(values.std(axis=0, ddof=1) / np.sqrt(len(values)))
+def _error(values: Floats, unseen: float = 1.0) -> Floats | None:
+    """(instance, column) of (draw, instance, column); None where nothing is left to chance."""
+    return error_of_mean(values, unseen) if unseen and len(values) > 1 else None

@@ -11,7 +11,7 @@ from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.data_kinds.coalitions import Coalitions, spread_evenly
+from deepseek_report.data_kinds.coalitions import Coalitions, differing, spread_evenly
 from deepseek_report.explainers.attributions import seed_of
 from deepseek_report.explainers.shapley import shapley_engine
 from deepseek_report.explainers.shapley.shapley_engine import ShapleyEngine, ShapSettings
@@ -172,6 +172,7 @@ class Players:
     """Estimates one instance after another; `references` stand for what is taken away.
 
     base : (instance,) output at the reference. rounds : how many estimates each instance gets.
+    present : (instance, player) which players it has that differ from a reference.
     """
 
     def __init__(self, config: ShapSettings, context: ExplainContext, predictions: Floats) -> None:
@@ -194,18 +195,20 @@ class Players:
         n, rows = len(context.inputs), context.background
         if config.reference == "baseline":
             self.rounds = 1 if self.algorithm == "exact" else config.rounds
-            rows = self.kind.baseline(context.inputs, rows)
+            rows = self.kind.baseline(context.inputs, context.known_rows)
             self.base = context.output(rows)
             self.references = np.broadcast_to(rows[None], (self.rounds, *rows.shape))
             self.at_reference = np.tile(self.base, (self.rounds, 1))
         else:
             scores = context.output(rows)
-            chosen = config.chosen_rows(scores, rows=1)[:, 0]
+            chosen = config.chosen_rows(scores, rows=1)
             self.rounds = len(chosen)
             shape = (self.rounds, *context.inputs.shape)
             self.references = np.broadcast_to(rows[chosen][:, None], shape)
             self.base = np.full(n, float(scores[chosen].mean()))
             self.at_reference = np.tile(scores[chosen][:, None], (1, n))
+        references = self.references.swapaxes(0, 1)
+        self.present = self.present & differing(context.inputs, references, self.owners)
 
     def values(self, index: int) -> Floats:
         """(round, column) for one instance; players that are not there get 0."""
@@ -277,11 +280,12 @@ def about_regression(settings: ShapSettings, engine: ShapleyEngine) -> tuple[Mes
     if engine.present.shape[1] < len(engine.owners):
         notes.append(message("explainer_notes.players.whole"))
     if engine.is_complete:
-        return (*notes, message("explainer_notes.regression.complete"))
+        return (*notes, message("explainer_notes.regression.complete", drawn=engine.is_drawn))
     if engine.surrogate is not None:
         rows, fidelity = settings.surrogate_rows, engine.surrogate.fidelity
         notes.append(message("explainer_notes.regression.surrogate", rows=rows, fidelity=fidelity))
     if settings.algorithm == "surrogate":
         return tuple(notes)
     pairs = float(np.mean(engine.pairs))
-    return (*notes, message("explainer_notes.regression.pairs", pairs=pairs))
+    about = {"pairs": pairs, "drawn": engine.is_drawn}
+    return (*notes, message("explainer_notes.regression.pairs", **about))

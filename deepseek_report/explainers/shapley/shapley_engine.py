@@ -15,7 +15,7 @@ from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.data_kinds.coalitions import MOST_CELLS, each_once, spread_evenly
+from deepseek_report.data_kinds.coalitions import MOST_CELLS, differing, each_once, spread_evenly
 from deepseek_report.explainers.attributions import chunks, seed_of
 from deepseek_report.statistics.games.coalition_design import (
     PairDesign,
@@ -25,6 +25,7 @@ from deepseek_report.statistics.games.coalition_design import (
 )
 from deepseek_report.statistics.games.tree_surrogate import TreeSurrogate
 from deepseek_report.statistics.ranking import systematic
+from deepseek_report.statistics.resampling import batches_of, error_by_batches
 
 Algorithm = Literal["auto", "tree", "pairs", "surrogate", "owen", "exact", "permutation"]
 
@@ -87,9 +88,9 @@ class ShapSettings:
         return rounds, min(self.background_rows, n_background // rounds)
 
     def chosen_rows(self, scores: Floats, rows: int | None = None) -> Ints:
-        """(round, row) positions of background rows with these outputs."""
+        """(row,) positions of background rows at even distances in the order of these outputs."""
         rounds, most = self.sizes(len(scores))
-        return systematic(scores, rounds, rows or most)
+        return systematic(scores, 1, rounds * (rows or most))[0]
 
 
 # Which of very many columns do something at all, found with few questions before explaining.
@@ -185,15 +186,16 @@ def about_screening(walks: int, columns: int) -> Message:
 #: instances would keep; each design costs one regression.
 _DESIGNS = 8
 
-#: (design, number of players, number of pairs).
-_Key = tuple[int, int, int]
+#: (design, number of players, pairs at the most, number of pairs).
+_Key = tuple[int, int, int, int]
 
 
 @dataclass
 class _Case:
     """One instance, and the answers to the pairs that it was compared on so far.
 
-    index : its position among the instances. players : (player,) those that it has.
+    index : its position among the instances. players : (player,) those that it has and that are
+    not as in every reference, those first that vary between the references.
     """
 
     index: int
@@ -204,7 +206,7 @@ class _Case:
 
     @property
     def key(self) -> _Key:
-        return self.design, len(self.players), len(self.halves)
+        return self.design, len(self.players), self.levels[-1], len(self.halves)
 
     @property
     def next_level(self) -> int:
@@ -220,11 +222,21 @@ class ShapleyEngine:
 
     owners : (column,) player of each; present : (instance, player) which of them it has.
     base : (instance,) mean output at the reference. predictions : (instance,).
-    values, standard_error : (instance, column), filled by `explain`. pairs : (instance,) how many
-    pairs of coalitions each was compared on.
+    present : those alone that differ from a reference; the others are dummies, and get exactly 0.
+    values, pair_error : (instance, column), filled by `explain`; the error is that of the pairs
+    alone. pairs : (instance,) how many pairs of coalitions each was compared on.
 
     surrogate : what stands for most of the model, None where nothing does. The coalitions are asked
     about the rest, the model's output less the surrogate's; `_known` are the latter's values.
+
+    Where the background is a sample of training rows, the values are those against all of these,
+    estimated in two stages: rows are drawn, and of each row pairs of coalitions. The variance is
+    that of the pairs, given the rows, and that of the mean over the rows of what each of them
+    foretells as its own values; the latter by batches of rows, see `error_of_mean`. It is 0 where
+    the background is the whole training part, or the baseline. Intervals of 95 % then hold the
+    value against all training rows (docs/performance.md).
+
+    Reference: Cochran 1977, Sampling Techniques, ISBN 978-0-471-16240-7 (10.3: two stages).
 
     An instance's design depends on its content and the seed alone, so that it is explained alike
     whatever else is explained beside it.
@@ -234,24 +246,32 @@ class ShapleyEngine:
         self.settings, self.context = settings, context
         schema = context.classifier.schema
         self.kind, self.owners = kind_of(schema), schema.owners
-        self.present = self.kind.present(context.inputs)
         self.predictions = context.output(context.inputs)
         self._refer()
         self.base = self._at_reference.mean(axis=1)
-        self._rest = self.predictions
-        self._known = np.zeros(context.inputs.shape)
+        whole, is_drawn = self.kind.present(context.inputs), settings.reference == "background"
+        references = context.background if is_drawn else self._references
+        self.present = whole & differing(context.inputs, references, self.owners)
+        self._whole = whole.sum(axis=1).tolist()
+        self._traits = np.zeros((self.background_rows, whole.shape[1]))
+        if self.kind.named_columns and is_drawn:
+            self._traits = standardised(context.background)  # by which a share may go
+        self._rest, shape = self.predictions, context.inputs.shape
+        self._unseen = context.unseen(self.background_rows) if is_drawn else 0.0
+        batches = batches_of(self.background_rows) if self._unseen else []
+        self._batches, self._known = batches, np.zeros(shape)
+        self._known_of, self._rest_of = np.zeros((2, len(batches), *shape))
         self.surrogate = self._stand_in()
-        self.values = np.zeros(context.inputs.shape)
-        self.standard_error = np.zeros(context.inputs.shape)
+        self.values, self.pair_error = np.zeros(shape), np.zeros(shape)
         self.pairs = np.zeros(len(context.inputs), dtype=np.int64)
-        self._designs: dict[tuple[int, int], PairDesign] = {}
+        self._designs: dict[tuple[int, int, int], PairDesign] = {}
         self._regressions: dict[_Key, PairedRegression] = {}
 
     def _refer(self) -> None:
         """What stands for players that are left out, and the output at it."""
         context, n = self.context, len(self.context.inputs)
         if self.settings.reference == "baseline":
-            rows = self.kind.baseline(context.inputs, context.background)
+            rows = self.kind.baseline(context.inputs, context.known_rows)
             self._references = rows[:, None]
             self._at_reference = context.output(rows)[:, None]
         else:
@@ -265,7 +285,11 @@ class ShapleyEngine:
         if not self.settings.has_surrogate(self.present.shape[1], self.background_rows):
             return None
         surrogate = TreeSurrogate.fitted(context.output, context.background, rows, context.seed)
-        self._known = surrogate.values(context.inputs, context.background)
+        known = surrogate.values(context.inputs, context.background)
+        self._known = np.where(self.present[:, self.owners], known, 0.0)
+        if self.is_drawn:
+            batches = context.inputs, context.background, self._batches
+            self._known_of = surrogate.of_batches(*batches)
         self._rest = self._rest - surrogate.outputs(context.inputs)
         self._at_reference = self._at_reference - surrogate.outputs(context.background)
         return surrogate
@@ -289,35 +313,61 @@ class ShapleyEngine:
     @property
     def samples(self) -> bool:
         """Whether the values are estimates whose error is known."""
-        return self.settings.algorithm != "surrogate" and not self.is_complete
+        return self.settings.algorithm != "surrogate" and (self.is_drawn or not self.is_complete)
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether other training rows could have stood for what is left out."""
+        return bool(self._batches)
+
+    @property
+    def standard_error(self) -> Floats:
+        """(instance, column) of the pairs, and of the rows that were drawn; ± 1.96 hold 95 %."""
+        if not self.is_drawn:
+            return self.pair_error
+        of_batches = self._known_of + self._rest_of
+        drawn = error_by_batches(of_batches, self.background_rows, self._unseen)
+        return np.hypot(self.pair_error, np.where(self.present[:, self.owners], drawn, 0.0))
 
     def explain(self, part: slice) -> None:
         """Estimate the instances of the slice, together."""
         waiting = []
         for index in range(part.start, part.stop):  # with no answer the whole gain is shared alike
-            players = np.flatnonzero(self.present[index])
-            self._set(index, players, np.zeros(len(players)), np.zeros(len(players)))
+            players = self._players(index)
             design = seed_of(self.context.seed, self.context.draws[index]) % _DESIGNS
-            levels = self.settings.levels(len(players), self.background_rows)
-            waiting.append(_Case(index, players, design, levels))
+            case = _Case(index, players, design, self._levels(index, len(players)))
+            self._set(case, *np.zeros((2, len(players))))
+            self._foretell(case, np.zeros((self.background_rows, len(players))))
+            waiting.append(case)
         while waiting := [case for case in waiting if not case.is_done]:
             self._ask(waiting)
             self._estimate(waiting)
-            largest = self.standard_error.max(axis=1)
+            largest = self.pair_error.max(axis=1)
             waiting = [c for c in waiting if not largest[c.index] <= self.settings.tolerance]
 
-    def _design(self, number: int, players: int) -> PairDesign:
-        if (number, players) not in self._designs:
-            rows = self.background_rows
+    def _players(self, index: int) -> Ints:
+        """(player,) those of an instance, the ones first whose traits vary between the rows."""
+        varies = self._traits.any(axis=0)
+        sides = (self.present[index] & varies, self.present[index] & ~varies)
+        return np.concatenate([np.flatnonzero(side) for side in sides])
+
+    def _levels(self, index: int, players: int) -> tuple[int, ...]:
+        """As many pairs as with the dummies, or all that there are without them."""
+        complete = self.background_rows * all_pairs(players)
+        levels = self.settings.levels(self._whole[index], self.background_rows)
+        return tuple(dict.fromkeys(min(pairs, complete) for pairs in levels))
+
+    def _design(self, number: int, players: int, most: int) -> PairDesign:
+        key = number, players, most
+        if key not in self._designs:
             rng = np.random.default_rng([self.context.seed, number, players])
-            most = self.settings.levels(players, rows)[-1]
-            self._designs[number, players] = draw_design(players, rows, most, rng)
-        return self._designs[number, players]
+            self._designs[key] = draw_design(players, self.background_rows, most, rng)
+        return self._designs[key]
 
     def _ask(self, cases: Sequence[_Case]) -> None:
         """Answer each case's pairs up to its next level."""
         outputs: dict[int, list[Floats]] = {case.index: [] for case in cases}
-        for batch in self._batches(cases):
+        for batch in self._together(cases):
             rows = [self._questions(case, pairs) for case, pairs in batch]
             answers = each_once(self._output, np.concatenate(rows))
             for (case, _), part in zip(
@@ -330,7 +380,7 @@ class ShapleyEngine:
             halves = (kept - lost) / 2 - self._follows(case, fresh)
             case.halves = np.concatenate([case.halves, halves])
 
-    def _batches(self, cases: Sequence[_Case]) -> Iterator[list[tuple[_Case, slice]]]:
+    def _together(self, cases: Sequence[_Case]) -> Iterator[list[tuple[_Case, slice]]]:
         """Pairs of cases, as many together as fit the memory."""
         size = max(1, MOST_CELLS // (2 * self.context.inputs.shape[1]))
         batch: list[tuple[_Case, slice]] = []
@@ -347,7 +397,7 @@ class ShapleyEngine:
 
     def _questions(self, case: _Case, pairs: slice) -> Floats:
         """(2 · pair, column) rows in which each coalition is kept, and then those without it."""
-        design = self._design(case.design, len(case.players))
+        design = self._design(*case.key[:3])
         keeps = np.ones((2, pairs.stop - pairs.start, self.present.shape[1]), dtype=bool)
         keeps[0][:, case.players] = design.kept[pairs]
         keeps[1][:, case.players] = ~design.kept[pairs]
@@ -357,7 +407,7 @@ class ShapleyEngine:
 
     def _follows(self, case: _Case, pairs: slice) -> Floats:
         """(pair,) the part of the half differences that follows from the two ends alone."""
-        design = self._design(case.design, len(case.players))
+        design = self._design(*case.key[:3])
         gains = self._rest[case.index] - self._at_reference[case.index]
         shares = design.kept[pairs].mean(axis=1) - 0.5
         return np.asarray(shares * gains[design.rows[pairs]])
@@ -369,27 +419,41 @@ class ShapleyEngine:
             regression = self._regression(key)
             halves = np.stack([case.halves for case in group])
             values, errors = regression.values(halves), regression.standard_errors(halves)
-            for case, value, error in zip(group, values, errors, strict=True):
-                self._set(case.index, case.players, value, error)
+            shares = regression.row_shares(halves) if self.is_drawn else None
+            for place, case in enumerate(group):
+                self._set(case, values[place], errors[place])
                 self.pairs[case.index] = len(case.halves)
+                if shares is not None:
+                    self._foretell(case, shares[place])
+
+    def _foretell(self, case: _Case, shares: Floats) -> None:
+        """Keep what each batch of rows foretells of the rest, up to a constant.
+
+        shares : (row, player) see `PairedRegression.row_shares`.
+        """
+        own = shares - self._at_reference[case.index][:, None] / max(len(case.players), 1)
+        wide = np.zeros((len(self._batches), self.present.shape[1]))
+        for batch, rows in zip(wide, self._batches, strict=True):
+            batch[case.players] = own[rows].mean(axis=0)
+        self._rest_of[:, case.index] = spread_evenly(wide, self.owners)
 
     def _regression(self, key: _Key) -> PairedRegression:
         if key not in self._regressions:
-            number, players, pairs = key
-            design = self._design(number, players).first(pairs)
+            _, players, _, pairs = key
+            design, varies = self._design(*key[:3]).first(pairs), self._traits.any(axis=0)
             traits = np.zeros((self.background_rows, players))
-            if self.kind.named_columns and self.settings.reference == "background":
-                traits = standardised(self.context.background)  # by which a share may go
+            traits[:, : varies.sum()] = self._traits[:, varies]
             self._regressions[key] = PairedRegression(design, traits)
         return self._regressions[key]
 
-    def _set(self, index: int, players: Ints, values: Floats, errors: Floats) -> None:
+    def _set(self, case: _Case, values: Floats, errors: Floats) -> None:
         """Keep values and errors of players; what the values lack of the whole is shared alike."""
+        index, players = case.index, case.players
         gain = self._rest[index] - self._at_reference[index].mean()
         wide = np.zeros((2, self.present.shape[1]))
         if len(players):
             wide[:, players] = values + gain / len(players), errors
-        self.values[index], self.standard_error[index] = spread_evenly(wide, self.owners)
+        self.values[index], self.pair_error[index] = spread_evenly(wide, self.owners)
         self.values[index] += self._known[index]
 
 

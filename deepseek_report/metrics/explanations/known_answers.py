@@ -243,7 +243,7 @@ class _Judging:
     def _of(self, answers: Mapping[str, Answer]) -> Truth:
         context, schema = self.context, self.context.dataset.schema
         rows = next(iter(context.explanations.values())).inputs[self.chosen]
-        baseline = kind_of(schema).baseline(rows, context.background)
+        baseline = kind_of(schema).baseline(rows, context.dataset.train.inputs)
         return Truth(answers, rows, context.background, baseline, schema.owners)
 
     def game(self, explanation: Explanation) -> Game:
@@ -504,7 +504,7 @@ class SelfCheck(ExplanationMetric):
         if explanation.game == "background":
             known = model.contributions(rows) - model.contributions(background).mean(axis=0)
         else:
-            baseline = kind_of(model.schema).baseline(rows, background)
+            baseline = kind_of(model.schema).baseline(rows, context.dataset.train.inputs)
             known = model.contributions(rows) - model.contributions(baseline)
         owners = model.schema.owners
         return player_sums(known, owners).ravel(), player_sums(values, owners).ravel()

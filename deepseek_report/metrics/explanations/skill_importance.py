@@ -275,6 +275,14 @@ class _Played:
         return background[random.integers(len(background), size=(len(self.sampled), self.draws))]
 
     @cached_property
+    def moves(self) -> Bools:
+        """(player,) whether it differs from what stands for it, in any row."""
+        subject, columns = self.subject, np.arange(self.subject.width)
+        rows = subject.context.background if subject.is_moved else subject.baseline[:, None]
+        owners = subject.players.owners[coalitions.differing(subject.inputs, rows, columns)]
+        return np.isin(np.arange(len(subject.players.names)), owners)
+
+    @cached_property
     def nothing(self) -> Floats:
         """(output,) the mean answer to the background, or (row, output) that to the baseline."""
         subject = self.subject
@@ -302,6 +310,7 @@ class _Played:
         if subject.is_moved:
             terms, at_references = self._stand_in_terms()
             exact = skill_game.additive_values(subject.truths, terms, self.nothing)
+            exact = np.where(self.moves, exact, 0.0)
             own = terms[sampled]
             stand_in = self._game(
                 self.nothing + terms.sum(axis=1), self.nothing + at_references.sum(axis=2)
@@ -320,9 +329,8 @@ class _Played:
         truths = self.subject.truths[self.sampled]
         shape = len(self.sampled), self.draws, truths.shape[1]
         nothing = self.nothing if self.nothing.ndim == 1 else self.nothing[self.sampled]
-        players = len(self.subject.players.names)
         return skill_game.SkillGame(
-            truths, outputs[self.sampled], nothing, at_reference.reshape(shape), players
+            truths, outputs[self.sampled], nothing, at_reference.reshape(shape), self.moves
         )
 
     def _stand_in_terms(self) -> tuple[Floats, Floats]:

@@ -20,6 +20,7 @@ from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimates_of
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.base import Disturbance, Levels
+from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.failures.failure_rows import PerturbationEffect
 from deepseek_report.metrics.plugin import EntityMetric, Rows
 from deepseek_report.statistics.intervals import SHARE
@@ -98,23 +99,30 @@ class Robustness(EntityMetric):
         plan = list(self._plan(data.schema))
         context.progress.start("perturbed inputs", len(plan))
         effects: list[Effect] = []
-        notes: list[Text] = []
+        refused: dict[str, NotApplicableError] = {}
         for kind, level in plan:
             disturbance = _disturbance(kind, data.schema)
-            perturbed = disturbance.apply(inputs, data.train.inputs, level, rng)
-            outputs = context.classifier.probabilities(perturbed)
             context.progress.advance()
-            if not np.isfinite(outputs).all():
-                label = disturbance.label
-                notes.append(message("notes.robustness.not_finite", disturbance=label, level=level))
+            try:
+                perturbed = disturbance.apply(inputs, data.train.inputs, level, rng)
+                outputs = context.classifier.probabilities(perturbed)
+                if not np.isfinite(outputs).all():
+                    raise NotApplicableError(message("refusals.not_finite", level=level))
+            except NotApplicableError as error:
+                refused.setdefault(disturbance.label, error)
                 continue
             smooth = task.moved_if_smooth(p, rows, level) if kind == "noise" else math.nan
             effects.append(Effect(kind, level, task.effect(p, rows, outputs), smooth))
-        notes += _about(len(rows), data.schema)
+        if not effects and refused:
+            raise next(iter(refused.values()))
+        notes = [
+            message("notes.robustness.not_measured", disturbance=label, reason=error.reason)
+            for label, error in refused.items()
+        ]
         return Measurement(
             self._scores(effects, data.schema),
             {"perturbations": _table(task, effects, data.schema)},
-            notes=tuple(notes),
+            notes=(*notes, *_about(len(rows), data.schema)),
         )
 
     def _plan(self, schema: Schema) -> Iterator[tuple[str, float]]:

@@ -237,10 +237,10 @@ class Fitted:
         try:
             with libraries_on_one_thread():
                 return ask(self.estimator, method, table)
-        except ValueError:
+        except (ConfigError, LookupError, TypeError, ValueError):
             if np.isfinite(inputs).all() or self.encoding == "words":
                 raise
-            name = type(self.single).__name__
+            name = getattr(self.single, "called", "") or type(self.single).__name__
             raise NotApplicableError(message("model_refusals.missing_values", model=name)) from None
 
     def describe(self) -> dict[str, object]:

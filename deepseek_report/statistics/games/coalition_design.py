@@ -191,12 +191,13 @@ class PairedRegression:
     """
 
     def __init__(self, design: PairDesign, traits: Floats) -> None:
-        kept, self._rows = design.kept, len(traits)
+        kept, self._rows, self._traits = design.kept, len(traits), traits
         self._centred = kept - kept.mean(axis=1, keepdims=True)
         self._weights, self._unseen = design.weights(), design.unseen()
         order = np.argsort(design.rows, kind="stable")
         ends = np.flatnonzero(np.diff(design.rows[order])) + 1
         self._blocks = np.split(order, ends) if len(order) else []
+        self._row_of = [int(design.rows[block[0]]) for block in self._blocks]
         self._fixed = np.concatenate([self._centred, self._centred * traits[design.rows]], axis=1)
         self._fit()
         self._corrections = self._variance_ratios() * self._tail_ratios() ** 2
@@ -264,10 +265,25 @@ class PairedRegression:
         """
         residuals = halves - (halves @ self._coefficients.T) @ self._fixed.T
         for block in self._blocks:
-            effects = (residuals[:, block] * self._weights[block]) @ self._centred[block]
-            residuals[:, block] -= effects @ self._shrunk[block].T
+            residuals[:, block] -= self._of_row(residuals, block) @ self._centred[block].T
         squares = (residuals / self._freedom) ** 2 * self._unseen
         return np.asarray(np.sqrt(squares @ (self._map**2).T * self._corrections))
+
+    def row_shares(self, halves: Floats) -> Floats:
+        """(instance, pair) -> (instance, row, player) what is foretold of each row's own values.
+
+        They are the γ u + δ of each row, less their mean over the players.
+        """
+        coefficients = halves @ self._coefficients.T
+        residuals = halves - coefficients @ self._fixed.T
+        shares = coefficients[:, None, self._traits.shape[1] :] * self._traits
+        for row, block in zip(self._row_of, self._blocks, strict=True):
+            shares[:, row] += self._of_row(residuals, block)
+        return np.asarray(shares - shares.mean(axis=2, keepdims=True))
+
+    def _of_row(self, residuals: Floats, block: Ints) -> Floats:
+        """(instance, player) the δ of the row whose pairs are the block."""
+        return np.asarray((residuals[:, block] * self._weights[block]) @ self._shrunk[block])
 
 
 def _divided(numbers: Floats, by: Floats) -> Floats:

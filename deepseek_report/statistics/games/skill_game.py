@@ -37,14 +37,19 @@ class SkillGame:
     truths : (row, output). outputs : (row, output) the model's answers. nothing : (output,) its
     mean answer where no player is known, or (row, output). at_reference : (row, draw, output) its
     answers to the references that were drawn for each row, independently and at least two; a single
-    one is the only reference that there is. players : how many.
+    one is the only reference that there is. moves : (player,) whether it differs from a reference
+    in any row; one that does not earns exactly 0.
     """
 
     truths: Floats
     outputs: Floats
     nothing: Floats
     at_reference: Floats
-    players: int
+    moves: Bools
+
+    @property
+    def players(self) -> int:
+        return len(self.moves)
 
     @property
     def skills(self) -> Floats:
@@ -74,7 +79,7 @@ class SkillGame:
             falls = -np.diff(np.stack([ends[0], *inner, ends[1]], axis=1), axis=1)
             np.put_along_axis(earned, order, falls, axis=1)
             gains += earned / 2
-        return self._added_up(gains)
+        return self._added_up(np.where(self.moves, gains, 0.0))
 
     def _added_up(self, gains: Floats) -> Floats:
         """Gains less what goes with the known error of the two ends, so that they add up.
@@ -107,13 +112,14 @@ def _slopes(control: Floats, values: Floats) -> Floats:
     """(player,) slopes of (row, player) values on (row,) a control of mean 0; they add up to 1.
 
     They are alike where the control is rounding, as it is where there is one reference alone:
-    slopes on it would be of any size.
+    slopes on it would be of any size. A player that is 0 in every row has none: it is a dummy.
     """
-    spread, players = float(control @ control), values.shape[1]
+    spread, shares = float(control @ control), values.any(axis=0).astype(np.float64)
+    shares /= max(shares.sum(), 1.0)
     if not spread > _ROUNDING**2 * float((values**2).sum()):
-        return np.full(players, 1 / players)
+        return shares
     slopes = control @ values / spread
-    return np.asarray(slopes + (1 - slopes.sum()) / players)
+    return np.asarray(slopes + (1 - slopes.sum()) * shares)
 
 
 def _squared(answers: Floats, truths: Floats) -> Floats:

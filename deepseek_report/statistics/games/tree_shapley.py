@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import combinations
 from math import comb
@@ -27,12 +27,14 @@ class TreeValues:
     """What the features of each case contribute to one output of an ensemble.
 
     values : (case, feature). outputs : (case,) the sums of the trees; base : the mean of these over
-    the background rows. base plus a row of values is its output.
+    the background rows. base plus a row of values is its output. of_batches : (batch, case,
+    feature) against the background rows of each batch alone, where batches were asked for.
     """
 
     values: Floats
     outputs: Floats
     base: float
+    of_batches: Floats | None = None
 
     def add_up(self, answers: Floats, space: OutputSpace) -> bool:
         """Whether the sums of the trees, in their space, come to the answers of the model.
@@ -46,35 +48,52 @@ class TreeValues:
 
 
 def tree_shapley(
-    ensemble: TreeEnsemble, inputs: Floats, background: Floats, output: int
+    ensemble: TreeEnsemble,
+    inputs: Floats,
+    background: Floats,
+    output: int,
+    batches: Sequence[Ints] = (),
 ) -> TreeValues:
     """Shapley values where features outside a coalition come from each background row in turn.
 
     inputs, background : (row, feature) as the model's trees read them; missing values are NaN.
     output : which output of the ensemble.
+    batches : positions of background rows, each of which is in one of them, whose own values are
+    asked for.
 
     Returns TreeValues in the unit of the output. Exact: the only error is that of rounding.
     """
     parts = [
-        _of_part(ensemble, inputs[start : start + _CASES], background, output)
+        _of_part(ensemble, inputs[start : start + _CASES], background, output, batches)
         for start in range(0, max(len(inputs), 1), _CASES)
     ]
+    of_batches = [part.of_batches for part in parts if part.of_batches is not None]
     return TreeValues(
         np.concatenate([part.values for part in parts]),
         np.concatenate([part.outputs for part in parts]),
         parts[0].base,
+        np.concatenate(of_batches, axis=1) if batches else None,
     )
 
 
-def _of_part(ensemble: TreeEnsemble, inputs: Floats, background: Floats, output: int) -> TreeValues:
+def _of_part(
+    ensemble: TreeEnsemble, inputs: Floats, background: Floats, output: int, batches: Sequence[Ints]
+) -> TreeValues:
     columns = ensemble.read(np.concatenate([inputs, background]))
     n, n_features = inputs.shape
-    values, outputs = np.zeros((n_features, n)), np.full(columns.shape[1], ensemble.base[output])
+    every = batches or [np.arange(len(background))]
+    shares = np.array([len(batch) for batch in every]) / len(background)
+    values = np.zeros((len(every), n_features, n))
+    outputs = np.full(columns.shape[1], ensemble.base[output])
     for paths in leaves(ensemble, columns):
         worth = ensemble.nodes.values[paths.nodes, output]
         outputs += worth @ (paths.failed == 0)
-        values += leaf_values(paths, worth, n, n_features)
-    return TreeValues(values.T, outputs[:n], float(outputs[n:].mean()))
+        for number, batch in enumerate(every):
+            own = replace(paths, failed=paths.failed[:, np.append(np.arange(n), n + batch)])
+            values[number] += leaf_values(own, worth, n, n_features)
+    mean = np.tensordot(shares, values, axes=1).T
+    of_batches = values.transpose(0, 2, 1) if batches else None
+    return TreeValues(mean, outputs[:n], float(outputs[n:].mean()), of_batches)
 
 
 def path_shapley(

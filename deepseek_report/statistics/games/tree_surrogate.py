@@ -11,7 +11,7 @@ Musco, Witter & Liu 2025, arXiv:2506.11849 (a regression by trees, and what it m
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -75,6 +75,7 @@ class TreeSurrogate:
         from sklearn.ensemble import HistGradientBoostingRegressor
 
         missed = outputs - _centred(mixtures, means) @ slopes
+        mixtures = np.where(np.isnan(mixtures).all(axis=0), 0.0, mixtures)  # never known: no split
         trees = HistGradientBoostingRegressor(
             max_iter=_TREES, max_leaf_nodes=_LEAVES, learning_rate=_RATE, early_stopping=False
         ).fit(mixtures[:learnt], missed[:learnt])
@@ -94,6 +95,14 @@ class TreeSurrogate:
         """(row, column) exact Shapley values of the surrogate against all background rows."""
         of_trees = tree_shapley(self._ensemble, inputs, background, 0).values
         return np.asarray(_centred(inputs, self.means) * self.slopes + of_trees)
+
+    def of_batches(self, inputs: Floats, background: Floats, batches: Sequence[Ints]) -> Floats:
+        """(batch, row, column) the same against the background rows of each batch alone."""
+        of_trees = tree_shapley(self._ensemble, inputs, background, 0, batches).of_batches
+        centred = _centred(background, self.means)
+        starts = np.stack([centred[batch].mean(axis=0) for batch in batches])[:, None]
+        line = (_centred(inputs, self.means) - starts) * self.slopes
+        return np.asarray(line + of_trees)
 
     def interactions(self, inputs: Floats, background: Floats, features: Ints) -> Floats:
         """(pair, row) exact interaction values of the surrogate; see `tree_interactions`."""

@@ -77,8 +77,9 @@ def test_a_missing_value_is_a_value_like_any_other() -> None:
     np.testing.assert_allclose(explanation.values[1:], 0, atol=1e-12)
 
 
-def test_one_round_has_no_standard_error_and_says_so() -> None:
-    explanation = Shap(algorithm="permutation", rounds=1).explain(toy(3, probability=product))
+def test_one_row_has_no_standard_error_and_says_so() -> None:
+    one = Shap(algorithm="permutation", rounds=1, background_rows=1)
+    explanation = one.explain(toy(3, probability=product))
     assert explanation.standard_error is None
     assert "no standard error" in say(explanation.notes[1])
 
@@ -188,13 +189,16 @@ def test_small_batches_give_the_same_values(monkeypatch) -> None:
 
 
 def test_equal_rows_are_asked_once() -> None:
-    """Where an instance is a row of the background but for two features, few rows differ."""
-    to_explain = toy(6, probability=bent, n=1, n_background=1)
-    inputs = to_explain.background.copy()
+    """Where an instance differs from two rows in three features, 7 of 12 rows differ."""
+    to_explain = toy(6, probability=bent, n=1, n_background=2)
+    background = np.repeat(to_explain.background[:1], 2, axis=0)
+    inputs = background[:1].copy()
+    background[1, 5] += 1
     inputs[0, :2] += 1
-    explanation = Shap(rounds=100).explain(replace(to_explain, inputs=inputs))
-    assert explanation.n_model_calls == 1 + 1 + 4
-    np.testing.assert_allclose(explanation.values[0, 2:], 0, atol=1e-12)
+    explained = replace(to_explain, inputs=inputs, background=background)
+    explanation = Shap(rounds=100).explain(explained)
+    assert explanation.n_model_calls == 1 + 2 + 7
+    assert (explanation.values[0, 2:5] == 0).all()
 
 
 @pytest.mark.parametrize("features", [1, 2])

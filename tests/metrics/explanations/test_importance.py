@@ -222,6 +222,19 @@ def test_a_column_that_only_costs_is_told_to_cost_and_no_other_one() -> None:
     assert (p_values < 0.05).tolist() == [False, False, False, True]
 
 
+@pytest.mark.parametrize("metric", [Sage(), WHOLE, PermutationImportance()])
+def test_a_column_that_is_the_same_in_all_rows_earns_exactly_nothing(metric) -> None:
+    world = context(use=0.5)
+    for part in (world.dataset.train, world.dataset.test):
+        part.inputs[:, 3] = 0.25
+    world = replace(world, background=world.dataset.train.inputs[:64])
+    measured = metric.measure(world).tables["features"]
+    key = "value" if "value" in measured else "loss_rise"
+    values, low, high = of(measured, key, "low", "high").T
+    assert (values[3], low[3], high[3]) == (0, 0, 0)
+    assert (values[:3] != 0).all()
+
+
 def test_correlated_features_are_a_group_with_the_sum_of_their_members() -> None:
     measured = WHOLE.measure(context())
     group = measured.tables["groups"].iloc[0]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
+from deepseek_report.artifacts.message import message
 from deepseek_report.data_kinds.base import add_noise, drop_values, robust_spread, swap_categories
+from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.failures.robustness import Robustness
 from deepseek_report.wording.words import wording
 from tests.builders import Answers, logistic
@@ -38,14 +41,37 @@ def test_swaps_touch_categories_alone_at_about_their_chance(toy) -> None:
     assert np.mean(swapped[:, 1] != inputs[:, 1]) == pytest.approx(0.3 * 2 / 3, abs=0.03)
 
 
-def test_dropped_values_are_missing_at_about_their_chance() -> None:
-    dropped = drop_values(np.ones((1000, 4)), 0.2, np.random.default_rng(0))
-    assert np.isnan(dropped).mean() == pytest.approx(0.2, abs=0.03)
+def test_dropped_values_are_missing_at_about_their_chance_where_the_data_lack_some() -> None:
+    train = np.ones((10, 4))
+    train[3, 1] = train[4, 2] = np.nan
+    dropped = drop_values(np.ones((1000, 4)), train, 0.2, np.random.default_rng(0))
+    assert np.isnan(dropped[:, 1:3]).mean() == pytest.approx(0.2, abs=0.03)
+    assert not np.isnan(dropped[:, [0, 3]]).any()
+
+
+@pytest.mark.parametrize("raises", [True, False])
+def test_a_column_without_missing_values_is_not_blanked(toy, raises: bool) -> None:
+    """Neither a model that cannot read a missing value nor one that can is asked about any."""
+    context = toy()
+    plain, seen = context.classifier.probabilities, []
+
+    def strict(inputs: np.ndarray) -> np.ndarray:
+        seen.append(np.isnan(inputs).any(axis=0))
+        if raises and np.isnan(inputs).any():
+            raise NotApplicableError(message("model_refusals.missing_values", model="LDA"))
+        return plain(inputs)
+
+    context.classifier.probabilities = strict
+    measured = Robustness().measure(context)
+    assert not np.any(seen)
+    assert set(measured.tables["perturbations"]["perturbation"]) == {"noise", "swap"}
+    said = [wording().say(note) for note in measured.notes]
+    assert said[0] == "Not measured: values missing, since no column of the data lacks a value."
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_stronger_perturbations_flip_more_decisions(toy, n_classes: int) -> None:
-    context = toy(n_classes, n=1200)
+    context = with_gaps(toy(n_classes, n=1200))
     measured = Robustness(max_rows=900).measure(context)
     table = measured.tables["perturbations"]
     for _, rows in table.groupby("perturbation"):
@@ -66,17 +92,37 @@ def test_the_declared_level_is_always_looked_at(toy) -> None:
     }
 
 
-def test_a_model_that_cannot_take_missing_values_is_noted_not_hidden(toy) -> None:
-    context = toy()
+def with_gaps(context: Any) -> Any:
+    """The context with a training value that is missing, so that values are made missing."""
+    train = context.dataset.train
+    inputs = train.inputs.copy()
+    inputs[0, 2] = np.nan
+    dataset = replace(context.dataset, train=replace(train, inputs=inputs))
+    return replace(context, dataset=dataset)
+
+
+@pytest.mark.parametrize("raises", [True, False])
+def test_a_model_that_cannot_take_missing_values_keeps_the_rest(toy, raises: bool) -> None:
+    context = with_gaps(toy())
     plain = context.classifier.probabilities
 
     def fragile(inputs: np.ndarray) -> np.ndarray:
-        return np.where(np.isnan(inputs).any(axis=1)[:, None], np.nan, plain(inputs))
+        lacks = np.isnan(inputs).any(axis=1)
+        if raises and lacks.any():
+            raise NotApplicableError(message("model_refusals.missing_values", model="LDA"))
+        return np.where(lacks[:, None], np.nan, plain(inputs))
 
     context.classifier.probabilities = fragile
     measured = Robustness().measure(context)
-    assert "missing" not in set(measured.tables["perturbations"]["perturbation"])
-    assert sum("no finite output" in wording().say(note) for note in measured.notes) == 2
+    assert set(measured.tables["perturbations"]["perturbation"]) == {"noise", "swap"}
+    assert {score.metric for score in measured.scores} == {
+        "roc_auc_under_noise",
+        "flipped_under_noise",
+    }
+    said = [wording().say(note) for note in measured.notes if "Not measured" in wording().say(note)]
+    reason = "LDA cannot be asked" if raises else "the model gives no finite output at 0.05"
+    assert len(said) == 1
+    assert reason in said[0]
 
 
 def test_a_linear_model_flips_as_many_decisions_as_a_smooth_one_as_sharp(toy) -> None:

@@ -13,6 +13,7 @@ PLAYERS, BACKGROUND, ROWS = 4, 6, 30
 RNG = np.random.default_rng(5)
 BACKGROUND_ROWS = RNG.normal(size=(BACKGROUND, PLAYERS))
 INPUTS = RNG.normal(size=(ROWS, PLAYERS))
+ALL_MOVE = np.ones(PLAYERS, dtype=bool)
 
 
 def model(rows: np.ndarray) -> np.ndarray:
@@ -47,7 +48,7 @@ def estimated(function, seed: int, draws: int = 2) -> np.ndarray:
     references = BACKGROUND_ROWS[rng.integers(BACKGROUND, size=(ROWS, draws))]
     at_reference = function(references.reshape(-1, PLAYERS)).reshape(ROWS, draws, 2)
     nothing = function(BACKGROUND_ROWS).mean(axis=0)
-    game = skill_game.SkillGame(TRUTHS, function(INPUTS), nothing, at_reference, PLAYERS)
+    game = skill_game.SkillGame(TRUTHS, function(INPUTS), nothing, at_reference, ALL_MOVE)
 
     def ask(kept: np.ndarray, rows: np.ndarray, which: np.ndarray) -> np.ndarray:
         return function(np.where(kept, INPUTS[rows], references[rows, which]))
@@ -74,7 +75,7 @@ def test_rounding_at_the_only_reference_moves_no_value(rows_off) -> None:
     def values(noise: np.ndarray) -> np.ndarray:
         nothing = model(np.zeros((ROWS, PLAYERS)))
         at_reference = (nothing + noise)[:, None]
-        game = skill_game.SkillGame(TRUTHS, model(INPUTS), nothing, at_reference, PLAYERS)
+        game = skill_game.SkillGame(TRUTHS, model(INPUTS), nothing, at_reference, ALL_MOVE)
         orders = np.tile(np.arange(PLAYERS), (ROWS, 1))
         return game.values(
             lambda kept, rows, which: model(np.where(kept, INPUTS[rows], 0.0)), orders
