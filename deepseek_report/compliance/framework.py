@@ -9,7 +9,9 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field
 
 from deepseek_report.artifacts.ids import EARLIER_FRAMEWORKS, ArtifactId
 from deepseek_report.artifacts.protocols.sections import Fit
@@ -63,11 +65,14 @@ class FrameworkChoice:
     id : name of a shipped file. file : a framework file of one's own, used instead of it.
     reviewed_version : the `text_version` that a person has reviewed for this use; where the file
         carries another one, the report says so. Empty: nobody has said which version was reviewed.
+    least_share : share of all people below which it lets a group be left out of ratios; 0: none.
+        `impact_ratio.least_share` takes it where nothing else is declared.
     """
 
     id: str
     file: Path | None = None
     reviewed_version: str = ""
+    least_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "id", EARLIER_FRAMEWORKS.get(self.id, self.id))

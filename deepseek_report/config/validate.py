@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from deepseek_report.artifacts.protocols.models import LoadsTypes
-from deepseek_report.artifacts.protocols.sections import MadeForUse, TellsSector
+from deepseek_report.artifacts.protocols.sections import LeavesGroupsOut, MadeForUse, TellsSector
 from deepseek_report.artifacts.storage.local_paths import PLAIN_NAME, twins, unfit_name
 from deepseek_report.config import local_code
 from deepseek_report.config.composed import Composed, Undecided, locate
@@ -92,6 +92,7 @@ def built(
     dataset, model, trainer, report = single
     several.append(made_for_use(composed, dataset, report, frameworks))
     parts: dict[str, Any] = dict(zip(MULTIPLE, several, strict=True))
+    parts["metrics"] = _as_allowed(parts["metrics"], parts["frameworks"])
     raw = _resolved(settings, dict(zip(SINGLE, single, strict=True)), parts, composed.raw)
     if isinstance(model, LoadsTypes):
         model = model.trusting(trusted.types)
@@ -146,6 +147,18 @@ def made_for_use(
             f"name some one by one, such as {group}=[nist_ai_rmf], or none: {group}=[]",
         )
     return kept
+
+
+def _as_allowed(metrics: dict[str, Any], frameworks: Mapping[str, object]) -> dict[str, Any]:
+    """The metrics, of which those that compare groups leave out what a chosen framework allows."""
+    allowing = (c.least_share or 0.0 for c in frameworks.values() if isinstance(c, LeavesGroupsOut))
+    least = max(allowing, default=0.0)
+    return {
+        key: dataclasses.replace(metric, least_share=least)
+        if least and isinstance(metric, LeavesGroupsOut) and metric.least_share is None
+        else metric
+        for key, metric in metrics.items()
+    }
 
 
 class _Checker:

@@ -14,12 +14,12 @@ from deepseek_report.artifacts.estimate import UNDEFINED, Estimate
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.rounding import DASH
-from deepseek_report.artifacts.schema import Attribute
+from deepseek_report.artifacts.schema import UNKNOWN, Attribute
 from deepseek_report.artifacts.table_rows import read_rows
 from deepseek_report.errors import DataError, NotApplicableError
 from deepseek_report.findings.decision_effect import declared_costs
 from deepseek_report.metrics.fairness.fairness_rows import GroupLevel, GroupStep, RatioStep
-from deepseek_report.metrics.fairness.groups import UNKNOWN, groupings
+from deepseek_report.metrics.fairness.groups import groupings
 from deepseek_report.metrics.performance.performance_rows import SweptThreshold, ThresholdStep
 from deepseek_report.metrics.performance.threshold_sweep import STEP_RATES, rates_at
 from deepseek_report.sections.shared.draft import Draft
@@ -325,7 +325,7 @@ def _group_answers(
     if rated is None:
         return {}
     try:
-        groups = groupings(schema, taken, crossings=False, min_cell=rated.min_cell, pool=True)
+        groups = groupings(schema, taken, crossings=False, min_cell=rated.min_cell, apart=())
         table = rated.rates_at(taken, schema.target, groups, at)
         good = schema.target.declared_favourable
         pairs = None if compared is None else compared.ratios_at(taken, groups, good, at)

@@ -81,17 +81,29 @@ class RateTable:
         """Hits and trials of these levels, one after the other."""
         return [int(count) for k in levels for count in (self.hits[k], self.trials[k])]
 
-    def distances(self, rates: Floats) -> Floats:
+    def distances(self, rates: Floats, ratio: float = 1.0) -> Floats:
         """(draw, level) rates -> (draw, level, level) differences in standard errors.
 
-        The standard error is that of two levels with the rate of the whole table; 0 where that rate
-        is 0 or 1, and no two levels can differ.
+        By how much a level lies above another one, or `ratio` times it does. The standard error is
+        that of two levels with the rate of the whole table; 0 where that rate is 0 or 1, and no two
+        levels can differ.
         """
         each = self._variance / np.maximum(self.trials, 1)
-        spread = np.sqrt(each[:, None] + each)
-        apart = rates[:, :, None] - rates[:, None, :]
+        spread = np.sqrt(ratio**2 * each[:, None] + each)
+        apart = ratio * rates[:, :, None] - rates[:, None, :]
         out = np.zeros_like(apart)
         return np.asarray(np.divide(apart, spread, out=out, where=spread > 0))
+
+    def surest(self, allowed: Bools, ratio: float = 1.0) -> Pair | None:
+        """The two levels of which `ratio` times the higher lies the surest above the lower.
+
+        allowed : (higher, lower) pairs that may be picked. None where there are none.
+        """
+        if not allowed.any():
+            return None
+        distances = np.where(allowed, self.distances(self.rates[None], ratio)[0], -np.inf)
+        ends = np.unravel_index(int(np.argmax(distances)), distances.shape)
+        return Pair(0, *(int(end) for end in ends))
 
     def widest(self, rates: Floats) -> Floats:
         """(draw, level) rates -> (draw,) the largest of `distances`, also of very many levels.

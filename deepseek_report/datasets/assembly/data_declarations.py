@@ -209,7 +209,7 @@ class DescribedArrays(OwnDataDeclarations):
 def attribute_of(
     column: pd.Series, kind: AttributeKind, where: str, decimal: str = "."
 ) -> tuple[Attribute, Ints]:
-    """A grouping by the values of a column; missing values are unknown.
+    """A grouping by the values of a column; missing values, and those that say so, are unknown.
 
     Raises DataError: more values than groups can be compared.
     """
@@ -218,8 +218,10 @@ def attribute_of(
     codes = observed(cells)
     if len(codes) > column_declarations.MOST_GROUPS:
         raise column_declarations.too_many_groups(where, name, len(codes))
-    levels = tuple(column_declarations.default_label(code) for code in codes)
-    return Attribute(name, readable_name(name), levels, kind=kind), cells.among(codes)
+    named = {code: column_declarations.default_label(code) for code in codes}
+    known = {code: n for code, n in named.items() if not column_declarations.says_unknown(n)}
+    attribute = Attribute(name, readable_name(name), tuple(known.values()), kind=kind)
+    return attribute, cells.among(list(known))
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from deepseek_report.artifacts.estimate import UNDEFINED, Estimate
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.schema import Attribute, Schema
+from deepseek_report.artifacts.schema import UNKNOWN, Attribute, Schema
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimates_of
@@ -215,7 +215,7 @@ class _Told:
     @classmethod
     def of(cls, part: Split, attribute: Attribute, pair: tuple[str, str]) -> _Told:
         codes = part.groups[attribute.name]
-        names = np.array([*attribute.levels, groups.UNKNOWN], object)[codes]
+        names = np.array([*attribute.levels, UNKNOWN], object)[codes]
         inside = np.isin(names, pair)
         return cls(part.inputs[inside], names[inside] == pair[0])
 
@@ -626,5 +626,5 @@ def _known_by(
 ) -> tuple[float, ...]:
     """The attribute, its two levels and the AUC that a set of stand-ins was learnt for."""
     names = [each.name for each in schema.attributes]
-    levels = [*schema.attribute(attribute).levels, groups.UNKNOWN]
+    levels = [*schema.attribute(attribute).levels, UNKNOWN]
     return (names.index(attribute), *(levels.index(level) for level in pair), least)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Final
 
@@ -12,6 +14,14 @@ from deepseek_report.artifacts.table_rows import Cells, From
 
 #: The verdict on two groups of which one is too small.
 TOO_FEW: Final = "too few to judge"
+#: Verdicts on a ratio from the gravest on.
+_GRAVITY = ("clear below", "below but uncertain", "above but uncertain", "clear above", TOO_FEW)
+
+
+def gravity(verdict: str, ratio: float) -> tuple[int, float]:
+    """By what pairs of groups are put in order, the gravest first: the verdict, then the ratio."""
+    rank = _GRAVITY.index(verdict) if verdict in _GRAVITY else len(_GRAVITY)
+    return rank, math.inf if math.isnan(ratio) else ratio
 
 
 @dataclass(frozen=True)
@@ -87,6 +97,25 @@ class GroupPair(OfAttribute):
     def is_clear(self) -> bool:
         """Whether the ratio is below the declared one with all of its interval."""
         return self.verdict == "clear below"
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether the ratio may be below the declared one, or surely is."""
+        return self.verdict in _GRAVITY[:3]
+
+    @property
+    def gravity(self) -> tuple[int, float]:
+        """Smaller of a graver pair."""
+        return gravity(self.verdict, self.ratio)
+
+
+def gravest_of_levels(pairs: Iterable[GroupPair]) -> dict[tuple[str, str], GroupPair]:
+    """{(attribute, level): its gravest pair}: a level may be set against several others."""
+    worst: dict[tuple[str, str], GroupPair] = {}
+    for pair in pairs:
+        known = worst.setdefault((pair.attribute, pair.level), pair)
+        worst[pair.attribute, pair.level] = min(known, pair, key=lambda each: each.gravity)
+    return worst
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate, estimates_of
 from deepseek_report.artifacts.table_rows import read_rows
@@ -266,6 +267,7 @@ class Rates:
 
     table : counts of each level. judged : (level,) whether it is large enough to be judged.
     tests : of the levels that are, None of fewer than two. critical : see `any_pair`.
+    threshold : the declared ratio.
     """
 
     grouping: groups.Grouping
@@ -273,6 +275,7 @@ class Rates:
     judged: Bools
     tests: PairwiseTests | None
     critical: float
+    threshold: float
 
     @classmethod
     def of(
@@ -281,12 +284,13 @@ class Rates:
         outcomes: groups.Outcomes,
         floor: tuple[int, int],
         level: float,
+        threshold: float,
         permutations: tuple[int, int] | None,
     ) -> Rates:
         """Count, and deal the levels out by chance.
 
         floor : cases in a level, and favourable decisions if all rates were equal.
-        level : how often all intervals of the attribute are to hold at once.
+        level : how often all intervals of the attribute are to hold at once. threshold : as above.
         permutations : how many, and their seed; None where nothing is tested.
         """
         table = rate_table(grouping, outcomes.favoured, np.ones(len(outcomes.favoured), bool))
@@ -296,58 +300,70 @@ class Rates:
             large = table.take(judged)
             n_permutations, seed = permutations
             tests = PairwiseTests.of([large], n_permutations, np.random.default_rng(seed))
-        return cls(grouping, table, judged, tests, intervals.any_pair(int(judged.sum()), level))
+        critical = intervals.any_pair(int(judged.sum()), level)
+        return cls(grouping, table, judged, tests, critical, threshold)
 
     @property
     def p_value(self) -> float:
         """That any two levels differ as they do if none truly did; NaN where none can be judged."""
-        return math.nan if self.tests is None else self._p_value(self.tests.surest(1))
+        pair = self._surest(1.0)
+        return math.nan if pair is None else self._p_value([pair.highest, pair.lowest])
+
+    @property
+    def leads(self) -> Bools:
+        """(level,) whether others may be set against it.
+
+        A pool of small levels is no group of people, and neither is an unknown one.
+        """
+        return self.grouping.named & self.grouping.known
 
     @property
     def highest(self) -> int:
-        """The level with the highest rate among those that can be judged, else among all.
-
-        A pool of small levels is no group of people, and never the reference of others.
-        """
-        judged = self.judged & self.grouping.named
-        rates = np.where((judged | ~judged.any()) & self.grouping.named, self.table.rates, -1.0)
+        """The level with the highest rate among those that can be judged, else among all."""
+        judged = self.judged & self.leads
+        rates = np.where(judged if judged.any() else self.leads, self.table.rates, -1.0)
         return int(np.argmax(rates))
 
-    def compare(self, reference: int) -> Iterator[ComparedPair]:
-        """Each level against the reference: rates, ratio, difference, test.
+    def _surest(self, ratio: float) -> Pair | None:
+        """The pair of levels that can be judged of which one lies surest below `ratio` times it."""
+        allowed = (self.judged & self.leads)[:, None] & self.judged
+        np.fill_diagonal(allowed, False)
+        return self.table.surest(allowed, ratio)
 
-        Where another level has a higher rate, the reference itself and the level with the lowest
-        rate are set against that one as well, so that nobody is passed over by what is declared.
-        """
-        for level, other in self._pairs(reference):
+    def compare(self, reference: int) -> Iterator[ComparedPair]:
+        """Each level against the reference, then the surest pairs; see `pairs`."""
+        for level, other in self.pairs(reference):
             yield self._compared(level, other)
 
-    def _pairs(self, reference: int) -> Iterator[tuple[int, int]]:
-        """The (level, reference) that are compared."""
-        for level in range(len(self.judged)):
-            if level != reference:
-                yield level, reference
+    def pairs(self, reference: int) -> dict[tuple[int, int], None]:
+        """The (level, reference) that are compared.
+
+        Where another level has a higher rate than what is declared, the reference itself and the
+        level with the lowest rate are set against that one as well, so that nobody is passed over.
+        Beside these stand the two levels that differ surest, and the two of which one lies surest
+        below the declared ratio: the highest rate may be that of a few people.
+        """
+        pairs = dict.fromkeys((k, reference) for k in range(len(self.judged)) if k != reference)
         highest = self.highest
         if highest != reference and self.judged[highest]:
             lowest = int(np.argmin(np.where(self.judged, self.table.rates, 2.0)))
-            for level in dict.fromkeys((reference, lowest)):
-                if level != highest:
-                    yield level, highest
+            pairs |= dict.fromkeys((k, highest) for k in (reference, lowest) if k != highest)
+        surest = filter(None, map(self._surest, (1.0, self.threshold)))
+        return pairs | dict.fromkeys((pair.lowest, pair.highest) for pair in surest)
 
-    def ratios(
-        self, reference: int
-    ) -> Iterator[tuple[tuple[str, str, float], tuple[int, int, int, int]]]:
-        """Each level that is compared, its reference and their ratio, and the counts of the pair.
+    def ratio(
+        self, level: int, other: int
+    ) -> tuple[tuple[str, str, float], tuple[int, int, int, int]]:
+        """A level, its reference and their ratio, and the counts of the pair.
 
-        By its last pair; the ratio is NaN where one of the two is too small, and has no interval.
+        The ratio is NaN where one of the two is too small, and has no interval.
         """
-        for level, other in dict(self._pairs(reference)).items():
-            both = [level, other]
-            own, most = (float(rate) for rate in self.table.rates[both])
-            is_judged = bool(self.judged[both].all())
-            ratio = own / most if most and is_judged else math.nan
-            names = self.grouping.levels[level], self.grouping.levels[other]
-            yield (*names, ratio), self._counts(both) if is_judged else (0, 0, 0, 0)
+        both = [level, other]
+        own, most = (float(rate) for rate in self.table.rates[both])
+        is_judged = bool(self.judged[both].all())
+        ratio = own / most if most and is_judged else math.nan
+        names = self.grouping.levels[level], self.grouping.levels[other]
+        return (*names, ratio), self._counts(both) if is_judged else (0, 0, 0, 0)
 
     def _counts(self, both: list[int]) -> tuple[int, int, int, int]:
         """Hits and trials of a level, then of its reference."""
@@ -369,18 +385,15 @@ class Rates:
                 own / other if other else math.nan, *intervals.rate_ratio(*counts, within)
             ),
             difference=Estimate(own - other, float(gap_low), float(gap_high)),
-            p_value=self._p_value(Pair(0, *self._places(both))) if enough else math.nan,
+            p_value=self._p_value(both) if enough else math.nan,
             small=(small, small_reference),
         )
 
-    def _places(self, levels: list[int]) -> list[int]:
-        """The positions of levels among those that can be judged."""
-        return [int(self.judged[:level].sum()) for level in levels]
-
-    def _p_value(self, pair: Pair) -> float:
+    def _p_value(self, both: list[int]) -> float:
+        """Of two levels that can be judged."""
         if self.tests is None:
             return math.nan
-        return self.tests.p_value(pair.table, pair.highest, pair.lowest)
+        return self.tests.p_value(0, *(int(self.judged[:level].sum()) for level in both))
 
 
 @dataclass(frozen=True)
@@ -388,12 +401,17 @@ class ImpactRatio(PeopleMetric, ClassMetric):
     """Each group's rate of favourable decisions over the reference group's, with a verdict.
 
     The reference is the group with the highest rate among those large enough, unless another is
-    declared. Interval, p-value and verdict hold for all pairs of groups of an attribute at once
-    (`any_pair`), and for those of all crossings together, so they allow for having picked the
-    highest and the lowest, and a verdict does not depend on which group is larger or comes first.
+    declared; people of whom it is not known in which group they are never are one. Beside it stand
+    the two groups that differ surest, and the two whose ratio lies surest below the declared one.
+    Interval, p-value and verdict hold for all pairs of groups of an attribute at once (`any_pair`),
+    and for those of all crossings together, so they allow for having picked a pair among all, and a
+    verdict does not depend on which group is larger or comes first.
 
     Where the labels are decisions themselves, the gap between two groups in them stands beside that
     of the model's decisions, with an interval of the difference over the same rows.
+
+    least_share : share of all people below which a group is left out of the ratios; null takes that
+    of a chosen framework (6 RCNY 5-301(d) allows 2 %), and leaves nobody out without one.
 
     Reference: 29 CFR 1607.4(D): a rate is compared with that of the group with the highest rate.
     """
@@ -432,7 +450,7 @@ class ImpactRatio(PeopleMetric, ClassMetric):
     crossings: bool = True
     min_cell: groups.MinCell = 30
     min_events: groups.MinEvents = 5
-
+    least_share: Annotated[float, Field(ge=0, lt=1)] | None = None
     n_resamples: Resamples = 2000
 
     def measure(self, context: MeasureContext) -> Measurement:
@@ -443,8 +461,8 @@ class ImpactRatio(PeopleMetric, ClassMetric):
             p,
             crossings=self.crossings,
             min_cell=self.min_cell,
-            pool=True,
             apart=frozenset(self.reference.values()),
+            least_share=self.least_share or 0.0,
         )
         outcomes = groups.Outcomes.of(p, schema.target.declared_favourable)
         attributes = self._rates(compared, outcomes, context.seed)
@@ -452,9 +470,13 @@ class ImpactRatio(PeopleMetric, ClassMetric):
         favourable = schema.target.declared_favourable
         pairs = with_range(self._judge(attributes, references), p, compared, favourable)
         rows = read_rows(pairs, fairness_rows.GroupPair)
-        notes = (*self._undeclared(attributes, references), *_notes(rows, attributes))
+        notes = (
+            *self._undeclared(attributes, references),
+            *_notes(rows, attributes),
+            *self._left_out(schema, p),
+        )
         scores = tuple(
-            _smallest([row for row in rows if row.attribute == rates.grouping.name])
+            _gravest([row for row in rows if row.attribute == rates.grouping.name])
             for rates in attributes
             if not rates.grouping.crossing
         )
@@ -480,24 +502,32 @@ class ImpactRatio(PeopleMetric, ClassMetric):
         favourable: int,
         thresholds: Floats,
     ) -> pd.DataFrame:
-        """The ratio of each level of an attribute to its reference at each threshold.
+        """The gravest ratio of each level of an attribute at each threshold.
 
         Raises NotApplicableError: a declared reference is no level.
         """
         floor = (self.min_cell, self.min_events)
         counts: dict[float, list[tuple[int, int, int, int]]] = {}
-        rows: list[tuple[tuple[object, ...], float, int]] = []
+        rows: list[tuple[tuple[float, str], tuple[str, str, float], float, int]] = []
         for threshold in thresholds:
             moved = groups.Outcomes.of(at_threshold(predictions, threshold), favourable)
             for grouping in (each for each in compared if not each.crossing):
-                rates = Rates.of(grouping, moved, floor, 0.95, None)
+                rates = Rates.of(grouping, moved, floor, 0.95, self.threshold, None)
                 level = intervals.level_within(rates.critical)
-                pairs = counts.setdefault(level, [])
-                for ratio, pair in rates.ratios(self._reference(rates)):
-                    rows.append(((float(threshold), grouping.name, *ratio), level, len(pairs)))
-                    pairs.append(pair)
+                pairs, about = counts.setdefault(level, []), (float(threshold), grouping.name)
+                for both in rates.pairs(self._reference(rates)):
+                    ratio, counted = rates.ratio(*both)
+                    rows.append((about, ratio, level, len(pairs)))
+                    pairs.append(counted)
         ends = {level: intervals.rate_ratios(pairs, level) for level, pairs in counts.items()}
-        return self.frame("steps", ((*row, *ends[lvl][place]) for row, lvl, place in rows))
+        gravest: dict[tuple[float, str, str], tuple[tuple[int, float], tuple[object, ...]]] = {}
+        for about, (own, other, ratio), level, place in rows:
+            interval = ends[level][place]
+            gravity = fairness_rows.gravity(verdict(ratio, *interval, self.threshold), ratio)
+            row = (gravity, (*about, own, other, ratio, *interval))
+            known = gravest.setdefault((*about, own), row)
+            gravest[(*about, own)] = min(known, row, key=lambda each: each[0])
+        return self.frame("steps", (row for _, row in gravest.values()))
 
     def _rates(
         self, compared: Sequence[groups.Grouping], outcomes: groups.Outcomes, seed: int
@@ -511,6 +541,7 @@ class ImpactRatio(PeopleMetric, ClassMetric):
                 outcomes,
                 (self.min_cell, self.min_events),
                 1 - 0.05 / (n_crossings if grouping.crossing else 1),
+                self.threshold,
                 permutations,
             )
             for grouping in compared
@@ -519,22 +550,43 @@ class ImpactRatio(PeopleMetric, ClassMetric):
     def _reference(self, rates: Rates) -> int:
         """The declared level, else the one with the highest rate.
 
-        Raises NotApplicableError: a declared level does not exist.
+        Raises NotApplicableError: a declared level is none that others are set against.
         """
         grouping = rates.grouping
         if grouping.name not in self.reference:
             return rates.highest
         level = self.reference[grouping.name]
-        if level not in grouping.levels:
+        allowed = [name for name, leads in zip(grouping.levels, rates.leads, strict=True) if leads]
+        if level not in allowed:
             raise NotApplicableError(
                 message(
                     "refusals.no_reference",
                     setting=f"reference.{grouping.name}",
                     level=level,
-                    levels=list(grouping.levels),
+                    levels=allowed,
                 )
             )
         return grouping.levels.index(level)
+
+    def _left_out(self, schema: Schema, predictions: Predictions) -> Iterator[Text]:
+        """The groups that hold too small a share of all people to be set against others."""
+        least = (self.least_share or 0.0) * len(predictions)
+        every = groups.groupings(
+            schema, predictions, crossings=self.crossings, min_cell=self.min_cell
+        )
+        left_out = [
+            message("notes.level_and_size", level=level, n=int(n))
+            for grouping in every
+            for level, n in zip(grouping.levels, grouping.sizes, strict=True)
+            if n < least
+        ]
+        if left_out:
+            yield message(
+                "notes.impact_ratio.left_out",
+                least=self.least_share,
+                of=len(predictions),
+                levels=left_out,
+            )
 
     def _undeclared(self, attributes: Sequence[Rates], references: Sequence[int]) -> Iterator[Text]:
         for rates, reference in zip(attributes, references, strict=True):
@@ -585,15 +637,18 @@ def _judged_pairs(
     return list(chosen.values())
 
 
-def _smallest(pairs: Sequence[fairness_rows.GroupPair]) -> Score:
-    """The score of one attribute: its smallest ratio among the levels that can be judged."""
+def _gravest(pairs: Sequence[fairness_rows.GroupPair]) -> Score:
+    """The score of one attribute: its gravest ratio among the levels that can be judged.
+
+    It is the smallest of those that surely lie below the declared one, if any does.
+    """
     judged = [pair for pair in pairs if pair.is_judged]
     name = pairs[0].attribute
     if not judged:
         nothing = Estimate(math.nan, n=sum(pair.n for pair in pairs))
         note = message("notes.too_few")
         return nothing.score("impact_ratio", "fairness", "one", attribute=name, note=note)
-    pair = min(judged, key=lambda pair: math.inf if math.isnan(pair.ratio) else pair.ratio)
+    pair = min(judged, key=lambda pair: pair.gravity)
     several = len({level for pair in judged for level in (pair.level, pair.reference)}) > 2
     method = message("interval_methods.ratio", several=several)
     ratio = Estimate(pair.ratio, pair.estimate.low, pair.high, pair.n + pair.n_reference, method)
@@ -606,7 +661,7 @@ def _smallest(pairs: Sequence[fairness_rows.GroupPair]) -> Score:
         p_value=pair.p_adjusted,
         reference="doi:10.1177/0962280210383082",
         note=message(
-            "notes.impact_ratio.smallest",
+            f"notes.impact_ratio.{'surest' if pair.is_clear else 'smallest'}",
             level=pair.level,
             reference=pair.reference,
             ratios=len(judged),

@@ -489,9 +489,11 @@ def _scores(judged: Sequence[JudgedOption]) -> Iterator[Score]:
 
 
 def _large_enough(test: Grouping, chosen: Grouping, min_cell: int) -> tuple[Grouping, Grouping]:
-    """Both groupings with the levels that have enough people in both parts."""
+    """Both groupings with the known levels that have enough people in both parts."""
     parts = (test, chosen)
-    large = [set(np.array(part.levels, object)[part.sizes >= min_cell]) for part in parts]
+    large = [
+        set(np.array(part.levels, object)[(part.sizes >= min_cell) & part.known]) for part in parts
+    ]
     first, other = (
         part.only(np.array([level in large[0] & large[1] for level in part.levels]))
         for part in parts
