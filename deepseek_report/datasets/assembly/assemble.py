@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -54,7 +54,8 @@ class Origin:
     """Where data come from, and what is known about them; `notes` go to the card.
 
     sha256 : of the bytes that were read. relations : between features, see `Schema.relations`.
-    reads_all : the model reads every column, so that none is left out by its look.
+    reads_all : the model reads every column, so that none is left out by its look. also_inputs :
+    columns that are features although they are declared as something that is none.
     """
 
     file: str
@@ -63,6 +64,7 @@ class Origin:
     notes: tuple[Text, ...] = ()
     relations: tuple[str, ...] = ()
     reads_all: bool = False
+    also_inputs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -307,7 +309,8 @@ def assemble(
     repeat = splitting.is_repeat(splitting.row_identity(drawn.inputs, *labels))
     kept = np.flatnonzero(~repeat) if rule.duplicates == "drop" else np.arange(len(drawn))
     whole, together = _taken(drawn, kept), table.together.take(chosen[kept])
-    schema, whole = (table.schema, whole) if use_sensitive else _blind(table.schema, whole)
+    hidden = () if use_sensitive else _hidden(table.schema, source.also_inputs)
+    schema, whole = _blind(table.schema, whole, hidden)
     schema, related = _related(schema, whole, source.relations)
     names = schema.target.classes if task_of(schema.target).decides else ()
     parts = splitting.split_rows(whole, rule, seed, names, together)
@@ -332,7 +335,7 @@ def assemble(
         n_same_inputs=n_shared if encoder is None else splitting.shared_between(parts),
         dropped=rule.duplicates == "drop",
         split_method=splitting.describe_rule(rule, n_copies, together, schema.target.task),
-        preparation=(*_preparation(table, draw, use_sensitive), *related),
+        preparation=(*_preparation(table, draw, hidden, source.also_inputs), *related),
         texts=encoder.facts(whole, parts) if encoder else None,
         dates=table.dates,
         identifiers=tuple(known.column for known in table.identifiers) if source.reads_all else (),
@@ -406,9 +409,16 @@ def _related(
     return replace(schema, relations=declared), kept
 
 
-def _blind(schema: Schema, rows: Split) -> tuple[Schema, Split]:
-    """Without the sensitive features; groups are still compared by them."""
-    kept = [i for i, feature in enumerate(schema.features) if not feature.sensitive]
+def _hidden(schema: Schema, also_inputs: Collection[str]) -> tuple[str, ...]:
+    """The sensitive features that the model does not read."""
+    return tuple(f.name for f in schema.features if f.sensitive and f.name not in also_inputs)
+
+
+def _blind(schema: Schema, rows: Split, hidden: Collection[str]) -> tuple[Schema, Split]:
+    """Without these features; groups are still compared by them."""
+    if not hidden:
+        return schema, rows
+    kept = [i for i, feature in enumerate(schema.features) if feature.name not in hidden]
     if not kept:
         raise data_error(
             "dataset",
@@ -416,22 +426,32 @@ def _blind(schema: Schema, rows: Split) -> tuple[Schema, Split]:
             "others too",
             "set `dataset.use_sensitive=true`, or add columns",
         )
-    attributes = tuple(replace(attribute, source=None) for attribute in schema.attributes)
+    attributes = tuple(
+        replace(attribute, source=None) if attribute.source in hidden else attribute
+        for attribute in schema.attributes
+    )
     features = tuple(schema.features[i] for i in kept)
     schema = replace(schema, features=features, attributes=attributes)
     return schema, replace(rows, inputs=rows.inputs[:, kept])
 
 
 def _preparation(
-    table: EncodedTable, draw: RowDraw | None, use_sensitive: bool
+    table: EncodedTable, draw: RowDraw | None, hidden: Collection[str], also_inputs: Sequence[str]
 ) -> tuple[Text, ...]:
     notes = list(table.notes)
     if draw is not None:
         task = table.schema.target.task
         notes.append(message(f"preparation.drawn.{task}", n=draw.rows, of=draw.of, seed=draw.seed))
-    if sensitive := [feature.label for feature in table.schema.features if feature.sensitive]:
-        key = "given" if use_sensitive else "not_given"
-        notes.append(message(f"preparation.sensitive.{key}", features=sensitive))
+    for key in ("given", "not_given"):
+        named = [
+            feature.label
+            for feature in table.schema.features
+            if feature.sensitive and (feature.name in hidden) == (key == "not_given")
+        ]
+        if named:
+            notes.append(message(f"preparation.sensitive.{key}", features=named))
+    if also_inputs:
+        notes.append(message("preparation.also_inputs", columns=list(also_inputs)))
     if table.learn is None:
         notes.append(message("preparation.own_units"))
     return tuple(notes)

@@ -167,7 +167,7 @@ class GivenTable(HoldsRows, DeclaredTable):
         return self.sha256
 
     def _unknown_columns(self) -> list[str]:
-        named = self.named_columns((), (("drop", name) for name in self.drop))
+        named = self.named_columns((), self.own_columns)
         features = [name for name in self.rows_held.frame if name not in self.targets]
         used = {*self.left_out} & {*self.compared}
         used |= {*self.sensitive} & {*self.compare_by}
@@ -220,6 +220,7 @@ class GivenTable(HoldsRows, DeclaredTable):
             max_categories=self.max_categories,
             notes=(*notes, *self.rows_held.notices),
             relations=self.relations,
+            also_inputs=self.also_inputs,
         )
 
 
