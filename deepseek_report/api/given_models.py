@@ -22,7 +22,7 @@ import pandas as pd
 
 from deepseek_report.api.report_arguments import ArgumentProblems, refuse
 from deepseek_report.api.rows import Rows, digest_of_numbers, held_kinds, leaves_hold, sums_agree
-from deepseek_report.artifacts.array_types import Floats
+from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.schema import TaskName
 from deepseek_report.errors import ConfigError, DeepseekReportError, first_line
@@ -101,9 +101,8 @@ def hold(
     estimator = recognised.estimator
     params = estimator.get_params() if hasattr(estimator, "get_params") else {}
     numbers = all(pd.api.types.is_numeric_dtype(kind) for kind in rows.given.dtypes)
-    names = getattr(estimator, "feature_names_in_", None)
-    reads_all = names is None or list(map(str, names)) == [str(name) for name in rows.features]
-    reads_all &= not rows.along
+    names = _names_read(estimator, rows)
+    reads_all = not rows.along and names in (None, [str(name) for name in rows.features])
     walks = numbers and walkable(type(estimator).__name__, params) and reads_all
     return HeldModel(estimator, rows.form, walks_trees=walks, identity=identity, refit=refit)
 
@@ -359,22 +358,24 @@ def with_columns_read(
         return rows, []
     whole = rows.reading((), needed)
     answers = _ask(recognised, whole, whole.given, number=number)
-    random = np.random.default_rng(_PROBE_SEED)
 
-    def changes(names: Sequence[str], places: Any) -> bool:
+    def changes(names: Sequence[str], places: Ints) -> bool:
         """Whether it answers otherwise where these columns hold the values of other rows."""
-        columns = {whole.form.columns[name]: name for name in names}
-        moved = {name: whole.whole[name].take(places).array for name in columns}
+        moved = whole.given.copy()
+        for column in (whole.form.columns[name] for name in names):
+            moved[column] = moved[column].take(places).array
         try:
-            others = _ask(recognised, whole, whole.given.assign(**moved), number=number)
+            others = _ask(recognised, whole, moved, number=number)
         except ArgumentProblems:
             return True
         return not np.allclose(others, answers, rtol=1e-6, atol=1e-9)
 
-    n = len(whole.whole)
-    inputs = [name for name in needed if changes([name], random.permutation(n))]
+    shuffled = np.random.default_rng(_PROBE_SEED).permutation(len(answers))
+    inputs = []
+    if changes(needed, shuffled):
+        inputs = [name for name in needed if changes([name], shuffled)] or needed
     along = [name for name in needed if name not in inputs]
-    if along and changes(along, np.zeros(n, np.int64)):
+    if along and changes(along, np.zeros_like(shuffled)):
         inputs, along = needed, []
     for name in inputs:
         _check_input(recognised.called, name, whole.whole[whole.form.columns[name]], most)
@@ -401,10 +402,7 @@ def _check_input(called: str, name: str, cells: pd.Series, most: int) -> None:
     """Refuse a column that the model reads, and that cannot be an input."""
     fault, todo = held_kinds(cells), "fit the model without it"
     if pd.api.types.is_datetime64_any_dtype(cells):
-        fault, todo = (
-            "dates",
-            "fit the model on numbers that are made of it (days since a day, say)",
-        )
+        fault, todo = "dates", "fit the model on numbers made of it (days since a day, say)"
     elif not fault and not pd.api.types.is_numeric_dtype(cells) and (n := cells.nunique()) > most:
         fault, todo = f"{n} different values", f"give max_categories={n}"
     if fault:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from deepseek_report.artifacts.advice import override
-from deepseek_report.artifacts.array_types import Ints
+from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.schema import Feature, Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.errors import DeepseekReportError, first_line
@@ -29,7 +29,7 @@ def fit_problems(fitted: Fitted, train: Split, *, declared: bool) -> list[str]:
     declared : whether the config names the encoding.
     """
     problems = [*_class_problems(fitted), *_column_problems(fitted, train, declared=declared)]
-    return problems or list(_trial(fitted, train))
+    return problems or list(_trial(fitted, _whole(train)))
 
 
 def _class_problems(fitted: Fitted) -> Iterator[str]:
@@ -56,12 +56,14 @@ def _column_problems(fitted: Fitted, train: Split, *, declared: bool) -> list[st
             "here; train it on these texts (model.estimator=…), or explain a checkpoint "
             "(model=huggingface)"
         ]
-    if fitted.encoding in {"frame", "given"} and names is not None:
+    if fitted.encoding == "given" and names is not None:
+        return []  # the call has seen that it answers
+    if fitted.encoding == "frame" and names is not None:
         unknown = [name for name in names if name not in schema.names]
-        refusal = next(_trial(fitted, train), "") if len(_tried(train)) else None
-        if not unknown or refusal == "":  # a pipeline that drops a column by itself needs none
-            return []
-        return [_of_unknown(names, unknown, schema, refusal or "")]
+        rows = whole if len(whole := _whole(train)) else train.inputs
+        refusal = next(_trial(fitted, rows), "") if unknown else ""
+        # a pipeline that drops a column by itself answers without it
+        return [_of_unknown(names, unknown, schema, refusal)] if refusal else []
     problems = list(_positions_for_codes(fitted, declared=declared))
     return problems or list(_other_width(fitted))
 
@@ -139,19 +141,16 @@ def _other_width(fitted: Fitted) -> Iterator[str]:
     )
 
 
-def _tried(train: Split) -> Ints:
-    """The first rows without gaps."""
-    return np.flatnonzero(np.isfinite(train.inputs).all(axis=1))[:_TRIED]
+def _whole(train: Split) -> Floats:
+    """The rows without gaps."""
+    return train.inputs[np.isfinite(train.inputs).all(axis=1)]
 
 
-def _trial(fitted: Fitted, train: Split) -> Iterator[str]:
-    """A few rows without gaps, to see whether the estimator answers at all."""
-    whole = _tried(train)
-    if not len(whole):
-        return
+def _trial(fitted: Fitted, inputs: Floats) -> Iterator[str]:
+    """Whether the estimator answers at all about the first of these rows."""
     name = type(fitted.estimator).__name__
     try:
-        answer = fitted.probabilities(train.inputs[whole])
+        answer = fitted.probabilities(inputs[:_TRIED])
     except Exception as error:  # whatever the library raises, the person must know before a run
         yield f"{name} cannot be asked about rows of these data: {first_line(error)}"
         return
