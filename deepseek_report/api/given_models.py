@@ -23,7 +23,6 @@ import pandas as pd
 from deepseek_report.api.report_arguments import ArgumentProblems, refuse
 from deepseek_report.api.rows import Rows, digest_of_numbers, held_kinds, leaves_hold, sums_agree
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.schema import TaskName
 from deepseek_report.errors import ConfigError, DeepseekReportError, first_line
 from deepseek_report.models.estimators.design_matrix import class_text, names_of
@@ -379,8 +378,7 @@ def with_columns_read(
         inputs, along = needed, []
     for name in inputs:
         _check_input(recognised.called, name, whole.whole[whole.form.columns[name]], most)
-    rows = rows.reading(inputs, along)
-    return rows.noting(message("given_rows.passed_along", columns=along)) if along else rows, inputs
+    return rows.reading(inputs, along), inputs
 
 
 def _needed(recognised: Recognised, rows: Rows, *, number: bool) -> list[str]:

@@ -97,6 +97,7 @@ def pieces_of(
         "training_rows": rows.held.training_rows(fits),
         **({} if task is None else {"task": task}),
         **({"also_inputs": inputs} if inputs else {}),
+        **({"passed_along": list(rows.along)} if rows.along else {}),
     }
     # of two classes, attributions and single probabilities are about the second one
     about_one = bool(attributed) or (predictions is not None and np.ndim(predictions) == 1)

@@ -56,7 +56,7 @@ _ENTRY = re.compile(r"set (\w+)\.(\d+)\.(\w+)=…")
 #: Fields of the table that follow from the rows themselves, or are called otherwise in a call.
 _NO_ARGUMENT = {
     *("given_in", "sha256", "bounds", "title", "target", "id_column", "report_label"),
-    *("split_by", "training_rows", "also_inputs"),
+    *("split_by", "training_rows", "also_inputs", "passed_along"),
 }
 #: What describes texts beyond what describes tables, but for the tokenizer itself.
 _OF_TEXTS = {"max_length"}

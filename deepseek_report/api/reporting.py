@@ -227,11 +227,7 @@ def report(  # noqa: PLR0913 - rows, labels and what is known of them, each by i
             pieces = text_pieces(rows, model, chosen)
         else:
             pieces = pieces_of(rows, model, predictions, attributions, chosen)
-        table, held = pieces.dataset
-        notices: list[Text] = [*held.notices]
-        if inputs := table.get("also_inputs"):
-            notices.append(message("preparation.also_inputs", columns=inputs))
-        for notice in notices:
+        for notice in (*rows.held.notices, *_told_of_columns(pieces)):
             reporter.warned(wording().say(notice))
         experiment, overrides = experiment_of(pieces, chosen)
         finished = run_experiment(experiment, reporter, overrides, chosen.get("config_dir"))
@@ -241,6 +237,12 @@ def report(  # noqa: PLR0913 - rows, labels and what is known of them, each by i
         return report(**{**as_called, **in_memory, "overrides": whole})
 
     return Run.of(finished, deepened if experiment.is_quick else None, experiment)
+
+
+def _told_of_columns(pieces: Pieces) -> list[Text]:
+    """What is said of columns that the model was fitted on and that are declared otherwise."""
+    named = ((key, pieces.dataset[0].get(key)) for key in ("also_inputs", "passed_along"))
+    return [message(f"preparation.{key}", columns=columns) for key, columns in named if columns]
 
 
 def quick(model: Any = None, *rows: Any, **arguments: Any) -> Run:

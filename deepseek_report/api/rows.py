@@ -160,13 +160,6 @@ class Rows:
         left_out = tuple(name for name in self.left_out if name not in inputs)
         return replace(self, left_out=left_out, along=tuple(along))
 
-    def noting(self, notice: Text) -> Rows:
-        """The rows with one more thing that was put right of how they were given."""
-        held = replace(self.held, notices=(*self.held.notices, notice))
-        told = json.dumps(plain(notice), sort_keys=True)
-        sha256 = hashlib.sha256(f"{self.sha256} {told}".encode()).hexdigest()
-        return replace(self, held=held, sha256=sha256)
-
     @property
     def labels(self) -> pd.Series:
         """The label of each row."""

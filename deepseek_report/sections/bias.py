@@ -426,6 +426,9 @@ def _caveats(draft: Draft) -> None:
     few = [r for r in draft.results.rows("group_rates", "groups", GroupLevel) if r.too_few]
     if few:
         draft.caveat("too_few", n=len(few))
+    for note in draft.results.notes("impact_ratio"):
+        if isinstance(note, Message) and note.id == "notes.impact_ratio.left_out":
+            draft.caveats.append(draft.words.say(note))
     if _people(draft.results):
         draft.caveat("no_verdict")
 

@@ -309,8 +309,9 @@ def assemble(
     repeat = splitting.is_repeat(splitting.row_identity(drawn.inputs, *labels))
     kept = np.flatnonzero(~repeat) if rule.duplicates == "drop" else np.arange(len(drawn))
     whole, together = _taken(drawn, kept), table.together.take(chosen[kept])
-    hidden = () if use_sensitive else _hidden(table.schema, source.also_inputs)
-    schema, whole = _blind(table.schema, whole, hidden)
+    hidden = [f.name for f in table.schema.features if f.sensitive and not use_sensitive]
+    hidden = [name for name in hidden if name not in source.also_inputs]
+    schema, whole = _blind(table.schema, whole, hidden) if hidden else (table.schema, whole)
     schema, related = _related(schema, whole, source.relations)
     names = schema.target.classes if task_of(schema.target).decides else ()
     parts = splitting.split_rows(whole, rule, seed, names, together)
@@ -409,15 +410,8 @@ def _related(
     return replace(schema, relations=declared), kept
 
 
-def _hidden(schema: Schema, also_inputs: Collection[str]) -> tuple[str, ...]:
-    """The sensitive features that the model does not read."""
-    return tuple(f.name for f in schema.features if f.sensitive and f.name not in also_inputs)
-
-
 def _blind(schema: Schema, rows: Split, hidden: Collection[str]) -> tuple[Schema, Split]:
     """Without these features; groups are still compared by them."""
-    if not hidden:
-        return schema, rows
     kept = [i for i, feature in enumerate(schema.features) if feature.name not in hidden]
     if not kept:
         raise data_error(
@@ -442,13 +436,9 @@ def _preparation(
     if draw is not None:
         task = table.schema.target.task
         notes.append(message(f"preparation.drawn.{task}", n=draw.rows, of=draw.of, seed=draw.seed))
-    for key in ("given", "not_given"):
-        named = [
-            feature.label
-            for feature in table.schema.features
-            if feature.sensitive and (feature.name in hidden) == (key == "not_given")
-        ]
-        if named:
+    sensitive = [feature for feature in table.schema.features if feature.sensitive]
+    for key, is_hidden in (("given", False), ("not_given", True)):
+        if named := [each.label for each in sensitive if (each.name in hidden) == is_hidden]:
             notes.append(message(f"preparation.sensitive.{key}", features=named))
     if also_inputs:
         notes.append(message("preparation.also_inputs", columns=list(also_inputs)))

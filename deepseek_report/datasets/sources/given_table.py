@@ -142,8 +142,11 @@ class HoldsRows(GivenInPython):
 class GivenTable(HoldsRows, DeclaredTable):
     """A table that was given in Python (`deepseek_report.report`).
 
-    The fields, among them `target`, are those of `HoldsRows` and of `DeclaredTable`.
+    passed_along : columns that are no features, and that the model is given all the same. The other
+    fields, among them `target`, are those of `HoldsRows` and of `DeclaredTable`.
     """
+
+    passed_along: tuple[str, ...] = ()
 
     # --- before loading ---------------------------------------------------------------------------
 
@@ -209,7 +212,9 @@ class GivenTable(HoldsRows, DeclaredTable):
     def _source(self) -> TableSource:
         """Every column is a feature, since the model may read it: none is left out by its look."""
         left_out = ", ".join(f"“{name}”" for name in self.left_out)
-        notes = (f"Left out as asked: {left_out}.",) if left_out else ()
+        notes: list[Text] = [f"Left out as asked: {left_out}."] if left_out else []
+        if self.passed_along:
+            notes.append(message("preparation.passed_along", columns=list(self.passed_along)))
         return TableSource(
             file=ROWS,
             sha256=self.sha256,
