@@ -94,11 +94,12 @@ class RateTable:
         out = np.zeros_like(apart)
         return np.asarray(np.divide(apart, spread, out=out, where=spread > 0))
 
-    def surest(self, allowed: Bools, ratio: float = 1.0) -> Pair | None:
+    def surest(self, higher: Bools, lower: Bools, ratio: float = 1.0) -> Pair | None:
         """The two levels of which `ratio` times the higher lies the surest above the lower.
 
-        allowed : (higher, lower) pairs that may be picked. None where there are none.
+        higher, lower : (level,) those that may be either. None where there are no two of them.
         """
+        allowed = higher[:, None] & lower & ~np.eye(len(lower), dtype=bool)
         if not allowed.any():
             return None
         distances = np.where(allowed, self.distances(self.rates[None], ratio)[0], -np.inf)

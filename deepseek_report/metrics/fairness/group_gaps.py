@@ -198,8 +198,8 @@ def gap_notes(
 
 
 @dataclass(frozen=True)
-class WidestPair:
-    """Positions of the levels with the highest and the lowest rate, known and large enough."""
+class SurestPair:
+    """Positions of the two levels that differ surest, of those that are known and large enough."""
 
     highest: int
     lowest: int
@@ -207,15 +207,13 @@ class WidestPair:
     @classmethod
     def of(
         cls, grouping: Grouping, predictions: Predictions, favourable: int, floor: tuple[int, int]
-    ) -> WidestPair | None:
+    ) -> SurestPair | None:
         """None where fewer than two levels are such; floor : people, favoured people."""
         favoured = Outcomes.of(predictions, favourable).favoured
         table = rate_table(grouping, favoured, np.ones(len(favoured), bool))
         enough = table.enough(*floor) & grouping.known
-        if enough.sum() < 2:
-            return None
-        highest = int(np.argmax(np.where(enough, table.rates, -1.0)))
-        return cls(highest, int(np.argmin(np.where(enough, table.rates, 2.0))))
+        pair = table.surest(enough, enough)
+        return None if pair is None else cls(pair.highest, pair.lowest)
 
     def gap(self, grouping: Grouping, favoured: Bools) -> Estimate:
         """The rate of the first less that of the other, of these (instance,) decisions."""

@@ -326,9 +326,7 @@ class Rates:
 
     def _surest(self, ratio: float) -> Pair | None:
         """The pair of levels that can be judged of which one lies surest below `ratio` times it."""
-        allowed = (self.judged & self.leads)[:, None] & self.judged
-        np.fill_diagonal(allowed, False)
-        return self.table.surest(allowed, ratio)
+        return self.table.surest(self.judged & self.leads, self.judged, ratio)
 
     def compare(self, reference: int) -> Iterator[ComparedPair]:
         """Each level against the reference, then the surest pairs; see `pairs`."""
