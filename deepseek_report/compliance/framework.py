@@ -9,9 +9,7 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any, Literal
-
-from pydantic import Field
+from typing import TYPE_CHECKING, Any, Literal
 
 from deepseek_report.artifacts.ids import EARLIER_FRAMEWORKS, ArtifactId
 from deepseek_report.artifacts.protocols.sections import Fit
@@ -65,14 +63,11 @@ class FrameworkChoice:
     id : name of a shipped file. file : a framework file of one's own, used instead of it.
     reviewed_version : the `text_version` that a person has reviewed for this use; where the file
         carries another one, the report says so. Empty: nobody has said which version was reviewed.
-    least_share : share of all people below which it lets a group be left out of ratios; 0: none.
-        `impact_ratio.least_share` takes it where nothing else is declared.
     """
 
     id: str
     file: Path | None = None
     reviewed_version: str = ""
-    least_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "id", EARLIER_FRAMEWORKS.get(self.id, self.id))
@@ -103,6 +98,11 @@ class FrameworkChoice:
                 f"`id: {framework.id}`"
             )
         return framework
+
+    @property
+    def least_share(self) -> float:
+        """The share of all people below which it lets a group be left out of ratios."""
+        return self.load().least_share
 
     def fit(self, sector: str, places: Sequence[str]) -> Fit:
         """How the framework stands to what decisions are about, and to where they are made."""
@@ -202,7 +202,7 @@ class Framework:
 
     sha256 : of the file. checked : the day its sources were read. superseded : whether a text that
     it cites is no longer in force. voluntary : nobody is bound by it; a house takes it up by
-    itself.
+    itself. least_share : of all people, below which it lets a group be left out of ratios.
     """
 
     id: str
@@ -220,6 +220,7 @@ class Framework:
     sha256: str
     superseded: bool = False
     voluntary: bool = False
+    least_share: float = 0.0
     applies: Scope = field(default_factory=Scope)
 
     @property
@@ -338,7 +339,7 @@ def _build(data: Mapping[str, Any], sha256: str) -> Framework:
         day = date.fromisoformat(checked)
     except ValueError:
         raise ConfigError(f"framework.checked: `{checked}` is no date; write YYYY-MM-DD") from None
-    plain = ("id", "name", "jurisdiction", "legal_force", "superseded", "voluntary")
+    plain = ("id", "name", "jurisdiction", "legal_force", "superseded", "voluntary", "least_share")
     read = {
         **{name: head[name] for name in plain if name in head},
         "short_name": head.get("short_name") or head["name"],

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from deepseek_report.artifacts.protocols.models import LoadsTypes
-from deepseek_report.artifacts.protocols.sections import LeavesGroupsOut, MadeForUse, TellsSector
+from deepseek_report.artifacts.protocols.sections import MadeForUse, TellsSector
 from deepseek_report.artifacts.storage.local_paths import PLAIN_NAME, twins, unfit_name
 from deepseek_report.config import local_code
 from deepseek_report.config.composed import Composed, Undecided, locate
@@ -151,14 +151,10 @@ def made_for_use(
 
 def _as_allowed(metrics: dict[str, Any], frameworks: Mapping[str, object]) -> dict[str, Any]:
     """The metrics, of which those that compare groups leave out what a chosen framework allows."""
-    allowing = (c.least_share or 0.0 for c in frameworks.values() if isinstance(c, LeavesGroupsOut))
-    least = max(allowing, default=0.0)
-    return {
-        key: dataclasses.replace(metric, least_share=least)
-        if least and isinstance(metric, LeavesGroupsOut) and metric.least_share is None
-        else metric
-        for key, metric in metrics.items()
-    }
+    least = max((getattr(chosen, "least_share", 0.0) for chosen in frameworks.values()), default=0)
+    open_ones = [k for k, metric in metrics.items() if getattr(metric, "least_share", 0) is None]
+    taken = {key: dataclasses.replace(metrics[key], least_share=least or None) for key in open_ones}
+    return metrics | taken
 
 
 class _Checker:

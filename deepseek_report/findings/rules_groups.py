@@ -29,7 +29,7 @@ from deepseek_report.metrics.fairness.fairness_rows import (
     GroupPair,
     LabelledGap,
     OfAttribute,
-    gravest_of_levels,
+    surest_last,
 )
 from deepseek_report.statistics.intervals import rate
 from deepseek_report.tasks import task_of
@@ -189,15 +189,15 @@ def is_beyond_chance(results: Results, row: Tested) -> bool:
 
 
 def _gravest(results: Results, pairs: Sequence[GroupPair]) -> GroupPair:
-    """The row that is surely below, else one in doubt that is beyond chance, else by its verdict.
+    """The row that is surely below, else one in doubt that is beyond chance, else one in doubt.
 
     A small group that fares best by chance makes a smaller ratio, and an uncertain one: it does not
     stand before two groups that surely differ.
     """
 
-    def key(row: GroupPair) -> tuple[bool, bool, tuple[int, float]]:
+    def key(row: GroupPair) -> tuple[bool, bool, bool, float]:
         sure = row.is_doubtful and is_beyond_chance(results, row)
-        return not row.is_clear, not sure, row.gravity
+        return not row.is_clear, not sure, not row.is_doubtful, row.ratio
 
     return min(pairs, key=key)
 
@@ -325,10 +325,11 @@ def _also_below(results: Results, row: GroupPair) -> list[dict[str, object]]:
     """The other groups of the attribute, or the other crossings, that are clearly below too."""
     if not row.is_clear:
         return []
-    worst = gravest_of_levels(results.rows("impact_ratio", "pairs", GroupPair)).values()
+    rows = surest_last(results.rows("impact_ratio", "pairs", GroupPair))
+    told = {(pair.attribute, pair.level): pair for pair in rows}.values()
     return [
         {"level": other.level, "ratio": finite(other.ratio)}
-        for other in sorted(worst, key=lambda pair: pair.ratio)
+        for other in sorted(told, key=lambda pair: pair.ratio)
         if other.is_clear
         and other.level != row.level
         and (other.is_crossing if row.is_crossing else other.attribute == row.attribute)
@@ -443,7 +444,9 @@ def _too_few(results: Results) -> Iterator[Finding]:
             {"attribute": records.attribute_label(results, attribute), "level": level, "n": n}
             for (attribute, level), n in sizes.items()
         ]
-        yield Finding("groups_too_few", "low", "groups_too_few", {"groups": groups}, RATES, "bias")
+        least = records.setting(results, "metrics", "impact_ratio", "least_share", None)
+        values = {"groups": groups, "least": least}
+        yield Finding("groups_too_few", "low", "groups_too_few", values, RATES, "bias")
 
 
 #: The whole before its part, see `metrics.fairness.group_gaps.ErrorGap`.

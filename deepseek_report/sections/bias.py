@@ -29,7 +29,7 @@ from deepseek_report.metrics.fairness.fairness_rows import (
     GroupPair,
     SplitGap,
     SwappedAttribute,
-    gravest_of_levels,
+    surest_last,
 )
 from deepseek_report.metrics.fairness.groups import Grouping, groupings
 from deepseek_report.sections.chains import largest_prompt_gap
@@ -233,11 +233,9 @@ def _compared_columns(draft: Draft) -> tuple[Column, ...]:
 def _pairs(draft: Draft) -> dict[tuple[str, str], Values]:
     """{(attribute, level): the group against its reference}; a reference is named as such."""
     pairs: dict[tuple[str, str], Values] = {}
-    worst = gravest_of_levels(draft.results.rows("impact_ratio", "pairs", GroupPair))
-    for row in worst.values():
+    for row in surest_last(draft.results.rows("impact_ratio", "pairs", GroupPair)):
         judged = row.cells if row.is_judged else {**row.cells, **dict.fromkeys(_COMPARED)}
         pairs[row.attribute, row.level] = {key: judged.get(key) for key in _PAIRED}
-    for row in worst.values():
         pairs.setdefault((row.attribute, row.reference), {"ratio": draft.text("is_reference")})
     return pairs
 
@@ -357,12 +355,12 @@ def _answer(draft: Draft) -> None:
         draft.answer("not_judged", reason=NOT_JUDGED, classes=classes)
     pairs = results.rows("impact_ratio", "pairs", GroupPair)
     if pairs:
-        worst = [row for row in gravest_of_levels(pairs).values() if row.is_judged]
-        judged = [row for row in worst if not row.is_crossing]
-        crossings = [row for row in worst if row.is_crossing]
+        told = {(row.attribute, row.level): row for row in surest_last(pairs)}.values()
+        judged = [row for row in told if row.is_judged and not row.is_crossing]
+        crossings = [row for row in told if row.is_judged and row.is_crossing]
         below = [row for row in judged if row.is_clear]
         crossed = [row for row in crossings if row.is_clear]
-        lowest = min(crossed, key=lambda row: row.ratio, default=None)
+        worst = min(crossed, key=lambda row: row.ratio, default=None)
         draft.answer(
             "ratios",
             judged=len(judged),
@@ -372,7 +370,7 @@ def _answer(draft: Draft) -> None:
             ),
             crossings=len(crossings),
             crossed=len(crossed),
-            worst={**lowest.cells, "ratio": lowest.estimate} if lowest else {"ratio": UNDEFINED},
+            worst={**worst.cells, "ratio": worst.estimate} if worst else {"ratio": UNDEFINED},
             uncertain=sum("uncertain" in row.verdict for row in judged),
             bound=declared_ratio(results),
             decision=results.schema.target.favourable_class,
@@ -426,9 +424,6 @@ def _caveats(draft: Draft) -> None:
     few = [r for r in draft.results.rows("group_rates", "groups", GroupLevel) if r.too_few]
     if few:
         draft.caveat("too_few", n=len(few))
-    for note in draft.results.notes("impact_ratio"):
-        if isinstance(note, Message) and note.id == "notes.impact_ratio.left_out":
-            draft.caveats.append(draft.words.say(note))
     if _people(draft.results):
         draft.caveat("no_verdict")
 

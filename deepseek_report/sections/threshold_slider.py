@@ -18,7 +18,12 @@ from deepseek_report.artifacts.schema import UNKNOWN, Attribute
 from deepseek_report.artifacts.table_rows import read_rows
 from deepseek_report.errors import DataError, NotApplicableError
 from deepseek_report.findings.decision_effect import declared_costs
-from deepseek_report.metrics.fairness.fairness_rows import GroupLevel, GroupStep, RatioStep
+from deepseek_report.metrics.fairness.fairness_rows import (
+    GroupLevel,
+    GroupStep,
+    RatioStep,
+    surest_last,
+)
 from deepseek_report.metrics.fairness.groups import groupings
 from deepseek_report.metrics.performance.performance_rows import SweptThreshold, ThresholdStep
 from deepseek_report.metrics.performance.threshold_sweep import STEP_RATES, rates_at
@@ -175,7 +180,7 @@ def _groups(draft: Draft, levels: Sequence[_Levels], thresholds: Sequence[float]
     place = {threshold: at for at, threshold in enumerate(thresholds)}
     ratios = {
         (row.threshold, row.attribute, row.level): row
-        for row in draft.results.rows("impact_ratio", "steps", RatioStep)
+        for row in surest_last(draft.results.rows("impact_ratio", "steps", RatioStep))
     }
     stepped, listed = _stepped_levels(draft.results, levels)
     position = {key: at for at, (_, _, key) in enumerate(listed)}
@@ -332,7 +337,7 @@ def _group_answers(
     except NotApplicableError:
         return {}
     steps = [] if pairs is None else read_rows(pairs, RatioStep)
-    ratios = {(row.attribute, row.level): row for row in steps}
+    ratios = {(row.attribute, row.level): row for row in surest_last(steps)}
     return {
         key: _group_texts(draft, row, ratios.get(key), compared=bool(ratios))
         for row in read_rows(table, GroupStep)

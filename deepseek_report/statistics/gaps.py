@@ -100,11 +100,8 @@ class RateTable:
         higher, lower : (level,) those that may be either. None where there are no two of them.
         """
         allowed = higher[:, None] & lower & ~np.eye(len(lower), dtype=bool)
-        if not allowed.any():
-            return None
         distances = np.where(allowed, self.distances(self.rates[None], ratio)[0], -np.inf)
-        ends = np.unravel_index(int(np.argmax(distances)), distances.shape)
-        return Pair(0, *(int(end) for end in ends))
+        return Pair.furthest([distances]) if allowed.any() else None
 
     def widest(self, rates: Floats) -> Floats:
         """(draw, level) rates -> (draw,) the largest of `distances`, also of very many levels.
@@ -142,6 +139,13 @@ class Pair:
     highest: int
     lowest: int
 
+    @classmethod
+    def furthest(cls, distances: Sequence[Floats]) -> Pair:
+        """The pair that lies the most standard errors apart in any of (level, level) tables."""
+        apart = [np.where(np.eye(len(each), dtype=bool), -np.inf, each) for each in distances]
+        table = int(np.argmax([each.max() for each in apart]))
+        return cls(table, *divmod(int(np.argmax(apart[table])), len(apart[table])))
+
 
 @dataclass(frozen=True)
 class PairwiseTests:
@@ -175,14 +179,6 @@ class PairwiseTests:
     def p_value(self, table: int, level: int, other: int) -> float:
         """Chance that some pair in some table lies as far apart, if none truly did; in (0, 1]."""
         return permutation_p_value(self.null, float(abs(self.distances[table][level, other])))
-
-    def surest(self, n_tables: int) -> Pair:
-        """The pair of the first tables that lies the most standard errors apart."""
-        table = int(np.argmax([distances.max() for distances in self.distances[:n_tables]]))
-        distances = self.distances[table]
-        apart = np.where(np.eye(len(distances), dtype=bool), -np.inf, distances)
-        ends = np.unravel_index(int(np.argmax(apart)), apart.shape)
-        return Pair(table, *(int(end) for end in ends))
 
 
 @dataclass(frozen=True)
@@ -236,7 +232,7 @@ def largest_gap(
     rates = np.concatenate([table.rates for table in tables])
     value = float(statistic(rates[None])[0])
     null = statistic(np.concatenate(tests.null_rates[: len(tables)], axis=1))
-    surest = tests.surest(len(tables))
+    surest = Pair.furthest(tests.distances[: len(tables)])
     p_value = tests.p_value(surest.table, surest.highest, surest.lowest)
     position = int(np.argmax([np.ptp(table.rates) for table in tables]))
     widest = tables[position]

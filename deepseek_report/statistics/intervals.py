@@ -305,7 +305,7 @@ def rate_ratio(
 
 
 def rate_ratios(
-    pairs: Sequence[tuple[float, float, float, float]], level: float = 0.95
+    pairs: Sequence[Sequence[float]], level: float = 0.95
 ) -> list[tuple[float, float]]:
     """The `rate_ratio` of each (successes, trials, other successes, other trials), all at once."""
     counts = np.array(pairs, np.float64).reshape(-1, 2, 2)

@@ -252,7 +252,6 @@ def test_a_choice_by_use_that_cannot_be_made_says_what_to_do(
         (("frameworks=[nyc_ll144]",), 0.02),
         (("frameworks=[nist_ai_rmf]",), None),
         (("frameworks=[nyc_ll144]", "metrics.impact_ratio.least_share=0"), 0.0),
-        (("frameworks=[nyc_ll144]", "frameworks.nyc_ll144.least_share=0"), None),
     ],
 )
 def test_small_groups_are_left_out_of_ratios_where_the_law_that_allows_it_is_asked_for(

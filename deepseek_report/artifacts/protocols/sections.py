@@ -95,17 +95,6 @@ class MadeForUse(Protocol):
 
 
 @runtime_checkable
-class LeavesGroupsOut(Protocol):
-    """A choice that lets small groups be left out of ratios, or a metric that leaves them out.
-
-    least_share : share of all people below which a group is; None where nobody says it.
-    """
-
-    @property
-    def least_share(self) -> float | None: ...
-
-
-@runtime_checkable
 class TellsSector(Protocol):
     """The optional part of a DatasetPlugin that knows what decisions on such data are about."""
 

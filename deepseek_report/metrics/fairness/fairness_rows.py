@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeVar
 
 from deepseek_report.artifacts.estimate import UNDEFINED, Estimate
 from deepseek_report.artifacts.schema import CROSS
@@ -14,15 +13,6 @@ from deepseek_report.artifacts.table_rows import Cells, From
 
 #: The verdict on two groups of which one is too small.
 TOO_FEW: Final = "too few to judge"
-#: Verdicts on a ratio from the gravest on.
-_GRAVITY = ("clear below", "below but uncertain", "above but uncertain", "clear above", TOO_FEW)
-
-
-def gravity(verdict: str, ratio: float) -> tuple[int, float]:
-    """By what pairs of groups are put in order, the gravest first: the verdict, then the ratio."""
-    rank = _GRAVITY.index(verdict) if verdict in _GRAVITY else len(_GRAVITY)
-    return rank, math.inf if math.isnan(ratio) else ratio
-
 
 @dataclass(frozen=True)
 class OfAttribute:
@@ -101,21 +91,7 @@ class GroupPair(OfAttribute):
     @property
     def is_doubtful(self) -> bool:
         """Whether the ratio may be below the declared one, or surely is."""
-        return self.verdict in _GRAVITY[:3]
-
-    @property
-    def gravity(self) -> tuple[int, float]:
-        """Smaller of a graver pair."""
-        return gravity(self.verdict, self.ratio)
-
-
-def gravest_of_levels(pairs: Iterable[GroupPair]) -> dict[tuple[str, str], GroupPair]:
-    """{(attribute, level): its gravest pair}: a level may be set against several others."""
-    worst: dict[tuple[str, str], GroupPair] = {}
-    for pair in pairs:
-        known = worst.setdefault((pair.attribute, pair.level), pair)
-        worst[pair.attribute, pair.level] = min(known, pair, key=lambda each: each.gravity)
-    return worst
+        return self.is_judged and self.verdict != "clear above"
 
 
 @dataclass(frozen=True)
@@ -195,6 +171,20 @@ class RatioStep(OfAttribute):
     level: str
     reference: str
     ratio: Estimate
+    high: float
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether both groups are large enough, and one of the reference is favoured at all."""
+        return self.ratio.is_defined
+
+
+Compared = TypeVar("Compared", GroupPair, RatioStep)
+
+
+def surest_last(rows: Iterable[Compared]) -> list[Compared]:
+    """A group may be set against several others: what it lies surest below comes last of them."""
+    return sorted(rows, key=lambda row: (row.is_judged, -row.high))
 
 
 @dataclass(frozen=True)

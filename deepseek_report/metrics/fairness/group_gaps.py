@@ -252,15 +252,15 @@ class PartGaps:
     def judged(
         self, grouping: Grouping, statistic: GapStatistic, predictions: Predictions
     ) -> Grouping:
-        """The grouping with the levels alone that hold enough."""
+        """The grouping with the levels alone that are known and hold enough."""
         values, levels = statistic.values(predictions), len(grouping.levels)
-        return grouping.only(statistic.judged(values, grouping.codes, levels, self.floor))
+        enough = statistic.judged(values, grouping.codes, levels, self.floor)
+        return grouping.only(enough & grouping.known)
 
     def _compare(
         self, grouping: Grouping, statistic: GapStatistic, predictions: Predictions
     ) -> GapComparison:
         kept = self.judged(grouping, statistic, predictions)
-        kept = kept.only(kept.known)
         gap = None
         if len(kept.levels) > 1:
             values = statistic.values(predictions)

@@ -103,15 +103,13 @@ def groupings(
     min_cell: int,
     kinds: frozenset[AttributeKind] = PEOPLE,
     apart: Collection[str] | None = None,
-    least_share: float = 0.0,
 ) -> list[Grouping]:
     """Every attribute of these kinds with at least two levels, then the crossings of two.
 
-    An attribute or a crossing all of whose levels are unknown is left out. Levels that hold less
-    than `least_share` of the instances are in none. With `apart`, levels of fewer than `min_cell`
-    instances are taken together where there are two of them beside a larger one, but for an unknown
-    one and those that it names. Of a crossing only the levels with at least `min_cell` instances
-    are kept; a crossing with fewer than two of them is left out.
+    An attribute or a crossing all of whose levels are unknown is left out. With `apart`, levels of
+    fewer than `min_cell` instances are taken together where there are two of them beside a larger
+    one, but for an unknown one and those that it names. Of a crossing only the levels with at least
+    `min_cell` instances are kept; a crossing with fewer than two of them is left out.
 
     Raises NotApplicableError: there is no such attribute.
     """
@@ -121,17 +119,15 @@ def groupings(
         for attribute in schema.attributes
         if attribute.kind in kinds and attribute.name in groups
     ]
-    least = least_share * len(predictions)
     single = [grouping for grouping in single if _is_compared(grouping)]
     if not single:
         raise NotApplicableError(_ONE_LEVEL[kinds])
     single = [replace(grouping, resampling=drawn) for grouping in single]
-    listed = [grouping.only(grouping.sizes >= least) for grouping in single]
-    listed = [grouping for grouping in listed if _is_compared(grouping)]
+    listed = single
     if apart is not None:
-        listed = [_with_pool(grouping, min_cell, apart) for grouping in listed]
+        listed = [_with_pool(grouping, min_cell, apart) for grouping in single]
     pairs = combinations(single, 2) if crossings else ()
-    crossed = [_cross(first, other, max(min_cell, least)) for first, other in pairs]
+    crossed = [_cross(first, other, min_cell) for first, other in pairs]
     return listed + [grouping for grouping in crossed if _is_compared(grouping)]
 
 
@@ -194,13 +190,13 @@ def _with_pool(grouping: Grouping, min_cell: int, apart: Collection[str]) -> Gro
     return replace(grouping, levels=levels, codes=codes, pooled=pooled)
 
 
-def _cross(first: Grouping, other: Grouping, least: float) -> Grouping:
+def _cross(first: Grouping, other: Grouping, min_cell: int) -> Grouping:
     levels = tuple(f"{a}{CROSS}{b}" for a in first.levels for b in other.levels)
     codes = first.codes * len(other.levels) + other.codes
     codes = np.where((first.codes < 0) | (other.codes < 0), -1, codes)
     name, label = f"{first.name}{CROSS}{other.name}", f"{first.label}{CROSS}{other.label}"
     grouping = Grouping(name, label, levels, codes, True, first.resampling)
-    return grouping.only(grouping.sizes >= least)
+    return grouping.only(grouping.sizes >= min_cell)
 
 
 @dataclass(frozen=True)

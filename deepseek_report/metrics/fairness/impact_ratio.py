@@ -18,7 +18,6 @@ from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate, estimates_of
 from deepseek_report.artifacts.table_rows import read_rows
@@ -239,35 +238,11 @@ def verdict(ratio: float, low: float, high: float, threshold: float) -> Verdict:
 
 
 @dataclass(frozen=True)
-class ComparedPair:
-    """A level of an attribute against its reference: names, people, rates, and how they compare.
-
-    p_value : not corrected; NaN where one of the two is too small (`small`).
-    """
-
-    levels: tuple[str, str]
-    n: tuple[int, int]
-    rates: tuple[float, float]
-    ratio: Estimate
-    difference: Estimate
-    p_value: float
-    small: tuple[bool, bool]
-
-    def verdict(self, threshold: float) -> Verdict:
-        """On which side of a declared ratio it lies; none where one of the two is too small."""
-        if any(self.small):
-            return fairness_rows.TOO_FEW
-        ratio = math.inf if self.rates[0] > 0 and not self.rates[1] else self.ratio.value
-        return verdict(ratio, *(self.ratio.ends or (math.nan, math.nan)), threshold)
-
-
-@dataclass(frozen=True)
 class Rates:
     """How often the levels of one attribute are decided favourably, any two set against each other.
 
     table : counts of each level. judged : (level,) whether it is large enough to be judged.
     tests : of the levels that are, None of fewer than two. critical : see `any_pair`.
-    threshold : the declared ratio.
     """
 
     grouping: groups.Grouping
@@ -275,7 +250,6 @@ class Rates:
     judged: Bools
     tests: PairwiseTests | None
     critical: float
-    threshold: float
 
     @classmethod
     def of(
@@ -284,13 +258,12 @@ class Rates:
         outcomes: groups.Outcomes,
         floor: tuple[int, int],
         level: float,
-        threshold: float,
         permutations: tuple[int, int] | None,
     ) -> Rates:
         """Count, and deal the levels out by chance.
 
         floor : cases in a level, and favourable decisions if all rates were equal.
-        level : how often all intervals of the attribute are to hold at once. threshold : as above.
+        level : how often all intervals of the attribute are to hold at once.
         permutations : how many, and their seed; None where nothing is tested.
         """
         table = rate_table(grouping, outcomes.favoured, np.ones(len(outcomes.favoured), bool))
@@ -300,14 +273,13 @@ class Rates:
             large = table.take(judged)
             n_permutations, seed = permutations
             tests = PairwiseTests.of([large], n_permutations, np.random.default_rng(seed))
-        critical = intervals.any_pair(int(judged.sum()), level)
-        return cls(grouping, table, judged, tests, critical, threshold)
+        return cls(grouping, table, judged, tests, intervals.any_pair(int(judged.sum()), level))
 
     @property
     def p_value(self) -> float:
         """That any two levels differ as they do if none truly did; NaN where none can be judged."""
         pair = self._surest(1.0)
-        return math.nan if pair is None else self._p_value([pair.highest, pair.lowest])
+        return math.nan if pair is None else self._p_value([pair.lowest, pair.highest])
 
     @property
     def leads(self) -> Bools:
@@ -328,64 +300,60 @@ class Rates:
         """The pair of levels that can be judged of which one lies surest below `ratio` times it."""
         return self.table.surest(self.judged & self.leads, self.judged, ratio)
 
-    def compare(self, reference: int) -> Iterator[ComparedPair]:
-        """Each level against the reference, then the surest pairs; see `pairs`."""
-        for level, other in self.pairs(reference):
-            yield self._compared(level, other)
-
-    def pairs(self, reference: int) -> dict[tuple[int, int], None]:
-        """The (level, reference) that are compared.
+    def _pairs(self, reference: int, threshold: float) -> dict[tuple[int, int], None]:
+        """The (level, reference) that are compared, each once.
 
         Where another level has a higher rate than what is declared, the reference itself and the
         level with the lowest rate are set against that one as well, so that nobody is passed over.
         Beside these stand the two levels that differ surest, and the two of which one lies surest
         below the declared ratio: the highest rate may be that of a few people.
         """
-        pairs = dict.fromkeys((k, reference) for k in range(len(self.judged)) if k != reference)
-        highest = self.highest
-        if highest != reference and self.judged[highest]:
+        pairs = [(level, reference) for level in range(len(self.judged))]
+        if self.judged[self.highest]:
             lowest = int(np.argmin(np.where(self.judged, self.table.rates, 2.0)))
-            pairs |= dict.fromkeys((k, highest) for k in (reference, lowest) if k != highest)
-        surest = filter(None, map(self._surest, (1.0, self.threshold)))
-        return pairs | dict.fromkeys((pair.lowest, pair.highest) for pair in surest)
+            pairs += [(level, self.highest) for level in (reference, lowest)]
+        surest = filter(None, map(self._surest, (1.0, threshold)))
+        pairs += [(pair.lowest, pair.highest) for pair in surest]
+        return dict.fromkeys((level, other) for level, other in pairs if level != other)
 
-    def ratio(
-        self, level: int, other: int
-    ) -> tuple[tuple[str, str, float], tuple[int, int, int, int]]:
-        """A level, its reference and their ratio, and the counts of the pair.
+    def ratios(
+        self, reference: int, threshold: float
+    ) -> Iterator[tuple[tuple[str, str, float], list[int]]]:
+        """Each pair that is compared by the names of its levels, with their ratio, and its counts.
 
         The ratio is NaN where one of the two is too small, and has no interval.
         """
-        both = [level, other]
-        own, most = (float(rate) for rate in self.table.rates[both])
-        is_judged = bool(self.judged[both].all())
-        ratio = own / most if most and is_judged else math.nan
-        names = self.grouping.levels[level], self.grouping.levels[other]
-        return (*names, ratio), self._counts(both) if is_judged else (0, 0, 0, 0)
+        for both in map(list, self._pairs(reference, threshold)):
+            own, most = (float(rate) for rate in self.table.rates[both])
+            is_judged = bool(self.judged[both].all())
+            level, other = (self.grouping.levels[k] for k in both)
+            ratio = own / most if most and is_judged else math.nan
+            yield (level, other, ratio), self.table.counts(both) if is_judged else [0] * 4
 
-    def _counts(self, both: list[int]) -> tuple[int, int, int, int]:
-        """Hits and trials of a level, then of its reference."""
-        (x, other_x), (n, other_n) = self.table.hits[both], self.table.trials[both]
-        return int(x), int(n), int(other_x), int(other_n)
-
-    def _compared(self, level: int, reference: int) -> ComparedPair:
-        both = [level, reference]
-        own, other = (float(rate) for rate in self.table.rates[both])
-        counts, within = self._counts(both), intervals.level_within(self.critical)
-        gap_low, gap_high = intervals.rate_difference(*counts, within)
-        small, small_reference = (bool(few) for few in ~self.judged[both])
-        enough = not (small or small_reference)
-        return ComparedPair(
-            levels=(self.grouping.levels[level], self.grouping.levels[reference]),
-            n=(self.table.n([level]), self.table.n([reference])),
-            rates=(own, other),
-            ratio=Estimate(
-                own / other if other else math.nan, *intervals.rate_ratio(*counts, within)
-            ),
-            difference=Estimate(own - other, float(gap_low), float(gap_high)),
-            p_value=self._p_value(both) if enough else math.nan,
-            small=(small, small_reference),
-        )
+    def rows(
+        self, reference: int, threshold: float, factor: float
+    ) -> Iterator[tuple[object, ...]]:
+        """The rows of the table `pairs`; factor : what p-values are corrected by."""
+        within = intervals.level_within(self.critical)
+        for both in map(list, self._pairs(reference, threshold)):
+            own, most = (float(rate) for rate in self.table.rates[both])
+            counts, small = self.table.counts(both), (~self.judged[both]).tolist()
+            ratio, ends = own / most if most else math.nan, intervals.rate_ratio(*counts, within)
+            gap_low, gap_high = intervals.rate_difference(*counts, within)
+            p_value = p_adjusted = math.nan
+            side: Verdict = fairness_rows.TOO_FEW
+            if not any(small):
+                p_value = self._p_value(both)
+                p_adjusted = min(1.0, p_value * factor)
+                side = verdict(math.inf if own and not most else ratio, *ends, threshold)
+            yield (
+                *(self.grouping.name, self.grouping.label),
+                *(self.grouping.levels[k] for k in both),
+                *(self.table.n([k]) for k in both),
+                *(own, most, Estimate(ratio, *ends)),
+                Estimate(own - most, float(gap_low), float(gap_high)),
+                *(p_value, p_adjusted, side, *small),
+            )
 
     def _p_value(self, both: list[int]) -> float:
         """Of two levels that can be judged."""
@@ -408,8 +376,8 @@ class ImpactRatio(PeopleMetric, ClassMetric):
     Where the labels are decisions themselves, the gap between two groups in them stands beside that
     of the model's decisions, with an interval of the difference over the same rows.
 
-    least_share : share of all people below which a group is left out of the ratios; null takes that
-    of a chosen framework (6 RCNY 5-301(d) allows 2 %), and leaves nobody out without one.
+    least_share : share of all people below which a group is too small to be judged; null takes that
+    of a chosen framework (6 RCNY 5-301(d) allows 2 %), and 0 without one.
 
     Reference: 29 CFR 1607.4(D): a rate is compared with that of the group with the highest rate.
     """
@@ -460,18 +428,16 @@ class ImpactRatio(PeopleMetric, ClassMetric):
             crossings=self.crossings,
             min_cell=self.min_cell,
             apart=frozenset(self.reference.values()),
-            least_share=self.least_share or 0.0,
         )
         outcomes = groups.Outcomes.of(p, schema.target.declared_favourable)
-        attributes = self._rates(compared, outcomes, context.seed)
+        attributes = self._rates(compared, outcomes, self._floor(p), context.seed)
         references = [self._reference(rates) for rates in attributes]
         favourable = schema.target.declared_favourable
         pairs = with_range(self._judge(attributes, references), p, compared, favourable)
         rows = read_rows(pairs, fairness_rows.GroupPair)
         notes = (
             *self._undeclared(attributes, references),
-            *_notes(rows, attributes),
-            *self._left_out(schema, p),
+            *_notes(rows, attributes, self.least_share or 0.0),
         )
         scores = tuple(
             _gravest([row for row in rows if row.attribute == rates.grouping.name])
@@ -500,35 +466,36 @@ class ImpactRatio(PeopleMetric, ClassMetric):
         favourable: int,
         thresholds: Floats,
     ) -> pd.DataFrame:
-        """The gravest ratio of each level of an attribute at each threshold.
+        """The ratios of all that is compared within each attribute at each threshold.
 
         Raises NotApplicableError: a declared reference is no level.
         """
-        floor = (self.min_cell, self.min_events)
-        counts: dict[float, list[tuple[int, int, int, int]]] = {}
-        rows: list[tuple[tuple[float, str], tuple[str, str, float], float, int]] = []
+        floor = self._floor(predictions)
+        counts: dict[float, list[list[int]]] = {}
+        rows: list[tuple[tuple[object, ...], float, int]] = []
         for threshold in thresholds:
             moved = groups.Outcomes.of(at_threshold(predictions, threshold), favourable)
             for grouping in (each for each in compared if not each.crossing):
-                rates = Rates.of(grouping, moved, floor, 0.95, self.threshold, None)
+                rates = Rates.of(grouping, moved, floor, 0.95, None)
                 level = intervals.level_within(rates.critical)
-                pairs, about = counts.setdefault(level, []), (float(threshold), grouping.name)
-                for both in rates.pairs(self._reference(rates)):
-                    ratio, counted = rates.ratio(*both)
-                    rows.append((about, ratio, level, len(pairs)))
-                    pairs.append(counted)
+                pairs = counts.setdefault(level, [])
+                for ratio, pair in rates.ratios(self._reference(rates), self.threshold):
+                    rows.append(((float(threshold), grouping.name, *ratio), level, len(pairs)))
+                    pairs.append(pair)
         ends = {level: intervals.rate_ratios(pairs, level) for level, pairs in counts.items()}
-        gravest: dict[tuple[float, str, str], tuple[tuple[int, float], tuple[object, ...]]] = {}
-        for about, (own, other, ratio), level, place in rows:
-            interval = ends[level][place]
-            gravity = fairness_rows.gravity(verdict(ratio, *interval, self.threshold), ratio)
-            row = (gravity, (*about, own, other, ratio, *interval))
-            known = gravest.setdefault((*about, own), row)
-            gravest[(*about, own)] = min(known, row, key=lambda each: each[0])
-        return self.frame("steps", (row for _, row in gravest.values()))
+        return self.frame("steps", ((*row, *ends[lvl][place]) for row, lvl, place in rows))
+
+    def _floor(self, predictions: Predictions) -> tuple[int, int]:
+        """The fewest people, and the fewest favourable decisions expected, of a level to judge."""
+        least = math.ceil((self.least_share or 0.0) * len(predictions) - 1e-9)
+        return max(self.min_cell, least), self.min_events
 
     def _rates(
-        self, compared: Sequence[groups.Grouping], outcomes: groups.Outcomes, seed: int
+        self,
+        compared: Sequence[groups.Grouping],
+        outcomes: groups.Outcomes,
+        floor: tuple[int, int],
+        seed: int,
     ) -> list[Rates]:
         """Intervals hold for a whole attribute, and for all crossings together (Bonferroni)."""
         n_crossings = sum(grouping.crossing for grouping in compared)
@@ -537,9 +504,8 @@ class ImpactRatio(PeopleMetric, ClassMetric):
             Rates.of(
                 grouping,
                 outcomes,
-                (self.min_cell, self.min_events),
+                floor,
                 1 - 0.05 / (n_crossings if grouping.crossing else 1),
-                self.threshold,
                 permutations,
             )
             for grouping in compared
@@ -566,26 +532,6 @@ class ImpactRatio(PeopleMetric, ClassMetric):
             )
         return grouping.levels.index(level)
 
-    def _left_out(self, schema: Schema, predictions: Predictions) -> Iterator[Text]:
-        """The groups that hold too small a share of all people to be set against others."""
-        least = (self.least_share or 0.0) * len(predictions)
-        every = groups.groupings(
-            schema, predictions, crossings=self.crossings, min_cell=self.min_cell
-        )
-        left_out = [
-            message("notes.level_and_size", level=level, n=int(n))
-            for grouping in every
-            for level, n in zip(grouping.levels, grouping.sizes, strict=True)
-            if n < least
-        ]
-        if left_out:
-            yield message(
-                "notes.impact_ratio.left_out",
-                least=self.least_share,
-                of=len(predictions),
-                levels=left_out,
-            )
-
     def _undeclared(self, attributes: Sequence[Rates], references: Sequence[int]) -> Iterator[Text]:
         for rates, reference in zip(attributes, references, strict=True):
             grouping = rates.grouping
@@ -601,23 +547,13 @@ class ImpactRatio(PeopleMetric, ClassMetric):
         """
         surest = np.array([rates.p_value for rates in attributes])
         factors = intervals.holm(surest, KINDS_OF_COMPARISONS) / surest
+        each = zip(attributes, references, factors, strict=True)
         return self.frame(
             "pairs",
             (
-                (
-                    *(
-                        rates.grouping.name,
-                        rates.grouping.label,
-                        *pair.levels,
-                        *pair.n,
-                        *pair.rates,
-                    ),
-                    *(pair.ratio, pair.difference, pair.p_value),
-                    math.nan if any(pair.small) else min(1.0, pair.p_value * float(factor)),
-                    *(pair.verdict(self.threshold), *pair.small),
-                )
-                for rates, reference, factor in zip(attributes, references, factors, strict=True)
-                for pair in rates.compare(reference)
+                row
+                for rates, reference, factor in each
+                for row in rates.rows(reference, self.threshold, float(factor))
             ),
         )
 
@@ -646,7 +582,10 @@ def _gravest(pairs: Sequence[fairness_rows.GroupPair]) -> Score:
         nothing = Estimate(math.nan, n=sum(pair.n for pair in pairs))
         note = message("notes.too_few")
         return nothing.score("impact_ratio", "fairness", "one", attribute=name, note=note)
-    pair = min(judged, key=lambda pair: pair.gravity)
+    pair = min(
+        judged,
+        key=lambda pair: (not pair.is_clear, math.inf if math.isnan(pair.ratio) else pair.ratio),
+    )
     several = len({level for pair in judged for level in (pair.level, pair.reference)}) > 2
     method = message("interval_methods.ratio", several=several)
     ratio = Estimate(pair.ratio, pair.estimate.low, pair.high, pair.n + pair.n_reference, method)
@@ -667,7 +606,9 @@ def _gravest(pairs: Sequence[fairness_rows.GroupPair]) -> Score:
     )
 
 
-def _notes(pairs: Sequence[fairness_rows.GroupPair], attributes: Sequence[Rates]) -> Iterator[Text]:
+def _notes(
+    pairs: Sequence[fairness_rows.GroupPair], attributes: Sequence[Rates], least_share: float
+) -> Iterator[Text]:
     tested = sum(rates.tests is not None for rates in attributes)
     yield message("notes.impact_ratio.corrected", n=tested)
     several = [
@@ -680,4 +621,4 @@ def _notes(pairs: Sequence[fairness_rows.GroupPair], attributes: Sequence[Rates]
     few = dict.fromkeys(pair.level for pair in pairs if pair.too_few)
     few |= dict.fromkeys(pair.reference for pair in pairs if pair.reference_too_few)
     if few:
-        yield message("notes.impact_ratio.too_few", levels=list(few))
+        yield message("notes.impact_ratio.too_few", levels=list(few), least=least_share)

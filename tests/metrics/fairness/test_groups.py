@@ -17,7 +17,7 @@ from deepseek_report.artifacts.schema import Attribute, Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.table_rows import read_rows
 from deepseek_report.metrics.fairness import impact_ratio
-from deepseek_report.metrics.fairness.fairness_rows import GroupPair, RatioStep, gravest_of_levels
+from deepseek_report.metrics.fairness.fairness_rows import GroupPair, RatioStep, surest_last
 from deepseek_report.metrics.fairness.group_gaps import (
     DemographicParityDifference,
     EqualizedOddsDifference,
@@ -268,20 +268,30 @@ def test_an_attribute_that_says_nothing_of_anybody_is_not_compared(toy) -> None:
         groupings(schema, nobody, crossings=True, min_cell=30)
 
 
-def test_small_shares_of_all_people_are_left_out_of_ratios_where_it_is_allowed(toy) -> None:
-    context = of_three(toy(), 2, 30 / 31, 31)
+@pytest.mark.parametrize("n", [39, 40])  # of 2 039 or 2 040 people
+def test_small_shares_of_all_people_are_left_out_of_ratios_where_it_is_allowed(toy, n) -> None:
+    context = of_three(toy(), 2, 1.0, n)
     whole, allowed = (
-        ImpactRatio(n_resamples=300, least_share=least).measure(context) for least in (None, 0.02)
+        ImpactRatio(n_resamples=300, least_share=least).measure(context)
+        for least in (None, 40 / 2040)
     )
     assert "others" in set(whole.tables["pairs"]["reference"])
-    assert of_pairs(allowed) == {("women", "men"): "clear below"}
-    assert set(allowed.tables["steps"]["level"]) == {"women"}
-    said = [wording().say(note) for note in allowed.notes]
-    text = "each holds less than 2\u00a0% of the 2\u202f031 people: others (31)."
-    assert any(text in note for note in said), said
-    assert not any("Left out of the ratios" in wording().say(note) for note in whole.notes)
+    said = [wording().say(note) for note in allowed.notes if "too_few" in note.id]
+    if n == 40:  # of exactly this share
+        assert of_pairs(allowed) == of_pairs(whole)
+        assert not said
+        return
+    expected = {("women", "men"): "clear below", ("others", "men"): "too few to judge"}
+    assert of_pairs(allowed) == expected
+    steps = read_rows(allowed.tables["steps"], RatioStep)
+    assert {row.level for row in steps if row.is_judged} == {"women"}
+    (note,) = said
+    assert "leaves a group of less than 2\u00a0% of all people out of the ratios" in note
+    assert note.endswith(": others.")
     rates = GroupRates().measure(context).tables["groups"]
     assert set(rates["level"]) == {"men", "women", "others"}
+    (declared,) = ImpactRatio(reference={"sex": "others"}, least_share=0.02).measure(context).scores
+    assert declared.value == pytest.approx(0.59 / 0.8)  # of men, who are judged
 
 
 @pytest.mark.parametrize("sizes", [(400, 200), (200, 400)])
@@ -601,17 +611,18 @@ def test_at_every_step_groups_have_the_numbers_that_it_would_give_in_use(toy, en
         pd.testing.assert_frame_equal(stepped[shared], whole[shared], check_dtype=False)
         pairs = impact_ratio.ImpactRatio(n_resamples=100).measure(moved).tables["pairs"]
         pairs = pairs[~pairs["attribute"].str.contains("×")]
-        gravest = gravest_of_levels(read_rows(pairs, GroupPair))
         stepped = read_rows(ratios[ratios["threshold"] == threshold], RatioStep)
-        assert {(row.attribute, row.level) for row in stepped} == {*gravest}
-        for row in stepped:
-            pair = gravest[row.attribute, row.level]
-            assert row.reference == pair.reference or not row.ratio.is_defined
-            if row.ratio.is_defined:
-                assert row.ratio.value == pytest.approx(pair.ratio)
-                assert (row.ratio.low, row.ratio.high) == pytest.approx(
-                    (pair.estimate.low, pair.estimate.high), nan_ok=True
-                )
+        told, shown = (
+            {(row.attribute, row.level): row for row in surest_last(rows)}
+            for rows in (read_rows(pairs, GroupPair), stepped)
+        )
+        assert len(stepped) == len(pairs)
+        assert {*told} == {*shown}
+        for key, row in shown.items():
+            assert row.reference == told[key].reference
+            assert row.is_judged == told[key].is_judged
+            if row.is_judged:
+                assert row.ratio == replace(told[key].estimate, n=row.ratio.n)
 
 
 def test_at_every_step_the_whole_has_the_rates_that_it_would_give_in_use(toy) -> None:
