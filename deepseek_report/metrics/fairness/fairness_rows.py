@@ -14,6 +14,7 @@ from deepseek_report.artifacts.table_rows import Cells, From
 #: The verdict on two groups of which one is too small.
 TOO_FEW: Final = "too few to judge"
 
+
 @dataclass(frozen=True)
 class OfAttribute:
     """A row on an attribute of people, or on a crossing of two."""

@@ -330,9 +330,7 @@ class Rates:
             ratio = own / most if most and is_judged else math.nan
             yield (level, other, ratio), self.table.counts(both) if is_judged else [0] * 4
 
-    def rows(
-        self, reference: int, threshold: float, factor: float
-    ) -> Iterator[tuple[object, ...]]:
+    def rows(self, reference: int, threshold: float, factor: float) -> Iterator[tuple[object, ...]]:
         """The rows of the table `pairs`; factor : what p-values are corrected by."""
         within = intervals.level_within(self.critical)
         for both in map(list, self._pairs(reference, threshold)):
