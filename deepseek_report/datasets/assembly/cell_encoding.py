@@ -36,7 +36,6 @@ from deepseek_report.datasets.readers.cells import (
     Cells,
     infer_kind,
     is_broken_number,
-    is_date,
     observed,
     read_cells,
 )
@@ -181,14 +180,7 @@ def _check_categories(
 ) -> None:
     where, most = limit
     if column.categories is None and len(cells.codes) > most:
-        n, drop = len(cells.codes), override("dataset.drop", [cells.name])
-        if is_date(cells):
-            raise data_error(
-                where,
-                "it holds dates, which cannot be explained as they are",
-                "numbers, texts, categories and booleans",
-                f"make numbers of it in the file (days since a day, say), or drop it (`{drop}`)",
-            )
+        n = len(cells.codes)
         if are_measured(cells.codes):
             unit = column_override(cells.name, "unit", "EUR")
             raise data_error(
@@ -196,7 +188,8 @@ def _check_categories(
                 "it holds numbers with a sign or a unit beside them, or several in one cell, such "
                 f"as {cells.codes[0]!r}",
                 "numbers alone",
-                f"write the numbers alone, and their unit as `{unit}`; or drop it (`{drop}`)",
+                f"write the numbers alone, and their unit as `{unit}`; or drop it "
+                f"(`{override('dataset.drop', [cells.name])}`)",
             )
         bound = (
             f", or set `{override('dataset.max_categories', n)}`" if n <= MOST_CATEGORIES else ""
@@ -205,7 +198,7 @@ def _check_categories(
             where,
             f"{count(len(cells.codes))} different values in a column that is not numeric",
             f"at most {count(most)} categories",
-            f"drop it (`{drop}`), or merge its values{bound}",
+            f"drop it (`{override('dataset.drop', [cells.name])}`), or merge its values{bound}",
         )
     orderless = column.categories is None and not cells.ordered
     if kind == "ordinal" and orderless and not all(map(is_number, observed(cells))):
