@@ -241,8 +241,13 @@ def report(  # noqa: PLR0913 - rows, labels and what is known of them, each by i
 
 def _told_of_columns(pieces: Pieces) -> list[Text]:
     """What is said of columns that the model was fitted on and that are declared otherwise."""
-    named = ((key, pieces.dataset[0].get(key)) for key in ("also_inputs", "passed_along"))
-    return [message(f"preparation.{key}", columns=columns) for key, columns in named if columns]
+    table = pieces.dataset[0]
+    told: list[Text] = []
+    if columns := table.get("also_inputs"):
+        told.append(message("preparation.also_inputs", columns=columns))
+    if columns := table.get("passed_along"):
+        told.append(message("preparation.passed_along", columns=columns))
+    return told
 
 
 def quick(model: Any = None, *rows: Any, **arguments: Any) -> Run:

@@ -444,7 +444,7 @@ def _too_few(results: Results) -> Iterator[Finding]:
             {"attribute": records.attribute_label(results, attribute), "level": level, "n": n}
             for (attribute, level), n in sizes.items()
         ]
-        least = records.setting(results, "metrics", "impact_ratio", "least_share", None)
+        least = records.setting(results, "metrics", "impact_ratio", "least_share", 0.0)
         values = {"groups": groups, "least": least}
         yield Finding("groups_too_few", "low", "groups_too_few", values, RATES, "bias")
 

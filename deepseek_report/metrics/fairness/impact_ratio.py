@@ -336,8 +336,9 @@ class Rates:
         for both in map(list, self._pairs(reference, threshold)):
             own, most = (float(rate) for rate in self.table.rates[both])
             counts, small = self.table.counts(both), (~self.judged[both]).tolist()
-            ratio, ends = own / most if most else math.nan, intervals.rate_ratio(*counts, within)
-            gap_low, gap_high = intervals.rate_difference(*counts, within)
+            ratio = own / most if most else math.nan
+            ends = intervals.rate_ratio(*counts, level=within)
+            gap_low, gap_high = intervals.rate_difference(*counts, level=within)
             p_value = p_adjusted = math.nan
             side: Verdict = fairness_rows.TOO_FEW
             if not any(small):
