@@ -335,10 +335,11 @@ class Rates:
         within = intervals.level_within(self.critical)
         for both in map(list, self._pairs(reference, threshold)):
             own, most = (float(rate) for rate in self.table.rates[both])
-            counts, small = self.table.counts(both), (~self.judged[both]).tolist()
+            x, n, other_x, other_n = self.table.counts(both)
+            counts, small = (x, n, other_x, other_n), (~self.judged[both]).tolist()
             ratio = own / most if most else math.nan
-            ends = intervals.rate_ratio(*counts, level=within)
-            gap_low, gap_high = intervals.rate_difference(*counts, level=within)
+            ends = intervals.rate_ratio(*counts, within)
+            gap_low, gap_high = intervals.rate_difference(*counts, within)
             p_value = p_adjusted = math.nan
             side: Verdict = fairness_rows.TOO_FEW
             if not any(small):
