@@ -21,11 +21,11 @@ import numpy as np
 import pandas as pd
 
 from deepseek_report.api.report_arguments import ArgumentProblems, refuse
-from deepseek_report.api.rows import Rows, digest_of_numbers, leaves_hold, sums_agree
-from deepseek_report.artifacts.array_types import Floats
+from deepseek_report.api.rows import Rows, digest_of_numbers, held_kinds, leaves_hold, sums_agree
+from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.schema import TaskName
 from deepseek_report.errors import ConfigError, DeepseekReportError, first_line
-from deepseek_report.models.estimators.design_matrix import class_text
+from deepseek_report.models.estimators.design_matrix import class_text, names_of
 from deepseek_report.models.estimators.estimator_libraries import walkable
 from deepseek_report.models.given.callable_model import (
     AnswersClassesError,
@@ -71,6 +71,10 @@ class Recognised:
     called: str
     task: TaskName | None = None
 
+    def is_number(self, hints: Hints) -> bool:
+        """Whether it predicts a number, as it says itself or the call does."""
+        return (self.task or hints.task) == "regression"
+
 
 def recognise(model: object, rows: Rows, hints: Hints) -> Recognised:
     """The model as something with `predict_proba` or `predict`.
@@ -95,9 +99,9 @@ def hold(
     """The model with the form of the table that it reads, and what tells it from others."""
     estimator = recognised.estimator
     params = estimator.get_params() if hasattr(estimator, "get_params") else {}
-    numbers = all(pd.api.types.is_numeric_dtype(kind) for kind in rows.features.dtypes)
-    names = getattr(estimator, "feature_names_in_", None)
-    reads_all = names is None or list(map(str, names)) == [str(name) for name in rows.features]
+    numbers = all(pd.api.types.is_numeric_dtype(kind) for kind in rows.given.dtypes)
+    names = _names_read(estimator, rows)
+    reads_all = not rows.along and names in (None, [str(name) for name in rows.features])
     walks = numbers and walkable(type(estimator).__name__, params) and reads_all
     return HeldModel(estimator, rows.form, walks_trees=walks, identity=identity, refit=refit)
 
@@ -172,7 +176,7 @@ def clone_fitting(estimator: object) -> Refit | None:
 
 
 def _booster(model: object, rows: Rows, hints: Hints) -> Recognised | None:
-    del rows, hints
+    del hints
     library = type(model).__module__.partition(".")[0]
     if library not in {"xgboost", "lightgbm"} or type(model).__name__ != "Booster":
         return None
@@ -182,6 +186,7 @@ def _booster(model: object, rows: Rows, hints: Hints) -> Recognised | None:
         estimator = as_estimator(model, library, "the booster")
     except ConfigError as error:
         refuse("model", str(error), _KINDS, "")
+    _check_names(estimator, estimator.called, rows)
     task: TaskName = "classification" if hasattr(estimator, "predict_proba") else "regression"
     return Recognised(estimator, estimator.called, task)
 
@@ -303,22 +308,21 @@ def _check_fitted(model: object, called: str) -> None:
 
 
 def _check_names(model: object, called: str, rows: Rows) -> None:
-    try:
-        known = [str(name) for name in getattr(model, "feature_names_in_", ())]
-    except AttributeError:
-        return
-    present = [str(name) for name in rows.features.columns]
-    lacking = [name for name in known if name not in present]
-    if lacking and rows.form.named:
-        taken = all(name in rows.left_out for name in lacking)
+    known = _names_read(model, rows) or []
+    lacking = [name for name in known if name not in map(str, rows.whole)]
+    if lacking:
         refuse(
             "X_test",
             f"{called} was fitted on the column{'s' if len(lacking) > 1 else ''} "
-            f"{', '.join(lacking[:5])}, which "
-            f"{'drop, time or entity takes away from it' if taken else 'X lacks'}",
+            f"{', '.join(lacking[:5])}, which X lacks",
             ", ".join(known[:20]),
             "give the table that the model reads, with the names it was fitted on",
         )
+
+
+def _names_read(model: object, rows: Rows) -> list[str] | None:
+    """The columns of X that a model was fitted on, in its order; None where it knows no names."""
+    return names_of(model, [str(name) for name in rows.whole]) if rows.named else None
 
 
 def _function(model: object, rows: Rows, hints: Hints) -> Recognised | None:
@@ -327,6 +331,86 @@ def _function(model: object, rows: Rows, hints: Hints) -> Recognised | None:
     called = getattr(model, "__name__", type(model).__name__)
     called = "a function" if called == "<lambda>" else called
     return Recognised(Asked(model, hints.classes or rows.classes, called), called)
+
+
+# --- what it reads --------------------------------------------------------------------------------
+
+
+def with_columns_read(
+    recognised: Recognised, rows: Rows, hints: Hints, most: int
+) -> tuple[Rows, list[str]]:
+    """The rows as the model reads them, and columns that are inputs whatever else they are.
+
+    A column that is declared as an entity, as a time, to be dropped or not to be used, and that the
+    model was fitted on, stands in the table that it is given. Where its answers change with the
+    values of the column, it is an input like any other, which explanations change. Where they do
+    not, whatever row a value is from, no explanation could tell one value from another: the column
+    is passed along with that of the first row.
+
+    most : different values of an input that is no number.
+
+    Raises ArgumentProblems: the model reads a column that cannot be an input.
+    """
+    number = recognised.is_number(hints)
+    needed = _needed(recognised, rows, number=number)
+    if not needed:
+        return rows, []
+    whole = rows.reading((), needed)
+    answers = _ask(recognised, whole, whole.given, number=number)
+
+    def changes(names: Sequence[str], places: Ints) -> bool:
+        """Whether it answers otherwise where these columns hold the values of other rows."""
+        moved = whole.given.copy()
+        for column in (whole.form.columns[name] for name in names):
+            moved[column] = moved[column].take(places).array
+        try:
+            others = _ask(recognised, whole, moved, number=number)
+        except ArgumentProblems:
+            return True
+        return not np.allclose(others, answers, rtol=1e-6, atol=1e-9)
+
+    shuffled = np.random.default_rng(_PROBE_SEED).permutation(len(answers))
+    inputs = []
+    if changes(needed, shuffled):
+        inputs = [name for name in needed if changes([name], shuffled)] or needed
+    along = [name for name in needed if name not in inputs]
+    if along and changes(along, np.zeros_like(shuffled)):
+        inputs, along = needed, []
+    for name in inputs:
+        _check_input(recognised.called, name, whole.whole[whole.form.columns[name]], most)
+    return rows.reading(inputs, along), inputs
+
+
+def _needed(recognised: Recognised, rows: Rows, *, number: bool) -> list[str]:
+    """The columns that are no features and without which the model cannot be asked."""
+    names = _names_read(recognised.estimator, rows)
+    if not rows.kept_back or names is not None:
+        return [name for name in rows.kept_back if name in (names or ())]
+    whole = rows.reading((), rows.kept_back)
+    for tried, needed in ((rows, []), (whole, rows.kept_back)):
+        try:
+            _ask(recognised, tried, tried.given.head(_TWICE), number=number)
+        except ArgumentProblems:
+            continue
+        return needed
+    return []
+
+
+def _check_input(called: str, name: str, cells: pd.Series, most: int) -> None:
+    """Refuse a column that the model reads, and that cannot be an input."""
+    fault, todo = held_kinds(cells), "fit the model without it"
+    if pd.api.types.is_datetime64_any_dtype(cells):
+        fault, todo = "dates", "fit the model on numbers made of it (days since a day, say)"
+    elif not fault and not pd.api.types.is_numeric_dtype(cells) and (n := cells.nunique()) > most:
+        fault, todo = f"{n} different values", f"give max_categories={n}"
+    if fault:
+        refuse(
+            "X_test",
+            f'the answers of {called} change with the column "{name}", which so is an input '
+            f"whatever else it is declared to be, and it holds {fault}",
+            f"numbers, booleans, and at most {most} different texts or categories",
+            f"{todo}, or give a function of the other columns that asks the model with one value",
+        )
 
 
 # --- what it answers ------------------------------------------------------------------------------
@@ -340,12 +424,12 @@ def answers_of(recognised: Recognised, rows: Rows, *, number: bool) -> tuple[str
     Raises ArgumentProblems: it cannot be asked, or answers the same rows differently.
     """
     # as many rows, each cell from another row of its column
-    random, known = np.random.default_rng(_PROBE_SEED), rows.features
+    random, known = np.random.default_rng(_PROBE_SEED), rows.given
     mixed = pd.DataFrame(
         {name: known[name].take(random.permutation(len(known))).array for name in known}
     )
-    answers = [_ask(recognised, rows, table, number=number) for table in (rows.features, mixed)]
-    again = _ask(recognised, rows, rows.features.head(_TWICE), number=number)
+    answers = [_ask(recognised, rows, table, number=number) for table in (known, mixed)]
+    again = _ask(recognised, rows, known.head(_TWICE), number=number)
     if not np.allclose(again, answers[0][:_TWICE], rtol=1e-4, atol=1e-6):
         refuse(
             "model",
@@ -381,7 +465,7 @@ def looks_fitted_to(estimator: object, answers: Floats, rows: Rows) -> bool:
         return True
     try:
         return estimator is not None and leaves_hold(
-            estimator, rows.as_given(rows.features.head(rows.n_test))
+            estimator, rows.as_given(rows.given.head(rows.n_test))
         )
     except Exception:  # whatever a step of a person's own does with a table
         return False
@@ -400,13 +484,11 @@ def _between(features: pd.DataFrame) -> pd.DataFrame:
     return moved
 
 
-def _ask(recognised: Recognised, rows: Rows, features: pd.DataFrame, *, number: bool) -> Any:
+def _ask(recognised: Recognised, rows: Rows, given: pd.DataFrame, *, number: bool) -> Any:
     estimator, called = recognised.estimator, recognised.called
-    table = rows.as_given(features)
-    names = getattr(estimator, "feature_names_in_", None)
-    if names is not None and rows.form.named:
-        table = features[[name for name in features if str(name) in set(map(str, names))]]
-        table = table[[rows.form.columns[str(name)] for name in names]]
+    table, names = rows.as_given(given), _names_read(estimator, rows)
+    if names is not None:
+        table = given[[rows.form.columns[name] for name in names]]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -429,9 +511,9 @@ def _ask(recognised: Recognised, rows: Rows, features: pd.DataFrame, *, number: 
             "give X as the model reads it",
         )
     if number:
-        return as_numbers(answer, len(features), called).reshape(-1, 1)
+        return as_numbers(answer, len(given), called).reshape(-1, 1)
     classes = list(getattr(estimator, "classes_", rows.classes))
-    return as_probabilities(answer, len(features), classes, called)
+    return as_probabilities(answer, len(given), classes, called)
 
 
 # A hash of what a fitted model consists of, where that can be told from the object itself.

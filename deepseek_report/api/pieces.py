@@ -31,6 +31,7 @@ from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.sets import Origin
 from deepseek_report.config.validate import validate
 from deepseek_report.datasets.assembly.cell_encoding import MOST_CLASSES
+from deepseek_report.datasets.assembly.data_declarations import MOST_VALUES
 from deepseek_report.explainers.accounts import HeldAttributions
 from deepseek_report.models.estimators.design_matrix import class_text
 from deepseek_report.models.given.given_answers import HeldAnswers
@@ -80,9 +81,15 @@ def pieces_of(
 
     Raises ArgumentProblems: the model, the predictions or the attributions cannot be used.
     """
+    hints, inputs = _hints(rows, options), list[str]()
+    if model is not None:
+        _check_order(model, options)
+        recognised = given_models.recognise(model, rows, hints)
+        most = int(options.get("max_categories", MOST_VALUES))
+        rows, inputs = given_models.with_columns_read(recognised, rows, hints, most)
     attributed = _attributions(rows, attributions, options)
     if model is not None:
-        known, task, fits = _model(rows, model, options)
+        known, task, fits = _model(rows, model, recognised, hints, options)
     else:
         known, task, fits = _answers(rows, predictions, attributed, options)
     table: dict[str, object] = {
@@ -91,6 +98,8 @@ def pieces_of(
         "target": rows.target,
         "training_rows": rows.held.training_rows(fits),
         **({} if task is None else {"task": task}),
+        **({"also_inputs": inputs} if inputs else {}),
+        **({"passed_along": list(rows.along)} if rows.along else {}),
     }
     classes = list(options.get("classes") or rows.classes)
     # of two classes, attributions are about the second one
@@ -111,17 +120,23 @@ def is_number(rows: Rows, options: CallOptions) -> bool:
 # --- the model, or what it answered ---------------------------------------------------------------
 
 
-def _model(rows: Rows, model: object, options: CallOptions) -> Model:
-    number = is_number(rows, options)
-    _check_order(model, options)
-    hints = given_models.Hints(
+def _hints(rows: Rows, options: CallOptions) -> given_models.Hints:
+    return given_models.Hints(
         classes=options.get("classes") or (),
         encoder=options.get("encoder"),
         outputs=options.get("outputs", "logits"),
-        task="regression" if number else None,
+        task="regression" if is_number(rows, options) else None,
     )
-    recognised = given_models.recognise(model, rows, hints)
-    number = recognised.task == "regression" if recognised.task else number
+
+
+def _model(
+    rows: Rows,
+    model: object,
+    recognised: given_models.Recognised,
+    hints: given_models.Hints,
+    options: CallOptions,
+) -> Model:
+    number = recognised.is_number(hints)
     config: dict[str, object] = {
         "_target_": _MODEL,
         "called": recognised.called,

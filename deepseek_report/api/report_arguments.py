@@ -56,7 +56,7 @@ _ENTRY = re.compile(r"set (\w+)\.(\d+)\.(\w+)=…")
 #: Fields of the table that follow from the rows themselves, or are called otherwise in a call.
 _NO_ARGUMENT = {
     *("given_in", "sha256", "bounds", "title", "target", "id_column", "report_label"),
-    *("split_by", "training_rows"),
+    *("split_by", "training_rows", "also_inputs", "passed_along"),
 }
 #: What describes texts beyond what describes tables, but for the tokenizer itself.
 _OF_TEXTS = {"max_length"}
@@ -216,6 +216,10 @@ def with_lists(options: ReportArguments) -> CallOptions:
 def columns_left_out(options: CallOptions) -> list[str]:
     """The columns that the model is not given."""
     named = [*options.get("drop", ()), options.get("time"), options.get("entity")]
+    if not options.get("use_sensitive", True):
+        columns = plain_value(options.get("columns", {}))
+        named += [name for name, known in columns.items() if known.get("sensitive")]
+        named += options.get("sensitive", ())
     return [str(name) for name in named if name is not None]
 
 

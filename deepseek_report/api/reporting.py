@@ -224,12 +224,12 @@ def report(  # noqa: PLR0913 - rows, labels and what is known of them, each by i
         known = classes if classes is not None else ()
         rows = rows_of(test, validation, train, chosen.get("target"), left_out, known, remarks)
         check_cases(chosen.get("cases", ()), rows.n_test)
-        for notice in rows.held.notices:
-            reporter.warned(wording().say(notice))
         if "tokenizer" in chosen:
             pieces = text_pieces(rows, model, chosen)
         else:
             pieces = pieces_of(rows, model, predictions, attributions, chosen)
+        for notice in (*rows.held.notices, *_told_of_columns(pieces)):
+            reporter.warned(wording().say(notice))
         experiment, overrides = experiment_of(pieces, chosen)
         finished = run_experiment(experiment, reporter, overrides, chosen.get("config_dir"))
 
@@ -238,6 +238,17 @@ def report(  # noqa: PLR0913 - rows, labels and what is known of them, each by i
         return report(**{**as_called, **in_memory, "overrides": whole})
 
     return Run.of(finished, deepened if experiment.is_quick else None, experiment)
+
+
+def _told_of_columns(pieces: Pieces) -> list[Text]:
+    """What is said of columns that the model was fitted on and that are declared otherwise."""
+    table = pieces.dataset[0]
+    told: list[Text] = []
+    if columns := table.get("also_inputs"):
+        told.append(message("preparation.also_inputs", columns=columns))
+    if columns := table.get("passed_along"):
+        told.append(message("preparation.passed_along", columns=columns))
+    return told
 
 
 def quick(model: Any = None, *rows: Any, **arguments: Any) -> Run:
@@ -363,7 +374,11 @@ def fitted_here(
         test, train = (_taken(test[0], labels, places) for places in (~learnt, learnt))
     table = rows.as_given(rows.features[learnt].reset_index(drop=True))
     try:
-        fitted = fit(table, labels[learnt])
+        try:
+            fitted = fit(table, labels[learnt])
+        except Exception:  # of a model that drops columns by itself, which it must be given
+            whole = rows.reading((), rows.kept_back)
+            fitted = fit(rows.as_given(whole.given[learnt].reset_index(drop=True)), labels[learnt])
     except ArgumentProblems:
         raise
     except Exception as error:  # of a person's own code, of any kind

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -112,21 +113,52 @@ _TABLES = (
 class Rows:
     """All rows of a call.
 
-    held : the rows for the data stage. features : what a model may read of them, in the person's
-    own column names. target : name of the label column. form : of the table that a model reads.
-    n_test : how many of the first rows are those to judge the model on. sha256 : of all of it.
-    index : of the table of test rows, None where it has none. left_out : columns that are no
-    features.
+    held : the rows for the data stage. whole : all columns of X, in the person's own names.
+    target : name of the label column. named : whether the rows came with column names. n_test : how
+    many of the first rows are those to judge the model on. sha256 : of all of it. index : of the
+    table of test rows, None where it has none. left_out : columns that are no features. along :
+    those of them that the model is given all the same.
     """
 
     held: GivenRows
-    features: pd.DataFrame
+    whole: pd.DataFrame
     target: str
-    form: TableForm
+    named: bool
     n_test: int
     sha256: str
     index: pd.Index | None = None
     left_out: tuple[str, ...] = ()
+    along: tuple[str, ...] = ()
+
+    @cached_property
+    def features(self) -> pd.DataFrame:
+        """What the model reads of the rows, as far as it is known."""
+        return self._without(self.left_out)
+
+    @cached_property
+    def form(self) -> TableForm:
+        """The form of the table that the model is given."""
+        return TableForm.of(self.given, named=self.named, along=self.along)
+
+    @property
+    def given(self) -> pd.DataFrame:
+        """The rows with the columns that the model is given."""
+        return self._without({*self.left_out} - {*self.along})
+
+    def _without(self, names: Collection[str]) -> pd.DataFrame:
+        if not any(str(name) in names for name in self.whole):
+            return self.whole
+        return self.whole[[name for name in self.whole if str(name) not in names]]
+
+    @property
+    def kept_back(self) -> list[str]:
+        """Columns of X that are no features."""
+        return [str(name) for name in self.whole if str(name) in self.left_out]
+
+    def reading(self, inputs: Collection[str], along: Collection[str] = ()) -> Rows:
+        """The rows with further features, and with columns that are passed along."""
+        left_out = tuple(name for name in self.left_out if name not in inputs)
+        return replace(self, left_out=left_out, along=tuple(along))
 
     @property
     def labels(self) -> pd.Series:
@@ -143,9 +175,9 @@ class Rows:
         """Whether the person gave the rows that the model was trained on."""
         return bool((self.held.parts == PARTS.index("train")).any())
 
-    def as_given(self, features: pd.DataFrame) -> object:
+    def as_given(self, table: pd.DataFrame) -> object:
         """Such rows as the person's own table held them: an array where that had no names."""
-        return features if self.form.named else features.to_numpy()
+        return table if self.named else table.to_numpy()
 
 
 def rows_of(
@@ -178,7 +210,6 @@ def rows_of(
         _check_unique(name, table)
     whole = _joined(tables, notices)
     _check_columns(whole, left_out)
-    features = whole[[name for name in whole if str(name) not in left_out]]
     labels = {
         name.replace("X_", "y_"): _labels(name, present[name][1], len(table), indices, notices)
         for name, table in tables.items()
@@ -200,9 +231,9 @@ def rows_of(
     described = {"parts": positions.tolist(), "named": named_columns, "notices": plain(notices)}
     return Rows(
         GivenRows(frame, positions, tuple(notices)),
-        features,
+        whole,
         column,
-        TableForm.of(features, named=named_columns),
+        named_columns,
         sizes[0],
         digest_of(frame, described),
         indices.get("X_test"),

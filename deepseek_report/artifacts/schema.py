@@ -34,6 +34,8 @@ LABEL_TASKS: frozenset[TaskName] = frozenset({"multi_label"})
 #: Kinds of attributes that a part may need to compare by.
 PEOPLE: frozenset[AttributeKind] = frozenset({"person"})
 PARTS: frozenset[AttributeKind] = frozenset({"other"})
+#: What the level is called of instances of which nobody knows it.
+UNKNOWN = "unknown"
 #: The attribute that the package makes of texts.
 LENGTH_BAND = "length_band"
 #: Joins the names and the levels of two attributes that are crossed.

@@ -99,6 +99,11 @@ class FrameworkChoice:
             )
         return framework
 
+    @property
+    def least_share(self) -> float:
+        """The share of all people below which it lets a group be left out of ratios."""
+        return self.load().least_share
+
     def fit(self, sector: str, places: Sequence[str]) -> Fit:
         """How the framework stands to what decisions are about, and to where they are made."""
         return self.load().fit(DataDeclarations(sector, places=tuple(places)))
@@ -197,7 +202,7 @@ class Framework:
 
     sha256 : of the file. checked : the day its sources were read. superseded : whether a text that
     it cites is no longer in force. voluntary : nobody is bound by it; a house takes it up by
-    itself.
+    itself. least_share : of all people, below which it lets a group be left out of ratios.
     """
 
     id: str
@@ -215,6 +220,7 @@ class Framework:
     sha256: str
     superseded: bool = False
     voluntary: bool = False
+    least_share: float = 0.0
     applies: Scope = field(default_factory=Scope)
 
     @property
@@ -333,7 +339,7 @@ def _build(data: Mapping[str, Any], sha256: str) -> Framework:
         day = date.fromisoformat(checked)
     except ValueError:
         raise ConfigError(f"framework.checked: `{checked}` is no date; write YYYY-MM-DD") from None
-    plain = ("id", "name", "jurisdiction", "legal_force", "superseded", "voluntary")
+    plain = ("id", "name", "jurisdiction", "legal_force", "superseded", "voluntary", "least_share")
     read = {
         **{name: head[name] for name in plain if name in head},
         "short_name": head.get("short_name") or head["name"],

@@ -18,7 +18,7 @@ from deepseek_report.artifacts.explanation import CONTROL
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import SKIPPED, Text
 from deepseek_report.artifacts.protocols.traits import MetricPart, traits_of
-from deepseek_report.artifacts.schema import CROSS, Attribute, AttributeKind, Schema
+from deepseek_report.artifacts.schema import CROSS, UNKNOWN, Attribute, AttributeKind, Schema
 from deepseek_report.artifacts.score import Bounds
 from deepseek_report.config.catalogue import target_of
 from deepseek_report.config.composed import Composed, locate
@@ -30,8 +30,6 @@ from deepseek_report.wording.words import wording
 #: of numbers.
 _GAINS = frozenset({"roc_auc_gain", "mae_gain"})
 _PREDICTORS = ("majority", "logistic_regression", "gradient_boosting", "mean", "ridge")
-#: The level of those whose group is not known.
-_UNKNOWN = "unknown"
 #: A key of `bounds` in the text of a class.
 _BOUNDS = re.compile(r"\n    bounds(?:: ClassVar\[Bounds\])? = \{([^{}]*)\}")
 _SCORE = re.compile(r'"(\w+)":')
@@ -294,7 +292,7 @@ def _attribute(
     name, level = threshold.text("attribute"), threshold.text("level")
     fit = {attribute.name: attribute for attribute in attributes if attribute.kind in kinds}
     if all(part in fit for part in name.split(CROSS)):
-        if not level or CROSS in name or level in (*fit[name].levels, _UNKNOWN):
+        if not level or CROSS in name or level in (*fit[name].levels, UNKNOWN):
             return []
         levels, fault = fit[name].levels, f'"{level}" is not a level of {name}'
         return [threshold.problem(fault, ", ".join(levels), nearest(level, levels))]

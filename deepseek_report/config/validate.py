@@ -92,6 +92,7 @@ def built(
     dataset, model, trainer, report = single
     several.append(made_for_use(composed, dataset, report, frameworks))
     parts: dict[str, Any] = dict(zip(MULTIPLE, several, strict=True))
+    parts["metrics"] = _as_allowed(parts["metrics"], parts["frameworks"])
     raw = _resolved(settings, dict(zip(SINGLE, single, strict=True)), parts, composed.raw)
     if isinstance(model, LoadsTypes):
         model = model.trusting(trusted.types)
@@ -146,6 +147,14 @@ def made_for_use(
             f"name some one by one, such as {group}=[nist_ai_rmf], or none: {group}=[]",
         )
     return kept
+
+
+def _as_allowed(metrics: dict[str, Any], frameworks: Mapping[str, object]) -> dict[str, Any]:
+    """The metrics, of which those that compare groups leave out what a chosen framework allows."""
+    least = max((getattr(chosen, "least_share", 0.0) for chosen in frameworks.values()), default=0)
+    open_ones = [k for k, metric in metrics.items() if getattr(metric, "least_share", 0) is None]
+    taken = {key: dataclasses.replace(metrics[key], least_share=least or None) for key in open_ones}
+    return metrics | taken
 
 
 class _Checker:

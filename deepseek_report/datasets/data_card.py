@@ -13,7 +13,7 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Array, Bools, Floats, Ints
 from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.protocols.datasets import DESCRIBED
-from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target
+from deepseek_report.artifacts.schema import UNKNOWN, Feature, Layout, Schema, Target
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.datasets.splitting import PossibleEntity
@@ -398,7 +398,7 @@ def _by_level(
     return {
         attribute.name: [
             {"level": level, "n": n, "share": n / of, **describe(inside)}
-            for code, level in [*enumerate(attribute.levels), (-1, "unknown")]
+            for code, level in [*enumerate(attribute.levels), (-1, UNKNOWN)]
             for inside in [facts.whole.groups[attribute.name] == code]
             if (n := int(inside.sum())) or code >= 0
         ]

@@ -29,13 +29,13 @@ from deepseek_report.metrics.fairness.fairness_rows import (
     GroupPair,
     LabelledGap,
     OfAttribute,
+    surest_last,
 )
 from deepseek_report.statistics.intervals import rate
 from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
 from deepseek_report.wording.of_results import words_of
 
-_GRAVITY = ("clear below", "below but uncertain", "above but uncertain")
 RATES = ("measures/group_rates",)
 #: Scores of how evenly favourable decisions fall: one gap, seen in two ways.
 _OF_DECISIONS = frozenset({"impact_ratio", "demographic_parity_difference"})
@@ -76,8 +76,8 @@ def impact(results: Results) -> Iterator[Finding]:
     """Favourable decisions by group: each attribute that is in doubt, and those that are not."""
     pairs = gravest_pairs(results)
     clear = [row for row in pairs if row.is_clear]
-    unsure = [row for row in pairs if row.verdict in _GRAVITY and row not in clear]
-    fine = [row for row in pairs if row.verdict not in _GRAVITY]
+    unsure = [row for row in pairs if row.is_doubtful and not row.is_clear]
+    fine = [row for row in pairs if not row.is_doubtful]
     yield from (_impact(results, row) for row in clear)
     if unsure:
         yield _impact_uncertain(results, sorted(unsure, key=_least_sure(results)))
@@ -89,23 +89,23 @@ def impact(results: Results) -> Iterator[Finding]:
 
 
 def gravest_pairs(results: Results) -> list[GroupPair]:
-    """The pair with the gravest verdict of each attribute, and of all crossings in doubt.
+    """The gravest pair of each attribute, and of all crossings in doubt.
 
     A crossing is told where it says more than its two attributes do, see `_is_explained`.
     """
     pairs = results.rows("impact_ratio", "pairs", GroupPair)
     judged = [row for row in pairs if row.is_judged]
     plain = [row for row in judged if not row.is_crossing]
-    singles = list(map(_gravest, by_attribute(plain)))
+    singles = [_gravest(results, own) for own in by_attribute(plain)]
     crossed = [
         row
         for row in judged
         if row.is_crossing
-        and row.verdict in _GRAVITY[:2]
+        and row.ratio < declared_ratio(results)
         and _differs(results, row)
         and not _is_explained(results, row, singles)
     ]
-    return singles + ([_gravest(crossed)] if crossed else [])
+    return singles + ([_gravest(results, crossed)] if crossed else [])
 
 
 def told_pair(results: Results, *, crossings: bool) -> GroupPair | None:
@@ -120,11 +120,11 @@ def told_pair(results: Results, *, crossings: bool) -> GroupPair | None:
     ]
     if not judged:
         return None
-    pairs = list(map(_gravest, by_attribute(judged)))
-    worst = _gravest(pairs)
-    if worst.is_clear or worst.verdict not in _GRAVITY:
+    pairs = [_gravest(results, own) for own in by_attribute(judged)]
+    worst = _gravest(results, pairs)
+    if worst.is_clear or not worst.is_doubtful:
         return worst
-    return min((row for row in pairs if row.verdict in _GRAVITY), key=_least_sure(results))
+    return min((row for row in pairs if row.is_doubtful), key=_least_sure(results))
 
 
 def _is_explained(results: Results, crossing: GroupPair, singles: Sequence[GroupPair]) -> bool:
@@ -137,7 +137,7 @@ def _is_explained(results: Results, crossing: GroupPair, singles: Sequence[Group
     own = [
         row.ratio
         for row in singles
-        if row.attribute in parts and row.verdict in _GRAVITY and _differs(results, row)
+        if row.attribute in parts and row.is_doubtful and _differs(results, row)
     ]
     return bool(own) and crossing.high >= math.prod(own)
 
@@ -149,8 +149,7 @@ def _differs(results: Results, row: GroupPair) -> bool:
 def has_doubtful_ratio(results: Results, verdict: Verdict) -> bool:
     """Whether a promise is about decisions by an attribute that has a finding on them."""
     return verdict.metric in _OF_DECISIONS and any(
-        row.attribute == verdict.attribute and row.verdict in _GRAVITY
-        for row in gravest_pairs(results)
+        row.attribute == verdict.attribute and row.is_doubtful for row in gravest_pairs(results)
     )
 
 
@@ -189,15 +188,18 @@ def is_beyond_chance(results: Results, row: Tested) -> bool:
     return is_under(row, level_of(results, "group_differences"))
 
 
-def _gravest(pairs: Sequence[GroupPair]) -> GroupPair:
-    """The row with the gravest verdict; among these the one with the smallest ratio."""
+def _gravest(results: Results, pairs: Sequence[GroupPair]) -> GroupPair:
+    """The row that is surely below, else one in doubt that is beyond chance, else one in doubt.
 
-    def gravity(row: GroupPair) -> tuple[int, float]:
-        verdict = row.verdict
-        rank = _GRAVITY.index(verdict) if verdict in _GRAVITY else len(_GRAVITY)
-        return rank, row.ratio
+    A small group that fares best by chance makes a smaller ratio, and an uncertain one: it does not
+    stand before two groups that surely differ.
+    """
 
-    return min(pairs, key=gravity)
+    def key(row: GroupPair) -> tuple[bool, bool, bool, float]:
+        sure = row.is_doubtful and is_beyond_chance(results, row)
+        return not row.is_clear, not sure, not row.is_doubtful, row.ratio
+
+    return min(pairs, key=key)
 
 
 def _least_sure(results: Results) -> Callable[[GroupPair], tuple[bool, float]]:
@@ -321,13 +323,13 @@ def _worst(results: Results, row: GroupPair) -> dict[str, object] | None:
 
 def _also_below(results: Results, row: GroupPair) -> list[dict[str, object]]:
     """The other groups of the attribute, or the other crossings, that are clearly below too."""
-    if row.verdict != "clear below":
+    if not row.is_clear:
         return []
+    rows = surest_last(results.rows("impact_ratio", "pairs", GroupPair))
+    told = {(pair.attribute, pair.level): pair for pair in rows}.values()
     return [
         {"level": other.level, "ratio": finite(other.ratio)}
-        for other in sorted(
-            results.rows("impact_ratio", "pairs", GroupPair), key=lambda pair: pair.ratio
-        )
+        for other in sorted(told, key=lambda pair: pair.ratio)
         if other.is_clear
         and other.level != row.level
         and (other.is_crossing if row.is_crossing else other.attribute == row.attribute)
@@ -442,7 +444,9 @@ def _too_few(results: Results) -> Iterator[Finding]:
             {"attribute": records.attribute_label(results, attribute), "level": level, "n": n}
             for (attribute, level), n in sizes.items()
         ]
-        yield Finding("groups_too_few", "low", "groups_too_few", {"groups": groups}, RATES, "bias")
+        least = records.setting(results, "metrics", "impact_ratio", "least_share", 0.0)
+        values = {"groups": groups, "least": least}
+        yield Finding("groups_too_few", "low", "groups_too_few", values, RATES, "bias")
 
 
 #: The whole before its part, see `metrics.fairness.group_gaps.ErrorGap`.

@@ -14,11 +14,10 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.disclosure import Among, Privacy
 from deepseek_report.artifacts.predictions import Cases, Predictions
-from deepseek_report.artifacts.schema import CROSS, Attribute, Schema
+from deepseek_report.artifacts.schema import CROSS, UNKNOWN, Attribute, Schema
 from deepseek_report.artifacts.split import PARTS, Dataset, Split
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.metrics.cases.case_choice import NAMED
-from deepseek_report.metrics.fairness.groups import UNKNOWN
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
 

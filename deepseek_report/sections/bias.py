@@ -29,6 +29,7 @@ from deepseek_report.metrics.fairness.fairness_rows import (
     GroupPair,
     SplitGap,
     SwappedAttribute,
+    surest_last,
 )
 from deepseek_report.metrics.fairness.groups import Grouping, groupings
 from deepseek_report.sections.chains import largest_prompt_gap
@@ -232,7 +233,7 @@ def _compared_columns(draft: Draft) -> tuple[Column, ...]:
 def _pairs(draft: Draft) -> dict[tuple[str, str], Values]:
     """{(attribute, level): the group against its reference}; a reference is named as such."""
     pairs: dict[tuple[str, str], Values] = {}
-    for row in draft.results.rows("impact_ratio", "pairs", GroupPair):
+    for row in surest_last(draft.results.rows("impact_ratio", "pairs", GroupPair)):
         judged = row.cells if row.is_judged else {**row.cells, **dict.fromkeys(_COMPARED)}
         pairs[row.attribute, row.level] = {key: judged.get(key) for key in _PAIRED}
         pairs.setdefault((row.attribute, row.reference), {"ratio": draft.text("is_reference")})
@@ -354,8 +355,9 @@ def _answer(draft: Draft) -> None:
         draft.answer("not_judged", reason=NOT_JUDGED, classes=classes)
     pairs = results.rows("impact_ratio", "pairs", GroupPair)
     if pairs:
-        judged = [row for row in pairs if row.is_judged and not row.is_crossing]
-        crossings = [row for row in pairs if row.is_judged and row.is_crossing]
+        told = {(row.attribute, row.level): row for row in surest_last(pairs)}.values()
+        judged = [row for row in told if row.is_judged and not row.is_crossing]
+        crossings = [row for row in told if row.is_judged and row.is_crossing]
         below = [row for row in judged if row.is_clear]
         crossed = [row for row in crossings if row.is_clear]
         worst = min(crossed, key=lambda row: row.ratio, default=None)

@@ -14,12 +14,17 @@ from deepseek_report.artifacts.estimate import UNDEFINED, Estimate
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.rounding import DASH
-from deepseek_report.artifacts.schema import Attribute
+from deepseek_report.artifacts.schema import UNKNOWN, Attribute
 from deepseek_report.artifacts.table_rows import read_rows
 from deepseek_report.errors import DataError, NotApplicableError
 from deepseek_report.findings.decision_effect import declared_costs
-from deepseek_report.metrics.fairness.fairness_rows import GroupLevel, GroupStep, RatioStep
-from deepseek_report.metrics.fairness.groups import UNKNOWN, groupings
+from deepseek_report.metrics.fairness.fairness_rows import (
+    GroupLevel,
+    GroupStep,
+    RatioStep,
+    surest_last,
+)
+from deepseek_report.metrics.fairness.groups import groupings
 from deepseek_report.metrics.performance.performance_rows import SweptThreshold, ThresholdStep
 from deepseek_report.metrics.performance.threshold_sweep import STEP_RATES, rates_at
 from deepseek_report.sections.shared.draft import Draft
@@ -175,7 +180,7 @@ def _groups(draft: Draft, levels: Sequence[_Levels], thresholds: Sequence[float]
     place = {threshold: at for at, threshold in enumerate(thresholds)}
     ratios = {
         (row.threshold, row.attribute, row.level): row
-        for row in draft.results.rows("impact_ratio", "steps", RatioStep)
+        for row in surest_last(draft.results.rows("impact_ratio", "steps", RatioStep))
     }
     stepped, listed = _stepped_levels(draft.results, levels)
     position = {key: at for at, (_, _, key) in enumerate(listed)}
@@ -325,14 +330,14 @@ def _group_answers(
     if rated is None:
         return {}
     try:
-        groups = groupings(schema, taken, crossings=False, min_cell=rated.min_cell, pool=True)
+        groups = groupings(schema, taken, crossings=False, min_cell=rated.min_cell, apart=())
         table = rated.rates_at(taken, schema.target, groups, at)
         good = schema.target.declared_favourable
         pairs = None if compared is None else compared.ratios_at(taken, groups, good, at)
     except NotApplicableError:
         return {}
     steps = [] if pairs is None else read_rows(pairs, RatioStep)
-    ratios = {(row.attribute, row.level): row for row in steps}
+    ratios = {(row.attribute, row.level): row for row in surest_last(steps)}
     return {
         key: _group_texts(draft, row, ratios.get(key), compared=bool(ratios))
         for row in read_rows(table, GroupStep)

@@ -81,17 +81,27 @@ class RateTable:
         """Hits and trials of these levels, one after the other."""
         return [int(count) for k in levels for count in (self.hits[k], self.trials[k])]
 
-    def distances(self, rates: Floats) -> Floats:
+    def distances(self, rates: Floats, ratio: float = 1.0) -> Floats:
         """(draw, level) rates -> (draw, level, level) differences in standard errors.
 
-        The standard error is that of two levels with the rate of the whole table; 0 where that rate
-        is 0 or 1, and no two levels can differ.
+        By how much a level lies above another one, or `ratio` times it does. The standard error is
+        that of two levels with the rate of the whole table; 0 where that rate is 0 or 1, and no two
+        levels can differ.
         """
         each = self._variance / np.maximum(self.trials, 1)
-        spread = np.sqrt(each[:, None] + each)
-        apart = rates[:, :, None] - rates[:, None, :]
+        spread = np.sqrt(ratio**2 * each[:, None] + each)
+        apart = ratio * rates[:, :, None] - rates[:, None, :]
         out = np.zeros_like(apart)
         return np.asarray(np.divide(apart, spread, out=out, where=spread > 0))
+
+    def surest(self, higher: Bools, lower: Bools, ratio: float = 1.0) -> Pair | None:
+        """The two levels of which `ratio` times the higher lies the surest above the lower.
+
+        higher, lower : (level,) those that may be either. None where there are no two of them.
+        """
+        allowed = higher[:, None] & lower & ~np.eye(len(lower), dtype=bool)
+        distances = np.where(allowed, self.distances(self.rates[None], ratio)[0], -np.inf)
+        return Pair.furthest([distances]) if allowed.any() else None
 
     def widest(self, rates: Floats) -> Floats:
         """(draw, level) rates -> (draw,) the largest of `distances`, also of very many levels.
@@ -129,6 +139,13 @@ class Pair:
     highest: int
     lowest: int
 
+    @classmethod
+    def furthest(cls, distances: Sequence[Floats]) -> Pair:
+        """The pair that lies the most standard errors apart in any of (level, level) tables."""
+        apart = [np.where(np.eye(len(each), dtype=bool), -np.inf, each) for each in distances]
+        table = int(np.argmax([each.max() for each in apart]))
+        return cls(table, *divmod(int(np.argmax(apart[table])), len(apart[table])))
+
 
 @dataclass(frozen=True)
 class PairwiseTests:
@@ -162,14 +179,6 @@ class PairwiseTests:
     def p_value(self, table: int, level: int, other: int) -> float:
         """Chance that some pair in some table lies as far apart, if none truly did; in (0, 1]."""
         return permutation_p_value(self.null, float(abs(self.distances[table][level, other])))
-
-    def surest(self, n_tables: int) -> Pair:
-        """The pair of the first tables that lies the most standard errors apart."""
-        table = int(np.argmax([distances.max() for distances in self.distances[:n_tables]]))
-        distances = self.distances[table]
-        apart = np.where(np.eye(len(distances), dtype=bool), -np.inf, distances)
-        ends = np.unravel_index(int(np.argmax(apart)), apart.shape)
-        return Pair(table, *(int(end) for end in ends))
 
 
 @dataclass(frozen=True)
@@ -222,7 +231,7 @@ def largest_gap(
 
     rates = np.concatenate([table.rates for table in tables])
     null = statistic(np.concatenate(tests.null_rates[: len(tables)], axis=1))
-    surest = tests.surest(len(tables))
+    surest = Pair.furthest(tests.distances[: len(tables)])
     p_value = tests.p_value(surest.table, surest.highest, surest.lowest)
     position = int(np.argmax([np.ptp(table.rates) for table in tables]))
     widest = Pair(position, *_ends(tables[position].rates))
@@ -256,9 +265,9 @@ def _apart(table: RateTable, pair: Pair, n_tables: int, *, by_chance: bool) -> E
     The studentised range of `any_pair` corrects for the levels, Bonferroni for the tables. It is
     folded at zero, and begins there where chance explains the distance.
     """
-    counts, levels = table.counts([pair.highest, pair.lowest]), len(table.trials)
+    (x, n, other, other_n), levels = table.counts([pair.highest, pair.lowest]), len(table.trials)
     within = intervals.level_within(intervals.any_pair(levels, 1 - 0.05 / n_tables))
-    low, high = (float(end) for end in intervals.rate_difference(*counts, within))
+    low, high = (float(end) for end in intervals.rate_difference(x, n, other, other_n, within))
     value = float(table.rates[pair.highest] - table.rates[pair.lowest])
     alone = levels == 2 and n_tables == 1
     method = message(f"interval_methods.difference_{'folded' if alone else 'any_pair'}")

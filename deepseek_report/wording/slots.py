@@ -28,22 +28,23 @@ class Empty(StrictUndefined):
 
     __slots__ = ("n", "path")
     is_defined = False
-    __abs__ = __format__ = __index__ = __round__ = StrictUndefined.__str__
+    __abs__ = __index__ = __round__ = StrictUndefined.__str__
+    __format__ = StrictUndefined.__str__  # type: ignore[assignment]
 
     def __init__(self, path: str, n: int | None = None) -> None:
         super().__init__(hint=path, exc=EmptyValueError)
         self.path, self.n = path, n
 
-    def __bool__(self) -> bool:
+    def __bool__(self) -> bool:  # type: ignore[override]
         return False
 
-    def __eq__(self, other: object) -> bool:
+    def __eq__(self, other: object) -> bool:  # type: ignore[override]
         return other is None or isinstance(other, Empty)
 
-    def __ne__(self, other: object) -> bool:
+    def __ne__(self, other: object) -> bool:  # type: ignore[override]
         return not self == other
 
-    def __hash__(self) -> int:
+    def __hash__(self) -> int:  # type: ignore[override]
         return hash(Empty)
 
 

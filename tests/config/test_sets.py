@@ -244,3 +244,28 @@ def test_a_choice_by_use_that_cannot_be_made_says_what_to_do(
     with pytest.raises(ConfigProblems) as caught:
         frameworks_of(*overrides)
     assert expected in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "least"),
+    [
+        (("frameworks=[nyc_ll144]",), 0.02),
+        (("frameworks=[nist_ai_rmf]",), None),
+        (("frameworks=[nyc_ll144]", "metrics.impact_ratio.least_share=0"), 0.0),
+    ],
+)
+def test_small_groups_are_left_out_of_ratios_where_the_law_that_allows_it_is_asked_for(
+    overrides: tuple[str, ...], least: float | None
+) -> None:
+    experiment = experiment_of(*overrides)
+    assert experiment.metrics["impact_ratio"].least_share == least
+    assert experiment.raw["metrics"]["impact_ratio"]["least_share"] == least
+
+
+def test_so_are_they_where_the_law_is_chosen_by_the_declared_use(tmp_path: Path) -> None:
+    (tmp_path / "people.csv").write_text("age,sex,hired\n30,f,yes\n40,m,no\n")
+    people = ["dataset=csv", f"dataset.path={tmp_path / 'people.csv'}", "dataset.target=hired"]
+    people += ["dataset.sensitive=[sex]", 'dataset.favourable="yes"']
+    use = ["dataset.sector=employment", "report.places=[US-NYC]", "frameworks=auto"]
+    experiment = experiment_of(*people, *use, "report.thresholds=[]")
+    assert experiment.metrics["impact_ratio"].least_share == 0.02

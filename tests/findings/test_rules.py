@@ -236,6 +236,41 @@ def test_only_the_gravest_group_of_an_attribute_is_named(run, say):
     assert "44.0\u00a0% of 400 “b” are decided against" in say(finding)
 
 
+@pytest.mark.parametrize(
+    ("sure", "severity", "p_value"),
+    [
+        (pair("women", "clear below", 0.737, reference="men"), "high", None),
+        (pair("women", "above but uncertain", 0.82, reference="men"), "medium", 1e-5),
+    ],
+    ids=["clear", "beyond chance"],
+)
+def test_a_few_people_who_fare_best_do_not_stand_before_a_sure_pair(
+    run, say, sure, severity, p_value
+):
+    run.config["decision"] = {"rule": "declared", "threshold": 0.3}
+    few = [
+        pair(level, "below but uncertain", ratio, reference="few", p_adjusted=0.3)
+        for level, ratio in (("men", 0.79), ("women", 0.6))
+    ]
+    (finding,) = impact(run, *few, sure | {"p_adjusted": p_value or 1e-9})
+    assert finding.severity == severity
+    told = finding.values if "level" in finding.values else finding.values["pairs"][0]
+    assert (told["level"], told["reference"]) == ("women", "men")
+    assert "“few”" not in say(finding)
+
+
+def test_a_group_that_is_surely_below_two_others_is_told_once(run, say):
+    run.config["decision"] = {"rule": "declared", "threshold": 0.3}
+    rows = [
+        pair("a", "clear below", 0.5, reference="best"),
+        pair("b", "clear below", 0.6, reference="best"),
+        pair("b", "clear below", 0.7, reference="c"),
+    ]
+    (finding,) = impact(run, *rows)
+    assert [also["level"] for also in finding.values["also"]] == ["b"]
+    assert finding.values["also"][0]["ratio"] == 0.6
+
+
 @pytest.mark.parametrize(("most", "severity"), [(0.75, "high"), (0.9, "medium")])
 def test_what_hangs_on_a_threshold_that_nobody_declared_is_no_critical_finding(
     run, say, most, severity

@@ -15,6 +15,7 @@ from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.predictions import Cases
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.protocols.traits import table_types
+from deepseek_report.artifacts.schema import CROSS
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.errors import NotApplicableError
@@ -74,6 +75,35 @@ def test_the_same_seed_gives_the_same_result(toy, key: str) -> None:
     assert repr(first.scores) == repr(again.scores)  # nan is not equal to itself
     for name, table in first.tables.items():
         assert table.equals(again.tables[name])
+
+
+#: Columns that name what others are set against, or the ends of a gap.
+_ENDS = {
+    *("reference", "widest_level", "narrowest_level", "surest_highest", "surest_lowest"),
+    *("highest", "lowest"),
+}
+
+
+@pytest.mark.parametrize("favoured", [True, False])
+@pytest.mark.parametrize("key", [*KEYS, "part_performance"])
+def test_nobody_is_set_against_people_whose_group_is_not_known(toy, key: str, favoured) -> None:
+    """Whether all of them are decided favourably, and rightly, or none is."""
+    context = toy(n=400)
+    if key == "part_performance":
+        schema = context.dataset.schema
+        parts = tuple(replace(each, kind="other") for each in schema.attributes)
+        data = replace(context.dataset, schema=replace(schema, attributes=parts))
+        context = replace(context, dataset=data)
+    for name in ("predictions", "validation_predictions"):
+        p = getattr(context, name)
+        unknown = np.arange(len(p)) % 8 == 0
+        decided = np.where(unknown, 0 if favoured else 1, p.decisions)
+        groups = {level: np.where(unknown, -1, codes) for level, codes in p.groups.items()}
+        context = replace(context, **{name: replace(p, decisions=decided, groups=groups)})
+    measured = shipped_part("metrics", key).measure(context)
+    for table in measured.tables.values():
+        ends = {level for column in _ENDS & {*table} for level in table[column]}
+        assert not any("unknown" in level.split(CROSS) for level in ends if level)
 
 
 @pytest.mark.parametrize("key", KEYS)

@@ -17,6 +17,7 @@ from sklearn.preprocessing import LabelEncoder, OneHotEncoder
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.split import Dataset
+from deepseek_report.cli.dispatch import run as command
 from deepseek_report.config.compose import compose
 from deepseek_report.config.problems import ConfigProblems
 from deepseek_report.config.validate import validate
@@ -199,6 +200,97 @@ def test_a_model_of_a_number_is_not_taken_for_classes(tmp_path: Path) -> None:
     assert "“age”" in misfits_of(stored(model, tmp_path), number)
     fits = LinearRegression().fit(frame[["income", "debt"]], frame["age"])
     assert misfits_of(stored(fits, tmp_path), number) == ""
+
+
+# --- columns that are an entity, a time or not to be used as well ---------------------------------
+
+
+def of_persons() -> pd.DataFrame:
+    """Loans of a hundred persons in ten years."""
+    frame = loans()
+    persons = [f"person {k // 4:02d}" for k in range(len(frame))]
+    return frame.assign(person=persons, year=np.arange(len(frame)) % 10 + 2000)
+
+
+def whole_pipeline(frame: pd.DataFrame, columns: list[str]) -> Any:
+    """A pipeline that was fitted on the whole table, of which it reads these columns."""
+    reading = make_column_transformer(("passthrough", columns))
+    return make_pipeline(reading, LogisticRegression()).fit(
+        frame.drop(columns="deny"), frame["deny"]
+    )
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        {"entity": "person", "time": "year"},
+        {"entity": "person", "drop": ("year",)},
+        {"id_column": "person", "time": "year"},
+        {"entity": "person", "time": "year", "sensitive": ("age",), "use_sensitive": False},
+    ],
+)
+def test_a_pipeline_answers_without_the_columns_that_it_drops(tmp_path, declared) -> None:
+    frame = of_persons()
+    pipeline, data = whole_pipeline(frame, ["debt", "income"]), dataset(tmp_path, frame, **declared)
+    plugin = stored(pipeline, tmp_path)
+    assert misfits_of(plugin, data) == ""
+    expected = pipeline.predict_proba(frame.drop(columns="deny").iloc[data.train.instance_ids])
+    np.testing.assert_allclose(shares_of(plugin, data), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "declared"),
+    [
+        ("year", {"entity": "person", "time": "year"}),
+        ("person", {"entity": "person", "time": "year"}),
+        (
+            "age",
+            {"entity": "person", "drop": ("year",), "sensitive": ("age",), "use_sensitive": False},
+        ),
+    ],
+)
+def test_a_column_that_a_pipeline_reads_is_named_and_can_be_an_input(
+    tmp_path, name, declared
+) -> None:
+    frame = of_persons()
+    columns = ["income", "debt", name]
+    if name != "person":
+        reads = whole_pipeline(frame, columns)
+    else:
+        reading = make_column_transformer((OneHotEncoder(handle_unknown="ignore"), columns))
+        reads = make_pipeline(reading, LogisticRegression())
+        reads.fit(frame.drop(columns="deny"), frame["deny"])
+    plugin = stored(reads, tmp_path)
+    misfits = misfits_of(plugin, dataset(tmp_path, frame, **declared))
+    assert misfits.endswith(f"`'dataset.also_inputs=[{name}]'`")
+    data = dataset(tmp_path, frame, **declared, also_inputs=(name,))
+    assert misfits_of(plugin, data) == ""
+    assert name in data.schema.names
+    expected = reads.predict_proba(frame.drop(columns="deny").iloc[data.train.instance_ids])
+    np.testing.assert_allclose(shares_of(plugin, data), expected, atol=1e-6)
+    notes = [say(note) for note in data.card["preparation"]]
+    assert any(f"The model reads “{name}”, whatever else is declared of it" in n for n in notes)
+
+
+def test_a_stored_run_explains_rows_with_and_without_what_its_model_drops(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame = of_persons()
+    stored(whole_pipeline(frame, FEATURES), tmp_path)
+    dataset(tmp_path, frame, entity="person", time="year")
+    declared = ("dataset.entity=person", "dataset.time=year", "model=sklearn")
+    file = f"model.file={tmp_path / 'm.skops'}"
+    plain = overrides(tmp_path, *declared, file)
+    chosen = [text.replace("[random]", "[shap,random]") for text in plain]
+    finished = run_experiment(validate(compose(chosen)), NoReporter(), chosen)
+    assert finished.exit_code == 0
+    said = []
+    for names in (FEATURES, [*FEATURES, "person", "year"]):
+        frame[names].head(2).to_csv(tmp_path / "rows.csv", index=False)
+        about = ["--row", str(tmp_path / "rows.csv"), "--store", str(tmp_path / "store"), "--json"]
+        assert command(["explain-case", str(finished.folder), *about]) == 0
+        said.append(json.loads(capsys.readouterr().out)["cases"])
+    assert said[0] == said[1]
 
 
 # --- files of boosters ----------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -55,7 +55,8 @@ class Origin:
     """Where data come from, and what is known about them; `notes` go to the card.
 
     sha256 : of the bytes that were read. relations : between features, see `Schema.relations`.
-    reads_all : the model reads every column, so that none is left out by its look.
+    reads_all : the model reads every column, so that none is left out by its look. also_inputs :
+    columns that are features although they are declared as something that is none.
     """
 
     file: str
@@ -64,6 +65,7 @@ class Origin:
     notes: tuple[Text, ...] = ()
     relations: tuple[str, ...] = ()
     reads_all: bool = False
+    also_inputs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -309,7 +311,9 @@ def assemble(
     kept = chosen[~repeat] if rule.duplicates == "drop" else chosen
     together = table.together.take(kept)
     whole, copied = _taken(table.rows, kept), copied[kept]
-    schema, whole = (table.schema, whole) if use_sensitive else _blind(table.schema, whole)
+    hidden = [f.name for f in table.schema.features if f.sensitive and not use_sensitive]
+    hidden = [name for name in hidden if name not in source.also_inputs]
+    schema, whole = _blind(table.schema, whole, hidden) if hidden else (table.schema, whole)
     schema, related = _related(schema, whole, source.relations)
     whole = splitting.tied(whole, copied, rule, together.units)
     names = schema.target.classes if task_of(schema.target).decides else ()
@@ -341,7 +345,7 @@ def assemble(
         n_alike=n_alike,
         dropped=rule.duplicates == "drop",
         split_method=splitting.describe_rule(rule, n_copies, together, schema.target.task),
-        preparation=(*_preparation(table, draw, use_sensitive), *related),
+        preparation=(*_preparation(table, draw, hidden, source.also_inputs), *related),
         texts=encoder.facts(whole, parts) if encoder else None,
         dates=table.dates,
         identifiers=tuple(known.column for known in table.identifiers) if source.reads_all else (),
@@ -406,9 +410,9 @@ def _related(
     return replace(schema, relations=declared), kept
 
 
-def _blind(schema: Schema, rows: Split) -> tuple[Schema, Split]:
-    """Without the sensitive features; groups are still compared by them."""
-    kept = [i for i, feature in enumerate(schema.features) if not feature.sensitive]
+def _blind(schema: Schema, rows: Split, hidden: Collection[str]) -> tuple[Schema, Split]:
+    """Without these features; groups are still compared by them."""
+    kept = [i for i, feature in enumerate(schema.features) if feature.name not in hidden]
     if not kept:
         raise data_error(
             "dataset",
@@ -416,21 +420,27 @@ def _blind(schema: Schema, rows: Split) -> tuple[Schema, Split]:
             "others too",
             "set `dataset.use_sensitive=true`, or add columns",
         )
-    attributes = tuple(replace(attribute, source=None) for attribute in schema.attributes)
+    attributes = tuple(
+        replace(attribute, source=None) if attribute.source in hidden else attribute
+        for attribute in schema.attributes
+    )
     features = tuple(schema.features[i] for i in kept)
     schema = replace(schema, features=features, attributes=attributes)
     return schema, replace(rows, inputs=rows.inputs[:, kept])
 
 
 def _preparation(
-    table: EncodedTable, draw: RowDraw | None, use_sensitive: bool
+    table: EncodedTable, draw: RowDraw | None, hidden: Collection[str], also_inputs: Sequence[str]
 ) -> tuple[Text, ...]:
     notes = list(table.notes)
     if draw is not None:
         notes.append(message("preparation.drawn", n=draw.rows, of=draw.of, seed=draw.seed))
-    if sensitive := [feature.label for feature in table.schema.features if feature.sensitive]:
-        key = "given" if use_sensitive else "not_given"
-        notes.append(message(f"preparation.sensitive.{key}", features=sensitive))
+    sensitive = [feature for feature in table.schema.features if feature.sensitive]
+    for key, is_hidden in (("given", False), ("not_given", True)):
+        if named := [each.label for each in sensitive if (each.name in hidden) == is_hidden]:
+            notes.append(message(f"preparation.sensitive.{key}", features=named))
+    if also_inputs:
+        notes.append(message("preparation.also_inputs", columns=list(also_inputs)))
     if table.learn is None:
         notes.append(message("preparation.own_units"))
     return tuple(notes)

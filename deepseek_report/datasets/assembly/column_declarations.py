@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -36,7 +37,8 @@ class ColumnDeclaration:
         category either alone; of ordinal columns an increase goes to later categories.
     step : the smallest change of a numeric column that makes sense, in its unit; whole multiples
         of it are proposed.
-    levels : {code: group}, to name or merge groups; codes that are left out are "unknown".
+    levels : {code: group}, to name or merge groups; codes that are left out are "unknown", as are
+        groups whose name says so, see `says_unknown`.
     bands : lower ends of the second, third, … group of a numeric column; quartiles if left out.
     attribute, attribute_label : name and label of the grouping, if not those of the column.
     """
@@ -195,13 +197,46 @@ def grouped(
     return tuple(attribute for attribute, _ in known), {a.name: codes for a, codes in known}
 
 
+#: What stands in a column of groups for a value that nobody knows, in some languages.
+_UNKNOWN = re.compile(
+    r"""(?x)
+    [?.–—-]+ | na | n\.[ ]?[ak]\. | nan | null | unk | missing | refused
+    | .*\bunknown\b.*
+    | (\w+[ ]){0,2} (
+        (not|none)[ ](stated|known|given|reported|recorded|specified|provided|supplied|disclosed
+          |declared|answered|available|collected|determined|indicated)([ ]by[ ].*)?
+        | un(stated|specified|reported|recorded|disclosed|declared|determined)
+        | no[ ](answer|response|information|data)
+        | (prefer(s|red)?|chose|choose|decline[sd]?|refuse[sd]?)[ ](not[ ])?to[ ]
+          (say|answer|state|disclose|respond|tell|report|specify)
+        | (do[ ]not|don['’]?t)[ ]know)
+    | 未知 | 不详 | 不明 | 未说明 | 未填写? | 未注明 | 未提供 | 不愿透露 | 拒绝回答 | 无回答 | 缺失
+    | unbekannt | keine[ ]angabe | inconnue? | non[ ](renseign|précis|communiqu)ée?
+    | desconocid[oa] | no[ ](consta|especificado) | sconosciut[oa] | desconhecid[oa] | onbekend
+    """
+)
+#: What stands between the parts of a group of several: "other/unknown".
+_PARTS = re.compile(r"[/,;:|()]|\s[–—-]\s|\bor\b|\band\b")
+
+
+def says_unknown(group: str) -> bool:
+    """Whether the name of a group says that nobody knows it, alone or beside others.
+
+    >>> [says_unknown(name) for name in ("Not stated", "n/a", "Other / unknown", "other", "none")]
+    [True, True, True, False, False]
+    """
+    plain = re.sub(r"(?<=\w)[-_](?=\w)", " ", group.casefold()).replace("n/a", "na")
+    return any(_UNKNOWN.fullmatch(part.strip()) for part in _PARTS.split(plain))
+
+
 def _levels(feature: Feature, values: Floats, column: ColumnDeclaration) -> tuple[list[str], Ints]:
-    """Missing values, and codes that the code book does not know, are unknown."""
+    """Missing values, codes that the code book does not know, and what says so, are unknown."""
     names = [category.label if category.documented else None for category in feature.categories]
     if column.levels is not None:
         known = [category.code for category in feature.categories]
         declared = {match_code(code_text(c), known): name for c, name in column.levels.items()}
         names = [declared.get(category.code) for category in feature.categories]
+    names = [None if name is None or says_unknown(name) else name for name in names]
     levels = list(dict.fromkeys(name for name in names if name is not None))
     if len(levels) > MOST_GROUPS:
         raise too_many_groups(f"column `{feature.name}`", feature.name, len(levels))

@@ -209,7 +209,7 @@ class DescribedArrays(OwnDataDeclarations):
 def attribute_of(
     column: pd.Series, kind: AttributeKind, where: str, decimal: str = "."
 ) -> tuple[Attribute, Ints]:
-    """A grouping by the values of a column; missing values are unknown.
+    """A grouping by the values of a column; missing values, and those that say so, are unknown.
 
     Raises DataError: more values than groups can be compared.
     """
@@ -218,8 +218,10 @@ def attribute_of(
     codes = observed(cells)
     if len(codes) > column_declarations.MOST_GROUPS:
         raise column_declarations.too_many_groups(where, name, len(codes))
-    levels = tuple(column_declarations.default_label(code) for code in codes)
-    return Attribute(name, readable_name(name), levels, kind=kind), cells.among(codes)
+    named = {code: column_declarations.default_label(code) for code in codes}
+    known = {code: n for code, n in named.items() if not column_declarations.says_unknown(n)}
+    attribute = Attribute(name, readable_name(name), tuple(known.values()), kind=kind)
+    return attribute, cells.among(list(known))
 
 
 @dataclass(frozen=True)
@@ -360,12 +362,18 @@ class TableDeclarations(OwnDataDeclarations):
         )
 
 
+#: Most different values of a column that is no number, where nobody says how many.
+MOST_VALUES = 100
+
+
 @dataclass(frozen=True)
 class DeclaredTable(TableDeclarations):
     """What a config says of a table beyond `TableDeclarations`.
 
     use_sensitive : whether the model is given the columns that groups are compared by.
-    id_column, drop : columns that are not features.
+    id_column, drop : columns that are not features. also_inputs : columns that a model which came
+        fitted reads, whatever else is declared of them (`entity`, `time`, `use_sensitive=false`):
+        they are features as well, and explained as such.
     relations : what holds between the columns of every row, such as `paid <= owed`, in the grammar
         of `row_conditions`; counted in the data, and kept by every change that is proposed or
         asked about.
@@ -374,14 +382,28 @@ class DeclaredTable(TableDeclarations):
     use_sensitive: bool = True
     id_column: str | None = None
     drop: tuple[str, ...] = ()
+    also_inputs: tuple[str, ...] = ()
     relations: tuple[str, ...] = ()
-    max_categories: Annotated[int, Field(ge=2, le=MOST_CATEGORIES)] = 100
+    max_categories: Annotated[int, Field(ge=2, le=MOST_CATEGORIES)] = MOST_VALUES
 
     @property
     def left_out(self) -> list[str]:
         """Columns that are not features, as the config asks."""
         ids = [self.id_column] if self.id_column is not None else []
-        return list(dict.fromkeys([*self.drop, *ids, *self.metadata_columns.values()]))
+        named = dict.fromkeys([*self.drop, *ids, *self.metadata_columns.values()])
+        return [name for name in named if name not in self.also_inputs]
+
+    @property
+    def declared_columns(self) -> dict[str, column_declarations.ColumnDeclaration]:
+        """With those that are inputs whatever they look like."""
+        plain = column_declarations.ColumnDeclaration()
+        return dict.fromkeys(self.also_inputs, plain) | super().declared_columns
+
+    @property
+    def own_columns(self) -> list[tuple[str, str]]:
+        """(field, column) of those that are named here alone."""
+        fields = {"drop": self.drop, "also_inputs": self.also_inputs}
+        return [(field, name) for field, names in fields.items() for name in names]
 
 
 # What data sets from one file of the user's own have in common.

@@ -144,6 +144,8 @@ class RowMetadata:
         if periods is None or periods[0].name in rows.groups:
             return schema, rows
         attribute, codes = periods
+        if attribute.name in schema.names:  # the model reads it as well
+            attribute = replace(attribute, source=attribute.name)
         groups = {**rows.groups, attribute.name: codes[rows.instance_ids]}
         attributes = (*schema.attributes, attribute)
         return replace(schema, attributes=attributes), replace(rows, groups=groups)

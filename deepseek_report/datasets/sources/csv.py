@@ -59,7 +59,7 @@ class TableFile(DeclaredTable, OwnFile):
         first = [("target", name) for name in self.targets]
         if self.id_column is not None:
             first.append(("id_column", self.id_column))
-        named = self.named_columns(first, (("drop", name) for name in self.drop))
+        named = self.named_columns(first, self.own_columns)
         both = sorted(str(name) for name in {*self.left_out} & {*self.targets, *self.compared})
         both.extend(name for name in self.targets if name in self.compared)
         both.extend(name for name in self.sensitive if name in self.compare_by)
@@ -137,4 +137,5 @@ class TableFile(DeclaredTable, OwnFile):
             decimal=read.decimal,
             notes=(*read.notes, *left_out),
             relations=self.relations,
+            also_inputs=self.also_inputs,
         )

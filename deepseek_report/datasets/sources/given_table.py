@@ -143,8 +143,11 @@ class HoldsRows(GivenInPython):
 class GivenTable(HoldsRows, DeclaredTable):
     """A table that was given in Python (`deepseek_report.report`).
 
-    The fields, among them `target`, are those of `HoldsRows` and of `DeclaredTable`.
+    passed_along : columns that are no features, and that the model is given all the same. The other
+    fields, among them `target`, are those of `HoldsRows` and of `DeclaredTable`.
     """
+
+    passed_along: tuple[str, ...] = ()
 
     # --- before loading ---------------------------------------------------------------------------
 
@@ -168,7 +171,7 @@ class GivenTable(HoldsRows, DeclaredTable):
         return self.sha256
 
     def _unknown_columns(self) -> list[str]:
-        named = self.named_columns((), (("drop", name) for name in self.drop))
+        named = self.named_columns((), self.own_columns)
         features = [name for name in self.rows_held.frame if name not in self.targets]
         used = {*self.left_out} & {*self.compared}
         used |= {*self.sensitive} & {*self.compare_by}
@@ -211,7 +214,9 @@ class GivenTable(HoldsRows, DeclaredTable):
     def _source(self) -> TableSource:
         """Every column is a feature, since the model may read it: none is left out by its look."""
         left_out = ", ".join(f"“{name}”" for name in self.left_out)
-        notes = (f"Left out as asked: {left_out}.",) if left_out else ()
+        notes: list[Text] = [f"Left out as asked: {left_out}."] if left_out else []
+        if self.passed_along:
+            notes.append(message("preparation.passed_along", columns=list(self.passed_along)))
         return TableSource(
             file=ROWS,
             sha256=self.sha256,
@@ -222,6 +227,7 @@ class GivenTable(HoldsRows, DeclaredTable):
             max_categories=self.max_categories,
             notes=(*notes, *self.rows_held.notices),
             relations=self.relations,
+            also_inputs=self.also_inputs,
         )
 
 

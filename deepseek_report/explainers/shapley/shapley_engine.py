@@ -90,7 +90,7 @@ class ShapSettings:
     def chosen_rows(self, scores: Floats, rows: int | None = None) -> Ints:
         """(row,) positions of background rows at even distances in the order of these outputs."""
         rounds, most = self.sizes(len(scores))
-        return systematic(scores, 1, rounds * (rows or most))[0]
+        return np.asarray(systematic(scores, 1, rounds * (rows or most))[0])
 
 
 # Which of very many columns do something at all, found with few questions before explaining.

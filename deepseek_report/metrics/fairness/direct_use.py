@@ -16,13 +16,13 @@ from deepseek_report.artifacts.estimate import UNDEFINED, Estimate
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.schema import Attribute, Schema
+from deepseek_report.artifacts.schema import UNKNOWN, Attribute, Schema
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimates_of
 from deepseek_report.metrics.fairness import groups
 from deepseek_report.metrics.fairness.fairness_rows import SplitGap, SwappedAttribute
-from deepseek_report.metrics.fairness.group_gaps import WidestPair
+from deepseek_report.metrics.fairness.group_gaps import SurestPair
 from deepseek_report.metrics.fairness.proxies import permutation_importance
 from deepseek_report.metrics.performance.baselines import fit_predictor
 from deepseek_report.metrics.plugin import ClassMetric, PeopleMetric, Resamples, Rows
@@ -215,7 +215,7 @@ class _Told:
     @classmethod
     def of(cls, part: Split, attribute: Attribute, pair: tuple[str, str]) -> _Told:
         codes = part.groups[attribute.name]
-        names = np.array([*attribute.levels, groups.UNKNOWN], object)[codes]
+        names = np.array([*attribute.levels, UNKNOWN], object)[codes]
         inside = np.isin(names, pair)
         return cls(part.inputs[inside], names[inside] == pair[0])
 
@@ -406,7 +406,7 @@ class DirectUse(PeopleMetric, ClassMetric):
 
     Every person is asked about again with the sensitive input of a random person of another group,
     all else unchanged: the share of decisions that turn is the direct use of the attribute. The gap
-    in favourable decisions between the groups with the highest and the lowest rate, of everybody,
+    in favourable decisions between the two groups whose rates differ surest, of everybody,
     is then split, and the parts add up (see `split_gap`):
 
     direct : what goes away if everybody's sensitive input is that of a random person of all groups.
@@ -475,7 +475,7 @@ class DirectUse(PeopleMetric, ClassMetric):
         ]
         for position, grouping in enumerate(compared):
             favourable, floor = schema.target.declared_favourable, (self.min_cell, self.min_events)
-            pair = WidestPair.of(grouping, p, favourable, floor)
+            pair = SurestPair.of(grouping, p, favourable, floor)
             context.progress.advance()
             if pair is None:
                 notes.append(message("notes.direct_use.too_few", attribute=grouping.label))
@@ -491,7 +491,7 @@ class DirectUse(PeopleMetric, ClassMetric):
         return Measurement(tuple(scores), tables, arrays, tuple(notes))
 
     def _measure(
-        self, grouping: groups.Grouping, pair: WidestPair, context: MeasureContext, position: int
+        self, grouping: groups.Grouping, pair: SurestPair, context: MeasureContext, position: int
     ) -> Measured:
         rng = np.random.default_rng([context.seed, position])
         rows = np.sort(rng.permutation(np.flatnonzero(grouping.codes >= 0))[: self.max_rows])
@@ -544,11 +544,12 @@ def _turned(decisions: SwappedDecisions, columns: TellingColumns, drawn: Resampl
 class Measured:
     """What was measured of one attribute.
 
-    pair : the levels with the highest and the lowest rate. is_read : whether the model is given the
-    attribute. turned : share of decisions that turn with the attribute alone. stand_ins : labels of
-    the features that stand in for it; together : positions of those that do so in a set.
-    exchanged : share of decisions that turn if these are exchanged as well, with those of a person
-    with the same label. split : None where too few people of a group have one of the labels.
+    pair : the two levels that are compared, the one with the higher rate first. is_read : whether
+    the model is given the attribute. turned : share of decisions that turn with the attribute
+    alone. stand_ins : labels of the features that stand in for it; together : positions of those
+    that do so in a set. exchanged : share of decisions that turn if these are exchanged as well,
+    with those of a person with the same label. split : None where too few people of a group have
+    one of the labels.
     """
 
     pair: tuple[str, str]
@@ -626,5 +627,5 @@ def _known_by(
 ) -> tuple[float, ...]:
     """The attribute, its two levels and the AUC that a set of stand-ins was learnt for."""
     names = [each.name for each in schema.attributes]
-    levels = [*schema.attribute(attribute).levels, groups.UNKNOWN]
+    levels = [*schema.attribute(attribute).levels, UNKNOWN]
     return (names.index(attribute), *(levels.index(level) for level in pair), least)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeVar
 
 from deepseek_report.artifacts.estimate import UNDEFINED, Estimate
 from deepseek_report.artifacts.schema import CROSS
@@ -88,6 +89,11 @@ class GroupPair(OfAttribute):
         """Whether the ratio is below the declared one with all of its interval."""
         return self.verdict == "clear below"
 
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether the ratio may be below the declared one, or surely is."""
+        return self.is_judged and self.verdict != "clear above"
+
 
 @dataclass(frozen=True)
 class LabelledGap(OfAttribute):
@@ -166,6 +172,20 @@ class RatioStep(OfAttribute):
     level: str
     reference: str
     ratio: Estimate
+    high: float
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether both groups are large enough, and one of the reference is favoured at all."""
+        return self.ratio.is_defined
+
+
+Compared = TypeVar("Compared", GroupPair, RatioStep)
+
+
+def surest_last(rows: Iterable[Compared]) -> list[Compared]:
+    """A group may be set against several others: what it lies surest below comes last of them."""
+    return sorted(rows, key=lambda row: (row.is_judged, -row.high))
 
 
 @dataclass(frozen=True)

@@ -67,9 +67,9 @@ class ComparedRate:
 
     @classmethod
     def of(cls, key: str, grouping: Grouping, cell: Cell, floor: tuple[int, int]) -> ComparedRate:
-        """Of the levels with cases and events enough: see `RateTable.enough`."""
+        """Of the known levels with cases and events enough: see `RateTable.enough`."""
         whole = rate_table(grouping, *cell)
-        enough = whole.enough(*floor)
+        enough = whole.enough(*floor) & grouping.known
         levels = tuple(np.array(grouping.levels, object)[enough])
         return cls(key, levels, whole.take(enough))
 
@@ -77,6 +77,8 @@ class ComparedRate:
 @dataclass(frozen=True)
 class GapComparison:
     """One gap of a table: the metric, the levels that can be judged, and the gap between them.
+
+    An unknown level is no group, and no end of a gap.
 
     gap : None where fewer than two levels can be judged. rates : those that are compared, in the
     order of the gap's tables; empty where it is the one of all levels of the grouping.
@@ -181,22 +183,23 @@ def gap_notes(
     what p-values are corrected; empty where none is there.
     too_few : the clause that says when a level is not compared.
     """
+    single = [pair for pair in zip(groupings, judged, strict=True) if not pair[0].crossing]
     dropped = [
-        message(
-            "notes.gaps.levels", attribute=whole.label, levels=sorted(set(whole.levels) - set(kept))
-        )
-        for whole, kept in zip(groupings, judged, strict=True)
-        if not whole.crossing and len(kept) < len(whole.levels)
+        message("notes.gaps.levels", attribute=whole.label, levels=few)
+        for whole, kept in single
+        if (few := sorted({*np.array(whole.levels, object)[whole.known]} - {*kept}))
     ]
     notes = [corrected] if corrected else []
     if dropped:
         notes.append(message("notes.gaps.not_compared", too_few=too_few, levels=dropped))
+    if unknown := [whole.label for whole, _ in single if not whole.known.all()]:
+        notes.append(message("notes.gaps.unknown", attributes=unknown))
     return tuple(notes)
 
 
 @dataclass(frozen=True)
-class WidestPair:
-    """Positions of the levels with the highest and the lowest rate among those large enough."""
+class SurestPair:
+    """Positions of the two levels that differ surest, of those that are known and large enough."""
 
     highest: int
     lowest: int
@@ -204,15 +207,13 @@ class WidestPair:
     @classmethod
     def of(
         cls, grouping: Grouping, predictions: Predictions, favourable: int, floor: tuple[int, int]
-    ) -> WidestPair | None:
-        """None where fewer than two levels are large enough; floor : people, favoured people."""
+    ) -> SurestPair | None:
+        """None where fewer than two levels are such; floor : people, favoured people."""
         favoured = Outcomes.of(predictions, favourable).favoured
         table = rate_table(grouping, favoured, np.ones(len(favoured), bool))
-        enough = table.enough(*floor)
-        if enough.sum() < 2:
-            return None
-        highest = int(np.argmax(np.where(enough, table.rates, -1.0)))
-        return cls(highest, int(np.argmin(np.where(enough, table.rates, 2.0))))
+        enough = table.enough(*floor) & grouping.known
+        pair = table.surest(enough, enough)
+        return None if pair is None else cls(pair.highest, pair.lowest)
 
     def gap(self, grouping: Grouping, favoured: Bools) -> Estimate:
         """The rate of the first less that of the other, of these (instance,) decisions."""
@@ -251,9 +252,10 @@ class PartGaps:
     def judged(
         self, grouping: Grouping, statistic: GapStatistic, predictions: Predictions
     ) -> Grouping:
-        """The grouping with the levels alone that hold enough."""
+        """The grouping with the levels alone that are known and hold enough."""
         values, levels = statistic.values(predictions), len(grouping.levels)
-        return grouping.only(statistic.judged(values, grouping.codes, levels, self.floor))
+        enough = statistic.judged(values, grouping.codes, levels, self.floor)
+        return grouping.only(enough & grouping.known)
 
     def _compare(
         self, grouping: Grouping, statistic: GapStatistic, predictions: Predictions

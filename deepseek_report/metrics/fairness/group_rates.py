@@ -15,13 +15,13 @@ from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.schema import Target
+from deepseek_report.artifacts.schema import UNKNOWN, Target
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimate
 from deepseek_report.artifacts.table_rows import read_rows
 from deepseek_report.metrics.fairness.fairness_rows import GroupLevel, GroupStep, StatedGroup
 from deepseek_report.metrics.fairness.group_gaps import GAPS, PartGaps
-from deepseek_report.metrics.fairness.groups import OF_ATTRIBUTE, UNKNOWN, CrossedMetric, Grouping
+from deepseek_report.metrics.fairness.groups import OF_ATTRIBUTE, CrossedMetric, Grouping
 from deepseek_report.metrics.plugin import ClassMetric, Resamples
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.logistic import GroupShifts, recalibrated, share_off

@@ -14,13 +14,20 @@ from deepseek_report.artifacts.array_types import Bools, Ints
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.schema import CROSS, PARTS, PEOPLE, Attribute, AttributeKind, Schema
+from deepseek_report.artifacts.schema import (
+    CROSS,
+    PARTS,
+    PEOPLE,
+    UNKNOWN,
+    Attribute,
+    AttributeKind,
+    Schema,
+)
 from deepseek_report.artifacts.table import Column
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.plugin import PeopleMetric
 from deepseek_report.statistics.resampling import Resampling
 
-UNKNOWN = "unknown"
 #: The first columns of a table on attributes.
 OF_ATTRIBUTE = (Column("attribute", "attribute"), Column("attribute_label", shown=False))
 #: So many names of small levels stand in the name of their pool.
@@ -64,6 +71,14 @@ class Grouping:
         return np.arange(len(self.levels)) < len(self.levels) - bool(self.pooled)
 
     @property
+    def known(self) -> Bools:
+        """(level,) whether it says who is in it, of a crossing by both attributes.
+
+        Others are no group that anybody could be set against.
+        """
+        return np.array([UNKNOWN not in level.split(CROSS) for level in self.levels], bool)
+
+    @property
     def sizes(self) -> Ints:
         """(level,) number of instances."""
         return self.count(self.codes >= 0)
@@ -87,15 +102,14 @@ def groupings(
     crossings: bool,
     min_cell: int,
     kinds: frozenset[AttributeKind] = PEOPLE,
-    pool: bool = False,
-    apart: Collection[str] = (),
+    apart: Collection[str] | None = None,
 ) -> list[Grouping]:
     """Every attribute of these kinds with at least two levels, then the crossings of two.
 
-    With `pool`, levels of fewer than `min_cell` instances are taken together where there are two of
-    them beside a larger one, but for an unknown one and those named in `apart`. Of a crossing only
-    the levels with at least `min_cell` instances are kept; a crossing with fewer than two of them
-    is left out.
+    An attribute or a crossing all of whose levels are unknown is left out. With `apart`, levels of
+    fewer than `min_cell` instances are taken together where there are two of them beside a larger
+    one, but for an unknown one and those that it names. Of a crossing only the levels with at least
+    `min_cell` instances are kept; a crossing with fewer than two of them is left out.
 
     Raises NotApplicableError: there is no such attribute.
     """
@@ -105,15 +119,16 @@ def groupings(
         for attribute in schema.attributes
         if attribute.kind in kinds and attribute.name in groups
     ]
-    single = [grouping for grouping in single if len(grouping.levels) > 1]
+    single = [grouping for grouping in single if _is_compared(grouping)]
     if not single:
         raise NotApplicableError(_ONE_LEVEL[kinds])
     single = [replace(grouping, resampling=drawn) for grouping in single]
-    listed = [_with_pool(grouping, min_cell, apart) for grouping in single] if pool else single
-    if not crossings:
-        return listed
-    crossed = [_cross(first, other, min_cell) for first, other in combinations(single, 2)]
-    return listed + [grouping for grouping in crossed if len(grouping.levels) > 1]
+    listed = single
+    if apart is not None:
+        listed = [_with_pool(grouping, min_cell, apart) for grouping in single]
+    pairs = combinations(single, 2) if crossings else ()
+    crossed = [_cross(first, other, min_cell) for first, other in pairs]
+    return listed + [grouping for grouping in crossed if _is_compared(grouping)]
 
 
 @dataclass(frozen=True)
@@ -134,7 +149,11 @@ class CrossedMetric(PeopleMetric):
         """Every attribute of people, and the crossings of two where asked for; see `groupings`."""
         schema, predictions = context.dataset.schema, context.predictions
         return groupings(
-            schema, predictions, crossings=self.crossings, min_cell=self.min_cell, pool=pool
+            schema,
+            predictions,
+            crossings=self.crossings,
+            min_cell=self.min_cell,
+            apart=() if pool else None,
         )
 
 
@@ -145,6 +164,11 @@ def _single(attribute: Attribute, codes: Ints) -> Grouping:
     codes = np.where(codes < 0, unknown, codes)
     grouping = Grouping(attribute.name, attribute.label, levels, codes)
     return grouping.only(grouping.sizes > 0)
+
+
+def _is_compared(grouping: Grouping) -> bool:
+    """Whether it has two levels, of which others can be set against one."""
+    return len(grouping.levels) > 1 and bool(grouping.known.any())
 
 
 def _with_pool(grouping: Grouping, min_cell: int, apart: Collection[str]) -> Grouping:

@@ -238,29 +238,6 @@ def verdict(ratio: float, low: float, high: float, threshold: float) -> Verdict:
 
 
 @dataclass(frozen=True)
-class ComparedPair:
-    """A level of an attribute against its reference: names, people, rates, and how they compare.
-
-    p_value : not corrected; NaN where one of the two is too small (`small`).
-    """
-
-    levels: tuple[str, str]
-    n: tuple[int, int]
-    rates: tuple[float, float]
-    ratio: Estimate
-    difference: Estimate
-    p_value: float
-    small: tuple[bool, bool]
-
-    def verdict(self, threshold: float) -> Verdict:
-        """On which side of a declared ratio it lies; none where one of the two is too small."""
-        if any(self.small):
-            return fairness_rows.TOO_FEW
-        ratio = math.inf if self.rates[0] > 0 and not self.rates[1] else self.ratio.value
-        return verdict(ratio, *(self.ratio.ends or (math.nan, math.nan)), threshold)
-
-
-@dataclass(frozen=True)
 class Rates:
     """How often the levels of one attribute are decided favourably, any two set against each other.
 
@@ -301,86 +278,88 @@ class Rates:
     @property
     def p_value(self) -> float:
         """That any two levels differ as they do if none truly did; NaN where none can be judged."""
-        return math.nan if self.tests is None else self._p_value(self.tests.surest(1))
+        pair = self._surest(1.0)
+        return math.nan if pair is None else self._p_value([pair.lowest, pair.highest])
+
+    @property
+    def leads(self) -> Bools:
+        """(level,) whether others may be set against it.
+
+        A pool of small levels is no group of people, and neither is an unknown one.
+        """
+        return self.grouping.named & self.grouping.known
 
     @property
     def highest(self) -> int:
-        """The level with the highest rate among those that can be judged, else among all.
-
-        A pool of small levels is no group of people, and never the reference of others.
-        """
-        judged = self.judged & self.grouping.named
-        rates = np.where((judged | ~judged.any()) & self.grouping.named, self.table.rates, -1.0)
+        """The level with the highest rate among those that can be judged, else among all."""
+        judged = self.judged & self.leads
+        rates = np.where(judged if judged.any() else self.leads, self.table.rates, -1.0)
         return int(np.argmax(rates))
 
-    def compare(self, reference: int) -> Iterator[ComparedPair]:
-        """Each level against the reference: rates, ratio, difference, test.
+    def _surest(self, ratio: float) -> Pair | None:
+        """The pair of levels that can be judged of which one lies surest below `ratio` times it."""
+        return self.table.surest(self.judged & self.leads, self.judged, ratio)
 
-        Where another level has a higher rate, the reference itself and the level with the lowest
-        rate are set against that one as well, so that nobody is passed over by what is declared.
+    def _pairs(self, reference: int, threshold: float) -> dict[tuple[int, int], None]:
+        """The (level, reference) that are compared, each once.
+
+        Where another level has a higher rate than what is declared, the reference itself and the
+        level with the lowest rate are set against that one as well, so that nobody is passed over.
+        Beside these stand the two levels that differ surest, and the two of which one lies surest
+        below the declared ratio: the highest rate may be that of a few people.
         """
-        for level, other in self._pairs(reference):
-            yield self._compared(level, other)
-
-    def _pairs(self, reference: int) -> Iterator[tuple[int, int]]:
-        """The (level, reference) that are compared."""
-        for level in range(len(self.judged)):
-            if level != reference:
-                yield level, reference
-        highest = self.highest
-        if highest != reference and self.judged[highest]:
+        pairs = [(level, reference) for level in range(len(self.judged))]
+        if self.judged[self.highest]:
             lowest = int(np.argmin(np.where(self.judged, self.table.rates, 2.0)))
-            for level in dict.fromkeys((reference, lowest)):
-                if level != highest:
-                    yield level, highest
+            pairs += [(level, self.highest) for level in (reference, lowest)]
+        surest = filter(None, map(self._surest, (1.0, threshold)))
+        pairs += [(pair.lowest, pair.highest) for pair in surest]
+        return dict.fromkeys((level, other) for level, other in pairs if level != other)
 
     def ratios(
-        self, reference: int
-    ) -> Iterator[tuple[tuple[str, str, float], tuple[int, int, int, int]]]:
-        """Each level that is compared, its reference and their ratio, and the counts of the pair.
+        self, reference: int, threshold: float
+    ) -> Iterator[tuple[tuple[str, str, float], list[int]]]:
+        """Each pair that is compared by the names of its levels, with their ratio, and its counts.
 
-        By its last pair; the ratio is NaN where one of the two is too small, and has no interval.
+        The ratio is NaN where one of the two is too small, and has no interval.
         """
-        for level, other in dict(self._pairs(reference)).items():
-            both = [level, other]
+        for both in map(list, self._pairs(reference, threshold)):
             own, most = (float(rate) for rate in self.table.rates[both])
             is_judged = bool(self.judged[both].all())
+            level, other = (self.grouping.levels[k] for k in both)
             ratio = own / most if most and is_judged else math.nan
-            names = self.grouping.levels[level], self.grouping.levels[other]
-            yield (*names, ratio), self._counts(both) if is_judged else (0, 0, 0, 0)
+            yield (level, other, ratio), self.table.counts(both) if is_judged else [0] * 4
 
-    def _counts(self, both: list[int]) -> tuple[int, int, int, int]:
-        """Hits and trials of a level, then of its reference."""
-        (x, other_x), (n, other_n) = self.table.hits[both], self.table.trials[both]
-        return int(x), int(n), int(other_x), int(other_n)
+    def rows(self, reference: int, threshold: float, factor: float) -> Iterator[tuple[object, ...]]:
+        """The rows of the table `pairs`; factor : what p-values are corrected by."""
+        within = intervals.level_within(self.critical)
+        for both in map(list, self._pairs(reference, threshold)):
+            own, most = (float(rate) for rate in self.table.rates[both])
+            x, n, other_x, other_n = self.table.counts(both)
+            counts, small = (x, n, other_x, other_n), (~self.judged[both]).tolist()
+            ratio = own / most if most else math.nan
+            ends = intervals.rate_ratio(*counts, within)
+            gap_low, gap_high = intervals.rate_difference(*counts, within)
+            p_value = p_adjusted = math.nan
+            side: Verdict = fairness_rows.TOO_FEW
+            if not any(small):
+                p_value = self._p_value(both)
+                p_adjusted = min(1.0, p_value * factor)
+                side = verdict(math.inf if own and not most else ratio, *ends, threshold)
+            yield (
+                *(self.grouping.name, self.grouping.label),
+                *(self.grouping.levels[k] for k in both),
+                *(self.table.n([k]) for k in both),
+                *(own, most, Estimate(ratio, *ends)),
+                Estimate(own - most, float(gap_low), float(gap_high)),
+                *(p_value, p_adjusted, side, *small),
+            )
 
-    def _compared(self, level: int, reference: int) -> ComparedPair:
-        both = [level, reference]
-        own, other = (float(rate) for rate in self.table.rates[both])
-        counts, within = self._counts(both), intervals.level_within(self.critical)
-        gap_low, gap_high = intervals.rate_difference(*counts, within)
-        small, small_reference = (bool(few) for few in ~self.judged[both])
-        enough = not (small or small_reference)
-        return ComparedPair(
-            levels=(self.grouping.levels[level], self.grouping.levels[reference]),
-            n=(self.table.n([level]), self.table.n([reference])),
-            rates=(own, other),
-            ratio=Estimate(
-                own / other if other else math.nan, *intervals.rate_ratio(*counts, within)
-            ),
-            difference=Estimate(own - other, float(gap_low), float(gap_high)),
-            p_value=self._p_value(Pair(0, *self._places(both))) if enough else math.nan,
-            small=(small, small_reference),
-        )
-
-    def _places(self, levels: list[int]) -> list[int]:
-        """The positions of levels among those that can be judged."""
-        return [int(self.judged[:level].sum()) for level in levels]
-
-    def _p_value(self, pair: Pair) -> float:
+    def _p_value(self, both: list[int]) -> float:
+        """Of two levels that can be judged."""
         if self.tests is None:
             return math.nan
-        return self.tests.p_value(pair.table, pair.highest, pair.lowest)
+        return self.tests.p_value(0, *(int(self.judged[:level].sum()) for level in both))
 
 
 @dataclass(frozen=True)
@@ -388,12 +367,17 @@ class ImpactRatio(PeopleMetric, ClassMetric):
     """Each group's rate of favourable decisions over the reference group's, with a verdict.
 
     The reference is the group with the highest rate among those large enough, unless another is
-    declared. Interval, p-value and verdict hold for all pairs of groups of an attribute at once
-    (`any_pair`), and for those of all crossings together, so they allow for having picked the
-    highest and the lowest, and a verdict does not depend on which group is larger or comes first.
+    declared; people of whom it is not known in which group they are never are one. Beside it stand
+    the two groups that differ surest, and the two whose ratio lies surest below the declared one.
+    Interval, p-value and verdict hold for all pairs of groups of an attribute at once (`any_pair`),
+    and for those of all crossings together, so they allow for having picked a pair among all, and a
+    verdict does not depend on which group is larger or comes first.
 
     Where the labels are decisions themselves, the gap between two groups in them stands beside that
     of the model's decisions, with an interval of the difference over the same rows.
+
+    least_share : share of all people below which a group is too small to be judged; null takes that
+    of a chosen framework (6 RCNY 5-301(d) allows 2 %), and 0 without one.
 
     Reference: 29 CFR 1607.4(D): a rate is compared with that of the group with the highest rate.
     """
@@ -432,7 +416,7 @@ class ImpactRatio(PeopleMetric, ClassMetric):
     crossings: bool = True
     min_cell: groups.MinCell = 30
     min_events: groups.MinEvents = 5
-
+    least_share: Annotated[float, Field(ge=0, lt=1)] | None = None
     n_resamples: Resamples = 2000
 
     def measure(self, context: MeasureContext) -> Measurement:
@@ -443,18 +427,20 @@ class ImpactRatio(PeopleMetric, ClassMetric):
             p,
             crossings=self.crossings,
             min_cell=self.min_cell,
-            pool=True,
             apart=frozenset(self.reference.values()),
         )
         outcomes = groups.Outcomes.of(p, schema.target.declared_favourable)
-        attributes = self._rates(compared, outcomes, context.seed)
+        attributes = self._rates(compared, outcomes, self._floor(p), context.seed)
         references = [self._reference(rates) for rates in attributes]
         favourable = schema.target.declared_favourable
         pairs = with_range(self._judge(attributes, references), p, compared, favourable)
         rows = read_rows(pairs, fairness_rows.GroupPair)
-        notes = (*self._undeclared(attributes, references), *_notes(rows, attributes))
+        notes = (
+            *self._undeclared(attributes, references),
+            *_notes(rows, attributes, self.least_share or 0.0),
+        )
         scores = tuple(
-            _smallest([row for row in rows if row.attribute == rates.grouping.name])
+            _gravest([row for row in rows if row.attribute == rates.grouping.name])
             for rates in attributes
             if not rates.grouping.crossing
         )
@@ -480,12 +466,12 @@ class ImpactRatio(PeopleMetric, ClassMetric):
         favourable: int,
         thresholds: Floats,
     ) -> pd.DataFrame:
-        """The ratio of each level of an attribute to its reference at each threshold.
+        """The ratios of all that is compared within each attribute at each threshold.
 
         Raises NotApplicableError: a declared reference is no level.
         """
-        floor = (self.min_cell, self.min_events)
-        counts: dict[float, list[tuple[int, int, int, int]]] = {}
+        floor = self._floor(predictions)
+        counts: dict[float, list[list[int]]] = {}
         rows: list[tuple[tuple[object, ...], float, int]] = []
         for threshold in thresholds:
             moved = groups.Outcomes.of(at_threshold(predictions, threshold), favourable)
@@ -493,14 +479,23 @@ class ImpactRatio(PeopleMetric, ClassMetric):
                 rates = Rates.of(grouping, moved, floor, 0.95, None)
                 level = intervals.level_within(rates.critical)
                 pairs = counts.setdefault(level, [])
-                for ratio, pair in rates.ratios(self._reference(rates)):
+                for ratio, pair in rates.ratios(self._reference(rates), self.threshold):
                     rows.append(((float(threshold), grouping.name, *ratio), level, len(pairs)))
                     pairs.append(pair)
         ends = {level: intervals.rate_ratios(pairs, level) for level, pairs in counts.items()}
         return self.frame("steps", ((*row, *ends[lvl][place]) for row, lvl, place in rows))
 
+    def _floor(self, predictions: Predictions) -> tuple[int, int]:
+        """The fewest people, and the fewest favourable decisions expected, of a level to judge."""
+        least = math.ceil((self.least_share or 0.0) * len(predictions) - 1e-9)
+        return max(self.min_cell, least), self.min_events
+
     def _rates(
-        self, compared: Sequence[groups.Grouping], outcomes: groups.Outcomes, seed: int
+        self,
+        compared: Sequence[groups.Grouping],
+        outcomes: groups.Outcomes,
+        floor: tuple[int, int],
+        seed: int,
     ) -> list[Rates]:
         """Intervals hold for a whole attribute, and for all crossings together (Bonferroni)."""
         n_crossings = sum(grouping.crossing for grouping in compared)
@@ -509,7 +504,7 @@ class ImpactRatio(PeopleMetric, ClassMetric):
             Rates.of(
                 grouping,
                 outcomes,
-                (self.min_cell, self.min_events),
+                floor,
                 1 - 0.05 / (n_crossings if grouping.crossing else 1),
                 permutations,
             )
@@ -519,19 +514,20 @@ class ImpactRatio(PeopleMetric, ClassMetric):
     def _reference(self, rates: Rates) -> int:
         """The declared level, else the one with the highest rate.
 
-        Raises NotApplicableError: a declared level does not exist.
+        Raises NotApplicableError: a declared level is none that others are set against.
         """
         grouping = rates.grouping
         if grouping.name not in self.reference:
             return rates.highest
         level = self.reference[grouping.name]
-        if level not in grouping.levels:
+        allowed = [name for name, leads in zip(grouping.levels, rates.leads, strict=True) if leads]
+        if level not in allowed:
             raise NotApplicableError(
                 message(
                     "refusals.no_reference",
                     setting=f"reference.{grouping.name}",
                     level=level,
-                    levels=list(grouping.levels),
+                    levels=allowed,
                 )
             )
         return grouping.levels.index(level)
@@ -551,23 +547,13 @@ class ImpactRatio(PeopleMetric, ClassMetric):
         """
         surest = np.array([rates.p_value for rates in attributes])
         factors = intervals.holm(surest, KINDS_OF_COMPARISONS) / surest
+        each = zip(attributes, references, factors, strict=True)
         return self.frame(
             "pairs",
             (
-                (
-                    *(
-                        rates.grouping.name,
-                        rates.grouping.label,
-                        *pair.levels,
-                        *pair.n,
-                        *pair.rates,
-                    ),
-                    *(pair.ratio, pair.difference, pair.p_value),
-                    math.nan if any(pair.small) else min(1.0, pair.p_value * float(factor)),
-                    *(pair.verdict(self.threshold), *pair.small),
-                )
-                for rates, reference, factor in zip(attributes, references, factors, strict=True)
-                for pair in rates.compare(reference)
+                row
+                for rates, reference, factor in each
+                for row in rates.rows(reference, self.threshold, float(factor))
             ),
         )
 
@@ -585,15 +571,21 @@ def _judged_pairs(
     return list(chosen.values())
 
 
-def _smallest(pairs: Sequence[fairness_rows.GroupPair]) -> Score:
-    """The score of one attribute: its smallest ratio among the levels that can be judged."""
+def _gravest(pairs: Sequence[fairness_rows.GroupPair]) -> Score:
+    """The score of one attribute: its gravest ratio among the levels that can be judged.
+
+    It is the smallest of those that surely lie below the declared one, if any does.
+    """
     judged = [pair for pair in pairs if pair.is_judged]
     name = pairs[0].attribute
     if not judged:
         nothing = Estimate(math.nan, n=sum(pair.n for pair in pairs))
         note = message("notes.too_few")
         return nothing.score("impact_ratio", "fairness", "one", attribute=name, note=note)
-    pair = min(judged, key=lambda pair: math.inf if math.isnan(pair.ratio) else pair.ratio)
+    pair = min(
+        judged,
+        key=lambda pair: (not pair.is_clear, math.inf if math.isnan(pair.ratio) else pair.ratio),
+    )
     several = len({level for pair in judged for level in (pair.level, pair.reference)}) > 2
     method = message("interval_methods.ratio", several=several)
     ratio = Estimate(pair.ratio, pair.estimate.low, pair.high, pair.n + pair.n_reference, method)
@@ -606,7 +598,7 @@ def _smallest(pairs: Sequence[fairness_rows.GroupPair]) -> Score:
         p_value=pair.p_adjusted,
         reference="doi:10.1177/0962280210383082",
         note=message(
-            "notes.impact_ratio.smallest",
+            f"notes.impact_ratio.{'surest' if pair.is_clear else 'smallest'}",
             level=pair.level,
             reference=pair.reference,
             ratios=len(judged),
@@ -614,7 +606,9 @@ def _smallest(pairs: Sequence[fairness_rows.GroupPair]) -> Score:
     )
 
 
-def _notes(pairs: Sequence[fairness_rows.GroupPair], attributes: Sequence[Rates]) -> Iterator[Text]:
+def _notes(
+    pairs: Sequence[fairness_rows.GroupPair], attributes: Sequence[Rates], least_share: float
+) -> Iterator[Text]:
     tested = sum(rates.tests is not None for rates in attributes)
     yield message("notes.impact_ratio.corrected", n=tested)
     several = [
@@ -627,4 +621,4 @@ def _notes(pairs: Sequence[fairness_rows.GroupPair], attributes: Sequence[Rates]
     few = dict.fromkeys(pair.level for pair in pairs if pair.too_few)
     few |= dict.fromkeys(pair.reference for pair in pairs if pair.reference_too_few)
     if few:
-        yield message("notes.impact_ratio.too_few", levels=list(few))
+        yield message("notes.impact_ratio.too_few", levels=list(few), least=least_share)

@@ -27,7 +27,7 @@ from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.behaviour.expected import outcome_of
 from deepseek_report.metrics.fairness.direct_use import TellingColumns, told_together
 from deepseek_report.metrics.fairness.fairness_rows import GapOption
-from deepseek_report.metrics.fairness.group_gaps import WidestPair, rate_table
+from deepseek_report.metrics.fairness.group_gaps import SurestPair, rate_table
 from deepseek_report.metrics.fairness.groups import Grouping, MinCell, MinEvents, groupings
 from deepseek_report.metrics.performance.baselines import Predictor, fitted_reference
 from deepseek_report.metrics.performance.predicting import choose_threshold, predict
@@ -221,8 +221,8 @@ class Options(PeopleMetric, ClassMetric):
         for name in (name for name in of_parts[0] if name in of_parts[1]):
             test, chosen = _large_enough(of_parts[0][name], of_parts[1][name], self.min_cell)
             floor = self.min_cell, self.min_events
-            pair = WidestPair.of(chosen, validation, favourable, floor)
-            if pair is not None and pair.highest != pair.lowest:
+            pair = SurestPair.of(chosen, validation, favourable, floor)
+            if pair is not None:
                 compared.append(ComparedGroups(test, chosen, pair, favourable))
         return compared
 
@@ -489,9 +489,11 @@ def _scores(judged: Sequence[JudgedOption]) -> Iterator[Score]:
 
 
 def _large_enough(test: Grouping, chosen: Grouping, min_cell: int) -> tuple[Grouping, Grouping]:
-    """Both groupings with the levels that have enough people in both parts."""
+    """Both groupings with the known levels that have enough people in both parts."""
     parts = (test, chosen)
-    large = [set(np.array(part.levels, object)[part.sizes >= min_cell]) for part in parts]
+    large = [
+        set(np.array(part.levels, object)[(part.sizes >= min_cell) & part.known]) for part in parts
+    ]
     first, other = (
         part.only(np.array([level in large[0] & large[1] for level in part.levels]))
         for part in parts
@@ -598,13 +600,13 @@ class ComparedGroups:
     """An attribute whose groups are compared: in which two levels, on which parts.
 
     test, validation : the same levels in the same order, each large enough in both parts.
-    pair : the levels that today's decisions treat most unequally on the validation part, so that
+    pair : the levels that today's decisions treat unequally surest on the validation part, so that
     the test part has no say in what is looked at. favourable : the class.
     """
 
     test: Grouping
     validation: Grouping
-    pair: WidestPair
+    pair: SurestPair
     favourable: int
 
     @property

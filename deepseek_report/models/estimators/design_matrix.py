@@ -43,22 +43,23 @@ def frame_for(schema: Schema, estimator: object) -> Frame:
 
     An estimator that was fitted without names gets all columns as plain numbers.
     """
-    wanted = names_of(estimator, schema)
+    wanted = names_of(estimator, schema.names)
     if wanted is None:
         return Frame(schema.features, named=False)
     return Frame(schema.features, tuple(name for name in wanted if name in schema.names))
 
 
-def names_of(estimator: object, schema: Schema) -> list[str] | None:
+def names_of(estimator: object, there: Sequence[str]) -> list[str] | None:
     """The columns that an estimator was fitted on, in order; None where it was told no names.
 
-    A column of the data whose blanks lightgbm wrote as underscores has its own name again.
+    Of the columns that are there, one whose blanks lightgbm wrote as underscores has its own name
+    again.
     """
     fitted_names = getattr(estimator, "feature_names_in_", None)
     if fitted_names is None:
         return None
-    written = {name.replace(" ", "_"): name for name in schema.names}
-    written |= {name: name for name in schema.names}
+    written = {name.replace(" ", "_"): name for name in there}
+    written |= {name: name for name in there}
     renamed = written if getattr(estimator, "library", "") == "lightgbm" else {}
     return [renamed.get(str(name), str(name)) for name in fitted_names]
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from deepseek_report.artifacts.advice import override
+from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.schema import Feature, Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.errors import DeepseekReportError, first_line
@@ -26,8 +28,8 @@ def fit_problems(fitted: Fitted, train: Split, *, declared: bool) -> list[str]:
 
     declared : whether the config names the encoding.
     """
-    problems = [*_class_problems(fitted), *_column_problems(fitted, declared=declared)]
-    return problems or list(_trial(fitted, train))
+    problems = [*_class_problems(fitted), *_column_problems(fitted, train, declared=declared)]
+    return problems or list(_trial(fitted, _whole(train)))
 
 
 def _class_problems(fitted: Fitted) -> Iterator[str]:
@@ -45,8 +47,8 @@ def _class_problems(fitted: Fitted) -> Iterator[str]:
         yield str(error)
 
 
-def _column_problems(fitted: Fitted, *, declared: bool) -> list[str]:
-    names, schema = names_of(fitted.estimator, fitted.schema), fitted.schema
+def _column_problems(fitted: Fitted, train: Split, *, declared: bool) -> list[str]:
+    names, schema = names_of(fitted.estimator, fitted.schema.names), fitted.schema
     if fitted.encoding == "words":
         name = type(fitted.estimator).__name__
         return [
@@ -54,16 +56,23 @@ def _column_problems(fitted: Fitted, *, declared: bool) -> list[str]:
             "here; train it on these texts (model.estimator=…), or explain a checkpoint "
             "(model=huggingface)"
         ]
-    if fitted.encoding in {"frame", "given"} and names is not None:
-        return list(_unknown_names(names, schema))
+    if fitted.encoding == "given" and names is not None:
+        return []  # the call has seen that it answers
+    if fitted.encoding == "frame" and names is not None:
+        unknown = [name for name in names if name not in schema.names]
+        rows = whole if len(whole := _whole(train)) else train.inputs
+        refusal = next(_trial(fitted, rows), "") if unknown else ""
+        # a pipeline that drops a column by itself answers without it
+        return [_of_unknown(names, unknown, schema, refusal)] if refusal else []
     problems = list(_positions_for_codes(fitted, declared=declared))
     return problems or list(_other_width(fitted))
 
 
-def _unknown_names(names: Sequence[str], schema: Schema) -> Iterator[str]:
-    unknown = [name for name in names if name not in schema.names]
-    if not unknown:
-        return
+def _of_unknown(names: Sequence[str], unknown: Sequence[str], schema: Schema, refusal: str) -> str:
+    """That the model was fitted on columns that are no features, and what to do.
+
+    refusal : what it answers without them, which often names those that it needs.
+    """
     text = (
         f"the model was fitted on {len(names)} columns, of which {len(unknown)} are no features "
         f"here: {listed(unknown, _SHOWN)}; the features are {listed(schema.names, 12)}"
@@ -71,15 +80,19 @@ def _unknown_names(names: Sequence[str], schema: Schema) -> Iterator[str]:
     sources = {name: source for name in unknown if (source := _one_hot_of(name, schema.names))}
     if sources:
         name, source = next(iter(sources.items()))
-        yield (
+        return (
             f"{text}. “{name}” looks like a one-hot column of “{source}”: store the encoder and "
             "the estimator together as one scikit-learn pipeline that reads the table itself, or "
             "use a data file with the encoded columns"
         )
-        return
     near = difflib.get_close_matches(unknown[0], schema.names, n=1)
     hint = f"; did you mean “{near[0]}” by “{unknown[0]}”?" if near else ""
-    yield f"{text}{hint}. Name the columns as they were when it was fitted, and leave none out"
+    needed = [name for name in unknown if name in refusal] or unknown
+    return (
+        f"{text}{hint}. Name the columns as they were when it was fitted, and leave none out: what "
+        "is declared as an entity, a time or something else is an input as well by "
+        f"`{override('dataset.also_inputs', needed)}`"
+    )
 
 
 def _one_hot_of(name: str, known: Sequence[str]) -> str:
@@ -122,19 +135,22 @@ def _other_width(fitted: Fitted) -> Iterator[str]:
         return
     yield (
         f"the model was fitted on {int(wanted)} columns, and it would be given {width}: "
-        f"{listed(fitted.schema.names, 12)}; use `dataset.drop` and the order of the file so that "
-        "they are the same, or fit it on a table with column names"
+        f"{listed(fitted.schema.names, 12)}; use `dataset.drop`, `dataset.also_inputs` (of what is "
+        "an entity or a time as well) and the order of the file so that they are the same, or fit "
+        "it on a table with column names"
     )
 
 
-def _trial(fitted: Fitted, train: Split) -> Iterator[str]:
-    """A few rows without gaps, to see whether the estimator answers at all."""
-    whole = np.flatnonzero(np.isfinite(train.inputs).all(axis=1))[:_TRIED]
-    if not len(whole):
-        return
+def _whole(train: Split) -> Floats:
+    """The rows without gaps."""
+    return train.inputs[np.isfinite(train.inputs).all(axis=1)]
+
+
+def _trial(fitted: Fitted, inputs: Floats) -> Iterator[str]:
+    """Whether the estimator answers at all about the first of these rows."""
     name = type(fitted.estimator).__name__
     try:
-        answer = fitted.probabilities(train.inputs[whole])
+        answer = fitted.probabilities(inputs[:_TRIED])
     except Exception as error:  # whatever the library raises, the person must know before a run
         yield f"{name} cannot be asked about rows of these data: {first_line(error)}"
         return

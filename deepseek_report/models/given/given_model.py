@@ -36,25 +36,28 @@ if TYPE_CHECKING:
 class TableForm:
     """How a person's table holds its columns, so that the model is asked about such a table again.
 
-    columns : {feature name: name of the column}, which need not be text. kinds : {feature name:
-    pandas dtype}. values : {feature name: {code: value}} of the columns that are not numbers.
-    named : whether the rows came with column names; an array of numbers did not.
+    columns : {name: name of the column}, which need not be text. kinds : {feature name: pandas
+    dtype}. values : {feature name: {code: value}} of the columns that are not numbers. named :
+    whether the rows came with column names; an array of numbers did not. along : {name: column of
+    one value} of what is no feature, and stands in every such table with that value.
     """
 
     columns: Mapping[str, Hashable]
     kinds: Mapping[str, object]
     values: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     named: bool = True
+    along: Mapping[str, pd.Series] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, frame: pd.DataFrame, *, named: bool = True) -> TableForm:
-        """The form of a table."""
+    def of(cls, frame: pd.DataFrame, *, named: bool = True, along: Sequence[str] = ()) -> TableForm:
+        """The form of a table, of which some columns are no features."""
         columns = {str(name): name for name in frame.columns}
-        kinds = {name: frame[column].dtype for name, column in columns.items()}
-        values = {
-            name: dict(_coded(frame[column].dropna().unique())) for name, column in columns.items()
-        }
-        return cls(columns, kinds, values, named)
+        features = {name: frame[column] for name, column in columns.items() if name not in along}
+        kinds = {name: cells.dtype for name, cells in features.items()}
+        values = {name: dict(_coded(cells.dropna().unique())) for name, cells in features.items()}
+        return cls(
+            columns, kinds, values, named, {name: frame[columns[name]][:1] for name in along}
+        )
 
 
 def _coded(values: Iterable[object]) -> Iterator[tuple[str, object]]:
@@ -80,13 +83,15 @@ class GivenColumns:
         """(instance, feature) -> a table as the person gave it, or the array of its numbers."""
         import pandas as pd
 
+        form, first = self.form, np.zeros(len(inputs), np.int64)
         columns = {
-            feature.name: _column(feature, cells, self.form)
+            feature.name: _column(feature, cells, form)
             for feature, cells in zip(self.features, inputs.T, strict=True)
-        }
-        names = list(columns) if self.chosen is None else list(self.chosen)
-        table = pd.DataFrame({self.form.columns[name]: columns[name] for name in names})
-        return table if self.form.named else table.to_numpy()
+        } | {name: cells.take(first).array for name, cells in form.along.items()}
+        names = [name for name in form.columns if name in columns]
+        names = names if self.chosen is None else list(self.chosen)
+        table = pd.DataFrame({form.columns[name]: columns[name] for name in names})
+        return table if form.named else table.to_numpy()
 
 
 def _column(feature: Feature, cells: Floats, form: TableForm) -> object:
@@ -194,8 +199,9 @@ class GivenModel(GivenInPython):
         if self.held is None:
             raise ConfigError(self.problems(())[0])
         estimator = self.held.estimator
-        names = names_of(estimator, schema) if self.held.form.named else None
-        known = None if names is None else [name for name in names if name in schema.names]
+        there = [*schema.names, *self.held.form.along]
+        names = names_of(estimator, there) if self.held.form.named else None
+        known = None if names is None else [name for name in names if name in there]
         columns = GivenColumns(schema.features, self.held.form, known)
         return Fitted(estimator, columns, "given", schema, True, self.classes)
 

@@ -117,7 +117,7 @@ def _slopes(control: Floats, values: Floats) -> Floats:
     spread, shares = float(control @ control), values.any(axis=0).astype(np.float64)
     shares /= max(shares.sum(), 1.0)
     if not spread > _ROUNDING**2 * float((values**2).sum()):
-        return shares
+        return np.asarray(shares)
     slopes = control @ values / spread
     return np.asarray(slopes + (1 - slopes.sum()) * shares)
 

@@ -51,6 +51,37 @@ def test_more_groups_than_can_be_compared_are_refused_with_what_to_do() -> None:
         attribute_of(pd.Series([str(k) for k in range(n)], name="id"), "person", "data.csv")
 
 
+SAY_UNKNOWN = (
+    *("Unknown", "UNK", "n/a", "N.A.", "?", "-", "not stated", "Not-reported", "race unknown"),
+    *("Other/unknown", "Other (n/a)", "Unknown or not reported", "Prefer not to say", "missing"),
+    *("declined to answer", "Don't know", "ethnicity - not known", "未知", "keine Angabe"),
+    "Information not provided by applicant in mail, Internet, or telephone application",
+)
+SAY_WHO = (
+    *("none", "Other", "not applicable", "no", "north", "No known disability", "Two or more races"),
+    *("Not Hispanic or Latino", "non-binary", "Native American/Alaskan", "other status", "25–34"),
+)
+
+
+@pytest.mark.parametrize("name", [*SAY_UNKNOWN, *SAY_WHO])
+def test_a_group_that_says_so_is_unknown_wherever_groups_are_made(name: str) -> None:
+    names = ["women", name, "men"]
+    is_group = name in SAY_WHO
+    expected = ({*names} if is_group else {"women", "men"}, 0 if is_group else 1)
+    categories = tuple(Category(str(k), label) for k, label in enumerate(names))
+    sex = Feature("sex", "Sex", "categorical", categories=categories)
+    declared = ColumnDeclaration(levels={"0": "women", "1": name, "2": "men"})
+    made = [
+        group_by(sex, np.arange(3.0), ColumnDeclaration()),
+        group_by(sex, np.arange(3.0), declared),
+        attribute_of(pd.Series(names, name="sex"), "person", "data.csv"),
+    ]
+    for attribute, codes in made:
+        assert ({*attribute.levels}, int((codes == -1).sum())) == expected
+        told = [attribute.levels[code] if code >= 0 else "" for code in codes]
+        assert told == [each if is_group or each != name else "" for each in names]
+
+
 def load(folder: Path, **columns: ColumnDeclaration) -> Dataset:
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(

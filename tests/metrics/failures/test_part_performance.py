@@ -59,7 +59,7 @@ def test_parts_are_counted_one_by_one_and_people_are_left_to_others(toy) -> None
         assert row["accuracy"] == pytest.approx(p.correct[inside].mean())
         assert row["base_rate"] == pytest.approx(p.truths[inside].mean())
     (score,) = measured.scores
-    judged = table.loc[~table["too_few"], "accuracy"]
+    judged = table.loc[~table["too_few"] & (table["level"] != "unknown"), "accuracy"]
     assert (score.metric, score.attribute) == ("accuracy_gap", "region")
     assert score.value == pytest.approx(judged.max() - judged.min())
     assert 0 <= score.low <= score.value <= score.high

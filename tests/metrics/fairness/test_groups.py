@@ -13,9 +13,11 @@ import pytest
 from statsmodels.stats.multitest import multipletests
 
 from deepseek_report.artifacts.predictions import Predictions
-from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.schema import Attribute, Schema
 from deepseek_report.artifacts.split import Split
+from deepseek_report.artifacts.table_rows import read_rows
 from deepseek_report.metrics.fairness import impact_ratio
+from deepseek_report.metrics.fairness.fairness_rows import GroupPair, RatioStep, surest_last
 from deepseek_report.metrics.fairness.group_gaps import (
     DemographicParityDifference,
     EqualizedOddsDifference,
@@ -48,7 +50,7 @@ def test_small_levels_are_one_only_beside_a_larger_one(toy) -> None:
     context = toy()
 
     def levels(min_cell: int) -> tuple[str, ...]:
-        chosen = {"crossings": False, "min_cell": min_cell, "pool": True}
+        chosen = {"crossings": False, "min_cell": min_cell, "apart": ()}
         return groupings(context.dataset.schema, context.predictions, **chosen)[0].levels
 
     apart = levels(1)
@@ -191,6 +193,107 @@ def people(context, rates_and_sizes):
     return decided(replace(context, predictions=cut), {"sex": sex}, favoured)
 
 
+def of_three(context, third, rate, size):
+    """1 000 men of whom 80 % are favoured, 1 000 women of whom 59 % are, and a few more people."""
+    counts = [(0, 0.8, 1000), (1, 0.59, 1000), (third, rate, size)]
+    codes = np.repeat([code for code, *_ in counts], [n for *_, n in counts])
+    favoured = np.concatenate([np.arange(n) < round(part * n) for _, part, n in counts])
+    n = len(codes)
+    attribute = Attribute("sex", "sex", ("men", "women", "others"))
+    schema = replace(context.dataset.schema, attributes=(attribute,))
+    scores = np.where(favoured, 0.2, 0.8)
+    p = predictions(scores, Split(np.zeros((n, 1)), np.zeros(n, np.int64), np.arange(n)))
+    data = replace(context.dataset, schema=schema)
+    return decided(replace(context, dataset=data, predictions=p), {"sex": codes}, favoured)
+
+
+def of_pairs(measured) -> dict[tuple[str, str], str]:
+    """{(level, reference): verdict}."""
+    rows = measured.tables["pairs"].to_dict("records")
+    return {(row["level"], row["reference"]): row["verdict"] for row in rows}
+
+
+def test_some_people_of_unknown_sex_who_fare_best_are_no_reference(toy) -> None:
+    context = of_three(toy(), -1, 45 / 47, 47)
+    measured = ImpactRatio(n_resamples=300).measure(context)
+    verdicts = of_pairs(measured)
+    assert verdicts == {("women", "men"): "clear below", ("unknown", "men"): "clear above"}
+    (score,) = measured.scores
+    assert (score.level, score.value) == ("women", pytest.approx(0.59 / 0.8))
+    assert score.high < 0.8
+    with refused("is “unknown”, but .* set against “men” and “women” alone"):
+        ImpactRatio(reference={"sex": "unknown"}).measure(context)
+
+
+def test_a_small_group_that_fares_best_leaves_the_surest_pair_its_verdict(toy) -> None:
+    few = of_three(toy(), 2, 30 / 31, 31)
+    measured = ImpactRatio(n_resamples=300).measure(few)
+    verdicts = of_pairs(measured)
+    assert verdicts["men", "others"] == "above but uncertain"
+    assert verdicts["women", "men"] == "clear below"  # .737, whatever others get
+    (score,) = measured.scores
+    assert score.high < 0.8
+    unsure = of_three(toy(), 2, 31 / 35, 35)
+    rates = ImpactRatio(n_resamples=300).measure(unsure).tables["pairs"]
+    row = rates.query("level == 'women' and reference == 'men'").iloc[0]
+    assert row["p_adjusted"] < 0.01
+
+
+def test_of_several_groups_every_pair_is_weighed_against_the_declared_ratio() -> None:
+    """The pair that is picked has the greatest lead of all, counted pair by pair."""
+    rng = np.random.default_rng(8)
+    for _ in range(20):
+        trials = rng.integers(40, 900, 6)
+        table = RateTable(rng.binomial(trials, rng.uniform(0.2, 0.9, 6)), trials)
+        spread = table.overall * (1 - table.overall)
+        higher, lower = rng.random((2, 6)) < 0.8
+        for ratio in (1.0, 0.8):
+            leads = {
+                (i, j): (ratio * table.rates[i] - table.rates[j])
+                / math.sqrt(spread * (ratio**2 / trials[i] + 1 / trials[j]))
+                for i in np.flatnonzero(higher)
+                for j in np.flatnonzero(lower)
+                if i != j
+            }
+            pair = table.surest(higher, lower, ratio)
+            assert (pair.highest, pair.lowest) == max(leads, key=lambda both: leads[both])
+    assert table.surest(np.arange(6) == 2, np.arange(6) == 2) is None
+
+
+def test_an_attribute_that_says_nothing_of_anybody_is_not_compared(toy) -> None:
+    context = of_three(toy(), -1, 0.5, 40)
+    p = context.predictions
+    schema = replace(context.dataset.schema, attributes=(Attribute("sex", "sex", ()),))
+    nobody = replace(p, groups={"sex": np.full(len(p), -1)})
+    with refused("two or more levels"):
+        groupings(schema, nobody, crossings=True, min_cell=30)
+
+
+@pytest.mark.parametrize("least", [0.02, 40 / 2040])
+def test_small_shares_of_all_people_are_left_out_of_ratios_where_it_is_allowed(toy, least) -> None:
+    context = of_three(toy(), 2, 1.0, 40)
+    whole, allowed = (
+        ImpactRatio(n_resamples=300, least_share=share).measure(context) for share in (None, least)
+    )
+    assert "others" in set(whole.tables["pairs"]["reference"])
+    said = [wording().say(note) for note in allowed.notes if "too_few" in note.id]
+    if least < 0.02:  # the group has exactly this share
+        assert of_pairs(allowed) == of_pairs(whole)
+        assert not said
+        return
+    expected = {("women", "men"): "clear below", ("others", "men"): "too few to judge"}
+    assert of_pairs(allowed) == expected
+    steps = read_rows(allowed.tables["steps"], RatioStep)
+    assert {row.level for row in steps if row.is_judged} == {"women"}
+    (note,) = said
+    assert "leaves a group of less than 2\u00a0% of all people out of the ratios" in note
+    assert note.endswith(": others.")
+    rates = GroupRates().measure(context).tables["groups"]
+    assert set(rates["level"]) == {"men", "women", "others"}
+    (declared,) = ImpactRatio(reference={"sex": "others"}, least_share=0.02).measure(context).scores
+    assert declared.value == pytest.approx(0.59 / 0.8)  # of men, who are judged
+
+
 @pytest.mark.parametrize("sizes", [(400, 200), (200, 400)])
 def test_the_lower_group_is_below_whichever_is_larger(toy, sizes) -> None:
     rates = (0.67, 0.39)  # men, women: the summary once called this "clearly above 0.8"
@@ -260,7 +363,8 @@ def test_intervals_allow_for_having_picked_two_of_several_groups(toy) -> None:
     counts = GroupRates().measure(context).tables["groups"].query("attribute == 'region'")
     ends = counts.set_index("level").loc[[gap["surest_highest"], gap["surest_lowest"]]]
     n, hits = ends["n"], (ends["n"] * ends["selection_rate"]).round()
-    low, high = rate_difference(hits.iloc[0], n.iloc[0], hits.iloc[1], n.iloc[1], level)
+    of_known = level_within(any_pair(3))  # an unknown level is no end of a gap
+    low, high = rate_difference(hits.iloc[0], n.iloc[0], hits.iloc[1], n.iloc[1], of_known)
     assert (gap["surest_low"], gap["surest_high"]) == (pytest.approx(low), pytest.approx(high))
 
 
@@ -352,7 +456,7 @@ def test_the_ratio_is_over_the_declared_reference(toy) -> None:
 
 
 def test_an_unknown_reference_is_refused_with_the_levels(toy) -> None:
-    with refused("male and female"):
+    with refused("“male” and “female”"):
         ImpactRatio(reference={"sex": "other"}).measure(toy())
 
 
@@ -507,13 +611,18 @@ def test_at_every_step_groups_have_the_numbers_that_it_would_give_in_use(toy, en
         pd.testing.assert_frame_equal(stepped[shared], whole[shared], check_dtype=False)
         pairs = impact_ratio.ImpactRatio(n_resamples=100).measure(moved).tables["pairs"]
         pairs = pairs[~pairs["attribute"].str.contains("×")]
-        last = pairs.drop_duplicates(["attribute", "level"], keep="last").set_index(
-            ["attribute", "level"]
+        stepped = read_rows(ratios[ratios["threshold"] == threshold], RatioStep)
+        told, shown = (
+            {(row.attribute, row.level): row for row in surest_last(rows)}
+            for rows in (read_rows(pairs, GroupPair), stepped)
         )
-        stepped = ratios[ratios["threshold"] == threshold].set_index(["attribute", "level"])
-        known = stepped["ratio"].dropna().index
-        columns = ["reference", "ratio", "low", "high"]
-        pd.testing.assert_frame_equal(stepped.loc[known, columns], last.loc[known, columns])
+        assert len(stepped) == len(pairs)
+        assert {*told} == {*shown}
+        for key, row in shown.items():
+            assert row.reference == told[key].reference
+            assert row.is_judged == told[key].is_judged
+            if row.is_judged:
+                assert row.ratio == replace(told[key].estimate, n=row.ratio.n)
 
 
 def test_at_every_step_the_whole_has_the_rates_that_it_would_give_in_use(toy) -> None:

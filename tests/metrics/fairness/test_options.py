@@ -16,7 +16,7 @@ from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.fairness.direct_use import DirectUse, told_together
-from deepseek_report.metrics.fairness.group_gaps import WidestPair
+from deepseek_report.metrics.fairness.group_gaps import SurestPair
 from deepseek_report.metrics.fairness.groups import Grouping
 from deepseek_report.metrics.fairness.options import (
     ComparedGroups,
@@ -189,7 +189,7 @@ def test_a_gap_that_turns_round_is_not_called_narrower(toy) -> None:
     context = toy(n=1500)
     p, sex = context.predictions, context.predictions.groups["sex"]
     grouping = Grouping("sex", "sex", ("male", "female"), sex)
-    groups = ComparedGroups(grouping, grouping, WidestPair(highest=0, lowest=1), favourable=0)
+    groups = ComparedGroups(grouping, grouping, SurestPair(highest=0, lowest=1), favourable=0)
     rng = np.random.default_rng(1)
     chances = np.where(sex == 0, 0.7, 0.5), np.where(sex == 0, 0.5, 0.7), np.full(len(sex), 0.6)
     today, turned, even = (
