@@ -14,16 +14,17 @@ from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.results import ABSENT, Results, RunRecord, Study
+from deepseek_report.artifacts.shared_rows import FEWEST
 from deepseek_report.artifacts.table import Column, TableType, columns_of
 
 #: Settings that make a fitted model and its decisions.
-_OF_MODEL = ("dataset", "model", "trainer", "decision")
+_OF_MODEL = ("dataset", "model", "trainer", "corrections", "decision")
 #: Settings of what is computed of a model.
 _OF_JUDGING = ("explain", "explainers", "metrics")
 _SEEDS = ("seed", "seeds")
-MODEL = "model"
-#: Words of a setting's value that are shown in a label.
-_MOST = 40
+MODEL, CORRECTIONS = "model", "corrections"
+#: Characters of a setting's value that are shown in a label, and settings of which one is told.
+_MOST, _MOST_SETTINGS = 40, 6
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Method:
 
 def methods_of(study: Study) -> tuple[Method, ...]:
     """The methods of a study, in the order of their first runs."""
-    varying = {key: values for key, values in study.varying.items() if is_of_method(key)}
+    varying = _varying(study)
     groups: dict[str, list[int]] = {}
     for position in range(len(study)):
         own = {key: values[position] for key, values in varying.items()}
@@ -57,6 +58,33 @@ def methods_of(study: Study) -> tuple[Method, ...]:
         Method(label, tuple(positions), tuple(seed_of(study.runs[run]) for run in positions))
         for label, positions in zip(labels, groups.values(), strict=True)
     )
+
+
+def _varying(study: Study) -> dict[str, tuple[object, ...]]:
+    """The settings that differ of a model; data are what they hold, however they were declared."""
+    digests = [run.digests.get("data", str(position)) for position, run in enumerate(study)]
+    alike = [digests.index(digest) for digest in digests]
+    own = {
+        key: tuple(values[place] for place in alike) if key.startswith("dataset.") else values
+        for key, values in study.varying.items()
+        if is_of_method(key)
+    }
+    return {key: each for key, each in own.items() if any(value != each[0] for value in each)}
+
+
+def runs_by_data(study: Study) -> list[list[int]]:
+    """Positions of the runs of each data set: declared alike, or with test rows in common."""
+    groups: list[list[int]] = []
+    for position, run in enumerate(study):
+        firsts = (group for group in groups if _are_of_one_data_set(study.runs[group[0]], run))
+        group = next(firsts, None)
+        groups.append([position]) if group is None else group.append(position)
+    return groups
+
+
+def _are_of_one_data_set(first: Results, other: Results) -> bool:
+    declared = [json.dumps(run.config.get("dataset"), default=str) for run in (first, other)]
+    return declared[0] == declared[1] or Study.of(first, other).shared.suffice
 
 
 def pairs_to_compare(
@@ -82,9 +110,9 @@ def fitted_models(
     Runs of one method that predict alike are one fitted model, of which the first run stands for
     all: a seed may change nothing of an estimator. With a baseline every run stands for itself.
     """
-    if baseline is not None or not study.same_rows:
+    if baseline is not None or not study.shared.suffice:
         return tuple(range(len(study)))
-    predictions = [run.predictions for run in study]
+    predictions = study.paired
     kept: list[int] = []
     for method in methods:
         own: list[int] = []
@@ -134,25 +162,33 @@ def seed_of(run: Results) -> int | None:
 
 
 def _labels(study: Study, varying: Mapping[str, tuple[object, ...]], first: list[int]) -> list[str]:
-    """The model's name, then the settings that tell methods of one name apart."""
-    names = [model_name(study.runs[position]) for position in first]
-    other = {key: values for key, values in varying.items() if not key.startswith(f"{MODEL}.")}
-    labels = [
-        ", ".join([name, *_settings(other, position)])
-        for name, position in zip(names, first, strict=True)
-    ]
-    if len(set(labels)) == len(labels):
-        return labels
-    return [
-        ", ".join([name, *_settings(varying, position)]) if labels.count(label) > 1 else label
-        for name, label, position in zip(names, labels, first, strict=True)
-    ]
+    """The model's name, then the settings that tell methods apart if they are few enough to read.
+
+    Those of the model are told of methods of one name alone, and an id where all else is the same.
+    """
+    own = {key: values for key, values in varying.items() if key.startswith(f"{MODEL}.")}
+    other = _shortened(study, {key: each for key, each in varying.items() if key not in own})
+    if len(other) > _MOST_SETTINGS:
+        other = {key: values for key, values in other.items() if key == CORRECTIONS}
+    labels = {
+        position: ", ".join([model_name(study.runs[position]), *_settings(other, position)])
+        for position in first
+    }
+    for further in (own, {"run": study.names}):
+        for alike in [[p for p in first if labels[p] == label] for label in {*labels.values()}]:
+            told = {key: v for key, v in further.items() if any(v[p] != v[alike[0]] for p in alike)}
+            for position in alike:
+                labels[position] = ", ".join([labels[position], *_settings(told, position)])
+    return [labels[position] for position in first]
 
 
-def _settings(varying: Mapping[str, tuple[object, ...]], position: int) -> Iterator[str]:
+def _settings(varying: Mapping[str, Sequence[object]], position: int) -> Iterator[str]:
     for key, values in varying.items():
-        if key.rpartition(".")[2] != "_target_":
-            yield f"{key.partition('.')[2] or key} {str(values[position])[:_MOST]}"
+        value = values[position]
+        if key == CORRECTIONS:
+            yield from ["corrected"] if value != ABSENT else []
+        elif key.rpartition(".")[2] != "_target_":
+            yield f"{key.partition('.')[2] or key} {str(value)[:_MOST]}"
 
 
 def model_name(run: Results) -> str:
@@ -185,7 +221,7 @@ def what_varied(study: Study) -> Measurement:
     together : number of the group of settings that always change together; settings of one group
     cannot be told apart.
     """
-    varying = _shortened(study)
+    varying = _shortened(study, {k: each for k, each in study.varying.items() if is_of_results(k)})
     patterns = {key: _pattern(values) for key, values in varying.items()}
     groups = {pattern: number for number, pattern in enumerate(dict.fromkeys(patterns.values()), 1)}
     rows = [
@@ -219,9 +255,10 @@ def _origins(study: Study) -> Iterator[tuple[str, int, str]]:
             yield key, len(set(values)), _shown(values)
 
 
-def _shortened(study: Study) -> dict[str, Sequence[object]]:
-    """The settings that differ; of a part that is another one in some runs, its name alone."""
-    known = {key: each for key, each in study.varying.items() if is_of_results(key)}
+def _shortened(
+    study: Study, known: Mapping[str, tuple[object, ...]]
+) -> dict[str, Sequence[object]]:
+    """Settings that differ; of a part that is another one in some runs, its name alone."""
     others = {key.removesuffix("._target_") for key in known if key.endswith("._target_")}
     shown: dict[str, Sequence[object]] = {}
     for key, values in known.items():
@@ -266,9 +303,20 @@ def _confounded(
 
 def pairing(study: Study) -> list[Message]:
     """What the runs share, and therefore what can be compared pair by pair."""
-    rows = message("comparison.other_rows")
-    if study.same_rows:
-        rows = message("comparison.same_rows", n=len(study.runs[0].predictions))
-    if study.same_seeds:
-        return [rows, message("comparison.same_seeds")]
-    return [rows, message("comparison.other_seeds")]
+    seeds = message(f"comparison.{'same' if study.same_seeds else 'other'}_seeds")
+    return [shared_rows(study), seeds]
+
+
+def shared_rows(study: Study) -> Message:
+    """Which test rows the runs have in common, and why others are not compared."""
+    shared = study.shared
+    kind = "other" if not shared.suffice else "same" if shared.are_all else "shared"
+    return message(
+        f"comparison.{kind}_rows",
+        n=len(shared),
+        fewest=FEWEST,
+        tested=sorted({*shared.tested}),
+        relabelled=shared.relabelled,
+        changed=shared.changed,
+        left_out=list(shared.left_out),
+    )
