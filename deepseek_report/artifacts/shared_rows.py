@@ -136,15 +136,15 @@ def _matched(
 
     alone : whether rows of other numbers must be the only ones of their key.
     """
-    found: list[dict[object, dict[int, int]]] = []
+    by_key: list[dict[object, dict[int, int]]] = []
     for own, ids in zip(keys, numbers, strict=True):
         places: dict[object, dict[int, int]] = {}
         for at, (key, number) in enumerate(zip(own, ids, strict=True)):
             places.setdefault(key, {})[number] = at
-        found.append(places)
-    for key in found[0]:
-        alike = [places[key] for places in found if key in places]
-        if len(alike) == len(found):
+        by_key.append(places)
+    for key in by_key[0]:
+        alike = [places[key] for places in by_key if key in places]
+        if len(alike) == len(by_key):
             same = set.intersection(*map(set, alike))
             yield from (tuple(each[number] for each in alike) for number in same)
             rest = [[at for number, at in each.items() if number not in same] for each in alike]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Protocol
@@ -33,8 +33,20 @@ def level_of(results: Results, family: str) -> float:
 
 
 def families(results: Results) -> dict[str, FamilyOfTests]:
-    """The comparisons that this run made, by family; those that rest on intervals are not here."""
-    return {name: family(results) for name, family in _FAMILIES.items()}
+    """The comparisons that this run made, by family; those that rest on intervals are not here.
+
+    What a report such as the quick one leaves out counts as compared, with nothing known of it, so
+    that it finds nothing that the whole report would not find.
+    """
+    skipped = {part.name for part in results.skipped if part.kind == "measures"}
+    made = {
+        name: (family(results), skipped & {*metrics})
+        for name, (metrics, family) in _FAMILIES.items()
+    }
+    return {
+        name: replace(family, made=family.made + len(left_out))
+        for name, (family, left_out) in made.items()
+    }
 
 
 @dataclass(frozen=True)
@@ -133,13 +145,26 @@ def _causes(results: Results) -> FamilyOfTests:
     return _family(None if p is None else min(1.0, len(made) * p) for s in made for p in s)
 
 
-_FAMILIES: Mapping[str, Callable[[Results], FamilyOfTests]] = {
-    "group_differences": lambda results: _column(results, *_OF_GROUPS),
-    "slices": _slices,
-    "group_calibration": lambda results: _column(results, ("group_calibration", "groups")),
-    "parts": lambda results: _column(results, ("part_performance", "tests")),
-    "stated": _stated,
-    "near_copies": lambda results: _family(near_copies(results)[1:]),
-    "explained_groups": lambda results: _family(p for _, p in explained_gaps(results)),
-    "causes": _causes,
+#: {family: the metrics whose comparisons are of it, and what it tested}.
+_FAMILIES: Mapping[str, tuple[Sequence[str], Callable[[Results], FamilyOfTests]]] = {
+    "group_differences": (
+        [metric for metric, _ in _OF_GROUPS],
+        lambda results: _column(results, *_OF_GROUPS),
+    ),
+    "slices": (["slices"], _slices),
+    "group_calibration": (
+        ["group_calibration"],
+        lambda results: _column(results, ("group_calibration", "groups")),
+    ),
+    "parts": (
+        ["part_performance"],
+        lambda results: _column(results, ("part_performance", "tests")),
+    ),
+    "stated": (["expected_calibration_error", "prediction_intervals"], _stated),
+    "near_copies": (["near_copies"], lambda results: _family(near_copies(results)[1:])),
+    "explained_groups": (
+        ["explanation_by_group"],
+        lambda results: _family(p for _, p in explained_gaps(results)),
+    ),
+    "causes": (["causal_claims", "causal_gaps"], _causes),
 }
