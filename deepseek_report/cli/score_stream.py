@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 #: Seconds between two looks into a file that grows.
 _EVERY = 0.5
-#: Rejected lines of a batch that are told in full on the terminal.
-_MOST_REJECTED = 5
+#: Rejected lines and marks of a batch that are told in full on the terminal.
+_MOST_TOLD = 5
 
 
 def command(arguments: list[str]) -> int:
@@ -64,10 +64,13 @@ def command(arguments: list[str]) -> int:
 
 
 def _exit_code(stream: RowStream, *, stopped: bool) -> int:
-    """0 where a case came, 1 where every line was rejected, 2 where there was no line at all."""
-    if stream.n_scored or stopped:
-        return 0
-    return 1 if stream.n_rejected else 2
+    """0 where every line was scored without a mark that may mean a mistake, 1 where one was not.
+
+    2 where there was no line at all.
+    """
+    if not (stream.n_scored or stream.n_rejected or stopped):
+        return 2
+    return 1 if (stream.n_rejected or stream.n_doubtful) and not stopped else 0
 
 
 def _opened_log(path: Path) -> IO[str]:
@@ -184,19 +187,26 @@ class _Shown:
         say(batch_line(batch, self.schema, self.board.words))
         for sentence in fresh_lines(batch, self.board.words):
             say(f"  {sentence}")
-        for row in batch.rejected[:_MOST_REJECTED]:
-            print(f"rejected: {printable(row.problem)}", file=sys.stderr)
-        if (more := len(batch.rejected) - _MOST_REJECTED) > 0:
-            print(f"rejected: {more} more of this batch, see --out", file=sys.stderr)
+        say_of = self.board.words.say
+        marks = [f"line {at}: {say_of(each.text)}" for at, own in batch.marked for each in own]
+        self._tell("rejected", [row.problem for row in batch.rejected])
+        self._tell("marked", marks)
         self.board.show(batch, self.stream)
         if self.log is not None:
             for record in records(batch, self.schema):
                 self.log.write(json.dumps(record, ensure_ascii=False) + "\n")
             self.log.flush()
 
+    def _tell(self, what: str, sentences: Sequence[str]) -> None:
+        for sentence in sentences[:_MOST_TOLD]:
+            print(f"{what}: {printable(sentence)}", file=sys.stderr)
+        if (more := len(sentences) - _MOST_TOLD) > 0:
+            print(f"{what}: {more} more of this batch, see --out", file=sys.stderr)
+
     def _end(self) -> None:
         scored, rejected = self.stream.n_scored, self.stream.n_rejected
         values = {"scored": scored, "rejected": rejected, "lines": scored + rejected}
+        values["marked"] = self.stream.n_marked
         words = self.board.words
         if not scored + rejected:
             say(words.text("board.stream.no_rows"))

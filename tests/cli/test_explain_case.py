@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from deepseek_report.cli.dispatch import run
@@ -60,6 +61,21 @@ def test_the_page_holds_the_rows_and_opens_nothing_else(
     assert len(re.findall(r"<tr>", text)) >= 3  # the list without scripts
     assert "The given rows, numbered in their order" in text
     assert "in the source" not in text
+
+
+def test_what_no_training_row_has_is_told_on_the_page_in_the_answer_and_beside_it(
+    explained: Callable[..., Any], rows: Path, tmp_path: Path
+) -> None:
+    table = pd.read_csv(rows)
+    table.loc[1, "Age"] = -4
+    table.to_csv(rows, index=False)
+    printed = explained("--json")
+    assert [case["marks"] for case in json.loads(printed.out)["cases"]] == [{}, {"AGE": "negative"}]
+    sentence = "Row 2: Age is −4 years, and no training row is below 0"
+    assert f"note: {sentence}" in printed.err.replace("\u00a0", " ")
+    explained("--out", tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text("utf-8").replace("\u00a0", " ")
+    assert sentence in " ".join(page.split())
 
 
 def test_without_its_store_the_command_says_what_is_missing(

@@ -52,15 +52,15 @@ class Streaming:
         self.printed = self.terminal(*arguments, code=code)
         return self.printed
 
-    def logged(self, *options: str) -> list[dict[str, Any]]:
+    def logged(self, *options: str, code: int = 0) -> list[dict[str, Any]]:
         """What the log of the stream holds."""
         log = self.folder / "log.jsonl"
-        self("--out", str(log), *options)
+        self("--out", str(log), *options, code=code)
         return [json.loads(line) for line in log.read_text("utf-8").splitlines()]
 
-    def scored(self, *options: str) -> list[dict[str, Any]]:
+    def scored(self, *options: str, code: int = 0) -> list[dict[str, Any]]:
         """The same of the lines of the file."""
-        return self.logged("--rows", str(self.rows), *options)
+        return self.logged("--rows", str(self.rows), *options, code=code)
 
     def first(self, n: int) -> list[str]:
         """A header and the first cases of the test part as lines."""
@@ -70,11 +70,13 @@ class Streaming:
     def write(self, lines: Iterable[str]) -> None:
         self.rows.write_text("".join(f"{line}\n" for line in lines), "utf-8")
 
-    def with_number(self, line: str, number: str) -> str:
-        """The line with another text for its first number."""
-        at = [feature.is_numeric for feature in self.results.schema.features].index(True)
+    def with_number(self, line: str, number: str, name: str = "") -> str:
+        """The line with another text for its first number, or the feature of that name."""
+        schema = self.results.schema
+        at = [feature.is_numeric for feature in schema.features].index(True)
+        at = schema.position(name) if name else at
         cells = line.split(",")
-        return ",".join([*cells[:at], number, *cells[at + 1 :]])
+        return ",".join([*cells[:at], f'"{number}"' if "," in number else number, *cells[at + 1 :]])
 
 
 @pytest.fixture
@@ -109,7 +111,7 @@ def test_a_bad_line_is_told_and_counted_and_the_stream_goes_on(stream: Streaming
     lines = stream.first(4)
     lines[2] = stream.with_number(lines[2], "plenty")
     stream.write(lines)
-    log = stream.scored("--batch", "2", "--explain", "0")
+    log = stream.scored("--batch", "2", "--explain", "0", code=1)
     assert ["rejected" in record for record in log] == [False, True, False, False]
     assert "line 3" in log[1]["rejected"]
     assert "'plenty'" in log[1]["rejected"]
@@ -217,12 +219,53 @@ def test_a_stream_of_which_every_line_is_rejected_ends_with_1(stream: Streaming)
 
 
 def test_what_only_python_takes_for_a_number_is_rejected(stream: Streaming) -> None:
-    numbers = ["1_000", "١٢", "0x10", "1 000", "nan?", "infinity"]
+    numbers = ["1_000", "١٢", "0x10", "1 000", "nan?", "infinity", "1e300", "1,000"]
     head, first, second = stream.first(2)
     stream.write([head, *(stream.with_number(first, number) for number in numbers), second])
-    log = stream.scored("--explain", "none")
+    log = stream.scored("--explain", "none", code=1)
     assert ["rejected" in record for record in log] == [*[True] * len(numbers), False]
     assert all(number in record["rejected"] for number, record in zip(numbers, log, strict=False))
+
+
+#: What was once scored without a word, and how it is marked.
+UNSEEN = [
+    ("AGE", "-4", "negative", "Age is −4 years, and no training row is below 0"),
+    ("AGE", "n/a", "missing", "Age is missing, and no training row lacks it"),
+    ("AGE", "", "missing", "Age is missing"),
+    ("LIMIT_BAL", "1000000000000", "far", "far beyond the training rows"),
+    ("LIMIT_BAL", "1.000", "unclear", "three digits behind its sign and was read as NT$ 1;"),
+    ("AGE", "81", "outside", "Age is 81 years, beyond the training rows"),
+    ("AGE", "40", "", ""),
+]
+
+
+def test_what_no_training_row_has_is_marked_counted_and_told_and_scored_all_the_same(
+    stream: Streaming,
+) -> None:
+    head, first = stream.first(1)
+    lines = [stream.with_number(first, text, name) for name, text, _, _ in UNSEEN]
+    stream.write([head, *lines])
+    log = stream.scored("--explain", "none", "--batch", "3", code=1)
+    assert all("decided" in record for record in log)
+    assert [record.get("marks", {}) for record in log] == [
+        {name: kind} if kind else {} for name, _, kind, _ in UNSEEN
+    ]
+    told = stream.printed.err.replace("\u00a0", " ").replace("\u202f", " ")
+    for line, (_, _, kind, sentence) in enumerate(UNSEEN, 2):
+        assert not kind or f"marked: line {line}: " in told
+        assert sentence in told
+    assert "7 scored (6 marked), 0 rejected of 7 lines" in stream.printed.out
+    assert "3 scored, 3 marked" in stream.printed.out
+    assert values(stream.board)["lines/marked"] == [3, 3, 0]
+
+
+@pytest.mark.parametrize(("age", "code"), [("81", 0), ("-4", 1)])
+def test_a_value_just_beyond_the_training_rows_is_no_mistake(
+    stream: Streaming, age: str, code: int
+) -> None:
+    head, first = stream.first(1)
+    stream.write([head, stream.with_number(first, age, "AGE")])
+    assert "(1 marked)" in stream("--rows", str(stream.rows), "--explain", "0", code=code).out
 
 
 def test_those_that_are_refused_are_explained_and_no_others(stream: Streaming) -> None:

@@ -33,6 +33,10 @@ MOST_ROWS = 50
 _LISTED = 12
 #: A number as text; Python itself would take `1_000` and digits of other scripts, too.
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+#: A number whose decimal sign may stand between thousands: `1.000`, but not `0.107`.
+_THOUSAND = re.compile(r"[+-]?[1-9][0-9]{0,2}[.,][0-9]{3}")
+#: The largest number that a model in single precision can read.
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -40,10 +44,12 @@ class CaseRows:
     """The rows of a file.
 
     inputs : (row, feature) as in `Split.inputs`. ignored : columns that the model does not read.
+    unclear : (row,) positions of the numbers whose decimal sign may stand between thousands.
     """
 
     inputs: Floats
     ignored: tuple[str, ...]
+    unclear: tuple[frozenset[int], ...] = ()
 
 
 def read_case_rows(path: Path, schema: Schema, form: FileForm | None = None) -> CaseRows:
@@ -55,7 +61,7 @@ def read_case_rows(path: Path, schema: Schema, form: FileForm | None = None) -> 
     Raises DataError: the file cannot be read, holds no row or more than `MOST_ROWS`, lacks a
     column, or a cell is no number or no category that the model knows.
     """
-    columns = _columns(path, form or FileForm())
+    columns, written = _columns(path, form or FileForm())
     lengths = {len(cells) for cells in columns.values()}
     n_rows = max(lengths, default=0)
     if not 1 <= n_rows <= MOST_ROWS:
@@ -76,16 +82,32 @@ def read_case_rows(path: Path, schema: Schema, form: FileForm | None = None) -> 
         ]
     ).T
     ignored = tuple(name for name in columns if name not in chosen.values())
-    return CaseRows(inputs, ignored)
+    texts = [written.get(chosen[feature.name], [""] * n_rows) for feature in schema.features]
+    unclear = (unclear_cells(schema, cells) for cells in zip(*texts, strict=True))
+    return CaseRows(inputs, ignored, tuple(unclear))
 
 
-def _columns(path: Path, form: FileForm) -> dict[str, list[object]]:
-    """{column: cells}; None is a missing one, other cells are texts, or numbers of JSON."""
+def unclear_cells(schema: Schema, cells: Sequence[object]) -> frozenset[int]:
+    """Positions of the numbers (feature,) whose decimal sign may stand between thousands."""
+    pairs = enumerate(zip(schema.features, cells, strict=True))
+    return frozenset(
+        at
+        for at, (feature, cell) in pairs
+        if feature.is_numeric and isinstance(cell, str) and _THOUSAND.fullmatch(cell.strip())
+    )
+
+
+def _columns(path: Path, form: FileForm) -> tuple[dict[str, list[object]], dict[str, list[object]]]:
+    """{column: cells}, where None is a missing one, and others are texts or numbers; and {column:
+    the same as they are written}.
+    """
     if path.suffix.lower() == ".json":
-        return _of_objects(_objects(path, form), path)
+        cells_of = _of_objects(_objects(path, form), path)
+        return cells_of, cells_of
     table = read_json_lines(path, form) if is_json_lines(path) else read_table(path, form)
-    columns = {}
+    columns, written = dict[str, list[object]](), dict[str, list[object]]()
     for name in table.frame.columns:
+        written[str(name)] = table.frame[name].tolist()
         cells = read_cells(table.frame[name], str(name), table.decimal)
         columns[str(name)] = [
             None if missing else text if math.isnan(number) else number
@@ -93,7 +115,7 @@ def _columns(path: Path, form: FileForm) -> dict[str, list[object]]:
                 cells.missing, cells.texts(), cells.numbers, strict=True
             )
         ]
-    return columns
+    return columns, written
 
 
 def _objects(path: Path, form: FileForm) -> list[Mapping[str, object]]:
@@ -154,12 +176,15 @@ def column_of(feature: Feature, columns: Mapping[str, object], path: Path | str)
 def read_value(feature: Feature, cell: object, path: Path | str, row: str) -> float:
     """One cell as the model reads it.
 
-    cell : a text or a number; None, an empty text and NaN are missing. path, row : where the cell
-        stands, for the error ("row 3").
+    cell : a text or a number; None, NaN and a text that means missing in files are missing, but
+        not where it is a category. path, row : where the cell stands, for the error ("row 3").
 
     Raises DataError: no number, or no category that the model knows.
     """
-    if cell is None or cell == "" or (isinstance(cell, float) and math.isnan(cell)):
+    is_missing = cell is None or (isinstance(cell, float) and math.isnan(cell))
+    if isinstance(cell, str) and cell.strip() in MISSING:
+        is_missing = cell.strip() not in {category.code for category in feature.categories}
+    if is_missing:
         return math.nan
     read = _number if feature.is_numeric else _category
     return read(feature, cell, path, row)
@@ -170,8 +195,10 @@ def _number(feature: Feature, cell: object, path: Path | str, row: str) -> float
     if isinstance(cell, int | float) or (isinstance(cell, str) and _NUMBER.fullmatch(cell.strip())):
         with suppress(OverflowError):  # a whole number of JSON beyond all floats
             number = float(cell)
-    if not math.isfinite(number):
-        raise _bad_cell(feature, cell, path, row, "a finite number, or an empty cell")
+    if not abs(number) <= _LARGEST:
+        limit = f"a number up to {_LARGEST:.1e} in size"
+        allowed = limit if math.isfinite(number) else "a finite number"
+        raise _bad_cell(feature, cell, path, row, f"{allowed}, or an empty cell")
     return number
 
 
@@ -204,17 +231,17 @@ def _bad_cell(
 #: Bytes of the longest line that is read.
 LONGEST_LINE = 1 << 20
 _SEPARATORS = (",", ";", "\t", "|")
-_MISSING = frozenset(MISSING)
 
 
 @dataclass(frozen=True)
 class ReadRow:
     """A case. line : its number in the stream, of which the header is line 1. cells : (feature,)
-    as in `Split.inputs`.
+    as in `Split.inputs`. unclear : as in `CaseRows`.
     """
 
     line: int
     cells: tuple[float, ...]
+    unclear: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -301,15 +328,17 @@ class RowReader:
                 all_categories &= not feature.is_numeric
         if problems:
             return RejectedRow(number, "; ".join(problems), all_categories)
-        return ReadRow(number, tuple(values))
+        written = [cells[place] for place in self.places]
+        return ReadRow(number, tuple(values), unclear_cells(self.schema, written))
 
     def _value(self, feature: Feature, cell: str, number: int) -> float:
-        text = cell.strip()
-        if text in _MISSING:
-            return float("nan")
-        if feature.is_numeric and self.decimal == ",":
+        text, place = cell.strip(), f"line {number}"
+        if feature.is_numeric and self.decimal == "," and text not in MISSING:
+            if "." in text:  # it would be read as the decimal sign that it is not
+                allowed = "a number with a decimal comma, and no sign between thousands"
+                raise _bad_cell(feature, cell, self.where, place, allowed)
             text = text.replace(",", ".")
-        return read_value(feature, text, self.where, f"line {number}")
+        return read_value(feature, text, self.where, place)
 
 
 def header_of(schema: Schema) -> str:

@@ -36,6 +36,7 @@ from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.validate import built
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.base import DataKind
+from deepseek_report.datasets.readers.seen_values import SeenValues
 from deepseek_report.errors import ArtifactError, DataError, NotApplicableError
 from deepseek_report.findings.conclude import conclusions_of
 from deepseek_report.findings.explainer_verdicts import leading_for_cases
@@ -54,6 +55,7 @@ from deepseek_report.runner.execution.stages import (
 )
 from deepseek_report.runner.run_folders.open_run import OpenRun, open_run
 from deepseek_report.store import Store, digest, hash_folder
+from deepseek_report.wording.of_results import in_words
 
 #: What is measured of a case, and by what where the run's config does not say.
 _METRICS: Mapping[str, Any] = {
@@ -124,6 +126,12 @@ class StoredModel:
     @cached_property
     def dataset(self) -> Dataset:
         return Dataset.load(self.stages["data"])
+
+    @cached_property
+    def seen(self) -> SeenValues:
+        """What the training rows hold, in the words of the reader."""
+        schema = in_words(self.opened.results).schema
+        return SeenValues.of(schema, self.dataset.train.inputs)
 
     @cached_property
     def explainer(self) -> str:

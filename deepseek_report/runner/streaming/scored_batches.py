@@ -17,6 +17,7 @@ from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.datasets.readers.case_rows import ReadRow, RejectedRow, RowReader
 from deepseek_report.datasets.readers.file_form import Decimal
+from deepseek_report.datasets.readers.seen_values import DOUBTFUL, CellMark
 from deepseek_report.runner.execution.given_rows import StoredModel
 from deepseek_report.runner.streaming.drift_watch import DriftRow, DriftWatch, outputs
 from deepseek_report.tasks import task_of
@@ -34,7 +35,8 @@ class ScoredBatch:
     number : from 1. rows : the cases. rejected : the lines that are none. predictions : of the
     rows; None where there is none. explained : (case,) positions within the rows, ascending.
     attributions : (case, player) to the explained output, of more than two classes to the class
-    that was decided. drift : every watched quantity after this batch.
+    that was decided. drift : every watched quantity after this batch. marks : (case,) what of
+    each no training row has.
     """
 
     number: int
@@ -44,6 +46,13 @@ class ScoredBatch:
     explained: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     attributions: Floats = field(default_factory=lambda: np.zeros((0, 0)))
     drift: Sequence[DriftRow] = ()
+    marks: Sequence[tuple[CellMark, ...]] = ()
+
+    @property
+    def marked(self) -> list[tuple[int, tuple[CellMark, ...]]]:
+        """The lines of the cases that are marked, with their marks."""
+        pairs = zip(self.rows, self.marks, strict=False)
+        return [(row.line, marks) for row, marks in pairs if marks]
 
     @property
     def lines(self) -> tuple[int, int]:
@@ -95,7 +104,9 @@ class Scorer:
         attributions = attributions_of(self.stored, self.schema, inputs, predictions, chosen)
         watched = attributions if self.explain else None
         drift = self.watch.take(self.schema, inputs, predictions, self.n_batches, watched)
-        return ScoredBatch(self.n_batches, rows, rejected, predictions, chosen, attributions, drift)
+        marks = self.stored.seen.marks(inputs, [row.unclear for row in rows])
+        number = self.n_batches
+        return ScoredBatch(number, rows, rejected, predictions, chosen, attributions, drift, marks)
 
     def _chosen(self, predictions: Predictions) -> Ints:
         """(case,) positions of those to explain, ascending."""
@@ -153,7 +164,8 @@ def _of_rows(predictions: Predictions, rows: Ints) -> Predictions:
 class RowStream:
     """Lines as they come; a batch is scored when `size` lines are there.
 
-    where : names the stream in errors. n_scored, n_rejected : lines so far.
+    where : names the stream in errors. n_scored, n_rejected : lines so far. n_marked, n_doubtful :
+    of the scored ones those that are marked, and those of which a mark may mean a mistake.
     """
 
     scorer: Scorer
@@ -162,6 +174,8 @@ class RowStream:
     decimal: Decimal = "."
     n_scored: int = 0
     n_rejected: int = 0
+    n_marked: int = 0
+    n_doubtful: int = 0
     reader: RowReader | None = None
     _line: int = 0
     _rows: list[ReadRow] = field(default_factory=list, repr=False)
@@ -193,11 +207,21 @@ class RowStream:
         """Score what is there, also if it is less than a batch."""
         if not self._rows and not self._rejected:
             return None
-        rows, rejected = self._rows, self._rejected
+        lines, rejected = self._rows, self._rejected
         self._rows, self._rejected = [], []
+        seen, places = self.scorer.stored.seen, [f"line {row.line}" for row in lines]
+        inputs = np.array([row.cells for row in lines]).reshape(len(lines), len(seen.least))
+        faults = seen.faults(inputs, self.where, places)
+        rows = [row for row, fault in zip(lines, faults, strict=True) if fault is None]
+        rejected += [RejectedRow(r.line, str(f)) for r, f in zip(lines, faults, strict=True) if f]
+        batch = self.scorer.take(rows, rejected)
         self.n_scored += len(rows)
         self.n_rejected += len(rejected)
-        return self.scorer.take(rows, rejected)
+        self.n_marked += len(batch.marked)
+        self.n_doubtful += sum(
+            any(mark.kind in DOUBTFUL for mark in marks) for _, marks in batch.marked
+        )
+        return batch
 
 
 # What is said of a batch of new cases, on the terminal, on the board and in the log of rows.
@@ -216,6 +240,7 @@ def batch_line(batch: ScoredBatch, schema: Schema, words: Wording) -> str:
         last=last,
         scored=len(batch.rows),
         rejected=len(batch.rejected),
+        marked=len(batch.marked),
         decided=[
             words.text("board.stream.decided", n=n, name=name)
             for name, n in decided(batch, schema).items()
@@ -329,6 +354,8 @@ def _said(
         shares = p.probabilities[position].tolist()
         yield "decided", target.classes[int(p.decisions[position])]
         yield "probabilities", dict(zip(target.classes, shares, strict=True))
+    if marks := batch.marks[position]:
+        yield "marks", {mark.column: mark.kind for mark in marks}
     if explained is not None:
         values = np.nan_to_num(batch.attributions[explained]).tolist()
         yield "attributions", dict(zip(schema.player_labels, values, strict=True))
