@@ -15,6 +15,8 @@ from deepseek_report.wording.words import first_sentence
 
 #: Contradictions that the section lists; the table has all.
 _LISTED = 6
+#: Answers that the first screen has.
+_LEADING = 3
 #: A share of rows without counterpart that is told.
 _OUTSIDE = 0.05
 #: Columns that are named where the model reads what the graph does not name.
@@ -85,11 +87,11 @@ def _effects(draft: Draft) -> None:
 
 
 def causal_answers(draft: Draft) -> list[str]:
-    """Who declared a graph, and what it answers of the world; empty where it is asked nothing."""
+    """Who declared a graph, and what it first answers of the world; empty where it is not asked."""
     results = draft.results
     effects = results.rows("causal_effects", "effects", cause_rows.DeclaredEffect)
     gaps = (_told_gap(draft, paths)[0] for paths in _gap_pairs(results))
-    answers = [*map(_effect, effects), *gaps]
+    answers = [*map(_effect, effects), *gaps][:_LEADING]
     by = str((results.config.get("causal") or {}).get("declared_by", ""))
     asked = [draft.words.text("causes.asked", by=by)] if answers else []
     return [*asked, *map(first_sentence, _say(draft, answers))]

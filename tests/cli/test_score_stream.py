@@ -250,10 +250,10 @@ def test_what_no_training_row_has_is_marked_counted_and_told_and_scored_all_the_
     assert [record.get("marks", {}) for record in log] == [
         {name: kind} if kind else {} for name, _, kind, _ in UNSEEN
     ]
-    told = stream.printed.err.replace("\u00a0", " ").replace("\u202f", " ")
+    printed = stream.printed.err.replace("\u00a0", " ").replace("\u202f", " ")
     for line, (_, _, kind, sentence) in enumerate(UNSEEN, 2):
-        assert not kind or f"marked: line {line}: " in told
-        assert sentence in told
+        assert not kind or f"marked: line {line}: " in printed
+        assert sentence in printed
     assert "7 scored (6 marked), 0 rejected of 7 lines" in stream.printed.out
     assert "3 scored, 3 marked" in stream.printed.out
     assert values(stream.board)["lines/marked"] == [3, 3, 0]
