@@ -393,7 +393,7 @@ def write_decide_page(questions: Questions, folder: Path) -> Path:
 
 def decide_page(questions: Questions) -> str:
     """The page; every text of a person in it is escaped."""
-    words, script = questions.words, page_parts.joined("yaml_file.js", "decide.js")
+    words, script = questions.words, page_parts.joined("yaml_file.js", "kept.js", "decide.js")
     names = [name for name in words.table("decisions.page") if name != "subject"]
     digests = {name: value[:12] or "–" for name, value in vars(questions.subject).items()}
     return page_parts.template("decide.html").render(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,11 +12,13 @@ from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.data_kinds import kind_of
+from deepseek_report.datasets.checks.new_rows import NewRow
 from deepseek_report.findings import explainer_verdicts
 from deepseek_report.findings.records import explainer_label, setting
 from deepseek_report.metrics.cases.single_case_rows import CaseRow, ChangeStep, RefusedCase
 from deepseek_report.sections.shared.draft import Draft, DraftedSection, ids_of
 from deepseek_report.sections.shared.tables import Values, compact, number_cell, percent_cell
+from deepseek_report.sections.single_cases import case_sentences
 from deepseek_report.sections.single_cases.case_browser import browser
 from deepseek_report.sections.single_cases.case_pages import answer_codes, case_page, caveat_codes
 from deepseek_report.sections.single_cases.case_sentences import Pages, can_change
@@ -72,7 +74,7 @@ def list_row(draft: Draft, case: ExplainedCase, page: Values) -> Values:
     row, numbers = case.row, draft.words.numbers
     cells = {
         "shown": page["title"],
-        "row": numbers.count(row.instance_id),
+        "row": numbers.count(row.instance_id) if row.instance_id >= 0 else page["called"],
         "decision": row.decision,
         "truth": row.label,
         "counted": page["counted"],
@@ -106,25 +108,43 @@ class CasesSection(DraftedSection):
         _browse(Pages(draft, explainer), cases)
 
 
-def given_cases(results: Results, explainer: str, row: int | None = None) -> SectionContent:
-    """The content on rows that a person brings to a finished run, told by one of its methods.
+def given_cases(
+    results: Results, explainer: str, asked: Mapping[int, NewRow | None]
+) -> SectionContent:
+    """The content on new rows, or on one of the data, that a person brings to a finished run.
 
-    row : its number, where it is one of the data of the run.
+    explainer : the method of the run by which they are told. asked : see `Pages`.
     """
     draft = Draft("cases", results)
     cases = [case for case in explained_cases(results) if case.has_page]
-    if row is None:
+    if any(asked.values()):
         draft.answer("given", n=len(cases), run=results.run_id)
     else:
-        draft.answer("of_data", row=row, run=results.run_id)
+        draft.answer("of_data", row=cases[0].row.instance_id, run=results.run_id)
+    draft.values["strange"] = strange_cases(draft, asked)
+    draft.answers += draft.values["strange"]
     verdict = explainer_verdicts.verdict_of(results, explainer)
     if verdict.has_failed:
         draft.answer("no_reasons", no_skill=verdict.use == "no_skill")
     elif not verdict.is_trusted:
         label = explainer_label(results, explainer)
         draft.caveat("not_trusted", explainer=label, use=verdict.use)
-    _browse(Pages(draft, None if verdict.has_failed else explainer, in_data=False), cases)
+    _browse(Pages(draft, None if verdict.has_failed else explainer, asked), cases)
     return draft.content(CasesSection.needs)
+
+
+def strange_cases(draft: Draft, asked: Mapping[int, NewRow | None]) -> list[str]:
+    """A sentence on each case with values that no training row has; asked : see `Pages`."""
+    return [
+        draft.text(
+            "answer.strange",
+            case=case_sentences.row_of(draft, number),
+            values=list(map(vars, new.strange)),
+            n=new.n,
+        )
+        for number, new in asked.items()
+        if new is not None and new.strange
+    ]
 
 
 def _browse(pages: Pages, cases: Sequence[ExplainedCase]) -> None:
@@ -151,7 +171,10 @@ def _browse(pages: Pages, cases: Sequence[ExplainedCase]) -> None:
         | {"refused": refused_data(draft, refused)},
         "list": [list_row(draft, case, page) for case, page in zip(paged, contents, strict=True)],
         "list_caption": draft.text(
-            "list_caption", in_data=pages.in_data, banded=not results.privacy.is_full
+            "list_caption",
+            in_data=pages.in_data,
+            new=any((pages.asked or {}).values()),
+            banded=not results.privacy.is_full,
         ),
         "refused": draft.metric_table("cases", "refused", [row.cells for row in refused]),
         "is_number": not task_of(results.schema.target).decides,

@@ -29,8 +29,8 @@ from deepseek_report.errors import DataError
 
 #: Rows that are explained at once.
 MOST_ROWS = 50
-#: Categories that a message lists.
-_LISTED = 12
+#: Categories that a message lists, and faulty cells that one does.
+_LISTED, _TOLD = 12, 20
 #: A number as text; Python itself would take `1_000` and digits of other scripts, too.
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
@@ -46,14 +46,37 @@ class CaseRows:
     ignored: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class CellFault:
+    """A cell that cannot be read, or a column that is not there.
+
+    feature : whose. problem : where, what was found, what is allowed, what to do.
+    """
+
+    feature: str
+    problem: str
+
+
+class FaultyRowsError(DataError):
+    """All cells of some rows that cannot be read."""
+
+    def __init__(self, where: str, faults: Sequence[CellFault]) -> None:
+        self.faults = tuple(faults)
+        texts = [fault.problem for fault in faults[:_TOLD]]
+        if (more := len(faults) - len(texts)) > 0:
+            texts.append(f"and {more} more")
+        many = f"{where}: {len(faults)} values cannot be read"
+        super().__init__("\n- ".join([many, *texts]) if len(faults) > 1 else texts[0])
+
+
 def read_case_rows(path: Path, schema: Schema, form: FileForm | None = None) -> CaseRows:
     """The rows of a CSV, Parquet, Excel, JSON or JSON Lines file.
 
     Columns are called by the names of the data that the model was trained on, or by their labels;
     their order does not matter. A category is its code or its label. An empty cell is missing.
 
-    Raises DataError: the file cannot be read, holds no row or more than `MOST_ROWS`, lacks a
-    column, or a cell is no number or no category that the model knows.
+    Raises DataError: the file cannot be read, or holds no row or more than `MOST_ROWS`.
+    FaultyRowsError: it lacks columns, or cells are no number or no category that the model knows.
     """
     columns = _columns(path, form or FileForm())
     lengths = {len(cells) for cells in columns.values()}
@@ -65,18 +88,41 @@ def read_case_rows(path: Path, schema: Schema, form: FileForm | None = None) -> 
             f"from 1 to {MOST_ROWS} rows",
             "put the rows to explain into a file of their own",
         )
-    chosen = {feature.name: column_of(feature, columns, path) for feature in schema.features}
-    inputs = np.array(
-        [
-            [
-                read_value(feature, cell, path, f"row {row}")
-                for row, cell in enumerate(columns[chosen[feature.name]], 1)
-            ]
-            for feature in schema.features
-        ]
-    ).T
-    ignored = tuple(name for name in columns if name not in chosen.values())
-    return CaseRows(inputs, ignored)
+    return _rows_of(columns, schema, str(path), [f"row {row}, " for row in range(1, n_rows + 1)])
+
+
+def typed_row(cells: Mapping[str, object], schema: Schema) -> CaseRows:
+    """One row that a person typed into a form.
+
+    cells : {name or label of a column: text or number}, read as those of a file are.
+
+    Raises FaultyRowsError: as of a file.
+    """
+    columns = {name: [cell] for name, cell in cells.items()}
+    return _rows_of(columns, schema, "the new case", [""])
+
+
+def _rows_of(
+    columns: Mapping[str, Sequence[object]], schema: Schema, where: str, rows: Sequence[str]
+) -> CaseRows:
+    """Read all cells; where : names the source in errors. rows : (row,) what each is called."""
+    faults, read, chosen = list[CellFault](), list[list[float]](), set[str]()
+    for feature in schema.features:
+        try:
+            name = column_of(feature, columns, where)
+        except DataError as error:
+            faults.append(CellFault(feature.name, str(error)))
+            continue
+        chosen.add(name)
+        read.append([])
+        for row, cell in zip(rows, columns[name], strict=True):
+            try:
+                read[-1].append(read_value(feature, cell, where, row))
+            except DataError as error:
+                faults.append(CellFault(feature.name, str(error)))
+    if faults:
+        raise FaultyRowsError(where, faults)
+    return CaseRows(np.array(read).T, tuple(name for name in columns if name not in chosen))
 
 
 def _columns(path: Path, form: FileForm) -> dict[str, list[object]]:
@@ -155,7 +201,7 @@ def read_value(feature: Feature, cell: object, path: Path | str, row: str) -> fl
     """One cell as the model reads it.
 
     cell : a text or a number; None, an empty text and NaN are missing. path, row : where the cell
-        stands, for the error ("row 3").
+        stands, for the error ("row 3, "; "" of the only one).
 
     Raises DataError: no number, or no category that the model knows.
     """
@@ -195,7 +241,7 @@ def _bad_cell(
 ) -> DataError:
     return data_error(
         str(path),
-        f"{row}, `{feature.name}` ({feature.label}) is {code_text(cell)[:40]!r}",
+        f"{row}`{feature.name}` ({feature.label}) is {code_text(cell)[:40]!r}",
         allowed,
         hint or "correct the cell, or leave it empty if the value is not known",
     )
@@ -309,7 +355,7 @@ class RowReader:
             return float("nan")
         if feature.is_numeric and self.decimal == ",":
             text = text.replace(",", ".")
-        return read_value(feature, text, self.where, f"line {number}")
+        return read_value(feature, text, self.where, f"line {number}, ")
 
 
 def header_of(schema: Schema) -> str:

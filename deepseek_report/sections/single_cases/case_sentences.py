@@ -22,6 +22,7 @@ from deepseek_report.artifacts.seeds import row_digests
 from deepseek_report.config.portable import CALL, shell_line
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.base import shrunk
+from deepseek_report.datasets.checks.new_rows import NewRow
 from deepseek_report.findings.explainer_verdicts import answering
 from deepseek_report.findings.listed_reasons import (
     REASONS,
@@ -127,12 +128,18 @@ C = TypeVar("C", bound=OfCase)
 class Pages:
     """What every case page needs: the draft, the method that tells reasons, the tables.
 
-    in_data : whether the cases are rows of the run's data, and none that a person brought.
+    asked : {case: what is known of it beside the data; None of a row of these} where a person
+        brought the cases or asked for them, and the run did not choose them.
     """
 
     draft: Draft
     explainer: str | None
-    in_data: bool = True
+    asked: Mapping[int, NewRow | None] | None = None
+
+    @property
+    def in_data(self) -> bool:
+        """Whether the cases are those that the run chose of its data."""
+        return self.asked is None
 
     @cached_property
     def marks(self) -> CaseMarks:
@@ -213,7 +220,10 @@ def featured(pages: Pages, row: Labelled, display: str) -> tuple[str, str]:
 
 
 def row_of(draft: Draft, instance_id: int) -> str:
-    """What a case is called in a sentence: its row, or its number where no row may be told."""
+    """What a case is called in a sentence: its row, or its number where no row may be told.
+
+    One that is not in the data is counted among the new ones, see `artifacts.split.new_ids`.
+    """
     return draft.text("row", id=instance_id, banded=not draft.results.privacy.is_full)
 
 
