@@ -140,10 +140,11 @@ def strange_cases(draft: Draft, asked: Mapping[int, NewRow | None]) -> list[str]
             "answer.strange",
             case=case_sentences.row_of(draft, number),
             values=list(map(vars, new.strange)),
+            missing=new.missing,
             n=new.n,
         )
         for number, new in asked.items()
-        if new is not None and new.strange
+        if new is not None and (new.strange or new.missing)
     ]
 
 

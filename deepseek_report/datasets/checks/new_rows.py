@@ -11,14 +11,15 @@ from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.data_kinds import kind_of
+from deepseek_report.data_kinds.base import Quantity
 
 
 @dataclass(frozen=True)
 class StrangeValue:
-    """A value that no training row has: a number beyond all of theirs, a category, or none at all.
+    """A value that no training row has: a number beyond all of theirs, or a category.
 
-    label : of its feature. value : as it is displayed; empty where it is missing. low, high : the
-    ends of the numbers of the training part; empty of a category, and where the value is missing.
+    label : of its feature. value : as it is displayed. low, high : the ends of the numbers of the
+    training part; empty of a category.
     """
 
     label: str
@@ -32,23 +33,31 @@ class NewRow:
     """A row that is not in the data.
 
     same_as : the number of a row of the data with the same values; None where there is none.
-    strange : its values that no training row has. n : training rows.
+    strange : its values that no training row has. missing : labels of the features that it lacks,
+    and that no training row does. n : training rows.
     """
 
     same_as: int | None
     strange: Sequence[StrangeValue]
+    missing: Sequence[str]
     n: int
 
     @classmethod
     def of(cls, row: Floats, data: Dataset, schema: Schema) -> NewRow:
         """Compare a row (feature,) with all rows of the data; schema : in the words of the reader.
 
-        The training part is looked through first: what the model has learnt by heart matters most.
+        Of rows with the same values a training row is named first.
         """
-        parts = (data.train, data.validation, data.test)
-        same = (part.instance_ids[_equals(part.inputs, row)].tolist() for part in parts)
-        known = next((ids[0] for ids in same if ids), None)
-        return cls(known, _strange(row, data.train.inputs, schema), len(data.train))
+        everyone, kind = data.every_part, kind_of(schema)
+        same = everyone.instance_ids[_equals(everyone.inputs, row)].tolist()
+        pairs = zip(kind.parameters(row[None]), kind.parameters(data.train.inputs), strict=True)
+        strange, missing = list[StrangeValue](), list[str]()
+        for own, seen in pairs:
+            if not len(own.known) and len(seen.known) == len(seen.values):
+                missing.append(own.feature.label)
+            elif own.outside(seen.known):
+                strange.append(_strange(own, seen.known))
+        return cls(next(iter(same), None), strange, missing, len(data.train))
 
 
 def _equals(rows: Floats, row: Floats) -> Bools:
@@ -56,15 +65,9 @@ def _equals(rows: Floats, row: Floats) -> Bools:
     return np.asarray(((rows == row) | (np.isnan(rows) & np.isnan(row))).all(axis=1))
 
 
-def _strange(row: Floats, train: Floats, schema: Schema) -> list[StrangeValue]:
-    kind, strange = kind_of(schema), list[StrangeValue]()
-    for own, seen in zip(kind.parameters(row[None]), kind.parameters(train), strict=True):
-        value, known, show = float(own.values[0]), seen.known, own.feature.display
-        if np.isnan(value):
-            if len(known) == len(seen.values):
-                strange.append(StrangeValue(own.feature.label, ""))
-        elif own.outside(known):
-            numeric = own.feature.is_numeric and len(known)
-            ends = (show(float(known.min())), show(float(known.max()))) if numeric else ("", "")
-            strange.append(StrangeValue(own.feature.label, show(value), *ends))
-    return strange
+def _strange(own: Quantity, seen: Floats) -> StrangeValue:
+    """A value beside the known ones of the training part (row,)."""
+    feature = own.feature
+    ends = [seen.min(), seen.max()] if feature.is_numeric and len(seen) else []
+    shown = [feature.display(float(value)) for value in (own.values[0], *ends)]
+    return StrangeValue(feature.label, *shown)

@@ -14,14 +14,16 @@ from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
 from deepseek_report.datasets.readers.case_rows import (
     LONGEST_LINE,
     MOST_ROWS,
+    FaultyRowsError,
     ReadRow,
     RejectedRow,
     RowReader,
     header_of,
     line_of,
     read_case_rows,
+    typed_row,
 )
-from deepseek_report.errors import DataError
+from deepseek_report.errors import DataError, error_code
 
 SCHEMA = Schema(
     (
@@ -83,6 +85,33 @@ def test_what_cannot_be_read_is_named_with_what_is_allowed(
     with pytest.raises(DataError) as refused:
         read_case_rows(written(tmp_path, "a.csv", content), SCHEMA)
     assert all(text in str(refused.value) for text in says), str(refused.value)
+
+
+def test_all_that_cannot_be_read_is_told_at_once(tmp_path: Path) -> None:
+    path = written(tmp_path, "a.csv", "AGE,SEX\nold,1\n41,womann\n1e999,2\n")
+    with pytest.raises(FaultyRowsError) as refused:
+        read_case_rows(path, SCHEMA)
+    faults = refused.value.faults
+    assert [fault.feature for fault in faults] == ["AGE", "AGE", "SEX", "PAY"]
+    lines = str(refused.value).splitlines()
+    assert lines[0] == f"{path}: 4 values cannot be read"
+    assert [line.removeprefix("- ") for line in lines[1:]] == [fault.problem for fault in faults]
+    assert all("Allowed: " in line and "What to do: " in line for line in lines[1:])
+    assert error_code(refused.value) == 2
+
+
+def test_of_very_many_faults_the_first_are_told_and_how_many_more_there_are(tmp_path: Path) -> None:
+    path = written(tmp_path, "a.csv", "AGE,SEX,PAY\n" + "x,1,0\n" * 30)
+    with pytest.raises(FaultyRowsError, match=r"30 values cannot be read\n(.*\n){20}- and 10 more"):
+        read_case_rows(path, SCHEMA)
+
+
+def test_a_typed_row_is_read_as_that_of_a_file() -> None:
+    row = typed_row({"Age": " 30.5 ", "sex": "Woman", "PAY": "", "note": "x"}, SCHEMA)
+    assert np.array_equal(row.inputs, [[30.5, 1.0, np.nan]], equal_nan=True)
+    assert row.ignored == ("note",)
+    with pytest.raises(FaultyRowsError, match=r"^the new case: `AGE` \(Age\) is 'x'\. Allowed"):
+        typed_row({"AGE": "x", "SEX": "1", "PAY": "0"}, SCHEMA)
 
 
 @pytest.mark.parametrize(
