@@ -146,6 +146,8 @@ def test_a_new_case_is_typed_corrected_kept_and_explained_as_new(
     assert live_page.run("return document.querySelector('.live-fault b')") is None
     assert live_page.run("return document.activeElement.value") == "<b>much</b>"
     assert live_page.violations(".live-case") == []
+    (refused,) = live_page.complaints()
+    assert "ask/new-case" in refused
 
     cells_of(live_page.open())
     assert live_page.run(TYPED) == wrong
