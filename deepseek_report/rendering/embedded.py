@@ -195,7 +195,7 @@ def with_live_script(page: str) -> str:
 
     Its further script stands before those of the page, which look whether it is there.
     """
-    script = page_parts.part("live.js").strip()
+    script = page_parts.joined("kept.js", "live.js")
     policy = "default-src 'none'; script-src "
     words = '<script type="application/json" id="page-words">'
     if policy not in page or words not in page:

@@ -84,11 +84,11 @@ def write_letters(
     cases = read_case_rows(rows, opened.results.schema)
     stored = stored_model(opened, request)
     plain_files.make_folder(work / "measured")
-    given = stored.new_rows(cases.inputs)
-    results = stored.results_of(given, work / "measured")
+    new = stored.new_rows(cases.inputs)
+    results = stored.results_of(new, work / "measured")
     written = letters.letters_of(results, stored.explainer, kind, written_in)
     draft = Draft("cases", in_words(results))
-    strange = strange_cases(draft, _beside_data(stored, given, draft.results.schema))
+    strange = strange_cases(draft, _beside_data(stored, new, draft.results.schema))
     return written, (*strange, *_unread(cases))
 
 
@@ -109,8 +109,8 @@ def case_page(stored: StoredModel, rows: Split, work: Path, page: Path | None) -
     opened = stored.opened
     plain_files.make_folder(work / "measured")
     results = in_words(stored.results_of(rows, work / "measured"))
-    asked = _beside_data(stored, rows, results.schema)
-    content = given_cases(results, stored.explainer, asked)
+    brought = _beside_data(stored, rows, results.schema)
+    content = given_cases(results, stored.explainer, brought)
     if page is not None:
         plain_files.make_folder(work / "page")
         title = words_of(results).text("sections.cases.given_title", run=opened.run.run_id)

@@ -109,19 +109,19 @@ class CasesSection(DraftedSection):
 
 
 def given_cases(
-    results: Results, explainer: str, asked: Mapping[int, NewRow | None]
+    results: Results, explainer: str, brought: Mapping[int, NewRow | None]
 ) -> SectionContent:
     """The content on new rows, or on one of the data, that a person brings to a finished run.
 
-    explainer : the method of the run by which they are told. asked : see `Pages`.
+    explainer : the method of the run by which they are told. brought : see `Pages`.
     """
     draft = Draft("cases", results)
     cases = [case for case in explained_cases(results) if case.has_page]
-    if any(asked.values()):
+    if any(brought.values()):
         draft.answer("given", n=len(cases), run=results.run_id)
     else:
         draft.answer("of_data", row=cases[0].row.instance_id, run=results.run_id)
-    draft.values["strange"] = strange_cases(draft, asked)
+    draft.values["strange"] = strange_cases(draft, brought)
     draft.answers += draft.values["strange"]
     verdict = explainer_verdicts.verdict_of(results, explainer)
     if verdict.has_failed:
@@ -129,12 +129,12 @@ def given_cases(
     elif not verdict.is_trusted:
         label = explainer_label(results, explainer)
         draft.caveat("not_trusted", explainer=label, use=verdict.use)
-    _browse(Pages(draft, None if verdict.has_failed else explainer, asked), cases)
+    _browse(Pages(draft, None if verdict.has_failed else explainer, brought), cases)
     return draft.content(CasesSection.needs)
 
 
-def strange_cases(draft: Draft, asked: Mapping[int, NewRow | None]) -> list[str]:
-    """A sentence on each case with values that no training row has; asked : see `Pages`."""
+def strange_cases(draft: Draft, brought: Mapping[int, NewRow | None]) -> list[str]:
+    """A sentence on each case with values that no training row has; brought : see `Pages`."""
     return [
         draft.text(
             "answer.strange",
@@ -143,7 +143,7 @@ def strange_cases(draft: Draft, asked: Mapping[int, NewRow | None]) -> list[str]
             missing=new.missing,
             n=new.n,
         )
-        for number, new in asked.items()
+        for number, new in brought.items()
         if new is not None and (new.strange or new.missing)
     ]
 
@@ -174,7 +174,7 @@ def _browse(pages: Pages, cases: Sequence[ExplainedCase]) -> None:
         "list_caption": draft.text(
             "list_caption",
             in_data=pages.in_data,
-            new=any((pages.asked or {}).values()),
+            new=any((pages.brought or {}).values()),
             banded=not results.privacy.is_full,
         ),
         "refused": draft.metric_table("cases", "refused", [row.cells for row in refused]),

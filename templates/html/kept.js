@@ -1,8 +1,10 @@
 /* What a person puts into a page: this browser keeps it under the digest of the run, so that a page that
    is loaded again has it, and no other run does. Nothing is sent. Where the browser keeps nothing,
-   `works` says so, and the page is as it is without. */
-const keptInput = (digest) => {
+   `works` says so, and the page is as it is without. The digest of a report is the last of its keywords.
+   Not `const`: beside a server, the page may have this twice. */
+var keptInput = (of) => {
   "use strict";
+  const digest = of ?? document.querySelector("meta[name=keywords]").content;
   const place = (name) => `deepseek-report ${digest} ${name}`;
   let works = digest !== "";
   const tried = (act) => { try { return works ? act(localStorage) : null; } catch { works = false; return null; } };

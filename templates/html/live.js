@@ -21,7 +21,7 @@ const reportLive = (() => {
     return (question) => { if (busy) next = question; else send(question); };
   };
   addEventListener("DOMContentLoaded", () => {
-    const { element, block, phrase } = reportPage;
+    const { element, block, phrase } = reportPage, input = keptInput();
     const say = (name, slots) => phrase(`live.${name}`, slots);
     const form = (fields, does, act, more = []) => {
       const state = element("p", { role: "status", class: "live-state" });
@@ -61,7 +61,7 @@ const reportLive = (() => {
           throw problem;
         }
       }, [clear]);
-      const kept = reportPage.kept.fields("new case", Object.fromEntries(rows.map(({ name, field }) => [name, field])));
+      const kept = input.fields("new case", Object.fromEntries(rows.map(({ name, field }) => [name, field])));
       clear.addEventListener("click", () => { kept.clear(); told({}); });
       return [block("p", { class: "live-hint" }, say("new_hint")), made];
     };
@@ -80,7 +80,7 @@ const reportLive = (() => {
     }
     document.querySelectorAll("main section.level2[id^='sec-']").forEach((section) => {
       const name = section.id.slice(4), text = element("textarea", { rows: "2", maxlength: "4000", required: "" });
-      const kept = reportPage.kept.fields(`note ${name}`, { text });
+      const kept = input.fields(`note ${name}`, { text });
       const note = block("details", { class: "live-note" }, block("summary", {}, say("note")), form(labelled(say("note_label"), text), say("save"), async () => {
         const { file } = await ask("note", { section: name.replaceAll("-", "_"), text: text.value });
         kept.clear();

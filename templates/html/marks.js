@@ -5,7 +5,7 @@ const reportMarks = (data, browser) => {
   "use strict";
   const shared = data.marks, nothing = () => null;
   if (!shared) return { flag: nothing, rule: nothing, text: nothing, part: nothing };
-  const { element, block, numbers, kept } = reportPage, { quoted, today } = yamlFile;
+  const { element, block, numbers } = reportPage, { quoted, today } = yamlFile, kept = keptInput();
   const phrase = (name, slots = {}) => reportPage.phrase(`marks.${name}`, slots);
   const byFeature = shared.features.length > 0;
   const called = (one) => one.name.charAt(0).toUpperCase() + one.name.slice(1);

@@ -353,7 +353,5 @@ const reportPage = (() => {
   reveal();
   /* The tabs of a group show what is called so, where they have it. */
   const showTab = (group, words) => (groups.get(group) ?? []).forEach((take) => take(words));
-  /* What the reader puts in, under the digest of the run, which is the last of the keywords. */
-  const input = keptInput(document.querySelector("meta[name=keywords]").content);
-  return { element, block, phrase, numbers, unpack, noteScrolling, reveal, showTab, kept: input };
+  return { element, block, phrase, numbers, unpack, noteScrolling, reveal, showTab };
 })();

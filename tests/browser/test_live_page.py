@@ -135,14 +135,16 @@ def test_a_new_case_is_typed_corrected_kept_and_explained_as_new(
     age = schema.names.index("AGE")
     cells_of(live_page)
     hints = live_page.run("return document.querySelector('.live-case').innerText")
-    assert "in the training rows 21" in hints
+    assert "training rows: 21" in hints
     wrong = [*cells]
     wrong[0], wrong[age] = "<b>much</b>", "forty"
     live_page.run(TYPE, wrong, True)
     live_page.wait_for("return document.querySelector('.live-fault:not(:empty)')")
     faults = live_page.run(FAULTS)
     assert [label for label, _, _ in faults] == ["Credit limit (NT$)", "Age (years)"]
-    assert all("Allowed: " in text and "What to do" in text and told for _, text, told in faults)
+    assert all(
+        "Allowed: " in text and "What to do" in text and marked for _, text, marked in faults
+    )
     assert live_page.run("return document.querySelector('.live-fault b')") is None
     assert live_page.run("return document.activeElement.value") == "<b>much</b>"
     assert live_page.violations(".live-case") == []
@@ -157,12 +159,12 @@ def test_a_new_case_is_typed_corrected_kept_and_explained_as_new(
         "return document.querySelector('.live-case .live-note .live-state a') !== null", 120
     )
     assert live_page.run(FAULTS) == []
-    said = live_page.run(
+    state = live_page.run(
         "return document.querySelector('.live-case .live-note .live-state').textContent"
     )
-    assert said.startswith("new client ")
-    assert "Decided “" in said
-    assert "age is −4" in said
+    assert state.startswith("new client ")
+    assert "Decided “" in state
+    assert "age is −4" in state
     made = live_page.run(
         "return document.querySelector('.live-case .live-note .live-state a').href"
     )

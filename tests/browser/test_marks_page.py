@@ -278,7 +278,7 @@ def test_a_browser_that_keeps_nothing_says_so_and_the_marks_are_saved_all_the_sa
         page.wait_for("return document.documentElement.classList.contains('with-cases')")
         marked(page, 0)
         text = page.run("return document.querySelector('.case-marks').innerText")
-        assert "This browser keeps nothing for this page" in text
+        assert "This browser keeps nothing: save your marks" in text
         assert len(saved(page, tmp_path, "A", ["stands in for origin"]).marks) == 1
     opened(page)
     assert page.run(COUNT) == ""

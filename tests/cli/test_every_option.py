@@ -323,12 +323,12 @@ SERVED = {command: calls for command, calls in CALLS.items() if command != "watc
 @contextmanager
 def lasting(command: str, call: Call, desk: Desk) -> Iterator[str]:
     """The address that a command serves, which is stopped as a person stops it."""
-    line = [sys.executable, "-m", "deepseek_report", command, *words_of(call, desk)]
-    with Popen(line, stdout=PIPE, stderr=PIPE, text=True, cwd=desk.folder) as process:
+    words = [sys.executable, "-m", "deepseek_report", command, *words_of(call, desk)]
+    with Popen(words, stdout=PIPE, stderr=PIPE, text=True, cwd=desk.folder) as process:
         try:
             assert process.stdout is not None
-            told = next(text for text in process.stdout if call.says in text)
-            yield told[told.index("http") :].strip()
+            line = next(text for text in process.stdout if call.says in text)
+            yield line[line.index("http") :].strip()
         finally:
             process.send_signal(signal.SIGINT)
             _, errors = process.communicate(timeout=60)

@@ -176,12 +176,12 @@ def test_a_typed_case_gets_what_explain_case_says_of_a_file_with_it(
     path.write_text(json.dumps(typed), "utf-8")
     request = ModelRequest(companion.opened.folder, stored.stages["data"].parents[1])
     (tmp_path / "work").mkdir()
-    told = write_case_page(request, path, tmp_path / "work", None)
-    (case,) = told.answer["cases"]
+    explained = write_case_page(request, path, tmp_path / "work", None)
+    (case,) = explained.answer["cases"]
     assert (answer["called"], answer["summary"]) == (case["called"], case["summary"])
     assert answer["called"] == "new client 1"
-    assert answer["notes"] == told.answer["notes"] == list(told.notes)
-    assert "age is −4\u00a0years (theirs: 21\u00a0years to " in told.notes[0]
+    assert answer["notes"] == explained.answer["notes"] == list(explained.notes)
+    assert "age is −4\u00a0years (theirs: 21\u00a0years to " in explained.notes[0]
     text = served(companion, answer)
     assert "age is −4 years" in text
     (shown,) = packed(text)["cases"]
@@ -201,7 +201,7 @@ def test_all_cells_that_cannot_be_read_are_told_at_once_each_with_what_is_allowe
     assert status == 422
     faults = json.loads(text)["faults"]
     assert set(faults) == {"AGE", "SEX", "LIMIT_BAL", "EDUCATION"}
-    assert all("Allowed: " in told and "What to do: " in told for told in faults.values())
+    assert all("Allowed: " in text and "What to do: " in text for text in faults.values())
     assert "did you mean 'woman'?" in faults["SEX"]
     assert "4 values cannot be read" in json.loads(text)["error"]
 
@@ -211,7 +211,7 @@ def test_the_cells_that_a_person_fills_in_say_what_training_rows_have(companion:
     train, schema = companion.stored.dataset.train.inputs, companion.opened.results.schema
     assert [cell["name"] for cell in cells] == schema.names
     for cell, feature, values in zip(cells, schema.features, train.T, strict=True):
-        assert [code for code, _ in cell["choices"]] == [one.code for one in feature.categories]
+        assert [code for code, _ in cell["choices"]] == [known.code for known in feature.categories]
         ends = [feature.display(float(end)) for end in (values.min(), values.max())]
         assert cell["ends"] == (ends if feature.is_numeric else [])
 

@@ -295,7 +295,7 @@ def _title(pages: Pages, row: CaseRow) -> str:
 
     Only people have decisions taken against them.
     """
-    if pages.asked is not None:
+    if pages.brought is not None:
         return _asked(pages, row.instance_id)
     role = row.role.removeprefix(FURTHER).partition(":")[0]
     results = pages.draft.results
@@ -307,7 +307,7 @@ def _title(pages: Pages, row: CaseRow) -> str:
 
 def _asked(pages: Pages, instance_id: int) -> str:
     """Whether a case that a person brought is one of the data, or has the values of one."""
-    new = (pages.asked or {}).get(instance_id)
+    new = (pages.brought or {}).get(instance_id)
     same = "" if new is None or new.same_as is None else row_of(pages.draft, new.same_as)
     return pages.draft.text("role.asked", new=new is not None, same=same)
 

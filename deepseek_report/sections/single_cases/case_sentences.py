@@ -128,18 +128,18 @@ C = TypeVar("C", bound=OfCase)
 class Pages:
     """What every case page needs: the draft, the method that tells reasons, the tables.
 
-    asked : {case: what is known of it beside the data; None of a row of these} where a person
+    brought : {case: what is known of it beside the data; None of a row of these} where a person
         brought the cases or asked for them, and the run did not choose them.
     """
 
     draft: Draft
     explainer: str | None
-    asked: Mapping[int, NewRow | None] | None = None
+    brought: Mapping[int, NewRow | None] | None = None
 
     @property
     def in_data(self) -> bool:
         """Whether the cases are those that the run chose of its data."""
-        return self.asked is None
+        return self.brought is None
 
     @cached_property
     def marks(self) -> CaseMarks:

@@ -42,7 +42,7 @@ def test_numbers_beyond_the_training_rows_and_categories_that_none_has_are_told(
     age = StrangeValue("Age", "−4\u00a0years", "21\u00a0years", "70\u00a0years")
     assert beside(-4, 2, 5).strange == [age, StrangeValue("Paid", "never")]
     assert beside(21, 1, 5).strange == []
-    assert [one.value for one in beside(70.5, 1, 5).strange] == ["70.5\u00a0years"]
+    assert [strange.value for strange in beside(70.5, 1, 5).strange] == ["70.5\u00a0years"]
 
 
 def test_what_is_missing_is_told_only_where_no_training_row_lacks_it() -> None:
