@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Ints
+from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.storage import plain_files
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.data_kinds.base import Quantity
+from deepseek_report.data_kinds.base import DataKind
 from deepseek_report.datasets.readers.case_rows import typed_row
 from deepseek_report.errors import ArtifactError, DataError
 from deepseek_report.metrics.cases.what_if import WhatIfAnswers
@@ -213,30 +214,18 @@ class Companion:
 
         choices : [code, label] of categories. ends : the least and the greatest number.
         """
-        say, cells = self._draft.words.name, list[dict[str, object]]()
-        for seen in self._seen():
-            feature, known = seen.feature, seen.known
-            ends = [known.min(), known.max()] if feature.is_numeric and len(known) else []
-            cells.append(
-                {
-                    "name": feature.name,
-                    "label": say(feature.label),
-                    "unit": say(feature.unit or ""),
-                    "choices": [[each.code, say(each.label)] for each in feature.categories],
-                    "ends": [say(feature.display(float(end))) for end in ends],
-                }
-            )
+        data, named = self.stored.dataset, self._draft.words.named
+        cells = [
+            {
+                "name": seen.feature.name,
+                "label": named(seen.feature.label),
+                "unit": named(seen.feature.unit or ""),
+                "choices": [[each.code, named(each.label)] for each in seen.feature.categories],
+                "ends": named(seen.ends),
+            }
+            for seen in _named_columns(data.schema).parameters(data.train.inputs)
+        ]
         return {"cells": cells}
-
-    def _seen(self) -> list[Quantity]:
-        """The values of the training rows, feature by feature.
-
-        Raises DataError: the columns mean nothing by themselves.
-        """
-        kind = kind_of(self._draft.results.schema)
-        if not kind.named_columns:
-            raise DataError(f"a new case is typed cell by cell, and here each is one {kind.name}")
-        return kind.parameters(self.stored.dataset.train.inputs)
 
     def _new_case(self, question: Question) -> dict[str, object]:
         """A page on a case that a person typed, read and explained as `explain-case` does a file's.
@@ -246,8 +235,7 @@ class Companion:
         cells = question.get("cells")
         if not isinstance(cells, dict) or not all(isinstance(cell, str) for cell in cells.values()):
             raise DataError("cells: expected a mapping from columns to texts")
-        self._seen()
-        row = typed_row(cells, self._draft.results.schema)
+        row = typed_row(cells, _named_columns(self._draft.results.schema).schema)
         self._n_typed += 1
         number, name = self._n_typed, f"new-{self._n_typed}.html"
         content = self._explain(self.stored.new_rows(row.inputs, number), name)
@@ -287,6 +275,14 @@ class Companion:
         plain_files.append(path, f"{text.strip()}\n\n".encode())
         self._is_stale = True
         return {"file": f"{FOLDER}/{path.name}"}
+
+
+def _named_columns(schema: Schema) -> DataKind:
+    """The kind of the data; raises DataError: their columns mean nothing by themselves."""
+    kind = kind_of(schema)
+    if not kind.named_columns:
+        raise DataError(f"a new case is typed cell by cell, and here each is one {kind.name}")
+    return kind
 
 
 def _whole(values: Any, key: str | int) -> int:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_report.artifacts.message import plain
-from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.storage import plain_files
 from deepseek_report.datasets.checks.new_rows import NewRow
@@ -26,7 +25,7 @@ from deepseek_report.runner.execution.given_rows import (
 from deepseek_report.runner.run_folders.open_run import OpenRun
 from deepseek_report.sections.cases import given_cases, strange_cases
 from deepseek_report.sections.shared.draft import Draft
-from deepseek_report.wording.of_results import in_words, words_of
+from deepseek_report.wording.of_results import words_of
 
 
 @dataclass(frozen=True)
@@ -87,8 +86,7 @@ def write_letters(
     new = stored.new_rows(cases.inputs)
     results = stored.results_of(new, work / "measured")
     written = letters.letters_of(results, stored.explainer, kind, written_in)
-    draft = Draft("cases", in_words(results))
-    strange = strange_cases(draft, _beside_data(stored, new, draft.results.schema))
+    strange = strange_cases(Draft("cases", results), _beside_data(stored, new))
     return written, (*strange, *_unread(cases))
 
 
@@ -108,9 +106,8 @@ def case_page(stored: StoredModel, rows: Split, work: Path, page: Path | None) -
     """
     opened = stored.opened
     plain_files.make_folder(work / "measured")
-    results = in_words(stored.results_of(rows, work / "measured"))
-    brought = _beside_data(stored, rows, results.schema)
-    content = given_cases(results, stored.explainer, brought)
+    results = stored.results_of(rows, work / "measured")
+    content = given_cases(results, stored.explainer, _beside_data(stored, rows))
     if page is not None:
         plain_files.make_folder(work / "page")
         title = words_of(results).text("sections.cases.given_title", run=opened.run.run_id)
@@ -121,9 +118,9 @@ def case_page(stored: StoredModel, rows: Split, work: Path, page: Path | None) -
     return dict(content.values)
 
 
-def _beside_data(stored: StoredModel, rows: Split, schema: Schema) -> dict[int, NewRow | None]:
+def _beside_data(stored: StoredModel, rows: Split) -> dict[int, NewRow | None]:
     """{row: what is known of it beside the data}; None of a row of these."""
     return {
-        number: NewRow.of(row, stored.dataset, schema) if number < 0 else None
+        number: NewRow.of(row, stored.dataset) if number < 0 else None
         for number, row in zip(rows.instance_ids.tolist(), rows.inputs, strict=True)
     }

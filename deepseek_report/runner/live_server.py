@@ -151,8 +151,7 @@ def _told(answer: Answer) -> Answer:
         except _RefusedError as refused:
             return _json({"error": str(refused)}, refused.status)
         except FaultyRowsError as error:
-            faults = {fault.feature: fault.problem for fault in error.faults}
-            return _json({"error": str(error), "faults": faults}, 422)
+            return _json({"error": str(error), "faults": dict(error.faults)}, 422)
         except DeepseekReportError as error:
             return _json({"error": str(error)}, 422)
         except Exception as error:  # the page says it; the server goes on

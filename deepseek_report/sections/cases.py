@@ -30,8 +30,6 @@ from deepseek_report.sections.single_cases.explained_cases import (
 )
 from deepseek_report.tasks import task_of
 
-# Every test row that was decided against a person, with its reasons, to be found by its number.
-
 
 def refused_rows(pages: Pages) -> list[RefusedCase]:
     """Those of the method whose reasons are told."""
@@ -63,14 +61,8 @@ def refused_data(draft: Draft, refused: Sequence[RefusedCase]) -> Values | None:
     }
 
 
-# --- The short list of cases that paper has, and pages without scripts ----------------------------
-
-#: Features that are named as what counted most.
-_NAMED = 3
-
-
 def list_row(draft: Draft, case: ExplainedCase, page: Values) -> Values:
-    """One case in a line: why it is shown, what was decided and happened, what counted."""
+    """A case in a line, for paper: why it is shown, what was decided and happened, what counted."""
     row, numbers = case.row, draft.words.numbers
     cells = {
         "shown": page["title"],
@@ -83,9 +75,6 @@ def list_row(draft: Draft, case: ExplainedCase, page: Values) -> Values:
     if task_of(draft.results.schema.target).decides:
         return cells | percent_cell(numbers, "probability", stated(draft.results, case))
     return cells | number_cell(numbers, "error", row.error)
-
-
-# --- Single cases: why this decision, and what would change it ------------------------------------
 
 
 @dataclass(frozen=True)
@@ -123,13 +112,9 @@ def given_cases(
         draft.answer("of_data", row=cases[0].row.instance_id, run=results.run_id)
     draft.values["strange"] = strange_cases(draft, brought)
     draft.answers += draft.values["strange"]
-    verdict = explainer_verdicts.verdict_of(results, explainer)
-    if verdict.has_failed:
-        draft.answer("no_reasons", no_skill=verdict.use == "no_skill")
-    elif not verdict.is_trusted:
-        label = explainer_label(results, explainer)
-        draft.caveat("not_trusted", explainer=label, use=verdict.use)
-    _browse(Pages(draft, None if verdict.has_failed else explainer, brought), cases)
+    listed = None if explainer_verdicts.verdict_of(results, explainer).has_failed else explainer
+    _doubt(draft, explainer, listed)
+    _browse(Pages(draft, listed, brought), cases)
     return draft.content(CasesSection.needs)
 
 
@@ -211,10 +196,8 @@ def _answer(draft: Draft, table: list[CaseRow], n_explained: int, explainer: str
     changes = _changes(draft.results)
     changed = _found_changes(draft.results)
     draft.answer("count", n=len(table), of=n_explained, wrong=sum(not row.correct for row in table))
-    leading = explainer_verdicts.leading_for_cases(draft.results)
-    if not explainer and leading:
-        use = explainer_verdicts.verdict_of(draft.results, leading).use
-        draft.answer("no_reasons", no_skill=use == "no_skill")
+    if leading := explainer or explainer_verdicts.leading_for_cases(draft.results):
+        _doubt(draft, leading, explainer)
     if explainer:
         space = draft.results.explanations[explainer].output_space
         verdict = explainer_verdicts.verdict_of(draft.results, explainer)
@@ -226,15 +209,22 @@ def _answer(draft: Draft, table: list[CaseRow], n_explained: int, explainer: str
             sums=bool(verdict.adds_up),
             trusted=verdict.is_trusted,
         )
-        if not verdict.is_trusted:
-            label = explainer_label(draft.results, explainer)
-            draft.caveat("not_trusted", explainer=label, use=verdict.use)
     answer_codes(draft, explainer)
     caveat_codes(draft)
     if changes and kind_of(draft.results.schema).quotes:
         draft.answer("masked", n=len(changed), total=len(table))
     elif kind_of(draft.results.schema).named_columns:
         _answer_changes(draft, changes, len(table))
+
+
+def _doubt(draft: Draft, explainer: str, listed: str | None) -> None:
+    """What stands against the reasons of a method; listed : the same where it gives some."""
+    verdict = explainer_verdicts.verdict_of(draft.results, explainer)
+    if not listed:
+        draft.answer("no_reasons", no_skill=verdict.use == "no_skill")
+    elif not verdict.is_trusted:
+        label = explainer_label(draft.results, explainer)
+        draft.caveat("not_trusted", explainer=label, use=verdict.use)
 
 
 def _answer_changes(draft: Draft, changes: list[ChangeStep], total: int) -> None:

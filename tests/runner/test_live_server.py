@@ -7,6 +7,7 @@ import gzip
 import http.client
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -189,6 +190,23 @@ def test_a_typed_case_gets_what_explain_case_says_of_a_file_with_it(
     assert (
         packed(text)["pages"][0]["title"] == "A new case: no client of the data has the same values"
     )
+
+
+def test_a_case_is_explained_in_the_language_of_the_report(
+    companion: Companion, typed: dict[str, str]
+) -> None:
+    run = companion.opened.run
+    report = {**run.report, "language": "zh"}
+    opened = replace(companion.opened, run=replace(run, config={**run.config, "report": report}))
+    chinese = Companion(opened, replace(companion.stored, opened=opened), companion.metrics)
+    answer = chinese.answer("new-case", {"cells": typed | {"SEX": "2"}})
+    assert answer["called"] == "新客户 1"
+    assert "年龄为 −4 岁" in str(answer["notes"])
+    (case,) = packed(served(chinese, answer))["pages"]
+    assert case["way"]["steps"][0][0] == "进入时的输入"
+    age, *_ = (cell for cell in chinese.answer("cells", {})["cells"] if cell["name"] == "AGE")
+    assert (age["label"], age["ends"][0][-1]) == ("年龄", "岁")
+    chinese.close()
 
 
 def test_all_cells_that_cannot_be_read_are_told_at_once_each_with_what_is_allowed(

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats
-from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.data_kinds.base import Quantity
 
 
 @dataclass(frozen=True)
@@ -43,31 +41,24 @@ class NewRow:
     n: int
 
     @classmethod
-    def of(cls, row: Floats, data: Dataset, schema: Schema) -> NewRow:
-        """Compare a row (feature,) with all rows of the data; schema : in the words of the reader.
+    def of(cls, row: Floats, data: Dataset) -> NewRow:
+        """Compare a row (feature,) with all rows of the data.
 
         Of rows with the same values a training row is named first.
         """
-        everyone, kind = data.every_part, kind_of(schema)
-        same = everyone.instance_ids[_equals(everyone.inputs, row)].tolist()
+        parts, kind = (data.train, data.validation, data.test), kind_of(data.schema)
+        same = [number for part in parts for number in part.instance_ids[_equals(part.inputs, row)]]
         pairs = zip(kind.parameters(row[None]), kind.parameters(data.train.inputs), strict=True)
         strange, missing = list[StrangeValue](), list[str]()
         for own, seen in pairs:
             if not len(own.known) and len(seen.known) == len(seen.values):
                 missing.append(own.feature.label)
             elif own.outside(seen.known):
-                strange.append(_strange(own, seen.known))
-        return cls(next(iter(same), None), strange, missing, len(data.train))
+                value = own.feature.display(float(own.values[0]))
+                strange.append(StrangeValue(own.feature.label, value, *seen.ends))
+        return cls(next(map(int, same), None), strange, missing, len(data.train))
 
 
 def _equals(rows: Floats, row: Floats) -> Bools:
     """(row,) whether all values are those of `row`; missing ones are equal."""
     return np.asarray(((rows == row) | (np.isnan(rows) & np.isnan(row))).all(axis=1))
-
-
-def _strange(own: Quantity, seen: Floats) -> StrangeValue:
-    """A value beside the known ones of the training part (row,)."""
-    feature = own.feature
-    ends = [seen.min(), seen.max()] if feature.is_numeric and len(seen) else []
-    shown = [feature.display(float(value)) for value in (own.values[0], *ends)]
-    return StrangeValue(feature.label, *shown)

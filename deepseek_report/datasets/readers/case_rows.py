@@ -46,23 +46,15 @@ class CaseRows:
     ignored: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class CellFault:
-    """A cell that cannot be read, or a column that is not there.
+class FaultyRowsError(DataError):
+    """All that cannot be read of some rows.
 
-    feature : whose. problem : where, what was found, what is allowed, what to do.
+    faults : (feature, problem) of each cell, or of a column that is not there.
     """
 
-    feature: str
-    problem: str
-
-
-class FaultyRowsError(DataError):
-    """All cells of some rows that cannot be read."""
-
-    def __init__(self, where: str, faults: Sequence[CellFault]) -> None:
+    def __init__(self, where: str, faults: Sequence[tuple[str, str]]) -> None:
         self.faults = tuple(faults)
-        texts = [fault.problem for fault in faults[:_TOLD]]
+        texts = [problem for _, problem in faults[:_TOLD]]
         if (more := len(faults) - len(texts)) > 0:
             texts.append(f"and {more} more")
         many = f"{where}: {len(faults)} values cannot be read"
@@ -106,12 +98,12 @@ def _rows_of(
     columns: Mapping[str, Sequence[object]], schema: Schema, where: str, rows: Sequence[str]
 ) -> CaseRows:
     """Read all cells; where : names the source in errors. rows : (row,) what each is called."""
-    faults, read, chosen = list[CellFault](), list[list[float]](), set[str]()
+    faults, read, chosen = list[tuple[str, str]](), list[list[float]](), set[str]()
     for feature in schema.features:
         try:
             name = column_of(feature, columns, where)
         except DataError as error:
-            faults.append(CellFault(feature.name, str(error)))
+            faults.append((feature.name, str(error)))
             continue
         chosen.add(name)
         read.append([])
@@ -119,7 +111,7 @@ def _rows_of(
             try:
                 read[-1].append(read_value(feature, cell, where, row))
             except DataError as error:
-                faults.append(CellFault(feature.name, str(error)))
+                faults.append((feature.name, str(error)))
     if faults:
         raise FaultyRowsError(where, faults)
     return CaseRows(np.array(read).T, tuple(name for name in columns if name not in chosen))

@@ -34,8 +34,6 @@ from deepseek_report.sections.single_cases.case_sentences import Pages, featured
 from deepseek_report.sections.single_cases.explained_cases import ExplainedCase, Glances, waterfall
 from deepseek_report.wording.words import CaseWords
 
-# What is said against a person whose decision was unfavourable: the reason codes of one case.
-
 #: What a person reads without being told what it means.
 _WORDS = re.compile(r"(?:[^\W\d_A-Z]{4,}|age|sex|of|in|per|to|at)(?: (?:[^\W\d_A-Z]{2,}))*")
 
@@ -159,8 +157,6 @@ def _inside(pages: Pages, row: ReasonCode) -> str:
     return words.inline(featured(pages, row, row.display)[0])
 
 
-# --- The way of a decision through the model, as the page's script draws it -----------------------
-
 #: Categories that are named; of more only how many.
 _NAMED = 4
 
@@ -237,8 +233,6 @@ def _question(row: TreeQuestion) -> Values:
         "n": len(names),
     }
 
-
-# --- What the page of one case says, from the tables of the metric `cases` ------------------------
 
 #: Values of one case that are listed; of wide tables the reasons go first.
 _INPUTS = 60

@@ -61,8 +61,6 @@ from deepseek_report.tasks import task_of
 from deepseek_report.tasks.loss import calibration_subject
 from deepseek_report.wording.numbers import NumberFormat
 
-# --- What happened to test cases that were stated about as likely as one case ---------------------
-
 #: Bands of about equal size, and the least number of test cases in one.
 _BANDS, _LEAST = 10, 50
 #: Widest band of probabilities that are about as likely.

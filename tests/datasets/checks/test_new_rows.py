@@ -35,7 +35,7 @@ DATA = Dataset(
 
 
 def beside(age: float, pay: float, bill: float) -> NewRow:
-    return NewRow.of(np.array([age, pay, bill], np.float64), DATA, SCHEMA)
+    return NewRow.of(np.array([age, pay, bill], np.float64), DATA)
 
 
 def test_numbers_beyond_the_training_rows_and_categories_that_none_has_are_told() -> None:
