@@ -118,9 +118,7 @@ def case_page(stored: StoredModel, rows: Split, work: Path, page: Path | None) -
     return dict(content.values)
 
 
-def _beside_data(stored: StoredModel, rows: Split) -> dict[int, NewRow | None]:
-    """{row: what is known of it beside the data}; None of a row of these."""
-    return {
-        number: NewRow.of(row, stored.dataset) if number < 0 else None
-        for number, row in zip(rows.instance_ids.tolist(), rows.inputs, strict=True)
-    }
+def _beside_data(stored: StoredModel, rows: Split) -> dict[int, NewRow]:
+    """{row: what is known of it beside the data} of those that are none of these."""
+    numbered = zip(rows.instance_ids.tolist(), rows.inputs, strict=True)
+    return {number: NewRow.of(row, stored.dataset) for number, row in numbered if number < 0}

@@ -97,16 +97,14 @@ class CasesSection(DraftedSection):
         _browse(Pages(draft, explainer), cases)
 
 
-def given_cases(
-    results: Results, explainer: str, brought: Mapping[int, NewRow | None]
-) -> SectionContent:
+def given_cases(results: Results, explainer: str, brought: Mapping[int, NewRow]) -> SectionContent:
     """The content on new rows, or on one of the data, that a person brings to a finished run.
 
     explainer : the method of the run by which they are told. brought : see `Pages`.
     """
     draft = Draft("cases", results)
     cases = [case for case in explained_cases(results) if case.has_page]
-    if any(brought.values()):
+    if brought:
         draft.answer("given", n=len(cases), run=results.run_id)
     else:
         draft.answer("of_data", row=cases[0].row.instance_id, run=results.run_id)
@@ -118,7 +116,7 @@ def given_cases(
     return draft.content(CasesSection.needs)
 
 
-def strange_cases(draft: Draft, brought: Mapping[int, NewRow | None]) -> list[str]:
+def strange_cases(draft: Draft, brought: Mapping[int, NewRow]) -> list[str]:
     """A sentence on each case with values that no training row has; brought : see `Pages`."""
     return [
         draft.text(
@@ -129,7 +127,7 @@ def strange_cases(draft: Draft, brought: Mapping[int, NewRow | None]) -> list[st
             n=new.n,
         )
         for number, new in brought.items()
-        if new is not None and (new.strange or new.missing)
+        if new.strange or new.missing
     ]
 
 
@@ -159,7 +157,7 @@ def _browse(pages: Pages, cases: Sequence[ExplainedCase]) -> None:
         "list_caption": draft.text(
             "list_caption",
             in_data=pages.in_data,
-            new=any((pages.brought or {}).values()),
+            new=bool(pages.brought),
             banded=not results.privacy.is_full,
         ),
         "refused": draft.metric_table("cases", "refused", [row.cells for row in refused]),

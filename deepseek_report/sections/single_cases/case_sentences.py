@@ -126,13 +126,13 @@ C = TypeVar("C", bound=OfCase)
 class Pages:
     """What every case page needs: the draft, the method that tells reasons, the tables.
 
-    brought : {case: what is known of it beside the data; None of a row of these} where a person
-        brought the cases or asked for them, and the run did not choose them.
+    brought : {case: what is known of it beside the data} of new cases that a person brings; nothing
+        of a row of the data that is asked for, None of cases that the run chose.
     """
 
     draft: Draft
     explainer: str | None
-    brought: Mapping[int, NewRow | None] | None = None
+    brought: Mapping[int, NewRow] | None = None
 
     @property
     def in_data(self) -> bool:
