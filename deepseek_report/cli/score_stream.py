@@ -48,7 +48,8 @@ def command(arguments: list[str]) -> int:
     folder = Path(
         options.board or beside(options.run, BOARDS, f"stream-{options.run.absolute().name}")
     )
-    stream = RowStream(opened.scorer, options.batch, _where(options), options.decimal)
+    decimal = "." if options.replay else options.decimal
+    stream = RowStream(opened.scorer, options.batch, _where(options), decimal)
     with ExitStack() as stack:
         board = StreamBoard(folder, opened.scorer, words)
         stack.callback(board.close)
@@ -124,7 +125,9 @@ def _parser() -> argparse.ArgumentParser:
         help="write every line's decision, attributions or fault there, as JSON Lines",
     )
     parser.add_argument(
-        "--decimal", choices=(".", ","), default=".", help="the decimal sign of the cells"
+        "--decimal",
+        choices=(".", ","),
+        help="the decimal sign of the cells (default a point, where it cannot group thousands)",
     )
     add_store(parser)
     add_board(parser)
@@ -179,6 +182,7 @@ class _Shown:
             batch_line,
             drift_line,
             fresh_lines,
+            mark_lines,
             records,
         )
 
@@ -187,10 +191,8 @@ class _Shown:
         say(batch_line(batch, self.schema, self.board.words))
         for sentence in fresh_lines(batch, self.board.words):
             say(f"  {sentence}")
-        say_of = self.board.words.say
-        marks = [f"line {at}: {say_of(each.text)}" for at, own in batch.marked for each in own]
         self._tell("rejected", [row.problem for row in batch.rejected])
-        self._tell("marked", marks)
+        self._tell("marked", mark_lines(batch, self.stream.scorer.stored.seen.n, self.board.words))
         self.board.show(batch, self.stream)
         if self.log is not None:
             for record in records(batch, self.schema):

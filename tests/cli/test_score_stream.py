@@ -229,12 +229,11 @@ def test_what_only_python_takes_for_a_number_is_rejected(stream: Streaming) -> N
 
 #: What was once scored without a word, and how it is marked.
 UNSEEN = [
-    ("AGE", "-4", "negative", "Age is −4 years, and no training row is below 0"),
-    ("AGE", "n/a", "missing", "Age is missing, and no training row lacks it"),
-    ("AGE", "", "missing", "Age is missing"),
-    ("LIMIT_BAL", "1000000000000", "far", "far beyond the training rows"),
-    ("LIMIT_BAL", "1.000", "unclear", "three digits behind its sign and was read as NT$ 1;"),
-    ("AGE", "81", "outside", "Age is 81 years, beyond the training rows"),
+    ("AGE", "-4", "far", "1 200 training clients: age is −4 years (theirs: 21 years to "),
+    ("AGE", "n/a", "missing", "lacks age, which no training client does"),
+    ("AGE", "", "missing", "lacks age"),
+    ("LIMIT_BAL", "1000000000000", "far", "credit limit is NT$ 1 000 000 000 000 (theirs: "),
+    ("AGE", "81", "outside", "How well the model decides there is not known."),
     ("AGE", "40", "", ""),
 ]
 
@@ -252,11 +251,23 @@ def test_what_no_training_row_has_is_marked_counted_and_told_and_scored_all_the_
     ]
     printed = stream.printed.err.replace("\u00a0", " ").replace("\u202f", " ")
     for line, (_, _, kind, sentence) in enumerate(UNSEEN, 2):
-        assert not kind or f"marked: line {line}: " in printed
+        assert not kind or f"marked: Line {line} " in printed
         assert sentence in printed
-    assert "7 scored (6 marked), 0 rejected of 7 lines" in stream.printed.out
+    assert "6 scored (5 marked), 0 rejected of 6 lines" in stream.printed.out
     assert "3 scored, 3 marked" in stream.printed.out
-    assert values(stream.board)["lines/marked"] == [3, 3, 0]
+    assert values(stream.board)["lines/marked"] == [3, 2]
+
+
+def test_what_may_be_two_numbers_is_rejected_until_the_decimal_sign_is_declared(
+    stream: Streaming,
+) -> None:
+    head, first, second = stream.first(2)
+    stream.write([head, stream.with_number(first, "1.000", "LIMIT_BAL"), second])
+    open_one, other = stream.scored("--explain", "none", code=1)
+    assert "this may be 1 or 1000, as no training row has a third decimal" in open_one["rejected"]
+    assert "decided" in other
+    told = stream.scored("--explain", "none", "--decimal", ".", code=1)
+    assert [record.get("marks") for record in told] == [{"LIMIT_BAL": "outside"}, None]
 
 
 @pytest.mark.parametrize(("age", "code"), [("81", 0), ("-4", 1)])

@@ -19,6 +19,7 @@ from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.codes import code_text
 from deepseek_report.artifacts.schema import Feature, Schema
 from deepseek_report.datasets.assembly.column_declarations import data_error, nearest
+from deepseek_report.datasets.checks.new_rows import SeenValues
 from deepseek_report.datasets.readers.cells import read_cells
 from deepseek_report.datasets.readers.file_bytes import read_bytes
 from deepseek_report.datasets.readers.file_form import Decimal, FileForm
@@ -29,13 +30,15 @@ from deepseek_report.errors import DataError
 
 #: Rows that are explained at once.
 MOST_ROWS = 50
-#: Categories that a message lists.
-_LISTED = 12
+#: Categories that a message lists, and faulty cells that one does.
+_LISTED, _TOLD = 12, 20
 #: A number as text; Python itself would take `1_000` and digits of other scripts, too.
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
-#: A number whose decimal sign may stand between thousands: `1.000`, but not `0.107`.
-_THOUSAND = re.compile(r"[+-]?[1-9][0-9]{0,2}[.,][0-9]{3}")
-#: The largest number that a model in single precision can read.
+#: One whose sign may as well stand between thousands: `1.000`, but not `0.107`.
+_THOUSAND = re.compile(r"[+-]?[1-9][0-9]{0,2}\.[0-9]{3}")
+#: What a row breaks that is refused as it stands.
+_KEPT = "what is declared (dataset.relations) and every training row keeps"
+#: The largest number that a model in single precision reads.
 _LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -44,24 +47,41 @@ class CaseRows:
     """The rows of a file.
 
     inputs : (row, feature) as in `Split.inputs`. ignored : columns that the model does not read.
-    unclear : (row,) positions of the numbers whose decimal sign may stand between thousands.
     """
 
     inputs: Floats
     ignored: tuple[str, ...]
-    unclear: tuple[frozenset[int], ...] = ()
 
 
-def read_case_rows(path: Path, schema: Schema, form: FileForm | None = None) -> CaseRows:
+class FaultyRowsError(DataError):
+    """All that cannot be read of some rows.
+
+    faults : (feature, problem) of each cell, of a column that is not there, or of what a row does
+    not keep. unknown_categories : whether all that is wrong are categories that no model has seen.
+    """
+
+    def __init__(
+        self, where: str, faults: Sequence[tuple[str, str]], unknown_categories: bool = False
+    ) -> None:
+        self.faults, self.unknown_categories = tuple(faults), unknown_categories
+        texts = [problem for _, problem in faults[:_TOLD]]
+        if (more := len(faults) - len(texts)) > 0:
+            texts.append(f"and {more} more")
+        many = f"{where}: {len(faults)} values cannot be read"
+        super().__init__("\n- ".join([many, *texts]) if len(faults) > 1 else texts[0])
+
+
+def read_case_rows(path: Path, seen: SeenValues, form: FileForm | None = None) -> CaseRows:
     """The rows of a CSV, Parquet, Excel, JSON or JSON Lines file.
 
     Columns are called by the names of the data that the model was trained on, or by their labels;
     their order does not matter. A category is its code or its label. An empty cell is missing.
 
-    Raises DataError: the file cannot be read, holds no row or more than `MOST_ROWS`, lacks a
-    column, or a cell is no number or no category that the model knows.
+    Raises DataError: the file cannot be read, or holds no row or more than `MOST_ROWS`.
+    FaultyRowsError: it lacks columns, cells are no number or no category that the model knows, or
+    rows break a relation that all training rows keep.
     """
-    columns, written = _columns(path, form or FileForm())
+    columns, decimal = _columns(path, form or FileForm())
     lengths = {len(cells) for cells in columns.values()}
     n_rows = max(lengths, default=0)
     if not 1 <= n_rows <= MOST_ROWS:
@@ -71,51 +91,111 @@ def read_case_rows(path: Path, schema: Schema, form: FileForm | None = None) -> 
             f"from 1 to {MOST_ROWS} rows",
             "put the rows to explain into a file of their own",
         )
-    chosen = {feature.name: column_of(feature, columns, path) for feature in schema.features}
-    inputs = np.array(
-        [
-            [
-                read_value(feature, cell, path, f"row {row}")
-                for row, cell in enumerate(columns[chosen[feature.name]], 1)
-            ]
-            for feature in schema.features
-        ]
-    ).T
-    ignored = tuple(name for name in columns if name not in chosen.values())
-    texts = [written.get(chosen[feature.name], [""] * n_rows) for feature in schema.features]
-    unclear = (unclear_cells(schema, cells) for cells in zip(*texts, strict=True))
-    return CaseRows(inputs, ignored, tuple(unclear))
+    rows = [f"row {row}, " for row in range(1, n_rows + 1)]
+    return _rows_of(columns, seen, str(path), rows, decimal)
 
 
-def unclear_cells(schema: Schema, cells: Sequence[object]) -> frozenset[int]:
-    """Positions of the numbers (feature,) whose decimal sign may stand between thousands."""
-    pairs = enumerate(zip(schema.features, cells, strict=True))
-    return frozenset(
-        at
-        for at, (feature, cell) in pairs
-        if feature.is_numeric and isinstance(cell, str) and _THOUSAND.fullmatch(cell.strip())
-    )
+def typed_row(cells: Mapping[str, object], seen: SeenValues) -> CaseRows:
+    """One row that a person typed into a form.
+
+    cells : {name or label of a column: text or number}, read as those of a file are.
+
+    Raises FaultyRowsError: as of a file.
+    """
+    columns = {name: [cell] for name, cell in cells.items()}
+    return _rows_of(columns, seen, "the new case", [""])
 
 
-def _columns(path: Path, form: FileForm) -> tuple[dict[str, list[object]], dict[str, list[object]]]:
-    """{column: cells}, where None is a missing one, and others are texts or numbers; and {column:
-    the same as they are written}.
+def _rows_of(
+    columns: Mapping[str, Sequence[object]],
+    seen: SeenValues,
+    where: str,
+    rows: Sequence[str],
+    decimal: Decimal | None = None,
+) -> CaseRows:
+    """Find the column of each feature and read it; see `_read`."""
+    faults, chosen = list[tuple[str, str]](), dict[str, str]()
+    for feature in seen.schema.features:
+        try:
+            chosen[feature.name] = column_of(feature, columns, where)
+        except DataError as error:
+            faults.append((feature.name, str(error)))
+    cells = {feature: columns[name] for feature, name in chosen.items()}
+    inputs = _read(cells, seen, where, rows, decimal, faults)
+    return CaseRows(inputs, tuple(name for name in columns if name not in chosen.values()))
+
+
+def _read(
+    cells: Mapping[str, Sequence[object]],
+    seen: SeenValues,
+    where: str,
+    rows: Sequence[str],
+    decimal: Decimal | None,
+    faults: Sequence[tuple[str, str]] = (),
+) -> Floats:
+    """(row, feature) as in `Split.inputs`, of rows that can be.
+
+    cells : {feature: (row,)}. where : names the source in errors. rows : (row,) what each is
+    called. decimal : the sign before decimals; None where nothing but the cells tells it. faults :
+    what is known already.
+
+    Raises FaultyRowsError: cells cannot be read, or rows break a relation.
+    """
+    features = [seen.schema.feature(name) for name in cells]
+    if decimal is None and any(_shows_decimals(cell) for own in cells.values() for cell in own):
+        decimal = "."
+    read, found, only_categories = list[list[float]](), list[tuple[str, str]](), not faults
+    for feature in features:
+        read.append([])
+        sign: Decimal | None = "." if decimal is None and feature.name in seen.fine else decimal
+        for row, cell in zip(rows, cells[feature.name], strict=True):
+            try:
+                read[-1].append(read_value(feature, cell, where, row, sign))
+            except DataError as error:
+                found.append((feature.name, str(error)))
+                only_categories &= not feature.is_numeric
+    if found or faults:
+        raise FaultyRowsError(where, [*found, *faults], only_categories)
+    inputs = np.array(read).T
+    for row, relation in seen.broken(inputs):
+        found_here = f"{rows[row]}`{relation.text}` does not hold"
+        error = data_error(where, found_here, _KEPT, "correct the values that it names")
+        found.append((features[relation.columns[0]].name, str(error)))
+    if found:
+        raise FaultyRowsError(where, found)
+    return inputs
+
+
+def _shows_decimals(cell: object) -> bool:
+    """Whether it is a number whose point can stand before decimals alone."""
+    text = cell.strip() if isinstance(cell, str) else ""
+    return "." in text and bool(_NUMBER.fullmatch(text)) and not _THOUSAND.fullmatch(text)
+
+
+def _columns(path: Path, form: FileForm) -> tuple[dict[str, list[object]], Decimal | None]:
+    """{column: cells}, and the sign before decimals where the file tells it.
+
+    A cell is None where it is missing, else a text as it is written, or a number.
     """
     if path.suffix.lower() == ".json":
-        cells_of = _of_objects(_objects(path, form), path)
-        return cells_of, cells_of
+        return _of_objects(_objects(path, form), path), form.decimal
     table = read_json_lines(path, form) if is_json_lines(path) else read_table(path, form)
-    columns, written = dict[str, list[object]](), dict[str, list[object]]()
+    columns = {}
     for name in table.frame.columns:
-        written[str(name)] = table.frame[name].tolist()
         cells = read_cells(table.frame[name], str(name), table.decimal)
         columns[str(name)] = [
-            None if missing else text if math.isnan(number) else number
-            for missing, text, number in zip(
-                cells.missing, cells.texts(), cells.numbers, strict=True
+            None if missing else text if math.isnan(number) else _as_written(raw, number)
+            for missing, text, number, raw in zip(
+                cells.missing, cells.texts(), cells.numbers, table.frame[name], strict=True
             )
         ]
-    return columns, written
+    return columns, "," if table.decimal == "," else form.decimal
+
+
+def _as_written(cell: object, number: float) -> object:
+    """A text that shows where decimals begin, or leaves it open; else the number that it is."""
+    is_text = isinstance(cell, str) and not (number.is_integer() and cell.strip().endswith(".0"))
+    return cell if is_text else number
 
 
 def _objects(path: Path, form: FileForm) -> list[Mapping[str, object]]:
@@ -173,33 +253,52 @@ def column_of(feature: Feature, columns: Mapping[str, object], path: Path | str)
     )
 
 
-def read_value(feature: Feature, cell: object, path: Path | str, row: str) -> float:
+def read_value(
+    feature: Feature, cell: object, path: Path | str, row: str, decimal: Decimal | None
+) -> float:
     """One cell as the model reads it.
 
-    cell : a text or a number; None, NaN and a text that means missing in files are missing, but
-        not where it is a category. path, row : where the cell stands, for the error ("row 3").
+    cell : a text or a number; None, NaN and what means missing in files are missing, unless such a
+        category is known. path, row : where the cell stands, for the error ("row 3, "; "" of the
+        only one). decimal : the sign before decimals; None where points may group thousands.
 
-    Raises DataError: no number, or no category that the model knows.
+    Raises DataError: no number, or one that can be read in two ways, or no category of the model.
     """
-    is_missing = cell is None or (isinstance(cell, float) and math.isnan(cell))
-    if isinstance(cell, str) and cell.strip() in MISSING:
-        is_missing = cell.strip() not in {category.code for category in feature.categories}
-    if is_missing:
+    text = cell.strip() if isinstance(cell, str) else cell
+    codes = [category.code for category in feature.categories]
+    if text is None or (isinstance(text, float) and math.isnan(text)):
         return math.nan
-    read = _number if feature.is_numeric else _category
-    return read(feature, cell, path, row)
-
-
-def _number(feature: Feature, cell: object, path: Path | str, row: str) -> float:
-    number = math.nan
-    if isinstance(cell, int | float) or (isinstance(cell, str) and _NUMBER.fullmatch(cell.strip())):
-        with suppress(OverflowError):  # a whole number of JSON beyond all floats
-            number = float(cell)
+    if text in MISSING and text not in codes:
+        return math.nan
+    if not feature.is_numeric:
+        return _category(feature, cell, path, row)
+    number = _number(text, decimal)
+    if decimal is None and isinstance(text, str) and _THOUSAND.fullmatch(text):
+        raise _bad_cell(
+            feature,
+            cell,
+            path,
+            row,
+            f"a number that can be read in one way; this may be {number:g} or "
+            f"{text.replace('.', '')}, as no training row has a third decimal place",
+            "write it without a sign between thousands; of a stream, `--decimal .` says that a "
+            "point stands before decimals",
+        )
     if not abs(number) <= _LARGEST:
-        limit = f"a number up to {_LARGEST:.1e} in size"
-        allowed = limit if math.isfinite(number) else "a finite number"
+        sign = "comma" if decimal == "," else "point"
+        allowed = f"a finite number (at most {_LARGEST:.1e}) with a decimal {sign} and no other one"
         raise _bad_cell(feature, cell, path, row, f"{allowed}, or an empty cell")
     return number
+
+
+def _number(cell: object, decimal: Decimal | None) -> float:
+    """The number that a cell is; NaN where it is none."""
+    if isinstance(cell, str) and decimal == ",":
+        cell = "" if "." in cell else cell.replace(",", ".")
+    if isinstance(cell, int | float) or (isinstance(cell, str) and _NUMBER.fullmatch(cell)):
+        with suppress(OverflowError):  # a whole number of JSON beyond all floats
+            return float(cell)
+    return math.nan
 
 
 def _category(feature: Feature, cell: object, path: Path | str, row: str) -> float:
@@ -222,7 +321,7 @@ def _bad_cell(
 ) -> DataError:
     return data_error(
         str(path),
-        f"{row}, `{feature.name}` ({feature.label}) is {code_text(cell)[:40]!r}",
+        f"{row}`{feature.name}` ({feature.label}) is {code_text(cell)[:40]!r}",
         allowed,
         hint or "correct the cell, or leave it empty if the value is not known",
     )
@@ -236,12 +335,11 @@ _SEPARATORS = (",", ";", "\t", "|")
 @dataclass(frozen=True)
 class ReadRow:
     """A case. line : its number in the stream, of which the header is line 1. cells : (feature,)
-    as in `Split.inputs`. unclear : as in `CaseRows`.
+    as in `Split.inputs`.
     """
 
     line: int
     cells: tuple[float, ...]
-    unclear: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -263,18 +361,21 @@ class RowReader:
     where : names the stream in errors. header : the columns. places : (feature,) their positions.
     """
 
-    schema: Schema
+    seen: SeenValues
     where: str
     separator: str
-    decimal: Decimal
+    decimal: Decimal | None
     header: tuple[str, ...]
     places: tuple[int, ...]
 
     @classmethod
-    def of(cls, line: bytes, schema: Schema, where: str, decimal: Decimal = ".") -> RowReader:
+    def of(
+        cls, line: bytes, seen: SeenValues, where: str, decimal: Decimal | None = None
+    ) -> RowReader:
         """The reader of what follows this header.
 
-        Columns are called by the names of the training data, or by their labels.
+        Columns are called by the names of the training data, or by their labels. decimal : the sign
+        before decimals, where it is declared.
 
         Raises DataError: it is no header of this model, or names a column twice.
         """
@@ -290,9 +391,9 @@ class RowReader:
                 "rename or remove it",
             )
         columns = dict(zip(header, range(len(header)), strict=True))
-        names = [column_of(feature, columns, where) for feature in schema.features]
+        names = [column_of(feature, columns, where) for feature in seen.schema.features]
         places = tuple(columns[name] for name in names)
-        return cls(schema, where, separator, decimal, header, places)
+        return cls(seen, where, separator, decimal, header, places)
 
     @property
     def ignored(self) -> tuple[str, ...]:
@@ -319,26 +420,14 @@ class RowReader:
         return self._row(cells, number)
 
     def _row(self, cells: Sequence[str], number: int) -> ReadRow | RejectedRow:
-        values, problems, all_categories = list[float](), list[str](), True
-        for feature, place in zip(self.schema.features, self.places, strict=True):
-            try:
-                values.append(self._value(feature, cells[place], number))
-            except DataError as error:
-                problems.append(str(error))
-                all_categories &= not feature.is_numeric
-        if problems:
-            return RejectedRow(number, "; ".join(problems), all_categories)
-        written = [cells[place] for place in self.places]
-        return ReadRow(number, tuple(values), unclear_cells(self.schema, written))
-
-    def _value(self, feature: Feature, cell: str, number: int) -> float:
-        text, place = cell.strip(), f"line {number}"
-        if feature.is_numeric and self.decimal == "," and text not in MISSING:
-            if "." in text:  # it would be read as the decimal sign that it is not
-                allowed = "a number with a decimal comma, and no sign between thousands"
-                raise _bad_cell(feature, cell, self.where, place, allowed)
-            text = text.replace(",", ".")
-        return read_value(feature, text, self.where, place)
+        names, own = self.seen.schema.names, ([cells[place]] for place in self.places)
+        row, columns = f"line {number}, ", dict(zip(names, own, strict=True))
+        try:
+            inputs = _read(columns, self.seen, self.where, [row], self.decimal)
+        except FaultyRowsError as error:
+            problem = "; ".join(text for _, text in error.faults)
+            return RejectedRow(number, problem, error.unknown_categories)
+        return ReadRow(number, tuple(inputs[0].tolist()))
 
 
 def header_of(schema: Schema) -> str:

@@ -15,11 +15,12 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
+from deepseek_report.datasets.checks.new_rows import StrangeValue
 from deepseek_report.datasets.readers.case_rows import ReadRow, RejectedRow, RowReader
 from deepseek_report.datasets.readers.file_form import Decimal
-from deepseek_report.datasets.readers.seen_values import DOUBTFUL, CellMark
 from deepseek_report.runner.execution.given_rows import StoredModel
 from deepseek_report.runner.streaming.drift_watch import DriftRow, DriftWatch, outputs
+from deepseek_report.sections.cases import strange_case
 from deepseek_report.tasks import task_of
 from deepseek_report.wording.words import Wording
 
@@ -35,8 +36,8 @@ class ScoredBatch:
     number : from 1. rows : the cases. rejected : the lines that are none. predictions : of the
     rows; None where there is none. explained : (case,) positions within the rows, ascending.
     attributions : (case, player) to the explained output, of more than two classes to the class
-    that was decided. drift : every watched quantity after this batch. marks : (case,) what of
-    each no training row has.
+    that was decided. drift : every watched quantity after this batch. marks : (case,) the values of
+    each that no training row has.
     """
 
     number: int
@@ -46,13 +47,13 @@ class ScoredBatch:
     explained: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     attributions: Floats = field(default_factory=lambda: np.zeros((0, 0)))
     drift: Sequence[DriftRow] = ()
-    marks: Sequence[tuple[CellMark, ...]] = ()
+    marks: Sequence[Sequence[StrangeValue]] = ()
 
     @property
-    def marked(self) -> list[tuple[int, tuple[CellMark, ...]]]:
-        """The lines of the cases that are marked, with their marks."""
-        pairs = zip(self.rows, self.marks, strict=False)
-        return [(row.line, marks) for row, marks in pairs if marks]
+    def marked(self) -> dict[int, Sequence[StrangeValue]]:
+        """{line: its marks} of the cases that have some."""
+        pairs = zip(self.rows, self.marks, strict=True)
+        return {row.line: marks for row, marks in pairs if marks}
 
     @property
     def lines(self) -> tuple[int, int]:
@@ -104,7 +105,7 @@ class Scorer:
         attributions = attributions_of(self.stored, self.schema, inputs, predictions, chosen)
         watched = attributions if self.explain else None
         drift = self.watch.take(self.schema, inputs, predictions, self.n_batches, watched)
-        marks = self.stored.seen.marks(inputs, [row.unclear for row in rows])
+        marks = self.stored.seen.strange(inputs)
         number = self.n_batches
         return ScoredBatch(number, rows, rejected, predictions, chosen, attributions, drift, marks)
 
@@ -171,7 +172,7 @@ class RowStream:
     scorer: Scorer
     size: int
     where: str
-    decimal: Decimal = "."
+    decimal: Decimal | None = None
     n_scored: int = 0
     n_rejected: int = 0
     n_marked: int = 0
@@ -188,7 +189,8 @@ class RowStream:
         """
         self._line += 1
         if self.reader is None:
-            self.reader = RowReader.of(line, self.scorer.schema, self.where, self.decimal)
+            seen = self.scorer.stored.seen
+            self.reader = RowReader.of(line, seen, self.where, self.decimal)
         elif line.strip():
             row = self.reader.read(line, self._line)
             if isinstance(row, ReadRow):
@@ -207,20 +209,14 @@ class RowStream:
         """Score what is there, also if it is less than a batch."""
         if not self._rows and not self._rejected:
             return None
-        lines, rejected = self._rows, self._rejected
+        rows, rejected = self._rows, self._rejected
         self._rows, self._rejected = [], []
-        seen, places = self.scorer.stored.seen, [f"line {row.line}" for row in lines]
-        inputs = np.array([row.cells for row in lines]).reshape(len(lines), len(seen.least))
-        faults = seen.faults(inputs, self.where, places)
-        rows = [row for row, fault in zip(lines, faults, strict=True) if fault is None]
-        rejected += [RejectedRow(r.line, str(f)) for r, f in zip(lines, faults, strict=True) if f]
         batch = self.scorer.take(rows, rejected)
         self.n_scored += len(rows)
         self.n_rejected += len(rejected)
         self.n_marked += len(batch.marked)
-        self.n_doubtful += sum(
-            any(mark.kind in DOUBTFUL for mark in marks) for _, marks in batch.marked
-        )
+        doubtful = (any(mark.is_doubtful for mark in marks) for marks in batch.marks)
+        self.n_doubtful += sum(doubtful)
         return batch
 
 
@@ -277,6 +273,14 @@ def fresh_lines(batch: ScoredBatch, words: Wording) -> list[str]:
             alone=row.role == "reason" and inputs.get(row.key) is False,
         )
         for row in batch.fresh
+    ]
+
+
+def mark_lines(batch: ScoredBatch, n: int, words: Wording) -> list[str]:
+    """A sentence on each line that is marked; n : training rows."""
+    return [
+        strange_case(words, words.text("board.stream.of_line", n=line), marks, n)
+        for line, marks in batch.marked.items()
     ]
 
 
@@ -355,7 +359,7 @@ def _said(
         yield "decided", target.classes[int(p.decisions[position])]
         yield "probabilities", dict(zip(target.classes, shares, strict=True))
     if marks := batch.marks[position]:
-        yield "marks", {mark.column: mark.kind for mark in marks}
+        yield "marks", {mark.name: mark.kind for mark in marks}
     if explained is not None:
         values = np.nan_to_num(batch.attributions[explained]).tolist()
         yield "attributions", dict(zip(schema.player_labels, values, strict=True))

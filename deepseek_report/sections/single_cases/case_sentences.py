@@ -22,6 +22,7 @@ from deepseek_report.artifacts.seeds import row_digests
 from deepseek_report.config.portable import CALL, shell_line
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.base import shrunk
+from deepseek_report.datasets.checks.new_rows import NewRow
 from deepseek_report.findings.explainer_verdicts import answering
 from deepseek_report.findings.listed_reasons import (
     REASONS,
@@ -59,8 +60,6 @@ from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.loss import calibration_subject
 from deepseek_report.wording.numbers import NumberFormat
-
-# --- What happened to test cases that were stated about as likely as one case ---------------------
 
 #: Bands of about equal size, and the least number of test cases in one.
 _BANDS, _LEAST = 10, 50
@@ -127,12 +126,18 @@ C = TypeVar("C", bound=OfCase)
 class Pages:
     """What every case page needs: the draft, the method that tells reasons, the tables.
 
-    in_data : whether the cases are rows of the run's data, and none that a person brought.
+    brought : {case: what is known of it beside the data} of new cases that a person brings; nothing
+        of a row of the data that is asked for, None of cases that the run chose.
     """
 
     draft: Draft
     explainer: str | None
-    in_data: bool = True
+    brought: Mapping[int, NewRow] | None = None
+
+    @property
+    def in_data(self) -> bool:
+        """Whether the cases are those that the run chose of its data."""
+        return self.brought is None
 
     @cached_property
     def marks(self) -> CaseMarks:
@@ -213,7 +218,10 @@ def featured(pages: Pages, row: Labelled, display: str) -> tuple[str, str]:
 
 
 def row_of(draft: Draft, instance_id: int) -> str:
-    """What a case is called in a sentence: its row, or its number where no row may be told."""
+    """What a case is called in a sentence: its row, or its number where no row may be told.
+
+    One that is not in the data is counted among the new ones, see `artifacts.split.new_ids`.
+    """
     return draft.text("row", id=instance_id, banded=not draft.results.privacy.is_full)
 
 
