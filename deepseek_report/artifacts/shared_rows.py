@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Ints
-from deepseek_report.artifacts.schema import Category, Schema
+from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.seeds import row_contents
 from deepseek_report.artifacts.split import Split
 
@@ -25,14 +25,12 @@ class SharedRows:
     positions : (run, row) where each of them stands in the test part of each run, in the order of
         the first. tested : (run,) how many rows each run tests.
     relabelled : rows of one number with the same inputs in all runs, and another label in one.
-    changed : numbers of rows that all runs have, with other inputs in one.
     left_out : names of the columns that not all runs have.
     """
 
     positions: Ints
     tested: tuple[int, ...]
     relabelled: int = 0
-    changed: int = 0
     left_out: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -53,8 +51,8 @@ class SharedRows:
         """The rows with the same label, and the same inputs in all columns that the runs share.
 
         Rows that hold the same are matched by their number in the source, then in order. Where a
-        run lacks columns of another one, rows of other numbers are the same if nothing else holds
-        what they hold, and none is where most rows of one number hold something else.
+        run lacks columns of another one, what is left may be the same by chance: rows of one number
+        alone are matched then, and none where most of these hold something else.
 
         parts : schema and test part of each run, of one target.
         """
@@ -69,19 +67,18 @@ class SharedRows:
             return cls(nothing, tested, left_out=left_out)
         labels = [list(row_contents(test.labels[:, None])) for _, test in parts]
         numbers = [test.instance_ids.tolist() for _, test in parts]
-        keys = [list(zip(*own, strict=True)) for own in zip(inputs, labels, strict=True)]
-        pairs = sorted(_matched(keys, numbers, alone=bool(left_out)))
-        positions = np.array(pairs, dtype=np.int64).reshape(-1, len(parts)).T
-        renumbered = sum(not _are_alike(numbers, pair) for pair in pairs)
-        if 2 * renumbered > len(pairs):  # their numbers do not count rows of one source
-            return cls(positions, tested, left_out=left_out)
         known = [{number: at for at, number in enumerate(own)} for own in numbers]
-        places = [[own[n] for own in known] for n in set.intersection(*map(set, known))]
-        same = [each for each in places if _are_alike(inputs, each)]
-        relabelled = sum(not _are_alike(labels, each) for each in same)
-        changed = len(places) - len(same)
-        are_others = bool(left_out) and changed > len(pairs)
-        return cls(nothing if are_others else positions, tested, relabelled, changed, left_out)
+        places = [tuple(own[n] for own in known) for n in set.intersection(*map(set, known))]
+        alike = [each for each in places if _are_alike(inputs, each)]
+        pairs = [each for each in alike if _are_alike(labels, each)]
+        relabelled = len(alike) - len(pairs)
+        if not left_out:
+            keys = [list(zip(*own, strict=True)) for own in zip(inputs, labels, strict=True)]
+            pairs = list(_matched(keys, numbers))
+        elif 2 * len(alike) < len(places):
+            return cls(nothing, tested, left_out=left_out)
+        positions = np.array(sorted(pairs), dtype=np.int64).reshape(-1, len(parts)).T
+        return cls(positions, tested, relabelled, left_out)
 
     def rows_at(self, run: int, positions: Ints) -> Ints:
         """(position,) which of the rows stands at each position of a run's test part; −1: none."""
@@ -104,16 +101,17 @@ def _inputs(parts: Sequence[tuple[Schema, Split]], shared: set[str]) -> list[lis
     words: dict[str, int] = {}
     contents = []
     for schema, test in parts:
-        codes: dict[tuple[Category, ...], list[float]] = {}
-        columns = {}
-        for feature, stored in zip(schema.features, test.inputs.T, strict=True):
-            columns[feature.name] = stored
-            if feature.name in shared and (categories := feature.categories):
-                if categories not in codes:
-                    codes[categories] = [*(_code(each.code, words) for each in categories), np.nan]
-                places = np.nan_to_num(stored, nan=len(categories)).astype(np.int64)
-                columns[feature.name] = np.array(codes[categories])[places]
-        contents.append(list(row_contents(np.stack([columns[n] for n in sorted(shared)], axis=1))))
+        columns = []
+        for name in sorted(shared):
+            stored, categories = (
+                test.inputs[:, schema.position(name)],
+                schema.feature(name).categories,
+            )
+            if categories:
+                codes = np.array([*(_code(each.code, words) for each in categories), np.nan])
+                stored = codes[np.nan_to_num(stored, nan=len(categories)).astype(np.int64)]
+            columns.append(stored)
+        contents.append(list(row_contents(np.stack(columns, axis=1))))
     return contents
 
 
@@ -130,12 +128,9 @@ def _code(code: str, words: dict[str, int]) -> float:
 
 
 def _matched(
-    keys: Sequence[Sequence[object]], numbers: Sequence[Sequence[int]], *, alone: bool
+    keys: Sequence[Sequence[object]], numbers: Sequence[Sequence[int]]
 ) -> Iterator[tuple[int, ...]]:
-    """Positions, one a run, of the rows that have the same key in all runs.
-
-    alone : whether rows of other numbers must be the only ones of their key.
-    """
+    """Positions, one a run, of the rows that have the same key in all runs."""
     by_key: list[dict[object, dict[int, int]]] = []
     for own, ids in zip(keys, numbers, strict=True):
         places: dict[object, dict[int, int]] = {}
@@ -148,5 +143,4 @@ def _matched(
             same = set.intersection(*map(set, alike))
             yield from (tuple(each[number] for each in alike) for number in same)
             rest = [[at for number, at in each.items() if number not in same] for each in alike]
-            if not alone or {*map(len, alike)} == {1}:
-                yield from zip(*rest, strict=False)
+            yield from zip(*rest, strict=False)

@@ -128,15 +128,6 @@ class DataIssue:
         return cls(**{name: from_plain(value) for name, value in data.items()})
 
 
-#: Files of a stored data set that describe the data and are none of them.
-_DESCRIBING = frozenset({"card.json", "issues.json", "corrections.json"})
-
-
-def of_data(digests: Mapping[str, str]) -> dict[str, str]:
-    """Of {file of a stored data set: SHA-256} those that hold the data themselves."""
-    return {name: sha256 for name, sha256 in digests.items() if name not in _DESCRIBING}
-
-
 @dataclass(frozen=True)
 class Dataset:
     """A data set, split, described and checked.

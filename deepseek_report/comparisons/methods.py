@@ -47,7 +47,7 @@ class Method:
 
 def methods_of(study: Study) -> tuple[Method, ...]:
     """The methods of a study, in the order of their first runs."""
-    varying = _varying(study)
+    varying = {key: values for key, values in study.varying.items() if is_of_method(key)}
     groups: dict[str, list[int]] = {}
     for position in range(len(study)):
         own = {key: values[position] for key, values in varying.items()}
@@ -58,18 +58,6 @@ def methods_of(study: Study) -> tuple[Method, ...]:
         Method(label, tuple(positions), tuple(seed_of(study.runs[run]) for run in positions))
         for label, positions in zip(labels, groups.values(), strict=True)
     )
-
-
-def _varying(study: Study) -> dict[str, tuple[object, ...]]:
-    """The settings that differ of a model; data are what they hold, however they were declared."""
-    digests = [run.digests.get("data", str(position)) for position, run in enumerate(study)]
-    alike = [digests.index(digest) for digest in digests]
-    own = {
-        key: tuple(values[place] for place in alike) if key.startswith("dataset.") else values
-        for key, values in study.varying.items()
-        if is_of_method(key)
-    }
-    return {key: each for key, each in own.items() if any(value != each[0] for value in each)}
 
 
 def runs_by_data(study: Study) -> list[list[int]]:
@@ -317,6 +305,5 @@ def shared_rows(study: Study) -> Message:
         fewest=FEWEST,
         tested=sorted({*shared.tested}),
         relabelled=shared.relabelled,
-        changed=shared.changed,
         left_out=list(shared.left_out),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import MappingProxyType
@@ -39,13 +39,10 @@ def families(results: Results) -> dict[str, FamilyOfTests]:
     that it finds nothing that the whole report would not find.
     """
     skipped = {part.name for part in results.skipped if part.kind == "measures"}
-    made = {
-        name: (family(results), skipped & {*metrics})
-        for name, (metrics, family) in _FAMILIES.items()
-    }
+    made = {name: family(results) for name, family in _FAMILIES.items()}
     return {
-        name: replace(family, made=family.made + len(left_out))
-        for name, (family, left_out) in made.items()
+        name: replace(family, made=family.made + len(skipped & {*_METRICS.get(name, (name,))}))
+        for name, family in made.items()
     }
 
 
@@ -145,26 +142,21 @@ def _causes(results: Results) -> FamilyOfTests:
     return _family(None if p is None else min(1.0, len(made) * p) for s in made for p in s)
 
 
-#: {family: the metrics whose comparisons are of it, and what it tested}.
-_FAMILIES: Mapping[str, tuple[Sequence[str], Callable[[Results], FamilyOfTests]]] = {
-    "group_differences": (
-        [metric for metric, _ in _OF_GROUPS],
-        lambda results: _column(results, *_OF_GROUPS),
-    ),
-    "slices": (["slices"], _slices),
-    "group_calibration": (
-        ["group_calibration"],
-        lambda results: _column(results, ("group_calibration", "groups")),
-    ),
-    "parts": (
-        ["part_performance"],
-        lambda results: _column(results, ("part_performance", "tests")),
-    ),
-    "stated": (["expected_calibration_error", "prediction_intervals"], _stated),
-    "near_copies": (["near_copies"], lambda results: _family(near_copies(results)[1:])),
-    "explained_groups": (
-        ["explanation_by_group"],
-        lambda results: _family(p for _, p in explained_gaps(results)),
-    ),
-    "causes": (["causal_claims", "causal_gaps"], _causes),
+_FAMILIES: Mapping[str, Callable[[Results], FamilyOfTests]] = {
+    "group_differences": lambda results: _column(results, *_OF_GROUPS),
+    "slices": _slices,
+    "group_calibration": lambda results: _column(results, ("group_calibration", "groups")),
+    "parts": lambda results: _column(results, ("part_performance", "tests")),
+    "stated": _stated,
+    "near_copies": lambda results: _family(near_copies(results)[1:]),
+    "explained_groups": lambda results: _family(p for _, p in explained_gaps(results)),
+    "causes": _causes,
+}
+#: {family: the metrics that make its comparisons} of those that are not called as their metric.
+_METRICS = {
+    "group_differences": tuple(metric for metric, _ in _OF_GROUPS),
+    "parts": ("part_performance",),
+    "stated": ("expected_calibration_error", "prediction_intervals"),
+    "explained_groups": ("explanation_by_group",),
+    "causes": ("causal_claims", "causal_gaps"),
 }

@@ -27,7 +27,7 @@ from deepseek_report.artifacts.protocols.models import OnlyAnswered, model_diges
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.protocols.traits import MetricPart, traits_of
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.split import Dataset, Split, new_ids, of_data
+from deepseek_report.artifacts.split import Dataset, Split, new_ids
 from deepseek_report.artifacts.storage.files import save_json
 from deepseek_report.artifacts.storage.plain_files import make_folder
 from deepseek_report.artifacts.written_texts import WrittenTexts
@@ -112,7 +112,7 @@ class StoredModel:
         keys = opened.run.keys
         data, training = (_stage(store, name, keys.get(name, "")) for name in ("data", "training"))
         here = (
-            ("data", "data", digest(of_data(hash_folder(data)))),
+            ("data", "data", digest(hash_folder(data))),
             ("weights", "model", model_digest(hash_folder(training))),
         )
         for name, what, sha256 in here:

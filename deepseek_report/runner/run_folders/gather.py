@@ -13,7 +13,6 @@ from deepseek_report.artifacts.protocols import traits
 from deepseek_report.artifacts.protocols.models import model_digest
 from deepseek_report.artifacts.results import PROVENANCE
 from deepseek_report.artifacts.score import load_scores
-from deepseek_report.artifacts.split import of_data
 from deepseek_report.artifacts.storage import plain_files
 from deepseek_report.artifacts.storage.files import save_json, save_table
 from deepseek_report.compliance.framework import FRAMEWORK_FILE
@@ -198,7 +197,7 @@ def _digests(
         for name in ("data", "training")
     )
     return {
-        "data": digest(of_data(data)),
+        "data": digest(data),
         "weights": model_digest(trained),
         "config": digest(config),
         "code": digest(keys),
