@@ -127,7 +127,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--decimal",
         choices=(".", ","),
-        help="the decimal sign of the cells (default a point, where it cannot group thousands)",
+        help="the decimal sign of the cells (default: a point that cannot group thousands)",
     )
     add_store(parser)
     add_board(parser)

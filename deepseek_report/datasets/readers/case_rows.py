@@ -71,7 +71,7 @@ class FaultyRowsError(DataError):
         super().__init__("\n- ".join([many, *texts]) if len(faults) > 1 else texts[0])
 
 
-def read_case_rows(path: Path, seen: SeenValues, form: FileForm | None = None) -> CaseRows:
+def read_case_rows(path: Path, seen: SeenValues) -> CaseRows:
     """The rows of a CSV, Parquet, Excel, JSON or JSON Lines file.
 
     Columns are called by the names of the data that the model was trained on, or by their labels;
@@ -81,7 +81,7 @@ def read_case_rows(path: Path, seen: SeenValues, form: FileForm | None = None) -
     FaultyRowsError: it lacks columns, cells are no number or no category that the model knows, or
     rows break a relation that all training rows keep.
     """
-    columns, decimal = _columns(path, form or FileForm())
+    columns = _columns(path, FileForm())
     lengths = {len(cells) for cells in columns.values()}
     n_rows = max(lengths, default=0)
     if not 1 <= n_rows <= MOST_ROWS:
@@ -92,7 +92,7 @@ def read_case_rows(path: Path, seen: SeenValues, form: FileForm | None = None) -
             "put the rows to explain into a file of their own",
         )
     rows = [f"row {row}, " for row in range(1, n_rows + 1)]
-    return _rows_of(columns, seen, str(path), rows, decimal)
+    return _rows_of(columns, seen, str(path), rows)
 
 
 def typed_row(cells: Mapping[str, object], seen: SeenValues) -> CaseRows:
@@ -107,11 +107,7 @@ def typed_row(cells: Mapping[str, object], seen: SeenValues) -> CaseRows:
 
 
 def _rows_of(
-    columns: Mapping[str, Sequence[object]],
-    seen: SeenValues,
-    where: str,
-    rows: Sequence[str],
-    decimal: Decimal | None = None,
+    columns: Mapping[str, Sequence[object]], seen: SeenValues, where: str, rows: Sequence[str]
 ) -> CaseRows:
     """Find the column of each feature and read it; see `_read`."""
     faults, chosen = list[tuple[str, str]](), dict[str, str]()
@@ -121,7 +117,7 @@ def _rows_of(
         except DataError as error:
             faults.append((feature.name, str(error)))
     cells = {feature: columns[name] for feature, name in chosen.items()}
-    inputs = _read(cells, seen, where, rows, decimal, faults)
+    inputs = _read(cells, seen, where, rows, None, faults)
     return CaseRows(inputs, tuple(name for name in columns if name not in chosen.values()))
 
 
@@ -136,14 +132,12 @@ def _read(
     """(row, feature) as in `Split.inputs`, of rows that can be.
 
     cells : {feature: (row,)}. where : names the source in errors. rows : (row,) what each is
-    called. decimal : the sign before decimals; None where nothing but the cells tells it. faults :
-    what is known already.
+    called. decimal : the sign before decimals; None where nobody declared it. faults : what is
+    known already.
 
     Raises FaultyRowsError: cells cannot be read, or rows break a relation.
     """
     features = [seen.schema.feature(name) for name in cells]
-    if decimal is None and any(_shows_decimals(cell) for own in cells.values() for cell in own):
-        decimal = "."
     read, found, only_categories = list[list[float]](), list[tuple[str, str]](), not faults
     for feature in features:
         read.append([])
@@ -166,36 +160,26 @@ def _read(
     return inputs
 
 
-def _shows_decimals(cell: object) -> bool:
-    """Whether it is a number whose point can stand before decimals alone."""
-    text = cell.strip() if isinstance(cell, str) else ""
-    return "." in text and bool(_NUMBER.fullmatch(text)) and not _THOUSAND.fullmatch(text)
-
-
-def _columns(path: Path, form: FileForm) -> tuple[dict[str, list[object]], Decimal | None]:
-    """{column: cells}, and the sign before decimals where the file tells it.
-
-    A cell is None where it is missing, else a text as it is written, or a number.
-    """
+def _columns(path: Path, form: FileForm) -> dict[str, list[object]]:
+    """{column: cells}; None is a missing one, other cells are texts, or numbers that are clear."""
     if path.suffix.lower() == ".json":
-        return _of_objects(_objects(path, form), path), form.decimal
+        return _of_objects(_objects(path, form), path)
     table = read_json_lines(path, form) if is_json_lines(path) else read_table(path, form)
     columns = {}
     for name in table.frame.columns:
         cells = read_cells(table.frame[name], str(name), table.decimal)
         columns[str(name)] = [
-            None if missing else text if math.isnan(number) else _as_written(raw, number)
+            None if missing else raw if _is_open(raw) else text if math.isnan(number) else number
             for missing, text, number, raw in zip(
                 cells.missing, cells.texts(), cells.numbers, table.frame[name], strict=True
             )
         ]
-    return columns, "," if table.decimal == "," else form.decimal
+    return columns
 
 
-def _as_written(cell: object, number: float) -> object:
-    """A text that shows where decimals begin, or leaves it open; else the number that it is."""
-    is_text = isinstance(cell, str) and not (number.is_integer() and cell.strip().endswith(".0"))
-    return cell if is_text else number
+def _is_open(cell: object) -> bool:
+    """Whether it is written so that its point may stand before decimals or between thousands."""
+    return isinstance(cell, str) and bool(_THOUSAND.fullmatch(cell.strip()))
 
 
 def _objects(path: Path, form: FileForm) -> list[Mapping[str, object]]:
@@ -273,14 +257,14 @@ def read_value(
     if not feature.is_numeric:
         return _category(feature, cell, path, row)
     number = _number(text, decimal)
-    if decimal is None and isinstance(text, str) and _THOUSAND.fullmatch(text):
+    if decimal is None and _is_open(text):
         raise _bad_cell(
             feature,
             cell,
             path,
             row,
             f"a number that can be read in one way; this may be {number:g} or "
-            f"{text.replace('.', '')}, as no training row has a third decimal place",
+            f"{str(text).replace('.', '')}, as no training row has a third decimal place",
             "write it without a sign between thousands; of a stream, `--decimal .` says that a "
             "point stands before decimals",
         )

@@ -266,7 +266,7 @@ def read_in_every_form(
         ({"paid": "1234.567"}, False),
         ({"paid": "1000"}, False),
         ({"share": "1.000"}, False),  # of which training rows have three decimal places
-        ({"paid": "1.000", "share": "0.5"}, False),  # where the row itself shows decimal points
+        ({"paid": "1.000", "share": "0.5"}, True),
         ({"paid": "1.000", "owed": "9.000"}, True),
     ],
 )
