@@ -65,13 +65,10 @@ def command(arguments: list[str]) -> int:
 
 
 def _exit_code(stream: RowStream, *, stopped: bool) -> int:
-    """0 where every line was scored without a mark that may mean a mistake, 1 where one was not.
-
-    2 where there was no line at all.
-    """
-    if not (stream.n_scored or stream.n_rejected or stopped):
-        return 2
-    return 1 if (stream.n_rejected or stream.n_doubtful) and not stopped else 0
+    """0 where a case came, 1 where every line was rejected, 2 where there was no line at all."""
+    if stream.n_scored or stopped:
+        return 0
+    return 1 if stream.n_rejected else 2
 
 
 def _opened_log(path: Path) -> IO[str]:
@@ -192,7 +189,7 @@ class _Shown:
         for sentence in fresh_lines(batch, self.board.words):
             say(f"  {sentence}")
         self._tell("rejected", [row.problem for row in batch.rejected])
-        self._tell("marked", mark_lines(batch, self.stream.scorer.stored.seen.n, self.board.words))
+        self._tell("marked", mark_lines(batch, self.board.words))
         self.board.show(batch, self.stream)
         if self.log is not None:
             for record in records(batch, self.schema):

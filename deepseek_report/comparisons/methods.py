@@ -23,8 +23,8 @@ _OF_MODEL = ("dataset", "model", "trainer", "corrections", "decision")
 _OF_JUDGING = ("explain", "explainers", "metrics")
 _SEEDS = ("seed", "seeds")
 MODEL, CORRECTIONS = "model", "corrections"
-#: Characters of a setting's value that are shown in a label, and settings of which one is told.
-_MOST, _MOST_SETTINGS = 40, 6
+#: Characters of a setting's value that are shown in a label.
+_MOST = 40
 
 
 @dataclass(frozen=True)
@@ -150,24 +150,20 @@ def seed_of(run: Results) -> int | None:
 
 
 def _labels(study: Study, varying: Mapping[str, tuple[object, ...]], first: list[int]) -> list[str]:
-    """The model's name, then the settings that tell methods apart if they are few enough to read.
-
-    Those of the model are told of methods of one name alone, and an id where all else is the same.
-    """
-    own = {key: values for key, values in varying.items() if key.startswith(f"{MODEL}.")}
-    other = _shortened(study, {key: each for key, each in varying.items() if key not in own})
-    if len(other) > _MOST_SETTINGS:
-        other = {key: values for key, values in other.items() if key == CORRECTIONS}
-    labels = {
-        position: ", ".join([model_name(study.runs[position]), *_settings(other, position)])
-        for position in first
-    }
-    for further in (own, {"run": study.names}):
-        for alike in [[p for p in first if labels[p] == label] for label in {*labels.values()}]:
-            told = {key: v for key, v in further.items() if any(v[p] != v[alike[0]] for p in alike)}
-            for position in alike:
-                labels[position] = ", ".join([labels[position], *_settings(told, position)])
-    return [labels[position] for position in first]
+    """The model's name, then the settings that tell methods of one name apart."""
+    names = [model_name(study.runs[position]) for position in first]
+    other = {key: values for key, values in varying.items() if not key.startswith(f"{MODEL}.")}
+    other = _shortened(study, other)
+    labels = [
+        ", ".join([name, *_settings(other, position)])
+        for name, position in zip(names, first, strict=True)
+    ]
+    if len(set(labels)) == len(labels):
+        return labels
+    return [
+        ", ".join([name, *_settings(varying, position)]) if labels.count(label) > 1 else label
+        for name, label, position in zip(names, labels, first, strict=True)
+    ]
 
 
 def _settings(varying: Mapping[str, Sequence[object]], position: int) -> Iterator[str]:

@@ -10,7 +10,6 @@ from typing import Any
 from deepseek_report.artifacts.message import plain
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.storage import plain_files
-from deepseek_report.datasets.checks.new_rows import NewRow
 from deepseek_report.datasets.readers.case_rows import CaseRows, read_case_rows
 from deepseek_report.exports import letters
 from deepseek_report.rendering.document import write_qmd
@@ -86,7 +85,7 @@ def write_letters(
     new = stored.new_rows(cases.inputs)
     results = stored.results_of(new, work / "measured")
     written = letters.letters_of(results, stored.explainer, kind, written_in)
-    strange = strange_cases(Draft("cases", results), NewRow.each(new, stored.dataset, stored.seen))
+    strange = strange_cases(Draft("cases", results), stored.seen.strange_of_new(new))
     return written, (*strange, *_unread(cases))
 
 
@@ -107,8 +106,7 @@ def case_page(stored: StoredModel, rows: Split, work: Path, page: Path | None) -
     opened = stored.opened
     plain_files.make_folder(work / "measured")
     results = stored.results_of(rows, work / "measured")
-    brought = NewRow.each(rows, stored.dataset, stored.seen)
-    content = given_cases(results, stored.explainer, brought)
+    content = given_cases(results, stored.explainer, stored.seen.strange_of_new(rows))
     if page is not None:
         plain_files.make_folder(work / "page")
         title = words_of(results).text("sections.cases.given_title", run=opened.run.run_id)

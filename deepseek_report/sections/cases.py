@@ -12,7 +12,7 @@ from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.datasets.checks.new_rows import NewRow, StrangeValue
+from deepseek_report.datasets.checks.new_rows import StrangeValue
 from deepseek_report.findings import explainer_verdicts
 from deepseek_report.findings.records import explainer_label, setting
 from deepseek_report.metrics.cases.single_case_rows import CaseRow, ChangeStep, RefusedCase
@@ -98,40 +98,46 @@ class CasesSection(DraftedSection):
         _browse(Pages(draft, explainer), cases)
 
 
-def given_cases(results: Results, explainer: str, brought: Mapping[int, NewRow]) -> SectionContent:
+def given_cases(
+    results: Results, explainer: str, strange: Mapping[int, Sequence[StrangeValue]]
+) -> SectionContent:
     """The content on new rows, or on one of the data, that a person brings to a finished run.
 
-    explainer : the method of the run by which they are told. brought : see `Pages`.
+    explainer : the method of the run by which they are told. strange : see `strange_cases`.
     """
     draft = Draft("cases", results)
     cases = [case for case in explained_cases(results) if case.has_page]
-    if brought:
+    if _are_new(cases):
         draft.answer("given", n=len(cases), run=results.run_id)
     else:
         draft.answer("of_data", row=cases[0].row.instance_id, run=results.run_id)
-    draft.values["strange"] = strange_cases(draft, brought)
+    draft.values["strange"] = strange_cases(draft, strange)
     draft.answers += draft.values["strange"]
     listed = None if explainer_verdicts.verdict_of(results, explainer).has_failed else explainer
     _doubt(draft, explainer, listed)
-    _browse(Pages(draft, listed, brought), cases)
+    _browse(Pages(draft, listed, in_data=False), cases)
     return draft.content(CasesSection.needs)
 
 
-def strange_cases(draft: Draft, brought: Mapping[int, NewRow]) -> list[str]:
-    """A sentence on each case with values that no training row has; brought : see `Pages`."""
+def _are_new(cases: Sequence[ExplainedCase]) -> bool:
+    """Whether the cases are none of the data."""
+    return any(case.row.instance_id < 0 for case in cases)
+
+
+def strange_cases(draft: Draft, strange: Mapping[int, Sequence[StrangeValue]]) -> list[str]:
+    """A sentence on each new case with values that no training row has: {its number: them}."""
     return [
-        strange_case(draft.words, case_sentences.row_of(draft, number), new.strange, new.n)
-        for number, new in brought.items()
-        if new.strange
+        strange_case(draft.words, case_sentences.row_of(draft, number), values)
+        for number, values in strange.items()
     ]
 
 
-def strange_case(words: Wording, case: str, strange: Sequence[StrangeValue], n: int) -> str:
-    """Which values of a case none of n training rows has, and what that means for its decision."""
+def strange_case(words: Wording, case: str, strange: Sequence[StrangeValue]) -> str:
+    """Which values of a case no training row has, and what that means for its decision."""
     values = [vars(value) for value in strange if value.kind != "missing"]
     missing = [value.label for value in strange if value.kind == "missing"]
     doubtful = any(value.is_doubtful for value in strange)
-    told = {"case": case, "values": values, "missing": missing, "n": n, "doubtful": doubtful}
+    told = {"case": case, "values": values, "missing": missing, "doubtful": doubtful}
     return words.text("sections.cases.answer.strange", **told)
 
 
@@ -161,7 +167,7 @@ def _browse(pages: Pages, cases: Sequence[ExplainedCase]) -> None:
         "list_caption": draft.text(
             "list_caption",
             in_data=pages.in_data,
-            new=bool(pages.brought),
+            new=_are_new(cases),
             banded=not results.privacy.is_full,
         ),
         "refused": draft.metric_table("cases", "refused", [row.cells for row in refused]),

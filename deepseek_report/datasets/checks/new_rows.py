@@ -1,4 +1,4 @@
-"""New rows beside the data of a model: what cannot be, what no training row has, who has the same.
+"""New rows beside the training rows of a model: what cannot be, and what none of these has.
 
 What the training rows have is counted, not known: that none is below 0 does not show that none can
 be. So such a value is told and the model answers; who knows better declares a relation.
@@ -6,15 +6,14 @@ be. So such a value is told and the model answers; who knows better declares a r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
-from deepseek_report.artifacts.array_types import Array, Bools, Floats
+from deepseek_report.artifacts.array_types import Array, Floats
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.base import DataKind, Quantity
 from deepseek_report.data_kinds.row_conditions import ColumnRelation, Relations
@@ -51,14 +50,13 @@ class SeenValues:
 
     columns : of each column, of series of what is measured of each channel, the ends of its numbers
     or its categories, and NaN where a row lacks it. fine : names of the columns in which a row has
-    a third decimal place. relations : the declared ones that every row keeps. n : rows.
+    a third decimal place. relations : the declared ones that every row keeps.
     """
 
     kind: DataKind
     columns: tuple[Quantity, ...]
     fine: frozenset[str]
     relations: tuple[ColumnRelation, ...]
-    n: int
 
     @classmethod
     def of(cls, schema: Schema, train: Floats) -> SeenValues:
@@ -68,7 +66,7 @@ class SeenValues:
         pairs = zip(schema.features, train.T, strict=True)
         fine = frozenset(each.name for each, cells in pairs if each.is_numeric and _is_fine(cells))
         kept = (each for each in Relations.of(schema).parts if not each.broken(train).any())
-        return cls(kind, columns, fine, tuple(kept), len(train))
+        return cls(kind, columns, fine, tuple(kept))
 
     @property
     def schema(self) -> Schema:
@@ -90,6 +88,11 @@ class SeenValues:
                     told[row].append(StrangeValue(own.key, kind, label, value, *ends))
         return told
 
+    def strange_of_new(self, rows: Split) -> dict[int, list[StrangeValue]]:
+        """{number: such values} of the rows that are not in the data and have some."""
+        told = zip(rows.instance_ids.tolist(), self.strange(rows.inputs), strict=True)
+        return {number: values for number, values in told if number < 0 and values}
+
 
 def _strangeness(values: Floats, seen: Quantity) -> Array:
     """(row,) in what way no training row has each value; "" where one has."""
@@ -109,32 +112,3 @@ def _is_fine(column: Floats) -> bool:
     hundreds = 100 * column[~np.isnan(column)]
     rest = np.abs(hundreds - np.rint(hundreds))
     return bool((rest > 1e-6 * np.maximum(np.abs(hundreds), 1)).any())
-
-
-@dataclass(frozen=True)
-class NewRow:
-    """A row that is not in the data.
-
-    same_as : the number of a row of the data with the same values, a training row first; None where
-    there is none. strange : its values that no training row has. n : training rows.
-    """
-
-    same_as: int | None
-    strange: Sequence[StrangeValue]
-    n: int
-
-    @classmethod
-    def each(cls, rows: Split, data: Dataset, seen: SeenValues) -> dict[int, NewRow]:
-        """{number of a row: what is known of it beside the data} of rows that are none of these."""
-        parts, told = (data.train, data.validation, data.test), seen.strange(rows.inputs)
-        found = {}
-        for number, row, strange in zip(rows.instance_ids.tolist(), rows.inputs, told, strict=True):
-            same = (i for part in parts for i in part.instance_ids[_equals(part.inputs, row)])
-            if number < 0:
-                found[number] = cls(next(map(int, same), None), strange, seen.n)
-        return found
-
-
-def _equals(rows: Floats, row: Floats) -> Bools:
-    """(row,) whether all values are those of `row`; missing ones are equal."""
-    return np.asarray(((rows == row) | (np.isnan(rows) & np.isnan(row))).all(axis=1))

@@ -165,8 +165,7 @@ def _of_rows(predictions: Predictions, rows: Ints) -> Predictions:
 class RowStream:
     """Lines as they come; a batch is scored when `size` lines are there.
 
-    where : names the stream in errors. n_scored, n_rejected : lines so far. n_marked, n_doubtful :
-    of the scored ones those that are marked, and those of which a mark may mean a mistake.
+    where : names the stream in errors. n_scored, n_rejected, n_marked : lines so far.
     """
 
     scorer: Scorer
@@ -176,7 +175,6 @@ class RowStream:
     n_scored: int = 0
     n_rejected: int = 0
     n_marked: int = 0
-    n_doubtful: int = 0
     reader: RowReader | None = None
     _line: int = 0
     _rows: list[ReadRow] = field(default_factory=list, repr=False)
@@ -215,8 +213,6 @@ class RowStream:
         self.n_scored += len(rows)
         self.n_rejected += len(rejected)
         self.n_marked += len(batch.marked)
-        doubtful = (any(mark.is_doubtful for mark in marks) for marks in batch.marks)
-        self.n_doubtful += sum(doubtful)
         return batch
 
 
@@ -276,10 +272,10 @@ def fresh_lines(batch: ScoredBatch, words: Wording) -> list[str]:
     ]
 
 
-def mark_lines(batch: ScoredBatch, n: int, words: Wording) -> list[str]:
-    """A sentence on each line that is marked; n : training rows."""
+def mark_lines(batch: ScoredBatch, words: Wording) -> list[str]:
+    """A sentence on each line that is marked."""
     return [
-        strange_case(words, words.text("board.stream.of_line", n=line), marks, n)
+        strange_case(words, words.text("board.stream.of_line", n=line), marks)
         for line, marks in batch.marked.items()
     ]
 

@@ -289,21 +289,14 @@ def _title(pages: Pages, row: CaseRow) -> str:
 
     Only people have decisions taken against them.
     """
-    if pages.brought is not None:
-        return _asked(pages, row.instance_id)
+    if not pages.in_data:
+        return pages.draft.text("role.asked", new=row.instance_id < 0)
     role = row.role.removeprefix(FURTHER).partition(":")[0]
     results = pages.draft.results
     own = CaseWords.of(results.report.get("words")).unfavourable
     if role in NO_PERSON and (own or not results.schema.attributes_of("person")):
         return pages.draft.text(f"role.{role}", own=own, decision=row.decision)
     return row.role_label
-
-
-def _asked(pages: Pages, instance_id: int) -> str:
-    """Whether a case that a person brought is one of the data, or has the values of one."""
-    new = (pages.brought or {}).get(instance_id)
-    same = "" if new is None or new.same_as is None else row_of(pages.draft, new.same_as)
-    return pages.draft.text("role.asked", new=new is not None, same=same)
 
 
 def _pair(pages: Pages, row: CaseRow) -> Values | None:

@@ -22,7 +22,6 @@ from deepseek_report.artifacts.seeds import row_digests
 from deepseek_report.config.portable import CALL, shell_line
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.base import shrunk
-from deepseek_report.datasets.checks.new_rows import NewRow
 from deepseek_report.findings.explainer_verdicts import answering
 from deepseek_report.findings.listed_reasons import (
     REASONS,
@@ -126,18 +125,13 @@ C = TypeVar("C", bound=OfCase)
 class Pages:
     """What every case page needs: the draft, the method that tells reasons, the tables.
 
-    brought : {case: what is known of it beside the data} of new cases that a person brings; nothing
-        of a row of the data that is asked for, None of cases that the run chose.
+    in_data : whether the cases are those that the run chose of its data, and none that a person
+        brought or asked for.
     """
 
     draft: Draft
     explainer: str | None
-    brought: Mapping[int, NewRow] | None = None
-
-    @property
-    def in_data(self) -> bool:
-        """Whether the cases are those that the run chose of its data."""
-        return self.brought is None
+    in_data: bool = True
 
     @cached_property
     def marks(self) -> CaseMarks:

@@ -1,4 +1,4 @@
-"""A new row beside the data: one with the same values, and values that no training row has."""
+"""A new row beside the training rows: values that none of them has."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from deepseek_report.artifacts.schema import Category, Feature, Layout, Schema, Target
-from deepseek_report.artifacts.split import Dataset, Split, new_ids
-from deepseek_report.datasets.checks.new_rows import NewRow, SeenValues, StrangeValue
+from deepseek_report.artifacts.split import Split, new_ids
+from deepseek_report.datasets.checks.new_rows import SeenValues, StrangeValue
 
 PAYS = tuple(Category(str(at), label) for at, label in enumerate(("duly", "late", "never")))
 SCHEMA = Schema(
@@ -23,33 +23,19 @@ SCHEMA = Schema(
 NAN = float("nan")
 
 
-def part(first: int, *rows: tuple[float, float, float]) -> Split:
-    ids = np.arange(first, first + len(rows))
-    return Split(np.array(rows), np.zeros(len(rows), np.int64), ids)
+SEEN = SeenValues.of(SCHEMA, np.array([[21, 0, 5], [70, 1, NAN], [44, 0, 5]]))
 
 
-DATA = Dataset(
-    SCHEMA,
-    train=part(10, (21, 0, 5), (70, 1, NAN), (44, 0, 5)),
-    validation=part(20, (44, 0, 5), (90, 0, 1)),
-    test=part(30, (33, 1, NAN)),
-    card={},
-)
-
-
-SEEN = SeenValues.of(SCHEMA, DATA.train.inputs)
-
-
-def beside(age: float, pay: float, bill: float) -> NewRow:
-    row = Split(np.array([[age, pay, bill]], np.float64), np.zeros(1, np.int64), new_ids(1))
-    return NewRow.each(row, DATA, SEEN)[-1]
+def strange(age: float, pay: float, bill: float) -> list[StrangeValue]:
+    (values,) = SEEN.strange(np.array([[age, pay, bill]], np.float64))
+    return values
 
 
 def test_numbers_beyond_the_training_rows_and_categories_that_none_has_are_told() -> None:
     age = StrangeValue("AGE", "far", "Age", "−4\u00a0years", "21\u00a0years", "70\u00a0years")
-    assert beside(-4, 2, 5).strange == [age, StrangeValue("PAY", "unseen", "Paid", "never")]
-    assert beside(21, 1, 5).strange == []
-    assert [strange.value for strange in beside(70.5, 1, 5).strange] == ["70.5\u00a0years"]
+    assert strange(-4, 2, 5) == [age, StrangeValue("PAY", "unseen", "Paid", "never")]
+    assert strange(21, 1, 5) == []
+    assert [each.value for each in strange(70.5, 1, 5)] == ["70.5\u00a0years"]
 
 
 @pytest.mark.parametrize(
@@ -67,12 +53,12 @@ def test_numbers_beyond_the_training_rows_and_categories_that_none_has_are_told(
 def test_a_value_is_told_by_what_the_training_rows_have(
     row: tuple[float, float, float], told: dict[str, str]
 ) -> None:
-    assert {value.name: value.kind for value in beside(*row).strange} == told
+    assert {value.name: value.kind for value in strange(*row)} == told
 
 
 def test_only_a_value_just_beyond_the_training_numbers_is_no_likely_mistake() -> None:
     rows = [(71, 0, 5), (120, 0, 5), (NAN, 0, 5), (30, 2, 5)]
-    told = [value.is_doubtful for row in rows for value in beside(*row).strange]
+    told = [value.is_doubtful for row in rows for value in strange(*row)]
     assert told == [False, True, True, True]
 
 
@@ -107,11 +93,9 @@ def test_of_series_what_is_measured_of_a_channel_is_told() -> None:
     }
 
 
-def test_a_row_of_the_same_values_is_found_training_rows_first() -> None:
-    assert beside(44, 0, 5).same_as == 12
-    assert beside(90, 0, 1).same_as == 21
-    assert beside(33, 1, NAN).same_as == 30
-    assert beside(33, 1, 0).same_as is None
+def test_of_rows_of_the_data_nothing_is_told() -> None:
+    rows = Split(np.array([[90.0, 0, 5]] * 3), np.zeros(3, np.int64), np.array([-1, 7, 0]))
+    assert [*SEEN.strange_of_new(rows)] == [-1]
 
 
 def test_no_new_row_has_the_number_of_a_row_of_the_data() -> None:
