@@ -59,8 +59,8 @@ def say_finished(finished: Finished) -> None:
     for notice in finished.notices:
         console.print(escape(notice))
     console.print(escape(texts.text("terminal.digest", digest=f"sha256:{finished.run_digest}")))
-    for page in finished.pages:
-        print(page)
+    for path in finished.pages:
+        print(path)
 
 
 def _texts(data: Path, report: Mapping[str, Any]) -> Wording:

@@ -34,7 +34,7 @@ class SharedRows:
     left_out: tuple[str, ...] = ()
 
     def __len__(self) -> int:
-        return self.positions.shape[1]
+        return len(self.positions[0])
 
     @property
     def are_all(self) -> bool:
@@ -103,11 +103,8 @@ def _inputs(parts: Sequence[tuple[Schema, Split]], shared: set[str]) -> list[lis
     for schema, test in parts:
         columns = []
         for name in sorted(shared):
-            stored, categories = (
-                test.inputs[:, schema.position(name)],
-                schema.feature(name).categories,
-            )
-            if categories:
+            stored = test.inputs[:, schema.position(name)]
+            if categories := schema.feature(name).categories:
                 codes = np.array([*(_code(each.code, words) for each in categories), np.nan])
                 stored = codes[np.nan_to_num(stored, nan=len(categories)).astype(np.int64)]
             columns.append(stored)

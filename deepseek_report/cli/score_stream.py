@@ -48,8 +48,9 @@ def command(arguments: list[str]) -> int:
     folder = Path(
         options.board or beside(options.run, BOARDS, f"stream-{options.run.absolute().name}")
     )
-    decimal = "." if options.replay else options.decimal
-    stream = RowStream(opened.scorer, options.batch, _where(options), decimal)
+    stream = RowStream(
+        opened.scorer, options.batch, _where(options), "." if options.replay else options.decimal
+    )
     with ExitStack() as stack:
         board = StreamBoard(folder, opened.scorer, words)
         stack.callback(board.close)

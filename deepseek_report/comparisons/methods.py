@@ -152,8 +152,8 @@ def seed_of(run: Results) -> int | None:
 def _labels(study: Study, varying: Mapping[str, tuple[object, ...]], first: list[int]) -> list[str]:
     """The model's name, then the settings that tell methods of one name apart."""
     names = [model_name(study.runs[position]) for position in first]
-    other = {key: values for key, values in varying.items() if not key.startswith(f"{MODEL}.")}
-    other = _shortened(study, other)
+    of_model = f"{MODEL}."
+    other = _shortened(study, {k: v for k, v in varying.items() if not k.startswith(of_model)})
     labels = [
         ", ".join([name, *_settings(other, position)])
         for name, position in zip(names, first, strict=True)

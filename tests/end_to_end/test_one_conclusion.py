@@ -129,7 +129,7 @@ def _counts_of_the_page(results: Results) -> tuple[dict[str, int], int]:
 
 
 @pytest.mark.parametrize("all_met", [False, True])
-def test_terminal_page_and_record_count_the_same_findings(
+def test_terminal_and_page_count_the_same_findings(
     small_run: SmallRun, real_run: Results, capsys: pytest.CaptureFixture[str], all_met: bool
 ) -> None:
     """What says no more than a promise stands with the promises, and so does that all are met."""
@@ -144,10 +144,6 @@ def test_terminal_page_and_record_count_the_same_findings(
     for grade, n in by_grade.items():
         assert re.search(rf"\b{n} {grade}", heading), (grade, heading)
     assert sum(map(int, re.findall(r"\d+", heading))) == sum(by_grade.values())
-    counts = load_json(small_run.folder / "findings.json")["counts"]
-    words = words_of(real_run)
-    labels = {words.label("severities", k): n for k, n in counts.items() if k != "on_promises"}
-    assert (labels, counts["on_promises"]) == (by_grade, on_promises)
 
 
 @pytest.mark.parametrize("outcome", ["too uncertain to say", "not met"])

@@ -151,10 +151,10 @@ def _read(
     if found or faults:
         raise FaultyRowsError(where, [*found, *faults], only_categories)
     inputs = np.array(read).T
-    for row, relation in seen.broken(inputs):
-        found_here = f"{rows[row]}`{relation.text}` does not hold"
-        error = data_error(where, found_here, _KEPT, "correct the values that it names")
-        found.append((features[relation.columns[0]].name, str(error)))
+    for at, relation in seen.broken(inputs):
+        broken = f"{rows[at]}`{relation.text}` does not hold"
+        told = data_error(where, broken, _KEPT, "correct the values that it names")
+        found.append((features[relation.columns[0]].name, str(told)))
     if found:
         raise FaultyRowsError(where, found)
     return inputs

@@ -9,7 +9,7 @@ import dataclasses
 import errno
 import re
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -38,7 +38,6 @@ from deepseek_report.compliance.statements import latest_day
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.errors import ArtifactError, DeepseekReportError
 from deepseek_report.findings.conclude import conclusions_of
-from deepseek_report.findings.first_page import Counted
 from deepseek_report.findings.rules_failures import failures
 from deepseek_report.rendering import page_parts
 from deepseek_report.rendering.document import write_brief, write_qmd
@@ -338,7 +337,7 @@ def _write_conclusions(
     work: Path,
     opened: OpenRun,
     results: Results,
-    verdicts: Sequence[Verdict],
+    verdicts: Iterable[Verdict],
     decided: Mapping[str, object],
 ) -> list[MissingPart]:
     """`findings.json`, for machines; returns every problem of the run and of its report."""
@@ -348,13 +347,11 @@ def _write_conclusions(
         for stage, reason in results.failures.items()
         if stage not in known
     ]
-    counted = Counted.of(verdicts, results.findings)
     conclusions = {
         "format": "deepseek-report/findings",
         "format_version": 1,
         "run_digest": opened.run_digest,
         "findings": [finding.to_json() for finding in results.findings],
-        "counts": {**counted.by_severity, "on_promises": counted.on_promises},
         "thresholds": [plain(vars(verdict)) for verdict in verdicts],
         "decisions": plain(decided),
         "problems": [part.to_json() for part in broken],
