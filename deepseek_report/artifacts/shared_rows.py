@@ -60,8 +60,8 @@ class SharedRows:
         nothing = np.zeros((len(parts), 0), dtype=np.int64)
         names = [dict.fromkeys(schema.names) for schema, _ in parts]
         every = {name: all(name in own for own in names) for each in names for name in each}
-        is_table = all(schema.layout is None for schema, _ in parts)
-        left_out = tuple(name for name, is_shared in every.items() if is_table and not is_shared)
+        is_written = all(test.texts is not None for _, test in parts)
+        left_out = tuple(name for name, is_shared in every.items() if not (is_shared or is_written))
         inputs = _inputs(parts, {*every} - {*left_out})
         if not inputs:
             return cls(nothing, tested, left_out=left_out)
@@ -90,13 +90,13 @@ class SharedRows:
 def _inputs(parts: Sequence[tuple[Schema, Split]], shared: set[str]) -> list[list[bytes]]:
     """(run, row) what each row holds, the same bytes for the same inputs in every run.
 
-    Texts as they were written, else the shared columns; nothing where a run lacks one of them. A
-    category counts by its code, not by its place in a list.
+    Texts as they were written, else the shared columns; nothing where there are none. A category
+    counts by its code, not by its place in a list.
     """
     texts = [test.texts for _, test in parts if test.texts is not None]
     if len(texts) == len(parts):
         return [[text.text(at).encode() for at in range(len(text.ends))] for text in texts]
-    if not shared or not all(shared <= set(schema.names) for schema, _ in parts):
+    if not shared:
         return []
     words: dict[str, int] = {}
     contents = []
