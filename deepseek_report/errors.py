@@ -90,4 +90,4 @@ def error_code(error: Exception) -> int:
     >>> error_code(DataError("no such file")), error_code(ValueError("nobody foresaw it"))
     (2, 1)
     """
-    return 2 if isinstance(error, ConfigError) or type(error) is DataError else 1
+    return 2 if isinstance(error, ConfigError | DataError) else 1

@@ -12,14 +12,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from deepseek_report.artifacts.conclusions import WORST_FIRST, Verdict
-from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.message import Text, from_plain
 from deepseek_report.artifacts.rounding import interval, number
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.storage.files import load_json
-from deepseek_report.findings.first_page import verdict_sentences
+from deepseek_report.findings.first_page import Counted, first_page
 from deepseek_report.findings.rules_failures import by_reason
-from deepseek_report.findings.rules_performance import ALL_MET
 from deepseek_report.runner.run_folders.open_run import MissingPart
 from deepseek_report.runner.run_folders.writing import Concluded
 from deepseek_report.wording.of_results import words_for
@@ -29,7 +27,6 @@ if TYPE_CHECKING:
     from deepseek_report.runner.run import Finished
 
 #: The summary of a run fits on one screen; the report lists everything.
-_MOST_FINDINGS = 5
 _MOST_LINES = 3
 _MOST_THRESHOLDS = 8
 
@@ -41,22 +38,29 @@ def say_finished(finished: Finished) -> None:
     texts = _texts(finished.folder / "artifacts" / "data", concluded.report)
     if finished.from_store:
         console.print(escape(texts.text("terminal.unchanged")))
-    sentences = verdict_sentences(concluded.thresholds, concluded.findings)
-    console.print(escape(" ".join(map(texts.say, sentences))) + "\n")
+    page = first_page(concluded.thresholds, concluded.findings, {})
+    console.print(escape(" ".join(map(texts.say, page.verdict))) + "\n")
     for rejection in concluded.rejections:
         console.print(f"[red]{escape(texts.say(rejection))}[/]")
     if rest := list(map(texts.say, concluded.rest)):
         console.print(escape(" ".join(filter(None, rest))) + "\n")
     _say_thresholds(console, concluded.thresholds, texts)
-    _say_findings(console, concluded.findings, texts)
+    counted = Counted.of(concluded.thresholds, concluded.findings)
+    numbers = [
+        texts.text(f"sections.summary.counted.{k}", n=n) for k, n in counted.by_severity.items()
+    ]
+    heading = texts.text("terminal.findings", counts=numbers, on_promises=counted.on_promises)
+    console.print("\n" + escape(heading))
+    for finding in map(texts.finding, page.gravest):
+        console.print(f"  {escape(finding.severity_label)}: {escape(finding.claim)}")
     _say_problems(console, finished.failures, concluded.problems, texts)
     for name in finished.kept:
         console.print(escape(texts.text("terminal.kept", name=name)))
     for notice in finished.notices:
         console.print(escape(notice))
     console.print(escape(texts.text("terminal.digest", digest=f"sha256:{finished.run_digest}")))
-    for page in finished.pages:
-        print(page)
+    for path in finished.pages:
+        print(path)
 
 
 def _texts(data: Path, report: Mapping[str, Any]) -> Wording:
@@ -96,16 +100,6 @@ def _say_thresholds(console: Console, declared: Sequence[Verdict], texts: Wordin
 def _urgency(threshold: Verdict) -> int:
     """Where all cannot be shown, the first ones are those that are not met."""
     return WORST_FIRST.index(threshold.outcome) if threshold.outcome in WORST_FIRST else 0
-
-
-def _say_findings(console: Console, findings: Sequence[Finding], texts: Wording) -> None:
-    """The gravest, and how many the report lists: that all promises are met stands with those."""
-    listed = [entry for entry in findings if entry.message != ALL_MET]
-    grave = [entry for entry in listed if entry.severity != "info"] or listed
-    console.print("\n" + escape(texts.text("terminal.findings", n=len(listed))))
-    for finding in grave[:_MOST_FINDINGS]:
-        worded = texts.finding(finding)
-        console.print(f"  {escape(worded.severity_label)}: {escape(worded.claim)}")
 
 
 def _say_problems(

@@ -207,7 +207,7 @@ def first_screen(results: Results, page: Path) -> str:
         f"<h3>{escape(title)}</h3>",
         f"<p>{escape(content.answer)}</p>",
         f"<p><b>{_text(' '.join(values['verdict']))}</b></p>",
-        f"<p>{_text(' '.join(values['effect']))}</p>",
+        f"<p>{_text(' '.join([*values['causes'], *values['effect']]))}</p>",
         *_table("Promises", values["promises"], _PROMISE),
         *_listed("Findings", findings),
         *([f"<p>{_text(more)} more in the report.</p>"] if more else []),

@@ -12,6 +12,8 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Array, Bools, Floats, Ints
 from deepseek_report.artifacts.storage import files
 
+#: How near to 0 or 1 a probability says no more than which class is decided.
+_CERTAIN = 1e-6
 #: Fields with one entry an instance, beside the groups.
 _ARRAYS = (
     *("logits", "probabilities", "labels", "instance_ids", "decisions"),
@@ -79,6 +81,11 @@ class Predictions:
     def scores(self) -> Floats:
         """(instance,) probability of the explained class, in [0, 1]."""
         return self.probabilities[:, self.explained]
+
+    @property
+    def states_probabilities(self) -> bool:
+        """Whether more is said than what is decided: some probability is neither 0 nor 1."""
+        return bool((np.abs(self.probabilities - 0.5) < 0.5 - _CERTAIN).any())
 
     @property
     def truths(self) -> Bools:

@@ -24,6 +24,7 @@ from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.predictions import SUMMARY, Cases, Predictions, PredictionSummary
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Score
+from deepseek_report.artifacts.shared_rows import SharedRows
 from deepseek_report.artifacts.split import DataIssue, Split
 from deepseek_report.artifacts.storage.files import load_json, load_table
 from deepseek_report.artifacts.storage.memory_bound import parse
@@ -493,10 +494,21 @@ class Study:
         return {key: each for key, each in values.items() if any(v != each[0] for v in each)}
 
     @cached_property
-    def same_rows(self) -> bool:
-        """Whether all runs test the same rows: their data have the same key."""
-        keys = {_key(run, "data") for run in self.runs}
-        return len(self.runs) == 1 or (len(keys) == 1 and "" not in keys)
+    def shared(self) -> SharedRows:
+        """The test rows that all runs have in common; none where they predict different things."""
+        targets = [run.schema.target for run in self.runs]
+        if len({(target.task, target.classes) for target in targets}) == 1:
+            rows = SharedRows.of([(run.schema, run.test) for run in self.runs])
+            if len({target.name for target in targets}) == 1 or len(rows) == min(rows.tested):
+                return rows  # labels of another name are the same where they are for every row
+        nothing = np.zeros((len(self), 0), dtype=np.int64)
+        return SharedRows(nothing, tuple(len(run.predictions) for run in self.runs))
+
+    @cached_property
+    def paired(self) -> list[Predictions]:
+        """What each run says of the rows that all have in common, row by row."""
+        rows = zip(self.runs, self.shared.positions, strict=True)
+        return [run.predictions.take(positions) for run, positions in rows]
 
     @cached_property
     def same_target(self) -> bool:
@@ -504,12 +516,8 @@ class Study:
         first = self.runs[0].schema.target
         known = (first.task, first.name, first.classes)
         targets = (run.schema.target for run in self.runs)
-        return all((each.task, each.name, each.classes) == known for each in targets)
-
-    @cached_property
-    def same_data(self) -> bool:
-        """Whether all runs have the same data set, in whatever split."""
-        return not any(key == "dataset" or key.startswith("dataset.") for key in self.varying)
+        same = all((each.task, each.name, each.classes) == known for each in targets)
+        return same or self.shared.suffice
 
     @cached_property
     def same_seeds(self) -> bool:
@@ -525,7 +533,3 @@ def flat_config(config: Mapping[str, object], above: str = "") -> Iterator[tuple
             yield from flat_config(value, name)
         elif name not in _NAMES:
             yield name, value
-
-
-def _key(run: Results, stage: str) -> str:
-    return next((str(entry["key"]) for entry in run.stages if entry["id"] == stage), "")

@@ -57,7 +57,7 @@ def content_keys(rows: Floats) -> tuple[int, ...]:
     rows : array
         (row, column).
     """
-    return tuple(map(zlib.crc32, _contents(rows)))
+    return tuple(map(zlib.crc32, row_contents(rows)))
 
 
 def row_digests(rows: Floats) -> tuple[str, ...]:
@@ -70,10 +70,10 @@ def row_digests(rows: Floats) -> tuple[str, ...]:
     rows : array
         (row, column).
     """
-    return tuple(hashlib.sha256(content).hexdigest()[:16] for content in _contents(rows))
+    return tuple(hashlib.sha256(content).hexdigest()[:16] for content in row_contents(rows))
 
 
-def _contents(rows: Floats) -> Iterator[bytes]:
+def row_contents(rows: Floats) -> Iterator[bytes]:
     """The values of each row in single precision, as bytes."""
     with np.errstate(over="ignore"):
         single = np.asarray(rows).astype(np.float32) + np.float32(0)

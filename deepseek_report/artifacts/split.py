@@ -32,7 +32,8 @@ class Split:
         categorical features; NaN is missing. Texts, images and series are flat: see `Layout`.
     labels : (instance,) int64, position in `Schema.target.classes`; float64 where the target is a
         number; with several labels whether the reported one is given.
-    instance_ids : (instance,) int64, row number in the source, counted from 0.
+    instance_ids : (instance,) int64, row number in the source, counted from 0; below 0 of a row
+        that is not in the data, see `new_ids`.
     groups : {attribute: (instance,) int64}, position in `Attribute.levels`; -1 is unknown.
     all_labels : (instance, label) int64 of 0 and 1 for a multi-label target, else None.
     truth : (instance, feature) bool, the columns that are known to make the label what it is (the
@@ -93,6 +94,15 @@ class Split:
         groups, texts = files.take_below(arrays, _GROUP), files.take_below(arrays, _TEXT)
         written = WrittenTexts.from_arrays(texts) if texts else None
         return cls(**arrays, groups=groups, texts=written)
+
+
+def new_ids(n: int, first: int = 1) -> Ints:
+    """(row,) ids of rows that are not in the data: no row of the source has a number below 0.
+
+    >>> new_ids(3).tolist()
+    [-1, -2, -3]
+    """
+    return -np.arange(first, first + n)
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ def command(arguments: list[str]) -> int:
     with reading(options.run), tempfile.TemporaryDirectory(prefix="deepseek-report-") as folder:
         shown = None if options.json else page
         written = write_case_page(request, options.row, Path(folder), shown)
-    _tell_ignored(written.ignored)
+    _tell(written.notes)
     if options.json:
         print(json.dumps(written.answer, ensure_ascii=False, indent=1))
     else:
@@ -76,8 +76,8 @@ def _letters(request: ModelRequest, options: argparse.Namespace) -> int:
 
     kind, rows, language = options.letter, options.row, options.language
     with reading(request.run), tempfile.TemporaryDirectory(prefix="deepseek-report-") as folder:
-        letters, ignored = write_letters(request, rows, kind, Path(folder), language)
-    _tell_ignored(ignored)
+        letters, notes = write_letters(request, rows, kind, Path(folder), language)
+    _tell(notes)
     if kind == IN_ENGLISH and language not in {"", "en"}:
         print(
             "note: the letter is in English: Form C-1 is worded so by the regulator, and whoever "
@@ -96,6 +96,6 @@ def _letters(request: ModelRequest, options: argparse.Namespace) -> int:
     return 2 if any(letter.refusal for letter in letters) else 0
 
 
-def _tell_ignored(columns: tuple[str, ...]) -> None:
-    for name in columns:
-        print(f"note: the model does not read the column {printable(name)}", file=sys.stderr)
+def _tell(notes: tuple[str, ...]) -> None:
+    for note in notes:
+        print(f"note: {printable(note)}", file=sys.stderr)

@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 #: Seconds between two looks into a file that grows.
 _EVERY = 0.5
-#: Rejected lines of a batch that are told in full on the terminal.
-_MOST_REJECTED = 5
+#: Rejected lines and marks of a batch that are told in full on the terminal.
+_MOST_TOLD = 5
 
 
 def command(arguments: list[str]) -> int:
@@ -48,7 +48,9 @@ def command(arguments: list[str]) -> int:
     folder = Path(
         options.board or beside(options.run, BOARDS, f"stream-{options.run.absolute().name}")
     )
-    stream = RowStream(opened.scorer, options.batch, _where(options), options.decimal)
+    stream = RowStream(
+        opened.scorer, options.batch, _where(options), "." if options.replay else options.decimal
+    )
     with ExitStack() as stack:
         board = StreamBoard(folder, opened.scorer, words)
         stack.callback(board.close)
@@ -121,7 +123,9 @@ def _parser() -> argparse.ArgumentParser:
         help="write every line's decision, attributions or fault there, as JSON Lines",
     )
     parser.add_argument(
-        "--decimal", choices=(".", ","), default=".", help="the decimal sign of the cells"
+        "--decimal",
+        choices=(".", ","),
+        help="the decimal sign of the cells (default: a point that cannot group thousands)",
     )
     add_store(parser)
     add_board(parser)
@@ -176,6 +180,7 @@ class _Shown:
             batch_line,
             drift_line,
             fresh_lines,
+            mark_lines,
             records,
         )
 
@@ -184,19 +189,24 @@ class _Shown:
         say(batch_line(batch, self.schema, self.board.words))
         for sentence in fresh_lines(batch, self.board.words):
             say(f"  {sentence}")
-        for row in batch.rejected[:_MOST_REJECTED]:
-            print(f"rejected: {printable(row.problem)}", file=sys.stderr)
-        if (more := len(batch.rejected) - _MOST_REJECTED) > 0:
-            print(f"rejected: {more} more of this batch, see --out", file=sys.stderr)
+        self._tell("rejected", [row.problem for row in batch.rejected])
+        self._tell("marked", mark_lines(batch, self.board.words))
         self.board.show(batch, self.stream)
         if self.log is not None:
             for record in records(batch, self.schema):
                 self.log.write(json.dumps(record, ensure_ascii=False) + "\n")
             self.log.flush()
 
+    def _tell(self, what: str, sentences: Sequence[str]) -> None:
+        for sentence in sentences[:_MOST_TOLD]:
+            print(f"{what}: {printable(sentence)}", file=sys.stderr)
+        if (more := len(sentences) - _MOST_TOLD) > 0:
+            print(f"{what}: {more} more of this batch, see --out", file=sys.stderr)
+
     def _end(self) -> None:
         scored, rejected = self.stream.n_scored, self.stream.n_rejected
         values = {"scored": scored, "rejected": rejected, "lines": scored + rejected}
+        values["marked"] = self.stream.n_marked
         words = self.board.words
         if not scored + rejected:
             say(words.text("board.stream.no_rows"))

@@ -10,7 +10,6 @@ from deepseek_report.cli.output.console import keep_serving, say, serve
 from deepseek_report.cli.parsing import add_board, compose_experiment, make_parser
 
 if TYPE_CHECKING:
-    from deepseek_report.runner.streaming.board_folder import BOARDS
     from deepseek_report.runner.streaming.live_board import FollowedRun, LiveBoard
 
 #: Seconds between two looks into the store.
@@ -25,6 +24,7 @@ def command(arguments: list[str]) -> int:
     experiment = compose_experiment(options, options.overrides)
     from deepseek_report.runner.planning.plan import make_plan, run_id
     from deepseek_report.runner.planning.recommending import decided
+    from deepseek_report.runner.streaming.board_folder import BOARDS
     from deepseek_report.runner.streaming.live_board import FollowedRun, LiveBoard
     from deepseek_report.store import Store
 

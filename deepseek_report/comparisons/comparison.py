@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -24,6 +23,8 @@ from deepseek_report.comparisons.methods import (
     fitted_models,
     methods_of,
     run_labels,
+    runs_by_data,
+    shared_rows,
     what_varied,
 )
 from deepseek_report.comparisons.paired_decisions import DecisionChange, decisions, largest_gap
@@ -59,6 +60,7 @@ def conclusions(
 
     prices = measurements["compared_price"].tables.get("prices")
     return (
+        *([shared_rows(study)] if study.shared.suffice and not study.shared.are_all else []),
         *of_data_sets(rows("compared_data_sets", "pairs", DataSetsPair), main),
         *_of_methods(rows("compared_performance", "methods", MethodPair), main, region),
         *_of_fitted(study, rows("compared_performance", "fitted", FittedPair), main),
@@ -119,7 +121,8 @@ def _of_fitted(study: Study, table: Sequence[FittedPair], main: str) -> Iterator
     """How many pairs of fitted models differ, and the largest difference."""
     if not table:
         one_model = message("comparison.conclusions.one_model")
-        yield one_model if study.same_rows else message("comparison.conclusions.not_paired")
+        not_paired = message("comparison.conclusions.not_paired", n=len(study.shared))
+        yield one_model if study.shared.suffice else not_paired
         return
     own = [row for row in table if row.measure == main]
     apart = [row for row in own if row.better]
@@ -233,7 +236,7 @@ def price(study: Study, methods: Sequence[Method]) -> Measurement:
     better in one. Means are compared as they are: whether two differ by more than chance stands in
     the tables on performance.
     """
-    if not study.same_data:
+    if len(runs_by_data(study)) > 1:
         return Measurement(notes=(message("comparison.price_of_other_data"),))
     measure = _measure(study)
     of_run: Mapping[str, Callable[[Results], float | None]] = {
@@ -435,18 +438,15 @@ class DataSet:
 
 def data_sets_of(study: Study) -> list[DataSet]:
     """The data sets of a study, in the order of their first runs."""
-    groups: dict[str, list[Results]] = {}
-    for run in study:
-        settings = json.dumps(run.config.get("dataset"), sort_keys=True, default=str)
-        groups.setdefault(settings, []).append(run)
-    names = [str(runs[0].config.get("name") or "") for runs in groups.values()]
+    groups = [[study.runs[place] for place in places] for places in runs_by_data(study)]
+    names = [str(runs[0].config.get("name") or "") for runs in groups]
     labels = [
         name if name and names.count(name) == 1 else f"{name} {place}".strip()
         for place, name in enumerate(names, 1)
     ]
     return [
         DataSet(label, tuple(runs), _values(Study(tuple(runs))))
-        for label, runs in zip(labels, groups.values(), strict=True)
+        for label, runs in zip(labels, groups, strict=True)
     ]
 
 

@@ -14,15 +14,16 @@ from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.results import ABSENT, Results, RunRecord, Study
+from deepseek_report.artifacts.shared_rows import FEWEST
 from deepseek_report.artifacts.table import Column, TableType, columns_of
 
 #: Settings that make a fitted model and its decisions.
-_OF_MODEL = ("dataset", "model", "trainer", "decision")
+_OF_MODEL = ("dataset", "model", "trainer", "corrections", "decision")
 #: Settings of what is computed of a model.
 _OF_JUDGING = ("explain", "explainers", "metrics")
 _SEEDS = ("seed", "seeds")
-MODEL = "model"
-#: Words of a setting's value that are shown in a label.
+MODEL, CORRECTIONS = "model", "corrections"
+#: Characters of a setting's value that are shown in a label.
 _MOST = 40
 
 
@@ -59,6 +60,21 @@ def methods_of(study: Study) -> tuple[Method, ...]:
     )
 
 
+def runs_by_data(study: Study) -> list[list[int]]:
+    """Positions of the runs of each data set: declared alike, or with test rows in common."""
+    groups: list[list[int]] = []
+    for position, run in enumerate(study):
+        firsts = (group for group in groups if _are_of_one_data_set(study.runs[group[0]], run))
+        group = next(firsts, None)
+        groups.append([position]) if group is None else group.append(position)
+    return groups
+
+
+def _are_of_one_data_set(first: Results, other: Results) -> bool:
+    declared = [json.dumps(run.config.get("dataset"), default=str) for run in (first, other)]
+    return declared[0] == declared[1] or Study.of(first, other).shared.suffice
+
+
 def pairs_to_compare(
     models: Sequence[int], baseline: int | None, most: int
 ) -> list[tuple[int, int]]:
@@ -82,9 +98,9 @@ def fitted_models(
     Runs of one method that predict alike are one fitted model, of which the first run stands for
     all: a seed may change nothing of an estimator. With a baseline every run stands for itself.
     """
-    if baseline is not None or not study.same_rows:
+    if baseline is not None or not study.shared.suffice:
         return tuple(range(len(study)))
-    predictions = [run.predictions for run in study]
+    predictions = study.paired
     kept: list[int] = []
     for method in methods:
         own: list[int] = []
@@ -136,7 +152,8 @@ def seed_of(run: Results) -> int | None:
 def _labels(study: Study, varying: Mapping[str, tuple[object, ...]], first: list[int]) -> list[str]:
     """The model's name, then the settings that tell methods of one name apart."""
     names = [model_name(study.runs[position]) for position in first]
-    other = {key: values for key, values in varying.items() if not key.startswith(f"{MODEL}.")}
+    of_model = f"{MODEL}."
+    other = _shortened(study, {k: v for k, v in varying.items() if not k.startswith(of_model)})
     labels = [
         ", ".join([name, *_settings(other, position)])
         for name, position in zip(names, first, strict=True)
@@ -149,10 +166,13 @@ def _labels(study: Study, varying: Mapping[str, tuple[object, ...]], first: list
     ]
 
 
-def _settings(varying: Mapping[str, tuple[object, ...]], position: int) -> Iterator[str]:
+def _settings(varying: Mapping[str, Sequence[object]], position: int) -> Iterator[str]:
     for key, values in varying.items():
-        if key.rpartition(".")[2] != "_target_":
-            yield f"{key.partition('.')[2] or key} {str(values[position])[:_MOST]}"
+        value = values[position]
+        if key == CORRECTIONS:
+            yield from ["corrected"] if value != ABSENT else []
+        elif key.rpartition(".")[2] != "_target_":
+            yield f"{key.partition('.')[2] or key} {str(value)[:_MOST]}"
 
 
 def model_name(run: Results) -> str:
@@ -185,7 +205,7 @@ def what_varied(study: Study) -> Measurement:
     together : number of the group of settings that always change together; settings of one group
     cannot be told apart.
     """
-    varying = _shortened(study)
+    varying = _shortened(study, {k: each for k, each in study.varying.items() if is_of_results(k)})
     patterns = {key: _pattern(values) for key, values in varying.items()}
     groups = {pattern: number for number, pattern in enumerate(dict.fromkeys(patterns.values()), 1)}
     rows = [
@@ -219,9 +239,10 @@ def _origins(study: Study) -> Iterator[tuple[str, int, str]]:
             yield key, len(set(values)), _shown(values)
 
 
-def _shortened(study: Study) -> dict[str, Sequence[object]]:
-    """The settings that differ; of a part that is another one in some runs, its name alone."""
-    known = {key: each for key, each in study.varying.items() if is_of_results(key)}
+def _shortened(
+    study: Study, known: Mapping[str, tuple[object, ...]]
+) -> dict[str, Sequence[object]]:
+    """Settings that differ; of a part that is another one in some runs, its name alone."""
     others = {key.removesuffix("._target_") for key in known if key.endswith("._target_")}
     shown: dict[str, Sequence[object]] = {}
     for key, values in known.items():
@@ -266,9 +287,19 @@ def _confounded(
 
 def pairing(study: Study) -> list[Message]:
     """What the runs share, and therefore what can be compared pair by pair."""
-    rows = message("comparison.other_rows")
-    if study.same_rows:
-        rows = message("comparison.same_rows", n=len(study.runs[0].predictions))
-    if study.same_seeds:
-        return [rows, message("comparison.same_seeds")]
-    return [rows, message("comparison.other_seeds")]
+    seeds = message(f"comparison.{'same' if study.same_seeds else 'other'}_seeds")
+    return [shared_rows(study), seeds]
+
+
+def shared_rows(study: Study) -> Message:
+    """Which test rows the runs have in common, and why others are not compared."""
+    shared = study.shared
+    kind = "other" if not shared.suffice else "same" if shared.are_all else "shared"
+    return message(
+        f"comparison.{kind}_rows",
+        n=len(shared),
+        fewest=FEWEST,
+        tested=sorted({*shared.tested}),
+        relabelled=shared.relabelled,
+        left_out=list(shared.left_out),
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -106,18 +106,18 @@ def decisions(
         return Measurement(notes=(message("comparison.nothing_decided"),))
     if not schema.target.is_judged:
         return Measurement(notes=(message("comparison.favourable_undeclared"),))
-    people = [attribute.name for attribute in schema.attributes_of("person")]
     good = schema.target.declared_favourable
-    predictions = [run.predictions for run in study]
     rates = [
         row
-        for label, p in zip(labels, predictions, strict=True)
-        for name in people
-        for row in _rates(schema, label, name, p, p.decisions == good)
+        for label, run in zip(labels, study, strict=True)
+        for attribute in run.schema.attributes_of("person")
+        for row in _rates(run.schema, label, attribute.name, run.predictions, good)
     ]
     tables = {"rates": pd.DataFrame(map(vars, rates))} if rates else {}
-    notes: list[Text] = list(_largest_gaps(rates, schema))
-    if study.same_rows:
+    notes: list[Text] = list(_largest_gaps(rates, study))
+    if study.shared.suffice:
+        people = [attribute.name for attribute in schema.attributes_of("person")]
+        predictions = study.paired
         pairs = pairs_to_compare(models, baseline, _ALL_PAIRS)
         changes = [
             row
@@ -140,9 +140,8 @@ def _cases(
     study: Study, labels: Sequence[str], baseline: int, good: int
 ) -> Iterator[dict[str, object]]:
     """The cases of each run that it decides otherwise than the baseline and scores most apart."""
-    before, target = study.runs[baseline].predictions, study.runs[baseline].schema.target
-    for position, run in enumerate(study):
-        now = run.predictions
+    before, target = study.paired[baseline], study.runs[baseline].schema.target
+    for position, now in enumerate(study.paired):
         changed = np.flatnonzero((before.decisions == good) != (now.decisions == good))
         apart = np.abs(now.scores - before.scores)[changed]
         for place in changed[np.argsort(-apart, kind="stable")[:_MOST_CASES]]:
@@ -161,9 +160,9 @@ def largest_gap(run: Results) -> float | None:
     schema = run.schema
     if not (task_of(schema.target).decides and schema.target.is_judged):
         return None
-    favoured = run.predictions.decisions == schema.target.declared_favourable
+    good = schema.target.declared_favourable
     people = [attribute.name for attribute in schema.attributes_of("person")]
-    rows = [row for name in people for row in _rates(schema, "", name, run.predictions, favoured)]
+    rows = [row for name in people for row in _rates(schema, "", name, run.predictions, good)]
     return max((-row.gap for row in rows), default=None)
 
 
@@ -177,9 +176,10 @@ def _levels(schema: Schema, name: str, predictions: Predictions) -> Iterator[tup
 
 
 def _rates(
-    schema: Schema, label: str, name: str, predictions: Predictions, favoured: Bools
+    schema: Schema, label: str, name: str, predictions: Predictions, good: int
 ) -> list[GroupRate]:
-    """The rates of one attribute."""
+    """The rates of one attribute. good : position of the favourable class."""
+    favoured = predictions.decisions == good
     levels = list(_levels(schema, name, predictions))
     if not levels:
         return []
@@ -208,8 +208,9 @@ def _rates(
     ]
 
 
-def _largest_gaps(rates: Sequence[GroupRate], schema: Schema) -> Iterator[Message]:
+def _largest_gaps(rates: Sequence[GroupRate], study: Study) -> Iterator[Message]:
     """The runs whose largest gap between two groups of people is the smallest and the largest."""
+    names = {each.name: each.label for run in study for each in run.schema.attributes}
     largest: dict[str, GroupRate] = {}
     for row in rates:
         if not np.isnan(row.gap_low):  # not the group with the highest rate itself
@@ -217,15 +218,15 @@ def _largest_gaps(rates: Sequence[GroupRate], schema: Schema) -> Iterator[Messag
             largest[row.run] = min(known, row, key=lambda row: row.gap)
     if largest:
         least, most = (take(largest.values(), key=lambda row: row.gap) for take in (max, min))
-        both = {"least": _gap_of(least, schema), "most": _gap_of(most, schema)}
+        both = {"least": _gap_of(least, names), "most": _gap_of(most, names)}
         yield message("comparison.largest_gaps", **both)
 
 
-def _gap_of(row: GroupRate, schema: Schema) -> dict[str, object]:
+def _gap_of(row: GroupRate, names: Mapping[str, str]) -> dict[str, object]:
     """How much lower the rate of a group is, in points, with its interval."""
     return {
         "run": row.run,
-        "attribute": schema.attribute(row.attribute).label,
+        "attribute": names[row.attribute],
         "level": row.level,
         "highest": row.highest,
         "gap": -100 * row.gap,

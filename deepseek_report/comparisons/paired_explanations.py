@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import numpy as np
 import pandas as pd
 
-from deepseek_report.artifacts.array_types import Floats, Ints
+from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.explanation import CONTROL, Explanation
 from deepseek_report.artifacts.measurement import Measurement
@@ -70,11 +70,10 @@ def explanations(study: Study, methods: Sequence[Method]) -> Measurement:
     and what chance would give. sources : shares of the variance of a feature's attribution.
     """
     notes: list[Text] = []
-    explained = _shared(study) if study.same_rows else {}
-    if not explained:
-        if study.same_rows:
-            return Measurement(notes=(message("comparison.no_shared_explainer"),))
+    if not study.shared.suffice:
         return Measurement(notes=(message("comparison.refused_rows_of_cases"),))
+    if not (explained := _shared(study)):
+        return Measurement(notes=(message("comparison.no_shared_explainer"),))
     cases = len(next(iter(explained.values()))[0])
     if cases < FEWEST:
         return Measurement(notes=(message("comparison.few_cases", n=cases, fewest=FEWEST),))
@@ -97,15 +96,14 @@ def _shared(study: Study) -> dict[str, list[Explanation]]:
         each = [run.explanations[name] for run in study if name in run.explanations]
         subjects = {(explanation.feature_names, explanation.target) for explanation in each}
         if name != CONTROL and len(each) == len(study) and len(subjects) == 1:
-            positions = reduce(np.intersect1d, [explanation.positions for explanation in each])
-            shared[name] = [_of_cases(explanation, positions) for explanation in each]
+            rows = [study.shared.rows_at(run, own.positions) for run, own in enumerate(each)]
+            cases = reduce(np.intersect1d, rows)
+            cases = cases[cases >= 0]
+            shared[name] = [
+                explanation.at(np.intersect1d(cases, own, return_indices=True)[2])
+                for explanation, own in zip(each, rows, strict=True)
+            ]
     return shared
-
-
-def _of_cases(explanation: Explanation, positions: Ints) -> Explanation:
-    """The explanation of the cases at these positions of the test part, in their order."""
-    kept = np.flatnonzero(np.isin(explanation.positions, positions))
-    return explanation.at(kept[np.argsort(explanation.positions[kept])])
 
 
 def _agreement(

@@ -16,7 +16,7 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.results import Study
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.artifacts.table_rows import From
-from deepseek_report.comparisons.methods import Method, pairs_to_compare
+from deepseek_report.comparisons.methods import Method, pairs_to_compare, runs_by_data
 from deepseek_report.findings.severity import SIGNIFICANT
 from deepseek_report.statistics.intervals import Z95, holm
 from deepseek_report.statistics.paired import FEWEST_SEEDS, SeedRuns, method_gap
@@ -146,25 +146,26 @@ def performance(
 ) -> Measurement:
     """Values, paired differences of fitted models, and differences of methods over seeds.
 
-    Differences are those of the first minus the other, on the same rows; their p-values are
-    corrected by Holm over all rows of a table. Methods are compared from five seeds each on.
+    Values are those of all rows that a run tests. Differences are those of the first minus the
+    other, on the rows that all runs test; their p-values are corrected by Holm over all rows of a
+    table. Methods are compared from five seeds each on.
 
     models : positions of the runs, one for each fitted model.
     """
     task = task_of(study.runs[0].schema.target)
-    predictions = [run.predictions for run in study]
     values = [
         {"method": method.label, "run": labels[position], **row}
         for method in methods
         for position in method.runs
-        for row in _values(task.by_rows, predictions[position])
+        for row in _values(task.by_rows, study.runs[position].predictions)
     ]
     tables = {"values": pd.DataFrame(values)}
     notes: list[Text] = []
-    if not study.same_rows:
-        by_seeds = study.same_data and not study.same_seeds
+    if not study.shared.suffice:
+        by_seeds = len(runs_by_data(study)) == 1 and not study.same_seeds
         notes.append(message(f"comparison.{'refused_rows' if by_seeds else 'refused_data'}"))
         return Measurement(tables=tables, notes=tuple(notes)).typed(TYPES)
+    predictions = study.paired
     pairs = pairs_to_compare(models, baseline, _ALL_PAIRS)
     if len(models) > _ALL_PAIRS:
         notes.append(message("comparison.with_one", label=labels[baseline or 0]))

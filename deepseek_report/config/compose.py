@@ -183,9 +183,11 @@ class Composer:
             words = [word for layer in layers[group] for word in layer.words]
             unknown = own.problems(layers[group])
             problems.extend(_with_hint(problem, group, words, roots) for problem in unknown)
-            selected[group] = own.select(layers[group])
             whole = own.select([layer for layer in layers[group] if not is_of_report(layer)])
-            skipped[group] = {key: by for key, by in whole.items() if key not in selected[group]}
+            shown = own.select(layers[group])
+            # the kind of report leaves out parts that the study chooses, and brings none along
+            selected[group] = {key: by for key, by in shown.items() if key in whole}
+            skipped[group] = {key: by for key, by in whole.items() if key not in shown}
         single = (override for override in kept if override.key_or_group not in MULTIPLE)
         values = [forced(override, known) for override in single]
         taken = {group: together(group, [*parts], roots[-1]) for group, parts in selected.items()}

@@ -65,6 +65,23 @@ class Quantity:
         """The values that are not missing."""
         return self.values[~np.isnan(self.values)]
 
+    @property
+    def held(self) -> Floats:
+        """Both ends of the numbers, or every category; NaN beside them where a value is missing."""
+        known = self.known
+        if self.feature.is_numeric and len(known):
+            held = np.array([known.min(), known.max()])
+        else:
+            held = np.unique(known)
+        return held if len(known) == len(self.values) else np.append(held, np.nan)
+
+    @property
+    def ends(self) -> list[str]:
+        """The least and the greatest number, as they are displayed; nothing of categories."""
+        known = self.known
+        ends = [known.min(), known.max()] if self.feature.is_numeric and len(known) else []
+        return [self.feature.display(float(end)) for end in ends]
+
     def outside(self, reference: Floats) -> int:
         """How many values lie outside of those of a reference, or are categories it has not."""
         known = self.known

@@ -117,7 +117,7 @@ def letters_of(
     """
     writer = _Writer(ExportedRun(results, ""), explainer, kind, letter_words(results, language))
     cases = results.rows(*CaseRow.source, CaseRow)
-    letters = [writer.letter(case.instance_id, case) for case in cases]
+    letters = [writer.letter(abs(case.instance_id), case) for case in cases]
     return sorted(letters, key=lambda letter: letter.row)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Protocol
@@ -33,8 +33,17 @@ def level_of(results: Results, family: str) -> float:
 
 
 def families(results: Results) -> dict[str, FamilyOfTests]:
-    """The comparisons that this run made, by family; those that rest on intervals are not here."""
-    return {name: family(results) for name, family in _FAMILIES.items()}
+    """The comparisons that this run made, by family; those that rest on intervals are not here.
+
+    What a report such as the quick one leaves out counts as compared, with nothing known of it, so
+    that it finds nothing that the whole report would not find.
+    """
+    skipped = {part.name for part in results.skipped if part.kind == "measures"}
+    made = {name: family(results) for name, family in _FAMILIES.items()}
+    return {
+        name: replace(family, made=family.made + len(skipped & {*_METRICS.get(name, (name,))}))
+        for name, family in made.items()
+    }
 
 
 @dataclass(frozen=True)
@@ -142,4 +151,12 @@ _FAMILIES: Mapping[str, Callable[[Results], FamilyOfTests]] = {
     "near_copies": lambda results: _family(near_copies(results)[1:]),
     "explained_groups": lambda results: _family(p for _, p in explained_gaps(results)),
     "causes": _causes,
+}
+#: {family: the metrics that make its comparisons} of those that are not called as their metric.
+_METRICS = {
+    "group_differences": tuple(metric for metric, _ in _OF_GROUPS),
+    "parts": ("part_performance",),
+    "stated": ("expected_calibration_error", "prediction_intervals"),
+    "explained_groups": ("explanation_by_group",),
+    "causes": ("causal_claims", "causal_gaps"),
 }

@@ -61,16 +61,29 @@ class FirstPage:
         return tuple(f for lead in self.gravest for f in (lead, *self.with_it[lead.id]))
 
     @property
-    def on_promises(self) -> int:
-        """How many of the others say no more than that a promise is not kept."""
-        return sum(repeats_promise(finding, self.promises) for finding in self.others)
+    def counted(self) -> Counted:
+        """The others, counted."""
+        return Counted.of(self.promises, self.others)
 
-    @property
-    def counts(self) -> dict[Severity, int]:
-        """{severity: how many of the others that say more than the promises}, gravest first."""
-        beyond = (f for f in self.others if not repeats_promise(f, self.promises))
-        severities = [finding.severity for finding in beyond]
-        return {grade: severities.count(grade) for grade in SEVERITIES if grade in severities}
+
+@dataclass(frozen=True)
+class Counted:
+    """How many findings there are, wherever they are counted.
+
+    by_severity : {severity: how many that say more than the promises}, gravest first.
+    on_promises : how many say no more than that a promise is not kept.
+    """
+
+    by_severity: Mapping[Severity, int]
+    on_promises: int
+
+    @classmethod
+    def of(cls, promises: Sequence[Verdict], findings: Sequence[Finding]) -> Counted:
+        """Without the one that says that all promises are met, which stands with these."""
+        listed = [finding for finding in findings if finding.message != ALL_MET]
+        beyond = [f.severity for f in listed if not repeats_promise(f, promises)]
+        by_severity = {grade: beyond.count(grade) for grade in SEVERITIES if grade in beyond}
+        return cls(by_severity, len(listed) - len(beyond))
 
 
 def first_page(

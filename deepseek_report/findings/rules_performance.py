@@ -8,6 +8,7 @@ from deepseek_report.artifacts.conclusions import Outcome, Verdict
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.message import SKIPPED
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.findings.decision_effect import alerts_within_capacity
@@ -85,7 +86,8 @@ def skill(results: Results) -> Iterator[Finding]:
 def thresholds(results: Results) -> Iterator[Finding]:
     """One finding for each promise that is not met, and one where all are.
 
-    A promise about groups of people is left to the finding on these groups, where there is one.
+    A promise about groups of people is left to the finding on these groups, where there is one, and
+    what the kind of report leaves out to the whole report.
     """
     verdicts = judge(results)
     missed = [verdict for verdict in verdicts if verdict.outcome != "met"]
@@ -94,7 +96,8 @@ def thresholds(results: Results) -> Iterator[Finding]:
         evidence, values = tuple(sorted(sources)), {"n": len(verdicts)}
         yield Finding(ALL_MET, "info", ALL_MET, values, evidence, "summary")
     for verdict in missed:
-        if not (has_doubtful_ratio(results, verdict) or has_uneven_errors(results, verdict)):
+        is_told = has_doubtful_ratio(results, verdict) or has_uneven_errors(results, verdict)
+        if not is_told and verdict.reason != SKIPPED:
             yield _missed(results, verdict)
 
 

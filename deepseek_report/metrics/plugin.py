@@ -11,6 +11,7 @@ from pydantic import Field
 from deepseek_report.artifacts.finding import PARTS, Finding
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext, MetricPlugin, Scope
 from deepseek_report.artifacts.protocols.traits import MetricPart, table_types, traits_of
 from deepseek_report.artifacts.schema import CLASS_TASKS, LABEL_TASKS, NUMBER_TASKS, PEOPLE, Schema
@@ -90,6 +91,12 @@ def require_two_classes(schema: Schema) -> None:
     n_classes = len(schema.target.classes)
     if n_classes != 2:
         raise NotApplicableError(message("refusals.two_classes", n=n_classes))
+
+
+def require_probabilities(predictions: Predictions) -> None:
+    """Refuse predictions that are decisions alone, with the reason."""
+    if not predictions.states_probabilities:
+        raise NotApplicableError(message("refusals.nothing_stated"))
 
 
 def measured(metric: MetricPlugin, context: MeasureContext) -> Measurement:

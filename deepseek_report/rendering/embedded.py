@@ -195,7 +195,7 @@ def with_live_script(page: str) -> str:
 
     Its further script stands before those of the page, which look whether it is there.
     """
-    script = page_parts.part("live.js").strip()
+    script = page_parts.joined("kept.js", "live.js")
     policy = "default-src 'none'; script-src "
     words = '<script type="application/json" id="page-words">'
     if policy not in page or words not in page:
@@ -393,7 +393,7 @@ def write_decide_page(questions: Questions, folder: Path) -> Path:
 
 def decide_page(questions: Questions) -> str:
     """The page; every text of a person in it is escaped."""
-    words, script = questions.words, page_parts.joined("yaml_file.js", "decide.js")
+    words, script = questions.words, page_parts.joined("yaml_file.js", "kept.js", "decide.js")
     names = [name for name in words.table("decisions.page") if name != "subject"]
     digests = {name: value[:12] or "–" for name, value in vars(questions.subject).items()}
     return page_parts.template("decide.html").render(

@@ -13,7 +13,7 @@ from deepseek_report.artifacts.storage.local_paths import shipped
 _BLOCKS = ("blocks.css", "decide.css", "cases.css", "audit.css")
 #: {script of a part: the styles of what it alone makes}.
 _STYLES = {"cases": ("marks.css",), "continuation": ("continuation.css",)}
-#: What runs on every page.
+#: What runs on every page of a report.
 _COMMON = "script.js"
 #: {class of a place on the page: what fills it}: the name of its script, and of its data.
 SCRIPTED = {
@@ -22,7 +22,7 @@ SCRIPTED = {
     "continuation": "continuation",
 }
 #: {script of a part: the scripts that it needs before it}.
-_BEFORE = {"cases": ("yaml_file.js", "marks.js")}
+_BEFORE = {"cases": ("kept.js", "yaml_file.js", "marks.js"), "thresholds": ("kept.js",)}
 
 
 def part(name: str) -> str:
@@ -58,7 +58,7 @@ def blocks(parts: Collection[str] = ()) -> str:
 def script(parts: Collection[str] = tuple(SCRIPTED.values())) -> str:
     """What runs in the embedded page, which reads whole without; parts : of `SCRIPTED`."""
     needed = (name for part_ in parts for name in (*_BEFORE.get(part_, ()), f"{part_}.js"))
-    return joined(_COMMON, *needed)
+    return joined(_COMMON, *dict.fromkeys(needed))
 
 
 def joined(*names: str) -> str:

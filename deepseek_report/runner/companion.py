@@ -20,6 +20,8 @@ from deepseek_report.artifacts.array_types import Ints
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.storage import plain_files
 from deepseek_report.config.experiment import Experiment
+from deepseek_report.datasets.checks.new_rows import SeenValues
+from deepseek_report.datasets.readers.case_rows import typed_row
 from deepseek_report.errors import ArtifactError, DataError
 from deepseek_report.metrics.cases.what_if import WhatIfAnswers
 from deepseek_report.rendering.embedded import with_live_script
@@ -50,6 +52,8 @@ _PAGE = "report.html"
 #: Folders of a run whose files the page links to, and what they may be.
 _LINKED = ("figures", "tables")
 _KINDS = (".csv", ".html", ".svg")
+#: Questions whose answer is a page on a case, and typed cases whose pages are kept.
+_EXPLAINED, _MOST_TYPED = ("case", "new-case"), 50
 
 
 @dataclass
@@ -67,6 +71,7 @@ class Companion:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _case_lock: threading.Lock = field(default_factory=threading.Lock)
     _is_stale: bool = True
+    _n_typed: int = 0
 
     @classmethod
     def of(cls, request: ModelRequest, experiment: Experiment | None = None) -> Companion:
@@ -150,11 +155,13 @@ class Companion:
             "threshold": self._threshold,
             "what-if": self._what_if,
             "case": self._case,
+            "cells": self._cells,
+            "new-case": self._new_case,
             "note": self._note,
         }
         if name not in answers:
             raise DataError(f"{name[:40]}: the page can ask for {', '.join(answers)}")
-        with self._case_lock if name == "case" else self._lock:
+        with self._case_lock if name in _EXPLAINED else self._lock:
             return answers[name](question)
 
     def _threshold(self, question: Question) -> dict[str, object]:
@@ -197,9 +204,58 @@ class Companion:
         row = self._row(number)
         name = f"row-{number}.html"
         if not plain_files.is_file(self.work / name):
-            with tempfile.TemporaryDirectory(prefix="deepseek-report-") as folder:
-                case_page(self.stored, row.inputs, Path(folder), self.work / name, row)
+            self._explain(row, name)
         return {"page": name}
+
+    def _cells(self, _: Question) -> dict[str, object]:
+        """What a person fills in of a new case: each cell, and what the training rows have there.
+
+        choices : [code, label] of categories. ends : the least and the greatest number.
+        """
+        cells = [
+            {
+                "name": column.feature.name,
+                "label": column.feature.label,
+                "unit": column.feature.unit or "",
+                "choices": [[each.code, each.label] for each in column.feature.categories],
+                "ends": column.ends,
+            }
+            for column in self._seen_columns().columns
+        ]
+        return {"cells": cells}
+
+    def _seen_columns(self) -> SeenValues:
+        """What a new case is read beside; raises DataError: its columns mean nothing alone."""
+        kind = self.stored.seen.kind
+        if not kind.named_columns:
+            raise DataError(f"a new case is typed cell by cell, and here each is one {kind.name}")
+        return self.stored.seen
+
+    def _new_case(self, question: Question) -> dict[str, object]:
+        """A page on a case that a person typed, read and explained as `explain-case` does a file's.
+
+        Raises FaultyRowsError: cells cannot be read; all are told.
+        """
+        cells = question.get("cells")
+        if not isinstance(cells, dict) or not all(isinstance(cell, str) for cell in cells.values()):
+            raise DataError("cells: expected a mapping from columns to texts")
+        row = typed_row(cells, self._seen_columns())
+        self._n_typed += 1
+        number, name = self._n_typed, f"new-{self._n_typed}.html"
+        content = self._explain(self.stored.new_rows(row.inputs, number), name)
+        plain_files.remove(self.work / f"new-{number - _MOST_TYPED}.html")
+        (page,) = content["cases"]
+        return {
+            "page": name,
+            "called": page["called"],
+            "summary": page["summary"],
+            "notes": content["strange"],
+        }
+
+    def _explain(self, rows: Split, name: str) -> dict[str, Any]:
+        """Write the page of this name; what it says."""
+        with tempfile.TemporaryDirectory(prefix="deepseek-report-") as folder:
+            return case_page(self.stored, rows, Path(folder), self.work / name)
 
     def _row(self, number: int) -> Split:
         """The row of this number in the source, alone."""

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from deepseek_report.artifacts.advice import pip_install
 from deepseek_report.artifacts.storage import memory_bound
+from deepseek_report.datasets.readers.case_rows import FaultyRowsError
 from deepseek_report.errors import ConfigError, DeepseekReportError
 from deepseek_report.runner.companion import Companion
 
@@ -149,6 +150,8 @@ def _told(answer: Answer) -> Answer:
             return await answer(request)
         except _RefusedError as refused:
             return _json({"error": str(refused)}, refused.status)
+        except FaultyRowsError as error:
+            return _json({"error": str(error), "faults": dict(error.faults)}, 422)
         except DeepseekReportError as error:
             return _json({"error": str(error)}, 422)
         except Exception as error:  # the page says it; the server goes on

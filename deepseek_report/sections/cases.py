@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,11 +12,13 @@ from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.data_kinds import kind_of
+from deepseek_report.datasets.checks.new_rows import StrangeValue
 from deepseek_report.findings import explainer_verdicts
 from deepseek_report.findings.records import explainer_label, setting
 from deepseek_report.metrics.cases.single_case_rows import CaseRow, ChangeStep, RefusedCase
 from deepseek_report.sections.shared.draft import Draft, DraftedSection, ids_of
 from deepseek_report.sections.shared.tables import Values, compact, number_cell, percent_cell
+from deepseek_report.sections.single_cases import case_sentences
 from deepseek_report.sections.single_cases.case_browser import browser
 from deepseek_report.sections.single_cases.case_pages import answer_codes, case_page, caveat_codes
 from deepseek_report.sections.single_cases.case_sentences import Pages, can_change
@@ -27,8 +29,7 @@ from deepseek_report.sections.single_cases.explained_cases import (
     stated,
 )
 from deepseek_report.tasks import task_of
-
-# Every test row that was decided against a person, with its reasons, to be found by its number.
+from deepseek_report.wording.words import Wording
 
 
 def refused_rows(pages: Pages) -> list[RefusedCase]:
@@ -61,18 +62,12 @@ def refused_data(draft: Draft, refused: Sequence[RefusedCase]) -> Values | None:
     }
 
 
-# --- The short list of cases that paper has, and pages without scripts ----------------------------
-
-#: Features that are named as what counted most.
-_NAMED = 3
-
-
 def list_row(draft: Draft, case: ExplainedCase, page: Values) -> Values:
-    """One case in a line: why it is shown, what was decided and happened, what counted."""
+    """A case in a line, for paper: why it is shown, what was decided and happened, what counted."""
     row, numbers = case.row, draft.words.numbers
     cells = {
         "shown": page["title"],
-        "row": numbers.count(row.instance_id),
+        "row": numbers.count(row.instance_id) if row.instance_id >= 0 else page["called"],
         "decision": row.decision,
         "truth": row.label,
         "counted": page["counted"],
@@ -81,9 +76,6 @@ def list_row(draft: Draft, case: ExplainedCase, page: Values) -> Values:
     if task_of(draft.results.schema.target).decides:
         return cells | percent_cell(numbers, "probability", stated(draft.results, case))
     return cells | number_cell(numbers, "error", row.error)
-
-
-# --- Single cases: why this decision, and what would change it ------------------------------------
 
 
 @dataclass(frozen=True)
@@ -106,25 +98,47 @@ class CasesSection(DraftedSection):
         _browse(Pages(draft, explainer), cases)
 
 
-def given_cases(results: Results, explainer: str, row: int | None = None) -> SectionContent:
-    """The content on rows that a person brings to a finished run, told by one of its methods.
+def given_cases(
+    results: Results, explainer: str, strange: Mapping[int, Sequence[StrangeValue]]
+) -> SectionContent:
+    """The content on new rows, or on one of the data, that a person brings to a finished run.
 
-    row : its number, where it is one of the data of the run.
+    explainer : the method of the run by which they are told. strange : see `strange_cases`.
     """
     draft = Draft("cases", results)
     cases = [case for case in explained_cases(results) if case.has_page]
-    if row is None:
+    if _are_new(cases):
         draft.answer("given", n=len(cases), run=results.run_id)
     else:
-        draft.answer("of_data", row=row, run=results.run_id)
-    verdict = explainer_verdicts.verdict_of(results, explainer)
-    if verdict.has_failed:
-        draft.answer("no_reasons", no_skill=verdict.use == "no_skill")
-    elif not verdict.is_trusted:
-        label = explainer_label(results, explainer)
-        draft.caveat("not_trusted", explainer=label, use=verdict.use)
-    _browse(Pages(draft, None if verdict.has_failed else explainer, in_data=False), cases)
+        draft.answer("of_data", row=cases[0].row.instance_id, run=results.run_id)
+    draft.values["strange"] = strange_cases(draft, strange)
+    draft.answers += draft.values["strange"]
+    listed = None if explainer_verdicts.verdict_of(results, explainer).has_failed else explainer
+    _doubt(draft, explainer, listed)
+    _browse(Pages(draft, listed, in_data=False), cases)
     return draft.content(CasesSection.needs)
+
+
+def _are_new(cases: Sequence[ExplainedCase]) -> bool:
+    """Whether the cases are none of the data."""
+    return any(case.row.instance_id < 0 for case in cases)
+
+
+def strange_cases(draft: Draft, strange: Mapping[int, Sequence[StrangeValue]]) -> list[str]:
+    """A sentence on each new case with values that no training row has: {its number: them}."""
+    return [
+        strange_case(draft.words, case_sentences.row_of(draft, number), values)
+        for number, values in strange.items()
+    ]
+
+
+def strange_case(words: Wording, case: str, strange: Sequence[StrangeValue]) -> str:
+    """Which values of a case no training row has, and what that means for its decision."""
+    values = [vars(value) for value in strange if value.kind != "missing"]
+    missing = [value.label for value in strange if value.kind == "missing"]
+    doubtful = any(value.is_doubtful for value in strange)
+    told = {"case": case, "values": values, "missing": missing, "doubtful": doubtful}
+    return words.text("sections.cases.answer.strange", **told)
 
 
 def _browse(pages: Pages, cases: Sequence[ExplainedCase]) -> None:
@@ -151,7 +165,10 @@ def _browse(pages: Pages, cases: Sequence[ExplainedCase]) -> None:
         | {"refused": refused_data(draft, refused)},
         "list": [list_row(draft, case, page) for case, page in zip(paged, contents, strict=True)],
         "list_caption": draft.text(
-            "list_caption", in_data=pages.in_data, banded=not results.privacy.is_full
+            "list_caption",
+            in_data=pages.in_data,
+            new=_are_new(cases),
+            banded=not results.privacy.is_full,
         ),
         "refused": draft.metric_table("cases", "refused", [row.cells for row in refused]),
         "is_number": not task_of(results.schema.target).decides,
@@ -187,10 +204,8 @@ def _answer(draft: Draft, table: list[CaseRow], n_explained: int, explainer: str
     changes = _changes(draft.results)
     changed = _found_changes(draft.results)
     draft.answer("count", n=len(table), of=n_explained, wrong=sum(not row.correct for row in table))
-    leading = explainer_verdicts.leading_for_cases(draft.results)
-    if not explainer and leading:
-        use = explainer_verdicts.verdict_of(draft.results, leading).use
-        draft.answer("no_reasons", no_skill=use == "no_skill")
+    if leading := explainer or explainer_verdicts.leading_for_cases(draft.results):
+        _doubt(draft, leading, explainer)
     if explainer:
         space = draft.results.explanations[explainer].output_space
         verdict = explainer_verdicts.verdict_of(draft.results, explainer)
@@ -202,15 +217,22 @@ def _answer(draft: Draft, table: list[CaseRow], n_explained: int, explainer: str
             sums=bool(verdict.adds_up),
             trusted=verdict.is_trusted,
         )
-        if not verdict.is_trusted:
-            label = explainer_label(draft.results, explainer)
-            draft.caveat("not_trusted", explainer=label, use=verdict.use)
     answer_codes(draft, explainer)
     caveat_codes(draft)
     if changes and kind_of(draft.results.schema).quotes:
         draft.answer("masked", n=len(changed), total=len(table))
     elif kind_of(draft.results.schema).named_columns:
         _answer_changes(draft, changes, len(table))
+
+
+def _doubt(draft: Draft, explainer: str, listed: str | None) -> None:
+    """What stands against the reasons of a method; listed : the same where it gives some."""
+    verdict = explainer_verdicts.verdict_of(draft.results, explainer)
+    if not listed:
+        draft.answer("no_reasons", no_skill=verdict.use == "no_skill")
+    elif not verdict.is_trusted:
+        label = explainer_label(draft.results, explainer)
+        draft.caveat("not_trusted", explainer=label, use=verdict.use)
 
 
 def _answer_changes(draft: Draft, changes: list[ChangeStep], total: int) -> None:

@@ -6,13 +6,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from deepseek_report.artifacts.message import Message, Text, message
+from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.records import unit_of
 from deepseek_report.findings.rules_declared import contradicted_claims, contradiction
 from deepseek_report.metrics.causes import cause_rows
 from deepseek_report.sections.shared.draft import Draft, DraftedSection, ids_of
+from deepseek_report.wording.words import first_sentence
 
 #: Contradictions that the section lists; the table has all.
 _LISTED = 6
+#: Answers that the first screen has.
+_LEADING = 3
 #: A share of rows without counterpart that is told.
 _OUTSIDE = 0.05
 #: Columns that are named where the model reads what the graph does not name.
@@ -74,38 +78,54 @@ def _effects(draft: Draft) -> None:
         for row in controls
     ]
     draft.values |= {
-        "effects_told": [" ".join(_say(draft, _told_effect(row, controls))) for row in table],
+        "effects_told": [
+            " ".join(_say(draft, [_effect(row), *_trust_in(row, controls)])) for row in table
+        ],
         "effects": draft.metric_table("causal_effects", "effects"),
         "controls": draft.metric_table("causal_effects", "controls", named),
     }
 
 
-def _told_effect(
-    row: cause_rows.DeclaredEffect, controls: Sequence[cause_rows.NegativeControl]
-) -> list[Message]:
-    """An effect, what is held alike, how far it can be trusted."""
+def causal_answers(draft: Draft) -> list[str]:
+    """Who declared a graph, and what it first answers of the world; empty where it is not asked."""
+    results = draft.results
+    effects = results.rows("causal_effects", "effects", cause_rows.DeclaredEffect)
+    gaps = (_told_gap(draft, paths)[0] for paths in _gap_pairs(results))
+    answers = [*map(_effect, effects), *gaps][:_LEADING]
+    by = str((results.config.get("causal") or {}).get("declared_by", ""))
+    asked = [draft.words.text("causes.asked", by=by)] if answers else []
+    return [*asked, *map(first_sentence, _say(draft, answers))]
+
+
+def _effect(row: cause_rows.DeclaredEffect) -> Message:
     points = row.effect_points is not None
     effect, naive = row.effect_points or row.effect, row.naive_points if points else row.naive
     ends = effect.ends
     shown = ends is not None and (ends[0] > 0 or ends[1] < 0)
     rises = effect.value > 0
     size = effect if rises or not shown else effect.negated()
+    return message(
+        "causes.effect",
+        treatment=row.treatment,
+        outcome=row.outcome_class or row.outcome,
+        start=row.from_display,
+        end=row.to_display,
+        amount=row.amount,
+        shown=shown,
+        rises=rises,
+        points=size if points else None,
+        number=None if points else size,
+        naive=naive,
+        unit=row.unit,
+    )
+
+
+def _trust_in(
+    row: cause_rows.DeclaredEffect, controls: Sequence[cause_rows.NegativeControl]
+) -> list[Message]:
+    """What is held alike for an effect, and how far it can be trusted."""
     failed = [each for each in controls if each.place == row.place and not each.holds]
     sentences = [
-        message(
-            "causes.effect",
-            treatment=row.treatment,
-            outcome=row.outcome_class or row.outcome,
-            start=row.from_display,
-            end=row.to_display,
-            amount=row.amount,
-            shown=shown,
-            rises=rises,
-            points=size if points else None,
-            number=None if points else size,
-            naive=naive,
-            unit=row.unit,
-        ),
         message(
             "causes.held",
             held=cause_rows.listed(row.adjusted_for),
@@ -125,13 +145,13 @@ def _told_effect(
 
 def _gaps(draft: Draft) -> None:
     table = draft.results.rows("causal_gaps", "paths", cause_rows.GapPath)
-    pairs = dict.fromkeys((row.place, row.compared) for row in table)
     named = [
         {**row.cells, "path": draft.words.say(message(f"causes.paths.{row.path}"))} for row in table
     ]
-    by_pair = [[row for row in table if (row.place, row.compared) == pair] for pair in pairs]
     draft.values |= {
-        "gaps_told": [" ".join(_say(draft, _told_gap(draft, paths))) for paths in by_pair],
+        "gaps_told": [
+            " ".join(_say(draft, _told_gap(draft, paths))) for paths in _gap_pairs(draft.results)
+        ],
         "gaps": draft.metric_table("causal_gaps", "paths", named),
         "sets": draft.metric_table("causal_gaps", "sets"),
     }
@@ -141,6 +161,13 @@ def _gaps(draft: Draft) -> None:
         more = [*others[:_NAMED], *(["…"] if len(others) > _NAMED else [])]
         if others:
             draft.caveat("not_in_graph", n=len(others), names=more)
+
+
+def _gap_pairs(results: Results) -> list[list[cause_rows.GapPath]]:
+    """The paths of each gap between two groups."""
+    table = results.rows("causal_gaps", "paths", cause_rows.GapPath)
+    pairs = dict.fromkeys((row.place, row.compared) for row in table)
+    return [[row for row in table if (row.place, row.compared) == pair] for pair in pairs]
 
 
 def _told_gap(draft: Draft, paths: Sequence[cause_rows.GapPath]) -> list[Message]:

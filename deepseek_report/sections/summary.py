@@ -28,6 +28,7 @@ from deepseek_report.findings.records import is_share, period_of, promise_name
 from deepseek_report.findings.rules_declared import correction_lines
 from deepseek_report.findings.rules_failures import applicable, by_reason
 from deepseek_report.metrics.cases.single_case_rows import Neighbour
+from deepseek_report.sections.causes import causal_answers
 from deepseek_report.sections.chains import CHAIN_METRICS
 from deepseek_report.sections.performance import fold_ends
 from deepseek_report.sections.shared.draft import Draft, DraftedSection
@@ -106,11 +107,12 @@ def first_page_of(results: Results, shown: int = SHOWN) -> FirstPage:
 
 
 def _first_screen(draft: Draft, page: FirstPage) -> Values:
-    results, words = draft.results, draft.words
+    results, words, counted = draft.results, draft.words, page.counted
     findings, sections = (*page.in_stories, *page.others), _sections(results)
     unplaced = [finding for finding in findings if finding.section not in sections]
     return {
         "corrected": list(map(words.say, correction_lines(results))),
+        "causes": causal_answers(draft),
         "effect": [
             *map(words.say, decision_effect(results)),
             *([] if page.promises else _how_good(draft)),
@@ -122,8 +124,8 @@ def _first_screen(draft: Draft, page: FirstPage) -> Values:
         "shown": [_card(draft, page, finding) for finding in page.gravest],
         "others": [words.finding(finding) for finding in page.others],
         "findings": [words.finding(finding) for finding in unplaced],
-        "more": [draft.text(f"counted.{grade}", n=n) for grade, n in page.counts.items()],
-        "on_promises": page.on_promises,
+        "more": [draft.text(f"counted.{grade}", n=n) for grade, n in counted.by_severity.items()],
+        "on_promises": counted.on_promises,
         "picture": page.picture,
         "options": results.has(ArtifactId.measure("options")) and "bias" in _sections(results),
         "run": draft.text("run", id=results.run_id, day=results.printed_day, facts=_facts(draft)),
@@ -185,9 +187,10 @@ def _sections(results: Results) -> set[str]:
 def _behind(draft: Draft) -> Values:
     results, words = draft.results, draft.words
     unfit, of_sets, private = _refused(results)
-    never = list(words.table("not_assessed").values())
+    never = {k: v for k, v in words.table("not_assessed").items() if not _is_assessed(results, k)}
+    told = list(never.values())
     if _is_of_language_model(results):
-        never += words.table("not_assessed_of_language_models").values()
+        told += words.table("not_assessed_of_language_models").values()
     not_measured = _not_measured(draft)
     luck = _is_not_asked(results.refused.get("measures/multiplicity", ""))
     counted = {"failed": len(results.failures), "unfit": len(unfit), "private": len(private)}
@@ -196,7 +199,7 @@ def _behind(draft: Draft) -> Values:
             "not_assessed",
             **counted,
             not_measured=len(not_measured) - luck,
-            never=len(never),
+            never=[words.label("not_assessed_names", name) for name in never],
             luck=luck,
             quick=bool(results.skipped),
         ),
@@ -207,8 +210,21 @@ def _behind(draft: Draft) -> Values:
         "private": by_reason(words, private),
         "privacy": privacy_line(draft) if results.has("data") else "",
         "not_measured": not_measured,
-        "never": never,
+        "never": told,
     }
+
+
+#: {what a report may not assess: the measurements that do}; the others are beyond any report.
+_ASSESSING = {
+    "drift": ("period_drift",),
+    "causes": ("causal_claims", "causal_effects", "causal_gaps"),
+}
+
+
+def _is_assessed(results: Results, name: str) -> bool:
+    """Whether the run holds an answer to what else stands among what was not assessed."""
+    measured = (results.measurement(metric) for metric in _ASSESSING.get(name, ()))
+    return any(each is not None and each.tables for each in measured)
 
 
 def _is_of_language_model(results: Results) -> bool:

@@ -339,12 +339,13 @@ def ranking(predictions: Predictions, inside: Bools) -> Row:
     happened, stated = calibration_subject(predictions)
     happened, stated = happened[inside], stated[inside]
     bins, _ = answer_errors.equal_mass_bins(stated, ECE_BINS)
+    off = answer_errors.calibration_error(happened, stated, bins)[0]
     return {
         "roc_auc": area.value,
         "roc_auc_low": area.low,
         "roc_auc_high": area.high,
         "mean_score": float(predictions.scores[inside].mean()),
-        "ece": float(answer_errors.calibration_error(happened, stated, bins)[0]),
+        "ece": float(off) if predictions.states_probabilities else math.nan,
     }
 
 

@@ -475,7 +475,7 @@
     list(true);
     document.documentElement.classList.add("with-cases");
     const byHash = () => {
-      const id = /^#case-(\d+)$/.exec(location.hash)?.[1];
+      const id = /^#case-(-?\d+)$/.exec(location.hash)?.[1];
       const one = id && data.cases.find((candidate) => String(candidate.id) === id);
       if (one && one !== current) { jump(one); reveal(); }
     };

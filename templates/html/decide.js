@@ -9,7 +9,12 @@
   const value = (element) => (element ? element.value.trim() : '');
   const by = (name) => value(document.getElementById(`by-${name}`));
   const all = (selector) => [...document.querySelectorAll(selector)];
-  const attached = new WeakMap();
+  const attached = new Map();
+  const kept = keptInput(Object.values(subject).join(' '));
+  /* A question as it stands: what was put in is not brought back once its evidence, or what was decided
+     so far, is another. */
+  const named = (question) => [question.dataset.kind, question.dataset.key, question.dataset.evidence,
+    ...[...question.querySelectorAll('.supersedes option')].map((option) => option.value)].join(' ');
 
   const quoted = (text) => yamlFile.quoted(text.normalize('NFC'));
   const line = (indent, key, text) => (text ? [`${indent}${key}: ${quoted(text)}`] : []);
@@ -81,23 +86,61 @@
     state.textContent = lacking() || words.filled
       .replace('{n}', filled().length).replace('{m}', statements.length);
     shown.textContent = yaml();
+    document.getElementById('kept').textContent = kept.works ? words.kept : words.not_kept;
   }
 
-  async function attach(input) {
+  async function hash(input) {
     const question = input.closest('.question');
-    const list = question.querySelector('.attached');
     const documents = await Promise.all([...input.files].map(async (file) => {
-      const hash = await crypto.subtle.digest('SHA-256', await file.arrayBuffer());
-      const sha256 = [...new Uint8Array(hash)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+      const hashed = await crypto.subtle.digest('SHA-256', await file.arrayBuffer());
+      const sha256 = [...new Uint8Array(hashed)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
       return { path: file.name, sha256 };
     }));
+    attach(question, documents);
+    kept.write('documents', [...attached].filter(([, hashed]) => hashed.length).map(([other, hashed]) => [named(other), hashed]));
+    refresh();
+  }
+
+  function attach(question, documents) {
     attached.set(question, documents);
-    list.replaceChildren(...documents.map((item) => {
+    question.querySelector('.attached').replaceChildren(...documents.map((item) => {
       const entry = document.createElement('li');
       entry.textContent = `${item.path} (${item.sha256.slice(0, 12)}…)`;
       return entry;
     }));
-    refresh();
+  }
+
+  /* What was put in before, as far as the page still asks it and it is whole: other pages of this
+     computer can write there too. */
+  const isHashed = (item) => typeof item?.path === 'string' && /^[0-9a-f]{64}$/.test(item.sha256);
+  function bringDocuments() {
+    const before = kept.read('documents');
+    const documents = new Map(Array.isArray(before) ? before.filter(Array.isArray) : []);
+    for (const question of all('.question')) {
+      const items = documents.get(named(question));
+      attach(question, Array.isArray(items) ? items.filter(isHashed) : []);
+    }
+  }
+
+  function bring() {
+    const fields = {};
+    for (const field of all('input:not(.documents), select, textarea')) {
+      const question = field.closest('.question');
+      const where = question ? named(question) : field.closest('.statement')?.dataset.field ?? '';
+      fields[`${where} ${field.id || field.className}`] = field;
+    }
+    kept.heard('documents', () => { bringDocuments(); refresh(); });
+    bringDocuments();
+    const brought = kept.fields('form', fields, refresh);
+    for (const question of filled()) question.closest('details').open = true;
+    return brought;
+  }
+
+  function clear(fields) {
+    if (!confirm(words.clear_sure)) return;
+    kept.write('documents', null);
+    bringDocuments();
+    fields.clear();
   }
 
   function save() {
@@ -111,11 +154,14 @@
   }
 
   document.getElementById('by-date').value = yamlFile.today();
+  const brought = bring();
+  document.getElementById('clear').addEventListener('click', () => clear(brought));
   document.addEventListener('input', refresh);
   document.addEventListener('change', (event) => {
-    if (event.target.classList.contains('documents')) attach(event.target);
+    if (event.target.classList.contains('documents')) hash(event.target);
     else refresh();
   });
   document.getElementById('save').addEventListener('click', save);
+  addEventListener('beforeunload', (event) => { if (!kept.works && lacking() !== words.nothing) event.preventDefault(); });
   refresh();
 })();

@@ -1,42 +1,50 @@
-/* What a person marks as wrong in the cases: collected while the page is open, and saved as the file
-   that `corrections` of a new run takes. The browser of cases asks here for each button. */
+/* What a person marks as wrong in the cases: collected, kept by this browser for the pages of this run,
+   and saved as the file that `corrections` of a new run takes. The browser of cases asks here for each
+   button. */
 const reportMarks = (data, browser) => {
   "use strict";
   const shared = data.marks, nothing = () => null;
   if (!shared) return { flag: nothing, rule: nothing, text: nothing, part: nothing };
-  const { element, block, numbers } = reportPage, { quoted, today } = yamlFile;
+  const { element, block, numbers } = reportPage, { quoted, today } = yamlFile, kept = keptInput();
   const phrase = (name, slots = {}) => reportPage.phrase(`marks.${name}`, slots);
   const byFeature = shared.features.length > 0;
   const called = (one) => one.name.charAt(0).toUpperCase() + one.name.slice(1);
 
-  /* The marks, as they were made: { what, means, fields: {key: text of YAML}, why }. A mark that
-     changes is shown anew by whatever shows it and is still on the page. */
+  /* The marks, as they were made: { what, means, fields: {key: value of YAML}, why }. A mark that
+     changes is shown anew by whatever shows it and is still on the page. What is kept is taken where
+     it has this shape: other pages of this computer can write there too. */
   const marks = new Map(), views = new Set();
+  const isText = (value) => typeof value === "string";
+  const isWritten = ([key, value]) => /^[a-z]+$/.test(key) && (isText(value) || Number.isFinite(value) || value === true || (Array.isArray(value) && value.every(Number.isInteger)));
+  const isMark = ([key, mark]) => [key, mark.what, mark.means, mark.why].every(isText) && Object.entries(mark.fields).every(isWritten) && new Map(mark.players ?? []) && (mark.value === undefined || isText(mark.value));
+  const before = () => { try { const { name, made } = kept.read("marks"); return { name: String(name), made: made.filter(isMark) }; } catch { return { name: "", made: [] }; } };
+  const keepMarks = () => kept.write("marks", marks.size || by.value ? { name: by.value, made: [...marks] } : null);
   let saved = true;
   const shownBy = (node, show) => { views.add(() => { show(); return node.isConnected; }); show(); return node; };
   const set = (key, mark) => {
     if (mark) marks.set(key, { why: marks.get(key)?.why ?? "", ...mark }); else marks.delete(key);
     saved = false;
-    for (const view of views) if (!view()) views.delete(view);
-    list();
+    keepMarks();
+    showAll();
   };
+  const showAll = () => { for (const view of views) if (!view()) views.delete(view); list(); };
   const toggle = (key, mark) => set(key, marks.has(key) ? null : mark);
 
   const feature = (player) => {
     const label = shared.labels[player], name = shared.features[player];
-    toggle(`feature ${player}`, { what: phrase("what_feature", { name: label === name ? name : `${label} (${name})` }), means: shared.means.must_not, fields: { feature: quoted(name) } });
+    toggle(`feature ${player}`, { what: phrase("what_feature", { name: label === name ? name : `${label} (${name})` }), means: shared.means.must_not, fields: { feature: name } });
   };
   /* Words, patches, windows of one row are one mark, however many: `players` is {player: what it is called}. */
-  const chosen = (one) => marks.get(`region ${one.mark?.row}`)?.players ?? new Map();
+  const chosen = (one) => new Map(marks.get(`region ${one.mark?.row}`)?.players);
   const place = (one, player) => {
     const word = data.pages[one.at]?.marks.words?.find(([, owner]) => owner === player);
     return word ? `“${word[0]}”` : shared.labels[player] ?? "";
   };
   const region = (one, player) => {
-    const { row } = one.mark, players = new Map(chosen(one));
+    const { row } = one.mark, players = chosen(one);
     if (!players.delete(player)) players.set(player, place(one, player));
     const sorted = [...players].sort(([a], [b]) => a - b), places = sorted.map(([, name]) => name).join(", "), counted = sorted.map(([at]) => at + 1);
-    set(`region ${row}`, players.size ? { players, what: phrase("what_region", { case: called(one), places }), means: shared.means.must_not, fields: { row: quoted(row), region: `[${counted.join(", ")}]`, text: quoted(places.slice(0, 900)) } } : null);
+    set(`region ${row}`, players.size ? { players: sorted, what: phrase("what_region", { case: called(one), places }), means: shared.means.must_not, fields: { row, region: counted, text: places.slice(0, 900) } } : null);
   };
 
   /* The button beside what it marks; where it marks one of several it says which. */
@@ -47,7 +55,7 @@ const reportMarks = (data, browser) => {
   };
   const flag = (one, player, named = false) => byFeature ? button(shared.labels[player], () => marks.has(`feature ${player}`), () => feature(player), named)
     : one.mark ? button(place(one, player), () => chosen(one).has(player), () => region(one, player), named) : null;
-  const rule = (number, text) => button(text, () => marks.has(`rule ${number}`), () => toggle(`rule ${number}`, { what: phrase("what_rule", { rule: numbers.number(number, 0), text }), means: shared.means.rule, fields: { rule: number, text: quoted(text.slice(0, 900)), remove: "true" } }));
+  const rule = (number, text) => button(text, () => marks.has(`rule ${number}`), () => toggle(`rule ${number}`, { what: phrase("what_rule", { rule: numbers.number(number, 0), text }), means: shared.means.rule, fields: { rule: number, text: text.slice(0, 900), remove: true } }));
 
   /* Choosing among the parts of an input: one stop of the tab key, and arrows inside. options :
      [player, element], `across` of them in a line. */
@@ -122,10 +130,10 @@ const reportMarks = (data, browser) => {
     const key = `label ${one.mark?.row}`, was = one.mark?.was, classes = shared.classes;
     if (was === undefined) return null;
     const control = classes.length ? select(phrase("label_right"), [...data.classes.entries()].filter(([at]) => at !== was)) : element("input", { type: "number", step: "any" });
-    const written = (value) => classes.length ? quoted(classes[value]) : String(Number(value));
+    const written = (value) => classes.length ? classes[value] : Number(value);
     control.addEventListener("change", () => {
       const { value } = control, same = value === "" || Number(value) === was;
-      set(key, same ? null : { value, what: phrase("what_label", { case: called(one), label: classes.length ? data.classes[value] : value, was: one.truth }), means: shared.means.label, fields: { row: quoted(one.mark.row), label: written(value), was: written(was) } });
+      set(key, same ? null : { value, what: phrase("what_label", { case: called(one), label: classes.length ? data.classes[value] : value, was: one.truth }), means: shared.means.label, fields: { row: one.mark.row, label: written(value), was: written(was) } });
     });
     return field(phrase("label", { was: one.truth }), shownBy(control, () => { control.value = marks.get(key)?.value ?? ""; }));
   };
@@ -152,15 +160,17 @@ const reportMarks = (data, browser) => {
   const state = element("p", { role: "status" }), items = element("ol"), file = element("pre", { tabindex: "0" });
   const by = element("input", { autocomplete: "name", maxlength: "200" });
   const keep = element("button", { type: "button", class: "mark-save" }, phrase("save"));
+  const clear = element("button", { type: "button", class: "mark-clear" }, phrase("clear")), how = element("p", { class: "case-by" });
   const panel = block("section", { class: "case-marks", tabindex: "-1", "aria-labelledby": "case-marks-title", hidden: "" },
-    block("h3", { id: "case-marks-title" }, phrase("title")), items, block("div", { class: "mark-by" }, field(phrase("by"), by)), keep, state,
+    block("h3", { id: "case-marks-title" }, phrase("title")), items, block("div", { class: "mark-by" }, field(phrase("by"), by)), block("div", { class: "mark-tools" }, keep, clear), how, state,
     block("details", { class: "case-fold" }, block("summary", {}, phrase("show")), file));
   const count = element("span", { role: "status" }), review = element("button", { type: "button" }, phrase("review"));
   const bar = block("div", { class: "marks-bar", hidden: "" }, count, review);
   review.addEventListener("click", () => { panel.scrollIntoView(); panel.focus(); });
   browser.after(panel);
 
-  const entry = ({ fields, why }) => `  - {${Object.entries(fields).map(([key, value]) => `${key}: ${value}, `).join("")}why: ${quoted(why.trim())}}`;
+  const inYaml = (value) => isText(value) ? quoted(value) : Array.isArray(value) ? `[${value.join(", ")}]` : String(value);
+  const entry = ({ fields, why }) => `  - {${Object.entries({ ...fields, why: why.trim() }).map(([key, value]) => `${key}: ${inYaml(value)}`).join(", ")}}`;
   const yaml = () => [
     `# ${phrase("file_head", { run: shared.run })}`,
     "deepseek_report_marks: 1", `run: ${quoted(shared.run)}`, `by: ${quoted(by.value.trim())}`, `"on": ${quoted(today())}`, "marks:", ...[...marks.values()].map(entry),
@@ -168,6 +178,7 @@ const reportMarks = (data, browser) => {
   const note = () => {
     panel.dataset.by = by.value.trim() && phrase("told_by", { name: by.value.trim() });
     file.textContent = yaml();
+    how.textContent = phrase(kept.works ? "kept" : "not_kept");
     state.textContent = "";
   };
   function list() {
@@ -178,14 +189,22 @@ const reportMarks = (data, browser) => {
       const why = element("input", { maxlength: "1000" }), undo = element("button", { type: "button", "aria-label": phrase("undo_of", { mark: mark.what }) }, phrase("undo"));
       const item = block("li", { "data-why": mark.why }, block("p", {}, block("strong", {}, mark.what), " ", mark.means), block("div", { class: "mark-row" }, field(phrase("why"), why), undo));
       why.value = mark.why;
-      why.addEventListener("input", () => { mark.why = item.dataset.why = why.value; saved = false; note(); });
+      why.addEventListener("input", () => { mark.why = item.dataset.why = why.value; saved = false; keepMarks(); note(); });
       undo.addEventListener("click", () => set(key, null));
       return item;
     }));
     if (hadFocus) (items.querySelector("button") ?? browser.querySelector(".case-page")).focus();
     note();
   }
-  by.addEventListener("input", note);
+  by.addEventListener("input", () => { keepMarks(); note(); });
+  clear.addEventListener("click", () => {
+    if (!confirm(phrase("clear_sure"))) return;
+    marks.clear();
+    by.value = "";
+    keepMarks();
+    showAll();
+    browser.querySelector(".case-page")?.focus();
+  });
   keep.addEventListener("click", () => {
     const lacking = [...items.querySelectorAll("input"), by].find((control) => !control.value.trim());
     state.classList.toggle("is-lacking", Boolean(lacking));
@@ -196,6 +215,9 @@ const reportMarks = (data, browser) => {
     const code = (command) => element("code", {}, command.replace("{file}", name));
     state.replaceChildren(phrase("saved", { file: name }), " ", ...shared.use.map(([text, command]) => block("span", {}, text, " ", code(command), " ")));
   });
-  addEventListener("beforeunload", (event) => { if (!saved && marks.size) event.preventDefault(); });
+  addEventListener("beforeunload", (event) => { if (!kept.works && !saved && marks.size) event.preventDefault(); });
+  const bring = () => { const { name, made } = before(); marks.clear(); made.forEach(([key, mark]) => marks.set(key, mark)); by.value = name; showAll(); };
+  kept.heard("marks", bring);
+  bring();
   return { flag, rule, text, part, bar };
 };

@@ -179,6 +179,7 @@
       data.rows ? null : block("p", { class: "threshold-basis" }, phrase("no_rows"))));
     recount();
     show();
+    keptInput().fields("costs", { alarm: costs[0].input, miss: costs[1].input }, showCost);
   };
 
   /* A tool and nothing to be read: it is made when the reader opens it. */

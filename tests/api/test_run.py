@@ -7,6 +7,7 @@ import re
 import shutil
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import PARTS
 from deepseek_report.cli import run as command
 from deepseek_report.errors import ArtifactError, ConfigError
+from deepseek_report.runner.given_case_page import case_page
 from tests.api.conftest import FEW, Report
 from tests.configured import experiment_of
 
@@ -144,6 +146,42 @@ def test_a_served_run_asks_the_model_that_was_given_and_one_that_was_loaded_says
     assert what_if["output"] == pytest.approx(model.predict_proba(changed)[:, explained])
     with dr.load_run(made.path).serve() as server, pytest.raises(ArtifactError, match="in Python"):
         server.companion.answer("what-if", {"row": row, "set": []})
+
+
+def test_of_three_classes_a_case_is_told_its_own_probability_and_not_that_of_another_row(
+    report: Report,
+) -> None:
+    pytest.importorskip("uvicorn", reason="needs the extra `serve`")
+    from sklearn.datasets import load_wine
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    X, y = load_wine(as_frame=True, return_X_y=True)
+    mixed = np.random.default_rng(0).permutation(len(X))
+    X, y = X.iloc[mixed, :4].reset_index(drop=True), y.iloc[mixed].reset_index(drop=True)
+    model = make_pipeline(StandardScaler(), LogisticRegression()).fit(X[:90], y[:90])
+    made = report(
+        model,
+        X[90:].reset_index(drop=True),
+        y[90:].reset_index(drop=True),
+        X_train=X[:90],
+        y_train=y[:90],
+        metrics=["accuracy", "cases"],
+        explainers=["shap", "random"],
+        sections=["cases"],
+        title="Three classes",
+    )
+    share = made.results.predictions.probabilities.max(axis=1)
+    (first,) = np.flatnonzero(made.results.predictions.instance_ids == 1)
+    place = int(np.argmax(np.abs(share - share[first])))
+    with made.serve() as server:
+        answered = server.companion.stored
+        known = answered.dataset.test.take(np.array([place]))
+        for rows in (known, answered.new_rows(known.inputs)):
+            with TemporaryDirectory() as work:
+                (case,) = case_page(answered, rows, Path(work), None)["cases"]
+            assert f" is {100 * share[place]:.1f}\u00a0%" in case["summary"]
 
 
 def score(run: dr.Run, metric: str) -> float:

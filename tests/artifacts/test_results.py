@@ -6,12 +6,10 @@ from dataclasses import FrozenInstanceError, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from deepseek_report.artifacts.measurement import Measurement
-from deepseek_report.artifacts.predictions import Cases
 from deepseek_report.artifacts.results import Results, Study
 
 
@@ -48,15 +46,8 @@ def test_a_copy_reads_its_own_artifacts_again() -> None:
     assert "explanations" not in vars(replace(results, run_id="r"))
 
 
-def run(
-    config: dict[str, Any], data: str = "k1", folder: Path | None = None, explained: Any = ()
-) -> Results:
-    paths = {}
-    if folder is not None:
-        Cases(np.array(explained, dtype=np.int64), {}).save(folder)
-        paths["cases"] = folder
-    provenance = {"stages": [{"id": "data", "key": data, "seconds": None}]}
-    return Results(paths, config, provenance=provenance, run_id=f"run{data}")
+def run(config: dict[str, Any]) -> Results:
+    return Results({}, config)
 
 
 def test_only_keys_that_differ_vary_and_a_key_that_is_missing_is_told() -> None:
@@ -67,18 +58,11 @@ def test_only_keys_that_differ_vary_and_a_key_that_is_missing_is_told() -> None:
     assert Study.of(first, second).varying == {"model.width": (8, 9), "model.bins": ("–", 4)}
 
 
-def test_the_study_of_one_run_is_paired_with_itself_and_varies_in_nothing(tmp_path: Path) -> None:
-    only = run({"seed": 1}, folder=tmp_path, explained=[1, 2])
+def test_the_study_of_one_run_varies_in_nothing() -> None:
+    only = run({"seed": 1})
     study = Study.of(only)
     assert study.single is only
-    assert (study.varying, study.same_rows, study.same_seeds) == ({}, True, True)
-
-
-@pytest.mark.parametrize(("data", "rows"), [("k1", True), ("k2", False)])
-def test_rows_are_paired_by_the_key_of_the_data(tmp_path: Path, data: str, rows: bool) -> None:
-    first = run({}, folder=tmp_path / "a", explained=[1, 2])
-    study = Study.of(first, run({}, data, tmp_path / "b", [1, 3]))
-    assert study.same_rows == rows
+    assert (study.varying, study.same_seeds) == ({}, True)
 
 
 def test_a_seed_of_one_kind_that_differs_unpairs_the_seeds() -> None:

@@ -29,13 +29,13 @@ def driver() -> Iterator[Any]:
 
 
 @pytest.fixture(autouse=True)
-def _screen_again(request: pytest.FixtureRequest) -> Iterator[None]:
-    """What a test shows as on paper, the next one sees on a screen: both share one browser."""
+def _as_at_first(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What a test shows as on paper, or leaves in the browser, the next one does not see."""
     yield
     if "driver" in request.fixturenames:
-        request.getfixturevalue("driver").execute_cdp_cmd(
-            "Emulation.setEmulatedMedia", {"media": "", "features": []}
-        )
+        driver = request.getfixturevalue("driver")
+        driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
+        driver.execute_script("try { localStorage.clear(); } catch { /* no page of ours */ }")
 
 
 @pytest.fixture
@@ -111,6 +111,25 @@ class Page:
             yield
         finally:
             self.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+    @contextmanager
+    def without_storage(self) -> Iterator[None]:
+        """The page is opened in a browser that keeps nothing for it."""
+        refused = "get() { throw new DOMException('denied', 'SecurityError'); }"
+        added = self.driver.execute_cdp_cmd(
+            "Page.addScriptToEvaluateOnNewDocument",
+            {"source": f"Object.defineProperty(window, 'localStorage', {{ {refused} }})"},
+        )
+        try:
+            self.open()
+            yield
+        finally:
+            self.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
+            self.open()
+
+    def confirm(self) -> None:
+        """Answer yes to what the page asks before it goes on."""
+        self.driver.switch_to.alert.accept()
 
     def saving_to(self, folder: Path) -> Page:
         """The page, whose files are saved into this folder."""

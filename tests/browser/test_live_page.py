@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from deepseek_report.datasets.readers.case_rows import line_of
 from deepseek_report.metrics.fairness.group_rates import GroupRates
 from deepseek_report.runner.companion import Companion
 from deepseek_report.wording.of_results import words_of
@@ -99,6 +100,97 @@ def test_what_the_reader_asks_is_answered_by_the_model_and_by_the_package(
     assert live_page.complaints() == []
     assert {url.split("/")[2] for url in live_page.requests()} == {live_page.url.split("/")[2]}
     assert live_page.violations("#sec-bias .live-note") == []
+
+
+TYPE = (
+    "const cells = [...document.querySelectorAll('.live-cell :is(input, select)')];"
+    "arguments[0].forEach((text, at) => { cells[at].value = text;"
+    " cells[at].dispatchEvent(new Event('input')); });"
+    "if (arguments[1]) cells[0].form.requestSubmit();"
+)
+TYPED = (
+    "return [...document.querySelectorAll('.live-cell :is(input, select)')]"
+    ".map((cell) => cell.value)"
+)
+FAULTS = (
+    "return [...document.querySelectorAll('.live-cell')].flatMap((cell) => {"
+    " const fault = cell.querySelector('.live-fault').textContent;"
+    " return fault ? [[cell.querySelector('label span').textContent, fault,"
+    " cell.querySelector('[aria-invalid=true]') !== null]] : []; })"
+)
+
+
+def cells_of(page: Page) -> None:
+    """Open the form of a new case."""
+    page.run("document.querySelector('.live-case .live-note').open = true")
+    page.wait_for("return document.querySelectorAll('.live-cell').length")
+
+
+def test_a_new_case_is_typed_corrected_kept_and_explained_as_new(
+    live_page: Page, companion: Companion
+) -> None:
+    schema = companion.opened.results.schema
+    row = companion.stored.dataset.train.inputs[7]
+    cells = line_of(row, schema).split(",")
+    age = schema.names.index("AGE")
+    cells_of(live_page)
+    hints = live_page.run("return document.querySelector('.live-case').innerText")
+    assert "training rows: 21" in hints
+    wrong = [*cells]
+    wrong[0], wrong[age] = "<b>much</b>", "forty"
+    live_page.run(TYPE, wrong, True)
+    live_page.wait_for("return document.querySelector('.live-fault:not(:empty)')")
+    faults = live_page.run(FAULTS)
+    assert [label for label, _, _ in faults] == ["Credit limit (NT$)", "Age (years)"]
+    assert all(
+        "Allowed: " in text and "What to do" in text and marked for _, text, marked in faults
+    )
+    assert live_page.run("return document.querySelector('.live-fault b')") is None
+    assert live_page.run("return document.activeElement.value") == "<b>much</b>"
+    assert live_page.violations(".live-case") == []
+    (refused,) = live_page.complaints()
+    assert "ask/new-case" in refused
+
+    cells_of(live_page.open())
+    assert live_page.run(TYPED) == wrong
+    cells[age] = "-4"
+    live_page.run(TYPE, cells, True)
+    live_page.wait_for(
+        "return document.querySelector('.live-case .live-note .live-state a') !== null", 120
+    )
+    assert live_page.run(FAULTS) == []
+    state = live_page.run(
+        "return document.querySelector('.live-case .live-note .live-state').textContent"
+    )
+    assert state.startswith("new client ")
+    assert "Decided “" in state
+    assert "age is −4" in state
+    made = live_page.run(
+        "return document.querySelector('.live-case .live-note .live-state a').href"
+    )
+    page = Page(live_page.driver, made).open()
+    page.wait_for("return document.querySelector('.case-page h3') !== null")
+    assert page.run("return document.querySelector('.case-page h3').textContent").startswith(
+        "New client "
+    )
+    assert "age is −4" in page.run("return document.body.innerText")
+    cells_of(live_page.open())
+    live_page.run("document.querySelector('.live-case .live-note [type=button]').click()")
+    assert set(live_page.run(TYPED)) == {""}
+    cells_of(live_page.open())
+    assert set(live_page.run(TYPED)) == {""}
+    assert live_page.complaints() == []
+
+
+def test_a_note_that_is_not_saved_yet_comes_back(live_page: Page) -> None:
+    write = (
+        "const text = document.querySelector('#sec-bias .live-note textarea');"
+        "text.value = arguments[0]; text.dispatchEvent(new Event('input'));"
+    )
+    live_page.run(write, "Half a thou")
+    live_page.open()
+    written = "return document.querySelector('#sec-bias .live-note[open] textarea').value"
+    assert live_page.run(written) == "Half a thou"
 
 
 def test_the_stored_page_asks_nobody(companion: Companion) -> None:

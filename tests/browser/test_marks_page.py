@@ -32,6 +32,7 @@ HOSTILE = [
 BESIDE = (
     "const data = arguments[0], at = document.querySelector('.case-browser');"
     "document.querySelectorAll('.case-marks, .trial').forEach((old) => old.remove());"
+    "localStorage.clear();"
     "const marks = reportMarks(data, at), place = document.createElement('div');"
     "place.className = 'trial'; at.before(place);"
     "data.cases.forEach((one) => place.append(...[marks.part(one, data.pages[one.at], () => null),"
@@ -46,7 +47,17 @@ FILL = (
     "set(document.querySelector('.mark-by input'), arguments[0]);"
 )
 CLICK = "document.querySelectorAll(arguments[0])[arguments[1]].click()"
-COUNT = "return document.querySelector('.marks-bar').innerText"
+COUNT = "const bar = document.querySelector('.marks-bar'); return bar.hidden ? '' : bar.innerText"
+PRESSED = (
+    "return [...document.querySelectorAll('.mark-flag[aria-pressed=true]')]"
+    ".map((flag) => flag.getAttribute('aria-label'))"
+)
+#: What stands in the fields of the list of marks, and the file; the day of saving is not compared.
+WRITTEN = (
+    "return [...document.querySelectorAll('.case-marks input')].map((field) => field.value)"
+    ".concat(document.querySelector('.case-marks pre').textContent)"
+)
+KEPT = "return Object.keys(localStorage).filter((key) => key.startsWith('deepseek-report '))"
 
 
 @pytest.fixture
@@ -171,3 +182,103 @@ def test_words_spans_and_labels_are_chosen_by_keyboard(page: Page, tmp_path: Pat
     region, label = saved(page, tmp_path, "Dr B", ["noise", "0.1 is right"]).marks
     assert (region.region, region.text) == ((2, 6), "span 1, span 5")
     assert (label.label, label.was) == (0.1, 1.5)
+
+
+def marked(page: Page, *flags: int) -> list[str]:
+    """Press some of the buttons; the names of all that are pressed then."""
+    for at in flags:
+        page.run(CLICK, ".waterfall .mark-flag", at)
+    return sorted(page.run(PRESSED))
+
+
+def test_marks_come_back_when_the_page_is_loaded_again_and_are_saved_as_they_were(
+    page: Page, tmp_path: Path
+) -> None:
+    pressed = marked(page, 0, 2)
+    page.run(
+        "const select = document.querySelectorAll('.mark-field select')[1];"
+        "select.selectedIndex = 1; select.dispatchEvent(new Event('change'))"
+    )
+    page.run(FILL, "Dr “B” <b>", ["stands in for origin", HOSTILE[1], "misread"])
+    before, shown = page.run(WRITTEN), page.run("return location.hash")
+    opened(page)
+    assert "3 marks" in page.run(COUNT)
+    assert page.run(WRITTEN) == before
+    assert page.run("return location.hash") == shown
+    assert sorted(page.run(PRESSED)) == pressed
+    assert "This browser keeps your marks" in page.run(
+        "return document.querySelector('.case-marks').innerText"
+    )
+    page.run(CLICK, ".mark-save", 0)
+    marks = read_marks(saved_file(tmp_path))
+    assert [mark.why for mark in marks.marks] == ["stands in for origin", HOSTILE[1], "misread"]
+    assert marks.by == "Dr “B” <b>"
+    assert page.violations(".case-marks") == []
+
+
+def test_marks_of_one_run_are_not_seen_on_the_page_of_another(
+    page: Page, small_run: Any, tmp_path: Path
+) -> None:
+    marked(page, 0)
+    (digest,) = {
+        part.split("sha256:")[1][:64] for part in page.run(KEPT)
+    }  # the digest of the run, and not its number alone
+    text = (small_run.folder / "report.html").read_text("utf-8")
+    other = tmp_path / "other.html"
+    other.write_text(text.replace(digest, f"{int(digest, 16) ^ 1:064x}"), "utf-8")
+    another = opened(Page(page.driver, other))
+    assert another.run(COUNT) == ""
+    assert another.run(PRESSED) == []
+    opened(page)
+    assert "1 mark" in page.run(COUNT)
+
+
+def test_all_marks_are_removed_at_once_for_good(page: Page) -> None:
+    marked(page, 0, 1)
+    page.run(FILL, "A", ["why", "why not"])
+    page.driver.find_element("css selector", ".mark-clear").click()
+    page.confirm()
+    assert (page.run(COUNT), page.run(PRESSED)) == ("", [])
+    assert page.run(KEPT) == []
+    opened(page)
+    assert page.run(COUNT) == ""
+
+
+def test_two_pages_of_a_run_lose_none_of_their_marks(page: Page) -> None:
+    first = page.driver.current_window_handle
+    marked(page, 0)
+    page.driver.switch_to.new_window("tab")
+    second = opened(Page(page.driver, page.url))
+    both = marked(second, 1)
+    second.driver.close()
+    page.driver.switch_to.window(first)
+    page.wait_for(f"return (() => {{ {COUNT} }})().includes('2 marks')")
+    assert sorted(page.run(PRESSED)) == both
+
+
+@pytest.mark.parametrize(
+    "kept",
+    ["{", "7", "null", '{"made": 1}', '{"made": [["feature 0", {"what": 1}]]}',
+     '{"made": [["x", {"what": "a", "means": "b", "why": "", "fields": {"by: x\\nmarks": "c"}}]]}'],
+)  # fmt: skip
+def test_what_another_page_left_in_the_browser_is_no_mark(page: Page, kept: str) -> None:
+    marked(page, 0)
+    (key,) = page.run(KEPT)
+    page.run("localStorage.setItem(arguments[0], arguments[1])", key, kept)
+    opened(page)
+    assert page.run(COUNT) == ""
+    assert len(marked(page, 0)) >= 1
+    assert "1 mark" in page.run(COUNT)
+
+
+def test_a_browser_that_keeps_nothing_says_so_and_the_marks_are_saved_all_the_same(
+    page: Page, tmp_path: Path
+) -> None:
+    with page.without_storage():
+        page.wait_for("return document.documentElement.classList.contains('with-cases')")
+        marked(page, 0)
+        text = page.run("return document.querySelector('.case-marks').innerText")
+        assert "This browser keeps nothing: save your marks" in text
+        assert len(saved(page, tmp_path, "A", ["stands in for origin"]).marks) == 1
+    opened(page)
+    assert page.run(COUNT) == ""

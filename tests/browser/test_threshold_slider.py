@@ -154,6 +154,18 @@ def test_expected_cost_is_what_the_declared_costs_make_of_the_counts(
     assert words.startswith("Set both costs")
 
 
+def test_costs_that_were_typed_come_back_when_the_page_is_loaded_again(real_page: Any) -> None:
+    opened(real_page)
+    shown = "return document.querySelector('.threshold-cost').textContent"
+    before = real_page.run(shown)
+    real_page.run(PRICE, 0, "2")
+    real_page.run(PRICE, 1, "7")
+    words = real_page.run(shown)
+    assert words != before
+    opened(real_page)
+    assert real_page.run(shown) == words
+
+
 def test_the_keyboard_moves_it_and_a_button_goes_back(real_page: Any, stored: Any) -> None:
     from selenium.webdriver.common.keys import Keys
 

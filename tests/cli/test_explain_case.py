@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from deepseek_report.cli.dispatch import run
@@ -41,6 +42,8 @@ def test_a_row_of_the_test_part_gets_the_answer_that_the_run_gave(
         assert case["probability"] == pytest.approx(predictions.scores[at], abs=2e-4)
         assert case["decided"] == predictions.decisions[at]
         assert case["truth"] == ""
+        assert (case["id"], case["called"]) == (-at - 1, f"new client {at + 1}")
+        assert case["title"] == "A new case"
         steps = case["waterfall"]
         total = steps["base"] + sum(bar[2] for bar in steps["bars"]) + steps["rest"][1]
         assert total + steps["gap"] == pytest.approx(steps["end"], abs=1e-3)
@@ -60,6 +63,24 @@ def test_the_page_holds_the_rows_and_opens_nothing_else(
     assert len(re.findall(r"<tr>", text)) >= 3  # the list without scripts
     assert "The given rows, numbered in their order" in text
     assert "in the source" not in text
+
+
+def test_values_that_no_training_row_has_are_told_before_the_decision(
+    explained: Callable[..., Any], rows: Path, tmp_path: Path
+) -> None:
+    table = pd.read_csv(rows)
+    table.loc[1, ["Age", "Credit limit"]] = [-4, 10**12]
+    table.loc[1, "Sex"] = None
+    table.assign(note="x").to_csv(rows, index=False)
+    page = tmp_path / "page.html"
+    notes = explained("--out", page).err.replace("\xa0", " ").replace("\u202f", " ").splitlines()
+    assert notes[0].startswith("note: New client 2 lies beyond the training clients: ")
+    assert "age is −4 years (theirs: 21 years to " in notes[0]
+    assert "credit limit is NT$ 1 000 000 000 000 (theirs: " in notes[0]
+    assert "It lacks sex, which no training client does." in notes[0]
+    assert notes[1:] == ["note: the model does not read the column note"]
+    text = page.read_text("utf-8").replace("\xa0", " ").replace("\u202f", " ")
+    assert notes[0].removeprefix("note: ") in text
 
 
 def test_without_its_store_the_command_says_what_is_missing(

@@ -70,11 +70,13 @@ class Streaming:
     def write(self, lines: Iterable[str]) -> None:
         self.rows.write_text("".join(f"{line}\n" for line in lines), "utf-8")
 
-    def with_number(self, line: str, number: str) -> str:
-        """The line with another text for its first number."""
-        at = [feature.is_numeric for feature in self.results.schema.features].index(True)
+    def with_number(self, line: str, number: str, name: str = "") -> str:
+        """The line with another text for its first number, or the feature of that name."""
+        schema = self.results.schema
+        at = [feature.is_numeric for feature in schema.features].index(True)
+        at = schema.position(name) if name else at
         cells = line.split(",")
-        return ",".join([*cells[:at], number, *cells[at + 1 :]])
+        return ",".join([*cells[:at], f'"{number}"' if "," in number else number, *cells[at + 1 :]])
 
 
 @pytest.fixture
@@ -217,12 +219,55 @@ def test_a_stream_of_which_every_line_is_rejected_ends_with_1(stream: Streaming)
 
 
 def test_what_only_python_takes_for_a_number_is_rejected(stream: Streaming) -> None:
-    numbers = ["1_000", "١٢", "0x10", "1 000", "nan?", "infinity"]
+    numbers = ["1_000", "١٢", "0x10", "1 000", "nan?", "infinity", "1e300", "1,000"]
     head, first, second = stream.first(2)
     stream.write([head, *(stream.with_number(first, number) for number in numbers), second])
     log = stream.scored("--explain", "none")
     assert ["rejected" in record for record in log] == [*[True] * len(numbers), False]
     assert all(number in record["rejected"] for number, record in zip(numbers, log, strict=False))
+
+
+#: What was once scored without a word, and how it is marked.
+UNSEEN = [
+    ("AGE", "-4", "far", "the training clients: age is −4 years (theirs: 21 years to "),
+    ("AGE", "n/a", "missing", "lacks age, which no training client does"),
+    ("AGE", "", "missing", "lacks age"),
+    ("LIMIT_BAL", "1000000000000", "far", "credit limit is NT$ 1 000 000 000 000 (theirs: "),
+    ("AGE", "81", "outside", "How well the model decides there is not known."),
+    ("AGE", "40", "", ""),
+]
+
+
+def test_what_no_training_row_has_is_marked_counted_and_told_and_scored_all_the_same(
+    stream: Streaming,
+) -> None:
+    head, first = stream.first(1)
+    lines = [stream.with_number(first, text, name) for name, text, _, _ in UNSEEN]
+    stream.write([head, *lines])
+    log = stream.scored("--explain", "none", "--batch", "3")
+    assert all("decided" in record for record in log)
+    assert [record.get("marks", {}) for record in log] == [
+        {name: kind} if kind else {} for name, _, kind, _ in UNSEEN
+    ]
+    printed = stream.printed.err.replace("\u00a0", " ").replace("\u202f", " ")
+    for line, (_, _, kind, sentence) in enumerate(UNSEEN, 2):
+        assert not kind or f"marked: Line {line} " in printed
+        assert sentence in printed
+    assert "6 scored (5 marked), 0 rejected of 6 lines" in stream.printed.out
+    assert "3 scored, 3 marked" in stream.printed.out
+    assert values(stream.board)["lines/marked"] == [3, 2]
+
+
+def test_what_may_be_two_numbers_is_rejected_until_the_decimal_sign_is_declared(
+    stream: Streaming,
+) -> None:
+    head, first, second = stream.first(2)
+    stream.write([head, stream.with_number(first, "1.000", "LIMIT_BAL"), second])
+    open_one, other = stream.scored("--explain", "none")
+    assert "this may be 1 or 1000, as no training row has a third decimal" in open_one["rejected"]
+    assert "decided" in other
+    told = stream.scored("--explain", "none", "--decimal", ".")
+    assert [record.get("marks") for record in told] == [{"LIMIT_BAL": "outside"}, None]
 
 
 def test_those_that_are_refused_are_explained_and_no_others(stream: Streaming) -> None:

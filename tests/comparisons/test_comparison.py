@@ -12,6 +12,7 @@ import pytest
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.results import Results, Study
+from deepseek_report.artifacts.split import Split
 from deepseek_report.comparisons.comparison import compare
 from deepseek_report.comparisons.methods import methods_of, run_labels, what_varied
 from deepseek_report.comparisons.paired_explanations import _mean_agreement
@@ -226,26 +227,133 @@ def test_a_setting_that_one_model_alone_has_is_told_with_its_value(run: Results)
     assert table.set_index("setting")["values"].to_dict() == {"model.params.max_depth": "4; –"}
 
 
+def with_test_part(run: Results, test: Split, **data: Any) -> Results:
+    """The run on another test part, whose data are declared otherwise; it predicts what it did."""
+    dataset = {**run.config["dataset"], **data}
+    changed = replace(run, config={**run.config, "dataset": dataset})
+    kept = np.isin(run.test.instance_ids, test.instance_ids)
+    changed.__dict__.update(test=test, predictions=run.predictions.take(kept))
+    return changed
+
+
+def moved_rows(run: Results, by: float) -> Split:
+    """The test part with other numbers."""
+    is_number = [feature.is_numeric for feature in run.schema.features]
+    return replace(run.test, inputs=run.test.inputs + by * np.array(is_number))
+
+
 def test_runs_on_other_rows_are_not_paired(run: Results) -> None:
-    stages = [
-        {**stage, "key": "other"} if stage["id"] == "data" else stage
-        for stage in run.provenance["stages"]
-    ]
-    other = replace(named(run, "b", dropout=0.2), provenance={**run.provenance, "stages": stages})
+    moved = moved_rows(run, 1)
+    other = with_test_part(named(run, "b", dropout=0.2), moved)
     comparison = compare(Study((run, other)))
     assert set(comparison.measurements["compared_performance"].tables) == {"values"}
     assert comparison.measurements["compared_explanations"].tables == {}
-    assert "comparison.conclusions.not_paired" in [each.id for each in comparison.conclusions]
+    (text,) = (say(t) for t in comparison.conclusions if t.id.endswith("not_paired"))
+    assert "not judged on the same rows (0 in common)" in text
     (note,) = comparison.measurements["compared_performance"].notes
     assert "seeds.data" not in say(note)  # all have one: their rows are others for another reason
     reseeded = replace(other, config={**other.config, "seed": 2})
+    reseeded.__dict__["test"] = moved
     (note,) = compare(Study((run, reseeded))).measurements["compared_performance"].notes
     assert "Give them one seeds.data" in say(note)
-    data = {**other.config["dataset"], "sensitive": []}
-    elsewhere = replace(other, config={**other.config, "dataset": data})
+    elsewhere = with_test_part(other, moved, sensitive=[])
     (note,) = compare(Study((run, elsewhere))).measurements["compared_performance"].notes
     assert "seeds.data" not in say(note)  # which would not make them the same rows
     assert "since their data, or what is declared of these, are not the same" in say(note)
+
+
+def test_rows_are_the_same_whatever_plan_and_declaration_they_came_by(run: Results) -> None:
+    stages = [{**stage, "key": "other"} for stage in run.provenance["stages"]]
+    planned = replace(named(run, "b", dropout=0.2), provenance={**run.provenance, "stages": stages})
+    dataset = {**planned.config["dataset"], "path": "elsewhere.csv"}
+    renamed = replace(planned, config={**planned.config, "dataset": dataset})
+    for other, told in ((planned, "dropout 0.2"), (renamed, "path elsewhere.csv")):
+        comparison = compare(Study((run, other)))
+        assert "fitted" in comparison.measurements["compared_performance"].tables
+        assert "prices" in comparison.measurements["compared_price"].tables
+        assert comparison.measurements["compared_data_sets"].tables == {}
+        assert comparison.labels[1] == f"DeepSeek, {told}"
+        n = len(run.predictions)
+        assert f"same {n} test rows" in say(comparison.measurements["compared_settings"].notes[-2])
+
+
+def test_where_a_part_of_the_rows_is_shared_it_is_compared_and_said(run: Results) -> None:
+    p, n = run.predictions, len(run.predictions)
+    most = np.arange(n) < 300
+    other = predicting(named(run, "b", dropout=0.2), 1 - p.scores)
+    small = with_test_part(other, run.test.take(np.flatnonzero(most)), rows=300)
+    explained = {
+        name: each.at(np.flatnonzero(most[each.positions]))
+        for name, each in run.explanations.items()
+    }
+    small.__dict__.update(predictions=other.predictions.take(most), explanations=explained)
+    comparison = compare(Study((run, small)))
+    fitted = comparison.measurements["compared_performance"].tables["fitted"]
+    assert set(fitted["n"]) == {300}
+    right = [q.correct[most].mean() for q in (p, other.predictions)]
+    accuracy = fitted.set_index("measure")["difference"]["accuracy"]
+    assert accuracy == pytest.approx(right[0] - right[1])
+    values = comparison.measurements["compared_performance"].tables["values"]
+    assert set(values["n"]) == {300, n}  # each as its own report tells it
+    agreement = comparison.measurements["compared_explanations"].tables["agreement"]
+    assert set(agreement["n"]) == {most[run.explanations["shap"].positions].sum()}
+    changes = comparison.measurements["compared_decisions"].tables["changes"].iloc[0]
+    decided = [q.decisions[most] for q in (p, other.predictions)]
+    assert changes["gained"] + changes["lost"] == (decided[0] != decided[1]).sum()
+    text = say(comparison.conclusions[0])
+    assert "on the 300 test rows that all of them test, the same in inputs and label" in text
+    assert f"they test 300 to {n}." in text
+
+
+def test_a_run_is_compared_with_the_one_that_corrects_it(run: Results) -> None:
+    """A column is left out and some labels are others: the rest is compared, and all of it said."""
+    labels = run.test.labels.copy()
+    labels[:9] = 1 - labels[:9]
+    gone = run.schema.names[2]
+    other = predicting(named(run, "b"), run.predictions.scores)
+    test = replace(run.test, inputs=np.delete(run.test.inputs, 2, axis=1), labels=labels)
+    corrected = with_test_part(other, test)
+    corrected.config["corrections"] = [{"must_not_matter": [gone]}, {"relabel": "labels.yaml"}]
+    features = tuple(each for each in run.schema.features if each.name != gone)
+    corrected.__dict__["schema"] = replace(run.schema, features=features)
+    comparison = compare(Study((run, corrected)))
+    assert comparison.labels == ("DeepSeek", "DeepSeek, corrected")
+    assert len(comparison.methods) == 2
+    assert set(comparison.measurements["compared_performance"].tables["fitted"]["n"]) == {
+        len(labels) - 9
+    }
+    text = say(comparison.conclusions[0])
+    assert f"Inputs are compared without {gone}, which not all runs have." in text
+    assert "9 rows have another label in one of the runs and are left out." in text
+
+
+def test_attributes_that_one_run_alone_declares_are_told_of_it_alone(run: Results) -> None:
+    other = named(run, "b", dropout=0.2)
+    other.__dict__["schema"] = replace(run.schema, attributes=run.schema.attributes[1:])
+    groups = {name: codes for name, codes in run.predictions.groups.items() if name != "sex"}
+    other.__dict__["predictions"] = replace(run.predictions, groups=groups)
+    for study in ((run, other), (other, run)):
+        rates = compare(Study(study)).measurements["compared_decisions"].tables["rates"]
+        assert len(set(rates[rates["attribute"] == "sex"]["run"])) == 1
+        assert len(set(rates[rates["attribute"] == "age_band"]["run"])) == 2
+
+
+def test_data_of_another_target_are_not_compared_unless_every_label_is_the_same(
+    run: Results,
+) -> None:
+    def about(name: str, labels: np.ndarray) -> Study:
+        other = with_test_part(named(run, "b", dropout=0.2), replace(run.test, labels=labels))
+        target = replace(run.schema.target, name=name)
+        other.__dict__["schema"] = replace(run.schema, target=target)
+        return Study((run, other))
+
+    own = run.test.labels
+    assert about("y", own).shared.are_all
+    assert about("y", own).same_target
+    turned = np.where(np.arange(len(own)) < 5, 1 - own, own)
+    assert not about("late", turned).shared.suffice
+    assert not about("late", turned).same_target
+    assert about(run.schema.target.name, turned).shared.suffice
 
 
 def test_runs_that_all_predict_alike_are_one_fitted_model_and_not_said_to_have_other_rows(

@@ -19,7 +19,7 @@ from deepseek_report.comparisons.comparison import (
 )
 from deepseek_report.comparisons.paired_performance import Region
 from deepseek_report.visualizations.methods_picture import ranks_picture
-from tests.comparisons.test_comparison import named, predicting
+from tests.comparisons.test_comparison import moved_rows, named, predicting, with_test_part
 from tests.conftest import SmallRun
 from tests.real_runs import small_results, with_measurement
 
@@ -36,8 +36,7 @@ def study_of(run: Results, data_sets: int, *signals: float) -> Study:
     for place in range(data_sets):
         for number, signal in enumerate(signals):
             changed = named(run, f"{place}-{number}", dropout=0.1 * (number + 1))
-            settings = {**run.config["dataset"], "rows": 1000 + place}
-            changed = replace(changed, config={**changed.config, "dataset": settings})
+            changed = with_test_part(changed, moved_rows(run, place), rows=1000 + place)
             p = run.predictions
             scores = p.scores + signal * p.truths + 0.1 * rng.normal(size=len(p))
             runs.append(predicting(changed, scores))

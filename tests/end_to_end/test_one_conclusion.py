@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -10,14 +12,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deepseek_report.artifacts.conclusions import Conclusions
+from deepseek_report.artifacts.conclusions import Conclusions, Verdict
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.measurement import Measurement
+from deepseek_report.artifacts.message import plain
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import CROSS
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.storage.files import load_json
 from deepseek_report.findings.conclude import conclude
+from deepseek_report.findings.first_page import first_page
 from deepseek_report.findings.rules_bottlenecks import unexpected_slice
 from deepseek_report.findings.rules_calibration import calibration
 from deepseek_report.findings.rules_parts import cohort_verdict
@@ -111,15 +115,55 @@ def finished_as(record: dict[str, Any], small_run: SmallRun) -> Any:
     )  # fmt: skip
 
 
-def test_the_terminal_counts_the_findings_that_the_report_lists(
-    small_run: SmallRun, capsys: pytest.CaptureFixture[str]
+def _counts_of_the_page(results: Results) -> tuple[dict[str, int], int]:
+    """What a reader of the first screen counts: {grade: findings}, and those on the promises."""
+    values = SummarySection().content(results).values
+    cards = [finding for card in values["shown"] for finding in (card.finding, *card.also)]
+    grades = [finding.severity_label for finding in (*cards, *values["others"])]
+    beyond = [finding.severity_label for finding in cards]
+    for line in values["more"]:
+        n, grade = line.split()[:2]
+        beyond += [grade.removesuffix("s")] * int(n)
+    assert len(grades) == len(beyond) + values["on_promises"]
+    return dict(Counter(beyond)), values["on_promises"]
+
+
+@pytest.mark.parametrize("all_met", [False, True])
+def test_terminal_and_page_count_the_same_findings(
+    small_run: SmallRun, real_run: Results, capsys: pytest.CaptureFixture[str], all_met: bool
 ) -> None:
-    """That all promises are met stands with the promises."""
+    """What says no more than a promise stands with the promises, and so does that all are met."""
     record = concluded_record(small_run.folder)
-    listed = [finding for finding in record["findings"] if finding["id"] != ALL_MET]
-    all_met = Finding(ALL_MET, "info", ALL_MET, section="summary").to_json()
-    say_finished(finished_as({**record, "findings": [*listed, all_met]}, small_run))
-    assert f"({len(listed)} in the report)" in capsys.readouterr().out
+    if all_met:
+        stated = Finding(ALL_MET, "info", ALL_MET, section="summary").to_json()
+        record = {**record, "findings": [*record["findings"], stated]}
+    say_finished(finished_as(record, small_run))
+    (heading,) = (x for x in capsys.readouterr().out.splitlines() if x.startswith("Findings: "))
+    by_grade, on_promises = _counts_of_the_page(real_run)
+    assert on_promises
+    for grade, n in by_grade.items():
+        assert re.search(rf"\b{n} {grade}", heading), (grade, heading)
+    assert sum(map(int, re.findall(r"\d+", heading))) == sum(by_grade.values())
+
+
+@pytest.mark.parametrize("outcome", ["too uncertain to say", "not met"])
+def test_where_promises_alone_are_broken_neither_terminal_nor_page_names_a_grave_finding(
+    outcome: Any, small_run: SmallRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    promise = Verdict("roc_auc", "at_least", 0.95, outcome=outcome)
+    message = {"not met": "threshold_missed"}.get(outcome, "threshold_uncertain")
+    values = {"metric": "ROC AUC", "subject": "", "estimate": promise.measured, "as_percent": False}
+    values |= {"bound": 0.95, "side": "at_least", "set_by": "", "reason": ""}
+    broken = Finding("broken", "medium", message, values, section="performance", cause="roc_auc")
+    record = concluded_record(small_run.folder)
+    concluded = {"findings": [broken.to_json()], "thresholds": [plain(vars(promise))]}
+    say_finished(finished_as({**record, **concluded}, small_run))
+    out = capsys.readouterr().out
+    page = first_page([promise], [broken], {})
+    assert not page.gravest
+    assert "nothing critical or major was found" in out
+    assert "major:" not in out
+    assert "Findings: one on the promises" in out
 
 
 def test_the_terminal_says_what_was_concluded(
@@ -133,9 +177,11 @@ def test_the_terminal_says_what_was_concluded(
     assert lines[0] == " ".join(SummarySection().content(real_run).values["verdict"])
     grades = {"critical", "major", "minor"}
     shown = [line for line in lines if line.split(":")[0] in grades]
-    expected = [f"{grade}: {claim}" for grade, claim in worded_findings(real_run, conclusions)]
-    assert shown
-    assert shown == expected[: len(shown)]
+    cards = [card.finding for card in SummarySection().content(real_run).values["shown"]]
+    assert shown == [f"{finding.severity_label}: {finding.claim}" for finding in cards]
+    assert {line.split(": ", 1)[1] for line in shown} <= {
+        claim for _, claim in worded_findings(real_run, conclusions)
+    }
 
 
 def test_rows_of_frameworks_bear_findings_as_they_were_concluded(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,15 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 import deepseek_report as dr
+from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.message import SKIPPED
 from deepseek_report.cli import run
 from deepseek_report.config.compose import compose
 from deepseek_report.config.validate import validate
 from deepseek_report.errors import ConfigError
+from deepseek_report.findings.error_budget import families
 from deepseek_report.runner.execution import computing
+from deepseek_report.statistics.graphical_procedure import BUDGET, levels_of
 from tests.configured import LINEAR, experiment_of, places_in
 from tests.conftest import SMALL
 from tests.worded import study as configuration
@@ -176,6 +181,52 @@ def test_a_list_of_the_study_does_not_lengthen_the_quick_report(tmp_path: Path) 
     assert "interactions" not in composed.raw["metrics"]
     assert composed.skipped["metrics"]["interactions"] == "config"
     assert "measures/interactions" in validate(composed).named
+
+
+@pytest.mark.parametrize("experiment", ["reasoning_traces", "language_model", "transactions"])
+def test_the_quick_report_brings_along_nothing_that_the_study_does_not_choose(
+    experiment: str,
+) -> None:
+    quick, whole = (compose([f"experiment={experiment}", *more]) for more in (["report=quick"], []))
+    for group, parts in quick.selected.items():
+        assert {*parts} <= {*whole.selected[group]}, group
+        assert {*parts, *quick.skipped[group]} == {*whole.selected[group]}, group
+
+
+#: Whole reports that judge slices, parts and groups beside what the quick one judges, by model.
+FURTHER = ("slices", "part_performance", "group_calibration", "prediction_intervals", "deletion")
+JUDGED = "".join(f"- {name}\n" for name in ("quick", *FURTHER))
+STUDIES = {
+    "breast_cancer": LINEAR,
+    "credit_risk": (*LINEAR, "dataset.rows=800"),
+    "diabetes_progression": (LINEAR[0], "model.estimator=sklearn.linear_model.Ridge"),
+    "reasoning_traces": (),
+}
+
+
+@pytest.mark.parametrize("experiment", STUDIES)
+def test_a_quick_page_says_nothing_that_the_whole_one_does_not_say(
+    experiment: str, tmp_path: Path
+) -> None:
+    """Finding for finding and sentence for sentence."""
+    listed = {**SETS, "metrics": JUDGED, "frameworks": "[]"}
+    conf = write_conf(tmp_path, {f"{group}/sets/default": text for group, text in listed.items()})
+    small = (*SMALL, *STUDIES[experiment], *places_in(tmp_path))
+    made = [
+        dr.run(experiment, [*small, *more], config_dir=str(conf)) for more in (["report=quick"], [])
+    ]
+    quick, whole = ([vars(finding) for finding in report.findings] for report in made)
+    assert quick
+    assert [finding for finding in quick if finding not in whole] == []
+    assert len(made[0].record["config"]["metrics"]) < len(made[1].record["config"]["metrics"])
+
+
+def test_what_the_quick_report_leaves_out_keeps_its_part_of_the_error_budget(quick: dr.Run) -> None:
+    left_out = {ArtifactId.measure(name): SKIPPED for name in ("slices", "group_calibration")}
+    fewer = dataclasses.replace(quick.results, refused={**quick.results.refused, **left_out})
+    every, kept = levels_of(families(quick.results)), levels_of(families(fewer))
+    assert kept["group_differences"] < every["group_differences"]
+    assert kept["group_differences"] + kept["stated"] + kept["slices"] < BUDGET
 
 
 def test_the_command_that_deepens_stands_on_the_page_and_works(

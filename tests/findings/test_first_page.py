@@ -125,7 +125,7 @@ def test_a_promise_that_stands_above_is_no_finding_of_the_first_page() -> None:
     page = first_page(promises, [*repeated, *others], {})
     assert [entry.id for entry in page.gravest] == ["c", "d"]
     assert [entry.id for entry in page.others] == ["t", "b"]
-    assert (page.counts, page.on_promises) == ({}, 2)
+    assert (page.counted.by_severity, page.counted.on_promises) == ({}, 2)
     link = finding_of(promises[0], page)
     assert link is not None
     assert link.id == "b"
@@ -153,7 +153,7 @@ def test_three_stories_are_shown_each_with_what_else_it_holds_and_no_note() -> N
     told_with = {lead: [entry.id for entry in others] for lead, others in page.with_it.items()}
     assert told_with == {"a0": ["a1"], "m0": ["m1", "m2"], "z": []}
     assert [entry.id for entry in page.others] == ["n"]
-    assert (page.counts, page.on_promises) == ({"info": 1}, 0)
+    assert (page.counted.by_severity, page.counted.on_promises) == ({"info": 1}, 0)
     assert first_page([], notes, {}).gravest == ()
 
 

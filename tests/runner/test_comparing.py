@@ -6,7 +6,10 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 import deepseek_report as dr
 from deepseek_report.cli.dispatch import run
@@ -15,8 +18,8 @@ from deepseek_report.runner.comparing import CompareOptions, OpenedRuns, compare
 from deepseek_report.runner.run_folders.open_run import open_run
 from deepseek_report.store import hash_folder
 from deepseek_report.store.run_folder import seal_results
-from tests.configured import LINEAR, few_parts
-from tests.conftest import SmallRun, Terminal
+from tests.configured import LINEAR, few_parts, places_in, run_of
+from tests.conftest import SMALL, SmallRun, Terminal
 
 
 @pytest.fixture(scope="module")
@@ -141,3 +144,48 @@ def test_the_other_model_is_set_against_the_baseline(two_runs: list[Path], tmp_p
     compared = dr.compare(two_runs[1:], baseline=two_runs[0], output=tmp_path / "c")
     fitted = compared.tables["compared_performance/fitted"]
     assert set(fitted["other"]) == {"DeepSeek"}
+
+
+def test_a_run_compares_with_its_correction_and_with_other_studies_of_its_rows(
+    tmp_path: Path, terminal: Terminal
+) -> None:
+    """The same bytes under another path and name, a column left out, and rows given in Python."""
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"income": rng.normal(50, 10, 400), "zip": rng.integers(0, 9, 400)})
+    table["default"] = np.where(rng.random(400) < 1 / (1 + np.exp(table["zip"] - 4)), "yes", "no")
+    few = few_parts(sections="summary,data")
+    places = places_in(tmp_path)
+
+    def study(name: str, *more: str) -> Path:
+        path = tmp_path / f"{name}.csv"
+        table.to_csv(path, index=False)
+        data = ("dataset=csv", f"dataset.path={path}", "dataset.target=default", f"name={name}")
+        return run_of(*SMALL, *LINEAR, *few, *places, *data, "dataset.rows=null", *more).folder
+
+    first, renamed = study("loans"), study("credits")
+    corrected = study("loans", 'corrections=[{must_not_matter: [zip], by: "Credit risk"}]')
+    tested = open_run(first).results.test.instance_ids
+    rows, rest = table.loc[tested], table.drop(index=tested)
+    parts = [part.drop(columns="default") for part in (rest, rows)]
+    given = dr.report(
+        LogisticRegression().fit(parts[0], rest["default"]),
+        *(parts[1], rows["default"]),
+        X_train=parts[0],
+        y_train=rest["default"],
+        X_validation=parts[0][:50],
+        y_validation=rest["default"][:50],
+        store=tmp_path / "store",
+        reports=tmp_path / "reports",
+        metrics=["roc_auc"],
+        explainers=[],
+        sections=["summary"],
+    ).path
+    for number, other in enumerate((renamed, corrected, given)):
+        out = tmp_path / f"compared{number}"
+        terminal("compare", first, other, "--output", out)
+        text = (out / "report.qmd").read_text(encoding="utf-8")
+        assert f"same {len(tested)} test rows" in text, other
+        assert "No two models are compared, since" not in text
+    assert "Inputs are compared without zip" in (tmp_path / "compared1/report.qmd").read_text(
+        "utf-8"
+    )

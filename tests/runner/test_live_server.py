@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import http.client
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
 
+from deepseek_report.artifacts.split import Split
+from deepseek_report.datasets.readers.case_rows import header_of, line_of
 from deepseek_report.errors import ArtifactError, ConfigError, DataError
 from deepseek_report.runner.companion import Companion
 from deepseek_report.runner.execution.given_rows import ModelRequest
+from deepseek_report.runner.given_case_page import write_case_page
 from tests.conftest import Terminal
 
 pytest.importorskip("uvicorn", reason="needs the extra `serve`")
@@ -45,6 +52,20 @@ def ask(
 
 def below(server: Any, name: str) -> str:
     return f"{urlsplit(server.address).path}{name}"
+
+
+def served(companion: Companion, answer: Mapping[str, object]) -> str:
+    """The page of an answer, with plain blanks."""
+    page = companion.file(str(answer["page"]))
+    assert page is not None
+    return page.decode().replace("\u202f", " ").replace("\xa0", " ")
+
+
+def packed(page: str) -> dict[str, Any]:
+    """What the script of a page on cases reads."""
+    held = page.split('id="cases">', 1)[1].split("<", 1)[0]
+    read: dict[str, Any] = json.loads(gzip.decompress(base64.b64decode(held)))
+    return read
 
 
 def test_it_listens_on_this_machine_alone_behind_a_long_token(server: Any) -> None:
@@ -95,6 +116,11 @@ def test_every_answer_forbids_storing_framing_and_telling_its_address(server: An
         ("what-if", b'{"row": -1, "set": []}', 422, "no such row"),
         ("what-if", b'{"row": 1}', 422, ""),
         ("case", b'{"row": 123456789012}', 422, "no such row"),
+        ("cells", b'{"cells": ', 422, "question"),
+        ("new-case", b"{}", 422, "a mapping from columns to texts"),
+        ("new-case", b'{"cells": {"AGE": 41}}', 422, "a mapping from columns to texts"),
+        ("new-case", b'{"cells": {"AGE": "41"}}', 422, "22 values cannot be read"),
+        ("new-case", b'{"cells": {"AGE": "' + b"4" * 65_536 + b'"}}', 413, "at most"),
         ("note", b'{"section": "../run", "text": "x"}', 422, "the report has"),
         ("note", b'{"section": "bias", "text": " "}', 422, "characters"),
         ("shell", b"{}", 422, "the page can ask for"),
@@ -131,6 +157,107 @@ def test_a_page_that_somebody_put_into_the_folder_runs_no_script(
     forged.write_text("<script>fetch('../ask/note', {method: 'POST'})</script>", "utf-8")
     _, _, headers = ask(server, below(server, "tables/forged.html"), None, "GET")
     assert headers["content-security-policy"] == "sandbox allow-downloads"
+
+
+@pytest.fixture(scope="module")
+def typed(companion: Companion) -> dict[str, str]:
+    """The cells of a training row, one of them far outside of the data, as a person types them."""
+    stored, schema = companion.stored, companion.opened.results.schema
+    codes = line_of(stored.dataset.train.inputs[7], schema).split(",")
+    cells = dict(zip(header_of(schema).split(","), codes, strict=True))
+    return cells | {"AGE": "-4", "SEX": "woman"}
+
+
+def test_a_typed_case_gets_what_explain_case_says_of_a_file_with_it(
+    companion: Companion, typed: dict[str, str], tmp_path: Path
+) -> None:
+    stored = companion.stored
+    answer = companion.answer("new-case", {"cells": typed})
+    path = tmp_path / "row.json"
+    path.write_text(json.dumps(typed), "utf-8")
+    request = ModelRequest(companion.opened.folder, stored.stages["data"].parents[1])
+    (tmp_path / "work").mkdir()
+    explained = write_case_page(request, path, tmp_path / "work", None)
+    (case,) = explained.answer["cases"]
+    assert (answer["called"], answer["summary"]) == (case["called"], case["summary"])
+    assert answer["called"] == "new client 1"
+    assert answer["notes"] == explained.answer["notes"] == list(explained.notes)
+    assert "age is −4\u00a0years (theirs: 21\u00a0years to " in explained.notes[0]
+    text = served(companion, answer)
+    assert "age is −4 years" in text
+    (shown,) = packed(text)["cases"]
+    assert (shown["id"], shown["name"]) == (-1, "new client 1")
+    assert packed(text)["pages"][0]["title"] == "A new case"
+
+
+def test_a_case_is_explained_in_the_language_of_the_report(
+    companion: Companion, typed: dict[str, str]
+) -> None:
+    run = companion.opened.run
+    report = {**run.report, "language": "zh"}
+    opened = replace(companion.opened, run=replace(run, config={**run.config, "report": report}))
+    chinese = Companion(opened, replace(companion.stored, opened=opened), companion.metrics)
+    answer = chinese.answer("new-case", {"cells": typed | {"SEX": "2"}})
+    assert answer["called"] == "新客户 1"
+    assert "年龄为 −4\u00a0岁" in answer["notes"][0]
+    (case,) = packed(served(chinese, answer))["pages"]
+    assert case["way"]["steps"][0][0] == "进入时的输入"
+    age, *_ = (cell for cell in chinese.answer("cells", {})["cells"] if cell["name"] == "AGE")
+    assert (age["label"], age["ends"][0][-1]) == ("年龄", "岁")
+    chinese.close()
+
+
+def test_all_cells_that_cannot_be_read_are_told_at_once_each_with_what_is_allowed(
+    server: Any, typed: dict[str, str]
+) -> None:
+    wrong = typed | {"AGE": "<b>old</b>", "SEX": "womann", "LIMIT_BAL": "1e999"}
+    del wrong["EDUCATION"]
+    question = json.dumps({"cells": wrong}).encode()
+    status, text, _ = ask(server, below(server, "ask/new-case"), question)
+    assert status == 422
+    faults = json.loads(text)["faults"]
+    assert set(faults) == {"AGE", "SEX", "LIMIT_BAL", "EDUCATION"}
+    assert all("Allowed: " in text and "What to do: " in text for text in faults.values())
+    assert "did you mean 'woman'?" in faults["SEX"]
+    assert "4 values cannot be read" in json.loads(text)["error"]
+
+
+def test_the_cells_that_a_person_fills_in_say_what_training_rows_have(companion: Companion) -> None:
+    cells = companion.answer("cells", {})["cells"]
+    train, schema = companion.stored.dataset.train.inputs, companion.opened.results.schema
+    assert [cell["name"] for cell in cells] == schema.names
+    for cell, feature, values in zip(cells, schema.features, train.T, strict=True):
+        assert [code for code, _ in cell["choices"]] == [known.code for known in feature.categories]
+        ends = [feature.display(float(end)) for end in (values.min(), values.max())]
+        assert cell["ends"] == (ends if feature.is_numeric else [])
+
+
+def test_typed_cases_are_numbered_one_after_another_and_the_oldest_pages_go(
+    companion: Companion, typed: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def made(self: Companion, rows: Split, name: str) -> dict[str, Any]:
+        (self.work / name).write_text(str(rows.instance_ids.tolist()))
+        return {"cases": [{"called": "", "summary": ""}], "strange": []}
+
+    monkeypatch.setattr(Companion, "_explain", made)
+    monkeypatch.setattr("deepseek_report.runner.companion._MOST_TYPED", 2)
+    pages = [str(companion.answer("new-case", {"cells": typed})["page"]) for _ in range(4)]
+    assert len(set(pages)) == 4
+    assert [companion.file(page) is None for page in pages] == [True, True, False, False]
+    assert f"new-{companion._n_typed}.html" == pages[-1]
+    assert companion.file(pages[-1]) == f"[{-companion._n_typed}]".encode()
+
+
+def test_a_row_of_the_data_is_called_by_its_number_and_a_new_one_is_not(
+    companion: Companion,
+) -> None:
+    row = int(companion.stored.dataset.test.instance_ids[3])
+    text = served(companion, companion.answer("case", {"row": row}))
+    assert f"Client {row} of the data" in text
+    shown = packed(text)
+    assert [case["id"] for case in shown["cases"]] == [row]
+    assert shown["pages"][0]["called"] == f"client {row}"
+    assert shown["pages"][0]["title"] == "Asked for by its number"
 
 
 def test_what_if_is_the_answer_of_the_stored_model(server: Any, companion: Companion) -> None:

@@ -6,13 +6,20 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
+import pandas as pd
 import pytest
 
+from deepseek_report.artifacts.measurement import Measurement
+from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage.files import load_json
+from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.runner.run_folders.open_run import open_run
-from deepseek_report.sections.summary import SummarySection
+from deepseek_report.sections.summary import _ASSESSING, SummarySection
 from deepseek_report.terminal import say_finished
+from deepseek_report.wording.of_results import words_of
 from tests.conftest import SmallRun
+from tests.real_runs import with_measurement, with_report
+from tests.tiny_runs import TinyRuns
 
 _UNFIT = "measures/localisation"
 
@@ -38,6 +45,67 @@ def test_what_the_config_names_and_cannot_have_stands_in_the_open(small_run: Sma
     assert [line for line in values["unfit"] if "ocalisation" in line] == values["unfit"] != []
     assert values["n_of_sets"] == before["n_of_sets"] - 1
     assert not any("ocalisation" in line for line in values["of_sets"])
+
+
+def _told(results: Results) -> dict[str, bool]:
+    """{what a report may not assess: whether the first screen says so, in line and list alike}."""
+    words, values = words_of(results), SummarySection().content(results).values
+    names, sentences = words.table("not_assessed_names"), words.table("not_assessed")
+    assert names.keys() == sentences.keys()
+    in_line = {key: name in values["not_assessed"] for key, name in names.items()}
+    assert in_line == {key: text in values["never"] for key, text in sentences.items()}
+    return in_line
+
+
+@pytest.mark.parametrize("kind", ["pairs", "number", "traces", "labels"])
+def test_nothing_that_a_run_measured_stands_among_what_was_not_assessed(
+    kind: str, tiny_runs: TinyRuns
+) -> None:
+    results = tiny_runs(kind)
+    asks_for_causes = results.has("measures/causal_claims")
+    assert asks_for_causes == (kind == "pairs")
+    expected = {"manipulation": True, "drift": True, "causes": not asks_for_causes, "use": True}
+    assert _told(results) == expected
+    texts = words_of(results).table("assessable")
+    listed = SummarySection().content(results).values["not_measured"]
+    assert not {texts.get(name) for name in results.names("measures")} & {*listed}
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize(
+    ("name", "metric"), [(name, metric) for name, own in _ASSESSING.items() for metric in own]
+)
+def test_what_a_measurement_answers_is_not_said_to_be_open(
+    name: str, metric: str, language: str, real_run: Results
+) -> None:
+    assert (shipped("conf") / "metrics" / f"{metric}.yaml").is_file()
+    run = with_report(real_run, language=language)
+    assert all(_told(run).values())
+    answered = with_measurement(run, metric, Measurement(tables={"any": pd.DataFrame({"n": [1]})}))
+    assert _told(answered) == {**dict.fromkeys(_told(run), True), name: False}
+    refused = with_measurement(run, metric, Measurement(notes=("no answer",)))
+    assert all(_told(refused).values())
+
+
+def test_the_first_screen_answers_what_a_graph_of_causes_is_asked(real_run: Results) -> None:
+    effect = {"place": 0, "treatment": "Limit", "outcome": "default", "outcome_class": "default"}
+    effect |= {"setting": "", "from_display": "", "to_display": "", "amount": "NT$ 10 000"}
+    effect |= {"effect": -0.008, "effect_low": -0.013, "effect_high": -0.002, "unit": ""}
+    effect |= {"effect_points": -0.008, "effect_points_low": -0.013, "effect_points_high": -0.002}
+    effect |= {"naive": -0.006, "naive_low": -0.007, "naive_high": -0.004, "n": 400}
+    effect |= {"naive_points": -0.006, "naive_points_low": -0.007, "naive_points_high": -0.004}
+    effect |= {"adjusted_for": "age", "outside": 0.0, "robustness": 0.1, "times": 2.0}
+    effect |= {"strongest": "age", "controls_hold": True}
+    measured = Measurement(tables={"effects": pd.DataFrame([effect])})
+    declared = {**real_run.config, "causal": {"declared_by": "Credit risk"}}
+    asked = with_measurement(replace(real_run, config=declared), "causal_effects", measured)
+    lead, answer = SummarySection().content(asked).values["causes"]
+    assert lead == "Asked of the graph of causes that “Credit risk” declared:"
+    assert answer.startswith("If the graph holds, moving “Limit” by NT$ 10 000 for everybody")
+    assert "would lower the share of “default” by 0.8 points (0.2–1.3)." in answer.replace(
+        "\u00a0", " "
+    )
+    assert SummarySection().content(real_run).values["causes"] == []
 
 
 @pytest.mark.parametrize("named", [False, True])

@@ -90,7 +90,7 @@ OF_THE_GRAPH = "causes.yaml"
 #: {beginning of keys elsewhere: why such a word may stand there}.
 REVIEWED = {
     "not_assessed.causes": "says that causes were not assessed",
-    "sections.summary.not_assessed": "says that causes were not assessed",
+    "not_assessed_names.causes": "says that causes were not assessed",
     "sections.explanations.caveat.not_causes": "denies it",
     "evidence_kinds.explain_global": "names a kind of evidence, and denies causes",
     "findings.main_reasons.why": "denies it",

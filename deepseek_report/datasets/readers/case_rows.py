@@ -19,6 +19,7 @@ from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.codes import code_text
 from deepseek_report.artifacts.schema import Feature, Schema
 from deepseek_report.datasets.assembly.column_declarations import data_error, nearest
+from deepseek_report.datasets.checks.new_rows import SeenValues
 from deepseek_report.datasets.readers.cells import read_cells
 from deepseek_report.datasets.readers.file_bytes import read_bytes
 from deepseek_report.datasets.readers.file_form import Decimal, FileForm
@@ -29,10 +30,16 @@ from deepseek_report.errors import DataError
 
 #: Rows that are explained at once.
 MOST_ROWS = 50
-#: Categories that a message lists.
-_LISTED = 12
+#: Categories that a message lists, and faulty cells that one does.
+_LISTED, _TOLD = 12, 20
 #: A number as text; Python itself would take `1_000` and digits of other scripts, too.
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+#: One whose sign may as well stand between thousands: `1.000`, but not `0.107`.
+_THOUSAND = re.compile(r"[+-]?[1-9][0-9]{0,2}\.[0-9]{3}")
+#: What a row breaks that is refused as it stands.
+_KEPT = "what is declared (dataset.relations) and every training row keeps"
+#: The largest number that a model in single precision reads.
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -46,16 +53,35 @@ class CaseRows:
     ignored: tuple[str, ...]
 
 
-def read_case_rows(path: Path, schema: Schema, form: FileForm | None = None) -> CaseRows:
+class FaultyRowsError(DataError):
+    """All that cannot be read of some rows.
+
+    faults : (feature, problem) of each cell, of a column that is not there, or of what a row does
+    not keep. unknown_categories : whether all that is wrong are categories that no model has seen.
+    """
+
+    def __init__(
+        self, where: str, faults: Sequence[tuple[str, str]], unknown_categories: bool = False
+    ) -> None:
+        self.faults, self.unknown_categories = tuple(faults), unknown_categories
+        texts = [problem for _, problem in faults[:_TOLD]]
+        if (more := len(faults) - len(texts)) > 0:
+            texts.append(f"and {more} more")
+        many = f"{where}: {len(faults)} values cannot be read"
+        super().__init__("\n- ".join([many, *texts]) if len(faults) > 1 else texts[0])
+
+
+def read_case_rows(path: Path, seen: SeenValues) -> CaseRows:
     """The rows of a CSV, Parquet, Excel, JSON or JSON Lines file.
 
     Columns are called by the names of the data that the model was trained on, or by their labels;
     their order does not matter. A category is its code or its label. An empty cell is missing.
 
-    Raises DataError: the file cannot be read, holds no row or more than `MOST_ROWS`, lacks a
-    column, or a cell is no number or no category that the model knows.
+    Raises DataError: the file cannot be read, or holds no row or more than `MOST_ROWS`.
+    FaultyRowsError: it lacks columns, cells are no number or no category that the model knows, or
+    rows break a relation that all training rows keep.
     """
-    columns = _columns(path, form or FileForm())
+    columns = _columns(path, FileForm())
     lengths = {len(cells) for cells in columns.values()}
     n_rows = max(lengths, default=0)
     if not 1 <= n_rows <= MOST_ROWS:
@@ -65,22 +91,77 @@ def read_case_rows(path: Path, schema: Schema, form: FileForm | None = None) -> 
             f"from 1 to {MOST_ROWS} rows",
             "put the rows to explain into a file of their own",
         )
-    chosen = {feature.name: column_of(feature, columns, path) for feature in schema.features}
-    inputs = np.array(
-        [
-            [
-                read_value(feature, cell, path, f"row {row}")
-                for row, cell in enumerate(columns[chosen[feature.name]], 1)
-            ]
-            for feature in schema.features
-        ]
-    ).T
-    ignored = tuple(name for name in columns if name not in chosen.values())
-    return CaseRows(inputs, ignored)
+    rows = [f"row {row}, " for row in range(1, n_rows + 1)]
+    return _rows_of(columns, seen, str(path), rows)
+
+
+def typed_row(cells: Mapping[str, object], seen: SeenValues) -> CaseRows:
+    """One row that a person typed into a form.
+
+    cells : {name or label of a column: text or number}, read as those of a file are.
+
+    Raises FaultyRowsError: as of a file.
+    """
+    columns = {name: [cell] for name, cell in cells.items()}
+    return _rows_of(columns, seen, "the new case", [""])
+
+
+def _rows_of(
+    columns: Mapping[str, Sequence[object]], seen: SeenValues, where: str, rows: Sequence[str]
+) -> CaseRows:
+    """Find the column of each feature and read it; see `_read`."""
+    faults, chosen = list[tuple[str, str]](), dict[str, str]()
+    for feature in seen.schema.features:
+        try:
+            chosen[feature.name] = column_of(feature, columns, where)
+        except DataError as error:
+            faults.append((feature.name, str(error)))
+    cells = {feature: columns[name] for feature, name in chosen.items()}
+    inputs = _read(cells, seen, where, rows, None, faults)
+    return CaseRows(inputs, tuple(name for name in columns if name not in chosen.values()))
+
+
+def _read(
+    cells: Mapping[str, Sequence[object]],
+    seen: SeenValues,
+    where: str,
+    rows: Sequence[str],
+    decimal: Decimal | None,
+    faults: Sequence[tuple[str, str]] = (),
+) -> Floats:
+    """(row, feature) as in `Split.inputs`, of rows that can be.
+
+    cells : {feature: (row,)}. where : names the source in errors. rows : (row,) what each is
+    called. decimal : the sign before decimals; None where nobody declared it. faults : what is
+    known already.
+
+    Raises FaultyRowsError: cells cannot be read, or rows break a relation.
+    """
+    features = [seen.schema.feature(name) for name in cells]
+    read, found, only_categories = list[list[float]](), list[tuple[str, str]](), not faults
+    for feature in features:
+        read.append([])
+        sign: Decimal | None = "." if decimal is None and feature.name in seen.fine else decimal
+        for row, cell in zip(rows, cells[feature.name], strict=True):
+            try:
+                read[-1].append(read_value(feature, cell, where, row, sign))
+            except DataError as error:
+                found.append((feature.name, str(error)))
+                only_categories &= not feature.is_numeric
+    if found or faults:
+        raise FaultyRowsError(where, [*found, *faults], only_categories)
+    inputs = np.array(read).T
+    for at, relation in seen.broken(inputs):
+        broken = f"{rows[at]}`{relation.text}` does not hold"
+        told = data_error(where, broken, _KEPT, "correct the values that it names")
+        found.append((features[relation.columns[0]].name, str(told)))
+    if found:
+        raise FaultyRowsError(where, found)
+    return inputs
 
 
 def _columns(path: Path, form: FileForm) -> dict[str, list[object]]:
-    """{column: cells}; None is a missing one, other cells are texts, or numbers of JSON."""
+    """{column: cells}; None is a missing one, other cells are texts, or numbers that are clear."""
     if path.suffix.lower() == ".json":
         return _of_objects(_objects(path, form), path)
     table = read_json_lines(path, form) if is_json_lines(path) else read_table(path, form)
@@ -88,12 +169,17 @@ def _columns(path: Path, form: FileForm) -> dict[str, list[object]]:
     for name in table.frame.columns:
         cells = read_cells(table.frame[name], str(name), table.decimal)
         columns[str(name)] = [
-            None if missing else text if math.isnan(number) else number
-            for missing, text, number in zip(
-                cells.missing, cells.texts(), cells.numbers, strict=True
+            None if missing else raw if _is_open(raw) else text if math.isnan(number) else number
+            for missing, text, number, raw in zip(
+                cells.missing, cells.texts(), cells.numbers, table.frame[name], strict=True
             )
         ]
     return columns
+
+
+def _is_open(cell: object) -> bool:
+    """Whether it is written so that its point may stand before decimals or between thousands."""
+    return isinstance(cell, str) and bool(_THOUSAND.fullmatch(cell.strip()))
 
 
 def _objects(path: Path, form: FileForm) -> list[Mapping[str, object]]:
@@ -151,28 +237,52 @@ def column_of(feature: Feature, columns: Mapping[str, object], path: Path | str)
     )
 
 
-def read_value(feature: Feature, cell: object, path: Path | str, row: str) -> float:
+def read_value(
+    feature: Feature, cell: object, path: Path | str, row: str, decimal: Decimal | None
+) -> float:
     """One cell as the model reads it.
 
-    cell : a text or a number; None, an empty text and NaN are missing. path, row : where the cell
-        stands, for the error ("row 3").
+    cell : a text or a number; None, NaN and what means missing in files are missing, unless such a
+        category is known. path, row : where the cell stands, for the error ("row 3, "; "" of the
+        only one). decimal : the sign before decimals; None where points may group thousands.
 
-    Raises DataError: no number, or no category that the model knows.
+    Raises DataError: no number, or one that can be read in two ways, or no category of the model.
     """
-    if cell is None or cell == "" or (isinstance(cell, float) and math.isnan(cell)):
+    text = cell.strip() if isinstance(cell, str) else cell
+    codes = [category.code for category in feature.categories]
+    if text is None or (isinstance(text, float) and math.isnan(text)):
         return math.nan
-    read = _number if feature.is_numeric else _category
-    return read(feature, cell, path, row)
-
-
-def _number(feature: Feature, cell: object, path: Path | str, row: str) -> float:
-    number = math.nan
-    if isinstance(cell, int | float) or (isinstance(cell, str) and _NUMBER.fullmatch(cell.strip())):
-        with suppress(OverflowError):  # a whole number of JSON beyond all floats
-            number = float(cell)
-    if not math.isfinite(number):
-        raise _bad_cell(feature, cell, path, row, "a finite number, or an empty cell")
+    if text in MISSING and text not in codes:
+        return math.nan
+    if not feature.is_numeric:
+        return _category(feature, cell, path, row)
+    number = _number(text, decimal)
+    if decimal is None and _is_open(text):
+        raise _bad_cell(
+            feature,
+            cell,
+            path,
+            row,
+            f"a number that can be read in one way; this may be {number:g} or "
+            f"{str(text).replace('.', '')}, as no training row has a third decimal place",
+            "write it without a sign between thousands; of a stream, `--decimal .` says that a "
+            "point stands before decimals",
+        )
+    if not abs(number) <= _LARGEST:
+        sign = "comma" if decimal == "," else "point"
+        allowed = f"a finite number (at most {_LARGEST:.1e}) with a decimal {sign} and no other one"
+        raise _bad_cell(feature, cell, path, row, f"{allowed}, or an empty cell")
     return number
+
+
+def _number(cell: object, decimal: Decimal | None) -> float:
+    """The number that a cell is; NaN where it is none."""
+    if isinstance(cell, str) and decimal == ",":
+        cell = "" if "." in cell else cell.replace(",", ".")
+    if isinstance(cell, int | float) or (isinstance(cell, str) and _NUMBER.fullmatch(cell)):
+        with suppress(OverflowError):  # a whole number of JSON beyond all floats
+            return float(cell)
+    return math.nan
 
 
 def _category(feature: Feature, cell: object, path: Path | str, row: str) -> float:
@@ -195,7 +305,7 @@ def _bad_cell(
 ) -> DataError:
     return data_error(
         str(path),
-        f"{row}, `{feature.name}` ({feature.label}) is {code_text(cell)[:40]!r}",
+        f"{row}`{feature.name}` ({feature.label}) is {code_text(cell)[:40]!r}",
         allowed,
         hint or "correct the cell, or leave it empty if the value is not known",
     )
@@ -204,7 +314,6 @@ def _bad_cell(
 #: Bytes of the longest line that is read.
 LONGEST_LINE = 1 << 20
 _SEPARATORS = (",", ";", "\t", "|")
-_MISSING = frozenset(MISSING)
 
 
 @dataclass(frozen=True)
@@ -236,18 +345,21 @@ class RowReader:
     where : names the stream in errors. header : the columns. places : (feature,) their positions.
     """
 
-    schema: Schema
+    seen: SeenValues
     where: str
     separator: str
-    decimal: Decimal
+    decimal: Decimal | None
     header: tuple[str, ...]
     places: tuple[int, ...]
 
     @classmethod
-    def of(cls, line: bytes, schema: Schema, where: str, decimal: Decimal = ".") -> RowReader:
+    def of(
+        cls, line: bytes, seen: SeenValues, where: str, decimal: Decimal | None = None
+    ) -> RowReader:
         """The reader of what follows this header.
 
-        Columns are called by the names of the training data, or by their labels.
+        Columns are called by the names of the training data, or by their labels. decimal : the sign
+        before decimals, where it is declared.
 
         Raises DataError: it is no header of this model, or names a column twice.
         """
@@ -263,9 +375,9 @@ class RowReader:
                 "rename or remove it",
             )
         columns = dict(zip(header, range(len(header)), strict=True))
-        names = [column_of(feature, columns, where) for feature in schema.features]
+        names = [column_of(feature, columns, where) for feature in seen.schema.features]
         places = tuple(columns[name] for name in names)
-        return cls(schema, where, separator, decimal, header, places)
+        return cls(seen, where, separator, decimal, header, places)
 
     @property
     def ignored(self) -> tuple[str, ...]:
@@ -292,24 +404,14 @@ class RowReader:
         return self._row(cells, number)
 
     def _row(self, cells: Sequence[str], number: int) -> ReadRow | RejectedRow:
-        values, problems, all_categories = list[float](), list[str](), True
-        for feature, place in zip(self.schema.features, self.places, strict=True):
-            try:
-                values.append(self._value(feature, cells[place], number))
-            except DataError as error:
-                problems.append(str(error))
-                all_categories &= not feature.is_numeric
-        if problems:
-            return RejectedRow(number, "; ".join(problems), all_categories)
-        return ReadRow(number, tuple(values))
-
-    def _value(self, feature: Feature, cell: str, number: int) -> float:
-        text = cell.strip()
-        if text in _MISSING:
-            return float("nan")
-        if feature.is_numeric and self.decimal == ",":
-            text = text.replace(",", ".")
-        return read_value(feature, text, self.where, f"line {number}")
+        names, own = self.seen.schema.names, ([cells[place]] for place in self.places)
+        row, columns = f"line {number}, ", dict(zip(names, own, strict=True))
+        try:
+            inputs = _read(columns, self.seen, self.where, [row], self.decimal)
+        except FaultyRowsError as error:
+            problem = "; ".join(text for _, text in error.faults)
+            return RejectedRow(number, problem, error.unknown_categories)
+        return ReadRow(number, tuple(inputs[0].tolist()))
 
 
 def header_of(schema: Schema) -> str:

@@ -214,7 +214,7 @@ def _calibration_gap(task: Task, p: Predictions, inside: Bools) -> Estimate:
     The gaps of single cases hardly vary where nothing, or all, came true, and would say that the
     share is known.
     """
-    if inside.sum() < 2:
+    if inside.sum() < 2 or not p.states_probabilities:
         return UNDEFINED
     observed = Resampling.of(p).rate(task.happened(p) > 0, inside)
     low, high = observed.ends or (math.nan, math.nan)

@@ -22,7 +22,7 @@ from deepseek_report.artifacts.table_rows import read_rows
 from deepseek_report.metrics.fairness.fairness_rows import GroupLevel, GroupStep, StatedGroup
 from deepseek_report.metrics.fairness.group_gaps import GAPS, PartGaps
 from deepseek_report.metrics.fairness.groups import OF_ATTRIBUTE, CrossedMetric, Grouping
-from deepseek_report.metrics.plugin import ClassMetric, Resamples
+from deepseek_report.metrics.plugin import ClassMetric, Resamples, require_probabilities
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.logistic import GroupShifts, recalibrated, share_off
 from deepseek_report.statistics.resampling import Resampling
@@ -247,6 +247,7 @@ class GroupCalibration(CrossedMetric, ClassMetric):
 
     def measure(self, context: MeasureContext) -> Measurement:
         p, schema = context.predictions, context.dataset.schema
+        require_probabilities(p)
         compared = self.groupings(context, pool=True)
         happened, stated = calibration_subject(p)
         chances = recalibrated(happened, stated)

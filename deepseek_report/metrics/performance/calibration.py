@@ -18,7 +18,12 @@ from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.table import TableType, columns_of, estimate
 from deepseek_report.metrics.performance.performance_rows import OfBin
-from deepseek_report.metrics.plugin import ClassMetric, EntityMetric, Resamples
+from deepseek_report.metrics.plugin import (
+    ClassMetric,
+    EntityMetric,
+    Resamples,
+    require_probabilities,
+)
 from deepseek_report.statistics.answer_errors import calibration_error, equal_mass_bins
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.logistic import last_coefficient, log_odds
@@ -235,6 +240,7 @@ class ExpectedCalibrationError(EntityMetric, ClassMetric):
 
     def measure(self, context: MeasureContext) -> Measurement:
         p, target = context.predictions, context.dataset.schema.target
+        require_probabilities(p)
         happened, scores = calibration_subject(p)
         bins, _ = equal_mass_bins(scores, self.n_bins)
         drawn = Resampling.of(p)

@@ -27,7 +27,7 @@ from deepseek_report.artifacts.protocols.models import OnlyAnswered, model_diges
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.protocols.traits import MetricPart, traits_of
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.artifacts.split import Dataset, Split, new_ids
 from deepseek_report.artifacts.storage.files import save_json
 from deepseek_report.artifacts.storage.plain_files import make_folder
 from deepseek_report.artifacts.written_texts import WrittenTexts
@@ -36,6 +36,7 @@ from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.validate import built
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.base import DataKind
+from deepseek_report.datasets.checks.new_rows import SeenValues
 from deepseek_report.errors import ArtifactError, DataError, NotApplicableError
 from deepseek_report.findings.conclude import conclusions_of
 from deepseek_report.findings.explainer_verdicts import leading_for_cases
@@ -54,6 +55,7 @@ from deepseek_report.runner.execution.stages import (
 )
 from deepseek_report.runner.run_folders.open_run import OpenRun, open_run
 from deepseek_report.store import Store, digest, hash_folder
+from deepseek_report.wording.of_results import in_words
 
 #: What is measured of a case, and by what where the run's config does not say.
 _METRICS: Mapping[str, Any] = {
@@ -126,6 +128,12 @@ class StoredModel:
         return Dataset.load(self.stages["data"])
 
     @cached_property
+    def seen(self) -> SeenValues:
+        """What the training rows hold, in the words of the reader."""
+        schema = in_words(self.opened.results).schema
+        return SeenValues.of(schema, self.dataset.train.inputs)
+
+    @cached_property
     def explainer(self) -> str:
         """The method whose reasons the run's report tells.
 
@@ -146,8 +154,12 @@ class StoredModel:
 
     def predictions_of(self, inputs: Floats) -> Predictions:
         """What the model says of rows (row, feature) alone, decided by the run's threshold."""
-        rows = _unlabelled(self.dataset.test, inputs)
+        rows = self.new_rows(inputs)
         return predict(self._classifier, self._any_row, rows, self._decided)["test"]
+
+    def new_rows(self, inputs: Floats, first: int = 1) -> Split:
+        """Rows (row, feature) that are not in the data, as a split; numbered from `first`."""
+        return _unlabelled(self.dataset.test, inputs, new_ids(len(inputs), first))
 
     @cached_property
     def _any_row(self) -> Split:
@@ -162,15 +174,14 @@ class StoredModel:
         """What the method of the run's reasons says of rows (row, feature) and of these alone."""
         return self._explained(predictions, inputs, np.arange(len(inputs)))
 
-    def results_of(
-        self, inputs: Floats, folder: Path, texts: WrittenTexts | None = None
-    ) -> Results:
+    def results_of(self, rows: Split, folder: Path) -> Results:
         """Explain rows and write what was measured, for a section to read.
 
-        inputs : (row, feature) as in `Split.inputs`. folder : empty; the results lie there.
-        texts : the rows as they were written, where they are texts.
+        rows : new ones, or rows of the data, as if nobody knew what happened. folder : empty; the
+        results lie there.
         """
-        test = _extended(self.dataset.test, inputs, texts)
+        tested, ids = self.dataset.test, rows.instance_ids
+        test = Split.joined([tested, _unlabelled(tested, rows.inputs, ids, rows.texts)])
         dataset = dataclasses.replace(self.dataset, test=test)
         rule = self.opened.results.predictions.rule
         made = predict(self._classifier, dataset.validation, test, self._decided)
@@ -302,31 +313,16 @@ def _stage(store: Path, name: str, key: str) -> Path:
     return folder
 
 
-def _extended(test: Split, inputs: Floats, texts: WrittenTexts | None) -> Split:
-    """The test part with further rows behind it, whose labels and groups nobody knows."""
-    rows = _unlabelled(test, inputs)
-    every, unknown = test.all_labels, rows.all_labels
-    return Split(
-        inputs=np.concatenate([test.inputs, rows.inputs]),
-        labels=np.concatenate([test.labels, rows.labels]),
-        instance_ids=np.concatenate([test.instance_ids, rows.instance_ids]),
-        groups={
-            name: np.concatenate([codes, rows.groups[name]]) for name, codes in test.groups.items()
-        },
-        all_labels=None if every is None else np.concatenate([every, unknown]),
-        texts=WrittenTexts.joined([test.texts, texts]) if test.texts and texts else None,
-    )
-
-
-def _unlabelled(like: Split, inputs: Floats) -> Split:
-    """Rows as a split, numbered from 1, whose labels and groups nobody knows."""
+def _unlabelled(like: Split, inputs: Floats, ids: Ints, texts: WrittenTexts | None = None) -> Split:
+    """Rows as a split like another one, whose labels and groups nobody knows."""
     n, labels, every = len(inputs), like.labels, like.all_labels
     return Split(
         inputs=inputs,
         labels=np.full(n, np.nan if labels.dtype.kind == "f" else -1, dtype=labels.dtype),
-        instance_ids=np.arange(1, n + 1),
+        instance_ids=ids,
         groups={name: np.full(n, -1, dtype=codes.dtype) for name, codes in like.groups.items()},
         all_labels=None if every is None else np.full((n, every.shape[1]), -1, dtype=every.dtype),
+        texts=texts,
     )
 
 

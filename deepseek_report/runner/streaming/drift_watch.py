@@ -64,13 +64,9 @@ class Reference:
     @classmethod
     def of(cls, quantity: Quantity, role: Role = "input") -> Reference:
         """From a quantity of the cases of the run."""
-        known, feature = quantity.known, quantity.feature
-        if feature.is_numeric:
-            seen = np.array([known.min(), known.max()]) if len(known) else known
-        else:
-            seen = np.unique(known)
+        key, label, feature, seen = quantity.key, quantity.label, quantity.feature, quantity.held
         index = StabilityIndex.of(quantity.values, feature.is_numeric)
-        return cls(quantity.key, quantity.label, feature, seen, _typical(quantity), index, role)
+        return cls(key, label, feature, seen, _typical(quantity), index, role)
 
     def row(self, batch: Quantity, verdict: DriftVerdict) -> DriftRow:
         """The quantity in a batch, beside that of the run."""

@@ -15,10 +15,12 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
+from deepseek_report.datasets.checks.new_rows import StrangeValue
 from deepseek_report.datasets.readers.case_rows import ReadRow, RejectedRow, RowReader
 from deepseek_report.datasets.readers.file_form import Decimal
 from deepseek_report.runner.execution.given_rows import StoredModel
 from deepseek_report.runner.streaming.drift_watch import DriftRow, DriftWatch, outputs
+from deepseek_report.sections.cases import strange_case
 from deepseek_report.tasks import task_of
 from deepseek_report.wording.words import Wording
 
@@ -34,7 +36,8 @@ class ScoredBatch:
     number : from 1. rows : the cases. rejected : the lines that are none. predictions : of the
     rows; None where there is none. explained : (case,) positions within the rows, ascending.
     attributions : (case, player) to the explained output, of more than two classes to the class
-    that was decided. drift : every watched quantity after this batch.
+    that was decided. drift : every watched quantity after this batch. marks : (case,) the values of
+    each that no training row has.
     """
 
     number: int
@@ -44,6 +47,13 @@ class ScoredBatch:
     explained: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     attributions: Floats = field(default_factory=lambda: np.zeros((0, 0)))
     drift: Sequence[DriftRow] = ()
+    marks: Sequence[Sequence[StrangeValue]] = ()
+
+    @property
+    def marked(self) -> dict[int, Sequence[StrangeValue]]:
+        """{line: its marks} of the cases that have some."""
+        pairs = zip(self.rows, self.marks, strict=True)
+        return {row.line: marks for row, marks in pairs if marks}
 
     @property
     def lines(self) -> tuple[int, int]:
@@ -95,7 +105,9 @@ class Scorer:
         attributions = attributions_of(self.stored, self.schema, inputs, predictions, chosen)
         watched = attributions if self.explain else None
         drift = self.watch.take(self.schema, inputs, predictions, self.n_batches, watched)
-        return ScoredBatch(self.n_batches, rows, rejected, predictions, chosen, attributions, drift)
+        marks = self.stored.seen.strange(inputs)
+        number = self.n_batches
+        return ScoredBatch(number, rows, rejected, predictions, chosen, attributions, drift, marks)
 
     def _chosen(self, predictions: Predictions) -> Ints:
         """(case,) positions of those to explain, ascending."""
@@ -153,15 +165,16 @@ def _of_rows(predictions: Predictions, rows: Ints) -> Predictions:
 class RowStream:
     """Lines as they come; a batch is scored when `size` lines are there.
 
-    where : names the stream in errors. n_scored, n_rejected : lines so far.
+    where : names the stream in errors. n_scored, n_rejected, n_marked : lines so far.
     """
 
     scorer: Scorer
     size: int
     where: str
-    decimal: Decimal = "."
+    decimal: Decimal | None = None
     n_scored: int = 0
     n_rejected: int = 0
+    n_marked: int = 0
     reader: RowReader | None = None
     _line: int = 0
     _rows: list[ReadRow] = field(default_factory=list, repr=False)
@@ -174,7 +187,8 @@ class RowStream:
         """
         self._line += 1
         if self.reader is None:
-            self.reader = RowReader.of(line, self.scorer.schema, self.where, self.decimal)
+            seen = self.scorer.stored.seen
+            self.reader = RowReader.of(line, seen, self.where, self.decimal)
         elif line.strip():
             row = self.reader.read(line, self._line)
             if isinstance(row, ReadRow):
@@ -195,9 +209,11 @@ class RowStream:
             return None
         rows, rejected = self._rows, self._rejected
         self._rows, self._rejected = [], []
+        batch = self.scorer.take(rows, rejected)
         self.n_scored += len(rows)
         self.n_rejected += len(rejected)
-        return self.scorer.take(rows, rejected)
+        self.n_marked += len(batch.marked)
+        return batch
 
 
 # What is said of a batch of new cases, on the terminal, on the board and in the log of rows.
@@ -216,6 +232,7 @@ def batch_line(batch: ScoredBatch, schema: Schema, words: Wording) -> str:
         last=last,
         scored=len(batch.rows),
         rejected=len(batch.rejected),
+        marked=len(batch.marked),
         decided=[
             words.text("board.stream.decided", n=n, name=name)
             for name, n in decided(batch, schema).items()
@@ -252,6 +269,14 @@ def fresh_lines(batch: ScoredBatch, words: Wording) -> list[str]:
             alone=row.role == "reason" and inputs.get(row.key) is False,
         )
         for row in batch.fresh
+    ]
+
+
+def mark_lines(batch: ScoredBatch, words: Wording) -> list[str]:
+    """A sentence on each line that is marked."""
+    return [
+        strange_case(words, words.text("board.stream.of_line", n=line), marks)
+        for line, marks in batch.marked.items()
     ]
 
 
@@ -329,6 +354,8 @@ def _said(
         shares = p.probabilities[position].tolist()
         yield "decided", target.classes[int(p.decisions[position])]
         yield "probabilities", dict(zip(target.classes, shares, strict=True))
+    if marks := batch.marks[position]:
+        yield "marks", {mark.name: mark.kind for mark in marks}
     if explained is not None:
         values = np.nan_to_num(batch.attributions[explained]).tolist()
         yield "attributions", dict(zip(schema.player_labels, values, strict=True))

@@ -136,6 +136,7 @@ class StreamBoard(RunBoard):
         unknown = sum(row.unknown_category for row in batch.rejected)
         self.writer.add_scalar("lines/rejected", len(batch.rejected), step)
         self.writer.add_scalar("lines/rejected for an unknown category", unknown, step)
+        self.writer.add_scalar("lines/marked", len(batch.marked), step)
         inputs = [row for row in batch.drift if row.role == "input"]
         for name, counts in (
             ("values outside of the training part, a case", [row.outside for row in inputs]),

@@ -28,12 +28,10 @@ from deepseek_report.sections.single_cases.explained_cases import (
 from deepseek_report.tasks import task_of
 from deepseek_report.wording.words import Wording
 
-# --- The stored answers of the model around each case, as the page's script reads them ------------
-
 
 @dataclass(frozen=True)
 class WhatIfData:
-    """The answers of a run."""
+    """The stored answers of the model around each case, as the page's script reads them."""
 
     draft: Draft
     answers: WhatIfAnswers

@@ -30,11 +30,9 @@ from deepseek_report.metrics.cases.single_case_rows import (
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import Values, compact
 from deepseek_report.sections.single_cases import case_sentences
-from deepseek_report.sections.single_cases.case_sentences import Pages, featured
+from deepseek_report.sections.single_cases.case_sentences import Pages, featured, row_of
 from deepseek_report.sections.single_cases.explained_cases import ExplainedCase, Glances, waterfall
 from deepseek_report.wording.words import CaseWords
-
-# What is said against a person whose decision was unfavourable: the reason codes of one case.
 
 #: What a person reads without being told what it means.
 _WORDS = re.compile(r"(?:[^\W\d_A-Z]{4,}|age|sex|of|in|per|to|at)(?: (?:[^\W\d_A-Z]{2,}))*")
@@ -159,8 +157,6 @@ def _inside(pages: Pages, row: ReasonCode) -> str:
     return words.inline(featured(pages, row, row.display)[0])
 
 
-# --- The way of a decision through the model, as the page's script draws it -----------------------
-
 #: Categories that are named; of more only how many.
 _NAMED = 4
 
@@ -238,8 +234,6 @@ def _question(row: TreeQuestion) -> Values:
     }
 
 
-# --- What the page of one case says, from the tables of the metric `cases` ------------------------
-
 #: Values of one case that are listed; of wide tables the reasons go first.
 _INPUTS = 60
 #: Nearest cases that stand beside a case, and features by which they are compared.
@@ -254,7 +248,7 @@ def case_page(pages: Pages, glances: Glances, case: ExplainedCase) -> Values:
         "number": number,
         "title": _title(pages, row),
         "pair": _pair(pages, row),
-        "called": case_sentences.row_of(draft, row.instance_id),
+        "called": row_of(draft, row.instance_id),
         "summary": case_sentences.summary(draft, row),
         "text": "" if case.position is None else glances.whole_text(case.position),
         "sure": case_sentences.sure(pages, case),
@@ -295,6 +289,8 @@ def _title(pages: Pages, row: CaseRow) -> str:
 
     Only people have decisions taken against them.
     """
+    if not pages.in_data:
+        return pages.draft.text("role.asked", new=row.instance_id < 0)
     role = row.role.removeprefix(FURTHER).partition(":")[0]
     results = pages.draft.results
     own = CaseWords.of(results.report.get("words")).unfavourable
@@ -317,7 +313,7 @@ def _pair(pages: Pages, row: CaseRow) -> Values | None:
         return None
     label = pages.draft.results.schema.attribute(attribute).label
     sentence = pages.draft.text(
-        "pair", attribute=label, other=case_sentences.row_of(pages.draft, others[0].instance_id)
+        "pair", attribute=label, other=row_of(pages.draft, others[0].instance_id)
     )
     return {"number": others[0].case, "text": sentence}
 

@@ -60,8 +60,6 @@ from deepseek_report.tasks import task_of
 from deepseek_report.tasks.loss import calibration_subject
 from deepseek_report.wording.numbers import NumberFormat
 
-# --- What happened to test cases that were stated about as likely as one case ---------------------
-
 #: Bands of about equal size, and the least number of test cases in one.
 _BANDS, _LEAST = 10, 50
 #: Widest band of probabilities that are about as likely.
@@ -127,7 +125,8 @@ C = TypeVar("C", bound=OfCase)
 class Pages:
     """What every case page needs: the draft, the method that tells reasons, the tables.
 
-    in_data : whether the cases are rows of the run's data, and none that a person brought.
+    in_data : whether the cases are those that the run chose of its data, and none that a person
+        brought or asked for.
     """
 
     draft: Draft
@@ -213,7 +212,10 @@ def featured(pages: Pages, row: Labelled, display: str) -> tuple[str, str]:
 
 
 def row_of(draft: Draft, instance_id: int) -> str:
-    """What a case is called in a sentence: its row, or its number where no row may be told."""
+    """What a case is called in a sentence: its row, or its number where no row may be told.
+
+    One that is not in the data is counted among the new ones, see `artifacts.split.new_ids`.
+    """
     return draft.text("row", id=instance_id, banded=not draft.results.privacy.is_full)
 
 

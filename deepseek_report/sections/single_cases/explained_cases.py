@@ -23,15 +23,13 @@ from deepseek_report.sections.shared.tables import Values, compact
 from deepseek_report.tasks import task_of
 from deepseek_report.wording.words import Wording
 
-# --- Small pictures of whole inputs, as a list of cases shows them --------------------------------
-
 #: Levels of a course that is stored, and letters of a text in a list.
 _LEVELS, _LETTERS = 99, 70
 
 
 @dataclass(frozen=True)
 class Glances:
-    """Makes them on one scale.
+    """Makes small pictures of whole inputs, as a list of cases shows them, on one scale.
 
     scale : the least and the greatest value of all that are shown.
     """
@@ -91,8 +89,6 @@ class Glances:
         low, high = self.scale
         return np.clip((values - low) / (high - low or 1.0), 0.0, 1.0)
 
-
-# --- From the base to the output of a case: what each feature adds for the decided class ----------
 
 #: Features that are shown one by one; the others are one bar.
 _MOST = 8
@@ -230,8 +226,6 @@ def _written(draft: Draft, space: str, output: float) -> str:
         return numbers.percent(output)
     return numbers.percent(1 / (1 + math.exp(-min(max(output, -700.0), 700.0))))
 
-
-# --- All cases that were explained, those with a page first, as rows of the table `cases` ---------
 
 #: Errors and decisions against people come first.
 _FIRST = (

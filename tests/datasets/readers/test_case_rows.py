@@ -11,17 +11,21 @@ import numpy as np
 import pytest
 
 from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
+from deepseek_report.datasets.checks.new_rows import SeenValues
 from deepseek_report.datasets.readers.case_rows import (
     LONGEST_LINE,
     MOST_ROWS,
+    FaultyRowsError,
     ReadRow,
     RejectedRow,
     RowReader,
     header_of,
     line_of,
     read_case_rows,
+    typed_row,
 )
-from deepseek_report.errors import DataError
+from deepseek_report.datasets.readers.file_form import Decimal
+from deepseek_report.errors import DataError, error_code
 
 SCHEMA = Schema(
     (
@@ -36,6 +40,7 @@ SCHEMA = Schema(
     Target("y", "y", ("no", "yes")),
 )
 WANTED = np.array([[41.0, 1.0, 0.0], [30.5, 0.0, np.nan]])
+SEEN = SeenValues.of(SCHEMA, WANTED)
 
 
 def written(folder: Path, name: str, content: Any) -> Path:
@@ -57,14 +62,14 @@ def written(folder: Path, name: str, content: Any) -> Path:
 def test_names_and_labels_codes_and_words_give_the_same_rows(
     tmp_path: Path, name: str, content: Any
 ) -> None:
-    rows = read_case_rows(written(tmp_path, name, content), SCHEMA)
+    rows = read_case_rows(written(tmp_path, name, content), SEEN)
     assert np.array_equal(rows.inputs, WANTED, equal_nan=True)
     assert rows.ignored == (("extra",) if "extra" in str(content) else ())
 
 
 def test_one_object_is_one_row(tmp_path: Path) -> None:
     path = written(tmp_path, "a.json", {"AGE": 41, "SEX": "woman", "PAY": "duly"})
-    assert read_case_rows(path, SCHEMA).inputs.tolist() == [[41.0, 1.0, 0.0]]
+    assert read_case_rows(path, SEEN).inputs.tolist() == [[41.0, 1.0, 0.0]]
 
 
 @pytest.mark.parametrize(
@@ -81,8 +86,35 @@ def test_what_cannot_be_read_is_named_with_what_is_allowed(
     tmp_path: Path, content: str, says: list[str]
 ) -> None:
     with pytest.raises(DataError) as refused:
-        read_case_rows(written(tmp_path, "a.csv", content), SCHEMA)
+        read_case_rows(written(tmp_path, "a.csv", content), SEEN)
     assert all(text in str(refused.value) for text in says), str(refused.value)
+
+
+def test_all_that_cannot_be_read_is_told_at_once(tmp_path: Path) -> None:
+    path = written(tmp_path, "a.csv", "AGE,SEX\nold,1\n41,womann\n1e999,2\n")
+    with pytest.raises(FaultyRowsError) as refused:
+        read_case_rows(path, SEEN)
+    faults = refused.value.faults
+    assert [feature for feature, _ in faults] == ["AGE", "AGE", "SEX", "PAY"]
+    lines = str(refused.value).splitlines()
+    assert lines[0] == f"{path}: 4 values cannot be read"
+    assert [line.removeprefix("- ") for line in lines[1:]] == [problem for _, problem in faults]
+    assert all("Allowed: " in line and "What to do: " in line for line in lines[1:])
+    assert error_code(refused.value) == 2
+
+
+def test_of_very_many_faults_the_first_are_told_and_how_many_more_there_are(tmp_path: Path) -> None:
+    path = written(tmp_path, "a.csv", "AGE,SEX,PAY\n" + "x,1,0\n" * 30)
+    with pytest.raises(FaultyRowsError, match=r"30 values cannot be read\n(.*\n){20}- and 10 more"):
+        read_case_rows(path, SEEN)
+
+
+def test_a_typed_row_is_read_as_that_of_a_file() -> None:
+    row = typed_row({"Age": " 30.5 ", "sex": "Woman", "PAY": "", "note": "x"}, SEEN)
+    assert np.array_equal(row.inputs, [[30.5, 1.0, np.nan]], equal_nan=True)
+    assert row.ignored == ("note",)
+    with pytest.raises(FaultyRowsError, match=r"^the new case: `AGE` \(Age\) is 'x'\. Allowed"):
+        typed_row({"AGE": "x", "SEX": "1", "PAY": "0"}, SEEN)
 
 
 @pytest.mark.parametrize(
@@ -91,11 +123,11 @@ def test_what_cannot_be_read_is_named_with_what_is_allowed(
 )
 def test_broken_json_is_refused_in_a_sentence(tmp_path: Path, content: str) -> None:
     with pytest.raises(DataError, match="What to do"):
-        read_case_rows(written(tmp_path, "a.json", content), SCHEMA)
+        read_case_rows(written(tmp_path, "a.json", content), SEEN)
 
 
 def test_a_missing_cell_is_a_missing_value(tmp_path: Path) -> None:
-    rows = read_case_rows(written(tmp_path, "a.json", {"AGE": None, "SEX": "", "PAY": 0}), SCHEMA)
+    rows = read_case_rows(written(tmp_path, "a.json", {"AGE": None, "SEX": "", "PAY": 0}), SEEN)
     assert math.isnan(rows.inputs[0, 0])
     assert math.isnan(rows.inputs[0, 1])
 
@@ -110,8 +142,11 @@ HOME = Schema(
 )
 
 
-def reader(header: bytes = b"housing,income,note\n", decimal: str = ".") -> RowReader:
-    return RowReader.of(header, HOME, "new.csv", decimal)  # type: ignore[arg-type]
+SEEN_HOMES = SeenValues.of(HOME, np.array([[1250.5, 1.0], [7.0, 0.0]]))
+
+
+def reader(header: bytes = b"housing,income,note\n", decimal: Decimal | None = None) -> RowReader:
+    return RowReader.of(header, SEEN_HOMES, "new.csv", decimal)
 
 
 def rejected(line: bytes, header: bytes = b"housing,income,note\n") -> RejectedRow:
@@ -177,8 +212,127 @@ def test_a_header_that_is_not_the_models_is_refused(header: bytes, says: str) ->
 
 
 def test_a_case_that_is_written_is_read_again() -> None:
-    read = RowReader.of(header_of(HOME).encode(), HOME, "x")
+    read = RowReader.of(header_of(HOME).encode(), SEEN_HOMES, "x")
     for cells in ((0.1 + 0.2, 1.0), (math.nan, 0.0), (-1e-300, math.nan)):
         row = read.read(line_of(np.array(cells), HOME).encode(), 2)
         assert isinstance(row, ReadRow)
         assert row.cells == pytest.approx(cells, nan_ok=True, rel=0, abs=0)
+
+
+#: A column of whole numbers, one of thousandths, and a category that is called as a missing value.
+BILLS = Schema(
+    (
+        Feature("paid", "Amount paid", "numeric"),
+        Feature("owed", "Bill", "numeric"),
+        Feature("share", "Share", "numeric"),
+        Feature(
+            "risk", "Risk", "ordinal", categories=(Category("low", "Low"), Category("NA", "Na"))
+        ),
+    ),
+    Target("y", "y", ("no", "yes")),
+    relations=("paid <= owed", "owed >= 18"),
+)
+BILLED = np.array([[40.0, 40.0, 0.125, 0.0], [-5.0, 900.5, 1.0, 1.0]])
+USUAL = {"paid": "10", "owed": "9000", "share": "1", "risk": "low"}
+
+
+def read_in_every_form(
+    folder: Path, cells: dict[str, str], seen: SeenValues | None = None
+) -> list[list[float] | str]:
+    """One row as line of a stream, in a table, as JSON, and as a person types it, or why not."""
+    seen = seen or SeenValues.of(BILLS, BILLED)
+    head, line = ",".join(cells), ",".join(cells.values())
+    row = RowReader.of(head.encode(), seen, "x").read(line.encode(), 2)
+    read: list[list[float] | str] = [row.problem if isinstance(row, RejectedRow) else [*row.cells]]
+    for make in (
+        lambda: read_case_rows(written(folder, "a.csv", f"{head}\n{line}\n"), seen),
+        lambda: read_case_rows(written(folder, "a.json", cells), seen),
+        lambda: typed_row(cells, seen),
+    ):
+        try:
+            read.append(make().inputs[0].tolist())
+        except FaultyRowsError as error:
+            read.append(error.faults[0][1])
+    return read
+
+
+@pytest.mark.parametrize(
+    ("changed", "is_open"),
+    [
+        ({"paid": "1.000"}, True),
+        ({"paid": "-12.345"}, True),
+        ({"paid": "0.107"}, False),
+        ({"paid": "1.00"}, False),
+        ({"paid": "1234.567"}, False),
+        ({"paid": "1000"}, False),
+        ({"share": "1.000"}, False),  # of which training rows have three decimal places
+        ({"paid": "1.000", "share": "0.5"}, True),
+        ({"paid": "1.000", "owed": "9.000"}, True),
+    ],
+)
+def test_three_digits_behind_a_point_are_refused_where_nothing_settles_what_it_is(
+    tmp_path: Path, changed: dict[str, str], is_open: bool
+) -> None:
+    for read in read_in_every_form(tmp_path, USUAL | changed):
+        if is_open:
+            assert "a number that can be read in one way" in str(read)
+            assert f"`paid` (Amount paid) is {changed['paid']!r}" in str(read)
+        else:
+            place = BILLS.position(next(iter(changed)))
+            assert read[place] == float(next(iter(changed.values())))
+
+
+@pytest.mark.parametrize(
+    ("text", "decimal", "value"),
+    [
+        ("1.000", ".", 1.0),
+        ("1,5", ",", 1.5),
+        ("1,000", ",", 1.0),
+        ("1.000", ",", None),
+        ("1.5", ",", None),
+        ("1.000,5", ",", None),
+        ("1,5", ".", None),
+    ],
+)
+def test_a_declared_decimal_sign_settles_every_number(
+    text: str, decimal: Decimal, value: float | None
+) -> None:
+    row = reader(b"income;housing\n", decimal).read(f"{text};r\n".encode(), 2)
+    if value is None:
+        assert isinstance(row, RejectedRow)
+        assert f"a decimal {'comma' if decimal == ',' else 'point'} and no other" in row.problem
+    else:
+        assert row == ReadRow(2, (value, 0.0))
+
+
+@pytest.mark.parametrize("text", ["n/a", "", " NULL ", "NaN"])
+def test_what_means_missing_means_so_in_every_form_of_a_row(tmp_path: Path, text: str) -> None:
+    for read in read_in_every_form(tmp_path, USUAL | {"paid": text}):
+        assert [math.isnan(float(cell)) for cell in read] == [True, False, False, False]
+
+
+def test_a_category_that_is_called_as_a_missing_value_is_that_category() -> None:
+    row = RowReader.of(b"paid,owed,share,risk", SeenValues.of(BILLS, BILLED), "x").read(
+        b"1,20,1,NA", 2
+    )
+    assert isinstance(row, ReadRow)
+    assert row.cells[3] == 1.0
+
+
+def test_a_declared_relation_that_every_training_row_keeps_binds_a_new_row(tmp_path: Path) -> None:
+    for paid, owed, relation in (("101", "100", "paid <= owed"), ("1", "17", "owed >= 18")):
+        for read in read_in_every_form(tmp_path, USUAL | {"paid": paid, "owed": owed}):
+            assert f"`{relation}` does not hold" in str(read)
+            assert "What to do: " in str(read)
+    broken = SeenValues.of(BILLS, np.vstack([BILLED, [60.0, 50.0, 0.5, 1.0]]))
+    for read in read_in_every_form(tmp_path, USUAL | {"paid": "101", "owed": "100"}, broken):
+        assert read == [101.0, 100.0, 1.0, 0.0]
+
+
+def test_of_a_relation_it_is_told_at_which_cell_and_in_which_row(tmp_path: Path) -> None:
+    lines = ["paid,owed,share,risk", "1,20,1,low", "30,20,1,low"]
+    path = written(tmp_path, "a.csv", "\n".join(lines))
+    with pytest.raises(FaultyRowsError, match=r"a\.csv: row 2, `paid <= owed`") as refused:
+        read_case_rows(path, SeenValues.of(BILLS, BILLED))
+    assert [feature for feature, _ in refused.value.faults] == ["paid"]
+    assert not refused.value.unknown_categories
