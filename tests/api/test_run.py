@@ -141,7 +141,7 @@ def test_a_served_run_asks_the_model_that_was_given_and_one_that_was_loaded_says
         column = made.results.schema.names[server.companion._columns[0]]
         page = server.companion.answer("case", {"row": row})["page"]
         assert server.companion.file(page) is not None
-    changed = numbers[120:121].assign(**{column: 70})
+    changed = numbers[120:].iloc[[row]].assign(**{column: 70})
     explained = made.results.schema.target.explained
     assert what_if["output"] == pytest.approx(model.predict_proba(changed)[:, explained])
     with dr.load_run(made.path).serve() as server, pytest.raises(ArtifactError, match="in Python"):
