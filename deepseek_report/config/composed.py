@@ -13,7 +13,7 @@ from deepseek_report.artifacts.message import Message, Text, plain
 from deepseek_report.artifacts.storage import bounded_yaml
 from deepseek_report.artifacts.storage.bounded_yaml import nodes, read_text
 from deepseek_report.artifacts.storage.local_paths import shipped
-from deepseek_report.config.config_files import MULTIPLE, SINGLE, WHOLE, parts, shown
+from deepseek_report.config.config_files import MULTIPLE, SINGLE, WHOLE, examined, parts, shown
 from deepseek_report.config.problems import Problem
 from deepseek_report.config.sets import RECOMMENDED, Origin
 
@@ -231,7 +231,7 @@ def open_lines(roots: Sequence[Path], experiment: str) -> list[OpenLine]:
     return [
         OpenLine(shown(path), number, line.strip().removeprefix(OPEN).strip())
         for path in files
-        if path.parent.name == "experiment"
+        if path.parent.name == "experiment" and not any(examined(path))
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
         if line.strip().startswith(OPEN)
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ import yaml
 
 from deepseek_report.artifacts.storage import bounded_yaml
 from deepseek_report.artifacts.storage.bounded_yaml import YamlTooLarge
+from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.config.problems import ConfigProblems, Problem
+from deepseek_report.errors import ArtifactError
 
 #: Groups of which one is chosen, and those of which several are.
 SINGLE = ("dataset", "model", "trainer", "report")
@@ -38,7 +41,7 @@ def read_yaml(path: Path) -> Any:
     """The content of a file; ConfigProblems with its line if it is no YAML, or too large."""
     try:
         return bounded_yaml.load(path)
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, OSError, ArtifactError) as error:
         raise ConfigProblems([unreadable(path, error)]) from None
 
 
@@ -51,6 +54,9 @@ def unreadable(path: Path, error: Exception) -> Problem:
     if isinstance(error, OSError):
         todo = "make it readable, or move it away"
         return Problem(shown(path), f"cannot be read: {error.strerror}", todo=todo)
+    if isinstance(error, ArtifactError):
+        fault = "no regular file, and nothing else is read"
+        return Problem(shown(path), fault, todo="put a file of YAML in its place")
     mark = getattr(error, "problem_mark", None)
     reason = getattr(error, "problem", None) or str(error).splitlines()[0]
     where = f"{shown(path)}:{mark.line + 1}:{mark.column + 1}" if mark else shown(path)
@@ -64,9 +70,28 @@ def unreadable(path: Path, error: Exception) -> Problem:
 
 
 def malformed(roots: Iterable[Path]) -> list[Problem]:
-    """The problems of all files of these folders that can be known before they are composed."""
-    problems = [problem for root in roots for path in parts(root) for problem in _examine(path)]
+    """The problems of all files of these folders that can be known before they are composed.
+
+    Those of files that a configuration uses stop it; these others are told by `check` and `list`.
+    """
+    roots, main = list(roots), "config.yaml"
+    problems = [problem for root in roots for path in parts(root) for problem in examined(path)]
+    problems += [each for root in roots for each in unread(root / main, shipped("conf") / main)]
     return problems + [problem for root in roots for problem in _elsewhere(root)]
+
+
+def unread(path: Path, shipped_one: Path) -> Iterator[Problem]:
+    """That a file of a person is not read, since the package has one of its name; not of a copy."""
+    if not (path.exists() and shipped_one.is_file()):
+        return
+    with suppress(ConfigProblems):
+        if read_yaml(path) == read_yaml(shipped_one):
+            return
+    todo = "give it another name, and choose that"
+    if shipped_one.parent == shipped("conf"):  # the one that all others belong to
+        todo = "put its settings into a file experiment/NAME.yaml, and choose experiment=NAME"
+    fault = "the package has a file of this name, and only that one is read"
+    yield Problem(shown(path), fault, todo=todo)
 
 
 def _elsewhere(root: Path) -> Iterator[Problem]:
@@ -90,12 +115,14 @@ def _below(root: Path) -> Iterator[Path]:
         yield from (Path(folder, name) for name in sorted(names))
 
 
-def _examine(path: Path) -> Iterator[Problem]:
+def examined(path: Path) -> Iterator[Problem]:
+    """What is wrong with a file by itself, whatever it is composed with."""
     try:
         content = read_yaml(path)
     except ConfigProblems as error:
         yield from error.problems
         return
+    yield from unread(path, shipped("conf") / path.parent.name / path.name)
     if not isinstance(content, dict):
         fault = "the file is empty" if content is None else "the file holds no keys"
         yield Problem(shown(path), fault, "keys with values, such as `seed: 3`")
