@@ -33,6 +33,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, Validation
 
 from deepseek_report.artifacts.conclusions import ClassName
 from deepseek_report.artifacts.storage.bounded_yaml import MOST_BYTES, parsed
+from deepseek_report.artifacts.storage.local_paths import LocalPath, path_fault
 from deepseek_report.artifacts.storage.plain_files import read_text
 from deepseek_report.errors import ArtifactError, ConfigError
 
@@ -167,9 +168,9 @@ class Correction:
     must_not_matter: Names = ()
     must_rise_with: Name = ""
     must_fall_with: Name = ""
-    region: Words = ""
-    relabel: Words = ""
-    marks: Words = ""
+    region: LocalPath = ""
+    relabel: LocalPath = ""
+    marks: LocalPath = ""
     rule: Annotated[int, Field(ge=1)] | None = None
     remove: bool = False
     weight: float | None = None
@@ -348,12 +349,10 @@ def read_marks(path: Path) -> Marks:
 
 
 def _content(path: Path) -> object:
+    if problem := path_fault(path):
+        raise _refused(path, *problem)
     try:
         return with_on(parsed(read_text(path, MOST_BYTES, links=True)))
-    except FileNotFoundError:
-        raise _refused(
-            path, "there is no such file", "a file of marks", "correct the path"
-        ) from None
     except OSError as error:
         todo = "correct the path or its rights"
         raise _refused(path, f"cannot be read ({error.strerror})", "a file", todo) from None

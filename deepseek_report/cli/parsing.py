@@ -67,6 +67,10 @@ def _usage() -> str:
 class CommandParser(argparse.ArgumentParser):
     """A parser that says what is wrong as every other message does, and what may be meant."""
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.register("type", Path, _path)
+
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
         """See `argparse`; an option that the command does not have is told before all else.
 
@@ -118,6 +122,16 @@ class CommandParser(argparse.ArgumentParser):
 
         usage = " ".join(self.format_usage().removeprefix("usage: ").split())
         raise ConfigError(f"{self.prog}: {message}\n    what to do: write it as {usage}")
+
+
+def _path(text: str) -> Path:
+    """A path of this machine as an argument, `~` spelled out."""
+    from deepseek_report.artifacts.storage.local_paths import local_path
+
+    try:
+        return Path(local_path(text))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not {error}") from None
 
 
 def setting_of(key: str, value: str) -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from deepseek_report.artifacts.storage.local_paths import shipped
+from deepseek_report.artifacts.storage.local_paths import path_fault, shipped
 from deepseek_report.config.config_files import MULTIPLE, SINGLE, WHOLE, examined, read_yaml
 from deepseek_report.config.problems import ConfigProblems
 from deepseek_report.config.sets import bare_name, set_names
@@ -23,17 +23,17 @@ _PACKAGE = Path(__file__).parents[1]
 
 
 def folders(extra: str | None = None) -> list[Path]:
-    """The config folders in order of precedence: the user's own, then the shipped one."""
-    if extra and not Path(extra).is_dir():
-        path = Path(extra)
-        name = path.stem if path.suffix in {".yaml", ".yml"} else ""
-        todo = "name a folder of YAMLs, laid out like conf/"
-        if name:
+    """The config folders: the user's own, then the shipped one."""
+    path = Path(os.path.expanduser(extra)) if extra else None  # noqa: PTH111 - an unknown user
+    if path is not None and (problem := path_fault(path, "folder")):
+        todo = problem.todo
+        if path.suffix in {".yaml", ".yml"}:
             todo = "put the file into conf/experiment/, and write --config-dir conf "
-            todo += f"experiment={name}"
-        fault = f"{extra} is {'a file' if path.is_file() else 'not a folder'}"
-        raise ConfigProblems.of("--config-dir", fault, "a folder", todo)
-    return [*([Path(extra).resolve()] if extra else []), shipped("conf")]
+            todo += f"experiment={path.stem}"
+        elif not path.exists():
+            todo = "name a folder of YAMLs, laid out like conf/"
+        raise ConfigProblems.of("--config-dir", f"{extra}: {problem.fault}", problem.allowed, todo)
+    return [*([path.resolve()] if path else []), shipped("conf")]
 
 
 def groups(roots: Sequence[Path]) -> dict[str, list[str]]:

@@ -84,7 +84,7 @@ def _with_quotes(value: str) -> str:
     import yaml
 
     try:
-        read = yaml.safe_load(value)
+        read = yaml.safe_load(re.sub(r"(?<=\w):(?=[^\s/])", ": ", value))
     except yaml.YAMLError:
         return ""
     written = _written(read)
@@ -95,8 +95,11 @@ def _written(value: object) -> str:
     if isinstance(value, Mapping):
         whole: dict[str, object] = {}
         for key, entry in value.items():
-            if entry is None and whole and isinstance(last := whole[[*whole][-1]], str):
+            last = whole[[*whole][-1]] if entry is None and whole else None
+            if isinstance(last, str):
                 whole[[*whole][-1]] = f"{last}, {key}"
+            elif type(last) is type(key) is int and key >= 0:  # a decimal comma
+                whole[[*whole][-1]] = float(f"{last}.{key}")
             else:
                 whole[str(key)] = entry
         return f"{{{', '.join(f'{key}: {_written(entry)}' for key, entry in whole.items())}}}"
@@ -220,6 +223,9 @@ def _several(override: Override, known: Mapping[str, Sequence[str]]) -> str:
         return formats
     if group in known:
         return f"choose one, or add -m for one run each: -m {override.input_line}"
+    if re.fullmatch(r"[+-]?\d+,\d+", values):
+        number = f"{override.get_key_element()}={values.replace(',', '.')}"
+        return f"write {number} for one number, or add -m for one run each"
     quoted = _twice_quoted(str(override.input_line))
     return f"add -m for one run each, or quote a text with a comma twice: {quoted}"
 

@@ -131,7 +131,7 @@ class Sets:
         return selected
 
     def problems(self, layers: Sequence[Layer]) -> Iterator[Problem]:
-        """Words of lists that are of two meanings, or in files of none; `select` leaves these out."""
+        """Words of lists that have two meanings, or in files none; `select` leaves these out."""
         counting = _counting(layers)
         yield from self.twins({bare_name(word) for layer in counting for word in layer.words})
         for layer in counting:

@@ -158,13 +158,17 @@ def correction(key: str, misfit: Misfit) -> str:
         return example
     if misfit.allowed == _LIST and isinstance(value, (str, int, float)):
         return f"write {key}=[{value}]"
-    if not isinstance(value, str):
-        return ""
-    named = re.findall(r"'([^']+)'", misfit.allowed)
+    return _corrected_text(key, value, misfit.allowed) if isinstance(value, str) else ""
+
+
+def _corrected_text(key: str, value: str, allowed: str) -> str:
+    named = re.findall(r"'([^']+)'", allowed)
     if (word := _PRINTED.get(value.lower(), value.lower())) in named:
         return f"write {key}={word}"
-    if (percent := re.fullmatch(r"(\d+(?:\.\d+)?) ?%", value)) and "number" in misfit.allowed:
+    if (percent := re.fullmatch(r"(\d+(?:\.\d+)?) ?%", value)) and "number" in allowed:
         return f"write {key}={float(percent[1]) / 100:g}"
+    if re.fullmatch(r"[+-]?\d+,\d+", value) and "number" in allowed:
+        return f"write {key}={value.replace(',', '.')}"
     return nearest(value, named)
 
 

@@ -15,9 +15,10 @@ import numpy as np
 
 from deepseek_report.artifacts.advice import override
 from deepseek_report.artifacts.array_types import Ints
-from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.rounding import count
 from deepseek_report.artifacts.storage.files import column_chunks
+from deepseek_report.artifacts.storage.local_paths import ARCHIVES, path_fault
 from deepseek_report.datasets.assembly.column_declarations import data_error, error_text
 from deepseek_report.datasets.readers.cells import parse_numbers
 from deepseek_report.datasets.readers.excel import SUFFIXES as EXCEL_SUFFIXES
@@ -34,6 +35,7 @@ from deepseek_report.datasets.readers.file_bytes import (
 )
 from deepseek_report.datasets.readers.file_form import Decimal, FileForm, ReadLimits
 from deepseek_report.datasets.readers.text_table import MISSING, TextTable, header_of, open_table
+from deepseek_report.datasets.readers.written_numbers import needs_others, written_plainly
 from deepseek_report.errors import DataError, first_line
 
 if TYPE_CHECKING:
@@ -271,6 +273,8 @@ def _check_lines(table: TextTable, width: int, wanted: Wanted) -> None:
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
 PARQUET_SUFFIXES = (".parquet", ".pq")
+#: Words of a row that a message lists.
+_LISTED = 3
 #: Chooses rows by some columns of all rows and the sign before decimals: ascending positions.
 Draw = Callable[["pd.DataFrame", Decimal], Ints]
 
@@ -301,17 +305,15 @@ def file_problem(path: Path, also: tuple[str, ...] = ()) -> str | None:
     """Why this cannot be a data file at all, or None; `also` are further endings that can be."""
     texts = TEXT_SUFFIXES + also
     known = TEXT_SUFFIXES + PARQUET_SUFFIXES + EXCEL_SUFFIXES + also
-    if not path.exists():
-        near = _names_beside(path)
+    if problem := path_fault(path):
+        kinds = f" ({', '.join(known)})" if problem.allowed == "a file" else ""
+        return f"{path}: {problem._replace(allowed=problem.allowed + kinds)}"
+    if path.suffix.lower() in ARCHIVES and not (inner_suffix(path) in texts and is_packed(path)):
         return error_text(
             str(path),
-            "there is no such file",
-            f"an existing file{near}",
-            "correct the path; it is taken from the folder that the command runs in",
-        )
-    if path.is_dir():
-        return error_text(
-            str(path), "this is a folder", f"one file ({', '.join(known)})", "name it"
+            f"archives of type `{path.suffix}` are not read",
+            f"{', '.join(known)}; texts also with {', '.join(PACKED_SUFFIXES)} behind that",
+            "unpack it, and name the file of the table",
         )
     if inner_suffix(path) not in (texts if is_packed(path) else known):
         return error_text(
@@ -323,16 +325,6 @@ def file_problem(path: Path, also: tuple[str, ...] = ()) -> str | None:
     if path.stat().st_size == 0 and path.is_file():
         return error_text(str(path), "the file is empty", "a header and rows", "export it again")
     return excel_problem(path) if is_excel(path) else None
-
-
-def _names_beside(path: Path) -> str:
-    from difflib import get_close_matches
-
-    if not path.parent.is_dir():
-        return f" (the folder `{path.parent}` does not exist either)"
-    names = sorted(file.name for file in path.parent.iterdir() if file.is_file())
-    close = get_close_matches(path.name, names, n=3)
-    return f" (near it: {', '.join(close)})" if close else ""
 
 
 def read_header(path: Path, form: FileForm) -> list[str]:
@@ -362,12 +354,14 @@ def read_table(path: Path, form: FileForm) -> ReadTable:
     file = read_bytes(path, form.limits)
     if is_parquet(path):
         _check_names(path, parquet_names(path, form.limits, file.content))
-        table = ReadTable(read_parquet(file, form.limits), file.sha256)
+        frame, decimal, about = written_plainly(read_parquet(file, form.limits), form.decimal)
+        table = ReadTable(frame, file.sha256, decimal, about)
     elif is_excel(path):
         frame, names, notes = read_sheet(file, form)
         _check_names(path, names)
         frame.columns = names
-        table = ReadTable(frame, file.sha256, form.decimal or ".", notes)
+        frame, decimal, about = written_plainly(frame, form.decimal)
+        table = ReadTable(frame, file.sha256, decimal, (*notes, *about))
     else:
         text = open_table(file, form)
         names = header_of(text)
@@ -393,19 +387,27 @@ def read_drawn(path: Path, form: FileForm, columns: Sequence[str], draw: Draw) -
     if (problem := file_problem(path)) is not None:
         raise DataError(problem)
     if is_excel(path):
-        whole = read_table(path, form)
-        rows = draw(whole.frame[list(columns)], whole.decimal)
-        frame = whole.frame.iloc[rows].reset_index(drop=True)
-        return replace(whole, frame=frame, rows=rows, n_rows=len(whole.frame))
+        return _drawn(read_table(path, form), columns, draw)
     if is_parquet(path):
         file = read_bytes(path, form.limits)
         _check_names(path, parquet_names(path, form.limits, file.content))
         first = read_parquet(file, form.limits, columns)
         _refuse_empty(first, path)
-        rows = draw(first, ".")
+        if form.decimal is None and any(needs_others(first[name]) for name in columns):
+            return _drawn(read_table(path, form), columns, draw)
+        first, decimal, _ = written_plainly(first, form.decimal)
+        rows = draw(first, decimal)
         frame = read_parquet(file, form.limits, rows=rows)
-        return ReadTable(frame, file.sha256, rows=rows, n_rows=len(first))
+        frame, decimal, notes = written_plainly(frame, form.decimal)
+        return ReadTable(frame, file.sha256, decimal, notes, rows, len(first))
     return _drawn_text(_text_file(path, form), form, columns, draw)
+
+
+def _drawn(whole: ReadTable, columns: Sequence[str], draw: Draw) -> ReadTable:
+    """Rows of a table that is read whole, since its other columns tell what its signs mean."""
+    rows = draw(whole.frame[list(columns)], whole.decimal)
+    frame = whole.frame.iloc[rows].reset_index(drop=True)
+    return replace(whole, frame=frame, rows=rows, n_rows=len(whole.frame))
 
 
 def _drawn_text(
@@ -418,10 +420,9 @@ def _drawn_text(
     first = read_rows(table, form, len(names), wanted)
     _refuse_empty(first, file.path)
     first.columns = list(columns)
-    decimal = form.decimal or "."
-    if form.decimal is None and any(has_sign(first[name], ",") for name in columns):
-        whole = _parsed_text(table, form, names)  # what commas mean, the other columns tell
-        first, decimal = whole.frame[list(columns)], whole.decimal
+    if form.decimal is None and any(needs_others(first[name], table.separator) for name in columns):
+        return _drawn(_parsed_text(table, form, names), columns, draw)
+    first, decimal, _ = written_plainly(first, form.decimal, table.separator)
     rows = draw(first, decimal)
     read = _parsed_text(table, form, names, Wanted(rows=rows))
     return replace(read, rows=rows, n_rows=len(first))
@@ -455,11 +456,11 @@ def _refuse_second_header(frame: pd.DataFrame, path: Path, decimal: str) -> None
     above = [cell for name, cell in first.items() if _is_numbers(frame[name].iloc[1:], decimal)]
     if len(set(above)) < 2:
         return
-    missing = override("dataset.missing_values", sorted(set(above))[:_SHOWN])
+    missing = override("dataset.missing_values", sorted(set(above))[:_LISTED])
     raise data_error(
         str(path),
         "the row below the header holds units, or names again, and no values "
-        f"({', '.join(above[:_SHOWN])}{', …' if len(above) > _SHOWN else ''})",
+        f"({', '.join(above[:_LISTED])}{', …' if len(above) > _LISTED else ''})",
         "values from the row below the header on",
         "remove one of the two rows from the file; a unit is declared as "
         f"`dataset.columns.NAME.unit`, and words that mean missing as `{missing}`",
@@ -488,17 +489,22 @@ def read_column(path: Path, form: FileForm, name: str) -> tuple[pd.Series, Decim
     names = read_header(path, form)
     if name not in names:
         raise data_error(str(path), f"`{name}` is not a column", "a column", "correct it")
-    if is_parquet(path):
-        return read_parquet(read_bytes(path, form.limits), form.limits, [name])[name], "."
     if is_excel(path):
-        return read_table(path, form).frame[name], form.decimal or "."
-    table = open_table(_text_file(path, form), form)
-    wanted = Wanted(columns=[names.index(name)], lenient=True)
-    column = read_rows(table, form, len(names), wanted).iloc[:, 0]
-    if form.decimal is None and has_sign(column, ","):
-        whole = _parsed_text(table, form, names)  # what its commas mean, the other columns tell
+        sheet = read_table(path, form)
+        return sheet.frame[name], sheet.decimal
+    separator = ""
+    if is_parquet(path):
+        frame = read_parquet(read_bytes(path, form.limits), form.limits, [name])
+    else:
+        table = open_table(_text_file(path, form), form)
+        wanted = Wanted(columns=[names.index(name)], lenient=True)
+        frame, separator = read_rows(table, form, len(names), wanted), table.separator
+        frame.columns = [name]
+    if form.decimal is None and needs_others(frame[name], separator):
+        whole = read_table(path, form)
         return whole.frame[name], whole.decimal
-    return column, form.decimal or "."
+    frame, decimal, _ = written_plainly(frame, form.decimal, separator)
+    return frame[name], decimal
 
 
 def _parsed_text(
@@ -506,15 +512,9 @@ def _parsed_text(
 ) -> ReadTable:
     """The rows, with what was recognised of the decimals in them."""
     frame = read_rows(table, form, len(names), wanted)
-    notes, decimal = table.notes, form.decimal
-    if decimal is None:
-        decimal, about = recognise_decimals(frame, names)
-        notes = (*notes, *about)
-    if decimal == ",":
-        frame, group_notes = without_groups(frame, names)
-        notes = (*notes, *group_notes)
     frame.columns = names
-    return ReadTable(frame, table.text.file.sha256, decimal, notes)
+    frame, decimal, notes = written_plainly(frame, form.decimal, table.separator)
+    return ReadTable(frame, table.text.file.sha256, decimal, (*table.notes, *notes))
 
 
 def _check_names(path: Path, names: list[str]) -> None:
@@ -522,102 +522,6 @@ def _check_names(path: Path, names: list[str]) -> None:
     if twice:
         problem = "these column names occur more than once: " + ", ".join(f"`{n}`" for n in twice)
         raise data_error(str(path), problem, "every name once", "rename the columns in the file")
-
-
-# Decimal commas in the columns of a text file: recognised where nothing contradicts them.
-
-_EXPONENT = r"([eE][+-]?\d+)?"
-#: 12,5 and 12; 1.234,5 and 1.234.567; 12.5.
-_COMMA = rf"[+-]?\d+(,\d+)?{_EXPONENT}"
-_GROUPED = r"[+-]?\d{1,3}(\.\d{3})+(,\d+)?"
-_POINT = rf"[+-]?\d+\.\d+{_EXPONENT}|[+-]?\d+{_EXPONENT}"
-#: One comma and three digits: a number of thousands in English, of thousandths elsewhere.
-_THOUSANDS = r"[+-]?\d{1,3},\d{3}"
-_SURELY_GROUPED = r"[+-]?\d{1,3}((\.\d{3})+,\d+|(\.\d{3}){2,})"
-_SHOWN = 3
-
-
-def recognise_decimals(
-    frame: pd.DataFrame, names: list[str]
-) -> tuple[Decimal, tuple[Message, ...]]:
-    """Decimal commas, if columns of numbers have them and none has a decimal point; what is said.
-
-    frame : cells as text, missing ones as NaN, its columns in the order of `names`.
-    """
-    with_comma: list[str] = []
-    unclear: list[str] = []
-    for place, name in enumerate(names):
-        column = frame.iloc[:, place]
-        if has_sign(column, ",") and _all(column, f"{_COMMA}|{_GROUPED}"):
-            commas = column[column.str.contains(",", regex=False, na=False)]
-            (unclear if _all(commas, _THOUSANDS) else with_comma).append(name)
-    if not with_comma:
-        return ".", (_about("unclear_commas", unclear),) if unclear else ()
-    with_point = [
-        name
-        for place, name in enumerate(names)
-        if has_sign(column := frame.iloc[:, place], ".") and _is_pointed(column)
-    ]
-    if not with_point:
-        return ",", (_about("decimal_comma", with_comma),)
-    both = message(
-        "preparation.both_decimals",
-        commas=_listed(with_comma),
-        points=_listed(with_point),
-        n_commas=len(with_comma),
-        n_points=len(with_point),
-    )
-    return ".", (both,)
-
-
-def without_groups(
-    frame: pd.DataFrame, names: list[str]
-) -> tuple[pd.DataFrame, tuple[Message, ...]]:
-    """The frame without points that group thousands before a decimal comma, and what is said.
-
-    Only a column that is numbers throughout, of which one shows the grouping beyond doubt.
-    """
-    grouped = []
-    for place, name in enumerate(names):
-        column = frame.iloc[:, place]
-        sure = has_sign(column, ".") and _all(column, f"{_COMMA}|{_GROUPED}")
-        if sure and column.str.fullmatch(_SURELY_GROUPED).fillna(value=False).any():
-            frame.isetitem(place, column.str.replace(".", "", regex=False))
-            grouped.append(name)
-    if not grouped:
-        return frame, ()
-    return frame, (_about("grouped", grouped),)
-
-
-def has_sign(column: pd.Series, sign: str) -> bool:
-    """Whether a cell holds the sign."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    cells = pa.array(column, pa.large_string(), from_pandas=True)
-    return bool(pc.any(pc.match_substring(cells, sign)).as_py())
-
-
-def _all(column: pd.Series, pattern: str) -> bool:
-    known = column.dropna().str.strip()
-    known = known[known != ""]
-    return len(known) > 0 and bool(known.str.fullmatch(pattern).all())
-
-
-def _is_pointed(column: pd.Series) -> bool:
-    """Numbers with a decimal point, which is not a point that groups thousands."""
-    known = column.dropna().str.strip()
-    with_point = known[known.str.contains(".", regex=False)]
-    return _all(column, _POINT) and not _all(with_point, _GROUPED)
-
-
-def _about(key: str, names: list[str]) -> Message:
-    return message(f"preparation.commas.{key}", columns=_listed(names), n=len(names))
-
-
-def _listed(names: list[str]) -> Message:
-    more = max(len(names) - _SHOWN, 0)
-    return message("preparation.columns", names=names[:_SHOWN], more=more)
 
 
 # Parquet within bounds: a small file can unpack to any size, so it is counted before and while.
