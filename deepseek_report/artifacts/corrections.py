@@ -60,6 +60,7 @@ def _day(value: object) -> object:
 Day = Annotated[str, BeforeValidator(_day)]
 Words = Annotated[str, Field(max_length=1000)]
 Name = Annotated[str, Field(max_length=200)]
+MarksPath = Annotated[LocalPath, Field(max_length=1000)]
 RowDigest = Annotated[str, Field(pattern=r"^([0-9a-f]{16})?$")]
 #: How a correction is made: the column is left out, a gradient or a swap is penalised in training,
 #: or the model keeps a constraint.
@@ -168,9 +169,9 @@ class Correction:
     must_not_matter: Names = ()
     must_rise_with: Name = ""
     must_fall_with: Name = ""
-    region: LocalPath = ""
-    relabel: LocalPath = ""
-    marks: LocalPath = ""
+    region: MarksPath = ""
+    relabel: MarksPath = ""
+    marks: MarksPath = ""
     rule: Annotated[int, Field(ge=1)] | None = None
     remove: bool = False
     weight: float | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -260,6 +261,8 @@ def _override(text: str) -> str:
 def _no_command(text: str, hint: str) -> ConfigError:
     from deepseek_report.errors import ConfigError
 
+    if text in COMMANDS:
+        return ConfigError(f'"{text}" is a command, and a command comes first; {hint}')
     return ConfigError(
         f'"{text}" is neither a command ({", ".join(COMMANDS)}) nor key=value, such as model=mlp; '
         f"{hint}"
@@ -269,19 +272,31 @@ def _no_command(text: str, hint: str) -> ConfigError:
 def _meant(words: Sequence[str], place: int) -> str:
     """What to write where blanks cut a setting into words, or "" if the word is none of these."""
     word, before = words[place], words[place - 1] if place else ""
-    if "=" in word or word[:1] in {"-", "~"} or word in COMMANDS:
+    if _is_setting(word):
         return ""
     from deepseek_report.config.problems import nearest
     from deepseek_report.config.setting_names import file_hint, full_key
 
-    if nearest(word, COMMANDS) or file_hint(word):
+    cut = list(itertools.takewhile(lambda each: not _is_setting(each), words[place:]))
+    key, is_value, _ = before.partition("=")
+    command = word if word in COMMANDS else ""
+    other = "" if command else (len(cut) == 1 and nearest(word, COMMANDS)) or file_hint(word)
+    if is_value and before[:1] != "-" and ("." in key or not (command or other)):
+        todo = f"put a text with blanks into quotes: '{' '.join([before, *cut])}'"
+        if command and len(cut) == 1:
+            return f"write deepseek-report {command} …, or {todo}"
+        return f"{other} Or {todo}" if other.startswith("did") else todo
+    if command or other or nearest(word, COMMANDS):
         return ""
-    if "=" in before and before[:1] != "-":
-        return f"put a text with blanks into quotes: '{before} {word}'"
     after = [text for text in words[place + 1 : place + 3] if text != "="]
     if before[:1] == "-" or not after or not full_key(word):
         return ""
     return f"write it without blanks: {full_key(word)}={after[0]}"
+
+
+def _is_setting(word: str) -> bool:
+    """Whether a word stands by itself: a setting, an option, or a group that is taken away."""
+    return "=" in word or (word[:1] in {"-", "~"} and word != "-")
 
 
 def compose_experiment(

@@ -64,11 +64,14 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f'did you mean "{close}"?' if close else ""
 
 
-def nearest_name(name: str, known: Iterable[str]) -> str:
-    """The known name that is most like this one, or an empty string if none is near."""
+def nearest_name(name: str, known: Iterable[str], alike: float = 0.6) -> str:
+    """The known name that is most like this one, or an empty string if none is near.
+
+    alike : from 0 to 1, how alike two names must be.
+    """
     names = list(map(str, known))
     longer = [other for other in sorted(names) if len(name) > 2 and other.startswith(name)]
-    close = difflib.get_close_matches(name, longer or names, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(name, longer or names, n=1, cutoff=alike)
     return next(iter([*close, *longer]), "")
 
 

@@ -26,6 +26,9 @@ from deepseek_report.config.setting_names import (
     Misfit,
     correction,
     data_hint,
+    group_with,
+    home_of,
+    in_shell,
     misfits,
     misplaced_key,
     shown_value,
@@ -245,8 +248,10 @@ class _Checker:
             fault = f"nothing is chosen for {'.'.join(path)}"
             if entry:
                 fault = f"{'.'.join(path)} has no _target_, so there is no such part to configure"
-            allowed = choices(self.known_choices(path[0]))
-            self.problems.append(Problem(self.where(path), fault, allowed, self.near(path)))
+            allowed, todo = choices(self.known_choices(path[0])), self.near(path)
+            if entry and not todo and (full := home_of(path[-1], self.composed.raw, path[0])):
+                todo = self.written_at(full, path)
+            self.problems.append(Problem(self.where(path), fault, allowed, todo))
             return None
         target = self.load(path, str(entry["_target_"]))
         values = {key: value for key, value in entry.items() if key != "_target_"}
@@ -313,25 +318,72 @@ class _Checker:
         if misfit.type == "value_error" and not misfit.place:  # a rule between several fields
             return Problem(self.where(location), misfit.allowed)
         fault = f"{'.'.join(location)} is {shown_value(misfit.value)}"
-        todo = correction(".".join(location), misfit)
+        todo = correction(".".join(location), misfit) or group_with(misfit.value)
         return Problem(self.where(location), fault, misfit.allowed, todo)
 
     def unknown(self, location: Sequence[str], known: Iterable[str]) -> Problem:
-        where, known = self.where(location), list(known)
-        hint = nearest(location[-1], known)
-        value = where.partition("=")[2] if where.startswith("command line") else "…"
-        if tuple(location) == ("dataset", "path"):
-            hint = data_hint(value)
+        """That a key is none of its group, with where it belongs, or the nearest name."""
+        known, name = list(known), str(location[-1])
         if len(location) == 1:
-            hint = misplaced_key(location[0], value, known)
+            full, todo = misplaced_key(name, known, self.composed.raw)
+        else:
+            full = home_of(name, self.composed.raw, str(location[0]))
+            todo = nearest(name, known)
+        hints = [text for text in (todo, self.written_at(full, location) if full else "") if text]
         allowed = choices(known) or "none: it has no settings"
-        return Problem(where, f'unknown key "{location[-1]}"', allowed, hint)
+        return Problem(self.where(location), f'unknown key "{name}"', allowed, " Or ".join(hints))
+
+    def written_at(self, full: str, location: Sequence[str]) -> str:
+        """`write trainer.max_epochs=5`, with what may stand there where this value may not."""
+        where, value = self.where(location), _at(self.composed.raw, location)
+        text = where.partition("=")[2] if where.startswith("command line") else shown_value(value)
+        if full == "dataset.path":
+            return data_hint(text)
+        group, _, field = full.rpartition(".")
+        cls, entry = Settings, {field: value}
+        if group in SINGLE:
+            chosen = self.composed.raw.get(group) or {}
+            cls = self.own_class(chosen.get("_target_"))
+            entry = {**chosen, field: value}
+            entry.pop("_target_", None)
+        elif group:
+            entry = {group: {**(self.composed.raw.get(group) or {}), field: value}}
+        place = (field,) if group in SINGLE or not group else (group, field)
+        faults = _faults(cls, entry) if cls is not None else []
+        allowed = next((fault.allowed for fault in faults if fault.place == place), "")
+        return f"write {full}=… with {allowed}" if allowed else f"write {full}={in_shell(text)}"
+
+    def own_class(self, target: object) -> type | None:
+        """A class of this package by its dotted path; None for any other."""
+        module, _, name = str(target).rpartition(".")
+        if not module.startswith(f"{OWN}."):
+            return None
+        try:
+            return getattr(importlib.import_module(module), name, None)
+        except ImportError:
+            return None
 
     def add(self, path: Sequence[str], fault: str, allowed: str, todo: str) -> None:
         self.problems.append(Problem(self.where(path), fault, allowed, todo))
 
     def where(self, path: Sequence[str]) -> str:
         return locate(self.composed, path)
+
+
+def _faults(cls: type, values: Mapping[str, object]) -> list[Misfit]:
+    """What of these values does not fit the fields of a class."""
+    try:
+        _adapter(cls).validate_python(dict(values))
+    except ValidationError as error:
+        return misfits(cls, error.errors())
+    return []
+
+
+def _at(raw: object, location: Sequence[str]) -> object:
+    """The value at a place of plain data; None where there is none."""
+    for part in location:
+        raw = raw.get(part) if isinstance(raw, Mapping) else None
+    return raw
 
 
 def _forbid_extra(cls: object) -> None:

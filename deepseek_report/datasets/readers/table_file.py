@@ -18,7 +18,7 @@ from deepseek_report.artifacts.array_types import Ints
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.rounding import count
 from deepseek_report.artifacts.storage.files import column_chunks
-from deepseek_report.artifacts.storage.local_paths import ARCHIVES, path_fault
+from deepseek_report.artifacts.storage.local_paths import ARCHIVES, control_character, path_fault
 from deepseek_report.datasets.assembly.column_declarations import data_error, error_text
 from deepseek_report.datasets.readers.cells import parse_numbers
 from deepseek_report.datasets.readers.excel import SUFFIXES as EXCEL_SUFFIXES
@@ -34,7 +34,13 @@ from deepseek_report.datasets.readers.file_bytes import (
     stream_of,
 )
 from deepseek_report.datasets.readers.file_form import Decimal, FileForm, ReadLimits
-from deepseek_report.datasets.readers.text_table import MISSING, TextTable, header_of, open_table
+from deepseek_report.datasets.readers.text_table import (
+    MISSING,
+    TextTable,
+    header_of,
+    open_table,
+    zero_character,
+)
 from deepseek_report.datasets.readers.written_numbers import needs_others, written_plainly
 from deepseek_report.errors import DataError, first_line
 
@@ -49,8 +55,7 @@ if TYPE_CHECKING:
 # Arrow says only that a line is broken; which one it is and why says a slower look at every line.
 # That look also decides over quotation marks, of which Arrow takes more than are well-formed. A
 # file that Arrow cannot cut and in which no line is broken is read by pandas: one with a line
-# longer than a block, with characters of zero, or of one column, where the two differ on blank
-# lines.
+# longer than a block, or of one column, where the two differ on blank lines.
 
 #: Bytes that Arrow cuts into rows at a time; a longer line is left to pandas.
 _BLOCK = 1 << 22
@@ -89,7 +94,7 @@ def read_rows(
             frame = None
         if not (wanted.lenient or (frame is not None and stream.is_plain(table.text.limits))):
             _check_lines(table, width, wanted)
-        if frame is not None and not stream.has_zeros:
+        if frame is not None:
             return frame
     elif not wanted.lenient:
         _check_lines(table, width, wanted)
@@ -102,24 +107,25 @@ def read_rows(
 class _Utf8:
     """The text in UTF-8 as Arrow reads it, and what was seen of it on the way.
 
-    has_quotes, has_zeros : whether the characters occur. longest : bytes of the longest line, as
-    far as lines end with a line feed.
+    has_quotes : whether the character occurs. longest : bytes of the longest line, as far as lines
+    end with a line feed.
     """
 
     def __init__(self, table: TextTable) -> None:
         self._text = table.text
-        self.has_quotes = self.has_zeros = False
+        self.has_quotes = False
         self.longest = self._open_line = 0
 
     def is_plain(self, limits: ReadLimits) -> bool:
         """Whether lines can neither be too long nor have quotation marks in a wrong place."""
-        return not (self.has_quotes or self.has_zeros) and self.longest <= limits.line
+        return not self.has_quotes and self.longest <= limits.line
 
     def blocks(self) -> Generator[bytes, None, None]:
-        """The whole text, block by block."""
+        """The whole text, block by block; raises DataError: it holds a character of zero."""
         for block in self._text.utf8(_BLOCK):
+            if b"\0" in block:
+                raise zero_character(str(self._text.path))
             self.has_quotes = self.has_quotes or b'"' in block
-            self.has_zeros = self.has_zeros or b"\0" in block
             self._measure(block)
             yield block
 
@@ -313,7 +319,10 @@ def file_problem(path: Path, also: tuple[str, ...] = ()) -> str | None:
             str(path),
             f"archives of type `{path.suffix}` are not read",
             f"{', '.join(known)}; texts also with {', '.join(PACKED_SUFFIXES)} behind that",
-            "unpack it, and name the file of the table",
+            "unpack it, and name the file of the table; one that holds a single table may be "
+            f"called `{path.stem}.csv{path.suffix}`"
+            if is_packed(path)
+            else "unpack it, and name the file of the table",
         )
     if inner_suffix(path) not in (texts if is_packed(path) else known):
         return error_text(
@@ -519,6 +528,10 @@ def _parsed_text(
 
 def _check_names(path: Path, names: list[str]) -> None:
     twice = [name for name, n in Counter(names).items() if n > 1]
+    if odd := [(place, sign) for place, n in enumerate(names, 1) if (sign := control_character(n))]:
+        signs = ", ".join(f"{sign} in column {place}" for place, sign in odd[:_LISTED])
+        problem = f"column names hold control characters ({signs})"
+        raise data_error(str(path), problem, "names that can be shown", "rename the columns")
     if twice:
         problem = "these column names occur more than once: " + ", ".join(f"`{n}`" for n in twice)
         raise data_error(str(path), problem, "every name once", "rename the columns in the file")

@@ -27,6 +27,10 @@ _GROUPING = {"blanks": " \u00a0\u2009\u202f", "apostrophes": "'\u2019"}
 _NAMES = {",": "commas", ".": "points"}
 _MINUS = "\u2212"
 _LISTED = 3
+#: So many cells show together what none of them shows alone.
+_MANY = 20
+#: Cells by which it is seen that a column holds something else.
+_LOOKED_AT = 200
 
 
 def _pattern(decimal: Decimal) -> str:
@@ -79,12 +83,14 @@ class _Numbers:
     """A column whose cells are all numbers, with signs in some.
 
     decimals : the signs before decimals with which they are. signs : what they hold.
+    grouped_by : of two such signs the one that all the same stands between groups, as it seems.
     """
 
     name: str
     place: int
     decimals: frozenset[Decimal]
     signs: frozenset[str]
+    grouped_by: Decimal | None = None
 
     def is_open(self, sign: Decimal) -> bool:
         """Whether it is some numbers with this sign before decimals, others with it in groups."""
@@ -98,7 +104,8 @@ class _Numbers:
 
 def needs_others(column: pd.Series, separator: str = "") -> bool:
     """Whether what the cells of a column are may depend on the other columns of its file."""
-    numbers = _seen(column, "", 0)
+    cells = _texts(column)
+    numbers = None if cells is None or not _held(cells) else _seen(cells, "", 0)
     if numbers is None:
         return False
     return "," in numbers.signs or (separator != "," and numbers.is_open("."))
@@ -113,8 +120,7 @@ def written_plainly(
     declared : the sign before decimals, where a person says it. separator : of the columns, where
         these stand in a text: beside commas, points are before decimals unless a cell denies it.
     """
-    seen = (_seen(frame.iloc[:, at], str(name), at) for at, name in enumerate(frame.columns))
-    columns = [column for column in seen if column is not None]
+    columns = _columns(frame, declared, separator)
     decimal, unclear, notes = _recognised(columns, separator)
     if declared is not None:
         against = [column for column in columns if column.decimals == {_other(declared)}]
@@ -150,39 +156,99 @@ def _recognised(
         return ",", [], _about("decimal_comma", commas or open_commas)
     if points:
         return ".", [], []
+    seeming = {column.grouped_by for column in columns} - {None}
+    if len(seeming) == 1:
+        return (".", [], []) if "," in seeming else (",", [], [])
     told = [] if separator == "," or spaced else _about("unclear_points", open_points)
     return ".", open_commas, [*_about("unclear_commas", open_commas), *told]
 
 
-def _seen(column: pd.Series, name: str, place: int) -> _Numbers | None:
+def _columns(frame: pd.DataFrame, declared: Decimal | None, separator: str) -> list[_Numbers]:
+    """The columns of numbers with signs in them.
+
+    Those whose only signs are points are looked at where others make these unclear, or where the
+    first of their cells do not show that they are before decimals; most tables have no others.
+    """
+    texts = ((at, str(name), _texts(frame.iloc[:, at])) for at, name in enumerate(frame.columns))
+    known = [(at, name, cells) for at, name, cells in texts if cells is not None]
+    signed = [_held(cells) for _, _, cells in known]
+    found = {
+        at: _seen(cells, name, at)
+        for (at, name, cells), signs in zip(known, signed, strict=True)
+        if signs - {"."}
+    }
+    others = declared == "," or any(column is not None for column in found.values())
+    for (at, name, cells), signs in zip(known, signed, strict=True):
+        if signs == {"."} and (others or (separator != "," and _fitting(_first(cells)) != ["."])):
+            found[at] = _seen(cells, name, at)
+    return [column for _, column in sorted(found.items()) if column is not None]
+
+
+def _held(cells: pa.Array) -> frozenset[str]:
+    """The signs that occur in texts."""
+    data = cells.buffers()[2]
+    content = b"" if data is None else data.to_pybytes()
+    forms = {",": ",", ".": ".", _MINUS: _MINUS, **_GROUPING}
+    return frozenset(
+        sign for sign, letters in forms.items() if any(x.encode() in content for x in letters)
+    )
+
+
+def _first(cells: pa.Array) -> pa.Array:
+    return cells.slice(0, _LOOKED_AT)
+
+
+def _fitting(cells: pa.Array) -> list[Decimal]:
+    """The signs before decimals with which all cells, blank ones aside, are numbers."""
+    import pyarrow.compute as pc
+
+    cells = pc.utf8_trim_whitespace(cells)
+    return [d for d, number in _NUMBER.items() if not _any(cells, f"^(?:{number})?$", no=True)]
+
+
+def _seen(cells: pa.Array, name: str, place: int) -> _Numbers | None:
     """What the texts of a column can be, if all of them are numbers and some hold a sign."""
     import pyarrow.compute as pc
 
-    cells = _texts(column)
-    if cells is None or not _any(cells, rf"[.,{_MINUS}{''.join(_GROUPING.values())}]"):
+    if not _fitting(_first(cells)) or not (decimals := _fitting(cells)):
         return None
     cells = pc.utf8_trim_whitespace(cells)
     cells = cells.filter(pc.greater(pc.utf8_length(cells), 0))
-    decimals = [d for d, number in _NUMBER.items() if not _any(cells, rf"^(?:{number})$", no=True)]
-    signs = {",": ",", ".": "[.]", _MINUS: _MINUS} | {k: f"[{v}]" for k, v in _GROUPING.items()}
-    if not decimals:
-        return None
-    held = frozenset(sign for sign, pattern in signs.items() if _any(cells, pattern))
-    return _Numbers(name, place, frozenset(decimals), held) if held else None
+    held = _held(cells)
+    open_ones = held & _NUMBER.keys() if len(decimals) > 1 else ()
+    grouped = next((sign for sign in open_ones if _seems_grouped(cells, sign)), None)
+    return _Numbers(name, place, frozenset(decimals), held, grouped) if held else None
+
+
+def _seems_grouped(cells: pa.Array, sign: Decimal) -> bool:
+    """Whether a sign before three digits groups thousands, by all cells of a column.
+
+    Decimals are written either without zeros at their end, or all with three digits. So where many
+    cells have the sign, some of these end in a zero, others have no sign and none of these others
+    has four digits, no way to write decimals gives such a column.
+    """
+    import pyarrow.compute as pc
+
+    holds = pc.match_substring(cells, sign)
+    signed, others = cells.filter(holds), cells.filter(pc.invert(holds))
+    ends = len(signed) >= _MANY and _any(signed, "0$")
+    return ends and len(others) > 0 and not _any(others, r"\d{4}")
 
 
 def _texts(column: pd.Series) -> pa.Array | None:
-    """The cells that are texts, without the missing ones; None where there are none."""
+    """The cells that are texts, null in the place of others; None where there are none."""
     import pandas as pd
     import pyarrow as pa
 
     types = pd.api.types
-    if not (types.is_string_dtype(column.dtype) or types.is_object_dtype(column.dtype)):
+    if types.is_object_dtype(column.dtype) and types.infer_dtype(column) != "string":
+        column = column.where(column.map(lambda cell: isinstance(cell, str)))
+    elif not (types.is_string_dtype(column.dtype) or types.is_object_dtype(column.dtype)):
         return None
-    known = column.dropna()
-    if types.is_object_dtype(column.dtype) and types.infer_dtype(known) != "string":
-        known = known[known.map(lambda cell: isinstance(cell, str))]
-    return pa.array(known, pa.large_string()) if len(known) else None
+    cells = pa.array(column, pa.large_string(), from_pandas=True)
+    if isinstance(cells, pa.ChunkedArray):
+        cells = cells.combine_chunks()
+    return cells if cells.null_count < len(cells) else None
 
 
 def _any(cells: pa.Array, pattern: str, *, no: bool = False) -> bool:

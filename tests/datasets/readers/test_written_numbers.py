@@ -1,4 +1,4 @@
-"""Numbers as countries write them are read as the numbers that they are, or told where they are two."""
+"""Numbers as countries write them are read as what they are, or told where they are two."""
 
 from __future__ import annotations
 
@@ -137,6 +137,16 @@ def test_files_of_all_kinds_are_read_alike(locale: str, kind: str, tmp_path: Pat
         ({"x": ["1.234", "2.345"]}, ".", [1.234, 2.345], "read as decimal points"),
         ({"x": ["1,234,567", "1,234"]}, ".", [1234567.0, 1234.0], "Commas in “x” group"),
         ({"x": ["1'234", "12"]}, ".", [1234.0, 12.0], "Apostrophes in “x” group thousands"),
+        ({"x": ["500", *(f"{k},230" for k in range(1, 21))]}, ".", [500.0], "Commas in “x” group"),
+        ({"x": ["500", *(f"{k}.230" for k in range(1, 21))]}, ",", [500.0], "Points in “x” group"),
+        ({"x": ["500", *(f"{k},234" for k in range(1, 31))]}, ".", None, "may group thousands or"),
+        (
+            {"x": ["1,000", *(f"{k},230" for k in range(1, 31))]},
+            ".",
+            None,
+            "may group thousands or",
+        ),
+        ({"x": ["5000", *(f"{k},230" for k in range(1, 31))]}, ".", None, "may group thousands or"),
         ({"x": ["1,5"], "y": ["0.5"]}, ".", None, "points were taken as decimal"),
         ({"x": ["1,5", "2,75", "1,234.5"]}, ".", None, ""),
         ({"x": ["12 34", "5 67"]}, ".", None, ""),
@@ -158,7 +168,9 @@ def test_evidence_of_the_column_then_of_the_file_decides_and_is_said(
         assert plain["x"].tolist() == frame["x"].tolist()
         assert np.isnan(read_cells(plain["x"], "x", sign).numbers).any()
     else:
-        assert read_cells(plain["x"], "x", sign).numbers.tolist() == expected
+        read = read_cells(plain["x"], "x", sign).numbers.tolist()
+        assert read[: len(expected)] == expected
+        assert len(read) == len(expected) or read[1] == 1230.0
 
 
 def test_beside_commas_between_columns_points_are_decimal_without_a_word(tmp_path: Path) -> None:
