@@ -15,11 +15,20 @@ from functools import cache
 from pathlib import Path
 
 from deepseek_report.artifacts.storage.local_paths import path_fault, shipped
-from deepseek_report.config.config_files import MULTIPLE, SINGLE, WHOLE, examined, read_yaml
+from deepseek_report.config.config_files import (
+    MULTIPLE,
+    SINGLE,
+    WHOLE,
+    choice_files,
+    examined,
+    read_yaml,
+)
 from deepseek_report.config.problems import ConfigProblems
 from deepseek_report.config.sets import bare_name, set_names
 
 _PACKAGE = Path(__file__).parents[1]
+#: The types of fields that are paths.
+_PATHS = {"LocalPath", "LocalFile"}
 
 
 def folders(extra: str | None = None) -> list[Path]:
@@ -40,7 +49,7 @@ def groups(roots: Sequence[Path]) -> dict[str, list[str]]:
     """{group: its choices}, both sorted."""
     choices: dict[str, set[str]] = {group: set() for group in (*SINGLE, *MULTIPLE)}
     for root in roots:
-        for path in root.glob("*/*.yaml"):
+        for path in choice_files(root):
             choices.setdefault(path.parent.name, set()).add(path.stem)
     return {group: sorted(choices[group]) for group in sorted(choices)}
 
@@ -111,6 +120,20 @@ def allowed_texts(target: str) -> dict[str, tuple[str, ...]]:
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
             texts[field.target.id] = _literals(field.annotation, aliases)
     return texts
+
+
+def path_fields(target: str) -> set[str]:
+    """The fields of a plug-in that are paths, read as in `allowed_texts`."""
+    node, body = _class_of(target)
+    inherited = _bases(node, body, target.rpartition(".")[0]) if node else ()
+    fields = {name for base in inherited for name in path_fields(base)}
+    return fields | {
+        field.target.id
+        for field in (node.body if node else ())
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(field.target, ast.Name)
+        and any(isinstance(part, ast.Name) and part.id in _PATHS for part in ast.walk(field))
+    }
 
 
 def _bases(node: ast.ClassDef, body: Sequence[ast.stmt], module: str) -> list[str]:
@@ -223,6 +246,15 @@ class Completer:
         key, is_value, value = current[len(sign) :].partition("=")
         candidates = self._values(key, value) if is_value else self._keys(key)
         return sorted({sign + candidate for candidate in candidates if _SAFE.fullmatch(candidate)})
+
+    def asks_path(self, key: str) -> bool:
+        """Whether a setting is the path of a file or a folder."""
+        group, *path = key.lstrip("+").split(".")
+        if group == "paths" or key == "dataset.path":
+            return True
+        file = self._file(group, path[:1]) if group in SINGLE and len(path) == 1 else None
+        target = target_of(file) if file is not None else ""
+        return target != "" and path[0] in path_fields(target)
 
     # --- values -----------------------------------------------------------------------------------
 

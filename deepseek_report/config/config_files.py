@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from yaml.reader import ReaderError
 
 from deepseek_report.artifacts.storage import bounded_yaml
 from deepseek_report.artifacts.storage.bounded_yaml import YamlTooLarge
@@ -26,15 +27,39 @@ _MOST_FILES = 5_000
 WHOLE = ("debug", "experiment")
 
 
+#: {settings of Hydra, which is asked to compose and for nothing else: what does the same here}.
+_OF_HYDRA = {
+    "job.name": "write name=NAME",
+    "launcher": "choose launcher=NAME, which `deepseek-report list launcher` shows",
+    "mode": "write -m for a sweep",
+    "run": "write paths.reports=DIR",
+    "searchpath": "use --config-dir DIR",
+    "sweep": "write paths.reports=DIR",
+    "sweeper": "write -m seed=1,2, or `sweep: {seed: [1, 2]}` in an experiment",
+}
+
+
+def of_hydra(where: str, key: str) -> Problem:
+    """That a setting of Hydra, `run.dir` say, is read by nobody, and what does the same."""
+    name = key.replace("/", ".").strip(".")
+    todo = next((does for own, does in _OF_HYDRA.items() if f"{name}.".startswith(f"{own}.")), "")
+    fault = f"hydra.{name}".strip(".") + ": settings of Hydra are not read"
+    return Problem(where, fault, "", todo or "remove it")
+
+
 def shown(path: Path) -> str:
     """A path as a person would write it: from the current folder where it lies below that."""
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
-def parts(root: Path) -> list[Path]:
-    """Every file of a config folder that can be chosen."""
-    return sorted(root.glob("*/*.yaml"))
+def choice_files(root: Path, inside: str = "*") -> list[Path]:
+    """Every file of a config folder that can be chosen, or of these folders in it.
+
+    What begins with a dot is no part: an editor or another program keeps it there.
+    """
+    found = root.glob(f"{inside}/*.yaml")
+    return sorted(path for path in found if "." not in {path.name[0], path.parent.name[0]})
 
 
 def read_yaml(path: Path) -> Any:
@@ -57,6 +82,10 @@ def unreadable(path: Path, error: Exception) -> Problem:
     if isinstance(error, ArtifactError):
         fault = "no regular file, and nothing else is read"
         return Problem(shown(path), fault, todo="put a file of YAML in its place")
+    if isinstance(error, ReaderError):
+        line = bounded_yaml.read_text(path)[: error.position].count("\n") + 1
+        fault = f"it holds the control character U+{int(error.character):04X}"
+        return Problem(f"{shown(path)}:{line}", fault, todo="remove the character")
     mark = getattr(error, "problem_mark", None)
     reason = getattr(error, "problem", None) or str(error).splitlines()[0]
     where = f"{shown(path)}:{mark.line + 1}:{mark.column + 1}" if mark else shown(path)
@@ -75,7 +104,9 @@ def malformed(roots: Iterable[Path]) -> list[Problem]:
     Those of files that a configuration uses stop it; these others are told by `check` and `list`.
     """
     roots, main = list(roots), "config.yaml"
-    problems = [problem for root in roots for path in parts(root) for problem in examined(path)]
+    problems = [
+        problem for root in roots for path in choice_files(root) for problem in examined(path)
+    ]
     problems += [each for root in roots for each in unread(root / main, shipped("conf") / main)]
     return problems + [problem for root in roots for problem in _elsewhere(root)]
 
@@ -95,7 +126,7 @@ def unread(path: Path, shipped_one: Path) -> Iterator[Problem]:
 
 
 def _elsewhere(root: Path) -> Iterator[Problem]:
-    chosen = set(parts(root))
+    chosen = set(choice_files(root))
     for number, path in enumerate(_below(root)):
         if number >= _MOST_FILES:
             fault = f"{shown(root)} holds more than {_MOST_FILES} files"
@@ -138,7 +169,26 @@ def examined(path: Path) -> Iterator[Problem]:
         todo = "write `# @package _global_` as its first line"
         yield Problem(f"{shown(path)}:1", fault, todo=todo)
     else:
+        yield from _settings_of_hydra(path, content)
         yield from _chosen_in_body(path, content)
+
+
+def _settings_of_hydra(path: Path, content: Mapping[str, object]) -> Iterator[Problem]:
+    """What a file says to Hydra itself, in a block of its own or in its `defaults:`."""
+    block = content.get("hydra")
+    if block is not None and _is_whole(path):
+        inside = block if isinstance(block, Mapping) else {"": block}
+        dotted = (
+            f"{key}.{next(iter(value))}" if isinstance(value, Mapping) and value else str(key)
+            for key, value in inside.items()
+        )
+        where = line_with([path], ["hydra"]) or shown(path)
+        yield from (of_hydra(where, key) for key in dotted)
+    for line in content.get("defaults", []):  # type: ignore[attr-defined]  # it is a list
+        for key in line if isinstance(line, Mapping) else ():
+            group = str(key).split()[-1].lstrip("/")
+            if group.startswith("hydra/"):
+                yield of_hydra(line_with([path], [group]), group.removeprefix("hydra/"))
 
 
 def _chosen_in_body(path: Path, content: Mapping[str, object]) -> Iterator[Problem]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from deepseek_report.artifacts.corrections import Correction, items_of
 from deepseek_report.artifacts.protocols import models
 from deepseek_report.config.composed import Composed, locate
-from deepseek_report.config.config_files import MULTIPLE, SINGLE
+from deepseek_report.config.config_files import MULTIPLE, SINGLE, of_hydra
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.interpolation import LOCAL
 from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest_name
@@ -193,11 +193,11 @@ def refused(override: Override, known: Mapping[str, Sequence[str]]) -> list[Prob
     """Why this override cannot be used in one run; empty if it can."""
     group = override.key_or_group
     where = f"command line, {override.input_line}"
-    if override.is_sweep_override():
+    if override.is_sweep_override() and not group.startswith("hydra"):
         todo = _several(override, known)
         return [Problem(where, "several values for one run", "one value", todo)]
-    if group == "hydra.searchpath":
-        return [Problem(where, "folders of YAMLs are not named so", "", "use --config-dir DIR")]
+    if re.match(r"hydra\b", group):
+        return [of_hydra(where, group.removeprefix("hydra"))]
     if group not in known:
         return []
     shortened = group in MULTIPLE and override.is_delete() and override.value() is not None
@@ -260,7 +260,7 @@ def forced(override: Override, groups: Container[str]) -> str:
     """A value override may set any field of a plug-in, also one that its YAML does not list."""
     text = str(override.input_line)
     is_value = override.type.name in {"CHANGE", "ADD"} and override.key_or_group not in groups
-    return f"++{text.lstrip('+')}" if is_value and not text.startswith("hydra") else text
+    return f"++{text.lstrip('+')}" if is_value else text
 
 
 def expand(overrides: Sequence[str]) -> Iterator[list[str]]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
+from deepseek_report.artifacts.storage.local_paths import escaped
 from deepseek_report.errors import ConfigError
 
 
@@ -25,7 +26,7 @@ class Problem:
             lines.append(f"    allowed: {self.allowed}")
         if self.todo:
             lines.append(f"    what to do: {self.todo}")
-        return "\n".join(lines)
+        return escaped("\n".join(lines))
 
 
 class ConfigProblems(ConfigError):  # noqa: N818 - it is several problems

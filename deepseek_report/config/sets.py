@@ -13,7 +13,14 @@ from pathlib import Path
 from typing import Literal
 
 from deepseek_report.artifacts.ids import EARLIER_FRAMEWORKS
-from deepseek_report.config.config_files import MULTIPLE, line_with, malformed, read_yaml, shown
+from deepseek_report.config.config_files import (
+    MULTIPLE,
+    choice_files,
+    line_with,
+    malformed,
+    read_yaml,
+    shown,
+)
 from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest
 
 #: The folder of a group that holds its sets, and the set of all parts, which needs no file.
@@ -213,7 +220,7 @@ def set_names(roots: Sequence[Path], parts: Mapping[str, Sequence[str]]) -> dict
 
 
 def _files(roots: Sequence[Path], group: str) -> dict[str, Path]:
-    files = (file for root in reversed(roots) for file in (root / group / FOLDER).glob("*.yaml"))
+    files = (file for root in reversed(roots) for file in choice_files(root, f"{group}/{FOLDER}"))
     return {file.stem: file for file in files}
 
 

@@ -289,16 +289,18 @@ def _other_choice(name: str) -> str:
     return ""
 
 
-def home_of(name: str, raw: Mapping[str, Any], group: str = "") -> str:
+def home_of(name: str, raw: Mapping[str, Any], group: str = "", *, exact: bool = False) -> str:
     """The full key of what is meant by a name that its group does not know; "" for no such.
 
     raw : the composed configuration. group : which does not know it; "" for none at all.
+    exact : whether nothing but the name itself counts.
     """
     bare = name.replace("-", "_")
     homes = {**_chosen_homes(raw), **_homes()}
     elsewhere = {key: full for key, full in homes.items() if full.partition(".")[0] != group}
-    if exact := elsewhere.get(bare, "") or _other_choice(bare):
-        return exact
+    full = elsewhere.get(bare, "") or _other_choice(bare)
+    if full or exact:
+        return full
     return elsewhere.get(nearest_name(bare, elsewhere, _ALIKE), "")
 
 

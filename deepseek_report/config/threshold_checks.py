@@ -22,6 +22,7 @@ from deepseek_report.artifacts.schema import CROSS, Attribute, AttributeKind, Sc
 from deepseek_report.artifacts.score import Bounds
 from deepseek_report.config.catalogue import target_of
 from deepseek_report.config.composed import Composed, locate
+from deepseek_report.config.config_files import choice_files
 from deepseek_report.config.experiment import Experiment, Refusal
 from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest
 from deepseek_report.wording.words import wording
@@ -107,7 +108,7 @@ def _shipped(composed: Composed, declared: Iterable[_Declared]) -> _Sources:
     Classes are loaded of the scores that thresholds name; of others the name alone is read.
     """
     names = {threshold.text("metric") for threshold in declared}
-    files = [file for root in composed.roots for file in (root / "metrics").glob("*.yaml")]
+    files = [file for root in composed.roots for file in choice_files(root, "metrics")]
     known: dict[str, list[_Source]] = {}
     for file in files:
         sources = dict[str, list[_Source]]()

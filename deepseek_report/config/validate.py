@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import typing
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,10 +14,15 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from deepseek_report.artifacts.protocols.models import LoadsTypes
 from deepseek_report.artifacts.protocols.sections import MadeForUse, TellsSector
-from deepseek_report.artifacts.storage.local_paths import PLAIN_NAME, twins, unfit_name
+from deepseek_report.artifacts.storage.local_paths import (
+    PLAIN_NAME,
+    control_character,
+    twins,
+    unfit_name,
+)
 from deepseek_report.config import local_code
 from deepseek_report.config.composed import Composed, Undecided, locate
-from deepseek_report.config.config_files import MULTIPLE, SINGLE
+from deepseek_report.config.config_files import MULTIPLE, SINGLE, choice_files
 from deepseek_report.config.experiment import Experiment, Settings
 from deepseek_report.config.local_code import late_import
 from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest
@@ -84,6 +89,7 @@ def built(
     checker = _Checker(composed, trusted)
     settings = checker.settings()
     checker.unknown_top_level()
+    checker.control_characters()
     checker.written_by_person()
     if settings is None or checker.problems:
         raise ConfigProblems(checker.problems, checker.untrusted)
@@ -192,6 +198,14 @@ class _Checker:
             if key not in known:
                 self.problems.append(self.unknown((key,), known))
 
+    def control_characters(self) -> None:
+        """No text holds a character that could rewrite what a person sees, or end a text early."""
+        for path, text in _texts(self.composed.raw):
+            sign = control_character(text)
+            if sign and not {"separator", "missing_values"} & {*path}:
+                fault = f"{'.'.join(path)} holds the control character {sign}"
+                self.add(path, fault, "text, line breaks and tabs", "remove the character")
+
     def entries(self, group: str) -> dict[str, object]:
         """{key: what is written of it} of the parts of a group whose keys can be names."""
         if group not in self.listed:
@@ -263,8 +277,9 @@ class _Checker:
         return nearest(path[-1], self.known_choices(path[0]))
 
     def known_choices(self, group: str) -> list[str]:
-        files = (file for root in self.composed.roots for file in (root / group).glob("*.yaml"))
-        return sorted({file.stem for file in files})
+        return sorted(
+            {file.stem for root in self.composed.roots for file in choice_files(root, group)}
+        )
 
     def load(self, path: tuple[str, ...], target: str) -> type | None:
         package = target.partition(".")[0]
@@ -327,8 +342,8 @@ class _Checker:
         if len(location) == 1:
             full, todo = misplaced_key(name, known, self.composed.raw)
         else:
-            full = home_of(name, self.composed.raw, str(location[0]))
             todo = nearest(name, known)
+            full = home_of(name, self.composed.raw, str(location[0]), exact=bool(todo))
         hints = [text for text in (todo, self.written_at(full, location) if full else "") if text]
         allowed = choices(known) or "none: it has no settings"
         return Problem(self.where(location), f'unknown key "{name}"', allowed, " Or ".join(hints))
@@ -377,6 +392,18 @@ def _faults(cls: type, values: Mapping[str, object]) -> list[Misfit]:
     except ValidationError as error:
         return misfits(cls, error.errors())
     return []
+
+
+def _texts(raw: object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Every text of plain data with its place; a key is a text at the place of what it names."""
+    if isinstance(raw, str):
+        yield path, raw
+    listed = raw if isinstance(raw, list | tuple) else ()
+    inside = raw.items() if isinstance(raw, Mapping) else enumerate(listed)
+    for key, value in inside:
+        if isinstance(key, str):
+            yield path, key
+        yield from _texts(value, (*path, str(key)))
 
 
 def _at(raw: object, location: Sequence[str]) -> object:

@@ -155,6 +155,11 @@ def control_character(text: str) -> str:
     return f"U+{ord(first[0]):04X}" if first else ""
 
 
+def escaped(text: str) -> str:
+    r"""The text with its control characters as a program writes them: `\x1b[31m`."""
+    return _CONTROLS.sub(lambda sign: ascii(sign[0])[1:-1], text)
+
+
 P = TypeVar("P", str, Path)
 
 
