@@ -80,6 +80,10 @@ class Misfit:
     value: object
     allowed: str
 
+    @property
+    def is_unknown_key(self) -> bool:
+        return self.type == "unexpected_keyword_argument"
+
 
 def misfits(cls: object, errors: Iterable[ErrorDetails]) -> list[Misfit]:
     """Each place with what is allowed there; the alternatives of one field are one sentence."""

@@ -317,7 +317,7 @@ class _Checker:
 
     def explain(self, misfit: Misfit, cls: type, path: tuple[str, ...]) -> Problem:
         location = (*path, *misfit.place)
-        if misfit.type == "unexpected_keyword_argument":
+        if misfit.is_unknown_key:
             owner = _class_at(cls, misfit.place[:-1])
             names = [field.name.rstrip("_") for field in dataclasses.fields(owner)]
             problem = self.unknown(location, names)
@@ -344,6 +344,8 @@ class _Checker:
         else:
             todo = nearest(name, known)
             full = home_of(name, self.composed.raw, str(location[0]), exact=bool(todo))
+        if tuple(location) == ("dataset", "path"):  # of data that come with a choice
+            full, todo = "dataset.path", ""
         hints = [text for text in (todo, self.written_at(full, location) if full else "") if text]
         allowed = choices(known) or "none: it has no settings"
         return Problem(self.where(location), f'unknown key "{name}"', allowed, " Or ".join(hints))
@@ -365,7 +367,10 @@ class _Checker:
             entry = {group: {**(self.composed.raw.get(group) or {}), field: value}}
         place = (field,) if group in SINGLE or not group else (group, field)
         faults = _faults(cls, entry) if cls is not None else []
-        allowed = next((fault.allowed for fault in faults if fault.place == place), "")
+        refused = (
+            f for f in faults if f.place == place and f.type != "unexpected_keyword_argument"
+        )
+        allowed = next((fault.allowed for fault in refused), "")
         return f"write {full}=… with {allowed}" if allowed else f"write {full}={in_shell(text)}"
 
     def own_class(self, target: object) -> type | None:
