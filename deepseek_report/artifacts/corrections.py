@@ -33,7 +33,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, Validation
 
 from deepseek_report.artifacts.conclusions import ClassName
 from deepseek_report.artifacts.storage.bounded_yaml import MOST_BYTES, parsed
-from deepseek_report.artifacts.storage.local_paths import LocalPath, path_fault
+from deepseek_report.artifacts.storage.local_paths import LocalPath
 from deepseek_report.artifacts.storage.plain_files import read_text
 from deepseek_report.errors import ArtifactError, ConfigError
 
@@ -350,10 +350,12 @@ def read_marks(path: Path) -> Marks:
 
 
 def _content(path: Path) -> object:
-    if problem := path_fault(path):
-        raise _refused(path, *problem)
     try:
         return with_on(parsed(read_text(path, MOST_BYTES, links=True)))
+    except FileNotFoundError:
+        raise _refused(
+            path, "there is no such file", "a file of marks", "correct the path"
+        ) from None
     except OSError as error:
         todo = "correct the path or its rights"
         raise _refused(path, f"cannot be read ({error.strerror})", "a file", todo) from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 
 import yaml
@@ -48,33 +47,32 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "doctor": ("--help",),
     "completion": ("--help",),
 }
-#: The answers that let the shell offer files, or folders, without those that are hidden.
-FILES, FOLDERS = ("!files",), ("!folders",)
-#: What may follow an option that takes a value.
+#: What may follow an option; after --config-dir and --data the shell offers files by itself.
 _AFTER: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(("--data", "--decision", "--key", "--out", "--people", "--policy"), FILES),
-    **dict.fromkeys(("--previous", "--row", "--rows", "--package"), FILES),
-    **dict.fromkeys(("--board", "--config-dir", "-cd", "--keys", "--output", "--store"), FOLDERS),
-    **dict.fromkeys(("--batch", "--drop", "--entity", "--expect", "--favourable", "--jobs"), ()),
-    **dict.fromkeys(("--keep", "--name", "--place", "--plant", "--port", "--region"), ()),
-    **dict.fromkeys(("--sector", "--sensitive", "--target", "--text", "--time", "--trust"), ()),
-    **dict.fromkeys(("--trust-type", "--uri"), ()),
     "--to": ("html", "brief", "pdf", "docx"),
     "--engine": ("auto", "quarto", "embedded"),
     "--cfg": ("job",),
     "-c": ("job",),
     "--older-than": ("7d", "30d", "90d"),
-    "--explain": ("all", "none", "refused"),
+    "--config-dir": (),
+    "-cd": (),
+    "--data": (),
+    "--target": (),
+    "--name": (),
+    "--trust": (),
+    "--row": (),
+    "--rows": (),
+    "--explain": ("all",),
     "--decimal": (".", ","),
-    "--language": ("en", "zh"),
+    "--store": (),
+    "--out": (),
     "--template": ("development", "validation"),
     "--letter": ("regb", "gdpr", "ccd"),
+    "--uri": (),
 }
 #: Where it depends on the command.
 _AFTER_OF: dict[tuple[str, str], tuple[str, ...]] = {
-    ("export", "--to"): ("bom", "model-card", "docx"),
-    ("export", "--out"): FOLDERS,
-    ("key", "--out"): FOLDERS,
+    ("export", "--to"): ("bom", "model-card", "docx")
 }
 #: Commands that score cases by the model of a run.
 _OF_CASES = frozenset({"explain-case", "score-stream", "serve"})
@@ -83,17 +81,10 @@ _OF_RUNS = _OF_CASES | {
     *("compare", "export", "pack", "render", "reproduce", "sign", "verify", "track")
 }
 SHELLS = ("bash", "zsh", "fish")
-#: What follows commands that read no configuration.
-_FIRST: dict[str, tuple[str, ...]] = {
-    "completion": SHELLS,
-    "doctor": (),
-    "init": FOLDERS,
-    "key": ("new",),
-}
 
 
 def candidates(line: str) -> list[str]:
-    """How the last word of a command line can go on; `FILES` or `FOLDERS` where the shell knows it.
+    """How the last word of a command line can go on; empty where the shell should offer files.
 
     line : the command line up to the cursor, with the name of the program. Brackets in it may be
         quoted, as zsh wants them.
@@ -101,17 +92,13 @@ def candidates(line: str) -> list[str]:
     words = [word.lstrip("'\"").replace("\\", "") for word in line.split()[1:]]
     current = "" if line.endswith((" ", "\t")) or not words else words.pop()
     command = words[0] if words and words[0] in COMMANDS else ""
-    offered: Sequence[str]
-    if words and words[-1] == "--baseline":
-        offered = _run_folders(current, ())
-    elif words and words[-1] in _AFTER:
-        offered = _AFTER_OF.get((command, words[-1]), _AFTER[words[-1]])
+    if words and words[-1] in _AFTER:
+        offered: Sequence[str] = _AFTER_OF.get((command, words[-1]), _AFTER[words[-1]])
     elif current.startswith("-"):
         offered = OPTIONS.get(command, ())
     else:
         offered = _words(command, words, current)
-    by_shell = {*FILES, *FOLDERS}
-    return [word for word in offered if word.startswith(current) or word in by_shell]
+    return [word for word in offered if word.startswith(current)]
 
 
 def _words(command: str, words: Sequence[str], current: str) -> Sequence[str]:
@@ -119,32 +106,19 @@ def _words(command: str, words: Sequence[str], current: str) -> Sequence[str]:
 
     config_dir = _config_dir(words)
     if command in _OF_RUNS:
-        return _runs(command, words, current)
-    if command in _FIRST:
-        return _FIRST[command] if len(words) == 1 else ()
+        return _run_folders(current)
+    if command == "completion":
+        return SHELLS if len(words) == 1 else ()
+    if command in {"init", "doctor"}:
+        return ()
     completer = Completer(words, config_dir)
     if command == "list":
         return tuple(completer.groups)
-    key, is_value, _ = current.partition("=")
-    if is_value and completer.asks_path(key):
-        return FOLDERS if key.startswith("paths.") else FILES
     if command in {"runs", "clean"}:
         chosen = completer.overrides(current) if current.startswith("experiment=") else ()
         return (*chosen, "paths.reports=", "paths.store=", "experiment=")
     commands = COMMANDS if not words else ()
     return (*commands, *completer.overrides(current))
-
-
-def _runs(command: str, words: Sequence[str], current: str) -> Sequence[str]:
-    """The runs that a command may take next; its options where it has all that it takes."""
-    given = [
-        word
-        for before, word in itertools.pairwise(words)
-        if word[:1] != "-" and before not in {*_AFTER, "--baseline"}
-    ]
-    if given and command not in {"compare", "track"}:
-        return OPTIONS[command]
-    return _run_folders(current, given)
 
 
 def _config_dir(words: Sequence[str]) -> str | None:
@@ -156,11 +130,7 @@ def _config_dir(words: Sequence[str]) -> str | None:
     return None
 
 
-def _run_folders(current: str, given: Sequence[str]) -> Sequence[str]:
-    """Runs of this folder that begin so; below other folders whatever the shell finds there.
-
-    given : runs that are named already.
-    """
+def _run_folders(current: str) -> list[str]:
     from deepseek_report.artifacts.storage.plain_files import folders_in, is_file
     from deepseek_report.config.catalogue import find_places
 
@@ -171,15 +141,13 @@ def _run_folders(current: str, given: Sequence[str]) -> Sequence[str]:
         for folder in folders_in(experiment)
         if "." not in {experiment.name[0], folder.name[0]} and is_file(folder / "run.json")
     ]
-    offered = [each for each in folders if each.startswith(current) and each not in given]
-    inside = f"{reports}/".startswith(current) or current.startswith(f"{reports}/")
-    return offered or (() if folders and inside else FILES)
+    return [folder for folder in folders if folder.startswith(current)]
 
 
 _BASH = """\
 # deepseek-report: put this into ~/.bashrc:  eval "$(deepseek-report completion bash)"
 _deepseek_report() {
-    local line="${COMP_LINE:0:COMP_POINT}" current kept one kind
+    local line="${COMP_LINE:0:COMP_POINT}" current kept one
     current="${line##*[[:space:]]}"
     kept=""
     if [[ "$COMP_WORDBREAKS" == *=* && "$current" == *=* ]]; then
@@ -190,19 +158,11 @@ _deepseek_report() {
         COMPREPLY+=("${one#"$kept"}")
     done < <(command "${1/#\\~/$HOME}" completion --answer "$line" 2>/dev/null)
     case "${COMPREPLY[0]:-}" in
-        '!files') kind=-f ;;
-        '!folders') kind=-d ;;
-        *[=.]|*"["*) compopt -o nospace 2>/dev/null ;;
+        *[=.]) compopt -o nospace 2>/dev/null ;;
+        *"["*) compopt -o nospace 2>/dev/null ;;
     esac
-    [[ -n "${kind:-}" ]] || return
-    COMPREPLY=()
-    compopt -o filenames 2>/dev/null
-    current="${current##*=}"
-    while IFS= read -r one; do
-        [[ "${one##*/}" == .* ]] || COMPREPLY+=("$one")
-    done < <(compgen "$kind" -- "$current")
 }
-complete -F _deepseek_report deepseek-report
+complete -o default -F _deepseek_report deepseek-report
 """
 _ZSH = """\
 #compdef deepseek-report
@@ -211,16 +171,17 @@ _deepseek_report() {
     local -a found ended open
     local one line="${(j: :)words[1,CURRENT]}"
     found=("${(@f)$(command ${~words[1]} completion --answer "$line" 2>/dev/null)}")
-    case $found[1] in
-        '!files') compset -P '*='; _files -F '*/.*'; return ;;
-        '!folders') compset -P '*='; _files -/ -F '*/.*'; return ;;
-    esac
     for one in $found; do
         case $one in
             *=|*.|*\\[*) open+=($one) ;;
             ?*) ended+=($one) ;;
         esac
     done
+    if (( ${#ended} + ${#open} == 0 )); then
+        compset -P '*='
+        _files
+        return
+    fi
     (( ${#open} )) && compadd -S '' -- $open
     (( ${#ended} )) && compadd -- $ended
 }
@@ -229,22 +190,10 @@ compdef _deepseek_report deepseek-report
 _FISH = """\
 # deepseek-report: put this into ~/.config/fish/completions/deepseek-report.fish
 function __deepseek_report
-    set -l found (command deepseek-report completion --answer (commandline -cp | string collect) \
-2>/dev/null)
-    set -l word (commandline -ct)
-    set -l kept (string match -r '^.*=' -- $word)
-    switch "$found[1]"
-        case '!files'
-            string replace -r '^' -- "$kept" (__fish_complete_path (string replace -- "$kept" '' \
-$word) | string match -rv '(^|/)\\.[^/]*/?(\\t|$)')
-        case '!folders'
-            string replace -r '^' -- "$kept" (__fish_complete_directories (string replace -- \
-"$kept" '' $word) | string match -rv '(^|/)\\.[^/]*/?(\\t|$)')
-        case '*'
-            printf '%s\\n' $found
-    end
+    command deepseek-report completion --answer (commandline -cp | string collect) 2>/dev/null
 end
 complete -c deepseek-report -f -a '(__deepseek_report)'
+complete -c deepseek-report -n 'test (count (__deepseek_report)) -eq 0' -F
 """
 _SCRIPTS = {"bash": _BASH, "zsh": _ZSH, "fish": _FISH}
 

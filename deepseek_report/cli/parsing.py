@@ -279,14 +279,11 @@ def _meant(words: Sequence[str], place: int) -> str:
 
     cut = list(itertools.takewhile(lambda each: not _is_setting(each), words[place:]))
     key, is_value, _ = before.partition("=")
-    command = word if word in COMMANDS else ""
-    other = "" if command else (len(cut) == 1 and nearest(word, COMMANDS)) or file_hint(word)
-    if is_value and before[:1] != "-" and ("." in key or not (command or other)):
+    is_known = word in COMMANDS or nearest(word, COMMANDS) or file_hint(word)
+    if is_value and before[:1] != "-" and ("." in key or not is_known):
         todo = f"put a text with blanks into quotes: '{' '.join([before, *cut])}'"
-        if command and len(cut) == 1:
-            return f"write deepseek-report {command} …, or {todo}"
-        return f"{other} Or {todo}" if other.startswith("did") else todo
-    if command or other or nearest(word, COMMANDS):
+        return f"write deepseek-report {word} …, or {todo}" if cut[0] in COMMANDS else todo
+    if is_known:
         return ""
     after = [text for text in words[place + 1 : place + 3] if text != "="]
     if before[:1] == "-" or not after or not full_key(word):

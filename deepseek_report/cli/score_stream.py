@@ -121,7 +121,7 @@ def _parser() -> argparse.ArgumentParser:
         help="write every line's decision, attributions or fault there, as JSON Lines",
     )
     parser.add_argument(
-        "--decimal", choices=(".", ","), help="the sign before decimals; else as each cell shows"
+        "--decimal", choices=(".", ","), default=".", help="the decimal sign of the cells"
     )
     add_store(parser)
     add_board(parser)

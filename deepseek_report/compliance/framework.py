@@ -15,12 +15,7 @@ from deepseek_report.artifacts.ids import EARLIER_FRAMEWORKS, ArtifactId
 from deepseek_report.artifacts.protocols.sections import Fit
 from deepseek_report.artifacts.storage.bounded_yaml import YamlTooLarge, check_bounds, read_text
 from deepseek_report.artifacts.storage.files import validator_of
-from deepseek_report.artifacts.storage.local_paths import (
-    PLAIN_NAME,
-    path_fault,
-    shipped,
-    unfit_name,
-)
+from deepseek_report.artifacts.storage.local_paths import PLAIN_NAME, shipped, unfit_name
 from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.compliance.applicability import (
     DataDeclarations,
@@ -266,8 +261,6 @@ def read_yaml(path: Path) -> Any:
         check_bounds(text)
         return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
 
-    if problem := path_fault(path):
-        raise ConfigError(f"{path}: {problem}")
     try:
         text = read_text(path)
         return _once(path, sha256(text.encode()).digest(), parse)

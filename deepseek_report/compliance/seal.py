@@ -15,7 +15,6 @@ from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.storage.files import load_json
-from deepseek_report.artifacts.storage.local_paths import path_fault
 from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.compliance.framework import FrameworkChoice, choices, frameworks_folder
 from deepseek_report.compliance.policy import POLICY_FILE
@@ -97,8 +96,8 @@ def content_of_run(results: Results) -> Seal:
 
 def read_seal(path: Path, *, links: bool = False) -> Seal:
     """A seal; raises ArtifactError: the file is none."""
-    if problem := path_fault(path):
-        raise ArtifactError(f"{path}: {problem} `deepseek-report check --seal` writes a seal")
+    if not path.is_file():
+        raise ArtifactError(f"{path}: no such file; `deepseek-report check --seal` writes a seal")
     content = load_json(path, links=links)
     parts = {field.name for field in fields(Seal)}
     is_whole = isinstance(content, dict) and {*_FORMAT, *parts} == content.keys()

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from deepseek_report.artifacts.storage.local_paths import path_fault, shipped
+from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.config.config_files import (
     MULTIPLE,
     SINGLE,
@@ -27,22 +27,20 @@ from deepseek_report.config.problems import ConfigProblems
 from deepseek_report.config.sets import bare_name, set_names
 
 _PACKAGE = Path(__file__).parents[1]
-#: The types of fields that are paths.
-_PATHS = {"LocalPath", "LocalFile"}
 
 
 def folders(extra: str | None = None) -> list[Path]:
-    """The config folders: the user's own, then the shipped one."""
-    path = Path(os.path.expanduser(extra)) if extra else None  # noqa: PTH111 - an unknown user
-    if path is not None and (problem := path_fault(path, "folder")):
-        todo = problem.todo
-        if path.suffix in {".yaml", ".yml"}:
+    """The config folders in order of precedence: the user's own, then the shipped one."""
+    if extra and not Path(extra).is_dir():
+        path = Path(extra)
+        name = path.stem if path.suffix in {".yaml", ".yml"} else ""
+        todo = "name a folder of YAMLs, laid out like conf/"
+        if name:
             todo = "put the file into conf/experiment/, and write --config-dir conf "
-            todo += f"experiment={path.stem}"
-        elif not path.exists():
-            todo = "name a folder of YAMLs, laid out like conf/"
-        raise ConfigProblems.of("--config-dir", f"{extra}: {problem.fault}", problem.allowed, todo)
-    return [*([path.resolve()] if path else []), shipped("conf")]
+            todo += f"experiment={name}"
+        fault = f"{extra} is {'a file' if path.is_file() else 'not a folder'}"
+        raise ConfigProblems.of("--config-dir", fault, "a folder", todo)
+    return [*([Path(extra).resolve()] if extra else []), shipped("conf")]
 
 
 def groups(roots: Sequence[Path]) -> dict[str, list[str]]:
@@ -120,20 +118,6 @@ def allowed_texts(target: str) -> dict[str, tuple[str, ...]]:
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
             texts[field.target.id] = _literals(field.annotation, aliases)
     return texts
-
-
-def path_fields(target: str) -> set[str]:
-    """The fields of a plug-in that are paths, read as in `allowed_texts`."""
-    node, body = _class_of(target)
-    inherited = _bases(node, body, target.rpartition(".")[0]) if node else ()
-    fields = {name for base in inherited for name in path_fields(base)}
-    return fields | {
-        field.target.id
-        for field in (node.body if node else ())
-        if isinstance(field, ast.AnnAssign)
-        and isinstance(field.target, ast.Name)
-        and any(isinstance(part, ast.Name) and part.id in _PATHS for part in ast.walk(field))
-    }
 
 
 def _bases(node: ast.ClassDef, body: Sequence[ast.stmt], module: str) -> list[str]:
@@ -246,15 +230,6 @@ class Completer:
         key, is_value, value = current[len(sign) :].partition("=")
         candidates = self._values(key, value) if is_value else self._keys(key)
         return sorted({sign + candidate for candidate in candidates if _SAFE.fullmatch(candidate)})
-
-    def asks_path(self, key: str) -> bool:
-        """Whether a setting is the path of a file or a folder."""
-        group, *path = key.lstrip("+").split(".")
-        if group == "paths" or key == "dataset.path":
-            return True
-        file = self._file(group, path[:1]) if group in SINGLE and len(path) == 1 else None
-        target = target_of(file) if file is not None else ""
-        return target != "" and path[0] in path_fields(target)
 
     # --- values -----------------------------------------------------------------------------------
 

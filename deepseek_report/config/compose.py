@@ -25,7 +25,6 @@ from deepseek_report.config.config_files import (
     malformed,
     read_yaml,
     shown,
-    unread,
     unreadable,
 )
 from deepseek_report.config.interpolation import TooMuch, Unresolved, only, resolve
@@ -578,19 +577,17 @@ class FilesInUse:
 
     def take(self, path: str) -> Path | None:
         """The file of a path that is not yet read, if it is as it must be."""
-        files = [root / f"{path}.yaml" for root in self.roots]
-        files = [file for file in files if os.path.lexists(file)]
-        if not files or path in self.read:  # Hydra says what is wrong
+        files = (root / f"{path}.yaml" for root in self.roots)
+        file = next((file for file in files if os.path.lexists(file)), None)
+        if file is None or path in self.read:  # Hydra says what is wrong
             return None
         self.read.add(path)
-        first, *others = files
-        if first.is_relative_to(self.roots[0]):
-            found = [problem for other in others for problem in unread(other, first)]
-        else:
-            self.of_person.append(first)
-            found = list(examined(first))
+        if file.is_relative_to(self.roots[0]):
+            return file
+        self.of_person.append(file)
+        found = list(examined(file))
         self.problems += found
-        return None if found else first
+        return None if found else file
 
     def enter(self, entry: _Entry, file: Path) -> None:
         if entry.group in MULTIPLE:

@@ -171,15 +171,13 @@ def locate(composed: Composed, path: Sequence[str]) -> str:
         (key for key in composed.arguments if f"{dotted}.".startswith(f"{key}.")), ""
     ):
         return f"command line, {argument}"
-    inside = [text for text, key in overrides if key.startswith(f"{dotted}.")]
-    if inside and dotted not in _GROUPS:
-        return f"command line, {inside[0]}"
     for root in composed.roots:
         for file, inner in _candidates(composed, root, path):
             if (line := _line(file, inner)) is not None:
                 return f"{file.relative_to(root.parent).as_posix()}:{line}"
     if above:  # the choice of a part, whose files do not name the value
         return f"command line, {above[0][0]}"
+    inside = [text for text, key in overrides if key.startswith(f"{dotted}.")]
     return f"command line, {inside[0]}" if inside else dotted
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from yaml.reader import ReaderError
 
 from deepseek_report.artifacts.storage import bounded_yaml
 from deepseek_report.artifacts.storage.bounded_yaml import YamlTooLarge
-from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.config.problems import ConfigProblems, Problem
 from deepseek_report.errors import ArtifactError
 
@@ -25,26 +23,6 @@ MULTIPLE = ("explainers", "metrics", "visualizations", "sections", "frameworks")
 _MOST_FILES = 5_000
 #: Groups whose files hold a whole configuration, in order of precedence.
 WHOLE = ("debug", "experiment")
-
-
-#: {settings of Hydra, which is asked to compose and for nothing else: what does the same here}.
-_OF_HYDRA = {
-    "job.name": "write name=NAME",
-    "launcher": "choose launcher=NAME, which `deepseek-report list launcher` shows",
-    "mode": "write -m for a sweep",
-    "run": "write paths.reports=DIR",
-    "searchpath": "use --config-dir DIR",
-    "sweep": "write paths.reports=DIR",
-    "sweeper": "write -m seed=1,2, or `sweep: {seed: [1, 2]}` in an experiment",
-}
-
-
-def of_hydra(where: str, key: str) -> Problem:
-    """That a setting of Hydra, `run.dir` say, is read by nobody, and what does the same."""
-    name = key.replace("/", ".").strip(".")
-    todo = next((does for own, does in _OF_HYDRA.items() if f"{name}.".startswith(f"{own}.")), "")
-    fault = f"hydra.{name}".strip(".") + ": settings of Hydra are not read"
-    return Problem(where, fault, "", todo or "remove it")
 
 
 def shown(path: Path) -> str:
@@ -103,26 +81,10 @@ def malformed(roots: Iterable[Path]) -> list[Problem]:
 
     Those of files that a configuration uses stop it; these others are told by `check` and `list`.
     """
-    roots, main = list(roots), "config.yaml"
-    problems = [
-        problem for root in roots for path in choice_files(root) for problem in examined(path)
-    ]
-    problems += [each for root in roots for each in unread(root / main, shipped("conf") / main)]
+    roots = list(roots)
+    files = (path for root in roots for path in choice_files(root))
+    problems = [problem for path in files for problem in examined(path)]
     return problems + [problem for root in roots for problem in _elsewhere(root)]
-
-
-def unread(path: Path, shipped_one: Path) -> Iterator[Problem]:
-    """That a file of a person is not read, since the package has one of its name; not of a copy."""
-    if not (path.exists() and shipped_one.is_file()):
-        return
-    with suppress(ConfigProblems):
-        if read_yaml(path) == read_yaml(shipped_one):
-            return
-    todo = "give it another name, and choose that"
-    if shipped_one.parent == shipped("conf"):  # the one that all others belong to
-        todo = "put its settings into a file experiment/NAME.yaml, and choose experiment=NAME"
-    fault = "the package has a file of this name, and only that one is read"
-    yield Problem(shown(path), fault, todo=todo)
 
 
 def _elsewhere(root: Path) -> Iterator[Problem]:
@@ -153,7 +115,6 @@ def examined(path: Path) -> Iterator[Problem]:
     except ConfigProblems as error:
         yield from error.problems
         return
-    yield from unread(path, shipped("conf") / path.parent.name / path.name)
     if not isinstance(content, dict):
         fault = "the file is empty" if content is None else "the file holds no keys"
         yield Problem(shown(path), fault, "keys with values, such as `seed: 3`")
@@ -169,26 +130,7 @@ def examined(path: Path) -> Iterator[Problem]:
         todo = "write `# @package _global_` as its first line"
         yield Problem(f"{shown(path)}:1", fault, todo=todo)
     else:
-        yield from _settings_of_hydra(path, content)
         yield from _chosen_in_body(path, content)
-
-
-def _settings_of_hydra(path: Path, content: Mapping[str, object]) -> Iterator[Problem]:
-    """What a file says to Hydra itself, in a block of its own or in its `defaults:`."""
-    block = content.get("hydra")
-    if block is not None and _is_whole(path):
-        inside = block if isinstance(block, Mapping) else {"": block}
-        dotted = (
-            f"{key}.{next(iter(value))}" if isinstance(value, Mapping) and value else str(key)
-            for key, value in inside.items()
-        )
-        where = line_with([path], ["hydra"]) or shown(path)
-        yield from (of_hydra(where, key) for key in dotted)
-    for line in content.get("defaults", []):  # type: ignore[attr-defined]  # it is a list
-        for key in line if isinstance(line, Mapping) else ():
-            group = str(key).split()[-1].lstrip("/")
-            if group.startswith("hydra/"):
-                yield of_hydra(line_with([path], [group]), group.removeprefix("hydra/"))
 
 
 def _chosen_in_body(path: Path, content: Mapping[str, object]) -> Iterator[Problem]:

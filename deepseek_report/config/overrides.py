@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from deepseek_report.artifacts.corrections import Correction, items_of
 from deepseek_report.artifacts.protocols import models
 from deepseek_report.config.composed import Composed, locate
-from deepseek_report.config.config_files import MULTIPLE, SINGLE, of_hydra
+from deepseek_report.config.config_files import MULTIPLE, SINGLE
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.interpolation import LOCAL
 from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest_name
@@ -84,7 +84,7 @@ def _with_quotes(value: str) -> str:
     import yaml
 
     try:
-        read = yaml.safe_load(re.sub(r"(?<=\w):(?=[^\s/])", ": ", value))
+        read = yaml.safe_load(value)
     except yaml.YAMLError:
         return ""
     written = _written(read)
@@ -95,11 +95,8 @@ def _written(value: object) -> str:
     if isinstance(value, Mapping):
         whole: dict[str, object] = {}
         for key, entry in value.items():
-            last = whole[[*whole][-1]] if entry is None and whole else None
-            if isinstance(last, str):
+            if entry is None and whole and isinstance(last := whole[[*whole][-1]], str):
                 whole[[*whole][-1]] = f"{last}, {key}"
-            elif type(last) is type(key) is int and key >= 0:  # a decimal comma
-                whole[[*whole][-1]] = float(f"{last}.{key}")
             else:
                 whole[str(key)] = entry
         return f"{{{', '.join(f'{key}: {_written(entry)}' for key, entry in whole.items())}}}"
@@ -193,11 +190,11 @@ def refused(override: Override, known: Mapping[str, Sequence[str]]) -> list[Prob
     """Why this override cannot be used in one run; empty if it can."""
     group = override.key_or_group
     where = f"command line, {override.input_line}"
-    if override.is_sweep_override() and not group.startswith("hydra"):
+    if override.is_sweep_override():
         todo = _several(override, known)
         return [Problem(where, "several values for one run", "one value", todo)]
-    if re.match(r"hydra\b", group):
-        return [of_hydra(where, group.removeprefix("hydra"))]
+    if group == "hydra.searchpath":
+        return [Problem(where, "folders of YAMLs are not named so", "", "use --config-dir DIR")]
     if group not in known:
         return []
     shortened = group in MULTIPLE and override.is_delete() and override.value() is not None
@@ -260,7 +257,7 @@ def forced(override: Override, groups: Container[str]) -> str:
     """A value override may set any field of a plug-in, also one that its YAML does not list."""
     text = str(override.input_line)
     is_value = override.type.name in {"CHANGE", "ADD"} and override.key_or_group not in groups
-    return f"++{text.lstrip('+')}" if is_value else text
+    return f"++{text.lstrip('+')}" if is_value and not text.startswith("hydra") else text
 
 
 def expand(overrides: Sequence[str]) -> Iterator[list[str]]:

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from deepseek_report.artifacts.storage.local_paths import escaped
 from deepseek_report.errors import ConfigError
 
 
@@ -26,7 +25,7 @@ class Problem:
             lines.append(f"    allowed: {self.allowed}")
         if self.todo:
             lines.append(f"    what to do: {self.todo}")
-        return escaped("\n".join(lines))
+        return "\n".join(lines)
 
 
 class ConfigProblems(ConfigError):  # noqa: N818 - it is several problems
@@ -65,14 +64,11 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f'did you mean "{close}"?' if close else ""
 
 
-def nearest_name(name: str, known: Iterable[str], alike: float = 0.6) -> str:
-    """The known name that is most like this one, or an empty string if none is near.
-
-    alike : from 0 to 1, how alike two names must be.
-    """
+def nearest_name(name: str, known: Iterable[str]) -> str:
+    """The known name that is most like this one, or an empty string if none is near."""
     names = list(map(str, known))
     longer = [other for other in sorted(names) if len(name) > 2 and other.startswith(name)]
-    close = difflib.get_close_matches(name, longer or names, n=1, cutoff=alike)
+    close = difflib.get_close_matches(name, longer or names, n=1, cutoff=0.6)
     return next(iter([*close, *longer]), "")
 
 

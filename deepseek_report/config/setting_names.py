@@ -10,15 +10,15 @@ import dataclasses
 import re
 import types
 import typing
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.config.catalogue import allowed_texts
-from deepseek_report.config.config_files import MULTIPLE, SINGLE, read_yaml
+from deepseek_report.config.config_files import MULTIPLE, SINGLE
 from deepseek_report.config.problems import nearest, nearest_name
 
 if TYPE_CHECKING:
@@ -79,10 +79,6 @@ class Misfit:
     type: str
     value: object
     allowed: str
-
-    @property
-    def is_unknown_key(self) -> bool:
-        return self.type == "unexpected_keyword_argument"
 
 
 def misfits(cls: object, errors: Iterable[ErrorDetails]) -> list[Misfit]:
@@ -162,17 +158,13 @@ def correction(key: str, misfit: Misfit) -> str:
         return example
     if misfit.allowed == _LIST and isinstance(value, (str, int, float)):
         return f"write {key}=[{value}]"
-    return _corrected_text(key, value, misfit.allowed) if isinstance(value, str) else ""
-
-
-def _corrected_text(key: str, value: str, allowed: str) -> str:
-    named = re.findall(r"'([^']+)'", allowed)
+    if not isinstance(value, str):
+        return ""
+    named = re.findall(r"'([^']+)'", misfit.allowed)
     if (word := _PRINTED.get(value.lower(), value.lower())) in named:
         return f"write {key}={word}"
-    if (percent := re.fullmatch(r"(\d+(?:\.\d+)?) ?%", value)) and "number" in allowed:
+    if (percent := re.fullmatch(r"(\d+(?:\.\d+)?) ?%", value)) and "number" in misfit.allowed:
         return f"write {key}={float(percent[1]) / 100:g}"
-    if re.fullmatch(r"[+-]?\d+,\d+", value) and "number" in allowed:
-        return f"write {key}={value.replace(',', '.')}"
     return nearest(value, named)
 
 
@@ -194,33 +186,23 @@ _USUAL = {
 #: {what other programs call it: what it is called here}.
 _OTHERWISE = {
     "batch": "trainer.batch_size",
-    "cache": "paths.store",
     "csv": "dataset.path",
     "cv": "split.folds",
     "data": "dataset.path",
     "epochs": "trainer.max_epochs",
     "file": "dataset.path",
     "format": "report.formats",
-    "gpu": "device",
-    "groups": "dataset.sensitive",
     "label": "dataset.target",
     "language": "report.language",
-    "lang": "report.language",
     "lr": "trainer.learning_rate",
-    "n_jobs": "jobs",
-    "n_splits": "split.folds",
     "out": "paths.reports",
     "output": "paths.reports",
-    "output_dir": "paths.reports",
     "protected": "dataset.sensitive",
-    "random_state": "seed",
     "sep": "dataset.separator",
     "sheet_name": "dataset.sheet",
     "test": "dataset.test_share",
     "test_size": "dataset.test_share",
-    "val": "dataset.validation_share",
     "validation": "dataset.validation_share",
-    "workers": "jobs",
     "y": "dataset.target",
 }
 #: Files of data, of which `dataset=csv` reads the ones with columns.
@@ -228,15 +210,9 @@ _TABLES = (".csv", ".tsv", ".txt", ".parquet", ".pq", ".xlsx", ".xls")
 _YAML = (".yaml", ".yml")
 
 
-#: Keys of a file that are read before the settings are.
-_OF_FILES = ("debug", "defaults", "experiment", "launcher", "sweep")
-#: How alike names in different groups must be.
-_ALIKE = 0.75
-
-
 @cache
 def _homes() -> dict[str, str]:
-    """{field: `group.field`} of the groups of which one is chosen, and of the settings."""
+    """{field: `group.field`}, for fields that stand in one group alone."""
     from deepseek_report.config import experiment
 
     names = {
@@ -250,62 +226,7 @@ def _homes() -> dict[str, str]:
     for group, own in names.items():
         for name in own:
             homes.setdefault(name, f"{group}.{name}")
-    alone = ("device", "jobs", "measure_time", "seed")
-    return {**dict(zip(alone, alone, strict=True)), **_OTHERWISE, **homes}
-
-
-def group_with(value: object) -> str:
-    """The settings that have these keys, where keys stand in the place of a value: `seed.data`."""
-    from deepseek_report.config import experiment
-
-    keys = {*map(str, value)} if isinstance(value, Mapping) else set()
-    for group, hint in typing.get_type_hints(experiment.Settings).items():
-        names = [field.name for field in dataclasses.fields(hint)] if _has_fields(hint) else ()
-        if keys and keys <= {*names}:
-            return f"write {group}.{sorted(keys)[0]}=…"
-    return ""
-
-
-def _has_fields(hint: object) -> bool:
-    return isinstance(hint, type) and dataclasses.is_dataclass(hint)
-
-
-def _chosen_homes(raw: Mapping[str, Any]) -> dict[str, str]:
-    """The same of what is chosen here: of the model first, then of parts by their keys."""
-    homes: dict[str, str] = {}
-    for group in SINGLE:
-        target = str((raw.get(group) or {}).get("_target_", ""))
-        for name in allowed_texts(target):
-            homes.setdefault(name, f"{group}.{name}")
-    for group in MULTIPLE:
-        for key, part in (raw.get(group) or {}).items():
-            for name in part if isinstance(part, Mapping) else ():
-                homes.setdefault(str(name), f"{group}.{key}.{name}")
-    return homes
-
-
-def _other_choice(name: str) -> str:
-    """`model=mlp model.hidden` for a setting that another choice than the present one has."""
-    for group in SINGLE:
-        for file in sorted((shipped("conf") / group).glob("*.yaml")):
-            if name in read_yaml(file):
-                return f"{group}={file.stem} {group}.{name}"
-    return ""
-
-
-def home_of(name: str, raw: Mapping[str, Any], group: str = "", *, exact: bool = False) -> str:
-    """The full key of what is meant by a name that its group does not know; "" for no such.
-
-    raw : the composed configuration. group : which does not know it; "" for none at all.
-    exact : whether nothing but the name itself counts.
-    """
-    bare = name.replace("-", "_")
-    homes = {**_chosen_homes(raw), **_homes()}
-    elsewhere = {key: full for key, full in homes.items() if full.partition(".")[0] != group}
-    full = elsewhere.get(bare, "") or _other_choice(bare)
-    if full or exact:
-        return full
-    return elsewhere.get(nearest_name(bare, elsewhere, _ALIKE), "")
+    return {**_OTHERWISE, **homes}
 
 
 def full_key(name: str) -> str:
@@ -320,18 +241,15 @@ def full_key(name: str) -> str:
     return _homes().get(bare, "")
 
 
-def misplaced_key(name: str, known: Iterable[str], raw: Mapping[str, Any]) -> tuple[str, str]:
-    """The full key that a key without a place may mean, and else what to do.
-
-    known : the keys that stand at the top. raw : the composed configuration.
-    """
+def misplaced_key(name: str, known: Iterable[str]) -> tuple[str, str]:
+    """The full key that a key without a place may mean, and else what to do; "" for none."""
     if full := full_key(name):
         return full, ""
-    if name.startswith(("overrid", "overid")):
+    if nearest_name(name, ["override", "defaults"]):
         return "", "a choice stands in a list below `defaults:`, as `- override /model: mlp`"
-    if close := nearest(name, (*known, *_OF_FILES)):
-        return "", close
-    return home_of(name, raw), ""
+    near = {key: key for key in known} | _homes()
+    close = nearest_name(name, near)
+    return "", f'did you mean "{near[close]}"?' if close else ""
 
 
 def in_shell(value: str) -> str:

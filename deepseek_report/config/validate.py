@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import typing
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,12 +14,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from deepseek_report.artifacts.protocols.models import LoadsTypes
 from deepseek_report.artifacts.protocols.sections import MadeForUse, TellsSector
-from deepseek_report.artifacts.storage.local_paths import (
-    PLAIN_NAME,
-    control_character,
-    twins,
-    unfit_name,
-)
+from deepseek_report.artifacts.storage.local_paths import PLAIN_NAME, twins, unfit_name
 from deepseek_report.config import local_code
 from deepseek_report.config.composed import Composed, Undecided, locate
 from deepseek_report.config.config_files import MULTIPLE, SINGLE, choice_files
@@ -31,8 +26,7 @@ from deepseek_report.config.setting_names import (
     Misfit,
     correction,
     data_hint,
-    group_with,
-    home_of,
+    full_key,
     in_shell,
     misfits,
     misplaced_key,
@@ -89,7 +83,6 @@ def built(
     checker = _Checker(composed, trusted)
     settings = checker.settings()
     checker.unknown_top_level()
-    checker.control_characters()
     checker.written_by_person()
     if settings is None or checker.problems:
         raise ConfigProblems(checker.problems, checker.untrusted)
@@ -196,15 +189,7 @@ class _Checker:
         known = {field.name for field in dataclasses.fields(Settings)} | {*SINGLE, *MULTIPLE}
         for key in self.composed.raw:
             if key not in known:
-                self.problems.append(self.unknown((key,), known))
-
-    def control_characters(self) -> None:
-        """No text holds a character that could rewrite what a person sees, or end a text early."""
-        for path, text in _texts(self.composed.raw):
-            sign = control_character(text)
-            if sign and not {"separator", "missing_values"} & {*path}:
-                fault = f"{'.'.join(path)} holds the control character {sign}"
-                self.add(path, fault, "text, line breaks and tabs", "remove the character")
+                self.problems.append(self.unknown((key,), known, self.composed.raw[key]))
 
     def entries(self, group: str) -> dict[str, object]:
         """{key: what is written of it} of the parts of a group whose keys can be names."""
@@ -262,10 +247,8 @@ class _Checker:
             fault = f"nothing is chosen for {'.'.join(path)}"
             if entry:
                 fault = f"{'.'.join(path)} has no _target_, so there is no such part to configure"
-            allowed, todo = choices(self.known_choices(path[0])), self.near(path)
-            if entry and not todo and (full := home_of(path[-1], self.composed.raw, path[0])):
-                todo = self.written_at(full, path)
-            self.problems.append(Problem(self.where(path), fault, allowed, todo))
+            allowed = choices(self.known_choices(path[0]))
+            self.problems.append(Problem(self.where(path), fault, allowed, self.near(path)))
             return None
         target = self.load(path, str(entry["_target_"]))
         values = {key: value for key, value in entry.items() if key != "_target_"}
@@ -277,9 +260,8 @@ class _Checker:
         return nearest(path[-1], self.known_choices(path[0]))
 
     def known_choices(self, group: str) -> list[str]:
-        return sorted(
-            {file.stem for root in self.composed.roots for file in choice_files(root, group)}
-        )
+        files = (file for root in self.composed.roots for file in choice_files(root, group))
+        return sorted({file.stem for file in files})
 
     def load(self, path: tuple[str, ...], target: str) -> type | None:
         package = target.partition(".")[0]
@@ -317,10 +299,10 @@ class _Checker:
 
     def explain(self, misfit: Misfit, cls: type, path: tuple[str, ...]) -> Problem:
         location = (*path, *misfit.place)
-        if misfit.is_unknown_key:
+        if misfit.type == "unexpected_keyword_argument":
             owner = _class_at(cls, misfit.place[:-1])
             names = [field.name.rstrip("_") for field in dataclasses.fields(owner)]
-            problem = self.unknown(location, names)
+            problem = self.unknown(location, names, misfit.value)
             if misfit.value is None and not problem.todo:  # `by: Risk team, Q2`, as YAML reads it
                 todo = f'put a text with a comma into quotes: "…, {location[-1]}"'
                 return dataclasses.replace(problem, todo=todo)
@@ -333,89 +315,45 @@ class _Checker:
         if misfit.type == "value_error" and not misfit.place:  # a rule between several fields
             return Problem(self.where(location), misfit.allowed)
         fault = f"{'.'.join(location)} is {shown_value(misfit.value)}"
-        todo = correction(".".join(location), misfit) or group_with(misfit.value)
+        todo = correction(".".join(location), misfit)
         return Problem(self.where(location), fault, misfit.allowed, todo)
 
-    def unknown(self, location: Sequence[str], known: Iterable[str]) -> Problem:
-        """That a key is none of its group, with where it belongs, or the nearest name."""
-        known, name = list(known), str(location[-1])
+    def unknown(self, location: Sequence[str], known: Iterable[str], value: object) -> Problem:
+        where, known, name = self.where(location), list(known), str(location[-1])
+        text = where.partition("=")[2] if where.startswith("command line") else "…"
+        full, hint = "", nearest(name, known)
         if len(location) == 1:
-            full, todo = misplaced_key(name, known, self.composed.raw)
-        else:
-            todo = nearest(name, known)
-            full = home_of(name, self.composed.raw, str(location[0]), exact=bool(todo))
-        if tuple(location) == ("dataset", "path"):  # of data that come with a choice
-            full, todo = "dataset.path", ""
-        hints = [text for text in (todo, self.written_at(full, location) if full else "") if text]
+            full, hint = misplaced_key(name, known)
+        elif not hint:
+            full = full_key(name)
+        if tuple(location) == ("dataset", "path") or (
+            len(location) == 1 and full == "dataset.path"
+        ):
+            hint = data_hint(text)
+        elif full not in {"", "dataset.path", ".".join(location)}:
+            allowed = self.refused_at(full, value)
+            hint = f"write {full}=… with {allowed}" if allowed else f"write {full}={in_shell(text)}"
         allowed = choices(known) or "none: it has no settings"
-        return Problem(self.where(location), f'unknown key "{name}"', allowed, " Or ".join(hints))
+        return Problem(where, f'unknown key "{name}"', allowed, hint)
 
-    def written_at(self, full: str, location: Sequence[str]) -> str:
-        """`write trainer.max_epochs=5`, with what may stand there where this value may not."""
-        where, value = self.where(location), _at(self.composed.raw, location)
-        text = where.partition("=")[2] if where.startswith("command line") else shown_value(value)
-        if full == "dataset.path":
-            return data_hint(text)
+    def refused_at(self, full: str, value: object) -> str:
+        """What is allowed at a field of what is chosen where this value is not; "" where it is."""
         group, _, field = full.rpartition(".")
-        cls, entry = Settings, {field: value}
-        if group in SINGLE:
-            chosen = self.composed.raw.get(group) or {}
-            cls = self.own_class(chosen.get("_target_"))
-            entry = {**chosen, field: value}
-            entry.pop("_target_", None)
-        elif group:
-            entry = {group: {**(self.composed.raw.get(group) or {}), field: value}}
-        place = (field,) if group in SINGLE or not group else (group, field)
-        faults = _faults(cls, entry) if cls is not None else []
-        refused = (
-            f for f in faults if f.place == place and f.type != "unexpected_keyword_argument"
-        )
-        allowed = next((fault.allowed for fault in refused), "")
-        return f"write {full}=… with {allowed}" if allowed else f"write {full}={in_shell(text)}"
-
-    def own_class(self, target: object) -> type | None:
-        """A class of this package by its dotted path; None for any other."""
-        module, _, name = str(target).rpartition(".")
-        if not module.startswith(f"{OWN}."):
-            return None
+        plugin = self.plugin((group,), self.composed.raw.get(group)) if group in SINGLE else None
         try:
-            return getattr(importlib.import_module(module), name, None)
-        except ImportError:
-            return None
+            _adapter(type(plugin)).validate_python({field: value} if plugin else None)
+        except ValidationError as error:
+            found = (
+                each for each in misfits(type(plugin), error.errors()) if each.place == (field,)
+            )
+            return next((each.allowed for each in found), "")
+        return ""
 
     def add(self, path: Sequence[str], fault: str, allowed: str, todo: str) -> None:
         self.problems.append(Problem(self.where(path), fault, allowed, todo))
 
     def where(self, path: Sequence[str]) -> str:
         return locate(self.composed, path)
-
-
-def _faults(cls: type, values: Mapping[str, object]) -> list[Misfit]:
-    """What of these values does not fit the fields of a class."""
-    try:
-        _adapter(cls).validate_python(dict(values))
-    except ValidationError as error:
-        return misfits(cls, error.errors())
-    return []
-
-
-def _texts(raw: object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Every text of plain data with its place; a key is a text at the place of what it names."""
-    if isinstance(raw, str):
-        yield path, raw
-    listed = raw if isinstance(raw, list | tuple) else ()
-    inside = raw.items() if isinstance(raw, Mapping) else enumerate(listed)
-    for key, value in inside:
-        if isinstance(key, str):
-            yield path, key
-        yield from _texts(value, (*path, str(key)))
-
-
-def _at(raw: object, location: Sequence[str]) -> object:
-    """The value at a place of plain data; None where there is none."""
-    for part in location:
-        raw = raw.get(part) if isinstance(raw, Mapping) else None
-    return raw
 
 
 def _forbid_extra(cls: object) -> None:

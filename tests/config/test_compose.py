@@ -53,7 +53,7 @@ def test_a_folder_of_ones_own_joins_the_shipped_one(tmp_path: Path) -> None:
 
 
 def test_a_missing_folder_of_ones_own_is_named() -> None:
-    with pytest.raises(ConfigProblems, match="there is no such folder"):
+    with pytest.raises(ConfigProblems, match="not a folder"):
         compose([], "no/such/folder")
 
 

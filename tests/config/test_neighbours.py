@@ -110,32 +110,6 @@ def test_a_metric_that_cannot_be_read_or_loaded_stops_no_threshold(tmp_path: Pat
     assert validate(compose([stated], conf)).name == "credit_risk"
 
 
-@pytest.mark.parametrize(
-    ("name", "chosen", "todo"),
-    [
-        ("model/mlp", "model=mlp", "give it another name, and choose that"),
-        ("metrics/accuracy", "metrics=[accuracy]", "give it another name, and choose that"),
-        ("config", "seed=3", "put its settings into a file experiment/NAME.yaml"),
-    ],
-)
-def test_a_file_that_is_not_read_since_the_package_has_one_of_its_name_is_told(
-    name: str, chosen: str, todo: str, tmp_path: Path
-) -> None:
-    conf = write_conf(tmp_path, {"experiment/mine": study("name: mine"), name: "seed: 7\n"})
-    with pytest.raises(ConfigProblems, match=r"only that one is read") as caught:
-        compose([chosen], conf)
-    assert todo in caught.value.problems[0].todo
-    assert any(f"{name}.yaml: the package has a file of this name" in p for p in _beside(conf))
-
-
-def test_a_copy_of_what_the_package_ships_is_no_problem(tmp_path: Path) -> None:
-    (root,) = folders()
-    copies = {name: (root / f"{name}.yaml").read_text() for name in ("config", "model/mlp")}
-    conf = write_conf(tmp_path, copies)
-    assert compose(["model=mlp"], conf).choices["model"] == "mlp"
-    assert _beside(conf) == []
-
-
 def test_check_and_list_tell_of_files_that_are_not_used(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

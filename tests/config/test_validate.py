@@ -256,4 +256,4 @@ def test_list_goes_on_after_a_file_that_cannot_be_read(
 
 def test_list_names_a_missing_folder(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["list", "--config-dir", "no/such/folder"]) == 2
-    assert "there is no such folder" in capsys.readouterr().err
+    assert "not a folder" in capsys.readouterr().err

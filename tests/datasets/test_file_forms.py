@@ -196,6 +196,10 @@ def test_a_separator_that_is_not_clear_is_asked_for(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("cells", "words"),
     [
+        (
+            ["1,234", "5,678", "9,012"],
+            "group thousands or mark decimals, so that these cells are read as texts",
+        ),
         (["1,5", "2,5", "3.5"], ""),
         (["1,2", "a,b", "2,1"], ""),
         (

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from deepseek_report.artifacts.message import Message
 from deepseek_report.errors import ArtifactError
@@ -136,51 +136,24 @@ def _last(path: str) -> str:
 # Paths as people write them, in a configuration, on the command line or in a call.
 
 #: An address in the net, also as `Path` shortens it (`https:/x`); a drive has one letter.
-_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+")
-#: Control characters, and marks that turn the direction in which a text is read.
-_CONTROLS = re.compile(
-    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
-)
-#: Last endings of files that are packed, most of them several in one.
-ARCHIVES = (".7z", ".bz2", ".gz", ".rar", ".tar", ".tgz", ".xz", ".zip", ".zst")
-
-
-def control_character(text: str) -> str:
-    r"""The first control character of a text, as `U+0000`; "" where there is none.
-
-    >>> control_character("a\0b"), control_character("two\nlines")
-    ('U+0000', '')
-    """
-    first = _CONTROLS.search(text)
-    return f"U+{ord(first[0]):04X}" if first else ""
-
-
-def escaped(text: str) -> str:
-    r"""The text with its control characters as a program writes them: `\x1b[31m`."""
-    return _CONTROLS.sub(lambda sign: ascii(sign[0])[1:-1], text)
-
-
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 P = TypeVar("P", str, Path)
 
 
 def local_path(written: P) -> P:
     """A path of this machine, with the person's own folder in the place of `~`.
 
-    Raises ValueError: an address in the net, or control characters; says what is allowed.
+    Raises ValueError: it is an address in the net, or holds a character of zero; says what is
+    allowed.
     """
-    text = str(written)
-    if sign := control_character(text):
-        raise ValueError(f"a path without control characters; {sign} is in no name")
-    if address := _ADDRESS.match(text):
-        todo = "download it, and name what you saved"
-        if address[1].lower() == "file":
-            todo = f"write /{text[address.end() :]}"
-        elif hub := re.search(
-            r"//?(?:www\.)?huggingface\.co/(?:datasets/)?([\w.-]+/[\w.-]+)", text
-        ):
-            todo += f", or {hub[1]} where an id of the hub is taken"
-        raise ValueError(f"a path of this machine, as nothing is fetched by an address: {todo}")
-    return type(written)(os.path.expanduser(text))  # noqa: PTH111 - leaves an unknown user as it is
+    if "\0" in str(written):
+        raise ValueError("a path without the character NUL (U+0000)")
+    if _ADDRESS.match(str(written)):
+        raise ValueError(
+            "a path of this machine, as nothing is fetched by an address: download it, and name "
+            "what you saved"
+        )
+    return type(written)(os.path.expanduser(written))  # noqa: PTH111 - leaves an unknown user
 
 
 class _Local:
@@ -194,52 +167,6 @@ class _Local:
 
 LocalPath = Annotated[str, _Local()]
 LocalFile = Annotated[Path, _Local()]
-
-
-class PathFault(NamedTuple):
-    """Why nothing can be opened by a path, what is allowed, and what to do."""
-
-    fault: str
-    allowed: str
-    todo: str
-
-    def __str__(self) -> str:
-        return f"{self.fault}. Allowed: {self.allowed}. What to do: {self.todo}."
-
-
-def path_fault(path: Path, wanted: Literal["file", "folder"] = "file") -> PathFault | None:
-    """What is wrong with a path by which a file or a folder is to be read."""
-    try:
-        local_path(path)
-        there = path.exists()
-    except (ValueError, OSError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        return PathFault("nothing can be looked up by it", reason, "correct the path")
-    if not there:
-        fault = "a link to what is not there" if path.is_symlink() else f"there is no such {wanted}"
-        todo = "correct the path; it is taken from the folder that the command runs in"
-        return PathFault(fault, f"an existing {wanted}{_near(path)}", todo)
-    if path.is_dir() != (wanted == "folder"):
-        archive = path.suffix.lower() in ARCHIVES
-        todo = "unpack it, and name the folder" if archive else "name the one that is meant"
-        return PathFault(f"this is a {'folder' if path.is_dir() else 'file'}", f"a {wanted}", todo)
-    if not os.access(path, os.R_OK):
-        return PathFault("it cannot be read", "one that you may read", "correct its rights")
-    return None
-
-
-def _near(path: Path) -> str:
-    """` (near it: a.csv)`, or that not even its folder is there."""
-    from difflib import get_close_matches
-
-    if not path.parent.is_dir():
-        return f" (the folder `{path.parent}` does not exist either)"
-    try:
-        names = sorted(entry.name for entry in path.parent.iterdir())
-    except OSError:
-        return ""
-    close = get_close_matches(path.name, names, n=3)
-    return f" (near it: {', '.join(close)})" if close else ""
 
 
 # Where the folders `conf` and `templates` are: in the checkout, or inside an installed wheel.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -24,13 +25,14 @@ from deepseek_report.datasets.readers.file_form import Decimal, FileForm
 from deepseek_report.datasets.readers.json_lines import is_json_lines, read_json_lines
 from deepseek_report.datasets.readers.table_file import read_table
 from deepseek_report.datasets.readers.text_table import MISSING
-from deepseek_report.datasets.readers.written_numbers import typed_number
 from deepseek_report.errors import DataError
 
 #: Rows that are explained at once.
 MOST_ROWS = 50
 #: Categories that a message lists.
 _LISTED = 12
+#: A number as text; Python itself would take `1_000` and digits of other scripts, too.
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 @dataclass(frozen=True)
@@ -149,47 +151,28 @@ def column_of(feature: Feature, columns: Mapping[str, object], path: Path | str)
     )
 
 
-def read_value(
-    feature: Feature, cell: object, path: Path | str, row: str, decimal: Decimal | None = None
-) -> float:
+def read_value(feature: Feature, cell: object, path: Path | str, row: str) -> float:
     """One cell as the model reads it.
 
     cell : a text or a number; None, an empty text and NaN are missing. path, row : where the cell
-        stands, for the error ("row 3"). decimal : the sign before decimals, where it is declared.
+        stands, for the error ("row 3").
 
-    Raises DataError: no number, or one that can be read in two ways, or no category that the model
-    knows.
+    Raises DataError: no number, or no category that the model knows.
     """
     if cell is None or cell == "" or (isinstance(cell, float) and math.isnan(cell)):
         return math.nan
-    if feature.is_numeric:
-        return _number(feature, cell, path, row, decimal)
-    return _category(feature, cell, path, row)
+    read = _number if feature.is_numeric else _category
+    return read(feature, cell, path, row)
 
 
-def _number(
-    feature: Feature, cell: object, path: Path | str, row: str, decimal: Decimal | None
-) -> float:
-    numbers: tuple[float, ...] = ()
-    if isinstance(cell, int | float):
+def _number(feature: Feature, cell: object, path: Path | str, row: str) -> float:
+    number = math.nan
+    if isinstance(cell, int | float) or (isinstance(cell, str) and _NUMBER.fullmatch(cell.strip())):
         with suppress(OverflowError):  # a whole number of JSON beyond all floats
-            numbers = (float(cell),)
-    elif isinstance(cell, str):
-        numbers = typed_number(cell.strip(), decimal)
-    if len(numbers) > 1:
-        ways = " or ".join(f"{number:.15g}" for number in numbers)
-        raise _bad_cell(
-            feature,
-            cell,
-            path,
-            row,
-            f"a number that can be read in one way; this may be {ways}",
-            "write it with a point before the decimals and none between thousands; of a stream "
-            "`--decimal` says what commas are",
-        )
-    if not numbers or not math.isfinite(numbers[0]):
+            number = float(cell)
+    if not math.isfinite(number):
         raise _bad_cell(feature, cell, path, row, "a finite number, or an empty cell")
-    return numbers[0]
+    return number
 
 
 def _category(feature: Feature, cell: object, path: Path | str, row: str) -> float:
@@ -256,18 +239,15 @@ class RowReader:
     schema: Schema
     where: str
     separator: str
-    decimal: Decimal | None
+    decimal: Decimal
     header: tuple[str, ...]
     places: tuple[int, ...]
 
     @classmethod
-    def of(
-        cls, line: bytes, schema: Schema, where: str, decimal: Decimal | None = None
-    ) -> RowReader:
+    def of(cls, line: bytes, schema: Schema, where: str, decimal: Decimal = ".") -> RowReader:
         """The reader of what follows this header.
 
         Columns are called by the names of the training data, or by their labels.
-        decimal : the sign before decimals; None: what each number shows by itself.
 
         Raises DataError: it is no header of this model, or names a column twice.
         """
@@ -327,7 +307,9 @@ class RowReader:
         text = cell.strip()
         if text in _MISSING:
             return float("nan")
-        return read_value(feature, text, self.where, f"line {number}", self.decimal)
+        if feature.is_numeric and self.decimal == ",":
+            text = text.replace(",", ".")
+        return read_value(feature, text, self.where, f"line {number}")
 
 
 def header_of(schema: Schema) -> str:

@@ -13,7 +13,6 @@ from deepseek_report.datasets.readers.file_bytes import inner_suffix, read_bytes
 from deepseek_report.datasets.readers.file_form import FileForm, ReadLimits
 from deepseek_report.datasets.readers.table_file import ReadTable
 from deepseek_report.datasets.readers.text_table import Decoded, decode
-from deepseek_report.datasets.readers.written_numbers import written_plainly
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,8 +34,7 @@ def read_json_lines(path: Path, form: FileForm) -> ReadTable:
     file = read_bytes(path, form.limits)
     text = decode(file, form)
     frame = _frame(list(_bounded(_objects(text), path, form.limits)), path)
-    frame, decimal, notes = written_plainly(frame, form.decimal)
-    return ReadTable(frame, file.sha256, decimal, (*text.notes, *notes))
+    return ReadTable(frame, file.sha256, form.decimal or ".", text.notes)
 
 
 def read_keys(path: Path, form: FileForm) -> list[str]:

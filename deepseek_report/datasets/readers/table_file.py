@@ -15,10 +15,9 @@ import numpy as np
 
 from deepseek_report.artifacts.advice import override
 from deepseek_report.artifacts.array_types import Ints
-from deepseek_report.artifacts.message import Message
+from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.rounding import count
 from deepseek_report.artifacts.storage.files import column_chunks
-from deepseek_report.artifacts.storage.local_paths import ARCHIVES, control_character, path_fault
 from deepseek_report.datasets.assembly.column_declarations import data_error, error_text
 from deepseek_report.datasets.readers.cells import parse_numbers
 from deepseek_report.datasets.readers.excel import SUFFIXES as EXCEL_SUFFIXES
@@ -41,7 +40,6 @@ from deepseek_report.datasets.readers.text_table import (
     open_table,
     zero_character,
 )
-from deepseek_report.datasets.readers.written_numbers import needs_others, written_plainly
 from deepseek_report.errors import DataError, first_line
 
 if TYPE_CHECKING:
@@ -279,8 +277,8 @@ def _check_lines(table: TextTable, width: int, wanted: Wanted) -> None:
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
 PARQUET_SUFFIXES = (".parquet", ".pq")
-#: Words of a row that a message lists.
-_LISTED = 3
+#: Last endings of files that are packed, whether they can be read so or not.
+ARCHIVES = (*PACKED_SUFFIXES, ".7z", ".rar", ".tar", ".tgz")
 #: Chooses rows by some columns of all rows and the sign before decimals: ascending positions.
 Draw = Callable[["pd.DataFrame", Decimal], Ints]
 
@@ -311,29 +309,40 @@ def file_problem(path: Path, also: tuple[str, ...] = ()) -> str | None:
     """Why this cannot be a data file at all, or None; `also` are further endings that can be."""
     texts = TEXT_SUFFIXES + also
     known = TEXT_SUFFIXES + PARQUET_SUFFIXES + EXCEL_SUFFIXES + also
-    if problem := path_fault(path):
-        kinds = f" ({', '.join(known)})" if problem.allowed == "a file" else ""
-        return f"{path}: {problem._replace(allowed=problem.allowed + kinds)}"
-    if path.suffix.lower() in ARCHIVES and not (inner_suffix(path) in texts and is_packed(path)):
+    if not path.exists():
+        near = _names_beside(path)
         return error_text(
             str(path),
-            f"archives of type `{path.suffix}` are not read",
-            f"{', '.join(known)}; texts also with {', '.join(PACKED_SUFFIXES)} behind that",
-            "unpack it, and name the file of the table; one that holds a single table may be "
-            f"called `{path.stem}.csv{path.suffix}`"
-            if is_packed(path)
-            else "unpack it, and name the file of the table",
+            "there is no such file",
+            f"an existing file{near}",
+            "correct the path; it is taken from the folder that the command runs in",
+        )
+    if path.is_dir():
+        return error_text(
+            str(path), "this is a folder", f"one file ({', '.join(known)})", "name it"
         )
     if inner_suffix(path) not in (texts if is_packed(path) else known):
         return error_text(
             str(path),
             f"files of type `{''.join(path.suffixes[-2:]) or 'none'}` are not read",
             f"{', '.join(known)}; texts also with {', '.join(PACKED_SUFFIXES)} behind that",
-            "save the table as CSV or Parquet",
+            "unpack it, and name what it holds"
+            if path.suffix.lower() in ARCHIVES
+            else "save the table as CSV or Parquet",
         )
     if path.stat().st_size == 0 and path.is_file():
         return error_text(str(path), "the file is empty", "a header and rows", "export it again")
     return excel_problem(path) if is_excel(path) else None
+
+
+def _names_beside(path: Path) -> str:
+    from difflib import get_close_matches
+
+    if not path.parent.is_dir():
+        return f" (the folder `{path.parent}` does not exist either)"
+    names = sorted(file.name for file in path.parent.iterdir() if file.is_file())
+    close = get_close_matches(path.name, names, n=3)
+    return f" (near it: {', '.join(close)})" if close else ""
 
 
 def read_header(path: Path, form: FileForm) -> list[str]:
@@ -363,14 +372,12 @@ def read_table(path: Path, form: FileForm) -> ReadTable:
     file = read_bytes(path, form.limits)
     if is_parquet(path):
         _check_names(path, parquet_names(path, form.limits, file.content))
-        frame, decimal, about = written_plainly(read_parquet(file, form.limits), form.decimal)
-        table = ReadTable(frame, file.sha256, decimal, about)
+        table = ReadTable(read_parquet(file, form.limits), file.sha256)
     elif is_excel(path):
         frame, names, notes = read_sheet(file, form)
         _check_names(path, names)
         frame.columns = names
-        frame, decimal, about = written_plainly(frame, form.decimal)
-        table = ReadTable(frame, file.sha256, decimal, (*notes, *about))
+        table = _with_decimals(ReadTable(frame, file.sha256, notes=notes), form)
     else:
         text = open_table(file, form)
         names = header_of(text)
@@ -396,27 +403,19 @@ def read_drawn(path: Path, form: FileForm, columns: Sequence[str], draw: Draw) -
     if (problem := file_problem(path)) is not None:
         raise DataError(problem)
     if is_excel(path):
-        return _drawn(read_table(path, form), columns, draw)
+        whole = read_table(path, form)
+        rows = draw(whole.frame[list(columns)], whole.decimal)
+        frame = whole.frame.iloc[rows].reset_index(drop=True)
+        return replace(whole, frame=frame, rows=rows, n_rows=len(whole.frame))
     if is_parquet(path):
         file = read_bytes(path, form.limits)
         _check_names(path, parquet_names(path, form.limits, file.content))
         first = read_parquet(file, form.limits, columns)
         _refuse_empty(first, path)
-        if form.decimal is None and any(needs_others(first[name]) for name in columns):
-            return _drawn(read_table(path, form), columns, draw)
-        first, decimal, _ = written_plainly(first, form.decimal)
-        rows = draw(first, decimal)
+        rows = draw(first, ".")
         frame = read_parquet(file, form.limits, rows=rows)
-        frame, decimal, notes = written_plainly(frame, form.decimal)
-        return ReadTable(frame, file.sha256, decimal, notes, rows, len(first))
+        return ReadTable(frame, file.sha256, rows=rows, n_rows=len(first))
     return _drawn_text(_text_file(path, form), form, columns, draw)
-
-
-def _drawn(whole: ReadTable, columns: Sequence[str], draw: Draw) -> ReadTable:
-    """Rows of a table that is read whole, since its other columns tell what its signs mean."""
-    rows = draw(whole.frame[list(columns)], whole.decimal)
-    frame = whole.frame.iloc[rows].reset_index(drop=True)
-    return replace(whole, frame=frame, rows=rows, n_rows=len(whole.frame))
 
 
 def _drawn_text(
@@ -429,9 +428,10 @@ def _drawn_text(
     first = read_rows(table, form, len(names), wanted)
     _refuse_empty(first, file.path)
     first.columns = list(columns)
-    if form.decimal is None and any(needs_others(first[name], table.separator) for name in columns):
-        return _drawn(_parsed_text(table, form, names), columns, draw)
-    first, decimal, _ = written_plainly(first, form.decimal, table.separator)
+    decimal = form.decimal or "."
+    if form.decimal is None and any(has_sign(first[name], ",") for name in columns):
+        whole = _parsed_text(table, form, names)  # what commas mean, the other columns tell
+        first, decimal = whole.frame[list(columns)], whole.decimal
     rows = draw(first, decimal)
     read = _parsed_text(table, form, names, Wanted(rows=rows))
     return replace(read, rows=rows, n_rows=len(first))
@@ -465,11 +465,11 @@ def _refuse_second_header(frame: pd.DataFrame, path: Path, decimal: str) -> None
     above = [cell for name, cell in first.items() if _is_numbers(frame[name].iloc[1:], decimal)]
     if len(set(above)) < 2:
         return
-    missing = override("dataset.missing_values", sorted(set(above))[:_LISTED])
+    missing = override("dataset.missing_values", sorted(set(above))[:_SHOWN])
     raise data_error(
         str(path),
         "the row below the header holds units, or names again, and no values "
-        f"({', '.join(above[:_LISTED])}{', …' if len(above) > _LISTED else ''})",
+        f"({', '.join(above[:_SHOWN])}{', …' if len(above) > _SHOWN else ''})",
         "values from the row below the header on",
         "remove one of the two rows from the file; a unit is declared as "
         f"`dataset.columns.NAME.unit`, and words that mean missing as `{missing}`",
@@ -498,43 +498,145 @@ def read_column(path: Path, form: FileForm, name: str) -> tuple[pd.Series, Decim
     names = read_header(path, form)
     if name not in names:
         raise data_error(str(path), f"`{name}` is not a column", "a column", "correct it")
+    if is_parquet(path):
+        return read_parquet(read_bytes(path, form.limits), form.limits, [name])[name], "."
     if is_excel(path):
         sheet = read_table(path, form)
         return sheet.frame[name], sheet.decimal
-    separator = ""
-    if is_parquet(path):
-        frame = read_parquet(read_bytes(path, form.limits), form.limits, [name])
-    else:
-        table = open_table(_text_file(path, form), form)
-        wanted = Wanted(columns=[names.index(name)], lenient=True)
-        frame, separator = read_rows(table, form, len(names), wanted), table.separator
-        frame.columns = [name]
-    if form.decimal is None and needs_others(frame[name], separator):
-        whole = read_table(path, form)
+    table = open_table(_text_file(path, form), form)
+    wanted = Wanted(columns=[names.index(name)], lenient=True)
+    column = read_rows(table, form, len(names), wanted).iloc[:, 0]
+    if form.decimal is None and has_sign(column, ","):
+        whole = _parsed_text(table, form, names)  # what its commas mean, the other columns tell
         return whole.frame[name], whole.decimal
-    frame, decimal, _ = written_plainly(frame, form.decimal, separator)
-    return frame[name], decimal
+    return column, form.decimal or "."
 
 
 def _parsed_text(
     table: TextTable, form: FileForm, names: list[str], wanted: Wanted = ALL_OF_IT
 ) -> ReadTable:
-    """The rows, with what was recognised of the decimals in them."""
     frame = read_rows(table, form, len(names), wanted)
     frame.columns = names
-    frame, decimal, notes = written_plainly(frame, form.decimal, table.separator)
-    return ReadTable(frame, table.text.file.sha256, decimal, (*table.notes, *notes))
+    return _with_decimals(ReadTable(frame, table.text.file.sha256, notes=table.notes), form)
+
+
+def _with_decimals(table: ReadTable, form: FileForm) -> ReadTable:
+    """The rows, with what was recognised of the decimals in their texts."""
+    frame, names, notes, decimal = table.frame, [*table.frame], table.notes, form.decimal
+    if decimal is None:
+        decimal, about = recognise_decimals(frame, names)
+        notes = (*notes, *about)
+    if decimal == ",":
+        frame, group_notes = without_groups(frame, names)
+        notes = (*notes, *group_notes)
+    return replace(table, frame=frame, decimal=decimal, notes=notes)
 
 
 def _check_names(path: Path, names: list[str]) -> None:
     twice = [name for name, n in Counter(names).items() if n > 1]
-    if odd := [(place, sign) for place, n in enumerate(names, 1) if (sign := control_character(n))]:
-        signs = ", ".join(f"{sign} in column {place}" for place, sign in odd[:_LISTED])
-        problem = f"column names hold control characters ({signs})"
-        raise data_error(str(path), problem, "names that can be shown", "rename the columns")
     if twice:
         problem = "these column names occur more than once: " + ", ".join(f"`{n}`" for n in twice)
         raise data_error(str(path), problem, "every name once", "rename the columns in the file")
+
+
+# Decimal commas in the columns of a text file: recognised where nothing contradicts them.
+
+_EXPONENT = r"([eE][+-]?\d+)?"
+#: 12,5 and 12; 1.234,5 and 1.234.567; 12.5.
+_COMMA = rf"[+-]?\d+(,\d+)?{_EXPONENT}"
+_GROUPED = r"[+-]?[1-9]\d{0,2}(\.\d{3})+(,\d+)?"
+_POINT = rf"[+-]?\d+\.\d+{_EXPONENT}|[+-]?\d+{_EXPONENT}"
+#: One comma and three digits: a number of thousands in English, of thousandths elsewhere. Behind a
+#: zero, as in 0,107, they are decimals everywhere.
+_THOUSANDS = r"[+-]?[1-9]\d{0,2},\d{3}"
+_SURELY_GROUPED = r"[+-]?[1-9]\d{0,2}((\.\d{3})+,\d+|(\.\d{3}){2,})"
+_SHOWN = 3
+
+
+def recognise_decimals(
+    frame: pd.DataFrame, names: list[str]
+) -> tuple[Decimal, tuple[Message, ...]]:
+    """Decimal commas, if columns of numbers have them and none has a decimal point; what is said.
+
+    frame : cells as text, missing ones as NaN, its columns in the order of `names`.
+    """
+    with_comma: list[str] = []
+    unclear: list[str] = []
+    for place, name in enumerate(names):
+        column = frame.iloc[:, place]
+        if has_sign(column, ",") and _all(column, f"{_COMMA}|{_GROUPED}"):
+            commas = column[column.str.contains(",", regex=False, na=False)]
+            (unclear if _all(commas, _THOUSANDS) else with_comma).append(name)
+    if not with_comma:
+        return ".", (_about("unclear_commas", unclear),) if unclear else ()
+    with_point = [
+        name
+        for place, name in enumerate(names)
+        if has_sign(column := frame.iloc[:, place], ".") and _is_pointed(column)
+    ]
+    if not with_point:
+        return ",", (_about("decimal_comma", with_comma),)
+    both = message(
+        "preparation.both_decimals",
+        commas=_listed(with_comma),
+        points=_listed(with_point),
+        n_commas=len(with_comma),
+        n_points=len(with_point),
+    )
+    return ".", (both,)
+
+
+def without_groups(
+    frame: pd.DataFrame, names: list[str]
+) -> tuple[pd.DataFrame, tuple[Message, ...]]:
+    """The frame without points that group thousands before a decimal comma, and what is said.
+
+    Only a column that is numbers throughout, of which one shows the grouping beyond doubt.
+    """
+    grouped = []
+    for place, name in enumerate(names):
+        column = frame.iloc[:, place]
+        sure = has_sign(column, ".") and _all(column, f"{_COMMA}|{_GROUPED}")
+        if sure and column.str.fullmatch(_SURELY_GROUPED).fillna(value=False).any():
+            frame.isetitem(place, column.str.replace(".", "", regex=False))
+            grouped.append(name)
+    if not grouped:
+        return frame, ()
+    return frame, (_about("grouped", grouped),)
+
+
+def has_sign(column: pd.Series, sign: str) -> bool:
+    """Whether a cell holds the sign; no, where not all cells are texts."""
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pd.api.types.infer_dtype(column, skipna=True) != "string":
+        return False
+    cells = pa.array(column, pa.large_string(), from_pandas=True)
+    return bool(pc.any(pc.match_substring(cells, sign)).as_py())
+
+
+def _all(column: pd.Series, pattern: str) -> bool:
+    known = column.dropna().str.strip()
+    known = known[known != ""]
+    return len(known) > 0 and bool(known.str.fullmatch(pattern).all())
+
+
+def _is_pointed(column: pd.Series) -> bool:
+    """Numbers with a decimal point, which is not a point that groups thousands."""
+    known = column.dropna().str.strip()
+    with_point = known[known.str.contains(".", regex=False)]
+    return _all(column, _POINT) and not _all(with_point, _GROUPED)
+
+
+def _about(key: str, names: list[str]) -> Message:
+    return message(f"preparation.commas.{key}", columns=_listed(names), n=len(names))
+
+
+def _listed(names: list[str]) -> Message:
+    more = max(len(names) - _SHOWN, 0)
+    return message("preparation.columns", names=names[:_SHOWN], more=more)
 
 
 # Parquet within bounds: a small file can unpack to any size, so it is counted before and while.

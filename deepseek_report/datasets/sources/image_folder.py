@@ -21,12 +21,13 @@ from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.rounding import count, plural
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.artifacts.storage.local_paths import ARCHIVES, LocalPath, path_fault
+from deepseek_report.artifacts.storage.local_paths import LocalPath
 from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.datasets.assembly.assemble import Origin, assemble
 from deepseek_report.datasets.assembly.column_declarations import (
     config_problems,
     data_error,
+    error_text,
     nearest,
 )
 from deepseek_report.datasets.assembly.data_declarations import DescribedArrays
@@ -85,9 +86,12 @@ class ImageFolder(DescribedArrays):
             case = (True, "`dataset.path` is not set", "a folder or a file", "set `dataset.path=…`")
             return [*problems, *config_problems(case)]
         for field, folder in (("masks", self.masks), ("root", self.root)):
-            problem = path_fault(Path(folder), "folder") if folder is not None else None
-            if problem:
-                problems.append(f"dataset.{field}={folder}: {problem}")
+            if folder is not None and not Path(folder).is_dir():
+                problem, do = (
+                    "there is no such folder",
+                    f"correct `dataset.{field}`, or leave it out",
+                )
+                problems.append(error_text(folder, problem, "a folder of images", do))
         try:
             self._check_path(Path(self.path))
         except DataError as error:
@@ -98,8 +102,6 @@ class ImageFolder(DescribedArrays):
         if path.is_dir():
             self._check_folder(path)
             return
-        if path.suffix.lower() in ARCHIVES and (fault := path_fault(path, "folder")):
-            raise DataError(f"{path}: {fault}")
         if problem := file_problem(path):
             raise DataError(problem)
         names = read_header(path, FileForm(limits=self.bounds))

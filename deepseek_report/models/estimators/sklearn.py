@@ -24,7 +24,7 @@ from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.models import Trainer
 from deepseek_report.artifacts.schema import ALL_TASKS, NUMBER_TASKS, Modality, Schema, TaskName
 from deepseek_report.artifacts.split import Split
-from deepseek_report.artifacts.storage.local_paths import LocalPath, path_fault
+from deepseek_report.artifacts.storage.local_paths import LocalPath
 from deepseek_report.data_kinds import ALL_KINDS, kind_of
 from deepseek_report.errors import ConfigError, first_line
 from deepseek_report.models.estimators import estimator_libraries
@@ -319,8 +319,8 @@ class Sklearn:
             problem = "model.params are for an estimator that is trained here; remove them"
             problems = file_problems(path, self.trusted_types)
             return [problem, *problems] if fit_here else problems
-        if problem := path_fault(path):
-            return [f"model.file {path}: {problem}"]
+        if not path.is_file():
+            return [f"model.file {path} does not exist"]
         self._load_booster()
         return []
 
@@ -678,8 +678,8 @@ def file_problems(path: Path, trusted: Sequence[str]) -> list[str]:
 
     trusted : types that the person running it trusts beyond the fixed rule of `skops_types`.
     """
-    if problem := path_fault(path):
-        return [f"model.file {path}: {problem}"]
+    if not path.is_file():
+        return [f"model.file {path} does not exist"]
     if not describe_file(path).class_name:
         return [f"model.file {path} is not a skops file; write one with skops.io.dump"]
     if (size := _unpacked(path)) > _LARGEST:

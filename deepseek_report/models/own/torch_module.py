@@ -14,7 +14,7 @@ from deepseek_report.artifacts.protocols.models import Trainer
 from deepseek_report.artifacts.protocols.modules import ExplainableModule
 from deepseek_report.artifacts.schema import ALL_TASKS, Modality, Schema, TaskName
 from deepseek_report.artifacts.split import Split
-from deepseek_report.artifacts.storage.local_paths import LocalPath, path_fault
+from deepseek_report.artifacts.storage.local_paths import LocalPath
 from deepseek_report.data_kinds import kinds_of_structure
 from deepseek_report.errors import ConfigError, DeepseekReportError
 from deepseek_report.models.own import own_classes
@@ -97,8 +97,8 @@ class TorchModule:
             problems.append(str(error))
         if self.weights is not None:
             path = Path(self.weights)
-            if problem := path_fault(path):
-                problems.append(f"model.weights {path}: {problem}")
+            if not path.is_file():
+                problems.append(f"model.weights {path} does not exist")
             elif own_classes.is_pickle(path):
                 problems.append(own_classes.pickle_problem("model.weights", path))
         return problems

@@ -159,7 +159,7 @@ class RowStream:
     scorer: Scorer
     size: int
     where: str
-    decimal: Decimal | None = None
+    decimal: Decimal = "."
     n_scored: int = 0
     n_rejected: int = 0
     reader: RowReader | None = None

@@ -116,17 +116,12 @@ def test_a_broken_line_is_told_by_its_number(line: str, problem: str) -> None:
 
 @pytest.mark.parametrize("drawn", [False, True])
 @pytest.mark.parametrize("encoding", [None, "utf-8"])
-def test_a_character_of_zero_and_names_with_control_characters_are_refused(
-    drawn: bool, encoding: str | None, tmp_path: Path
-) -> None:
+def test_a_character_of_zero_is_refused(drawn: bool, encoding: str | None, tmp_path: Path) -> None:
     path, form = tmp_path / "a.csv", FileForm(encoding=encoding, drawn=drawn)
-    for text, where in (("a,b\n1,\0x\n3,4\n", r"a\.csv"), ("a\0,b\n1,x\n", r"a\.csv")):
+    for text in ("a,b\n1,\0x\n3,4\n", "a\0,b\n1,x\n"):
         path.write_text(text)
-        with pytest.raises(DataError, match=rf"{where}.*(NUL|U\+0000)"):
+        with pytest.raises(DataError, match=r"a\.csv.*the character NUL \(U\+0000\)"):
             read_drawn(path, form, ["b"], lambda frame, _: np.arange(len(frame)))
-    path.write_text("a,b\a\n1,x\n")
-    with pytest.raises(DataError, match=r"control characters \(U\+0007 in column 2\)"):
-        read_table(path, form)
 
 
 # --- rows that are drawn while reading ------------------------------------------------------------

@@ -204,7 +204,7 @@ def test_an_estimator_has_no_weights_to_randomise(schema, train, tmp_path):
         (Sklearn(FOREST.estimator, {"n_trees": 3}), 'no parameter "n_trees"; it takes n_estimat'),
         (Sklearn(FOREST.estimator, {"n_estimator": 3}), "Did you mean n_estimators?"),
         (Sklearn(FOREST.estimator, {"n_estimators": -3}), "refuses model.params"),
-        (Sklearn(file="nowhere.skops"), "there is no such file"),
+        (Sklearn(file="nowhere.skops"), "does not exist"),
     ],
 )
 def test_a_wrong_configuration_is_named_before_anything_runs(plugin, words):

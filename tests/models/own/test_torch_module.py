@@ -124,7 +124,7 @@ def test_a_module_without_one_logit_a_class_is_refused_with_the_shape(theirs, sc
         ({"module": "their_nets.Nett"}, ["their_nets"], "cannot load their_nets.Nett"),
         ({"params": {"widht": 4}}, ["their_nets"], "Did you mean width?"),
         ({"module": "torch.Tensor"}, [], "is not a torch.nn.Module"),
-        ({"module": "torch.nn.Linear", "weights": "none.safetensors"}, [], "there is no such file"),
+        ({"module": "torch.nn.Linear", "weights": "none.safetensors"}, [], "does not exist"),
     ],
 )
 def test_a_wrong_configuration_is_named_before_anything_runs(theirs, fields, trusted, words):
