@@ -33,6 +33,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, Validation
 
 from deepseek_report.artifacts.conclusions import ClassName
 from deepseek_report.artifacts.storage.bounded_yaml import MOST_BYTES, parsed
+from deepseek_report.artifacts.storage.local_paths import LocalPath
 from deepseek_report.artifacts.storage.plain_files import read_text
 from deepseek_report.errors import ArtifactError, ConfigError
 
@@ -59,6 +60,7 @@ def _day(value: object) -> object:
 Day = Annotated[str, BeforeValidator(_day)]
 Words = Annotated[str, Field(max_length=1000)]
 Name = Annotated[str, Field(max_length=200)]
+MarksPath = Annotated[LocalPath, Field(max_length=1000)]
 RowDigest = Annotated[str, Field(pattern=r"^([0-9a-f]{16})?$")]
 #: How a correction is made: the column is left out, a gradient or a swap is penalised in training,
 #: or the model keeps a constraint.
@@ -167,9 +169,9 @@ class Correction:
     must_not_matter: Names = ()
     must_rise_with: Name = ""
     must_fall_with: Name = ""
-    region: Words = ""
-    relabel: Words = ""
-    marks: Words = ""
+    region: MarksPath = ""
+    relabel: MarksPath = ""
+    marks: MarksPath = ""
     rule: Annotated[int, Field(ge=1)] | None = None
     remove: bool = False
     weight: float | None = None

@@ -28,16 +28,19 @@ def command(arguments: list[str]) -> int:
     if (options.key or options.out) and not options.seal:
         parser.error("--key and --out are of a seal; add --seal")
     experiment = compose_experiment(options, options.overrides)
-    from deepseek_report.cli.output.forecast import say_forecast, say_open
-    from deepseek_report.config.catalogue import folders
+    from deepseek_report.cli.output.forecast import say_beside, say_forecast, say_open
+    from deepseek_report.config.catalogue import folders, groups
     from deepseek_report.config.composed import open_lines
+    from deepseek_report.config.sets import faults_beside
     from deepseek_report.runner.planning.forecast import forecast
 
-    waiting = open_lines(folders(options.config_dir), experiment.name)
+    roots = folders(options.config_dir)
+    waiting = open_lines(roots, experiment.name)
     try:
         say_forecast(forecast(experiment))
     finally:  # also where the data cannot be used: what is open may be why
         say_open(waiting)
+        say_beside(faults_beside(roots, groups(roots)))
     if options.seal:
         _seal(experiment, options.key, options.out)
     return 0

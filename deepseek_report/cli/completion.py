@@ -139,7 +139,7 @@ def _run_folders(current: str) -> list[str]:
         str(folder)
         for experiment in folders_in(reports, links=True)
         for folder in folders_in(experiment)
-        if not experiment.name.startswith(".") and is_file(folder / "run.json")
+        if "." not in {experiment.name[0], folder.name[0]} and is_file(folder / "run.json")
     ]
     return [folder for folder in folders if folder.startswith(current)]
 

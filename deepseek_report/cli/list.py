@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 
+from deepseek_report.cli.output.console import printable
 from deepseek_report.cli.parsing import add_config_dir, make_parser
 from deepseek_report.errors import ConfigError
 
@@ -26,6 +28,9 @@ def command(arguments: list[str]) -> int:
             f'list: "{options.group}" is not a group. Allowed: {choices(known)}. {hint}'.strip()
         )
     sets = find_sets(roots, known)
+    twins = (problem for named in sets.values() for problem in named.twins())
+    for problem in twins:
+        print(f"not read: {printable(f'{problem.where}: {problem.fault}')}", file=sys.stderr)
     for group in [options.group] if options.group else known:
         files = {name: yaml_file(roots, group, name) for name in known[group]}
         _say(group, {name: describe(file) if file else "" for name, file in files.items()})
@@ -41,4 +46,4 @@ def _say(heading: str, lines: Mapping[str, str]) -> None:
     print(heading)
     width = max(map(len, lines), default=0)
     for name, meaning in lines.items():
-        print(f"  {name:<{width}}  {meaning}".rstrip())
+        print(printable(f"  {name:<{width}}  {meaning}".rstrip()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -67,6 +68,10 @@ def _usage() -> str:
 class CommandParser(argparse.ArgumentParser):
     """A parser that says what is wrong as every other message does, and what may be meant."""
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.register("type", Path, _path)
+
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
         """See `argparse`; an option that the command does not have is told before all else.
 
@@ -118,6 +123,16 @@ class CommandParser(argparse.ArgumentParser):
 
         usage = " ".join(self.format_usage().removeprefix("usage: ").split())
         raise ConfigError(f"{self.prog}: {message}\n    what to do: write it as {usage}")
+
+
+def _path(text: str) -> Path:
+    """A path of this machine as an argument, `~` spelled out."""
+    from deepseek_report.artifacts.storage.local_paths import local_path
+
+    try:
+        return Path(local_path(text))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not {error}") from None
 
 
 def setting_of(key: str, value: str) -> str:
@@ -246,6 +261,8 @@ def _override(text: str) -> str:
 def _no_command(text: str, hint: str) -> ConfigError:
     from deepseek_report.errors import ConfigError
 
+    if text in COMMANDS:
+        return ConfigError(f'"{text}" is a command, and a command comes first; {hint}')
     return ConfigError(
         f'"{text}" is neither a command ({", ".join(COMMANDS)}) nor key=value, such as model=mlp; '
         f"{hint}"
@@ -255,19 +272,28 @@ def _no_command(text: str, hint: str) -> ConfigError:
 def _meant(words: Sequence[str], place: int) -> str:
     """What to write where blanks cut a setting into words, or "" if the word is none of these."""
     word, before = words[place], words[place - 1] if place else ""
-    if "=" in word or word[:1] in {"-", "~"} or word in COMMANDS:
+    if _is_setting(word):
         return ""
     from deepseek_report.config.problems import nearest
     from deepseek_report.config.setting_names import file_hint, full_key
 
-    if nearest(word, COMMANDS) or file_hint(word):
+    cut = list(itertools.takewhile(lambda each: not _is_setting(each), words[place:]))
+    key, is_value, _ = before.partition("=")
+    is_known = word in COMMANDS or nearest(word, COMMANDS) or file_hint(word)
+    if is_value and before[:1] != "-" and ("." in key or not is_known):
+        todo = f"put a text with blanks into quotes: '{' '.join([before, *cut])}'"
+        return f"write deepseek-report {word} …, or {todo}" if cut[0] in COMMANDS else todo
+    if is_known:
         return ""
-    if "=" in before and before[:1] != "-":
-        return f"put a text with blanks into quotes: '{before} {word}'"
     after = [text for text in words[place + 1 : place + 3] if text != "="]
     if before[:1] == "-" or not after or not full_key(word):
         return ""
     return f"write it without blanks: {full_key(word)}={after[0]}"
+
+
+def _is_setting(word: str) -> bool:
+    """Whether a word stands by itself: a setting, an option, or a group that is taken away."""
+    return "=" in word or (word[:1] in {"-", "~"} and word != "-")
 
 
 def compose_experiment(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import itertools
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,14 @@ from functools import cache
 from pathlib import Path
 
 from deepseek_report.artifacts.storage.local_paths import shipped
-from deepseek_report.config.config_files import MULTIPLE, SINGLE, WHOLE, read_yaml
+from deepseek_report.config.config_files import (
+    MULTIPLE,
+    SINGLE,
+    WHOLE,
+    choice_files,
+    examined,
+    read_yaml,
+)
 from deepseek_report.config.problems import ConfigProblems
 from deepseek_report.config.sets import bare_name, set_names
 
@@ -39,7 +47,7 @@ def groups(roots: Sequence[Path]) -> dict[str, list[str]]:
     """{group: its choices}, both sorted."""
     choices: dict[str, set[str]] = {group: set() for group in (*SINGLE, *MULTIPLE)}
     for root in roots:
-        for path in root.glob("*/*.yaml"):
+        for path in choice_files(root):
             choices.setdefault(path.parent.name, set()).add(path.stem)
     return {group: sorted(choices[group]) for group in sorted(choices)}
 
@@ -47,21 +55,19 @@ def groups(roots: Sequence[Path]) -> dict[str, list[str]]:
 def yaml_file(roots: Sequence[Path], group: str, choice: str) -> Path | None:
     """The file that a choice stands for."""
     files = [root / group / f"{choice}.yaml" for root in roots]
-    return next((path for path in files if path.is_file()), None)
+    return next((path for path in files if os.path.lexists(path)), None)
 
 
 def describe(path: Path) -> str:
     """One line on a choice: the comment at its head, else the first sentence of its class."""
-    try:
-        content = read_yaml(path)
-    except ConfigProblems as error:
-        return f"cannot be used: {error.problems[0].where}: {error.problems[0].fault}"
+    for problem in examined(path):
+        return f"cannot be used: {problem.where}: {problem.fault}"
     text = path.read_text(encoding="utf-8")
     head = itertools.takewhile(lambda line: line.startswith("#"), text.splitlines())
     comments = [line.lstrip("# ") for line in head if not line.startswith("# @")]
     if comment := next(filter(None, comments), ""):
         return comment
-    node, _ = _class_of(_target(content))
+    node, _ = _class_of(target_of(path))
     return ((node and ast.get_docstring(node)) or "").partition("\n\n")[0].replace("\n", " ")
 
 

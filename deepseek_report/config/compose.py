@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import itertools
+import os
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,9 +20,9 @@ from deepseek_report.config.catalogue import folders, groups
 from deepseek_report.config.composed import Composed, locate
 from deepseek_report.config.config_files import (
     MULTIPLE,
+    examined,
     line_with,
     malformed,
-    parts,
     read_yaml,
     shown,
     unreadable,
@@ -156,13 +157,12 @@ class Composer:
     def of(cls, config_dir: str | None) -> Composer:
         """Of a person's folder and the shipped one.
 
-        Raises ConfigProblems: a file of the person's folder is misplaced or malformed.
+        Raises ConfigProblems: the person's folder is none of configurations.
         """
         roots = tuple(folders(config_dir))
         shipped_groups = groups(roots[-1:])
-        broken = [problem for root in roots[:-1] for problem in misplaced(root, shipped_groups)]
-        if broken := broken or malformed(roots[:-1]):
-            raise ConfigProblems(broken)
+        if apart := [problem for root in roots[:-1] for problem in misplaced(root, shipped_groups)]:
+            raise ConfigProblems(apart)
         known = groups(roots)
         return cls(roots, known, find_sets(roots, known), HydraTrees(roots, known))
 
@@ -176,7 +176,8 @@ class Composer:
             if override.key_or_group in known
         }
         study = _leave_default_study(chosen, overrides)
-        layers = _layers(kept, study, roots)
+        files = _read(kept, study, roots)
+        layers = files.layers
         selected: dict[str, dict[str, Origin]] = {}
         skipped: dict[str, dict[str, Origin]] = {}
         for group, own in ((group, sets[group]) for group in MULTIPLE):
@@ -188,11 +189,17 @@ class Composer:
             # the kind of report leaves out parts that the study chooses, and brings none along
             selected[group] = {key: by for key, by in shown.items() if key in whole}
             skipped[group] = {key: by for key, by in whole.items() if key not in shown}
+        for path in (f"{group}/{part}" for group, taken in selected.items() for part in taken):
+            files.take(path)
+        if files.problems:
+            raise ConfigProblems([*problems, *files.problems])
         single = (override for override in kept if override.key_or_group not in MULTIPLE)
         values = [forced(override, known) for override in single]
         taken = {group: together(group, [*parts], roots[-1]) for group, parts in selected.items()}
         lists = [f"{group}=[{','.join(map(quoted, parts))}]" for group, parts in taken.items()]
-        raw, chosen_names, unresolved = _compose([*study, *values, *lists], self.trees)
+        raw, chosen_names, unresolved = _compose(
+            [*study, *values, *lists], self.trees, files.of_person
+        )
         add_declared(raw, selected)
         composed = Composed(
             overrides=tuple(overrides),
@@ -234,9 +241,8 @@ def _readable(
     return kept, problems
 
 
-def _layers(
-    kept: Sequence[Override], study: Sequence[str], roots: Sequence[Path]
-) -> dict[str, list[Layer]]:
+def _read(kept: Sequence[Override], study: Sequence[str], roots: Sequence[Path]) -> FilesInUse:
+    """The files that these overrides choose, with what they and the command line list."""
     chosen = {
         override.key_or_group: None if override.is_delete() else override.value()
         for override in kept
@@ -244,12 +250,15 @@ def _layers(
     }
     if "~experiment" in study:
         chosen["experiment"] = None
-    layers = read_layers(roots, chosen)
+    files = FilesInUse([*roots[-1:], *roots[:-1]], chosen)
+    files.visit(_ROOT)
+    for layers in files.layers.values():
+        layers.sort(key=lambda layer: not is_of_report(layer))
     for override in kept:
         if (group := override.key_or_group) in MULTIPLE:
             place = f"command line, {override.input_line}"
-            layers[group].insert(0, Layer(names(override), "command line", place))
-    return layers
+            files.layers[group].insert(0, Layer(names(override), "command line", place))
+    return files
 
 
 def add_declared(raw: dict[str, Any], selected: dict[str, dict[str, Origin]]) -> None:
@@ -321,7 +330,7 @@ def _leave_default_study(
 
 
 def _compose(
-    overrides: Sequence[str], trees: HydraTrees
+    overrides: Sequence[str], trees: HydraTrees, files: Sequence[Path]
 ) -> tuple[dict[str, Any], dict[str, str], list[Unresolved]]:
     import yaml
     from hydra.errors import HydraException
@@ -340,13 +349,14 @@ def _compose(
         file = Path(getattr(getattr(error, "problem_mark", None), "name", "a YAML file"))
         raise ConfigProblems([unreadable(file, error)]) from None
     except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigProblems([_uncomposed(error, overrides, trees.roots)]) from None
+        raise ConfigProblems([_uncomposed(error, overrides, files, trees.roots)]) from None
 
 
-def _uncomposed(error: Exception, overrides: Sequence[str], roots: Sequence[Path]) -> Problem:
+def _uncomposed(
+    error: Exception, overrides: Sequence[str], files: Sequence[Path], roots: Sequence[Path]
+) -> Problem:
     """What Hydra refused, with the override or the line of a user's file that it is about."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    files = [path for root in roots[:-1] for path in parts(root)]
     if merged := re.match(r"Error merging override \+*(.*)", lines[0]):
         key, _, value = merged[1].partition("=")
         fault = f"{key} is {value}, and what stands there is of another kind"
@@ -532,11 +542,14 @@ class _Entry:
 
 
 @dataclass
-class _Reader:
-    """Walks through the files of one configuration.
+class FilesInUse:
+    """The files of one configuration, and what the person's own list and have wrong.
 
-    roots : config folders in the order in which Hydra looks into them.
+    roots : config folders in the order in which Hydra looks into them, the shipped one first.
     chosen : {group: its choice}, by who came first; None for a group that was taken away.
+    layers : {group: the lists that files wrote for it}, the one with the last word first.
+    of_person : files in use that are not of the package. problems : of these; what lies beside them
+        stops nothing.
     """
 
     roots: Sequence[Path]
@@ -544,15 +557,18 @@ class _Reader:
     layers: dict[str, list[Layer]] = field(
         default_factory=lambda: {group: [] for group in MULTIPLE}
     )
+    of_person: list[Path] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
     read: set[str] = field(default_factory=set)
 
     def visit(self, path: str) -> None:
-        files = (root / f"{path}.yaml" for root in self.roots)
-        file = next((file for file in files if file.is_file()), None)
-        if file is None or path in self.read:  # Hydra says what is wrong
+        """Take a file, and those that it takes in, by its path without its ending."""
+        file = self.take(path)
+        if file is None:
             return
-        self.read.add(path)
         entries = list(_entries(read_yaml(file), path.rpartition("/")[0]))
+        if any("${" in name for entry in entries for name in words_of(entry.value)):
+            self.problems += malformed(self.roots[1:])  # it may take in any of them
         for entry in (entry for entry in entries if entry.is_override):
             if entry.group in MULTIPLE:
                 self.add(entry, file)
@@ -560,6 +576,20 @@ class _Reader:
                 self.chosen.setdefault(entry.group, entry.value)
         for entry in reversed([entry for entry in entries if not entry.is_override]):
             self.enter(entry, file)
+
+    def take(self, path: str) -> Path | None:
+        """The file of a path that is not yet read, if it is as it must be."""
+        files = (root / f"{path}.yaml" for root in self.roots)
+        file = next((file for file in files if os.path.lexists(file)), None)
+        if file is None or path in self.read:  # Hydra says what is wrong
+            return None
+        self.read.add(path)
+        if file.is_relative_to(self.roots[0]):
+            return file
+        self.of_person.append(file)
+        found = list(examined(file))
+        self.problems += found
+        return None if found else file
 
     def enter(self, entry: _Entry, file: Path) -> None:
         if entry.group in MULTIPLE:
@@ -593,20 +623,6 @@ def _absolute(name: str, folder: str) -> str:
     if path.startswith("/"):
         return path[1:]
     return f"{folder}/{path}" if folder else path
-
-
-def read_layers(roots: Sequence[Path], chosen: Mapping[str, object]) -> dict[str, list[Layer]]:
-    """{group: the lists that files wrote for it}, the one with the last word first.
-
-    roots : config folders, the shipped one last.
-    chosen : {group: its choice on the command line}, None for a group that is taken away there.
-    """
-    reader = _Reader([*roots[-1:], *roots[:-1]], dict(chosen))
-    reader.visit(_ROOT)
-    return {
-        group: sorted(layers, key=lambda layer: not is_of_report(layer))
-        for group, layers in reader.layers.items()
-    }
 
 
 def is_of_report(layer: Layer) -> bool:

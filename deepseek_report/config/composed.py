@@ -13,7 +13,14 @@ from deepseek_report.artifacts.message import Message, Text, plain
 from deepseek_report.artifacts.storage import bounded_yaml
 from deepseek_report.artifacts.storage.bounded_yaml import nodes, read_text
 from deepseek_report.artifacts.storage.local_paths import shipped
-from deepseek_report.config.config_files import MULTIPLE, SINGLE, WHOLE, parts, shown
+from deepseek_report.config.config_files import (
+    MULTIPLE,
+    SINGLE,
+    WHOLE,
+    choice_files,
+    examined,
+    shown,
+)
 from deepseek_report.config.problems import Problem
 from deepseek_report.config.sets import RECOMMENDED, Origin
 
@@ -227,11 +234,11 @@ def open_lines(roots: Sequence[Path], experiment: str) -> list[OpenLine]:
 
     roots : the config folders, that of this package last.
     """
-    files = [path for root in roots[:-1] for path in parts(root) if path.stem == experiment]
+    files = [path for root in roots[:-1] for path in choice_files(root) if path.stem == experiment]
     return [
         OpenLine(shown(path), number, line.strip().removeprefix(OPEN).strip())
         for path in files
-        if path.parent.name == "experiment"
+        if path.parent.name == "experiment" and not any(examined(path))
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
         if line.strip().startswith(OPEN)
     ]

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from yaml.reader import ReaderError
 
 from deepseek_report.artifacts.storage import bounded_yaml
 from deepseek_report.artifacts.storage.bounded_yaml import YamlTooLarge
 from deepseek_report.config.problems import ConfigProblems, Problem
+from deepseek_report.errors import ArtifactError
 
 #: Groups of which one is chosen, and those of which several are.
 SINGLE = ("dataset", "model", "trainer", "report")
@@ -29,16 +31,20 @@ def shown(path: Path) -> str:
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
-def parts(root: Path) -> list[Path]:
-    """Every file of a config folder that can be chosen."""
-    return sorted(root.glob("*/*.yaml"))
+def choice_files(root: Path, inside: str = "*") -> list[Path]:
+    """Every file of a config folder that can be chosen, or of these folders in it.
+
+    What begins with a dot is no part: an editor or another program keeps it there.
+    """
+    found = root.glob(f"{inside}/*.yaml")
+    return sorted(path for path in found if "." not in {path.name[0], path.parent.name[0]})
 
 
 def read_yaml(path: Path) -> Any:
     """The content of a file; ConfigProblems with its line if it is no YAML, or too large."""
     try:
         return bounded_yaml.load(path)
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, OSError, ArtifactError) as error:
         raise ConfigProblems([unreadable(path, error)]) from None
 
 
@@ -51,6 +57,13 @@ def unreadable(path: Path, error: Exception) -> Problem:
     if isinstance(error, OSError):
         todo = "make it readable, or move it away"
         return Problem(shown(path), f"cannot be read: {error.strerror}", todo=todo)
+    if isinstance(error, ArtifactError):
+        fault = "no regular file, and nothing else is read"
+        return Problem(shown(path), fault, todo="put a file of YAML in its place")
+    if isinstance(error, ReaderError):
+        line = bounded_yaml.read_text(path)[: error.position].count("\n") + 1
+        fault = f"it holds the control character U+{int(error.character):04X}"
+        return Problem(f"{shown(path)}:{line}", fault, todo="remove the character")
     mark = getattr(error, "problem_mark", None)
     reason = getattr(error, "problem", None) or str(error).splitlines()[0]
     where = f"{shown(path)}:{mark.line + 1}:{mark.column + 1}" if mark else shown(path)
@@ -64,13 +77,18 @@ def unreadable(path: Path, error: Exception) -> Problem:
 
 
 def malformed(roots: Iterable[Path]) -> list[Problem]:
-    """The problems of all files of these folders that can be known before they are composed."""
-    problems = [problem for root in roots for path in parts(root) for problem in _examine(path)]
+    """The problems of all files of these folders that can be known before they are composed.
+
+    Those of files that a configuration uses stop it; these others are told by `check` and `list`.
+    """
+    roots = list(roots)
+    files = (path for root in roots for path in choice_files(root))
+    problems = [problem for path in files for problem in examined(path)]
     return problems + [problem for root in roots for problem in _elsewhere(root)]
 
 
 def _elsewhere(root: Path) -> Iterator[Problem]:
-    chosen = set(parts(root))
+    chosen = set(choice_files(root))
     for number, path in enumerate(_below(root)):
         if number >= _MOST_FILES:
             fault = f"{shown(root)} holds more than {_MOST_FILES} files"
@@ -90,7 +108,8 @@ def _below(root: Path) -> Iterator[Path]:
         yield from (Path(folder, name) for name in sorted(names))
 
 
-def _examine(path: Path) -> Iterator[Problem]:
+def examined(path: Path) -> Iterator[Problem]:
+    """What is wrong with a file by itself, whatever it is composed with."""
     try:
         content = read_yaml(path)
     except ConfigProblems as error:

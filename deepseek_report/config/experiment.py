@@ -24,7 +24,7 @@ from deepseek_report.artifacts.protocols.sections import SectionPlugin, Visualiz
 from deepseek_report.artifacts.protocols.traits import GivenInPython
 from deepseek_report.artifacts.schema import Schema, Target
 from deepseek_report.artifacts.seeds import Seeds
-from deepseek_report.artifacts.storage.local_paths import PLAIN_NAME, unfit_name
+from deepseek_report.artifacts.storage.local_paths import PLAIN_NAME, LocalPath, unfit_name
 from deepseek_report.config.composed import Undecided
 from deepseek_report.config.config_files import MULTIPLE
 from deepseek_report.data_kinds import kind_of
@@ -164,8 +164,8 @@ class Paths:
     store : the folder of finished stages, which a later run takes up.
     """
 
-    reports: str = "reports"
-    store: str = "reports/.store"
+    reports: LocalPath = "reports"
+    store: LocalPath = "reports/.store"
 
 
 @dataclass(frozen=True)

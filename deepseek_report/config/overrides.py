@@ -220,6 +220,9 @@ def _several(override: Override, known: Mapping[str, Sequence[str]]) -> str:
         return formats
     if group in known:
         return f"choose one, or add -m for one run each: -m {override.input_line}"
+    if re.fullmatch(r"[+-]?\d+,\d+", values):
+        number = f"{override.get_key_element()}={values.replace(',', '.')}"
+        return f"write {number} for one number, or add -m for one run each"
     quoted = _twice_quoted(str(override.input_line))
     return f"add -m for one run each, or quote a text with a comma twice: {quoted}"
 

@@ -7,13 +7,20 @@ as `[+my_metric, -latency]`, changes the list that would be taken without it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from deepseek_report.artifacts.ids import EARLIER_FRAMEWORKS
-from deepseek_report.config.config_files import MULTIPLE, line_with, read_yaml, shown
+from deepseek_report.config.config_files import (
+    MULTIPLE,
+    choice_files,
+    line_with,
+    malformed,
+    read_yaml,
+    shown,
+)
 from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest
 
 #: The folder of a group that holds its sets, and the set of all parts, which needs no file.
@@ -131,12 +138,23 @@ class Sets:
         return selected
 
     def problems(self, layers: Sequence[Layer]) -> Iterator[Problem]:
-        """Words of lists in files that are neither parts nor sets; `select` leaves them out."""
-        for layer in _counting(layers):
+        """Words of lists that have two meanings, or in files none; `select` leaves these out."""
+        counting = _counting(layers)
+        yield from self.twins({bare_name(word) for layer in counting for word in layer.words})
+        for layer in counting:
             for word in layer.words:
                 if layer.file is not None and word not in self._known(layer):
                     where = line_with([layer.file], [bare_name(word)]) or layer.place
                     yield unknown(where, word, self.group, [*self.parts, *self.names])
+
+    def twins(self, words: Container[str] | None = None) -> Iterator[Problem]:
+        """Files of sets that have the name of something else; of these words alone, where given."""
+        for name in sorted({*self.parts, ALL} & {*self.files}):
+            if words is None or name in words:
+                what = "the set of all parts" if name == ALL else "a part of its group"
+                fault = f"{name} is already the name of {what}"
+                todo = "give one of them another name"
+                yield Problem(shown(self.files[name]), fault, todo=todo)
 
     def _known(self, layer: Layer) -> list[str]:
         known = {*self.parts, *self.names}
@@ -186,20 +204,14 @@ def find_sets(roots: Sequence[Path], parts: Mapping[str, Sequence[str]]) -> dict
 
     roots : config folders; a set of the first one hides one of the same name further on.
     parts : {group: its parts}.
-
-    Raises ConfigProblems: a set has the name of a part.
     """
-    sets_of_group = {group: Sets(group, _files(roots, group), parts[group]) for group in MULTIPLE}
-    problems = []
-    for sets in sets_of_group.values():
-        for name in sorted({*sets.parts, ALL} & {*sets.files}):
-            what = "the set of all parts" if name == ALL else "a part of its group"
-            fault = f"{name} is already the name of {what}"
-            todo = "give one of them another name"
-            problems.append(Problem(shown(sets.files[name]), fault, todo=todo))
-    if problems:
-        raise ConfigProblems(problems)
-    return sets_of_group
+    return {group: Sets(group, _files(roots, group), parts[group]) for group in MULTIPLE}
+
+
+def faults_beside(roots: Sequence[Path], parts: Mapping[str, Sequence[str]]) -> list[Problem]:
+    """What is wrong with files of a person's folder, whether a configuration uses them or not."""
+    several = find_sets(roots, parts).values()
+    return [*malformed(roots[:-1]), *(problem for sets in several for problem in sets.twins())]
 
 
 def set_names(roots: Sequence[Path], parts: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
@@ -208,7 +220,7 @@ def set_names(roots: Sequence[Path], parts: Mapping[str, Sequence[str]]) -> dict
 
 
 def _files(roots: Sequence[Path], group: str) -> dict[str, Path]:
-    files = (file for root in reversed(roots) for file in (root / group / FOLDER).glob("*.yaml"))
+    files = (file for root in reversed(roots) for file in choice_files(root, f"{group}/{FOLDER}"))
     return {file.stem: file for file in files}
 
 
@@ -216,10 +228,10 @@ def describe_set(sets: Sets, name: str) -> str:
     """One line on a set: the comment at its head, and how many parts it holds."""
     if name not in sets.files:
         return _BY_USE_MEANS if (sets.group, name) == BY_USE else _ALL_MEANS
-    first = sets.files[name].read_text(encoding="utf-8").partition("\n")[0]
-    head = first.lstrip("# ") if first.startswith("#") else ""
     try:
         count = len(sets.members(name))
     except ConfigProblems as error:
         return f"cannot be used: {error.problems[0].where}: {error.problems[0].fault}"
+    first = sets.files[name].read_text(encoding="utf-8").partition("\n")[0]
+    head = first.lstrip("# ") if first.startswith("#") else ""
     return f"{head} ({count})".lstrip()

@@ -187,6 +187,7 @@ _USUAL = {
 _OTHERWISE = {
     "batch": "trainer.batch_size",
     "csv": "dataset.path",
+    "cv": "split.folds",
     "data": "dataset.path",
     "epochs": "trainer.max_epochs",
     "file": "dataset.path",
@@ -199,6 +200,9 @@ _OTHERWISE = {
     "protected": "dataset.sensitive",
     "sep": "dataset.separator",
     "sheet_name": "dataset.sheet",
+    "test": "dataset.test_share",
+    "test_size": "dataset.test_share",
+    "validation": "dataset.validation_share",
     "y": "dataset.target",
 }
 #: Files of data, of which `dataset=csv` reads the ones with columns.
@@ -237,16 +241,20 @@ def full_key(name: str) -> str:
     return _homes().get(bare, "")
 
 
-def misplaced_key(name: str, value: str, known: Iterable[str]) -> str:
-    """What to write for a key that stands nowhere, or "" if nothing is near."""
+def misplaced_key(name: str, known: Iterable[str]) -> tuple[str, str]:
+    """The full key that a key without a place may mean, and else what to do; "" for none."""
     if full := full_key(name):
-        if full == "dataset.path":
-            return data_hint(value)
-        in_shell = f"'{value}'" if any(sign in value for sign in " ;&|<>$*()[]{}") else value
-        return f"write {full}={in_shell}"
+        return full, ""
+    if nearest_name(name, ["override", "defaults"]):
+        return "", "a choice stands in a list below `defaults:`, as `- override /model: mlp`"
     near = {key: key for key in known} | _homes()
     close = nearest_name(name, near)
-    return f'did you mean "{near[close]}"?' if close else ""
+    return "", f'did you mean "{near[close]}"?' if close else ""
+
+
+def in_shell(value: str) -> str:
+    """A value as it can stand on a command line."""
+    return f"'{value}'" if any(sign in value for sign in " ;&|<>$*()[]{}") else value
 
 
 def data_hint(path: str) -> str:

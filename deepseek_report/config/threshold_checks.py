@@ -22,8 +22,9 @@ from deepseek_report.artifacts.schema import CROSS, UNKNOWN, Attribute, Attribut
 from deepseek_report.artifacts.score import Bounds
 from deepseek_report.config.catalogue import target_of
 from deepseek_report.config.composed import Composed, locate
+from deepseek_report.config.config_files import choice_files
 from deepseek_report.config.experiment import Experiment, Refusal
-from deepseek_report.config.problems import Problem, choices, nearest
+from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest
 from deepseek_report.wording.words import wording
 
 #: Scores of how much better the model is than a simpler one, and the simpler models, of classes and
@@ -105,17 +106,21 @@ def _shipped(composed: Composed, declared: Iterable[_Declared]) -> _Sources:
     Classes are loaded of the scores that thresholds name; of others the name alone is read.
     """
     names = {threshold.text("metric") for threshold in declared}
-    files = [file for root in composed.roots for file in (root / "metrics").glob("*.yaml")]
+    files = [file for root in composed.roots for file in choice_files(root, "metrics")]
     known: dict[str, list[_Source]] = {}
     for file in files:
-        target, sources = target_of(file), dict[str, list[_Source]]()
-        scores = scores_in_source(target)
-        if scores is None or not names.isdisjoint(scores):
-            module, _, name = target.rpartition(".")
-            own = module.startswith("deepseek_report.")
-            plugin = getattr(importlib.import_module(module), name, None) if own else None
-            sources = _sources([(file.stem, plugin)])
-            scores = tuple(sources)
+        sources = dict[str, list[_Source]]()
+        try:
+            target = target_of(file)
+            scores = scores_in_source(target)
+            if scores is None or not names.isdisjoint(scores):
+                module, _, name = target.rpartition(".")
+                own = module.startswith("deepseek_report.")
+                plugin = getattr(importlib.import_module(module), name, None) if own else None
+                sources = _sources([(file.stem, plugin)])
+                scores = tuple(sources)
+        except (ConfigProblems, ImportError):  # told where somebody chooses it
+            continue
         for score in scores:
             known.setdefault(score, []).extend(sources.get(score, ()))
     return known

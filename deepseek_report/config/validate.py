@@ -17,7 +17,7 @@ from deepseek_report.artifacts.protocols.sections import MadeForUse, TellsSector
 from deepseek_report.artifacts.storage.local_paths import PLAIN_NAME, twins, unfit_name
 from deepseek_report.config import local_code
 from deepseek_report.config.composed import Composed, Undecided, locate
-from deepseek_report.config.config_files import MULTIPLE, SINGLE
+from deepseek_report.config.config_files import MULTIPLE, SINGLE, choice_files
 from deepseek_report.config.experiment import Experiment, Settings
 from deepseek_report.config.local_code import late_import
 from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest
@@ -26,6 +26,8 @@ from deepseek_report.config.setting_names import (
     Misfit,
     correction,
     data_hint,
+    full_key,
+    in_shell,
     misfits,
     misplaced_key,
     shown_value,
@@ -196,7 +198,7 @@ class _Checker:
         known = {field.name for field in dataclasses.fields(Settings)} | {*SINGLE, *MULTIPLE}
         for key in self.composed.raw:
             if key not in known:
-                self.problems.append(self.unknown((key,), known))
+                self.problems.append(self.unknown((key,), known, self.composed.raw[key]))
 
     def entries(self, group: str) -> dict[str, object]:
         """{key: what is written of it} of the parts of a group whose keys can be names."""
@@ -267,7 +269,7 @@ class _Checker:
         return nearest(path[-1], self.known_choices(path[0]))
 
     def known_choices(self, group: str) -> list[str]:
-        files = (file for root in self.composed.roots for file in (root / group).glob("*.yaml"))
+        files = (file for root in self.composed.roots for file in choice_files(root, group))
         return sorted({file.stem for file in files})
 
     def load(self, path: tuple[str, ...], target: str) -> type | None:
@@ -309,7 +311,7 @@ class _Checker:
         if misfit.type == "unexpected_keyword_argument":
             owner = _class_at(cls, misfit.place[:-1])
             names = [field.name.rstrip("_") for field in dataclasses.fields(owner)]
-            problem = self.unknown(location, names)
+            problem = self.unknown(location, names, misfit.value)
             if misfit.value is None and not problem.todo:  # `by: Risk team, Q2`, as YAML reads it
                 todo = f'put a text with a comma into quotes: "…, {location[-1]}"'
                 return dataclasses.replace(problem, todo=todo)
@@ -325,16 +327,36 @@ class _Checker:
         todo = correction(".".join(location), misfit)
         return Problem(self.where(location), fault, misfit.allowed, todo)
 
-    def unknown(self, location: Sequence[str], known: Iterable[str]) -> Problem:
-        where, known = self.where(location), list(known)
-        hint = nearest(location[-1], known)
-        value = where.partition("=")[2] if where.startswith("command line") else "…"
-        if tuple(location) == ("dataset", "path"):
-            hint = data_hint(value)
+    def unknown(self, location: Sequence[str], known: Iterable[str], value: object) -> Problem:
+        where, known, name = self.where(location), list(known), str(location[-1])
+        text = where.partition("=")[2] if where.startswith("command line") else "…"
+        full, hint = "", nearest(name, known)
         if len(location) == 1:
-            hint = misplaced_key(location[0], value, known)
+            full, hint = misplaced_key(name, known)
+        elif not hint:
+            full = full_key(name)
+        if tuple(location) == ("dataset", "path") or (
+            len(location) == 1 and full == "dataset.path"
+        ):
+            hint = data_hint(text)
+        elif full not in {"", "dataset.path", ".".join(location)}:
+            allowed = self.refused_at(full, value)
+            hint = f"write {full}=… with {allowed}" if allowed else f"write {full}={in_shell(text)}"
         allowed = choices(known) or "none: it has no settings"
-        return Problem(where, f'unknown key "{location[-1]}"', allowed, hint)
+        return Problem(where, f'unknown key "{name}"', allowed, hint)
+
+    def refused_at(self, full: str, value: object) -> str:
+        """What is allowed at a field of what is chosen where this value is not; "" where it is."""
+        group, _, field = full.rpartition(".")
+        plugin = self.plugin((group,), self.composed.raw.get(group)) if group in SINGLE else None
+        try:
+            _adapter(type(plugin)).validate_python({field: value} if plugin else None)
+        except ValidationError as error:
+            found = (
+                each for each in misfits(type(plugin), error.errors()) if each.place == (field,)
+            )
+            return next((each.allowed for each in found), "")
+        return ""
 
     def add(self, path: Sequence[str], fault: str, allowed: str, todo: str) -> None:
         self.problems.append(Problem(self.where(path), fault, allowed, todo))

@@ -24,6 +24,7 @@ from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.split import Dataset
+from deepseek_report.artifacts.storage.local_paths import LocalPath
 from deepseek_report.datasets.assembly.assemble import Origin, assemble
 from deepseek_report.datasets.assembly.column_declarations import data_error, error_text, nearest
 from deepseek_report.datasets.assembly.layouts import Arrays, image_layout, pixels
@@ -106,7 +107,7 @@ class MedMNIST(Bounds):
     """
 
     name: str = "pneumoniamnist"
-    cache: str | None = None
+    cache: LocalPath | None = None
     mirror: str | None = None
     favourable: str | None = None
     positive: str | None = None

@@ -6,7 +6,6 @@ import html
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import yaml
@@ -15,6 +14,7 @@ from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Level
 from deepseek_report.artifacts.message import Message, Text
+from deepseek_report.artifacts.storage.local_paths import LocalFile
 from deepseek_report.compliance.applicability import Place
 from deepseek_report.rendering.markdown import Markdown, clean, escape, inline_code
 from deepseek_report.wording.words import DEFAULT_LANGUAGE, CaseWords, Wording, wording
@@ -163,8 +163,8 @@ class ReportOptions:
     thresholds: tuple[Threshold, ...] = ()
     fail_on: bool = False
     as_of: Annotated[str | None, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")] = None
-    policy: Path | None = None
-    seal: Path | None = None
+    policy: LocalFile | None = None
+    seal: LocalFile | None = None
     places: tuple[Place, ...] = ()
     interactive: bool = True
     paper: Paper = "a4"

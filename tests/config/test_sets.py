@@ -162,8 +162,6 @@ def test_a_wrong_word_in_a_file_is_told_with_its_line_beside_all_other_problems(
         ("ours", "- ours\n", "the set ours is made from itself"),
         ("ours", "- lmie\n", '"lmie" is not in the group explainers'),
         ("ours", "steps: 3\n", "the set ours is no list of names"),
-        ("lime", "- shap\n", "lime is already the name of a part"),
-        ("all", "- shap\n", "all is already the name of the set of all parts"),
     ],
 )
 def test_a_set_that_cannot_be_used_is_told_with_its_file(
@@ -174,6 +172,19 @@ def test_a_set_that_cannot_be_used_is_told_with_its_file(
         compose(["explainers=ours"], conf)
     assert f"{name}.yaml" in caught.value.problems[0].where
     assert expected in caught.value.problems[0].fault
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"), [("lime", "a part of its group"), ("all", "the set of all parts")]
+)
+def test_a_set_with_the_name_of_something_else_is_told_where_that_name_is_used(
+    name: str, fault: str, own: Path
+) -> None:
+    conf = write_conf(own, {f"explainers/sets/{name}": "- shap\n"})
+    (problem,) = compose([f"explainers=[{name}]"], conf).problems
+    assert problem.where.endswith(f"explainers/sets/{name}.yaml")
+    assert problem.fault == f"{name} is already the name of {fault}"
+    assert compose(["explainers=[shap]"], conf).problems == ()
 
 
 def test_sets_that_are_made_from_one_another_are_told(own: Path) -> None:

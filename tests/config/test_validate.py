@@ -221,8 +221,10 @@ def test_a_file_that_is_not_written_in_utf_8_is_named_with_its_line(tmp_path: Pa
 
 
 def test_a_broken_file_of_any_group_is_named_before_anything_runs(tmp_path: Path) -> None:
-    conf = write_conf(tmp_path, {"metrics/mine": "a: [\n"})
-    assert "metrics/mine.yaml:2:1: not valid YAML" in problems(config_dir=conf)
+    conf = write_conf(tmp_path, {"metrics/mine": "a: [\n", "experiment/mine": "- a\n"})
+    text = problems("experiment=mine", "metrics=[mine]", config_dir=conf)
+    assert "metrics/mine.yaml:2:1: not valid YAML" in text
+    assert "experiment/mine.yaml: the file holds no keys" in text
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,8 @@ from typing import Any
 
 import yaml
 
+from deepseek_report.artifacts.storage.plain_files import open_file
+
 #: The most bytes of a file, nodes once every alias is written out, and levels inside each other.
 MOST_BYTES = 2**20
 MOST_NODES = 100_000
@@ -25,12 +27,13 @@ class YamlTooLarge(yaml.MarkedYAMLError):
 
 
 def read_text(path: Path) -> str:
-    """The text of a file in UTF-8.
+    """The text of a regular file in UTF-8, or of one that a link leads to.
 
     Raises YamlTooLarge: it has more than `MOST_BYTES`.
     Raises UnicodeDecodeError, OSError: it is not in UTF-8, or cannot be read.
+    Raises ArtifactError: it is a device or a pipe, which might never end.
     """
-    with path.open("rb") as stream:
+    with open_file(path, links=True) as stream:
         content = stream.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
         raise YamlTooLarge(problem=f"it has more than {MOST_BYTES // 1024} KiB")
@@ -43,7 +46,7 @@ def load(path: Path) -> Any:
     Raises
     ------
     yaml.YAMLError : it is no YAML, or too large (`YamlTooLarge`).
-    UnicodeDecodeError, OSError : it is not in UTF-8, or cannot be read.
+    UnicodeDecodeError, OSError, ArtifactError : see `read_text`.
     """
     return parsed(read_text(path))
 

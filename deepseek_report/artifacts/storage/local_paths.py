@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, Any, TypeVar
 
 from deepseek_report.artifacts.message import Message
 from deepseek_report.errors import ArtifactError
@@ -130,6 +131,42 @@ def _home() -> Path:
 def _last(path: str) -> str:
     parts = [part for part in re.split(r"[\\/]+", path) if part]
     return f"{_ELSEWHERE}/{parts[-1]}" if parts else path
+
+
+# Paths as people write them, in a configuration, on the command line or in a call.
+
+#: An address in the net, also as `Path` shortens it (`https:/x`); a drive has one letter.
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+P = TypeVar("P", str, Path)
+
+
+def local_path(written: P) -> P:
+    """A path of this machine, with the person's own folder in the place of `~`.
+
+    Raises ValueError: it is an address in the net, or holds a character of zero; says what is
+    allowed.
+    """
+    if "\0" in str(written):
+        raise ValueError("a path without the character NUL (U+0000)")
+    if _ADDRESS.match(str(written)):
+        raise ValueError(
+            "a path of this machine, as nothing is fetched by an address: download it, and name "
+            "what you saved"
+        )
+    return type(written)(os.path.expanduser(written))  # noqa: PTH111 - leaves an unknown user
+
+
+class _Local:
+    """Marks a text or a path of a configuration as one that `local_path` reads."""
+
+    def __get_pydantic_core_schema__(self, source: object, handler: Any) -> Any:
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_after_validator_function(local_path, handler(source))
+
+
+LocalPath = Annotated[str, _Local()]
+LocalFile = Annotated[Path, _Local()]
 
 
 # Where the folders `conf` and `templates` are: in the checkout, or inside an installed wheel.

@@ -25,6 +25,7 @@ from deepseek_report.wording.words import Wording
 if TYPE_CHECKING:
     from deepseek_report.artifacts.message import Text
     from deepseek_report.artifacts.schema import Feature
+    from deepseek_report.config.problems import Problem
     from deepseek_report.metrics.causes.declared_graph import DeclaredGraph
     from deepseek_report.runner.planning.cost import Basis, Cost
     from deepseek_report.runner.planning.forecast import DataSeen, Expected, Forecast
@@ -82,6 +83,13 @@ def say_open(lines: Sequence[OpenLine]) -> None:
         return
     say(f"\nOpen in {lines[0].file}, for a person to say ({len(lines)})")
     say_first([f"  line {line.number}: {line.text}" for line in lines], MOST)
+
+
+def say_beside(problems: Sequence[Problem]) -> None:
+    """What is wrong with files of the config folder that this experiment does not use."""
+    if problems:
+        say(f"\nNote: not used here, and cannot be used as they are ({len(problems)})")
+    say_first([f"  – {problem.where}: {problem.fault}" for problem in problems], MOST)
 
 
 def say_choice(chosen: Mapping[str, Text], evaluations: int | None, texts: Wording) -> None:

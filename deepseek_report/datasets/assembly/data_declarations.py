@@ -21,6 +21,7 @@ from deepseek_report.artifacts.schema import (
     TaskName,
     readable_name,
 )
+from deepseek_report.artifacts.storage.local_paths import LocalPath
 from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.datasets.assembly import column_declarations, row_metadata
 from deepseek_report.datasets.assembly.cell_encoding import (
@@ -443,7 +444,7 @@ class OwnFile(WrittenFile):
     #: Endings of files that can be read besides those of tables.
     also: ClassVar[tuple[str, ...]] = ()
 
-    path: str | None = None
+    path: LocalPath | None = None
 
     def problems(self) -> list[str]:
         """What is wrong, as far as the config, the file's name and its first line can tell."""

@@ -23,6 +23,7 @@ from deepseek_report.artifacts.schema import (
     as_vocabulary,
 )
 from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.artifacts.storage.local_paths import LocalPath
 from deepseek_report.artifacts.written_texts import WrittenTexts, tokens_of
 from deepseek_report.datasets import splitting
 from deepseek_report.datasets.assembly.assemble import EncodedTable, Origin, assemble
@@ -83,7 +84,7 @@ class TextRule:
     hide : what of a text is replaced by one sign each, so that a model cannot read it.
     """
 
-    tokenizer: str = "words"
+    tokenizer: LocalPath = "words"
     max_length: Annotated[int, Field(ge=2, le=4096)] = 128
     vocabulary: Annotated[int, Field(ge=100, le=200_000)] = 8000
     hide: tuple[Hidden, ...] = ()

@@ -33,7 +33,13 @@ from deepseek_report.datasets.readers.file_bytes import (
     stream_of,
 )
 from deepseek_report.datasets.readers.file_form import Decimal, FileForm, ReadLimits
-from deepseek_report.datasets.readers.text_table import MISSING, TextTable, header_of, open_table
+from deepseek_report.datasets.readers.text_table import (
+    MISSING,
+    TextTable,
+    header_of,
+    open_table,
+    zero_character,
+)
 from deepseek_report.errors import DataError, first_line
 
 if TYPE_CHECKING:
@@ -47,8 +53,7 @@ if TYPE_CHECKING:
 # Arrow says only that a line is broken; which one it is and why says a slower look at every line.
 # That look also decides over quotation marks, of which Arrow takes more than are well-formed. A
 # file that Arrow cannot cut and in which no line is broken is read by pandas: one with a line
-# longer than a block, with characters of zero, or of one column, where the two differ on blank
-# lines.
+# longer than a block, or of one column, where the two differ on blank lines.
 
 #: Bytes that Arrow cuts into rows at a time; a longer line is left to pandas.
 _BLOCK = 1 << 22
@@ -87,7 +92,7 @@ def read_rows(
             frame = None
         if not (wanted.lenient or (frame is not None and stream.is_plain(table.text.limits))):
             _check_lines(table, width, wanted)
-        if frame is not None and not stream.has_zeros:
+        if frame is not None:
             return frame
     elif not wanted.lenient:
         _check_lines(table, width, wanted)
@@ -100,24 +105,25 @@ def read_rows(
 class _Utf8:
     """The text in UTF-8 as Arrow reads it, and what was seen of it on the way.
 
-    has_quotes, has_zeros : whether the characters occur. longest : bytes of the longest line, as
-    far as lines end with a line feed.
+    has_quotes : whether the character occurs. longest : bytes of the longest line, as far as lines
+    end with a line feed.
     """
 
     def __init__(self, table: TextTable) -> None:
         self._text = table.text
-        self.has_quotes = self.has_zeros = False
+        self.has_quotes = False
         self.longest = self._open_line = 0
 
     def is_plain(self, limits: ReadLimits) -> bool:
         """Whether lines can neither be too long nor have quotation marks in a wrong place."""
-        return not (self.has_quotes or self.has_zeros) and self.longest <= limits.line
+        return not self.has_quotes and self.longest <= limits.line
 
     def blocks(self) -> Generator[bytes, None, None]:
-        """The whole text, block by block."""
+        """The whole text, block by block; raises DataError: it holds a character of zero."""
         for block in self._text.utf8(_BLOCK):
+            if b"\0" in block:
+                raise zero_character(str(self._text.path))
             self.has_quotes = self.has_quotes or b'"' in block
-            self.has_zeros = self.has_zeros or b"\0" in block
             self._measure(block)
             yield block
 
@@ -271,6 +277,8 @@ def _check_lines(table: TextTable, width: int, wanted: Wanted) -> None:
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
 PARQUET_SUFFIXES = (".parquet", ".pq")
+#: Last endings of files that are packed, whether they can be read so or not.
+ARCHIVES = (*PACKED_SUFFIXES, ".7z", ".rar", ".tar", ".tgz")
 #: Chooses rows by some columns of all rows and the sign before decimals: ascending positions.
 Draw = Callable[["pd.DataFrame", Decimal], Ints]
 
@@ -318,7 +326,9 @@ def file_problem(path: Path, also: tuple[str, ...] = ()) -> str | None:
             str(path),
             f"files of type `{''.join(path.suffixes[-2:]) or 'none'}` are not read",
             f"{', '.join(known)}; texts also with {', '.join(PACKED_SUFFIXES)} behind that",
-            "save the table as CSV or Parquet",
+            "unpack it, and name what it holds"
+            if path.suffix.lower() in ARCHIVES
+            else "save the table as CSV or Parquet",
         )
     if path.stat().st_size == 0 and path.is_file():
         return error_text(str(path), "the file is empty", "a header and rows", "export it again")
@@ -367,7 +377,7 @@ def read_table(path: Path, form: FileForm) -> ReadTable:
         frame, names, notes = read_sheet(file, form)
         _check_names(path, names)
         frame.columns = names
-        table = ReadTable(frame, file.sha256, form.decimal or ".", notes)
+        table = _with_decimals(ReadTable(frame, file.sha256, notes=notes), form)
     else:
         text = open_table(file, form)
         names = header_of(text)
@@ -491,7 +501,8 @@ def read_column(path: Path, form: FileForm, name: str) -> tuple[pd.Series, Decim
     if is_parquet(path):
         return read_parquet(read_bytes(path, form.limits), form.limits, [name])[name], "."
     if is_excel(path):
-        return read_table(path, form).frame[name], form.decimal or "."
+        sheet = read_table(path, form)
+        return sheet.frame[name], sheet.decimal
     table = open_table(_text_file(path, form), form)
     wanted = Wanted(columns=[names.index(name)], lenient=True)
     column = read_rows(table, form, len(names), wanted).iloc[:, 0]
@@ -504,17 +515,21 @@ def read_column(path: Path, form: FileForm, name: str) -> tuple[pd.Series, Decim
 def _parsed_text(
     table: TextTable, form: FileForm, names: list[str], wanted: Wanted = ALL_OF_IT
 ) -> ReadTable:
-    """The rows, with what was recognised of the decimals in them."""
     frame = read_rows(table, form, len(names), wanted)
-    notes, decimal = table.notes, form.decimal
+    frame.columns = names
+    return _with_decimals(ReadTable(frame, table.text.file.sha256, notes=table.notes), form)
+
+
+def _with_decimals(table: ReadTable, form: FileForm) -> ReadTable:
+    """The rows, with what was recognised of the decimals in their texts."""
+    frame, names, notes, decimal = table.frame, [*table.frame], table.notes, form.decimal
     if decimal is None:
         decimal, about = recognise_decimals(frame, names)
         notes = (*notes, *about)
     if decimal == ",":
         frame, group_notes = without_groups(frame, names)
         notes = (*notes, *group_notes)
-    frame.columns = names
-    return ReadTable(frame, table.text.file.sha256, decimal, notes)
+    return replace(table, frame=frame, decimal=decimal, notes=notes)
 
 
 def _check_names(path: Path, names: list[str]) -> None:
@@ -529,11 +544,12 @@ def _check_names(path: Path, names: list[str]) -> None:
 _EXPONENT = r"([eE][+-]?\d+)?"
 #: 12,5 and 12; 1.234,5 and 1.234.567; 12.5.
 _COMMA = rf"[+-]?\d+(,\d+)?{_EXPONENT}"
-_GROUPED = r"[+-]?\d{1,3}(\.\d{3})+(,\d+)?"
+_GROUPED = r"[+-]?[1-9]\d{0,2}(\.\d{3})+(,\d+)?"
 _POINT = rf"[+-]?\d+\.\d+{_EXPONENT}|[+-]?\d+{_EXPONENT}"
-#: One comma and three digits: a number of thousands in English, of thousandths elsewhere.
-_THOUSANDS = r"[+-]?\d{1,3},\d{3}"
-_SURELY_GROUPED = r"[+-]?\d{1,3}((\.\d{3})+,\d+|(\.\d{3}){2,})"
+#: One comma and three digits: a number of thousands in English, of thousandths elsewhere. Behind a
+#: zero, as in 0,107, they are decimals everywhere.
+_THOUSANDS = r"[+-]?[1-9]\d{0,2},\d{3}"
+_SURELY_GROUPED = r"[+-]?[1-9]\d{0,2}((\.\d{3})+,\d+|(\.\d{3}){2,})"
 _SHOWN = 3
 
 
@@ -590,10 +606,13 @@ def without_groups(
 
 
 def has_sign(column: pd.Series, sign: str) -> bool:
-    """Whether a cell holds the sign."""
+    """Whether a cell holds the sign; no, where not all cells are texts."""
+    import pandas as pd
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    if pd.api.types.infer_dtype(column, skipna=True) != "string":
+        return False
     cells = pa.array(column, pa.large_string(), from_pandas=True)
     return bool(pc.any(pc.match_substring(cells, sign)).as_py())
 

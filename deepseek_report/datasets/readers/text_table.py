@@ -106,6 +106,10 @@ def decode(file: FileBytes | FileStream, form: FileForm) -> Decoded:
         return _declared(file, form.encoding, form.limits)
     encoding = recognise(file.content)
     if isinstance(encoding, Unclear):
+        before, zero, _ = file.content.partition(b"\0")
+        if zero and recognise(file.content.replace(zero, b"")) == "utf-8":
+            line = before.count(b"\n") + 1
+            raise zero_character(f"{file.path}, line {count(line)}")
         raise DataError(_unclear(file.path, encoding))
     if encoding in {"utf-8", "utf-8-sig"}:
         return Decoded(file, "utf-8-sig", form.limits)
@@ -132,6 +136,16 @@ def _declared(file: FileBytes, encoding: str, limits: ReadLimits) -> Decoded:
     except UnicodeError as error:
         raise DataError(_other_encoding(file, encoding, error)) from None
     return Decoded(file, codec, limits)
+
+
+def zero_character(where: str) -> DataError:
+    """The error on a character of zero, which programs write into what is damaged or no text."""
+    return data_error(
+        where,
+        "it holds the character NUL (U+0000), which no text has",
+        "a table as text",
+        "export it again, or remove the character; a file of another kind gets its own ending",
+    )
 
 
 def _codec(encoding: str) -> str:

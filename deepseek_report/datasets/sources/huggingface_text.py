@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from deepseek_report.artifacts.advice import pip_install
 from deepseek_report.artifacts.protocols.datasets import DataTraits
+from deepseek_report.artifacts.storage.local_paths import LocalPath
 from deepseek_report.datasets.assembly.column_declarations import config_problems, not_set
 from deepseek_report.datasets.sources import fetched
 from deepseek_report.datasets.sources.text_file import BETWEEN, TextFile, joined
@@ -47,11 +48,11 @@ class HuggingFaceText(fetched.FetchedSource, TextFile):
 
     them_in: ClassVar[str] = "the texts are"
 
-    name: str | None = None
+    name: LocalPath | None = None
     config: str | None = None
     split: str = "train"
     revision: str | None = None
-    cache: str | None = None
+    cache: LocalPath | None = None
 
     # --- before loading ---------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.rounding import count, plural
 from deepseek_report.artifacts.split import Dataset
+from deepseek_report.artifacts.storage.local_paths import LocalPath
 from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.datasets.assembly.assemble import Origin, assemble
 from deepseek_report.datasets.assembly.column_declarations import (
@@ -63,10 +64,10 @@ class ImageFolder(DescribedArrays):
     All other fields are those of `DescribedArrays`.
     """
 
-    path: str | None = None
-    root: str | None = None
+    path: LocalPath | None = None
+    root: LocalPath | None = None
     image_column: str = "path"
-    masks: str | None = None
+    masks: LocalPath | None = None
     size: Annotated[int, Field(ge=8, le=512)] = 32
     colour: bool = True
     patch: Annotated[int, Field(ge=1, le=512)] = 4

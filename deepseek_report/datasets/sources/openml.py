@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field
 
 from deepseek_report.artifacts.protocols.datasets import DataTraits
+from deepseek_report.artifacts.storage.local_paths import LocalPath
 from deepseek_report.datasets.assembly.column_declarations import config_problems
 from deepseek_report.datasets.assembly.data_declarations import DeclaredTable
 from deepseek_report.datasets.sources import fetched
@@ -47,7 +48,7 @@ class OpenML(fetched.FetchedSource, DeclaredTable):
     data_id: Annotated[int, Field(ge=1)] | None = None
     name: str | None = None
     version: Annotated[int, Field(ge=1)] | None = None
-    cache: str | None = None
+    cache: LocalPath | None = None
     retries: Annotated[int, Field(ge=1, le=10)] = 2
 
     # --- before loading ---------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.models import Trainer
 from deepseek_report.artifacts.schema import ALL_TASKS, NUMBER_TASKS, Modality, Schema, TaskName
 from deepseek_report.artifacts.split import Split
+from deepseek_report.artifacts.storage.local_paths import LocalPath
 from deepseek_report.data_kinds import ALL_KINDS, kind_of
 from deepseek_report.errors import ConfigError, first_line
 from deepseek_report.models.estimators import estimator_libraries
@@ -75,7 +76,7 @@ class Sklearn:
     estimator: str | None = None
     params: Mapping[str, object] = field(default_factory=dict)
     encoding: Literal["auto", "one_hot", "codes", "frame", "words"] = "auto"
-    file: str | None = None
+    file: LocalPath | None = None
     library: Library = "sklearn"
     classes: tuple[Code, ...] = ()
 

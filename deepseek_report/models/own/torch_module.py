@@ -14,6 +14,7 @@ from deepseek_report.artifacts.protocols.models import Trainer
 from deepseek_report.artifacts.protocols.modules import ExplainableModule
 from deepseek_report.artifacts.schema import ALL_TASKS, Modality, Schema, TaskName
 from deepseek_report.artifacts.split import Split
+from deepseek_report.artifacts.storage.local_paths import LocalPath
 from deepseek_report.data_kinds import kinds_of_structure
 from deepseek_report.errors import ConfigError, DeepseekReportError
 from deepseek_report.models.own import own_classes
@@ -50,7 +51,7 @@ class TorchModule:
     params: Mapping[str, object] = field(default_factory=dict)
     inputs: Literal["encoded", "plain", "layout"] = "encoded"
     bins: Annotated[int, Field(ge=1, le=256)] = 8
-    weights: str | None = None
+    weights: LocalPath | None = None
 
     @property
     def modalities(self) -> frozenset[Modality]:

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from deepseek_report.artifacts.storage.local_paths import LocalPath
+
 Train = Literal["head", "full", "lora", "none"]
 
 
@@ -14,7 +16,7 @@ Train = Literal["head", "full", "lora", "none"]
 class PretrainedSettings:
     """Which checkpoint, and how it is trained; `Pretrained` says what each field means."""
 
-    checkpoint: str | None = None
+    checkpoint: LocalPath | None = None
     revision: str = "main"
     train: Train = "head"
     pool: Literal["model", "mean"] = "model"

@@ -83,12 +83,11 @@ def test_every_cell_is_that_of_the_slow_reader(
     [
         "a,b\n1,2\n\n3,4\n",
         "a,b\n1,2\r\n\r\n3,4",
-        "a,b\n1,\0\n3,4\n",
         "a\n1\n  \n2\n",
         "a,b\n" + "x" * 10_000 + ",1\ny,2\n",
     ],
 )
-def test_blank_lines_zeros_single_columns_and_long_lines_are_read_as_before(
+def test_blank_lines_single_columns_and_long_lines_are_read_as_before(
     text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(table_file, "_BLOCK", 1000)
@@ -113,6 +112,16 @@ def test_a_broken_line_is_told_by_its_number(line: str, problem: str) -> None:
     raw = f"a,b,c\n1,2,3\n{line}\n4,5,6\n".encode()
     with pytest.raises(DataError, match=problem):
         read_rows(text_table(raw), FileForm(), 3)
+
+
+@pytest.mark.parametrize("drawn", [False, True])
+@pytest.mark.parametrize("encoding", [None, "utf-8"])
+def test_a_character_of_zero_is_refused(drawn: bool, encoding: str | None, tmp_path: Path) -> None:
+    path, form = tmp_path / "a.csv", FileForm(encoding=encoding, drawn=drawn)
+    for text in ("a,b\n1,\0x\n3,4\n", "a\0,b\n1,x\n"):
+        path.write_text(text)
+        with pytest.raises(DataError, match=r"a\.csv.*the character NUL \(U\+0000\)"):
+            read_drawn(path, form, ["b"], lambda frame, _: np.arange(len(frame)))
 
 
 # --- rows that are drawn while reading ------------------------------------------------------------
