@@ -70,7 +70,7 @@ class CommandParser(argparse.ArgumentParser):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.register("type", Path, _path)
+        self.register("type", Path, lambda text: Path(_local(text)))
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
         """See `argparse`; an option that the command does not have is told before all else.
@@ -125,12 +125,12 @@ class CommandParser(argparse.ArgumentParser):
         raise ConfigError(f"{self.prog}: {message}\n    what to do: write it as {usage}")
 
 
-def _path(text: str) -> Path:
+def _local(text: str) -> str:
     """A path of this machine as an argument, `~` spelled out."""
     from deepseek_report.artifacts.storage.local_paths import local_path
 
     try:
-        return Path(local_path(text))
+        return local_path(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text!r} is not {error}") from None
 
@@ -163,7 +163,7 @@ def make_parser(command: str, *, overrides: bool = False) -> CommandParser:
 
 def add_config_dir(parser: argparse.ArgumentParser, meaning: str) -> None:
     """The option that names a person's own configuration."""
-    parser.add_argument("--config-dir", "-cd", metavar="DIR", help=meaning)
+    parser.add_argument("--config-dir", "-cd", type=_local, metavar="DIR", help=meaning)
 
 
 def places_parser(command: str, place: str) -> CommandParser:

@@ -349,13 +349,14 @@ class _Checker:
         """What is allowed at a field of what is chosen where this value is not; "" where it is."""
         group, _, field = full.rpartition(".")
         plugin = self.plugin((group,), self.composed.raw.get(group)) if group in SINGLE else None
+        if plugin is None:
+            return ""
         try:
-            _adapter(type(plugin)).validate_python({field: value} if plugin else None)
+            _adapter(type(plugin)).validate_python({field: value})
         except ValidationError as error:
-            found = (
-                each for each in misfits(type(plugin), error.errors()) if each.place == (field,)
-            )
-            return next((each.allowed for each in found), "")
+            for misfit in misfits(type(plugin), error.errors()):
+                if misfit.place == (field,) and misfit.type != "unexpected_keyword_argument":
+                    return misfit.allowed
         return ""
 
     def add(self, path: Sequence[str], fault: str, allowed: str, todo: str) -> None:

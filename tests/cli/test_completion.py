@@ -14,7 +14,7 @@ from deepseek_report.cli import run
 from deepseek_report.cli.completion import OPTIONS, candidates
 from deepseek_report.cli.parsing import COMMANDS
 from tests.conftest import Terminal
-from tests.worded import write_conf, write_program
+from tests.worded import write_conf, write_files, write_program
 
 
 @pytest.mark.parametrize(
@@ -84,6 +84,33 @@ def test_run_folders_are_offered_where_a_command_takes_one(
     (tmp_path / "reports" / "loans" / "abc").mkdir(parents=True)
     (tmp_path / "reports" / "loans" / "abc" / "run.json").touch()
     assert candidates("deepseek-report verify ") == ["reports/loans/abc"]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("verify ", ["reports/loans/abc", "reports/loans/def"]),
+        ("render reports/l", ["reports/loans/abc", "reports/loans/def"]),
+        ("verify reports/.", []),
+        ("verify reports/loans/.", []),
+        ("--config-dir conf experiment=m", ["experiment=mine", "experiment=mortgage_decisions"]),
+        ("--config-dir conf experiment=.", []),
+        ("--config-dir conf .h", []),
+        ("--config-dir . .h", []),
+        ("--config-dir conf explainers=[.", []),
+    ],
+)
+def test_working_folders_and_files_of_editors_are_offered_nowhere(
+    line: str, expected: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    runs = ("reports/loans/abc", "reports/loans/def")
+    of_tools = ("reports/.store/data/9f", "reports/loans/.rendering-abc", "reports/.boards/abc")
+    for place in (*runs, *of_tools, ".hydra"):
+        write_files(tmp_path, {f"{place}/run.json": "{}", f"{place}/config.yaml": "a: 1\n"})
+    write_files(tmp_path, {"conf/experiment/mine.yaml": "", "conf/experiment/.#mine.yaml": ""})
+    write_files(tmp_path, {"conf/.hydra/config.yaml": "", "conf/explainers/sets/.x.yaml": ""})
+    assert candidates(f"deepseek-report {line}") == expected
 
 
 def test_a_broken_configuration_answers_nothing(

@@ -18,15 +18,17 @@ import pytest
 
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import Dataset
+from deepseek_report.datasets.readers.cells import read_cells
 from deepseek_report.datasets.readers.encodings import Unclear, recognise
 from deepseek_report.datasets.readers.file_form import FileForm
-from deepseek_report.datasets.readers.table_file import read_table
+from deepseek_report.datasets.readers.table_file import read_column, read_table
 from deepseek_report.datasets.sources.csv import TableFile
 from deepseek_report.datasets.sources.series_file import SeriesFile
 from deepseek_report.datasets.sources.text_file import TextFile
 from tests.configured import experiment_of
 from tests.datasets import loading
 from tests.datasets.loading import notes_of
+from tests.worded import say
 
 N = 60
 WORDS = {
@@ -218,6 +220,37 @@ def test_commas_that_may_mean_something_else_are_left_alone(
     assert words in notes_of(dataset)
     labels = {category.label for category in dataset.schema.feature("odd").categories}
     assert labels == set(cells)
+
+
+@pytest.mark.parametrize("kind", [".csv", ".xlsx"])
+@pytest.mark.parametrize("first", ["0,107", "-0,253"])
+def test_three_decimals_behind_a_zero_are_decimals_for_the_whole_file(
+    first: str, kind: str, tmp_path: Path
+) -> None:
+    """No group of thousands begins with a zero; `1,234` beside it is 1.234 then."""
+    path = tmp_path / f"a{kind}"
+    cells = [first, *(f"{k % 9 + 1},{100 + k}" for k in range(N - 1))]
+    frame = table().drop(columns=["income", "rate"]).assign(share=cells)
+    if kind == ".csv":
+        frame.to_csv(path, index=False, sep=";")
+    else:
+        pytest.importorskip("openpyxl")
+        frame.to_excel(path, index=False)
+    dataset = load(path)
+    assert "decimal comma, which “share” shows" in notes_of(dataset)
+    values = dataset.every_part.inputs[:, dataset.schema.position("share")]
+    assert sorted(values) == sorted(float(cell.replace(",", ".")) for cell in cells)
+    column, decimal = read_column(path, FileForm(), "share")
+    assert read_cells(column, "share", decimal).numbers.tolist()[0] == float(
+        first.replace(",", ".")
+    )
+
+
+def test_three_decimals_behind_a_point_group_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    table().assign(income="0.107", rate="0.253", odd="1,5").to_csv(path, index=False, sep=";")
+    words = "“odd” looks like numbers with decimal commas, but “income” and “rate” have"
+    assert words in " ".join(map(say, read_table(path, FileForm()).notes))
 
 
 def test_points_that_group_thousands_are_left_out_and_said(tmp_path: Path) -> None:
