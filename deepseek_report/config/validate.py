@@ -352,7 +352,7 @@ class _Checker:
         if plugin is None:
             return ""
         try:
-            _adapter(type(plugin)).validate_python({field: value})
+            TypeAdapter[object](type(plugin)).validate_python({field: value})
         except ValidationError as error:
             for misfit in misfits(type(plugin), error.errors()):
                 if misfit.place == (field,) and misfit.type != "unexpected_keyword_argument":
