@@ -313,7 +313,7 @@ def states(run: Run, policy: Policy, keys: dict[str, set[str]] | None = None) ->
 def test_the_shipped_policy_says_on_the_first_screen_what_is_missing(run: Run) -> None:
     required = run.evaluated().required
     assert {each.state for each in required} == {"missing"}
-    assert first_screen(run).startswith(f"No required decision has been made ({len(required)}")
+    assert first_screen(run).startswith(f"None of the {len(required)} required decisions")
     assert "independent validation" in first_screen(run)
     kinds = len({each.rule.id for each in required})
     assert (f"of {kinds} kinds" in first_screen(run)) == (1 < kinds < len(required))
