@@ -248,6 +248,7 @@ class _Checker:
     def plugin(self, path: tuple[str, ...], entry: object) -> Any:
         """The plug-in of an entry, built once; None where it has problems."""
         if path not in self.plugins:
+            self.plugins[path] = None  # so that what is told of its own settings does not build it
             self.plugins[path] = self._built(path, entry)
         return self.plugins[path]
 
