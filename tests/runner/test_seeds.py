@@ -137,3 +137,9 @@ def test_how_a_list_is_written_changes_no_stage_and_no_run_id() -> None:
     assert by_set.named != by_name.named
     assert make_plan(by_set) == make_plan(by_name)
     assert run_id(by_set, make_plan(by_set)) == run_id(by_name, make_plan(by_name))
+
+
+def test_other_data_and_settings_make_other_results_by_the_same_code() -> None:
+    before, after = stages(), stages("dataset.split.test_share=0.25", "seed=3")
+    assert {name for name in before if before[name].key != after[name].key} == before.keys()
+    assert {name for name in before if before[name].code != after[name].code} == set()

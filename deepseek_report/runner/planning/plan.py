@@ -49,6 +49,7 @@ class Stage:
 
     source : digest of the files outside of the store that the key was made from. kept_as : the id
     under which the store has it, where another plan calls it otherwise: `data` of `before/data`.
+    code : digest of the code and the libraries that run in it, whatever data and settings are.
     """
 
     id: str
@@ -56,6 +57,7 @@ class Stage:
     inputs: tuple[str, ...] = ()
     source: str = ""
     kept_as: str = ""
+    code: str = ""
 
     @property
     def place(self) -> str:
@@ -113,14 +115,15 @@ class _Planner:
 
         seed : of its own draws, None where it draws nothing. source : see `Stage`.
         """
+        code = {module: code_of(module) for module in [_STAGES, *map(module_of, targets)]}
         made_from = {
             "stage": name,
             "config": config,
             "inputs": {stage: self.stages[stage].key for stage in inputs},
-            "code": {module: code_of(module) for module in [_STAGES, *map(module_of, targets)]},
+            "code": code,
             "seed": seed,
         }
-        self.stages[name] = Stage(name, digest(made_from), inputs, source)
+        self.stages[name] = Stage(name, digest(made_from), inputs, source, code=digest(code))
         return self.stages[name]
 
     def target(self, group: str, key: str = "") -> str:

@@ -200,7 +200,7 @@ def _digests(
         "data": digest(data),
         "weights": model_digest(trained),
         "config": digest(config),
-        "code": digest(keys),
+        "code": digest({stage.id: stage.code for stage in stages}),
     }
 
 
