@@ -140,6 +140,6 @@ def test_how_a_list_is_written_changes_no_stage_and_no_run_id() -> None:
 
 
 def test_other_data_and_settings_make_other_results_by_the_same_code() -> None:
-    before, after = stages(), stages("dataset.split.test_share=0.25", "seed=3")
+    before, after = stages(), stages("dataset.test_share=0.25", "seed=3")
     assert {name for name in before if before[name].key != after[name].key} == before.keys()
     assert {name for name in before if before[name].code != after[name].code} == set()
