@@ -241,7 +241,7 @@ def _readable(
 
 def _read(kept: Sequence[Override], study: Sequence[str], roots: Sequence[Path]) -> FilesInUse:
     """The files that these overrides choose, with what they and the command line list."""
-    chosen = {
+    chosen: dict[str, object] = {
         override.key_or_group: None if override.is_delete() else override.value()
         for override in kept
         if override.key_or_group not in MULTIPLE
