@@ -587,9 +587,9 @@ class FilesInUse:
         if file.is_relative_to(self.roots[0]):
             return file
         self.of_person.append(file)
-        found = list(examined(file))
-        self.problems += found
-        return None if found else file
+        problems = list(examined(file))
+        self.problems += problems
+        return None if problems else file
 
     def enter(self, entry: _Entry, file: Path) -> None:
         if entry.group in MULTIPLE:

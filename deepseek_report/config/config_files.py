@@ -36,8 +36,8 @@ def choice_files(root: Path, inside: str = "*") -> list[Path]:
 
     What begins with a dot is no part: an editor or another program keeps it there.
     """
-    found = root.glob(f"{inside}/*.yaml")
-    return sorted(path for path in found if "." not in {path.name[0], path.parent.name[0]})
+    files = root.glob(f"{inside}/*.yaml")
+    return sorted(path for path in files if "." not in {path.name[0], path.parent.name[0]})
 
 
 def read_yaml(path: Path) -> Any:

@@ -352,10 +352,11 @@ class _Checker:
         plugin = self.plugin((group,), self.composed.raw.get(group)) if group in SINGLE else None
         if plugin is None:
             return ""
+        cls: type = type(plugin)
         try:
-            TypeAdapter[object](type(plugin)).validate_python({field: value})
+            _adapter(cls).validate_python({field: value})
         except ValidationError as error:
-            for misfit in misfits(type(plugin), error.errors()):
+            for misfit in misfits(cls, error.errors()):
                 if misfit.place == (field,) and misfit.type != "unexpected_keyword_argument":
                     return misfit.allowed
         return ""

@@ -66,11 +66,11 @@ def test_broken_files_stop_no_study_beside_them_and_each_is_told(
     folder: str, composer: Composer
 ) -> None:
     assert composer.compose(["experiment=mine"]).raw["name"] == "mine"
-    told = _beside(folder)
-    assert len(told) == len(BROKEN) * len(GROUPS)
+    problems = _beside(folder)
+    assert len(problems) == len(BROKEN) * len(GROUPS)
     for place in range(len(BROKEN)):
         for group in GROUPS:
-            assert [text for text in told if f"{group}/broken{place}.yaml" in text]
+            assert [text for text in problems if f"{group}/broken{place}.yaml" in text]
 
 
 @pytest.mark.parametrize("group", GROUPS)
