@@ -10,6 +10,7 @@ import xml.etree.ElementTree as ET
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from unicodedata import category, east_asian_width
 
 import pytest
 
@@ -96,12 +97,19 @@ def words_on_one_another(pdf: Path) -> list[tuple[int, str, str]]:
                 if x >= right - 1:
                     break
                 shared = min(bottom, below) - max(top, above)
-                if min(right, end) - x > 1 and shared > 0.45 * min(bottom - top, below - above):
+                edges = 0.6 * (bottom - top) if _meet_in_signs(text, other) else 1
+                if min(right, end) - x > edges and shared > 0.45 * min(bottom - top, below - above):
                     found.append((number, text, other))
     return found
 
 
 _EDGES = ("xMin", "yMin", "xMax", "yMax")
+
+
+def _meet_in_signs(text: str, other: str) -> bool:
+    """Whether full-width punctuation stands where two words meet: it is set closer than its box."""
+    ends = (text[-1:], other[:1])
+    return any(end and east_asian_width(end) in "WF" and category(end)[0] == "P" for end in ends)
 
 
 def blocks(text: str) -> Iterator[tuple[tuple[str, ...], str]]:

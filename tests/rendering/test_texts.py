@@ -41,13 +41,17 @@ _PIECE = re.compile(
 _SILENT_CALLS = {"picture", "picture_names", "measured", "section_ref", "t", "heads", "code"}
 
 
+_FRONT_MATTER = re.compile(r"^---\n.*?^---\n", re.MULTILINE | re.DOTALL)
+
+
 def environment() -> Environment:
     return build_environment([TEMPLATES], wording())
 
 
 def prose(template: str) -> list[str]:
-    """Text between the tags of a template that holds letters and is no markup."""
+    """Text between the tags of a template that holds letters and is no markup or front matter."""
     pieces = []
+    template = _FRONT_MATTER.sub("", template)
     for part in environment().parse(template).find_all(nodes.TemplateData):
         text = _PIECE.sub("", _MARKUP.sub("", part.data))
         if re.search(r"[^\W\d_]{2,}", text):

@@ -337,7 +337,7 @@ def test_options_say_where_plain_predictors_learnt_from_fewer_rows(of, fewer):
 def test_a_figure_that_the_page_does_not_show_has_no_number(real_run, tmp_path):
     content = [CasesSection().content(real_run)]
     text = write_qmd(real_run, content, ReportOptions(), tmp_path).path.read_text("utf-8")
-    _, *of_paper = text.split('::: {.content-visible unless-format="html"}\n')
+    _, *of_paper = text.split("::: {.on-paper}\n")
     hidden = [part.partition("\n:::\n")[0] for part in of_paper]
     assert any("figures/case-contributions" in part for part in hidden)
     assert not any("{#fig-" in part for part in hidden)

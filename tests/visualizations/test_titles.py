@@ -72,10 +72,10 @@ def set_rows(**columns: Any) -> Callable[[pd.DataFrame], pd.DataFrame]:
 
 
 def losing(level: float) -> Callable[[pd.DataFrame], pd.DataFrame]:
-    """The greatest share of decisions changes at this level of missing values."""
+    """The greatest share of decisions changes at this level of categories drawn anew."""
 
     def change(table: pd.DataFrame) -> pd.DataFrame:
-        most = (table["perturbation"] == "missing") & np.isclose(table["level"], level)
+        most = (table["perturbation"] == "swap") & np.isclose(table["level"], level)
         assert most.sum() == 1, table[["perturbation", "level"]]
         table["flipped"] = np.where(most, 0.12, 0.01)
         return table
