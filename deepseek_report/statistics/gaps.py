@@ -270,7 +270,8 @@ def _apart(table: RateTable, pair: Pair, n_tables: int, *, by_chance: bool) -> E
     low, high = (float(end) for end in intervals.rate_difference(x, n, other, other_n, within))
     value = float(table.rates[pair.highest] - table.rates[pair.lowest])
     alone = levels == 2 and n_tables == 1
-    method = message(f"interval_methods.difference_{'folded' if alone else 'any_pair'}")
+    method = message("interval_methods.difference_any_pair")
+    method = message("interval_methods.difference_folded") if alone else method
     if by_chance and low > 0:
         low, method = 0.0, message("interval_methods.from_zero", method=method)
     rows = table.n([pair.highest, pair.lowest])

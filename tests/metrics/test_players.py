@@ -150,7 +150,8 @@ def test_of_a_linear_number_the_curve_is_the_distance_in_standard_deviations(con
     measured = Deletion(resamples=200).measure(context)
     train = context.dataset.train
     away = 40 * np.abs(
-        context.explanation.inputs.mean(axis=1) - np.median(context.background, axis=0).mean()
+        context.explanation.inputs.mean(axis=1)
+        - np.median(context.dataset.train.inputs, axis=0).mean()
     )
     start = measured.tables["curve"]["mean"].iloc[0]
     assert start == pytest.approx(away.mean() / train.labels.std())

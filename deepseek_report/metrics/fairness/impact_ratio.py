@@ -589,6 +589,9 @@ def _gravest(pairs: Sequence[fairness_rows.GroupPair]) -> Score:
     several = len({level for pair in judged for level in (pair.level, pair.reference)}) > 2
     method = message("interval_methods.ratio", several=several)
     ratio = Estimate(pair.ratio, pair.estimate.low, pair.high, pair.n + pair.n_reference, method)
+    level, other, n = pair.level, pair.reference, len(judged)
+    smallest = message("notes.impact_ratio.smallest", level=level, reference=other, ratios=n)
+    surest = message("notes.impact_ratio.surest", level=level, reference=other, ratios=n)
     return ImpactRatio.score(
         "impact_ratio",
         ratio,
@@ -597,12 +600,7 @@ def _gravest(pairs: Sequence[fairness_rows.GroupPair]) -> Score:
         level=pair.level,
         p_value=pair.p_adjusted,
         reference="doi:10.1177/0962280210383082",
-        note=message(
-            f"notes.impact_ratio.{'surest' if pair.is_clear else 'smallest'}",
-            level=pair.level,
-            reference=pair.reference,
-            ratios=len(judged),
-        ),
+        note=surest if pair.is_clear else smallest,
     )
 
 

@@ -24,7 +24,7 @@ N = 150
 
 def moved_by(context: Any) -> Floats:
     """(instance, feature) what each feature adds to the log-odds, against the typical row."""
-    inputs, train = context.dataset.test.inputs[:N], context.background
+    inputs, train = context.dataset.test.inputs[:N], context.dataset.train.inputs
     amount = 0.05 * (inputs[:, 0] - np.median(train[:, 0]))
     usual = np.bincount(train[:, 1].astype(np.int64)).argmax()
     colour = 0.8 * ((inputs[:, 1] == 2).astype(np.float64) - (usual == 2))

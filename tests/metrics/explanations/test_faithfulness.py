@@ -299,7 +299,7 @@ def context_of(toy: Any, **values: np.ndarray) -> Any:
 
 
 def occlusion(context: Any, model: Any, rows: np.ndarray) -> np.ndarray:
-    train = context.background
+    train = context.dataset.train.inputs
     baseline = np.array([np.median(train[:, 0]), 0, 0])
     baseline[1] = np.bincount(train[:, 1].astype(int)).argmax()
     p = model.probabilities(rows)[:, 1]

@@ -65,7 +65,7 @@ def test_the_closed_form_has_no_error_and_another_unit_spoils_the_amounts_alone(
 
 def test_each_explanation_is_held_against_the_truth_of_its_own_game() -> None:
     """The typical row is another start than the mean of all rows."""
-    typical = (INPUTS - np.median(BACKGROUND, axis=0)) * WEIGHTS
+    typical = (INPUTS - np.median(INPUTS, axis=0)) * WEIGHTS  # of the training part
     scores = measured(
         {
             "shap": explanation(EXACT, game="background"),
