@@ -16,7 +16,7 @@ from deepseek_report.artifacts.message import Text, from_plain
 from deepseek_report.artifacts.rounding import interval, number
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.storage.files import load_json
-from deepseek_report.findings.first_page import Counted, first_page
+from deepseek_report.findings.first_page import FindingCounts, first_page
 from deepseek_report.findings.rules_failures import by_reason
 from deepseek_report.runner.run_folders.open_run import MissingPart
 from deepseek_report.runner.run_folders.writing import Concluded
@@ -45,7 +45,7 @@ def say_finished(finished: Finished) -> None:
     if rest := list(map(texts.say, concluded.rest)):
         console.print(escape(" ".join(filter(None, rest))) + "\n")
     _say_thresholds(console, concluded.thresholds, texts)
-    counted = Counted.of(concluded.thresholds, concluded.findings)
+    counted = FindingCounts.of(concluded.thresholds, concluded.findings)
     numbers = [
         texts.text(f"sections.summary.counted.{k}", n=n) for k, n in counted.by_severity.items()
     ]

@@ -99,7 +99,7 @@ def hold(
     """The model with the form of the table that it reads, and what tells it from others."""
     estimator = recognised.estimator
     params = estimator.get_params() if hasattr(estimator, "get_params") else {}
-    numbers = all(pd.api.types.is_numeric_dtype(kind) for kind in rows.given.dtypes)
+    numbers = all(pd.api.types.is_numeric_dtype(kind) for kind in rows.as_called.dtypes)
     names = _names_read(estimator, rows)
     reads_all = not rows.along and names in (None, [str(name) for name in rows.features])
     walks = numbers and walkable(type(estimator).__name__, params) and reads_all
@@ -356,11 +356,11 @@ def with_columns_read(
     if not needed:
         return rows, []
     whole = rows.reading((), needed)
-    answers = _ask(recognised, whole, whole.given, number=number)
+    answers = _ask(recognised, whole, whole.as_called, number=number)
 
     def changes(names: Sequence[str], places: Ints) -> bool:
         """Whether it answers otherwise where these columns hold the values of other rows."""
-        moved = whole.given.copy()
+        moved = whole.as_called.copy()
         for column in (whole.form.columns[name] for name in names):
             moved[column] = moved[column].take(places).array
         try:
@@ -389,7 +389,7 @@ def _needed(recognised: Recognised, rows: Rows, *, number: bool) -> list[str]:
     whole = rows.reading((), rows.kept_back)
     for tried, needed in ((rows, []), (whole, rows.kept_back)):
         try:
-            _ask(recognised, tried, tried.given.head(_TWICE), number=number)
+            _ask(recognised, tried, tried.as_called.head(_TWICE), number=number)
         except ArgumentProblems:
             continue
         return needed
@@ -424,7 +424,7 @@ def answers_of(recognised: Recognised, rows: Rows, *, number: bool) -> tuple[str
     Raises ArgumentProblems: it cannot be asked, or answers the same rows differently.
     """
     # as many rows, each cell from another row of its column
-    random, known = np.random.default_rng(_PROBE_SEED), rows.given
+    random, known = np.random.default_rng(_PROBE_SEED), rows.as_called
     mixed = pd.DataFrame(
         {name: known[name].take(random.permutation(len(known))).array for name in known}
     )
@@ -465,7 +465,7 @@ def looks_fitted_to(estimator: object, answers: Floats, rows: Rows) -> bool:
         return True
     try:
         return estimator is not None and leaves_hold(
-            estimator, rows.as_given(rows.given.head(rows.n_test))
+            estimator, rows.as_given(rows.as_called.head(rows.n_test))
         )
     except Exception:  # whatever a step of a person's own does with a table
         return False
@@ -484,11 +484,11 @@ def _between(features: pd.DataFrame) -> pd.DataFrame:
     return moved
 
 
-def _ask(recognised: Recognised, rows: Rows, given: pd.DataFrame, *, number: bool) -> Any:
+def _ask(recognised: Recognised, rows: Rows, supplied: pd.DataFrame, *, number: bool) -> Any:
     estimator, called = recognised.estimator, recognised.called
-    table, names = rows.as_given(given), _names_read(estimator, rows)
+    table, names = rows.as_given(supplied), _names_read(estimator, rows)
     if names is not None:
-        table = given[[rows.form.columns[name] for name in names]]
+        table = supplied[[rows.form.columns[name] for name in names]]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -511,9 +511,9 @@ def _ask(recognised: Recognised, rows: Rows, given: pd.DataFrame, *, number: boo
             "give X as the model reads it",
         )
     if number:
-        return as_numbers(answer, len(given), called).reshape(-1, 1)
+        return as_numbers(answer, len(supplied), called).reshape(-1, 1)
     classes = list(getattr(estimator, "classes_", rows.classes))
-    return as_probabilities(answer, len(given), classes, called)
+    return as_probabilities(answer, len(supplied), classes, called)
 
 
 # A hash of what a fitted model consists of, where that can be told from the object itself.

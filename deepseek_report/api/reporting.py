@@ -243,12 +243,12 @@ def report(  # noqa: PLR0913 - rows, labels and what is known of them, each by i
 def _told_of_columns(pieces: Pieces) -> list[Text]:
     """What is said of columns that the model was fitted on and that are declared otherwise."""
     table = pieces.dataset[0]
-    told: list[Text] = []
+    sentences: list[Text] = []
     if columns := table.get("also_inputs"):
-        told.append(message("preparation.also_inputs", columns=columns))
+        sentences.append(message("preparation.also_inputs", columns=columns))
     if columns := table.get("passed_along"):
-        told.append(message("preparation.passed_along", columns=columns))
-    return told
+        sentences.append(message("preparation.passed_along", columns=columns))
+    return sentences
 
 
 def quick(model: Any = None, *rows: Any, **arguments: Any) -> Run:
@@ -378,7 +378,8 @@ def fitted_here(
             fitted = fit(table, labels[learnt])
         except Exception:  # of a model that drops columns by itself, which it must be given
             whole = rows.reading((), rows.kept_back)
-            fitted = fit(rows.as_given(whole.given[learnt].reset_index(drop=True)), labels[learnt])
+            called = whole.as_called[learnt].reset_index(drop=True)
+            fitted = fit(rows.as_given(called), labels[learnt])
     except ArgumentProblems:
         raise
     except Exception as error:  # of a person's own code, of any kind

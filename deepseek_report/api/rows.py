@@ -138,10 +138,10 @@ class Rows:
     @cached_property
     def form(self) -> TableForm:
         """The form of the table that the model is given."""
-        return TableForm.of(self.given, named=self.named, along=self.along)
+        return TableForm.of(self.as_called, named=self.named, along=self.along)
 
     @property
-    def given(self) -> pd.DataFrame:
+    def as_called(self) -> pd.DataFrame:
         """The rows with the columns that the model is given."""
         return self._without({*self.left_out} - {*self.along})
 

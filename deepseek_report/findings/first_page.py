@@ -61,13 +61,13 @@ class FirstPage:
         return tuple(f for lead in self.gravest for f in (lead, *self.with_it[lead.id]))
 
     @property
-    def counted(self) -> Counted:
+    def counted(self) -> FindingCounts:
         """The others, counted."""
-        return Counted.of(self.promises, self.others)
+        return FindingCounts.of(self.promises, self.others)
 
 
 @dataclass(frozen=True)
-class Counted:
+class FindingCounts:
     """How many findings there are, wherever they are counted.
 
     by_severity : {severity: how many that say more than the promises}, gravest first.
@@ -78,7 +78,7 @@ class Counted:
     on_promises: int
 
     @classmethod
-    def of(cls, promises: Sequence[Verdict], findings: Sequence[Finding]) -> Counted:
+    def of(cls, promises: Sequence[Verdict], findings: Sequence[Finding]) -> FindingCounts:
         """Without the one that says that all promises are met, which stands with these."""
         listed = [finding for finding in findings if finding.message != ALL_MET]
         beyond = [f.severity for f in listed if not repeats_promise(f, promises)]

@@ -53,7 +53,7 @@ from deepseek_report.rendering.page_words import (
     labels,
 )
 from deepseek_report.rendering.render import reference_document
-from deepseek_report.rendering.typeset import chinese_font
+from deepseek_report.rendering.typeset import FONTS, STYLESHEET, chinese_font
 from deepseek_report.sections.shared.tables import ShownTable, measured_table
 from deepseek_report.wording.compiled_texts import Compiled
 from deepseek_report.wording.of_results import words_of
@@ -62,11 +62,9 @@ from deepseek_report.wording.words import WordedFinding, Wording, wording
 _REFERENCE = re.compile(f"{REFERENCE[0]}([a-z0-9-]+){REFERENCE[1]}")
 _DEFINED = re.compile(r"\{#((?:fig|tbl|sec|nte|tip|wrn|imp|cau|finding)-[A-Za-z0-9-]+)")
 _LINK = re.compile(f"{LINK[0]}([a-z0-9-]+) ([a-z0-9-]+){LINK[1]}(.*?){LINK[2]}", re.DOTALL)
-#: What Quarto's page looks like; beside the document, so that `quarto preview` finds it.
-STYLESHEET = "report.css"
 #: What Quarto writes paper by, as the embedded engine does; the head of the document names it.
 _OF_PAPER = {"quarto/filter.lua": "html/filter.lua", "quarto/report.typ": "typst/report.typ"}
-FONTS, _STYLES = "quarto/fonts", "quarto/reference.docx"
+_STYLES = "quarto/reference.docx"
 #: Rows of a table of a section that the report itself shows, in the open and inside of a fold;
 #: the others stand in a file beside it, unless they are too few to be worth one.
 _MOST_SHOWN, _MOST_FOLDED, _NOT_WORTH_A_FILE = 12, 6, 2

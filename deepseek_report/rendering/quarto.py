@@ -17,11 +17,10 @@ from pathlib import Path
 
 from deepseek_report.artifacts.storage import plain_files
 from deepseek_report.errors import RenderError
-from deepseek_report.rendering.document import FONTS, STYLESHEET
 from deepseek_report.rendering.page_words import head_of_document
 from deepseek_report.rendering.pandoc import EPOCH
 from deepseek_report.rendering.render import finished, unpacked
-from deepseek_report.rendering.typeset import font_files
+from deepseek_report.rendering.typeset import FONTS, STYLESHEET, font_files
 
 #: Our format names in Quarto's words, and the ending of what it writes.
 FORMATS = {"html": ("html", ".html"), "pdf": ("typst", ".pdf"), "docx": ("docx", ".docx")}
@@ -146,9 +145,9 @@ def _render(quarto: str, copy: Path, document: Path, name: str) -> Path:
 
 def _complaints(log: str) -> list[str]:
     """What Quarto complains of, each once, errors before warnings."""
-    found = [(grade, " ".join(text.split())) for grade, text in _TROUBLE.findall(log)]
-    found.sort(key=lambda line: line[0].lower().startswith("warn"))
-    return list(dict.fromkeys(text for _, text in found if not _EMPTY.search(text)))
+    matches = [(grade, " ".join(text.split())) for grade, text in _TROUBLE.findall(log)]
+    matches.sort(key=lambda line: line[0].lower().startswith("warn"))
+    return list(dict.fromkeys(text for _, text in matches if not _EMPTY.search(text)))
 
 
 def _unresolved(content: bytes, name: str) -> list[str]:
@@ -162,11 +161,11 @@ def _unresolved(content: bytes, name: str) -> list[str]:
 
 def _refusal(path: Path, problems: Sequence[str]) -> RenderError:
     """Why a page was not written, in a sentence, and what to do."""
-    said = "; ".join(problem[:_LONGEST] for problem in problems[:_SHOWN])
+    faults = "; ".join(problem[:_LONGEST] for problem in problems[:_SHOWN])
     more = f", and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
     target = FORMATS[path.suffix[1:]][0]
     return RenderError(
-        f"engine quarto: {path} was not written, since Quarto says: {said}{more}. Take `--engine "
+        f"engine quarto: {path} was not written, since Quarto says: {faults}{more}. Take `--engine "
         "embedded`, which needs no Quarto, or see all that Quarto says with `quarto render "
         f"{path.stem}.qmd --to {target}` in the folder"
     )

@@ -25,6 +25,9 @@ _POINTS_PER_INCH = 200.0
 _STANDARDS = (("a-3a", "ua-1"), ("a-3u",), ("ua-1",), ())
 #: How readers, and the messages of Typst, name them.
 STANDARD_NAMES = {"a-3a": "PDF/A-3a", "a-3u": "PDF/A-3u", "ua-1": "PDF/UA-1"}
+#: What Quarto's page looks like, beside the document so that `quarto preview` finds it, and the
+#: folder of the fonts that it writes paper with.
+STYLESHEET, FONTS = "report.css", "quarto/fonts"
 _OF_A_STANDARD = re.compile(r"PDF/(?:A|UA)")
 #: Pictures that begin a page are moved to the head of it, so that text fills the page before; how
 #: often the document is looked at for that, and how far down a page such a picture may begin.

@@ -137,8 +137,8 @@ def strange_case(words: Wording, case: str, strange: Sequence[StrangeValue]) -> 
     values = [vars(value) for value in strange if value.kind != "missing"]
     missing = [value.label for value in strange if value.kind == "missing"]
     doubtful = any(value.is_doubtful for value in strange)
-    told = {"case": case, "values": values, "missing": missing, "doubtful": doubtful}
-    return words.text("sections.cases.answer.strange", **told)
+    sentences = {"case": case, "values": values, "missing": missing, "doubtful": doubtful}
+    return words.text("sections.cases.answer.strange", **sentences)
 
 
 def _browse(pages: Pages, cases: Sequence[ExplainedCase]) -> None:

@@ -188,9 +188,9 @@ def _behind(draft: Draft) -> Values:
     results, words = draft.results, draft.words
     unfit, of_sets, private = _refused(results)
     never = {k: v for k, v in words.table("not_assessed").items() if not _is_assessed(results, k)}
-    told = list(never.values())
+    sentences = list(never.values())
     if _is_of_language_model(results):
-        told += words.table("not_assessed_of_language_models").values()
+        sentences += words.table("not_assessed_of_language_models").values()
     not_measured = _not_measured(draft)
     luck = _is_not_asked(results.refused.get("measures/multiplicity", ""))
     counted = {"failed": len(results.failures), "unfit": len(unfit), "private": len(private)}
@@ -210,7 +210,7 @@ def _behind(draft: Draft) -> Values:
         "private": by_reason(words, private),
         "privacy": privacy_line(draft) if results.has("data") else "",
         "not_measured": not_measured,
-        "never": told,
+        "never": sentences,
     }
 
 

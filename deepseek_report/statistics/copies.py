@@ -189,16 +189,16 @@ def _copied(identity: Ints, expected: Floats, near_rows: Callable[[Ints], Floats
     rows are nearly like each.
     """
     first, sizes = np.unique(identity, return_index=True, return_counts=True)[1:]
-    first, found = first[sizes > 1], sizes[sizes > 1] - 1
-    limit = np.minimum(_limit(expected[first], found, expected), FALSE_SHARE * found)
+    first, matches = first[sizes > 1], sizes[sizes > 1] - 1
+    limit = np.minimum(_limit(expected[first], matches, expected), FALSE_SHARE * matches)
     few = expected[first] <= limit
-    first, found = first[few], found[few]
-    first = first[near_rows(first) <= FALSE_SHARE * found]
+    first, matches = first[few], matches[few]
+    first = first[near_rows(first) <= FALSE_SHARE * matches]
     is_copied = np.isin(identity, identity[first])
     return numbered(np.where(is_copied, identity, identity.max() + 1 + np.arange(len(identity))))
 
 
-def _limit(chance: Floats, found: Ints, expected: Floats) -> float:
+def _limit(chance: Floats, matches: Ints, expected: Floats) -> float:
     """The greatest number for a set up to which chance makes `FALSE_SHARE` of what is found.
 
     chance : (set,) expected numbers. found : (set,) equal rows beside the first. expected : (row,).
@@ -208,7 +208,7 @@ def _limit(chance: Floats, found: Ints, expected: Floats) -> float:
     by_chance = np.append(0.0, np.cumsum(beside))
     order = np.argsort(chance, kind="stable")
     within = by_chance[np.searchsorted(ordered, chance[order] * (1 + 1e-9), side="right")]
-    fits = within <= FALSE_SHARE * np.cumsum(found[order])
+    fits = within <= FALSE_SHARE * np.cumsum(matches[order])
     return float(chance[order][fits].max(initial=-1.0))
 
 
@@ -267,8 +267,8 @@ def column_tree(levels: Ints) -> tuple[Ints, Ints]:
     alone = np.diag(joint)
     with np.errstate(divide="ignore", invalid="ignore"):
         terms = np.where(joint > 0, joint * np.log(joint / np.outer(alone, alone)), 0.0)
-    told = np.add.reduceat(np.add.reduceat(terms, starts[:-1], axis=0), starts[:-1], axis=1)
-    lengths = told.max() + 1 - told  # all above 0, which would mean that there is no edge
+    sentences = np.add.reduceat(np.add.reduceat(terms, starts[:-1], axis=0), starts[:-1], axis=1)
+    lengths = sentences.max() + 1 - sentences  # all above 0, which would mean that there is no edge
     edges = minimum_spanning_tree(np.triu(lengths, k=1))
     order, parents = breadth_first_order(edges, 0, directed=False)
     return order, parents

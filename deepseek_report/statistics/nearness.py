@@ -99,16 +99,18 @@ def confirmed(near: Nearness, rows: Floats, others: Floats) -> Nearness:
 
     rows, others : (row, column) values, NaN is missing; those that `near` is about.
     """
-    found = np.flatnonzero(near.is_near)
-    nearest = near.nearest[found]
-    asked = rows[near.rows[found]]
-    copied = closer_than_chance(asked, others, nearest)
-    equal = ((asked == others[nearest]) | np.isnan(asked) & np.isnan(others[nearest])).all(axis=1)
+    matches = np.flatnonzero(near.is_near)
+    nearest = near.nearest[matches]
+    requested = rows[near.rows[matches]]
+    copied = closer_than_chance(requested, others, nearest)
+    equal = ((requested == others[nearest]) | np.isnan(requested) & np.isnan(others[nearest])).all(
+        axis=1
+    )
     if equal.any():
         sets = copied_rows(np.concatenate([others, rows[near.rows]]))
-        copied[equal] = (sets[len(others) + found] == sets[nearest])[equal]
+        copied[equal] = (sets[len(others) + matches] == sets[nearest])[equal]
     is_near = near.is_near.copy()
-    is_near[found] = copied
+    is_near[matches] = copied
     return replace(near, is_near=is_near)
 
 
@@ -137,10 +139,10 @@ def closer_than_chance(rows: Floats, others: Floats, nearest: Ints) -> Bools:
         inside = levels[:, parents[place]] if parents[place] >= 0 else np.zeros_like(codes[0])
         column = [np.nan_to_num(table[:, kept[place]], nan=_MISSING) for table in (rows, others)]
         for level in np.unique(inside[nearest]):
-            asked = inside[nearest] == level
-            near = column[1][nearest[asked]]
+            requested = inside[nearest] == level
+            near = column[1][nearest[requested]]
             among = np.sort(column[1][inside == level])
-            surprise[asked] -= np.log(_share_as_close(column[0][asked], near, among))
+            surprise[requested] -= np.log(_share_as_close(column[0][requested], near, among))
     chance = len(others) * gammaincc(len(kept), surprise)
     return np.asarray(chance <= CHANCE)
 

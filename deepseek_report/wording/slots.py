@@ -137,7 +137,7 @@ def _known(value: object) -> object:
     return None if isinstance(value, Empty) else value
 
 
-class Slots(Environment):
+class SlotEnvironment(Environment):
     """Jinja's environment, in which parts of what fills a slot may be empty as well."""
 
     def getattr(self, obj: Any, attribute: str) -> Any:

@@ -32,7 +32,7 @@ from deepseek_report.wording.slots import (
     EmptyValueError,
     Items,
     Named,
-    Slots,
+    SlotEnvironment,
     filled,
     of_estimates,
     of_items,
@@ -618,7 +618,7 @@ def _group_name(context: Context, level: str, attribute: str, *, again: bool = F
 
 def _environment(words: Wording) -> Environment:
     numbers = words.numbers
-    made = Slots(
+    made = SlotEnvironment(
         autoescape=False,  # plain text; the renderer escapes it for its format
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -76,11 +76,11 @@ def test_what_stands_behind_a_finding_is_a_block_with_a_title(report_of: ReportO
 
 @every_report
 def test_an_identifier_stands_on_a_block_around_its_callout(source: str) -> None:
-    found = list(blocks(source))
-    assert [own for _, own in found if is_callout(own) and "#" in own] == []
-    around = [own for _, own in found if own.startswith("#finding-")]
+    matches = list(blocks(source))
+    assert [own for _, own in matches if is_callout(own) and "#" in own] == []
+    around = [own for _, own in matches if own.startswith("#finding-")]
     assert len(around) == len(set(around))
-    assert len(around) == sum(".finding " in own for _, own in found)
+    assert len(around) == sum(".finding " in own for _, own in matches)
 
 
 @every_report
@@ -258,8 +258,8 @@ def test_the_source_is_valid_to_quarto_without_our_filter(
     command = ["quarto", "render", "report.qmd", "--to", name]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
     harmless = "couldn't recognize format, using default tabset rendering"
-    told = quarto._complaints(quarto._COLOUR.sub("", done.stderr))
-    assert [text for text in told if text != harmless] == []
+    sentences = quarto._complaints(quarto._COLOUR.sub("", done.stderr))
+    assert [text for text in sentences if text != harmless] == []
 
 
 @needs_quarto
@@ -307,8 +307,8 @@ LOGS = [
 
 
 @pytest.mark.parametrize(("log", "told"), LOGS)
-def test_of_what_quarto_says_its_complaints_are_told(log: str, told: list[str]) -> None:
-    assert quarto._complaints(quarto._COLOUR.sub("", log)) == told
+def test_of_what_quarto_says_its_complaints_are_told(log: str, sentences: list[str]) -> None:
+    assert quarto._complaints(quarto._COLOUR.sub("", log)) == sentences
 
 
 @needs_quarto
@@ -322,12 +322,14 @@ def test_of_what_quarto_says_its_complaints_are_told(log: str, told: list[str]) 
     ],
 )
 def test_what_quarto_cannot_write_is_told_in_a_sentence_and_nothing_is_written(
-    sample: Path, tmp_path: Path, name: str, added: str, told: str
+    sample: Path, tmp_path: Path, name: str, added: str, sentences: str
 ) -> None:
     folder = Path(shutil.copytree(sample.parent, tmp_path / "run"))
     with (folder / "report.qmd").open("a", encoding="utf-8") as document:
         document.write(added)
-    with pytest.raises(RenderError, match=rf"report\.{name} was not written.*{told}") as refusal:
+    with pytest.raises(
+        RenderError, match=rf"report\.{name} was not written.*{sentences}"
+    ) as refusal:
         render(folder, (name,), "quarto")
     message = str(refusal.value)
     assert "`--engine embedded`" in message

@@ -191,8 +191,8 @@ def test_levels_without_words_name_their_attribute_once() -> None:
 
 
 def test_a_condition_means_the_same_where_a_word_of_the_code_is_a_name_as_well() -> None:
-    said = "{{ 'Accuracy' if metric == 'accuracy' else 'Error' }} ({{ metric }})"
-    words = Wording({"a": said, "names": {"accuracy": "准确率"}})
+    sentence_here = "{{ 'Accuracy' if metric == 'accuracy' else 'Error' }} ({{ metric }})"
+    words = Wording({"a": sentence_here, "names": {"accuracy": "准确率"}})
     assert words.text("a", metric="accuracy") == "Accuracy (准确率)"
 
 
@@ -212,9 +212,11 @@ def test_a_condition_means_the_same_where_a_word_of_the_code_is_a_name_as_well()
         ("so{% if inner %}: {{ inner }}{% endif %}", "so"),
     ],
 )
-def test_what_a_text_may_do_with_an_empty_value(empty: object, said: str, worded: str) -> None:
+def test_what_a_text_may_do_with_an_empty_value(
+    empty: object, sentence_here: str, worded: str
+) -> None:
     words = Wording(
-        {"a": said, "inner": "{{ 'wide' if gap > 1 else 'no' }} gap",
+        {"a": sentence_here, "inner": "{{ 'wide' if gap > 1 else 'no' }} gap",
          "numbers": {"not_defined": "none"},
          "refusals": {"needs_a_value": "left out: {{ value }}"}}
     )  # fmt: skip

@@ -243,9 +243,12 @@ def share_out(
     own = None if metadata.units is None else metadata.units[rows.instance_ids]
     if lacking:
         places = np.flatnonzero(part == _TEST)
-        given, random = tied(rows, copied, rule, own).take(places), np.random.default_rng([seed, 2])
+        supplied, random = (
+            tied(rows, copied, rule, own).take(places),
+            np.random.default_rng([seed, 2]),
+        )
         shares = _shares(rule, lacking)
-        part[places] = assign_parts(given.labels, given.entities, shares, random)
+        part[places] = assign_parts(supplied.labels, supplied.entities, shares, random)
     counts = {name: str((part == i).sum()) for i, name in enumerate(PARTS)}
     drawn = GroupConstraint(units=own, parts=part, method=_DRAWN[lacking].format(**counts))
     return metadata.named(drawn)

@@ -49,7 +49,7 @@ def frame_for(schema: Schema, estimator: object) -> Frame:
     return Frame(schema.features, tuple(name for name in wanted if name in schema.names))
 
 
-def names_of(estimator: object, there: Sequence[str]) -> list[str] | None:
+def names_of(estimator: object, present: Sequence[str]) -> list[str] | None:
     """The columns that an estimator was fitted on, in order; None where it was told no names.
 
     Of the columns that are there, one whose blanks lightgbm wrote as underscores has its own name
@@ -58,8 +58,8 @@ def names_of(estimator: object, there: Sequence[str]) -> list[str] | None:
     fitted_names = getattr(estimator, "feature_names_in_", None)
     if fitted_names is None:
         return None
-    written = {name.replace(" ", "_"): name for name in there}
-    written |= {name: name for name in there}
+    written = {name.replace(" ", "_"): name for name in present}
+    written |= {name: name for name in present}
     renamed = written if getattr(estimator, "library", "") == "lightgbm" else {}
     return [renamed.get(str(name), str(name)) for name in fitted_names]
 

@@ -199,9 +199,9 @@ class GivenModel(GivenInPython):
         if self.held is None:
             raise ConfigError(self.problems(())[0])
         estimator = self.held.estimator
-        there = [*schema.names, *self.held.form.along]
-        names = names_of(estimator, there) if self.held.form.named else None
-        known = None if names is None else [name for name in names if name in there]
+        present = [*schema.names, *self.held.form.along]
+        names = names_of(estimator, present) if self.held.form.named else None
+        known = None if names is None else [name for name in names if name in present]
         columns = GivenColumns(schema.features, self.held.form, known)
         return Fitted(estimator, columns, "given", schema, True, self.classes)
 

@@ -78,8 +78,8 @@ def test_a_missing_value_is_a_value_like_any_other() -> None:
 
 
 def test_one_row_has_no_standard_error_and_says_so() -> None:
-    one = Shap(algorithm="permutation", rounds=1, background_rows=1)
-    explanation = one.explain(toy(3, probability=product))
+    single = Shap(algorithm="permutation", rounds=1, background_rows=1)
+    explanation = single.explain(toy(3, probability=product))
     assert explanation.standard_error is None
     assert "no standard error" in say(explanation.notes[1])
 
