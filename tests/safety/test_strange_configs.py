@@ -94,7 +94,9 @@ def test_a_yaml_that_stands_for_too_much_is_refused_at_once(
 @pytest.mark.parametrize("place", ["experiment/mine.yaml", "metrics/mine.yaml"])
 def test_a_file_of_any_level_is_looked_at_before_it_is_composed(place: str, tmp_path: Path) -> None:
     write_files(tmp_path, {place: _laughs()})
-    override = {"experiment": "experiment=mine", "metrics": "metrics=[mine]"}[place.split("/")[0]]
+    override = {"experiment": "experiment=mine", "metrics": "metrics=[mine]"}[
+        place.split("/", maxsplit=1)[0]
+    ]
     with pytest.raises(ConfigProblems, match=r"mine\.yaml:\d+:\d+: not read"):
         compose([override], str(tmp_path))
 
