@@ -52,8 +52,8 @@ from deepseek_report.rendering.page_words import (
     head_of_document,
     labels,
 )
-from deepseek_report.rendering.render import reference_document
 from deepseek_report.rendering.typeset import FONTS, STYLESHEET, chinese_font
+from deepseek_report.rendering.word_parts import reference_document
 from deepseek_report.sections.shared.tables import ShownTable, measured_table
 from deepseek_report.wording.compiled_texts import Compiled
 from deepseek_report.wording.of_results import words_of

@@ -19,8 +19,8 @@ from deepseek_report.artifacts.storage import plain_files
 from deepseek_report.errors import RenderError
 from deepseek_report.rendering.page_words import head_of_document
 from deepseek_report.rendering.pandoc import EPOCH
-from deepseek_report.rendering.render import finished, unpacked
 from deepseek_report.rendering.typeset import FONTS, STYLESHEET, font_files
+from deepseek_report.rendering.word_parts import finished, unpacked
 
 #: Our format names in Quarto's words, and the ending of what it writes.
 FORMATS = {"html": ("html", ".html"), "pdf": ("typst", ".pdf"), "docx": ("docx", ".docx")}

@@ -22,8 +22,9 @@ import deepseek_report
 from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.rendering import typeset
 from deepseek_report.rendering.paper import WIDTHS, bibtex, latex_table, latex_text, picture_pdfs
-from deepseek_report.rendering.render import reference_document, render_docx
+from deepseek_report.rendering.render import render_docx
 from deepseek_report.rendering.typeset import chinese_font, rasterise, render_pdf
+from deepseek_report.rendering.word_parts import reference_document
 
 Write = Callable[..., Path]
 
