@@ -18,7 +18,7 @@ from deepseek_report.compliance.decision_words import told_decision
 from deepseek_report.compliance.evaluate import evaluate_results
 from deepseek_report.errors import ConfigError
 from deepseek_report.exports.exported_run import ExportedRun, one_line
-from deepseek_report.rendering.render import packed, unpacked
+from deepseek_report.rendering.word_parts import packed, unpacked
 from deepseek_report.sections.summary import first_page_of
 
 #: The templates that come along, by the names that `--template` knows.
