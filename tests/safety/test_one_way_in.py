@@ -114,7 +114,7 @@ ELSEWHERE: dict[str, tuple[str, set[str]]] = {
     "rendering/page_words.py": (_SHIPPED, {"yaml.safe_load"}),
     "rendering/quarto.py": (_MEMORY, {"yaml.safe_load"}),
     "rendering/typeset.py": (_FONTS, {"glob", "json.loads", "read_bytes", "symlink_to"}),
-    "rendering/render.py": (_MEMORY, {"ZipFile", "read_text"}),
+    "rendering/word_parts.py": (_MEMORY, {"ZipFile", "read_text"}),
     "runner/comparing.py": (_LOCK, {"open"}),
     "runner/launchers/joblib_launcher.py": (_PRIVATE, {"pickle.loads"}),
     "runner/launchers/outbox.py": (
