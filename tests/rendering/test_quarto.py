@@ -306,14 +306,14 @@ LOGS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("log", "told"), LOGS)
+@pytest.mark.parametrize(("log", "sentences"), LOGS)
 def test_of_what_quarto_says_its_complaints_are_told(log: str, sentences: list[str]) -> None:
     assert quarto._complaints(quarto._COLOUR.sub("", log)) == sentences
 
 
 @needs_quarto
 @pytest.mark.parametrize(
-    ("name", "added", "told"),
+    ("name", "added", "sentences"),
     [
         ("docx", "\nSee @fig-nowhere.\n", "crossref @fig-nowhere"),
         ("html", "\nSee @fig-nowhere.\n", "crossref @fig-nowhere"),

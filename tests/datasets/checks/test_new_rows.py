@@ -39,7 +39,7 @@ def test_numbers_beyond_the_training_rows_and_categories_that_none_has_are_told(
 
 
 @pytest.mark.parametrize(
-    ("row", "told"),
+    ("row", "sentences"),
     [
         ((71, 0, 5), {"AGE": "outside"}),
         ((119, 0, 5), {"AGE": "outside"}),
