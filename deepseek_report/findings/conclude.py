@@ -158,10 +158,8 @@ def _marked(finding: Finding, verdict: SkillVerdict) -> Finding:
     """A finding on a model without skill, or of which that is open, with a remark that says so."""
     if finding.section not in _OF_NO_USE:
         return finding
-    if verdict.kind == "absent":
-        return replace(finding, limits=(*finding.limits, "no_skill"))
-    values = {**finding.values, "rarest": verdict.level, "rarest_cases": verdict.cases}
-    return replace(finding, values=values, limits=(*finding.limits, "skill_open"))
+    limit = "no_skill" if verdict.kind == "absent" else "skill_open"
+    return replace(finding, limits=(*finding.limits, limit))
 
 
 def _rank(finding: Finding) -> int:

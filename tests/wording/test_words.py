@@ -198,7 +198,7 @@ def test_a_condition_means_the_same_where_a_word_of_the_code_is_a_name_as_well()
 
 @pytest.mark.parametrize("empty", [None, float("nan"), Estimate(float("nan"))])
 @pytest.mark.parametrize(
-    ("sentence", "worded"),
+    ("sentence_here", "worded"),
     [
         ("{% if gap is none %}no gap{% else %}{{ gap }}{% endif %}", "no gap"),
         ("{{ 'a gap' if gap else 'no gap' }}", "no gap"),
