@@ -32,26 +32,26 @@ def _letters(text: str) -> str:
 
 def captions_of_source(text: str) -> Captions:
     """{(kind, number): first letters} of all that a document numbers, counted in its order."""
-    matches_here: Captions = {}
+    captions: Captions = {}
     for line in text.splitlines():
         match = _IN_SOURCE.match(line)
         if match is None:
             continue
         kind, markdown = match[2] or match[4], match[1] or match[3]
         shown = re.sub(r"\[CSV\].*|\{[^}]*\}|\]\([^)]*\)", "", html.unescape(markdown))
-        number = 1 + sum(known == kind for known, _ in matches_here)
-        matches_here[kind, number] = _letters(shown)
-    return matches_here
+        number = 1 + sum(known == kind for known, _ in captions)
+        captions[kind, number] = _letters(shown)
+    return captions
 
 
 def captions_of_page(page: Path) -> Captions:
     """The same of a page that was rendered: HTML, DOCX or PDF."""
     shown = {".html": _html_captions, ".docx": _docx_captions, ".pdf": _pdf_captions}
     matches = filter(None, map(_CAPTION.match, shown[page.suffix](page)))
-    matches_here: Captions = {}
+    captions: Captions = {}
     for match in matches:
-        matches_here.setdefault((_NAMED[match[1]], int(match[2])), _letters(match[3]))
-    return matches_here
+        captions.setdefault((_NAMED[match[1]], int(match[2])), _letters(match[3]))
+    return captions
 
 
 def _html_captions(page: Path) -> Iterator[str]:
@@ -87,7 +87,7 @@ def read_pdf(page: Path, *options: str) -> str:
 
 def words_on_one_another(pdf: Path) -> list[tuple[int, str, str]]:
     """(page, word, word) of words that are printed over one another, by more than their edges."""
-    matches_here = []
+    overlaps = []
     root = ET.fromstring(re.sub(r' xmlns="[^"]*"', "", read_pdf(pdf, "-bbox")))  # noqa: S314
     for number, page in enumerate(root.iter("page"), start=1):
         words = sorted(page.iter("word"), key=lambda word: float(word.attrib["xMin"]))
@@ -99,8 +99,8 @@ def words_on_one_another(pdf: Path) -> list[tuple[int, str, str]]:
                 shared = min(bottom, below) - max(top, above)
                 edges = 0.6 * (bottom - top) if _meet_in_signs(text, other) else 1
                 if min(right, end) - x > edges and shared > 0.45 * min(bottom - top, below - above):
-                    matches_here.append((number, text, other))
-    return matches_here
+                    overlaps.append((number, text, other))
+    return overlaps
 
 
 _EDGES = ("xMin", "yMin", "xMax", "yMax")

@@ -191,14 +191,14 @@ def test_levels_without_words_name_their_attribute_once() -> None:
 
 
 def test_a_condition_means_the_same_where_a_word_of_the_code_is_a_name_as_well() -> None:
-    sentence_here = "{{ 'Accuracy' if metric == 'accuracy' else 'Error' }} ({{ metric }})"
-    words = Wording({"a": sentence_here, "names": {"accuracy": "准确率"}})
+    sentence = "{{ 'Accuracy' if metric == 'accuracy' else 'Error' }} ({{ metric }})"
+    words = Wording({"a": sentence, "names": {"accuracy": "准确率"}})
     assert words.text("a", metric="accuracy") == "Accuracy (准确率)"
 
 
 @pytest.mark.parametrize("empty", [None, float("nan"), Estimate(float("nan"))])
 @pytest.mark.parametrize(
-    ("sentence_here", "worded"),
+    ("sentence", "worded"),
     [
         ("{% if gap is none %}no gap{% else %}{{ gap }}{% endif %}", "no gap"),
         ("{{ 'a gap' if gap else 'no gap' }}", "no gap"),
@@ -212,11 +212,9 @@ def test_a_condition_means_the_same_where_a_word_of_the_code_is_a_name_as_well()
         ("so{% if inner %}: {{ inner }}{% endif %}", "so"),
     ],
 )
-def test_what_a_text_may_do_with_an_empty_value(
-    empty: object, sentence_here: str, worded: str
-) -> None:
+def test_what_a_text_may_do_with_an_empty_value(empty: object, sentence: str, worded: str) -> None:
     words = Wording(
-        {"a": sentence_here, "inner": "{{ 'wide' if gap > 1 else 'no' }} gap",
+        {"a": sentence, "inner": "{{ 'wide' if gap > 1 else 'no' }} gap",
          "numbers": {"not_defined": "none"},
          "refusals": {"needs_a_value": "left out: {{ value }}"}}
     )  # fmt: skip
