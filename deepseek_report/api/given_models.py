@@ -12,7 +12,7 @@ import types
 import warnings
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import count
 from typing import Any, NoReturn
@@ -65,15 +65,15 @@ class Hints:
 
 @dataclass(frozen=True)
 class Recognised:
-    """A model behind the interface of an estimator, and what it predicts, where it says so."""
+    """A model behind the interface of an estimator, and what it predicts, where it says so.
+
+    gives_numbers : whether it predicts a number, as it says itself or the call does.
+    """
 
     estimator: Any
     called: str
     task: TaskName | None = None
-
-    def is_number(self, hints: Hints) -> bool:
-        """Whether it predicts a number, as it says itself or the call does."""
-        return (self.task or hints.task) == "regression"
+    gives_numbers: bool = False
 
 
 def recognise(model: object, rows: Rows, hints: Hints) -> Recognised:
@@ -90,7 +90,7 @@ def recognise(model: object, rows: Rows, hints: Hints) -> Recognised:
             _KINDS,
             "give one of these",
         )
-    return recognised
+    return replace(recognised, gives_numbers=(recognised.task or hints.task) == "regression")
 
 
 def hold(
@@ -336,9 +336,7 @@ def _function(model: object, rows: Rows, hints: Hints) -> Recognised | None:
 # --- what it reads --------------------------------------------------------------------------------
 
 
-def with_columns_read(
-    recognised: Recognised, rows: Rows, hints: Hints, most: int
-) -> tuple[Rows, list[str]]:
+def with_columns_read(recognised: Recognised, rows: Rows, most: int) -> tuple[Rows, list[str]]:
     """The rows as the model reads them, and columns that are inputs whatever else they are.
 
     A column that is declared as an entity, as a time, to be dropped or not to be used, and that the
@@ -351,12 +349,11 @@ def with_columns_read(
 
     Raises ArgumentProblems: the model reads a column that cannot be an input.
     """
-    number = recognised.is_number(hints)
-    needed = _needed(recognised, rows, number=number)
+    needed = _needed(recognised, rows)
     if not needed:
         return rows, []
     whole = rows.reading((), needed)
-    answers = _ask(recognised, whole, whole.as_called, number=number)
+    answers = _ask(recognised, whole, whole.as_called)
 
     def changes(names: Sequence[str], places: Ints) -> bool:
         """Whether it answers otherwise where these columns hold the values of other rows."""
@@ -364,7 +361,7 @@ def with_columns_read(
         for column in (whole.form.columns[name] for name in names):
             moved[column] = moved[column].take(places).array
         try:
-            others = _ask(recognised, whole, moved, number=number)
+            others = _ask(recognised, whole, moved)
         except ArgumentProblems:
             return True
         return not np.allclose(others, answers, rtol=1e-6, atol=1e-9)
@@ -381,7 +378,7 @@ def with_columns_read(
     return rows.reading(inputs, along), inputs
 
 
-def _needed(recognised: Recognised, rows: Rows, *, number: bool) -> list[str]:
+def _needed(recognised: Recognised, rows: Rows) -> list[str]:
     """The columns that are no features and without which the model cannot be asked."""
     names = _names_read(recognised.estimator, rows)
     if not rows.kept_back or names is not None:
@@ -389,7 +386,7 @@ def _needed(recognised: Recognised, rows: Rows, *, number: bool) -> list[str]:
     whole = rows.reading((), rows.kept_back)
     for tried, needed in ((rows, []), (whole, rows.kept_back)):
         try:
-            _ask(recognised, tried, tried.as_called.head(_TWICE), number=number)
+            _ask(recognised, tried, tried.as_called.head(_TWICE))
         except ArgumentProblems:
             continue
         return needed
@@ -416,7 +413,7 @@ def _check_input(called: str, name: str, cells: pd.Series, most: int) -> None:
 # --- what it answers ------------------------------------------------------------------------------
 
 
-def answers_of(recognised: Recognised, rows: Rows, *, number: bool) -> tuple[str, Floats]:
+def answers_of(recognised: Recognised, rows: Rows) -> tuple[str, Floats]:
     """What a model answers: SHA-256 of it, and (test row, output) what it says of the test rows.
 
     The hash is of the answers on all rows, on rows whose cells are mixed, and between.
@@ -428,8 +425,8 @@ def answers_of(recognised: Recognised, rows: Rows, *, number: bool) -> tuple[str
     mixed = pd.DataFrame(
         {name: known[name].take(random.permutation(len(known))).array for name in known}
     )
-    answers = [_ask(recognised, rows, table, number=number) for table in (known, mixed)]
-    again = _ask(recognised, rows, known.head(_TWICE), number=number)
+    answers = [_ask(recognised, rows, table) for table in (known, mixed)]
+    again = _ask(recognised, rows, known.head(_TWICE))
     if not np.allclose(again, answers[0][:_TWICE], rtol=1e-4, atol=1e-6):
         refuse(
             "model",
@@ -438,7 +435,7 @@ def answers_of(recognised: Recognised, rows: Rows, *, number: bool) -> tuple[str
             "fix its random draws (dropout, sampling), or give its predictions instead",
         )
     try:
-        between = digest_of_numbers(_ask(recognised, rows, _between(mixed), number=number))
+        between = digest_of_numbers(_ask(recognised, rows, _between(mixed)))
     except ArgumentProblems:  # it reads whole numbers alone, or refuses what nobody has seen
         between = "not asked"
     digest = hashlib.sha256(f"{digest_of_numbers(np.concatenate(answers))} {between}".encode())
@@ -484,15 +481,19 @@ def _between(features: pd.DataFrame) -> pd.DataFrame:
     return moved
 
 
-def _ask(recognised: Recognised, rows: Rows, supplied: pd.DataFrame, *, number: bool) -> Any:
+def _ask(recognised: Recognised, rows: Rows, frame: pd.DataFrame) -> Any:
     estimator, called = recognised.estimator, recognised.called
-    table, names = rows.as_given(supplied), _names_read(estimator, rows)
+    table, names = rows.as_given(frame), _names_read(estimator, rows)
     if names is not None:
-        table = supplied[[rows.form.columns[name] for name in names]]
+        table = frame[[rows.form.columns[name] for name in names]]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            answer = estimator.predict(table) if number else estimator.predict_proba(table)
+            answer = (
+                estimator.predict(table)
+                if recognised.gives_numbers
+                else estimator.predict_proba(table)
+            )
     except DeepseekReportError as error:
         refuse("model", str(error), "", "")
     except AnswersClassesError as error:
@@ -510,10 +511,10 @@ def _ask(recognised: Recognised, rows: Rows, supplied: pd.DataFrame, *, number: 
             "a model that answers such rows",
             "give X as the model reads it",
         )
-    if number:
-        return as_numbers(answer, len(supplied), called).reshape(-1, 1)
+    if recognised.gives_numbers:
+        return as_numbers(answer, len(frame), called).reshape(-1, 1)
     classes = list(getattr(estimator, "classes_", rows.classes))
-    return as_probabilities(answer, len(supplied), classes, called)
+    return as_probabilities(answer, len(frame), classes, called)
 
 
 # A hash of what a fitted model consists of, where that can be told from the object itself.

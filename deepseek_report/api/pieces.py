@@ -86,7 +86,7 @@ def pieces_of(
         _check_order(model, options)
         recognised = given_models.recognise(model, rows, hints)
         most = int(options.get("max_categories", MOST_VALUES))
-        rows, inputs = given_models.with_columns_read(recognised, rows, hints, most)
+        rows, inputs = given_models.with_columns_read(recognised, rows, most)
     attributed = _attributions(rows, attributions, options)
     if model is not None:
         known, task, fits = _model(rows, model, recognised, hints, options)
@@ -136,7 +136,6 @@ def _model(
     hints: given_models.Hints,
     options: CallOptions,
 ) -> Model:
-    number = recognised.is_number(hints)
     config: dict[str, object] = {
         "_target_": _MODEL,
         "called": recognised.called,
@@ -147,7 +146,7 @@ def _model(
         config |= {"model_id": str(model_id)}
     else:
         identity = given_models.identity_of(model, hints.encoder)
-        digest, answers = given_models.answers_of(recognised, rows, number=number)
+        digest, answers = given_models.answers_of(recognised, rows)
         config |= {"answers": digest}
         fits = given_models.looks_fitted_to(recognised.estimator, answers, rows)
     own = options.get("refit")

@@ -243,12 +243,12 @@ def report(  # noqa: PLR0913 - rows, labels and what is known of them, each by i
 def _told_of_columns(pieces: Pieces) -> list[Text]:
     """What is said of columns that the model was fitted on and that are declared otherwise."""
     table = pieces.dataset[0]
-    sentences: list[Text] = []
+    notes: list[Text] = []
     if columns := table.get("also_inputs"):
-        sentences.append(message("preparation.also_inputs", columns=columns))
+        notes.append(message("preparation.also_inputs", columns=columns))
     if columns := table.get("passed_along"):
-        sentences.append(message("preparation.passed_along", columns=columns))
-    return sentences
+        notes.append(message("preparation.passed_along", columns=columns))
+    return notes
 
 
 def quick(model: Any = None, *rows: Any, **arguments: Any) -> Run:

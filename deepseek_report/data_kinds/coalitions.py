@@ -11,6 +11,7 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.protocols.classifier import AnswersMixtures, AnswersMoves, Classifier
 from deepseek_report.artifacts.schema import Schema
+from deepseek_report.statistics.copies import same_values
 
 #: Seed of the multipliers that rows are hashed with.
 _SEED = 20_261_125
@@ -252,14 +253,9 @@ def differing(inputs: Floats, references: Floats, owners: Ints) -> Bools:
     [[False, True], [True, True]]
     """
     first = references[..., 0, :]
-    alone = _alike(references, first[..., None, :]).all(axis=-2)
-    moved = ~(alone & _alike(inputs, first))
+    alone = same_values(references, first[..., None, :]).all(axis=-2)
+    moved = ~(alone & same_values(inputs, first))
     return np.asarray(player_sums(moved.astype(np.float64), owners) > 0)
-
-
-def _alike(values: Floats, others: Floats) -> Bools:
-    """Whether values are equal, or both are missing."""
-    return np.asarray((values == others) | (np.isnan(values) & np.isnan(others)))
 
 
 def spread_evenly(values: Floats, owners: Ints) -> Floats:

@@ -28,6 +28,7 @@ from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.schema import Attribute, Feature, Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kind_of
+from deepseek_report.statistics.copies import same_values
 
 #: Characters of a condition, and brackets within brackets.
 _LONGEST, _DEEPEST = 1000, 20
@@ -396,9 +397,7 @@ class Relations:
         """
         allowed = np.ones(len(changed), dtype=bool)
         for relation in self.parts:
-            apart = changed[:, relation.columns] != row[relation.columns]
-            both_missing = np.isnan(changed[:, relation.columns]) & np.isnan(row[relation.columns])
-            touched = (apart & ~both_missing).any(axis=1)
+            touched = ~same_values(changed[:, relation.columns], row[relation.columns]).all(axis=1)
             allowed &= ~(touched & relation.broken(changed))
         return allowed
 

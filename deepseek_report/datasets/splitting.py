@@ -118,7 +118,7 @@ def tied(rows: Split, copied: Ints, rule: SplitRule, units: Ints | None) -> Spli
 
 
 def split_rows(
-    whole: Split, rule: SplitRule, seed: int, classes: tuple[str, ...], supplied: Ints | None = None
+    whole: Split, rule: SplitRule, seed: int, classes: tuple[str, ...], declared: Ints | None = None
 ) -> Ints:
     """(instance,) the position in `PARTS` of each row: as given, or as `assign_parts` draws it.
 
@@ -127,11 +127,11 @@ def split_rows(
     Raises DataError: a class has too few rows, or a part none of it.
     """
     _check_sizes(whole, classes)
-    part = supplied
+    part = declared
     if part is None:
         random = np.random.default_rng([seed, 2])
         part = assign_parts(whole.labels, whole.entities, rule.shares, random)
-    _check_parts(whole, part, classes, drawn=supplied is None)
+    _check_parts(whole, part, classes, drawn=declared is None)
     return part
 
 

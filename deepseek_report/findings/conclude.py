@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -101,7 +101,17 @@ def measured_findings(results: Results) -> tuple[Finding, ...]:
     if verdict is not None and verdict.kind != "shown":
         findings = [_marked(finding, verdict) for finding in findings]
     findings = over_folds(findings, results)
-    return tuple(sorted(findings, key=_order))
+    return tuple(priced_once(sorted(findings, key=_order)))
+
+
+def priced_once(findings: Sequence[Finding]) -> Iterator[Finding]:
+    """Findings of which the first that proposes an option alone says what it would change."""
+    known: list[object] = []
+    for finding in findings:
+        option = finding.values.get("option")
+        is_said = bool(option) and option in known
+        yield replace(finding, values={**finding.values, "option": ""}) if is_said else finding
+        known.append(option)
 
 
 def _order(finding: Finding) -> tuple[int, float, int]:

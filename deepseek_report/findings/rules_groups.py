@@ -326,10 +326,10 @@ def _also_below(results: Results, row: GroupPair) -> list[dict[str, object]]:
     if not row.is_clear:
         return []
     rows = surest_last(results.rows("impact_ratio", "pairs", GroupPair))
-    sentences = {(pair.attribute, pair.level): pair for pair in rows}.values()
+    surest = {(pair.attribute, pair.level): pair for pair in rows}.values()
     return [
         {"level": other.level, "ratio": finite(other.ratio)}
-        for other in sorted(sentences, key=lambda pair: pair.ratio)
+        for other in sorted(surest, key=lambda pair: pair.ratio)
         if other.is_clear
         and other.level != row.level
         and (other.is_crossing if row.is_crossing else other.attribute == row.attribute)

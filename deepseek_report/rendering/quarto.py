@@ -145,9 +145,9 @@ def _render(quarto: str, copy: Path, document: Path, name: str) -> Path:
 
 def _complaints(log: str) -> list[str]:
     """What Quarto complains of, each once, errors before warnings."""
-    matches = [(grade, " ".join(text.split())) for grade, text in _TROUBLE.findall(log)]
-    matches.sort(key=lambda line: line[0].lower().startswith("warn"))
-    return list(dict.fromkeys(text for _, text in matches if not _EMPTY.search(text)))
+    lines = [(grade, " ".join(text.split())) for grade, text in _TROUBLE.findall(log)]
+    lines.sort(key=lambda line: line[0].lower().startswith("warn"))
+    return list(dict.fromkeys(text for _, text in lines if not _EMPTY.search(text)))
 
 
 def _unresolved(content: bytes, name: str) -> list[str]:

@@ -355,9 +355,9 @@ def _answer(draft: Draft) -> None:
         draft.answer("not_judged", reason=NOT_JUDGED, classes=classes)
     pairs = results.rows("impact_ratio", "pairs", GroupPair)
     if pairs:
-        sentences = {(row.attribute, row.level): row for row in surest_last(pairs)}.values()
-        judged = [row for row in sentences if row.is_judged and not row.is_crossing]
-        crossings = [row for row in sentences if row.is_judged and row.is_crossing]
+        surest = {(row.attribute, row.level): row for row in surest_last(pairs)}.values()
+        judged = [row for row in surest if row.is_judged and not row.is_crossing]
+        crossings = [row for row in surest if row.is_judged and row.is_crossing]
         below = [row for row in judged if row.is_clear]
         crossed = [row for row in crossings if row.is_clear]
         worst = min(crossed, key=lambda row: row.ratio, default=None)

@@ -137,8 +137,8 @@ def strange_case(words: Wording, case: str, strange: Sequence[StrangeValue]) -> 
     values = [vars(value) for value in strange if value.kind != "missing"]
     missing = [value.label for value in strange if value.kind == "missing"]
     doubtful = any(value.is_doubtful for value in strange)
-    sentences = {"case": case, "values": values, "missing": missing, "doubtful": doubtful}
-    return words.text("sections.cases.answer.strange", **sentences)
+    slots = {"case": case, "values": values, "missing": missing, "doubtful": doubtful}
+    return words.text("sections.cases.answer.strange", **slots)
 
 
 def _browse(pages: Pages, cases: Sequence[ExplainedCase]) -> None:

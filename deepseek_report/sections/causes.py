@@ -93,8 +93,8 @@ def causal_answers(draft: Draft) -> list[str]:
     gaps = (_told_gap(draft, paths)[0] for paths in _gap_pairs(results))
     answers = [*map(_effect, effects), *gaps][:_LEADING]
     by = str((results.config.get("causal") or {}).get("declared_by", ""))
-    requested = [draft.words.text("causes.asked", by=by)] if answers else []
-    return [*requested, *map(first_sentence, _say(draft, answers))]
+    opening = [draft.words.text("causes.asked", by=by)] if answers else []
+    return [*opening, *map(first_sentence, _say(draft, answers))]
 
 
 def _effect(row: cause_rows.DeclaredEffect) -> Message:

@@ -29,6 +29,11 @@ _MOST_COLUMNS, _MOST_ROWS = 64, 5000
 _MOST_WORDS = 12
 
 
+def same_values(values: Array, others: Array) -> Bools:
+    """Whether values are equal, or both are missing: a missing value is one like any other."""
+    return np.asarray((values == others) | (np.isnan(values) & np.isnan(others)))
+
+
 def row_identity(inputs: Floats, *more: Ints) -> Ints:
     """(instance,) the same number for rows that are the same in every column; NaN equals NaN.
 
@@ -189,16 +194,16 @@ def _copied(identity: Ints, expected: Floats, near_rows: Callable[[Ints], Floats
     rows are nearly like each.
     """
     first, sizes = np.unique(identity, return_index=True, return_counts=True)[1:]
-    first, matches = first[sizes > 1], sizes[sizes > 1] - 1
-    limit = np.minimum(_limit(expected[first], matches, expected), FALSE_SHARE * matches)
+    first, repeats = first[sizes > 1], sizes[sizes > 1] - 1
+    limit = np.minimum(_limit(expected[first], repeats, expected), FALSE_SHARE * repeats)
     few = expected[first] <= limit
-    first, matches = first[few], matches[few]
-    first = first[near_rows(first) <= FALSE_SHARE * matches]
+    first, repeats = first[few], repeats[few]
+    first = first[near_rows(first) <= FALSE_SHARE * repeats]
     is_copied = np.isin(identity, identity[first])
     return numbered(np.where(is_copied, identity, identity.max() + 1 + np.arange(len(identity))))
 
 
-def _limit(chance: Floats, matches: Ints, expected: Floats) -> float:
+def _limit(chance: Floats, repeats: Ints, expected: Floats) -> float:
     """The greatest number for a set up to which chance makes `FALSE_SHARE` of what is found.
 
     chance : (set,) expected numbers. found : (set,) equal rows beside the first. expected : (row,).
@@ -208,7 +213,7 @@ def _limit(chance: Floats, matches: Ints, expected: Floats) -> float:
     by_chance = np.append(0.0, np.cumsum(beside))
     order = np.argsort(chance, kind="stable")
     within = by_chance[np.searchsorted(ordered, chance[order] * (1 + 1e-9), side="right")]
-    fits = within <= FALSE_SHARE * np.cumsum(matches[order])
+    fits = within <= FALSE_SHARE * np.cumsum(repeats[order])
     return float(chance[order][fits].max(initial=-1.0))
 
 
@@ -267,8 +272,8 @@ def column_tree(levels: Ints) -> tuple[Ints, Ints]:
     alone = np.diag(joint)
     with np.errstate(divide="ignore", invalid="ignore"):
         terms = np.where(joint > 0, joint * np.log(joint / np.outer(alone, alone)), 0.0)
-    sentences = np.add.reduceat(np.add.reduceat(terms, starts[:-1], axis=0), starts[:-1], axis=1)
-    lengths = sentences.max() + 1 - sentences  # all above 0, which would mean that there is no edge
+    information = np.add.reduceat(np.add.reduceat(terms, starts[:-1], axis=0), starts[:-1], axis=1)
+    lengths = information.max() + 1 - information  # above 0, which is no edge
     edges = minimum_spanning_tree(np.triu(lengths, k=1))
     order, parents = breadth_first_order(edges, 0, directed=False)
     return order, parents

@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
-from deepseek_report.statistics.copies import column_tree, copied_rows, levels_of, numbered
+from deepseek_report.statistics.copies import (
+    column_tree,
+    copied_rows,
+    levels_of,
+    numbered,
+    same_values,
+)
 from deepseek_report.statistics.ranking import thin
 
 if TYPE_CHECKING:
@@ -99,18 +105,16 @@ def confirmed(near: Nearness, rows: Floats, others: Floats) -> Nearness:
 
     rows, others : (row, column) values, NaN is missing; those that `near` is about.
     """
-    matches = np.flatnonzero(near.is_near)
-    nearest = near.nearest[matches]
-    requested = rows[near.rows[matches]]
-    copied = closer_than_chance(requested, others, nearest)
-    equal = ((requested == others[nearest]) | np.isnan(requested) & np.isnan(others[nearest])).all(
-        axis=1
-    )
+    places = np.flatnonzero(near.is_near)
+    nearest = near.nearest[places]
+    tested = rows[near.rows[places]]
+    copied = closer_than_chance(tested, others, nearest)
+    equal = same_values(tested, others[nearest]).all(axis=1)
     if equal.any():
         sets = copied_rows(np.concatenate([others, rows[near.rows]]))
-        copied[equal] = (sets[len(others) + matches] == sets[nearest])[equal]
+        copied[equal] = (sets[len(others) + places] == sets[nearest])[equal]
     is_near = near.is_near.copy()
-    is_near[matches] = copied
+    is_near[places] = copied
     return replace(near, is_near=is_near)
 
 
@@ -139,10 +143,10 @@ def closer_than_chance(rows: Floats, others: Floats, nearest: Ints) -> Bools:
         inside = levels[:, parents[place]] if parents[place] >= 0 else np.zeros_like(codes[0])
         column = [np.nan_to_num(table[:, kept[place]], nan=_MISSING) for table in (rows, others)]
         for level in np.unique(inside[nearest]):
-            requested = inside[nearest] == level
-            near = column[1][nearest[requested]]
+            of_level = inside[nearest] == level
+            near = column[1][nearest[of_level]]
             among = np.sort(column[1][inside == level])
-            surprise[requested] -= np.log(_share_as_close(column[0][requested], near, among))
+            surprise[of_level] -= np.log(_share_as_close(column[0][of_level], near, among))
     chance = len(others) * gammaincc(len(kept), surprise)
     return np.asarray(chance <= CHANCE)
 

@@ -14,6 +14,7 @@ from deepseek_report.artifacts.corrections import Way
 from deepseek_report.artifacts.protocols.modules import ExplainableModule
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds.input_changes import InputCue
+from deepseek_report.statistics.copies import same_values
 from deepseek_report.tasks import task_of
 
 
@@ -62,8 +63,7 @@ class CuePenalty:
         term = torch.zeros((), device=rows.device)
         for cue, how in self.cues:
             changed = cue.redrawn(inputs, self.donors, rng)
-            is_same = (changed == inputs) | (np.isnan(changed) & np.isnan(inputs))
-            moved = np.flatnonzero(~is_same.all(axis=1))
+            moved = np.flatnonzero(~same_values(changed, inputs).all(axis=1))
             if len(moved):
                 own, other = rows[moved], torch.as_tensor(changed[moved]).to(rows)
                 if how == "penalty" and not cue.direction:

@@ -96,8 +96,8 @@ def test_a_model_that_drops_a_column_by_itself_is_called_with_it(
 ) -> None:
     fit, more = MODELS[kind]
     model = fit(table, labels)
-    sentences = {"favourable": "approved", "positive": "denied", "explainers": ["shap", "random"]}
-    run = report(model, table, labels, **ROLES[role], **more, **sentences)
+    options = {"favourable": "approved", "positive": "denied", "explainers": ["shap", "random"]}
+    run = report(model, table, labels, **ROLES[role], **more, **options)
     assert not run.failed
     assert run.results.schema.names == READ
     tested = run.results.predictions
@@ -122,10 +122,10 @@ def test_what_explanations_change_is_what_the_model_without_the_column_is_asked(
     report: Report, table: pd.DataFrame, labels: pd.Series
 ) -> None:
     """The same pipeline, fitted with and without the columns that it drops."""
-    sentences = {"explainers": ["shap", "random"], "overrides": ["explainers.shap.exact_up_to=4"]}
-    whole = report(by_function(table, labels), table, labels, **ROLES["entity"], **sentences)
+    options = {"explainers": ["shap", "random"], "overrides": ["explainers.shap.exact_up_to=4"]}
+    whole = report(by_function(table, labels), table, labels, **ROLES["entity"], **options)
     alone = make_pipeline(StandardScaler(), LogisticRegression()).fit(table[READ], labels)
-    bare = report(alone, table[["person", *READ]], labels, entity="person", **sentences)
+    bare = report(alone, table[["person", *READ]], labels, entity="person", **options)
     np.testing.assert_array_equal(
         whole.results.predictions.instance_ids, bare.results.predictions.instance_ids
     )
@@ -156,8 +156,8 @@ def test_a_column_that_the_model_reads_is_an_input_whatever_else_it_is(
 ) -> None:
     name, declared = BESIDE[role]
     X = table[["age", "income", name]]
-    sentences = {"favourable": "approved", "explainers": ["shap", "random"]}
-    run = report(reading(name, X, labels), X, labels, **declared, **sentences)
+    options = {"favourable": "approved", "explainers": ["shap", "random"]}
+    run = report(reading(name, X, labels), X, labels, **declared, **options)
     assert run.results.schema.names == ["age", "income", name]
     assert np.abs(run.explanations["shap"].values[:, 2]).max() > 1e-3
     notes = [say(note) for note in run.results.card["preparation"]]
@@ -194,8 +194,8 @@ def test_columns_whose_effects_hang_on_one_another_are_inputs() -> None:
     def model(table: pd.DataFrame) -> Any:
         return 0.2 + 0.5 * (table["a"] != table["b"]) + 0.1 * table["age"]
 
-    matches = recognise(model, rows(X, y, "a", "b"), Hints())
-    read, inputs = with_columns_read(matches, rows(X, y, "a", "b"), Hints(), 100)
+    recognised = recognise(model, rows(X, y, "a", "b"), Hints())
+    read, inputs = with_columns_read(recognised, rows(X, y, "a", "b"), 100)
     assert inputs == ["a", "b"]
     assert list(read.features) == ["age", "a", "b"]
 
@@ -208,8 +208,8 @@ def test_what_is_passed_along_is_asked_about_as_it_will_be() -> None:
     def model(table: pd.DataFrame) -> Any:
         return np.full(len(table), 0.3 + 0.4 * (table["a"].min() < table["a"].max()))
 
-    matches = recognise(model, rows(X, y, "a"), Hints())
-    assert with_columns_read(matches, rows(X, y, "a"), Hints(), 100)[1] == ["a"]
+    recognised = recognise(model, rows(X, y, "a"), Hints())
+    assert with_columns_read(recognised, rows(X, y, "a"), 100)[1] == ["a"]
 
 
 def test_a_model_that_knows_no_names_reads_the_array_that_it_was_fitted_on(
@@ -218,8 +218,8 @@ def test_a_model_that_knows_no_names_reads_the_array_that_it_was_fitted_on(
     whole = table[["age", "income", "year"]].to_numpy()
     fitted = LogisticRegression().fit(whole[:, :2], labels), LogisticRegression().fit(whole, labels)
     for model, expected in zip(fitted, ([], ["x3"]), strict=True):
-        supplied = rows(whole, labels, "x3")
-        _, inputs = with_columns_read(recognise(model, supplied, Hints()), supplied, Hints(), 100)
+        held = rows(whole, labels, "x3")
+        _, inputs = with_columns_read(recognise(model, held, Hints()), held, 100)
         assert inputs == expected
 
 
@@ -235,9 +235,9 @@ def test_a_booster_is_given_the_columns_that_it_was_trained_on(
     else:
         data = package.Dataset(X, label=y)
         booster = package.train({"objective": "binary", "verbose": -1}, data, 20)
-    supplied = rows(X, labels, "year")
+    held = rows(X, labels, "year")
     hints = Hints(classes=("approved", "denied"))
-    _, inputs = with_columns_read(recognise(booster, supplied, hints), supplied, hints, 100)
+    _, inputs = with_columns_read(recognise(booster, held, hints), held, 100)
     assert inputs == ["year"]
     with pytest.raises(ArgumentProblems, match="fitted on the column year, which X lacks"):
         recognise(booster, rows(X[READ], labels), hints)

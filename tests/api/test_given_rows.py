@@ -75,9 +75,9 @@ def test_classes_in_another_order_than_the_model_knows_them_are_refused(
 ) -> None:
     model = LogisticRegression(max_iter=500).fit(numbers, labels)
     turned = list(model.classes_[::-1])
-    for supplied in (model, model.predict_proba):
+    for answering in (model, model.predict_proba):
         with pytest.raises(ArgumentProblems, match=r"own \(`classes_`\) approved, denied"):
-            dr.report(supplied, numbers, labels, classes=turned)
+            dr.report(answering, numbers, labels, classes=turned)
 
 
 @pytest.mark.parametrize("favourable", [None, "approved", "denied"])
@@ -86,13 +86,13 @@ def test_both_probabilities_and_that_of_the_second_class_are_one_result(
 ) -> None:
     shares = LogisticRegression(max_iter=500).fit(numbers, labels).predict_proba(numbers)
     both, second = (
-        report(X=numbers, y=labels, predictions=supplied, favourable=favourable, explainers=[])
-        for supplied in (shares, shares[:, 1])
+        report(X=numbers, y=labels, predictions=stated, favourable=favourable, explainers=[])
+        for stated in (shares, shares[:, 1])
     )
     assert both.results.schema.target == second.results.schema.target
-    sentences, also = (run.results.predictions for run in (both, second))
-    assert np.array_equal(sentences.instance_ids, also.instance_ids)
-    assert sentences.probabilities == pytest.approx(also.probabilities, abs=1e-12)
+    of_both, of_second = (run.results.predictions for run in (both, second))
+    assert np.array_equal(of_both.instance_ids, of_second.instance_ids)
+    assert of_both.probabilities == pytest.approx(of_second.probabilities, abs=1e-12)
     assert both.scores["value"].tolist() == pytest.approx(second.scores["value"].tolist())
 
 

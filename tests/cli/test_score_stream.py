@@ -266,8 +266,8 @@ def test_what_may_be_two_numbers_is_rejected_until_the_decimal_sign_is_declared(
     open_one, other = stream.scored("--explain", "none")
     assert "this may be 1 or 1000, as no training row has a third decimal" in open_one["rejected"]
     assert "decided" in other
-    sentences = stream.scored("--explain", "none", "--decimal", ".")
-    assert [record.get("marks") for record in sentences] == [{"LIMIT_BAL": "outside"}, None]
+    records = stream.scored("--explain", "none", "--decimal", ".")
+    assert [record.get("marks") for record in records] == [{"LIMIT_BAL": "outside"}, None]
 
 
 def test_those_that_are_refused_are_explained_and_no_others(stream: Streaming) -> None:

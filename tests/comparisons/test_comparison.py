@@ -267,12 +267,12 @@ def test_rows_are_the_same_whatever_plan_and_declaration_they_came_by(run: Resul
     planned = replace(named(run, "b", dropout=0.2), provenance={**run.provenance, "stages": stages})
     dataset = {**planned.config["dataset"], "path": "elsewhere.csv"}
     renamed = replace(planned, config={**planned.config, "dataset": dataset})
-    for other, sentences in ((planned, "dropout 0.2"), (renamed, "path elsewhere.csv")):
+    for other, label in ((planned, "dropout 0.2"), (renamed, "path elsewhere.csv")):
         comparison = compare(Study((run, other)))
         assert "fitted" in comparison.measurements["compared_performance"].tables
         assert "prices" in comparison.measurements["compared_price"].tables
         assert comparison.measurements["compared_data_sets"].tables == {}
-        assert comparison.labels[1] == f"DeepSeek, {sentences}"
+        assert comparison.labels[1] == f"DeepSeek, {label}"
         n = len(run.predictions)
         assert f"same {n} test rows" in say(comparison.measurements["compared_settings"].notes[-2])
 

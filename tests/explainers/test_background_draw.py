@@ -133,8 +133,8 @@ def test_intervals_of_trees_hold_the_value_against_all_training_rows() -> None:
         assert truth.standard_error is None
         for seed_of_draw in range(15):
             drawn = training[np.sort(rng.choice(ROWS, DRAWN, replace=False))]
-            single = replace(whole, background=drawn, training=training, seed=seed_of_draw)
-            each = Shap().explain(single)
+            against_draw = replace(whole, background=drawn, training=training, seed=seed_of_draw)
+            each = Shap().explain(against_draw)
             held.append(np.abs(each.values - truth.values) <= 1.96 * each.standard_error)
     assert 0.93 <= np.mean(held) <= 0.97
 

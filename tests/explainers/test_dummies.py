@@ -103,9 +103,9 @@ def test_the_draw_of_the_background_has_an_error_unless_nothing_is_drawn(method:
         known[:, 4] = False  # of what no row of the background has the draw tells nothing
         assert (explanation.standard_error[known] > 0).all()
     if method in {"occlusion", "GradientSHAP", "Deep SHAP"}:
-        requested = replace(explainer, references=90)
+        larger = replace(explainer, references=90)
         known, unknown = (
-            requested.explain(replace(whole, training=training)).standard_error
+            larger.explain(replace(whole, training=training)).standard_error
             for training in (whole.training, None)
         )
         if known is not None:

@@ -254,8 +254,8 @@ def test_a_few_people_who_fare_best_do_not_stand_before_a_sure_pair(
     ]
     (finding,) = impact(run, *few, sure | {"p_adjusted": p_value or 1e-9})
     assert finding.severity == severity
-    sentences_here = finding.values if "level" in finding.values else finding.values["pairs"][0]
-    assert (sentences_here["level"], sentences_here["reference"]) == ("women", "men")
+    pair_values = finding.values if "level" in finding.values else finding.values["pairs"][0]
+    assert (pair_values["level"], pair_values["reference"]) == ("women", "men")
     assert "“few”" not in say(finding)
 
 

@@ -9,8 +9,9 @@ import pytest
 
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.finding import SEVERITIES, Finding
+from deepseek_report.artifacts.message import message
 from deepseek_report.findings import conclude
-from deepseek_report.findings.conclude import one_per_cause
+from deepseek_report.findings.conclude import one_per_cause, priced_once
 from deepseek_report.findings.severity import HARMS, SIZES, severity
 from deepseek_report.wording.words import wording
 
@@ -93,3 +94,12 @@ def test_of_findings_alike_those_on_people_come_first_and_those_on_explanations_
     grave = Finding("grave", "medium", "m", section="trust")
     ordered = sorted([*alike, wide, grave], key=conclude._order)
     assert [finding.id for finding in ordered] == ["grave", "wide", "bias", "data", "trust"]
+
+
+def test_what_an_option_would_change_stands_with_the_gravest_finding_alone():
+    option = message("advice.tried", option="reweighted", own=False)
+    direct = Finding("direct", "high", "m", {"option": option, "n": 1})
+    below = Finding("below", "medium", "m", {"option": option})
+    other = Finding("other", "low", "m", {"option": "", "n": 2})
+    without = replace(below, values={"option": ""})
+    assert list(priced_once([direct, below, other])) == [direct, without, other]

@@ -69,9 +69,9 @@ def test_a_model_states_the_same(path: str, model: Any, tmp_path: Path) -> None:
     first, other = load(path), load(path, favourable="bad")
     assert first.schema.target.codes == other.schema.target.codes[::-1]
     expected = stated(model, first, tmp_path / "first")
-    matches = stated(model, other, tmp_path / "other")
+    answers = stated(model, other, tmp_path / "other")
     for code, shares in expected.items():
-        assert matches[code] == pytest.approx(shares, abs=1e-5)
+        assert answers[code] == pytest.approx(shares, abs=1e-5)
 
 
 def test_what_is_drawn_within_classes_does_not_hang_on_their_numbers() -> None:

@@ -284,13 +284,13 @@ def test_a_stored_run_explains_rows_with_and_without_what_its_model_drops(
     chosen = [text.replace("[random]", "[shap,random]") for text in plain]
     finished = run_experiment(validate(compose(chosen)), NoReporter(), chosen)
     assert finished.exit_code == 0
-    sentence = []
+    answered = []
     for names in (FEATURES, [*FEATURES, "person", "year"]):
         frame[names].head(2).to_csv(tmp_path / "rows.csv", index=False)
         about = ["--row", str(tmp_path / "rows.csv"), "--store", str(tmp_path / "store"), "--json"]
         assert command(["explain-case", str(finished.folder), *about]) == 0
-        sentence.append(json.loads(capsys.readouterr().out)["cases"])
-    assert sentence[0] == sentence[1]
+        answered.append(json.loads(capsys.readouterr().out)["cases"])
+    assert answered[0] == answered[1]
 
 
 # --- files of boosters ----------------------------------------------------------------------------

@@ -76,11 +76,11 @@ def test_what_stands_behind_a_finding_is_a_block_with_a_title(report_of: ReportO
 
 @every_report
 def test_an_identifier_stands_on_a_block_around_its_callout(source: str) -> None:
-    matches = list(blocks(source))
-    assert [own for _, own in matches if is_callout(own) and "#" in own] == []
-    around = [own for _, own in matches if own.startswith("#finding-")]
+    found_blocks = list(blocks(source))
+    assert [own for _, own in found_blocks if is_callout(own) and "#" in own] == []
+    around = [own for _, own in found_blocks if own.startswith("#finding-")]
     assert len(around) == len(set(around))
-    assert len(around) == sum(".finding " in own for _, own in matches)
+    assert len(around) == sum(".finding " in own for _, own in found_blocks)
 
 
 @every_report
@@ -258,8 +258,8 @@ def test_the_source_is_valid_to_quarto_without_our_filter(
     command = ["quarto", "render", "report.qmd", "--to", name]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
     harmless = "couldn't recognize format, using default tabset rendering"
-    sentences = quarto._complaints(quarto._COLOUR.sub("", done.stderr))
-    assert [text for text in sentences if text != harmless] == []
+    complaints = quarto._complaints(quarto._COLOUR.sub("", done.stderr))
+    assert [text for text in complaints if text != harmless] == []
 
 
 @needs_quarto
@@ -306,14 +306,14 @@ LOGS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("log", "sentences"), LOGS)
-def test_of_what_quarto_says_its_complaints_are_told(log: str, sentences: list[str]) -> None:
-    assert quarto._complaints(quarto._COLOUR.sub("", log)) == sentences
+@pytest.mark.parametrize(("log", "complaints"), LOGS)
+def test_of_what_quarto_says_its_complaints_are_told(log: str, complaints: list[str]) -> None:
+    assert quarto._complaints(quarto._COLOUR.sub("", log)) == complaints
 
 
 @needs_quarto
 @pytest.mark.parametrize(
-    ("name", "added", "sentences"),
+    ("name", "added", "complaints"),
     [
         ("docx", "\nSee @fig-nowhere.\n", "crossref @fig-nowhere"),
         ("html", "\nSee @fig-nowhere.\n", "crossref @fig-nowhere"),
@@ -322,13 +322,13 @@ def test_of_what_quarto_says_its_complaints_are_told(log: str, sentences: list[s
     ],
 )
 def test_what_quarto_cannot_write_is_told_in_a_sentence_and_nothing_is_written(
-    sample: Path, tmp_path: Path, name: str, added: str, sentences: str
+    sample: Path, tmp_path: Path, name: str, added: str, complaints: str
 ) -> None:
     folder = Path(shutil.copytree(sample.parent, tmp_path / "run"))
     with (folder / "report.qmd").open("a", encoding="utf-8") as document:
         document.write(added)
     with pytest.raises(
-        RenderError, match=rf"report\.{name} was not written.*{sentences}"
+        RenderError, match=rf"report\.{name} was not written.*{complaints}"
     ) as refusal:
         render(folder, (name,), "quarto")
     message = str(refusal.value)

@@ -167,7 +167,7 @@ def test_a_run_compares_with_its_correction_and_with_other_studies_of_its_rows(
     tested = open_run(first).results.test.instance_ids
     rows, rest = table.loc[tested], table.drop(index=tested)
     parts = [part.drop(columns="default") for part in (rest, rows)]
-    supplied = dr.report(
+    in_python = dr.report(
         LogisticRegression().fit(parts[0], rest["default"]),
         *(parts[1], rows["default"]),
         X_train=parts[0],
@@ -180,7 +180,7 @@ def test_a_run_compares_with_its_correction_and_with_other_studies_of_its_rows(
         explainers=[],
         sections=["summary"],
     ).path
-    for number, other in enumerate((renamed, corrected, supplied)):
+    for number, other in enumerate((renamed, corrected, in_python)):
         out = tmp_path / f"compared{number}"
         terminal("compare", first, other, "--output", out)
         text = (out / "report.qmd").read_text(encoding="utf-8")

@@ -26,7 +26,7 @@ from deepseek_report.config.validate import validate
 from deepseek_report.errors import ArtifactError, ConfigError
 from deepseek_report.store import Store
 from tests.configured import experiment_of
-from tests.worded import problems, study, write_conf, write_files
+from tests.worded import problems, study, write_conf
 
 
 def _laughs(levels: int = 12, times: int = 10) -> str:
@@ -91,14 +91,21 @@ def test_a_yaml_that_stands_for_too_much_is_refused_at_once(
     assert len(message) < 2_000
 
 
-@pytest.mark.parametrize("place", ["experiment/mine.yaml", "metrics/mine.yaml"])
-def test_a_file_of_any_level_is_looked_at_before_it_is_composed(place: str, tmp_path: Path) -> None:
-    write_files(tmp_path, {place: _laughs()})
-    override = {"experiment": "experiment=mine", "metrics": "metrics=[mine]"}[
-        place.split("/", maxsplit=1)[0]
-    ]
+@pytest.mark.parametrize(
+    ("place", "default"),
+    [
+        ("mine.yaml", "/mine"),
+        ("a/b/c/mine.yaml", "/a/b/c/mine"),
+        ("metrics/mine.yaml", "override /metrics: [mine]"),
+    ],
+)
+def test_a_file_of_any_level_is_looked_at_before_it_is_composed(
+    place: str, default: str, tmp_path: Path
+) -> None:
+    taken = study(f"defaults:\n  - {default}")
+    conf = write_conf(tmp_path, {"experiment/mine": taken, place.removesuffix(".yaml"): _laughs()})
     with pytest.raises(ConfigProblems, match=r"mine\.yaml:\d+:\d+: not read"):
-        compose([override], str(tmp_path))
+        compose(["experiment=mine"], conf)
 
 
 @pytest.mark.parametrize(

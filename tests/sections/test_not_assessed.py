@@ -98,8 +98,8 @@ def test_the_first_screen_answers_what_a_graph_of_causes_is_asked(real_run: Resu
     effect |= {"strongest": "age", "controls_hold": True}
     measured = Measurement(tables={"effects": pd.DataFrame([effect])})
     declared = {**real_run.config, "causal": {"declared_by": "Credit risk"}}
-    requested = with_measurement(replace(real_run, config=declared), "causal_effects", measured)
-    lead, answer = SummarySection().content(requested).values["causes"]
+    with_answers = with_measurement(replace(real_run, config=declared), "causal_effects", measured)
+    lead, answer = SummarySection().content(with_answers).values["causes"]
     assert lead == "Asked of the graph of causes that “Credit risk” declared:"
     assert answer.startswith("If the graph holds, moving “Limit” by NT$ 10 000 for everybody")
     assert "would lower the share of “default” by 0.8 points (0.2–1.3)." in answer.replace(

@@ -136,7 +136,7 @@ def test_every_picture_is_titled_and_described_on_one_line_each(
     for picture in pictures:
         assert all(text and text == text.strip() for text in texts(picture))
         assert not any(category(sign)[0] == "C" for text in texts(picture) for sign in text)
-        assert not any(re.search(r"\bnan\b|\binf\b|None(?! of )", text) for text in texts(picture))
+        assert not any(re.search(r"\bnan\b|\binf\b|None", text) for text in texts(picture))
         assert len(picture.title) < 420
 
 

@@ -33,7 +33,7 @@ SHOWN = ("summary", "cases", "explanations", "trust", "bias", "compliance")
 OF_THE_SOURCE = ("preparation.", "data.", "findings.data_")
 
 
-def sentence(results: Results, monkeypatch: pytest.MonkeyPatch) -> Mapping[str, set[int]]:
+def counts_of_texts(results: Results, monkeypatch: pytest.MonkeyPatch) -> Mapping[str, set[int]]:
     """{key of a text: the cases that it counts} of findings, sections, notes and evidence."""
     counts: dict[str, set[int]] = defaultdict(set)
     word = Wording._text
@@ -117,8 +117,8 @@ def test_no_count_of_cases_grows_where_every_method_is_asked_twice(
     real_run: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alone = replace(real_run, paths={k: p for k, p in real_run.paths.items() if k != "conclusions"})
-    once = sentence(replace(alone, findings=()), monkeypatch)
-    both = sentence(with_every_method_twice(real_run, tmp_path), monkeypatch)
+    once = counts_of_texts(replace(alone, findings=()), monkeypatch)
+    both = counts_of_texts(with_every_method_twice(real_run, tmp_path), monkeypatch)
     assert sum(map(len, once.values())) > 50
     assert "compliance.checks.omitted_codes" in once
     grown = {
@@ -137,7 +137,7 @@ def test_no_count_of_cases_is_larger_than_the_run(
         rows = sum(part["n"] for part in results.card["parts"])
         beyond += [
             (key, counts, rows)
-            for key, counts in sentence(results, monkeypatch).items()
+            for key, counts in counts_of_texts(results, monkeypatch).items()
             if not key.startswith(OF_THE_SOURCE) and max(counts, default=0) > rows
         ]
     assert not beyond, beyond

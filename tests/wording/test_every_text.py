@@ -245,13 +245,13 @@ def test_a_text_with_an_empty_value_has_words_for_it_or_is_left_out_with_a_reaso
     here = spoken(language)
     shown = []
     for case in common(language):
-        matches = leftovers(here.texts[case.key])
+        leftover = leftovers(here.texts[case.key])
         for values in case.draws[:1]:
             for place, with_empty in emptied(values, case.shape):
                 text = here.words.text(case.key, **with_empty)
                 if not text and here.words.text(case.key, **values):
                     continue
-                if matches.search(text):
+                if leftover.search(text):
                     shown.append((case.key, place, text))
     assert shown[:10] == []
 
@@ -281,14 +281,14 @@ def test_a_text_tells_apart_what_the_english_one_tells_apart(language: str) -> N
     alike = []
     for case in common(language):
         for values, (path, _, shape) in choices_of(case):
-            sentence: dict[tuple[str, ...], tuple[Any, str, str]] = {}
+            first_of: dict[tuple[str, ...], tuple[Any, str, str]] = {}
             for choice in Draw(0).choices(shape):
                 chosen = put(values, path, choice)
                 texts = english.says(case.key, chosen), here.says(case.key, chosen)
                 if all(texts):
                     content = tuple(english.content(texts[0]))
                     other = tuple(here.content(texts[1]))
-                    before = sentence.setdefault(other, (choice, content, texts[0]))
+                    before = first_of.setdefault(other, (choice, content, texts[0]))
                     if before[1] != content:
                         alike.append((case.key, path, choice, texts, before))
     assert alike[:10] == []

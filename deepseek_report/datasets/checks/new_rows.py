@@ -79,19 +79,19 @@ class SeenValues:
 
     def strange(self, rows: Floats) -> list[list[StrangeValue]]:
         """(row,) the values of rows (row, column) that no training row has."""
-        sentences: list[list[StrangeValue]] = [[] for _ in rows]
+        of_rows: list[list[StrangeValue]] = [[] for _ in rows]
         for seen, own in zip(self.columns, self.kind.parameters(rows), strict=True):
             label, ends = str(own.label), seen.ends
             for row, kind in enumerate(_strangeness(own.values, seen).tolist()):
                 if kind:
                     value = own.feature.display(float(own.values[row]))
-                    sentences[row].append(StrangeValue(own.key, kind, label, value, *ends))
-        return sentences
+                    of_rows[row].append(StrangeValue(own.key, kind, label, value, *ends))
+        return of_rows
 
     def strange_of_new(self, rows: Split) -> dict[int, list[StrangeValue]]:
         """{number: such values} of the rows that are not in the data and have some."""
-        sentences = zip(rows.instance_ids.tolist(), self.strange(rows.inputs), strict=True)
-        return {number: values for number, values in sentences if number < 0 and values}
+        pairs = zip(rows.instance_ids.tolist(), self.strange(rows.inputs), strict=True)
+        return {number: values for number, values in pairs if number < 0 and values}
 
 
 def _strangeness(values: Floats, seen: Quantity) -> Array:

@@ -138,7 +138,7 @@ def _read(
     Raises FaultyRowsError: cells cannot be read, or rows break a relation.
     """
     features = [seen.schema.feature(name) for name in cells]
-    read, matches, only_categories = list[list[float]](), list[tuple[str, str]](), not faults
+    read, problems, only_categories = list[list[float]](), list[tuple[str, str]](), not faults
     for feature in features:
         read.append([])
         sign: Decimal | None = "." if decimal is None and feature.name in seen.fine else decimal
@@ -146,17 +146,17 @@ def _read(
             try:
                 read[-1].append(read_value(feature, cell, where, row, sign))
             except DataError as error:
-                matches.append((feature.name, str(error)))
+                problems.append((feature.name, str(error)))
                 only_categories &= not feature.is_numeric
-    if matches or faults:
-        raise FaultyRowsError(where, [*matches, *faults], only_categories)
+    if problems or faults:
+        raise FaultyRowsError(where, [*problems, *faults], only_categories)
     inputs = np.array(read).T
     for at, relation in seen.broken(inputs):
         broken = f"{rows[at]}`{relation.text}` does not hold"
-        sentences = data_error(where, broken, _KEPT, "correct the values that it names")
-        matches.append((features[relation.columns[0]].name, str(sentences)))
-    if matches:
-        raise FaultyRowsError(where, matches)
+        problem = data_error(where, broken, _KEPT, "correct the values that it names")
+        problems.append((features[relation.columns[0]].name, str(problem)))
+    if problems:
+        raise FaultyRowsError(where, problems)
     return inputs
 
 

@@ -243,12 +243,8 @@ def share_out(
     own = None if metadata.units is None else metadata.units[rows.instance_ids]
     if lacking:
         places = np.flatnonzero(part == _TEST)
-        supplied, random = (
-            tied(rows, copied, rule, own).take(places),
-            np.random.default_rng([seed, 2]),
-        )
-        shares = _shares(rule, lacking)
-        part[places] = assign_parts(supplied.labels, supplied.entities, shares, random)
+        test, random = tied(rows, copied, rule, own).take(places), np.random.default_rng([seed, 2])
+        part[places] = assign_parts(test.labels, test.entities, _shares(rule, lacking), random)
     counts = {name: str((part == i).sum()) for i, name in enumerate(PARTS)}
     drawn = GroupConstraint(units=own, parts=part, method=_DRAWN[lacking].format(**counts))
     return metadata.named(drawn)

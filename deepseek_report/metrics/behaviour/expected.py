@@ -18,6 +18,7 @@ from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import input_changes, kind_of
 from deepseek_report.data_kinds.coalitions import MovedRows
 from deepseek_report.data_kinds.row_conditions import ConditionError, Relations, read_condition
+from deepseek_report.statistics.copies import same_values
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.loss import decide
@@ -265,7 +266,7 @@ class ExpectationTest:
         rows = self._about(expectation)
         own = self.test.inputs[rows]
         other = input_changes.changed_inputs(self.schema, own, expectation.change, columns)
-        touched = ~((own == other) | (np.isnan(own) & np.isnan(other))).all(axis=1)
+        touched = ~same_values(own, other).all(axis=1)
         kept = np.isin(rows, self._drawn(rows[touched]))
         both = np.concatenate([own[kept], other[kept]])
         answers = self._answers(both)

@@ -11,6 +11,7 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.schema import Feature, Schema
 from deepseek_report.metrics.causes.declared_graph import DeclaredGraph
+from deepseek_report.statistics.copies import same_values
 
 #: Penalty on squared coefficients of an equation's standardised columns.
 _PENALTY = 1.0
@@ -142,7 +143,7 @@ class GraphConsequences:
         row : (feature,) as it is. changed : (set, feature) with the changes themselves, which stay
         as they are. Nothing is advised that would move what groups of people are made of.
         """
-        chosen = ~_same(changed, row)
+        chosen = ~same_values(changed, row)
         after = changed.copy()
         for equation in self.equations:
             follows = ~chosen[:, equation.feature]
@@ -150,9 +151,5 @@ class GraphConsequences:
                 values = equation.followed(row, after[follows])
                 after[follows, equation.feature] = values
         sensitive = [feature.sensitive for feature in self.schema.features]
-        moved = ~_same(after, row) & ~chosen
+        moved = ~same_values(after, row) & ~chosen
         return after, ~(moved & np.array(sensitive)).any(axis=1)
-
-
-def _same(rows: Floats, row: Floats) -> Bools:
-    return np.asarray((rows == row) | (np.isnan(rows) & np.isnan(row)))

@@ -25,6 +25,7 @@ from deepseek_report.artifacts.table import TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.language.language_rows import PromptPair
 from deepseek_report.metrics.plugin import EntityMetric
+from deepseek_report.statistics.copies import same_values
 from deepseek_report.statistics.intervals import SHARE, holm, mean_p_value
 from deepseek_report.statistics.resampling import Resampling
 
@@ -260,8 +261,7 @@ class PromptPairs(EntityMetric):
 
 def _same(inputs: Floats, other: Floats) -> Bools:
     """(row,) whether the model reads the same."""
-    same = (inputs == other) | (np.isnan(inputs) & np.isnan(other))
-    return np.asarray(same.all(axis=1))
+    return np.asarray(same_values(inputs, other).all(axis=1))
 
 
 def _filled(

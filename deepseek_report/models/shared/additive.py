@@ -11,6 +11,7 @@ from torch import Tensor
 
 from deepseek_report.artifacts.array_types import Array, Bools, Floats, Ints
 from deepseek_report.models.shared.module_classifier import TorchClassifier, rows_of_batch
+from deepseek_report.statistics.copies import same_values
 
 Codes = NDArray[np.int8]
 
@@ -144,7 +145,7 @@ def few_values(rows: NDArray[np.float32]) -> tuple[NDArray[np.float32], Ints, Co
         if len(values) == most:
             return None
         value = inside[left.argmax(axis=0), columns]
-        same = left & ((inside == value) | (np.isnan(inside) & np.isnan(value)))
+        same = left & same_values(inside, value)
         codes[same] = len(values)
         left &= ~same
         whole = rows[0].copy()

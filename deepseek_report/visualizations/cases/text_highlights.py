@@ -377,9 +377,11 @@ def _numbers(axes: Axes, words: Sequence[_Word], baseline: float) -> None:
         width = _width(word.number, _SMALL)
         placed.append((word, width, max(word.x + (word.width - width) / 2, left + 4)))
         left = placed[-1][2] + width
-    for word, width, wanted in reversed(placed):
-        x = min(wanted, right - width)
-        right = x - 4
+    places = []
+    for _, width, wanted in reversed(placed):
+        places.append(min(wanted, right - width))
+        right = places[-1] - 4
+    for word, x in zip(words, reversed(places), strict=True):
         tone = LIGHT.raises if word.raises else LIGHT.lowers
         axes.text(x, baseline - 13.5, word.number, fontsize=_SMALL, va="baseline", color=tone)
 

@@ -78,8 +78,8 @@ def test_a_group_that_says_so_is_unknown_wherever_groups_are_made(name: str) -> 
     ]
     for attribute, codes in made:
         assert ({*attribute.levels}, int((codes == -1).sum())) == expected
-        sentences = [attribute.levels[code] if code >= 0 else "" for code in codes]
-        assert sentences == [each if is_group or each != name else "" for each in names]
+        levels = [attribute.levels[code] if code >= 0 else "" for code in codes]
+        assert levels == [each if is_group or each != name else "" for each in names]
 
 
 def load(folder: Path, **columns: ColumnDeclaration) -> Dataset:

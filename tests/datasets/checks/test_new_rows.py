@@ -39,7 +39,7 @@ def test_numbers_beyond_the_training_rows_and_categories_that_none_has_are_told(
 
 
 @pytest.mark.parametrize(
-    ("row", "sentences"),
+    ("row", "kinds"),
     [
         ((71, 0, 5), {"AGE": "outside"}),
         ((119, 0, 5), {"AGE": "outside"}),
@@ -51,15 +51,15 @@ def test_numbers_beyond_the_training_rows_and_categories_that_none_has_are_told(
     ],
 )
 def test_a_value_is_told_by_what_the_training_rows_have(
-    row: tuple[float, float, float], sentences: dict[str, str]
+    row: tuple[float, float, float], kinds: dict[str, str]
 ) -> None:
-    assert {value.name: value.kind for value in strange(*row)} == sentences
+    assert {value.name: value.kind for value in strange(*row)} == kinds
 
 
 def test_only_a_value_just_beyond_the_training_numbers_is_no_likely_mistake() -> None:
     rows = [(71, 0, 5), (120, 0, 5), (NAN, 0, 5), (30, 2, 5)]
-    sentences = [value.is_doubtful for row in rows for value in strange(*row)]
-    assert sentences == [False, True, True, True]
+    kinds = [value.is_doubtful for row in rows for value in strange(*row)]
+    assert kinds == [False, True, True, True]
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -81,8 +81,8 @@ def test_of_series_what_is_measured_of_a_channel_is_told() -> None:
     train = np.array([[0.0, 100, 1, 101, 2, 102], [3, 103, 4, 104, 4, 105]])
     seen = SeenValues.of(schema, train)
     assert seen.strange(train) == [[], []]
-    (sentences,) = seen.strange(np.array([[0.0, 100, 1, 101, 4.5, np.nan]]))
-    assert {value.name: value.kind for value in sentences} == {
+    (kinds,) = seen.strange(np.array([[0.0, 100, 1, 101, 4.5, np.nan]]))
+    assert {value.name: value.kind for value in kinds} == {
         "highest reading of 1": "outside",
         "largest step of 1": "far",
         "spread of 1": "far",

@@ -148,9 +148,9 @@ def test_a_class_that_one_entity_has_alone_is_told_with_its_rows() -> None:
     rows = tied(whole, np.arange(200), SplitRule(), np.where(whole.labels == 1, 0, np.arange(200)))
     with pytest.raises(
         DataError, match=r"no row of 'yes' in any of 100 draws: there are 60 rows"
-    ) as sentences:
+    ) as refusal:
         split_rows(rows, SplitRule(), 0, CLASSES)
-    assert "in 1 set that stay together" in str(sentences.value)
+    assert "in 1 set that stay together" in str(refusal.value)
 
 
 def test_shares_without_a_training_part_are_a_problem() -> None:

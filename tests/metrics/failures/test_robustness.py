@@ -65,8 +65,8 @@ def test_a_column_without_missing_values_is_not_blanked(toy, raises: bool) -> No
     measured = Robustness().measure(context)
     assert not np.any(seen)
     assert set(measured.tables["perturbations"]["perturbation"]) == {"noise", "swap"}
-    sentence = [wording().say(note) for note in measured.notes]
-    assert sentence[0] == "Not measured: values missing, since no column of the data lacks a value."
+    notes = [wording().say(note) for note in measured.notes]
+    assert notes[0] == "Not measured: values missing, since no column of the data lacks a value."
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
@@ -119,12 +119,12 @@ def test_a_model_that_cannot_take_missing_values_keeps_the_rest(toy, raises: boo
         "roc_auc_under_noise",
         "flipped_under_noise",
     }
-    sentence = [
+    notes = [
         wording().say(note) for note in measured.notes if "Not measured" in wording().say(note)
     ]
     reason = "LDA cannot be asked" if raises else "the model gives no finite output at 0.05"
-    assert len(sentence) == 1
-    assert reason in sentence[0]
+    assert len(notes) == 1
+    assert reason in notes[0]
 
 
 def test_a_linear_model_flips_as_many_decisions_as_a_smooth_one_as_sharp(toy) -> None:

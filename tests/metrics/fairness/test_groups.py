@@ -276,16 +276,16 @@ def test_small_shares_of_all_people_are_left_out_of_ratios_where_it_is_allowed(t
         ImpactRatio(n_resamples=300, least_share=share).measure(context) for share in (None, least)
     )
     assert "others" in set(whole.tables["pairs"]["reference"])
-    sentence = [wording().say(note) for note in allowed.notes if "too_few" in note.id]
+    notes = [wording().say(note) for note in allowed.notes if "too_few" in note.id]
     if least < 0.02:  # the group has exactly this share
         assert of_pairs(allowed) == of_pairs(whole)
-        assert not sentence
+        assert not notes
         return
     expected = {("women", "men"): "clear below", ("others", "men"): "too few to judge"}
     assert of_pairs(allowed) == expected
     steps = read_rows(allowed.tables["steps"], RatioStep)
     assert {row.level for row in steps if row.is_judged} == {"women"}
-    (note,) = sentence
+    (note,) = notes
     assert "leaves a group of less than 2\u00a0% of all people out of the ratios" in note
     assert note.endswith(": others.")
     rates = GroupRates().measure(context).tables["groups"]
@@ -612,17 +612,17 @@ def test_at_every_step_groups_have_the_numbers_that_it_would_give_in_use(toy, en
         pairs = impact_ratio.ImpactRatio(n_resamples=100).measure(moved).tables["pairs"]
         pairs = pairs[~pairs["attribute"].str.contains("×")]
         stepped = read_rows(ratios[ratios["threshold"] == threshold], RatioStep)
-        sentences, shown = (
+        of_pairs, shown = (
             {(row.attribute, row.level): row for row in surest_last(rows)}
             for rows in (read_rows(pairs, GroupPair), stepped)
         )
         assert len(stepped) == len(pairs)
-        assert {*sentences} == {*shown}
+        assert {*of_pairs} == {*shown}
         for key, row in shown.items():
-            assert row.reference == sentences[key].reference
-            assert row.is_judged == sentences[key].is_judged
+            assert row.reference == of_pairs[key].reference
+            assert row.is_judged == of_pairs[key].is_judged
             if row.is_judged:
-                assert row.ratio == replace(sentences[key].estimate, n=row.ratio.n)
+                assert row.ratio == replace(of_pairs[key].estimate, n=row.ratio.n)
 
 
 def test_at_every_step_the_whole_has_the_rates_that_it_would_give_in_use(toy) -> None:
