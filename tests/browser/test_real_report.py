@@ -14,7 +14,7 @@ AUDIT = (
     *("sec-data", "sec-model", "sec-performance", "sec-behaviour", "sec-explanations", "sec-trust"),
     *("sec-bias", "sec-bottlenecks", "sec-robustness", "sec-compliance", "sec-reproducibility"),
 )
-MOST_IN_VIEW, MOST_WORDS = 8_200, 19_000
+MOST_IN_VIEW, MOST_WORDS = 8_160, 18_700
 _OPEN = """
 document.querySelectorAll('main [hidden]:not(button)')
   .forEach((part) => part.removeAttribute('hidden'));
