@@ -324,14 +324,18 @@ SERVED = {command: calls for command, calls in CALLS.items() if command != "watc
 def lasting(command: str, call: Call, desk: Desk) -> Iterator[str]:
     """The address that a command serves, which is stopped as a person stops it."""
     words = [sys.executable, "-m", "deepseek_report", command, *words_of(call, desk)]
+    # a shell that runs the tests in the background has them, and what they start, ignore it
+    earlier = signal.signal(signal.SIGINT, signal.default_int_handler)
     with Popen(words, stdout=PIPE, stderr=PIPE, text=True, cwd=desk.folder) as process:
+        signal.signal(signal.SIGINT, earlier)
         try:
             assert process.stdout is not None
             line = next(text for text in process.stdout if call.says in text)
             yield line[line.index("http") :].strip()
-        finally:
             process.send_signal(signal.SIGINT)
             _, errors = process.communicate(timeout=60)
+        finally:
+            process.kill()  # so that nothing waits for it without an end
     assert "nobody foresaw" not in errors
     assert process.returncode in {0, 130}
 
