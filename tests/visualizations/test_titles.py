@@ -193,7 +193,7 @@ def test_importance_is_titled_by_the_feature_that_is_first_of_every_explainer(bu
 @pytest.mark.parametrize(
     ("needed", "title"),
     [
-        ([], "None of 4"),
+        ([], "No expert of 4 is shown to be needed"),
         ([1], "Of 4 experts expert 2 of layer 1 alone is shown to be needed"),
         ([1, 2], "2 of 4 experts are shown to be needed, most of all expert 2"),
     ],
