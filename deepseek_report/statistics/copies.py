@@ -169,10 +169,10 @@ def copied_texts(texts: Sequence[Sequence[str]]) -> Ints:
     before = Counter[str]()
     for (first, _), n in pairs.items():
         before[first] += n
-    expected = np.zeros(len(places))
+    expected, total = np.zeros(len(places)), words.total()
     for text, place in short.items():
         chances = [
-            pairs[pair] / before[pair[0]] if different[pair] > 1 else words[pair[1]] / words.total()
+            pairs[pair] / before[pair[0]] if different[pair] > 1 else words[pair[1]] / total
             for pair in _pairs(text)
         ]
         expected[place] = before[""] * math.prod(chances)

@@ -13,7 +13,6 @@ import pytest
 from deepseek_report.artifacts.protocols.datasets import DatasetPlugin
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.config.experiment import Experiment
-from deepseek_report.datasets.assembly import texts as assembled
 from deepseek_report.datasets.readers import file_bytes, table_file
 from deepseek_report.datasets.sources import image_folder
 from deepseek_report.errors import DataError
@@ -164,5 +163,5 @@ def test_data_of_packages_say_what_was_read_as_the_plan_does(plugin: DatasetPlug
 def test_texts_of_packages_say_what_was_read_as_the_plan_does(
     plugin: DatasetPlugin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(assembled, "assemble_texts", lambda *_: BostonMortgages().load(1, Silent()))
+    monkeypatch.setattr(packages, "assemble_texts", lambda *_: BostonMortgages().load(1, Silent()))
     assert plugin.load(1, Silent()).read == plugin.source_digest()
