@@ -8,8 +8,9 @@ import itertools
 import os
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,7 @@ from deepseek_report.config.sets import Layer, Origin, Sets, bare_name, find_set
 from deepseek_report.config.setting_names import EXAMPLES
 
 if TYPE_CHECKING:
+    from hydra.core.config_store import ConfigNode
     from hydra.core.override_parser.types import Override
     from omegaconf import DictConfig
 
@@ -81,7 +83,7 @@ class HydraTrees:
         own = [quoted(f"file://{root.as_posix()}") for root in self.roots[:-1]]  # decodes no URI
         search = [f"hydra.searchpath=[{','.join(own)}]"] if own else []
         here = initialize_config_dir(str(self.roots[-1]), version_base="1.3")
-        with here, only(_but_of_environment):
+        with here, only(_but_of_environment), _offered(overrides):
             tree = compose(_CONFIG_NAME, overrides=[*search, *overrides], return_hydra_config=True)
         choices = tree.hydra.runtime.choices
         names = {str(key): name for key, name in choices.items() if isinstance(name, str)}
@@ -485,17 +487,39 @@ def together(group: str, names: Sequence[str], folder: Path) -> list[str]:
     return choices
 
 
-@lru_cache(maxsize=256)
+@cache
 def _stored(group: str, states: tuple[tuple[Path, int, int], ...]) -> str:
-    """The name of an entry of Hydra's store with the content of these files, as they are now."""
+    """The name of an entry with the content of these files, as they are now; see `_offered`."""
     from hydra.core.config_store import ConfigStore
 
     name = _PREFIX + hashlib.sha256(repr(states).encode()).hexdigest()[:16]
     content: dict[str, object] = {}
     for file, _, _ in states:
         content |= read(file)
-    ConfigStore.instance().store(name, content, group)
+    store = ConfigStore.instance()
+    store.store(name, content, group)
+    _ENTRIES[name] = store.repo[group].pop(f"{name}.yaml")
     return name
+
+
+_ENTRY = re.compile(f"{_PREFIX}[0-9a-f]{{16}}")
+_ENTRIES: dict[str, ConfigNode] = {}
+
+
+@contextmanager
+def _offered(overrides: Iterable[str]) -> Iterator[None]:
+    """Put the entries that are named in Hydra's store, all of which it copies each time."""
+    from hydra.core.config_store import ConfigStore
+
+    repo = ConfigStore.instance().repo
+    entries = [_ENTRIES[name] for name in set(_ENTRY.findall(" ".join(overrides)))]
+    for entry in entries:
+        repo.setdefault(str(entry.group), {})[entry.name] = entry
+    try:
+        yield
+    finally:
+        for entry in entries:
+            del repo[str(entry.group)][entry.name]
 
 
 def read(file: Path) -> dict[str, Any]:

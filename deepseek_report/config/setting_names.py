@@ -118,11 +118,17 @@ def _alternatives(hint: object) -> list[object]:
 
 def _inside(hint: object, part: object) -> object:
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):
-        return typing.get_type_hints(hint).get(str(part))
+        return type_hints(hint).get(str(part))
     arguments = [argument for argument in typing.get_args(hint) if argument is not Ellipsis]
     if isinstance(part, int) and len(arguments) > part and typing.get_origin(hint) is tuple:
         return arguments[part]
     return arguments[-1] if arguments else None
+
+
+@cache
+def type_hints(cls: type) -> dict[str, object]:
+    """{field: its type} of a dataclass."""
+    return typing.get_type_hints(cls)
 
 
 def allowed(error: ErrorDetails) -> str:

@@ -31,6 +31,7 @@ from deepseek_report.config.setting_names import (
     misfits,
     misplaced_key,
     shown_value,
+    type_hints,
 )
 from deepseek_report.config.trusted import (
     OWN,
@@ -374,7 +375,7 @@ def _forbid_extra(cls: object) -> None:
     if not nested_class or "__pydantic_config__" in vars(cls):
         return
     setattr(cls, "__pydantic_config__", ConfigDict(extra="forbid"))  # noqa: B010 - pydantic reads it
-    for hint in typing.get_type_hints(cls, include_extras=False).values():
+    for hint in type_hints(cls).values():
         for nested in _leaves(hint):
             _forbid_extra(nested)
 
@@ -386,9 +387,9 @@ def _leaves(hint: object) -> Iterable[object]:
 
 def _class_at(cls: object, location: Sequence[object]) -> Any:
     for part in location:
-        if str(part).isdecimal() or not dataclasses.is_dataclass(cls):
+        if str(part).isdecimal() or not isinstance(cls, type) or not dataclasses.is_dataclass(cls):
             continue
-        hint = typing.get_type_hints(cls).get(str(part))
+        hint = type_hints(cls).get(str(part))
         cls = next((leaf for leaf in _leaves(hint) if dataclasses.is_dataclass(leaf)), cls)
     return cls
 
