@@ -82,14 +82,17 @@ def terminal(capsys: pytest.CaptureFixture[str]) -> Terminal:
     return Terminal(capsys)
 
 
-#: Folders in the order of their turns: those whose tests take long come first, lest one process be
-#: left alone with them at the end. The first two keep two processes busy: `api` needs no small run.
-FIRST = ("visualizations", "api", "end_to_end", "safety", "browser", "runner", "cli", "rendering")
+#: What comes first: what takes long, lest one process be left alone with it at the end. The first
+#: makes the small run; `api` does not need it, so that the other process does not wait for it.
+FIRST = (
+    *("visualizations/test_every_picture.py", "api", "visualizations", "end_to_end", "safety"),
+    *("browser", "runner", "cli", "rendering"),
+)
 
 
 def _turn(item: pytest.Item) -> int:
-    folder = item.path.parent.relative_to(Path(__file__).parent).parts[:1]
-    return FIRST.index(folder[0]) if folder and folder[0] in FIRST else len(FIRST)
+    file = item.path.relative_to(Path(__file__).parent)
+    return next((n for n, first in enumerate(FIRST) if file.is_relative_to(first)), len(FIRST))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
