@@ -9,6 +9,9 @@ import sys
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
+    from deepseek_report.children import leave_working_folder_out
+
+    leave_working_folder_out()
     from deepseek_report.cli import run
 
     for stream in (sys.stdout, sys.stderr):

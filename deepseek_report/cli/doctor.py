@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from deepseek_report import __version__
+from deepseek_report import __version__, children
 from deepseek_report.artifacts.advice import pip_install
 from deepseek_report.cli.parsing import make_parser
 from deepseek_report.errors import RenderError
@@ -138,12 +138,10 @@ def _signing() -> Examined:
 def _version(program: str) -> str | None:
     """What a program says of its version; None if it cannot be asked."""
     try:
-        done = subprocess.run(
-            [program, "--version"], capture_output=True, text=True, timeout=30, check=False
-        )
+        done = children.run([program, "--version"], seconds=30)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    lines = done.stdout.strip().splitlines()
+    lines = done.stdout.decode("utf-8", "replace").strip().splitlines()
     return lines[0] if done.returncode == 0 and lines else None
 
 

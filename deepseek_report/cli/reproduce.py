@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deepseek_report import children
 from deepseek_report.artifacts.rounding import interval, number, percent
 from deepseek_report.cli.dispatch import exit_code_of
 from deepseek_report.cli.output.console import cell, console, plain_table, say, some
@@ -98,7 +98,7 @@ def _reproduce(options: argparse.Namespace) -> int:
 def _in_own_environment(options: argparse.Namespace) -> int:
     """The same command by the Python of an environment that is built for it."""
     from deepseek_report.errors import ArtifactError
-    from deepseek_report.runner.recorded_environment import Requirements, build, variables
+    from deepseek_report.runner.recorded_environment import Requirements, build, no_other_code
     from deepseek_report.runner.run_folders.open_run import open_run
 
     run = open_run(options.run).run
@@ -114,7 +114,7 @@ def _in_own_environment(options: argparse.Namespace) -> int:
             words += ["--trust", package]
         for name in options.trust_type:
             words += ["--trust-type", name]
-        code = subprocess.run(words, check=False, env=variables()).returncode
+        code = children.run(words, seconds=None, variables=no_other_code(), shown=True).returncode
     if code not in _OWN_CODES:
         raise ArtifactError(f"the process of the recorded environment died (exit code {code})")
     return code

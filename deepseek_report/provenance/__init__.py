@@ -6,7 +6,6 @@ import importlib.metadata
 import os
 import platform
 import re
-import subprocess
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from packaging.specifiers import SpecifierSet
 
 
-__all__ = ["PACKAGE", "code_of", "environment", "git_revision", "lock", "version_of", "versions"]
+__all__ = ["PACKAGE", "code_of", "environment", "lock", "version_of", "versions"]
 
 _REPORTED = (
     *("torch", "numpy", "pandas", "scipy", "scikit-learn", "shap", "lime"),
@@ -64,28 +63,6 @@ def _processor() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor()
-
-
-def git_revision(folder: Path) -> str:
-    """Revision of the checkout that holds `folder`, "+changes" if it is not clean; "" if none."""
-    if not (folder / ".git").exists():
-        return ""
-    try:
-        revision = _git(folder, "rev-parse", "HEAD")
-        return revision + ("+changes" if _git(folder, "status", "--porcelain") else "")
-    except (OSError, subprocess.SubprocessError):
-        return ""
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    done = subprocess.run(
-        ["git", "-C", str(folder), *arguments],
-        capture_output=True,
-        text=True,
-        timeout=10,
-        check=True,
-    )
-    return done.stdout.strip()
 
 
 #: Extras of this package whose libraries decide no result.

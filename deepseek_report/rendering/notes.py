@@ -19,6 +19,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
+from deepseek_report import children
 from deepseek_report.artifacts.storage.plain_files import entries, open_file
 from deepseek_report.errors import ArtifactError, RenderError
 from deepseek_report.rendering import markdown, pandoc
@@ -89,9 +90,7 @@ def to_markdown(text: str) -> Markdown:
     """The note as Markdown that Quarto and pandoc read alike and in which nothing is run."""
     command = [pandoc.program(), "--sandbox", f"--from={pandoc.READER}", "--to=json"]
     try:
-        done = subprocess.run(
-            command, input=text.encode(), capture_output=True, timeout=_SECONDS, check=False
-        )
+        done = children.run(command, text=text.encode(), seconds=_SECONDS)
     except subprocess.TimeoutExpired:
         raise RenderError(f"pandoc: no result after {_SECONDS} s on a note") from None
     if done.returncode != 0:

@@ -9,6 +9,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+from deepseek_report import children
 from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.artifacts.storage.plain_files import read_bytes
 from deepseek_report.errors import RenderError
@@ -79,16 +80,10 @@ def data_file(name: str) -> bytes:
 
 
 def _run(command: Sequence[str], folder: Path, text: bytes = b"") -> bytes:
-    environment = {**os.environ, "LC_ALL": "C.UTF-8", "SOURCE_DATE_EPOCH": EPOCH}
+    variables = {"LC_ALL": "C.UTF-8", "SOURCE_DATE_EPOCH": EPOCH}
     try:
-        done = subprocess.run(
-            command,
-            input=text,
-            cwd=folder,
-            env=environment,
-            capture_output=True,
-            timeout=_SECONDS,
-            check=False,
+        done = children.run(
+            command, folder=folder, text=text, seconds=_SECONDS, variables=variables
         )
     except subprocess.TimeoutExpired:
         raise RenderError(f"pandoc: no result after {_SECONDS} s on {folder}") from None

@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from deepseek_report import children
 from deepseek_report.artifacts.storage import plain_files
 from deepseek_report.errors import RenderError
 from deepseek_report.rendering.page_words import head_of_document
@@ -119,13 +120,8 @@ def _render(quarto: str, copy: Path, document: Path, name: str) -> Path:
     made, path = copy.with_suffix(ending), document.with_suffix(ending)
     command = [quarto, "render", copy.name, "--to", target, "--no-execute", "-M", "own-fonts:true"]
     try:
-        done = subprocess.run(
-            command,
-            cwd=copy.parent,
-            env={**os.environ, "SOURCE_DATE_EPOCH": EPOCH},
-            capture_output=True,
-            timeout=_SECONDS,
-            check=False,
+        done = children.run(
+            command, folder=copy.parent, seconds=_SECONDS, variables={"SOURCE_DATE_EPOCH": EPOCH}
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise _refusal(path, [str(error)]) from None

@@ -12,7 +12,6 @@ import os
 import platform
 import re
 import shutil
-import subprocess
 import sys
 import sysconfig
 import tempfile
@@ -21,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepseek_report import __version__
+from deepseek_report import __version__, children
 from deepseek_report.artifacts.advice import DISTRIBUTION
 from deepseek_report.errors import ArtifactError
 from deepseek_report.provenance import bounds, direct_requirements, normalised
@@ -122,12 +121,12 @@ def build(
             f"{__version__}; say where that version comes from: --package WHEEL, FOLDER or the URL "
             "of an index. Nobody's index is asked for it by name alone. Or leave --env out"
         )
-    _run([_python(recorded.python), "-m", "venv", "--without-pip", str(place)])
+    _run([_python(recorded.python), "-P", "-m", "venv", "--without-pip", str(place)])
     python = place / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as constraints:
         constraints.write(recorded.constraints)
         constraints.flush()
-        pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet"]
+        pip = [sys.executable, "-P", "-m", "pip", "--python", str(python), "install", "--quiet"]
         named = [_named_package(package, recorded.package, place)] if package else []
         wanted = [*named, *recorded.direct(direct_requirements())]
         _run([*pip, "--constraint", constraints.name, *wanted])
@@ -158,7 +157,7 @@ def _named_package(package: str, version: str, place: Path) -> str:
         )
     fetched = place / "fetched"
     wheel = ["--no-deps", "--only-binary", ":all:", "--dest", str(fetched)]
-    command = [sys.executable, "-m", "pip", "--isolated", "download", "--quiet", *wheel]
+    command = [sys.executable, "-P", "-m", "pip", "--isolated", "download", "--quiet", *wheel]
     _run([*command, "--index-url", package, f"{DISTRIBUTION}=={version}"], alone=True)
     return str(next(fetched.glob("*.whl")))
 
@@ -202,21 +201,21 @@ def _python(version: str) -> str:
     return other
 
 
-def variables() -> dict[str, str]:
-    """The variables of this process, but for those that let other code in."""
-    return {name: text for name, text in os.environ.items() if name not in _OF_PATHS}
+def no_other_code() -> dict[str, str]:
+    """Takes from a process the variables that let other code in."""
+    return dict.fromkeys(_OF_PATHS, "")
 
 
 def _run(command: list[str], *, alone: bool = False) -> str:
     """What a command printed. alone : without pip's own variables and files of settings."""
-    known = variables()
+    known = no_other_code()
     if alone:
-        others = {name: text for name, text in known.items() if not name.startswith("PIP_")}
-        known = {**others, "PIP_CONFIG_FILE": os.devnull}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=known)
+        known |= dict.fromkeys((name for name in os.environ if name.startswith("PIP_")), "")
+        known["PIP_CONFIG_FILE"] = os.devnull
+    done = children.run(command, seconds=None, variables=known)
     if done.returncode == 0:
-        return done.stdout
-    lines = [line for line in done.stderr.splitlines() if line.strip()]
+        return done.stdout.decode("utf-8", "replace")
+    lines = [line for line in done.stderr.decode("utf-8", "replace").splitlines() if line.strip()]
     reason = "; ".join(dict.fromkeys(lines[-2:])) or f"exit code {done.returncode}"
     raise ArtifactError(
         f"the recorded environment cannot be built: {reason}. It takes a network or an index of "

@@ -60,6 +60,7 @@ _NAMED = "a file or a new folder that the person named on the command line"
 #: {module: (why, what it calls)}.
 ELSEWHERE: dict[str, tuple[str, set[str]]] = {
     "api/reporting.py": (_OWN, {"json.loads", "mkdir", "read_text", "write_text"}),
+    "children.py": (_OWN, {"mkdir", "open", "write_bytes", "write_text"}),
     "cli/dispatch.py": (_SYSTEM, {"open"}),
     "cli/score_stream.py": (_NAMED, {"open"}),
     "compliance/evidence_record.py": (_MEMORY, {"json.loads"}),

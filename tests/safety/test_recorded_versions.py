@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import zipfile
 from pathlib import Path
@@ -15,7 +16,7 @@ import deepseek_report
 from deepseek_report.errors import ArtifactError
 from deepseek_report.provenance import bounds
 from deepseek_report.runner import recorded_environment
-from deepseek_report.runner.recorded_environment import Requirements, build, variables
+from deepseek_report.runner.recorded_environment import Requirements, build, no_other_code
 from tests.conftest import Terminal
 
 from .conftest import forge
@@ -207,8 +208,9 @@ def test_it_has_the_recorded_versions_this_package_and_nothing_that_lies_beside_
     script += "print(deepseek_report.__version__); "
     script += "from deepseek_report.provenance import direct_requirements; "
     script += "assert 'numpy' in direct_requirements(); import numpy"
+    known = {name: text for name, text in os.environ.items() if name not in no_other_code()}
     done = subprocess.run(
-        [str(python), "-c", script], capture_output=True, text=True, check=False, env=variables()
+        [str(python), "-c", script], capture_output=True, text=True, check=False, env=known
     )
     assert done.stdout == f"1.0 1.0 {deepseek_report.__version__}\n"
     assert "No module named 'numpy'" in done.stderr

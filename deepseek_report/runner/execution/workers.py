@@ -21,6 +21,7 @@ from typing import Any
 
 import psutil
 
+from deepseek_report.children import safe_path
 from deepseek_report.config.composed import Composed
 from deepseek_report.config.local_code import install, installed
 from deepseek_report.runner.execution.rare_collections import BETWEEN_COLLECTIONS
@@ -95,7 +96,7 @@ def workers(jobs: int, modules: Sequence[str] = ()) -> Iterator[tuple[Processes,
         has been started before.
     """
     context = _context()
-    with _interrupts_ignored():
+    with _interrupts_ignored(), safe_path():
         messages: Queue[Event] = context.Queue()
     load_shared(modules)
     known = messages, os.getpid(), installed()
@@ -120,7 +121,7 @@ def load_shared(modules: Sequence[str]) -> None:
     if hasattr(context, "set_forkserver_preload"):
         context.set_forkserver_preload([*_ALWAYS, *modules])
     if os.name != "nt":
-        with _interrupts_ignored(), one_thread():
+        with _interrupts_ignored(), safe_path(), one_thread():
             forkserver.ensure_running()
 
 
