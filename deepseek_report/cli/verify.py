@@ -12,6 +12,7 @@ from deepseek_report.cli.parsing import add_trust, make_parser
 
 if TYPE_CHECKING:
     from deepseek_report.runner.run_folders.verify import Remade, Verified
+    from deepseek_report.store.run_folder import FileClass
 
 
 _EXIT_CODES = """\
@@ -91,7 +92,12 @@ def _signatures(verified: Verified) -> Iterator[str]:
     """Who signed what, and which signatures say nothing here."""
     checked = verified.signatures.checked
     for each in checked:
-        if each.signers:
+        if each.signers and not each.of_run:
+            yield (
+                f"signature: {each.by} signed {each.about}, which is not a run with its results, "
+                f"and proves nothing of these files ({each.file})"
+            )
+        elif each.signers:
             by = " and ".join(f"{key.name} (key {key.id[:12]}…)" for key in each.signers)
             what = f"{len(each.files)} files"
             if n := len(each.decisions):
@@ -130,7 +136,7 @@ def _results(verified: Verified) -> str:
     if verified.unread:
         return f"Results not proved: {len(verified.unread)} of them could not be compared."
     if verified.has_signed("result"):
-        return f"Results proved: signed by {', '.join(verified.signatures.names)}."
+        return f"Results proved: {_signed_by(verified, 'result')}."
     if verified.expected:
         only = "" if verified.has_proved_documents else "Results only. "
         return f"{only}Results proved: they belong to the {verified.expected} that you gave."
@@ -138,6 +144,11 @@ def _results(verified: Verified) -> str:
         "Results not proved: they agree with one another, but whoever can write this folder can "
         "make them all anew; compare a digest that reached you by another way (--expect DIGEST)."
     )
+
+
+def _signed_by(verified: Verified, kind: FileClass) -> str:
+    files = verified.contents.of_class(kind)
+    return f"signed by {', '.join(verified.signatures.signers_of(files))}"
 
 
 def _things(problems: Sequence[str]) -> str:
@@ -150,7 +161,7 @@ def _documents(verified: Verified) -> str:
     if not verified.has_sound_results:
         return "Documents not proved: there are no sound results to compare them with."
     if verified.has_signed("document"):
-        return f"Documents proved: signed by {', '.join(verified.signatures.names)}."
+        return f"Documents proved: {_signed_by(verified, 'document')}."
     if verified.expected == "document digest":
         return "Documents proved: they belong to that digest too."
     if verified.remade is None:

@@ -141,7 +141,7 @@ def test_a_whole_forged_folder_fails_against_the_key_and_without_it_nothing_is_p
     terminal("render", signed)
     sign_run(signed, key(keys, "stranger"))
     output = terminal("verify", signed, "--keys", keys / "known", code=1).out
-    assert "no key that you know signed this folder: ada, grace" in output
+    assert "no key that you know signed this folder as a run: ada, grace" in output
     assert "Results proved" not in output
     output = terminal("verify", signed).out
     assert output.startswith("Results not proved: they agree with one another, but whoever")

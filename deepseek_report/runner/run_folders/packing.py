@@ -187,7 +187,7 @@ class _Changes:
 
 def _about(decision: Decision, report: ComplianceReport, words: Wording) -> dict[str, object]:
     return {
-        "name": decision.name,
+        "name": decision.shown_name,
         "date": decision.date,
         "target": target_name(decision.target, report, words),
         "verdict": "revoked" if decision.revokes else decision.verdict,

@@ -231,11 +231,11 @@ def _told_decided(
 
 
 def _checked(folder: Path, contents: Contents, keys: Mapping[str, KnownKey]) -> Signatures:
-    """The signatures; where keys were given and none of them signed, that is a problem."""
+    """The signatures; where keys were given and none of them signed the run, that is wrong."""
     signatures = check_signatures(folder, contents, keys)
     if keys and not signatures.names:
         known = ", ".join(sorted(key.name for key in keys.values()))
-        signatures.problems.append(f"no key that you know signed this folder: {known}")
+        signatures.problems.append(f"no key that you know signed this folder as a run: {known}")
     return signatures
 
 
