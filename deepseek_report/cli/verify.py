@@ -20,7 +20,7 @@ Exit codes: 0 nothing is wrong, and the documents are those that the results giv
 signed; 1 something is not as the run wrote it or as a key signed it, or could not be read; 2 the
 command cannot be understood; 3 nothing is wrong, but the documents could not be proved: other
 versions of code or libraries wrote them; 4 nothing is wrong, and a decision that the policy asks
-for is missing or was answered with a rejection.
+for is missing, or, with --policy or --keys, somebody rejects.
 """
 
 
@@ -46,15 +46,22 @@ def command(arguments: list[str]) -> int:
     parser.add_argument(
         "--policy", type=Path, metavar="FILE", help="which decisions of people must be there"
     )
+    parser.add_argument(
+        "--previous",
+        type=Path,
+        metavar="PACK",
+        help="the pack, or folder, that changes.md of a pack is said to follow",
+    )
     add_trust(parser)
     options = parser.parse_args(arguments)
     from deepseek_report.runner.run_folders.open_run import reading
-    from deepseek_report.runner.run_folders.packing import opened_pack
+    from deepseek_report.runner.run_folders.packing import CHANGES, opened_pack
     from deepseek_report.runner.run_folders.verify import Proofs, verify
 
     gc.disable()  # as in `render`: the documents are made once, then the process ends
-    proofs = Proofs(options.expect, options.keys, options.policy)
     with reading(options.run), opened_pack(options.run) as folder:
+        changes = None if folder == options.run else folder.parent / CHANGES
+        proofs = Proofs(options.expect, options.keys, options.policy, changes, options.previous)
         verified = verify(folder, proofs, trust=options.trust)
     say_verified(verified)
     return verified.exit_code
@@ -74,6 +81,8 @@ _SIGNED_TIMES = (
 def say_verified(verified: Verified) -> None:
     """One line that says what is proved; then the details, the digests, and what is not."""
     lines = [f"{_results(verified)} {_documents(verified)} {_additions(verified)}"]
+    if verified.decided.rejections:
+        lines[0] = f"Rejected: {some(verified.decided.rejections, _MOST_NAMES)}. {lines[0]}"
     lines += [*verified.problems, *verified.unread]
     lines += [f"note: {note}" for note in verified.notes]
     lines += [f"not compared: {text}" for text in _not_compared(verified)]
@@ -183,11 +192,12 @@ def _made_again(made: Remade, verified: Verified) -> str:
 
 
 def _additions(verified: Verified) -> str:
-    added = [*verified.foreign, *verified.unlisted]
+    added = [*verified.foreign, *verified.unlisted, *verified.uncompared]
     return f"Added: {some(added, _MOST_NAMES)}." if added else "No file was added."
 
 
 def _not_compared(verified: Verified) -> Iterator[str]:
+    yield from (f"{name}: {reason}" for name, reason in verified.uncompared.items())
     made = verified.remade
     if made is None or not made.different or verified.documents:
         return
