@@ -209,8 +209,8 @@ def test_documents_that_are_rolled_back_are_not_what_the_last_signature_covers(
     assert terminal("verify", signed, "--keys", keys / "known").out.startswith(
         "Results proved: signed by ada, grace. Documents proved: signed by grace."
     )
-    now = {name: (signed / name).read_bytes() for name in look_into(signed).of_class("document")}
-    changed = [n for n, b in now.items() if (tmp_path / "then" / n).read_bytes() != b]
+    then = look_into(tmp_path / "then").of_class("document")
+    changed = [n for n in then if sha256_file(tmp_path / "then" / n) != sha256_file(signed / n)]
     assert "report.html" in changed
     for name in [*changed, "documents.json"]:
         shutil.copy(tmp_path / "then" / name, signed / name)

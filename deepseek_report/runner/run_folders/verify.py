@@ -97,8 +97,8 @@ class Decided:
     """The state of the decisions today.
 
     sentences : every decision. rejections : those that reject. required : what a policy asks for,
-    in a sentence each where it is missing. n : how many are required. seal : what the run says of a seal. satisfied :
-    whether all that the given policy asks for is there; None where none was given.
+    in a sentence each where it is missing. n : how many are required. seal : what the run says of a
+    seal. satisfied : whether all that the given policy asks for is there; None where none was given.
     """
 
     sentences: tuple[str, ...] = ()
@@ -313,22 +313,14 @@ def _rejections(signatures: Signatures, stood: Sequence[DecisionState]) -> Itera
         return f"signed by {', '.join(sorted(set(names)))}" if names else "signed by no known key"
 
     def is_replaced(decision: Decision, later: Decision | None) -> bool:
-        mine, theirs = (
-            signers.get(decision.id, set()),
-            signers.get(later.id if later else "", set()),
-        )
-        same = later is not None and later.person == decision.person
-        return later is not None and (not mine or bool(mine & theirs) or bool(theirs and not same))
+        if later is None:
+            return False
+        mine, theirs = (signers.get(each.id, set()) for each in (decision, later))
+        return not mine or bool(mine & theirs or (theirs and later.person != decision.person))
 
     for each in stood:
-        taken = each.decision
-        gone = bool(each.by) and is_replaced(taken, known.get(each.by))
-        if (
-            taken.verdict == "rejected"
-            and not taken.revokes
-            and (each.counts or each.by)
-            and not gone
-        ):
+        taken, replaced = each.decision, is_replaced(each.decision, known.get(each.by))
+        if taken.verdict == "rejected" and (each.counts or each.by) and not replaced:
             yield f"{taken.target.key} by {taken.shown_name} ({by(taken.id)})"
     for signed in signatures.of_run:
         for decision, entry in signed.decisions.items():
