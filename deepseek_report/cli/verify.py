@@ -12,6 +12,7 @@ from deepseek_report.cli.parsing import add_trust, make_parser
 
 if TYPE_CHECKING:
     from deepseek_report.runner.run_folders.verify import Remade, Verified
+    from deepseek_report.store.run_folder import FileClass
 
 
 _EXIT_CODES = """\
@@ -19,7 +20,7 @@ Exit codes: 0 nothing is wrong, and the documents are those that the results giv
 signed; 1 something is not as the run wrote it or as a key signed it, or could not be read; 2 the
 command cannot be understood; 3 nothing is wrong, but the documents could not be proved: other
 versions of code or libraries wrote them; 4 nothing is wrong, and a decision that the policy asks
-for is missing or was answered with a rejection.
+for is missing, or, with --policy or --keys, somebody rejects.
 """
 
 
@@ -45,15 +46,22 @@ def command(arguments: list[str]) -> int:
     parser.add_argument(
         "--policy", type=Path, metavar="FILE", help="which decisions of people must be there"
     )
+    parser.add_argument(
+        "--previous",
+        type=Path,
+        metavar="PACK",
+        help="the pack, or folder, that changes.md of a pack is said to follow",
+    )
     add_trust(parser)
     options = parser.parse_args(arguments)
     from deepseek_report.runner.run_folders.open_run import reading
-    from deepseek_report.runner.run_folders.packing import opened_pack
+    from deepseek_report.runner.run_folders.packing import CHANGES, opened_pack
     from deepseek_report.runner.run_folders.verify import Proofs, verify
 
     gc.disable()  # as in `render`: the documents are made once, then the process ends
-    proofs = Proofs(options.expect, options.keys, options.policy)
     with reading(options.run), opened_pack(options.run) as folder:
+        changes = None if folder == options.run else folder.parent / CHANGES
+        proofs = Proofs(options.expect, options.keys, options.policy, changes, options.previous)
         verified = verify(folder, proofs, trust=options.trust)
     say_verified(verified)
     return verified.exit_code
@@ -73,6 +81,8 @@ _SIGNED_TIMES = (
 def say_verified(verified: Verified) -> None:
     """One line that says what is proved; then the details, the digests, and what is not."""
     lines = [f"{_results(verified)} {_documents(verified)} {_additions(verified)}"]
+    if verified.decided.rejections:
+        lines[0] = f"Rejected: {some(verified.decided.rejections, _MOST_NAMES)}. {lines[0]}"
     lines += [*verified.problems, *verified.unread]
     lines += [f"note: {note}" for note in verified.notes]
     lines += [f"not compared: {text}" for text in _not_compared(verified)]
@@ -91,7 +101,12 @@ def _signatures(verified: Verified) -> Iterator[str]:
     """Who signed what, and which signatures say nothing here."""
     checked = verified.signatures.checked
     for each in checked:
-        if each.signers:
+        if each.signers and not each.of_run:
+            yield (
+                f"signature: {each.by} signed {each.about}, which is not a run with its results, "
+                f"and proves nothing of these files ({each.file})"
+            )
+        elif each.signers:
             by = " and ".join(f"{key.name} (key {key.id[:12]}…)" for key in each.signers)
             what = f"{len(each.files)} files"
             if n := len(each.decisions):
@@ -130,7 +145,7 @@ def _results(verified: Verified) -> str:
     if verified.unread:
         return f"Results not proved: {len(verified.unread)} of them could not be compared."
     if verified.has_signed("result"):
-        return f"Results proved: signed by {', '.join(verified.signatures.names)}."
+        return f"Results proved: {_signed_by(verified, 'result')}."
     if verified.expected:
         only = "" if verified.has_proved_documents else "Results only. "
         return f"{only}Results proved: they belong to the {verified.expected} that you gave."
@@ -138,6 +153,11 @@ def _results(verified: Verified) -> str:
         "Results not proved: they agree with one another, but whoever can write this folder can "
         "make them all anew; compare a digest that reached you by another way (--expect DIGEST)."
     )
+
+
+def _signed_by(verified: Verified, kind: FileClass) -> str:
+    files = verified.contents.of_class(kind)
+    return f"signed by {', '.join(verified.signatures.signers_of(files))}"
 
 
 def _things(problems: Sequence[str]) -> str:
@@ -150,7 +170,7 @@ def _documents(verified: Verified) -> str:
     if not verified.has_sound_results:
         return "Documents not proved: there are no sound results to compare them with."
     if verified.has_signed("document"):
-        return f"Documents proved: signed by {', '.join(verified.signatures.names)}."
+        return f"Documents proved: {_signed_by(verified, 'document')}."
     if verified.expected == "document digest":
         return "Documents proved: they belong to that digest too."
     if verified.remade is None:
@@ -172,11 +192,12 @@ def _made_again(made: Remade, verified: Verified) -> str:
 
 
 def _additions(verified: Verified) -> str:
-    added = [*verified.foreign, *verified.unlisted]
+    added = [*verified.foreign, *verified.unlisted, *verified.uncompared]
     return f"Added: {some(added, _MOST_NAMES)}." if added else "No file was added."
 
 
 def _not_compared(verified: Verified) -> Iterator[str]:
+    yield from (f"{name}: {reason}" for name, reason in verified.uncompared.items())
     made = verified.remade
     if made is None or not made.different or verified.documents:
         return

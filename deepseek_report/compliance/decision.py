@@ -17,6 +17,7 @@ from deepseek_report.artifacts.conclusions import Verdict as Promise
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.message import Message, message, plain
 from deepseek_report.artifacts.results import Results
+from deepseek_report.compliance.person_names import shown_name, skeleton
 from deepseek_report.compliance.statements import StatementSource
 from deepseek_report.findings.conclude import all_findings, conclusions_of
 from deepseek_report.store import digest
@@ -111,8 +112,13 @@ class Decision:
 
     @property
     def person(self) -> str:
-        """The name, however it is spaced and capitalised."""
-        return folded(self.name)
+        """The name as it meets the eye, which tells people apart; see `skeleton`."""
+        return skeleton(self.name)
+
+    @property
+    def shown_name(self) -> str:
+        """The name, with what in it does not meet the eye."""
+        return shown_name(self.name)
 
 
 def folded(name: str) -> str:
@@ -227,7 +233,7 @@ def standings(
     def stand(decision: Decision) -> DecisionState:
         if later := replaced.get(decision.id):
             standing: Standing = "revoked" if later.revokes else "superseded"
-            about = message(f"decisions.why.{standing}", name=later.name, date=later.date)
+            about = message(f"decisions.why.{standing}", name=later.shown_name, date=later.date)
             return DecisionState(decision, standing, (about,), later.id)
         if changed := _changed(decision, subjects):
             return DecisionState(decision, "void", changed)
@@ -268,7 +274,8 @@ def _changed(decision: Decision, subjects: RunSubjects) -> tuple[Message, ...]:
 
 def may_replace(later: Decision, earlier: Decision) -> bool:
     """Whether somebody may supersede or revoke: the same person, or who holds the same role."""
-    return later.person == earlier.person or (later.role == earlier.role and later.role != "other")
+    same = folded(later.name) == folded(earlier.name)
+    return same or (later.role == earlier.role and later.role != "other")
 
 
 def of_target(stood: Sequence[DecisionState], target: DecisionTarget) -> tuple[DecisionState, ...]:

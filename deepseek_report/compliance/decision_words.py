@@ -40,7 +40,7 @@ def told_decision(state: DecisionState) -> Message:
     decision = state.decision
     return message(
         "decisions.told",
-        name=decision.name,
+        name=decision.shown_name,
         role=decision.role,
         title=decision.title,
         date=decision.date,
@@ -73,7 +73,7 @@ def rejected_values(state: DecisionState, report: ComplianceReport) -> dict[str,
     decision = state.decision
     target = target_name(decision.target, report, report.words)
     return {
-        "name": decision.name,
+        "name": decision.shown_name,
         "role": decision.role,
         "date": decision.date,
         "target": target,

@@ -298,7 +298,7 @@ def _in_chain(decisions: Sequence[Decision], problems: list[PeopleProblem]) -> I
         elif earlier.target != decision.target:
             problems.append(wrong(where, "other_target", key=key[:12], target=earlier.target.key))
         elif not may_replace(decision, earlier):
-            problems.append(wrong(where, "not_theirs", key=key[:12], name=earlier.name))
+            problems.append(wrong(where, "not_theirs", key=key[:12], name=earlier.shown_name))
         else:
             yield decision
 

@@ -25,6 +25,7 @@ from deepseek_report.compliance.decision import (
     folded,
 )
 from deepseek_report.compliance.framework import frameworks_folder, read_yaml
+from deepseek_report.compliance.person_names import skeleton
 from deepseek_report.compliance.sources import StrictPart, faults
 from deepseek_report.errors import ConfigError
 
@@ -143,7 +144,7 @@ class Deciders:
             return name
 
         owners = {
-            key: f"name {folded(name)}"
+            key: f"name {skeleton(name)}"
             for name, person in self.policy.people.items()
             for key in person.keys
         }
@@ -156,7 +157,7 @@ class Deciders:
 
     def refusal(self, decision: Decision, rule: PolicyRule) -> Message | None:
         """Why a decision does not count for a rule; None where it does."""
-        about = {"name": decision.name, "role": decision.role}
+        about = {"name": decision.shown_name, "role": decision.role}
         if self.keys is not None and self.policy.signed and not self.keys.get(decision.id):
             return message("decisions.refused.unsigned", **about)
         if refused := self._not_named(decision):
@@ -173,9 +174,9 @@ class Deciders:
         """Why a person may not decide in a role, where the policy says who may."""
         if not self.policy.people:
             return None
-        about = {"name": decision.name, "role": decision.role}
+        about = {"name": decision.shown_name, "role": decision.role}
         named = {folded(name): person for name, person in self.policy.people.items()}
-        person = named.get(decision.person)
+        person = named.get(folded(decision.name))
         if person is None:
             return message("decisions.refused.unknown", **about)
         if person.roles and decision.role not in person.roles:
@@ -218,7 +219,9 @@ def _requirement(
     about = [each.decision for each in stood if each.decision.target == target and each.counts]
     rejections = tuple(decision for decision in about if decision.verdict == "rejected")
     if rejections:
-        by = tuple(message("decisions.rejected_by", name=d.name, role=d.role) for d in rejections)
+        by = tuple(
+            message("decisions.rejected_by", name=d.shown_name, role=d.role) for d in rejections
+        )
         return Requirement(rule, target, "rejected", by, rejections)
     fitting = [d for d in about if d.role in rule.roles and d.verdict in APPROVING]
     refused = [why for d in fitting if (why := deciders.refusal(d, rule))]
@@ -232,7 +235,7 @@ def _requirement(
     n = len({person[decision.id] for decision in valid})
     if n >= rule.people:
         return Requirement(rule, target, "given", (), valid)
-    aged = [message("decisions.refused.too_old", name=d.name, date=d.date) for d in old]
+    aged = [message("decisions.refused.too_old", name=d.shown_name, date=d.date) for d in old]
     return Requirement(rule, target, "missing", (*refused, *aged), valid)
 
 

@@ -38,6 +38,16 @@ PRIVATE, PUBLIC = ".key", ".pub"
 _MOST_KEY, _MOST_KEYS, _MOST_SIGNATURES = 16_384, 1_000, 100
 _MOST_ENVELOPE = 2**27
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+#: The prime of the field of Ed25519, and y of its eight points of small order, of which one of
+#: order eight is written by RFC 8032 in these bytes. Anybody can sign for such a key.
+#: Source: Chalkias, Garillot, Nikolaenko, "Taming the many EdDSAs" (2020), table 1,
+#: doi 10.1007/978-3-030-64357-7_4.
+_PRIME = 2**255 - 19
+_ORDER_8 = int.from_bytes(
+    bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"), "little"
+)
+_D = -121665 * pow(121666, -1, _PRIME) % _PRIME
+_SMALL_ORDER = frozenset({0, 1, _PRIME - 1, _ORDER_8, _PRIME - _ORDER_8})
 
 
 @dataclass(frozen=True)
@@ -78,6 +88,17 @@ def key_id(public: Ed25519PublicKey) -> str:
     raw = public.public_bytes_raw().hex()
     key = f'{{"keytype":"ed25519","keyval":{{"public":"{raw}"}},"scheme":"ed25519"}}'
     return hashlib.sha256(key.encode()).hexdigest()
+
+
+def key_fault(raw: bytes) -> str:
+    """Why 32 bytes are no public key of one person, in a clause; "" where nothing is wrong."""
+    y = int.from_bytes(raw, "little") & ((1 << 255) - 1)
+    if y % _PRIME in _SMALL_ORDER:
+        return "the key is a point of small order, for which anybody can sign"
+    if y >= _PRIME:
+        return "the key is not written in the one way of RFC 8032"
+    square = (y * y - 1) * pow(_D * y * y + 1, -1, _PRIME) % _PRIME
+    return "" if pow(square, (_PRIME - 1) // 2, _PRIME) == 1 else "the key is no point of the curve"
 
 
 def keys_folder() -> Path:
@@ -189,6 +210,11 @@ def known_keys(folder: Path) -> dict[str, KnownKey]:
             raise ConfigError(f"{path}: no public key in PEM ({error})") from None
         if not isinstance(key, Ed25519PublicKey):
             raise ConfigError(f"{path}: not an Ed25519 key")
+        if fault := key_fault(key.public_bytes_raw()):
+            raise ConfigError(
+                f"{path}: {fault}; remove the file, and ask its owner for a key that "
+                "`deepseek-report key new NAME` made"
+            )
         known = KnownKey(path.stem, key_id(key), key)
         keys.setdefault(known.id, known)
     return keys

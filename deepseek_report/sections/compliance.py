@@ -385,7 +385,7 @@ def decisions(report: ComplianceReport, words: Wording) -> list[Values]:
             "verdict": words.label(
                 "verdicts", "revoked" if each.decision.revokes else each.decision.verdict
             ),
-            "name": each.decision.name,
+            "name": each.decision.shown_name,
             "role": _role(each.decision, words),
             "date": each.decision.date,
             "until": each.decision.valid_until or DASH,
@@ -428,7 +428,7 @@ def required(report: ComplianceReport, words: Wording) -> list[Values]:
             "about": each.target.key,
             "roles": ", ".join(words.label("decision_roles", role) for role in each.rule.roles),
             "state": words.label("requirement_states", each.state),
-            "people": ", ".join(decision.name for decision in each.decisions) or DASH,
+            "people": ", ".join(decision.shown_name for decision in each.decisions) or DASH,
             "why": "; ".join(words.say(why) for why in each.why) or DASH,
             "cite": each.rule.cite or DASH,
         }

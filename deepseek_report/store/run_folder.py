@@ -79,12 +79,8 @@ class Contents:
         return tuple(name for name in self.files if class_of(name) == kind)
 
 
-#: What `quarto preview` leaves beside a document; nothing reads it.
-_CACHE = ".quarto/"
-
-
 def look_into(folder: Path) -> Contents:
-    """List a folder without following a link or opening a file, and without Quarto's cache.
+    """List all files of a folder, hidden ones too, without following a link or opening a file.
 
     Raises ArtifactError: it is no folder, or cannot be read.
     """
@@ -94,10 +90,7 @@ def look_into(folder: Path) -> Contents:
     strange: list[str] = []
     try:
         for entry in plain_files.walk(folder, deep="told"):
-            if entry.kind == "file" and not entry.name.startswith(_CACHE):
-                files.append(entry.name)
-            elif entry.kind != "file":
-                strange.append(entry.name)
+            (files if entry.kind == "file" else strange).append(entry.name)
     except OSError as error:
         raise ArtifactError(f"{error.filename}: cannot be read ({error.strerror})") from None
     return Contents(tuple(sorted(files)), tuple(sorted(strange)))

@@ -345,11 +345,11 @@ def test_a_config_of_aliases_is_refused_by_its_bound(received: Path, terminal: T
     assert "more than 100 000 values" in terminal("verify", received, code=1).out
 
 
-def test_the_cache_of_quarto_is_no_file_of_a_run_but_a_link_in_it_is_named(tmp_path: Path) -> None:
+def test_the_cache_of_quarto_is_looked_into_as_any_folder(tmp_path: Path) -> None:
     cache = tmp_path / ".quarto" / "idx"
     cache.mkdir(parents=True)
     (cache / "report.json").write_text("{}", encoding="utf-8")
-    assert look_into(tmp_path).files == ()
+    assert look_into(tmp_path).files == (".quarto/idx/report.json",)
     (cache / "link").symlink_to(tmp_path)
     assert look_into(tmp_path).strange == (".quarto/idx/link",)
 
@@ -481,7 +481,9 @@ def test_words_that_people_added_are_named_in_the_first_line(
     assert "with the words of notes/summary.qmd" in first
 
 
-@pytest.mark.parametrize("name", [".rendering-x", ".rendering-x/approved.html", ".hidden"])
+@pytest.mark.parametrize(
+    "name", [".rendering-x", ".rendering-x/approved.html", ".hidden", ".quarto/evil.sh"]
+)
 def test_every_added_file_is_looked_at(name: str, received: Path, terminal: Terminal) -> None:
     (received / name).parent.mkdir(exist_ok=True)
     (received / name).write_text("added")

@@ -17,9 +17,12 @@ from typing import Any
 import pytest
 import yaml
 
-from deepseek_report.artifacts.storage.plain_files import unpack
+from deepseek_report.artifacts.storage.plain_files import sha256_file, unpack, write_pack
 from deepseek_report.errors import ArtifactError, ConfigError
 from deepseek_report.provenance.signatures import (
+    DECISION_PREDICATE,
+    RUN_PREDICATE,
+    SEAL_PREDICATE,
     KnownKey,
     SigningKey,
     known_keys,
@@ -32,12 +35,15 @@ from deepseek_report.provenance.signatures import (
 from deepseek_report.runner.run_folders.open_run import open_run
 from deepseek_report.runner.run_folders.packing import changes, pack_run
 from deepseek_report.runner.run_folders.signing import check_signatures, sign_run
-from deepseek_report.store.run_folder import class_of, look_into
+from deepseek_report.store.run_folder import class_of, hash_files, look_into
 from tests.conftest import Terminal
 
 from .conftest import forge
 
 pytest.importorskip("cryptography", reason="needs the extra `sign`")
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -141,7 +147,7 @@ def test_a_whole_forged_folder_fails_against_the_key_and_without_it_nothing_is_p
     terminal("render", signed)
     sign_run(signed, key(keys, "stranger"))
     output = terminal("verify", signed, "--keys", keys / "known", code=1).out
-    assert "no key that you know signed this folder: ada, grace" in output
+    assert "no key that you know signed this folder as a run: ada, grace" in output
     assert "Results proved" not in output
     output = terminal("verify", signed).out
     assert output.startswith("Results not proved: they agree with one another, but whoever")
@@ -156,6 +162,95 @@ def test_the_same_key_twice_counts_once(keys: Path) -> None:
     assert [known.name for known in opened.signers] == ["ada"]
 
 
+# --- what a signature is about ---
+
+
+def put(folder: Path, payload: bytes, signer: SigningKey, name: str = "put") -> Path:
+    """A genuine signature of any statement, where those of a run lie."""
+    path = folder / "signatures" / f"{name}.dsse.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(sealed_envelope(payload, signer))
+    return path
+
+
+def part_of_a_run(folder: Path) -> dict[str, str]:
+    return {name: sha256_file(folder / name) for name in ("run.json", "config.yaml")}
+
+
+@pytest.mark.parametrize("predicate", [SEAL_PREDICATE, "urn:x", RUN_PREDICATE, DECISION_PREDICATE])
+@pytest.mark.parametrize("whole", [True, False])
+def test_only_a_statement_that_says_so_of_all_results_is_a_signature_of_the_run(
+    predicate: str, whole: bool, received: Path, keys: Path, terminal: Terminal
+) -> None:
+    opened, files = open_run(received), part_of_a_run(received)
+    if whole:
+        files = hash_files(received, look_into(received).files)
+    content = {"run_digest": opened.run_digest, "decisions": [{"id": "0" * 64}]}
+    put(received, statement(files, predicate, content), key(keys, "ada"))
+    counts = predicate == RUN_PREDICATE and whole
+    output = terminal("verify", received, "--keys", keys / "known", code=0 if counts else 1).out
+    assert ("Results proved: signed by ada" in output) is counts
+    assert ("signed this folder as a run" in output) is not counts
+    assert (f"ada signed {predicate}, which is not a run" in output) is not counts
+
+
+def test_a_seal_beside_a_signature_of_the_run_does_no_harm(signed: Path, keys: Path) -> None:
+    put(signed, statement({"seal.json": "0" * 64}, SEAL_PREDICATE, {}), key(keys, "grace"))
+    assert not checked(signed, keys).problems
+    assert checked(signed, keys).names == ["ada"]
+
+
+def test_documents_that_are_rolled_back_are_not_what_the_last_signature_covers(
+    signed: Path, keys: Path, tmp_path: Path, terminal: Terminal
+) -> None:
+    shutil.copytree(signed, tmp_path / "then")
+    file = decision(signed, tmp_path / "g.yaml", "Grace Hopper", "independent_validator")
+    later = sign_run(signed, key(keys, "grace"), file)
+    assert terminal("verify", signed, "--keys", keys / "known").out.startswith(
+        "Results proved: signed by ada, grace. Documents proved: signed by grace."
+    )
+    then = look_into(tmp_path / "then").of_class("document")
+    changed = [n for n in then if sha256_file(tmp_path / "then" / n) != sha256_file(signed / n)]
+    assert "report.html" in changed
+    for name in [*changed, "documents.json"]:
+        shutil.copy(tmp_path / "then" / name, signed / name)
+        if name in {"report.html", "documents.json"}:  # each alone, then all of them
+            assert told_of(name, later, checked(signed, keys).problems)
+    output = terminal("verify", signed, "--keys", keys / "known", code=1).out
+    assert told_of("report.html", later, output.splitlines())
+    assert "Documents proved" not in output
+
+
+def told_of(name: str, signature: Path, problems: list[str]) -> bool:
+    last = f"not as grace did, whose signature signatures/{signature.name} is the last"
+    return any(text.startswith(f"{name} is as ada signed it") and last in text for text in problems)
+
+
+def test_an_earlier_signature_is_covered_by_the_later_one(signed: Path, keys: Path) -> None:
+    earlier = next((signed / "signatures").iterdir())
+    sign_run(signed, key(keys, "grace"))
+    earlier.unlink()
+    problems = checked(signed, keys).problems
+    assert any(f"{earlier.name} was removed after grace signed it" in text for text in problems)
+
+
+def test_a_signed_rejection_is_replaced_by_no_other_key_in_the_same_name(
+    received: Path, keys: Path, tmp_path: Path, terminal: Terminal
+) -> None:
+    person = ("Grace Hopper", "independent_validator")
+    first = decision(received, tmp_path / "g.yaml", *person, verdict="rejected")
+    signature = sign_run(received, key(keys, "grace"), first)
+    payload = json.loads(base64.b64decode(json.loads(signature.read_text())["payload"]))
+    taken = payload["predicate"]["decisions"][0]["id"]
+    second = decision(received, tmp_path / "h.yaml", *person, supersedes=taken)
+    for signer, code in (("ada", 4), ("grace", 0)):
+        copy = received.with_name(f"by_{signer}")
+        shutil.copytree(received, copy)
+        sign_run(copy, key(keys, signer), second)
+        output = terminal("verify", copy, "--keys", keys / "known", code=code).out
+        assert output.startswith("Rejected: model by Grace Hopper (signed by grace)") is (code == 4)
+
+
 # --- decisions ---
 
 
@@ -168,8 +263,10 @@ def test_a_signed_decision_is_told_with_its_key_and_an_edited_one_fails(
     )
     sign_run(received, key(keys, "grace"), file)
     assert "Rejected by Grace Hopper" in (received / "report.qmd").read_text(encoding="utf-8")
-    output = terminal("verify", received, "--keys", keys / "known").out
+    output = terminal("verify", received, "--keys", keys / "known", code=4).out
+    assert output.startswith("Rejected: model by Grace Hopper (signed by grace). Results proved")
     assert "rejected. In-sample period only. Signed by grace." in output
+    assert terminal("verify", received).out.startswith("Rejected: model by Grace Hopper")
     inside = received / "people" / "g.yaml"
     inside.write_text(inside.read_text().replace("rejected", "accepted"))
     output = terminal("verify", received, "--keys", keys / "known", code=1).out
@@ -260,6 +357,30 @@ def test_a_key_has_a_plain_name(name: str, tmp_path: Path) -> None:
         new_key(name, tmp_path)
 
 
+_ORDER_8 = (
+    "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+    "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+)
+
+
+@pytest.mark.parametrize("sign", [0, 0x80])
+@pytest.mark.parametrize(
+    "raw",
+    [*_ORDER_8, *(f"{y.to_bytes(32, 'little').hex()}" for p in [2**255 - 19]
+                  for y in (0, 1, p - 1, p, p + 1, p + 3, 2))],
+)  # fmt: skip
+def test_a_key_for_which_anybody_can_sign_is_refused_where_it_is_read(
+    raw: str, sign: int, tmp_path: Path
+) -> None:
+    content = bytearray.fromhex(raw)
+    content[-1] |= sign
+    public = Ed25519PublicKey.from_public_bytes(bytes(content))
+    pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    (tmp_path / "eve.pub").write_bytes(pem)
+    with pytest.raises(ConfigError, match=r"eve\.pub: the key is .*ask its owner for a key"):
+        known_keys(tmp_path)
+
+
 HOSTILE: list[Callable[[dict[str, Any]], object]] = [
     lambda e: e.update(payload=7),
     lambda e: e.update(payload="no base64!"),
@@ -338,6 +459,34 @@ def test_what_changed_since_the_previous_pack_names_weights_scores_and_void_deci
     assert "the weights have changed" in text
     same = changes(open_run(received), open_run(received))
     assert "changed" not in same.replace("Nothing changed", "")
+
+
+@pytest.mark.parametrize("name", ["evil.sh", ".hidden/evil.sh", "Run/evil.sh", "run.sh"])
+def test_what_lies_beside_the_run_in_a_pack_is_named(
+    name: str, signed: Path, keys: Path, tmp_path: Path, terminal: Terminal
+) -> None:
+    pack = pack_run(signed, tmp_path / "a.zip")
+    with zipfile.ZipFile(pack, "a") as members:
+        members.writestr(name, "x")
+    error = terminal("verify", pack, "--keys", keys / "known", code=1).err
+    assert f"holds {name}; a pack holds" in error
+
+
+def test_what_changed_is_proved_by_the_previous_pack_alone(
+    signed: Path, keys: Path, tmp_path: Path, terminal: Terminal
+) -> None:
+    before, pack = pack_run(signed, tmp_path / "before.zip"), tmp_path / "after.zip"
+    pack_run(signed, pack, before)
+    words = ("--keys", keys / "known")
+    assert "Added: changes.md." in terminal("verify", pack, *words, code=3).out
+    output = terminal("verify", pack, *words, "--previous", before).out
+    assert "No file was added." in output
+    write_pack(tmp_path / "forged.zip", {
+        **{f"run/{name}": signed / name for name in look_into(signed).files},
+        "changes.md": b"Nothing changed.",
+    })  # fmt: skip
+    output = terminal("verify", tmp_path / "forged.zip", *words, "--previous", before, code=1).out
+    assert "changes.md is not what this run and" in output
 
 
 @pytest.mark.parametrize("name", ["../out.txt", "/etc/x", "a/../../b", "a\\b", "c:x", "a//b"])

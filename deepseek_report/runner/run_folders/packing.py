@@ -9,26 +9,28 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.rounding import interval, number
-from deepseek_report.artifacts.storage.plain_files import unpack, write_pack
+from deepseek_report.artifacts.storage.plain_files import is_file, read_bytes, unpack, write_pack
 from deepseek_report.comparisons.movement import moved_scores
 from deepseek_report.compliance.decision import Decision, standings
 from deepseek_report.compliance.decision_words import target_name
 from deepseek_report.compliance.evaluate import ComplianceReport, evaluate_results
+from deepseek_report.errors import ArtifactError
 from deepseek_report.findings.conclude import all_findings
 from deepseek_report.rendering.markdown import escape
 from deepseek_report.runner.run_folders.open_run import OpenRun, open_run, reading
-from deepseek_report.store.run_folder import class_of
+from deepseek_report.runner.run_folders.sealing import written_day
+from deepseek_report.store.run_folder import class_of, look_into
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
 RUN_IN_PACK = "run"
 CHANGES = "changes.md"
-_MOST_SCORES = 60
+_MOST_SCORES, _SHOWN, _MOST_CHANGES = 60, 5, 2**26
 
 
 def pack_run(folder: Path, target: Path, previous: Path | None = None) -> Path:
@@ -56,21 +58,43 @@ def pack_run(folder: Path, target: Path, previous: Path | None = None) -> Path:
 def opened_pack(path: Path) -> Iterator[Path]:
     """The run folder of a pack, unpacked into a temporary place; a run folder as it is.
 
-    Raises ArtifactError: the file is no pack.
+    Raises ArtifactError: the file is no pack, or holds what no pack does.
     """
     if path.is_dir() or not path.exists():
         yield path
         return
     with tempfile.TemporaryDirectory(prefix="deepseek-report-") as place:
         unpack(path, Path(place))
+        beside = [
+            name
+            for name in look_into(Path(place)).files
+            if name != CHANGES and not name.startswith(f"{RUN_IN_PACK}/")
+        ]
+        if beside:
+            raise ArtifactError(
+                f"{path}: holds {', '.join(beside[:_SHOWN])}; a pack holds the folder "
+                f"{RUN_IN_PACK}/ and {CHANGES} alone. Take it from its source again"
+            )
         yield Path(place) / RUN_IN_PACK
+
+
+def changes_problem(file: Path, opened: OpenRun, previous: Path) -> str:
+    """Why `changes.md` beside a run is not what that and the previous one give; "" where it is."""
+    with opened_pack(previous) as before, reading(before, opened.folder):
+        made = changes(open_run(before), opened).encode()
+    same = is_file(file) and read_bytes(file, _MOST_CHANGES) == made
+    return "" if same else f"{CHANGES} is not what this run and {previous} give here"
 
 
 # --- what changed ---------------------------------------------------------------------------------
 
 
 def changes(before: OpenRun, after: OpenRun) -> str:
-    """How a run differs from the previous one, as Markdown, in the language of the later."""
+    """How a run differs from the previous one, as Markdown, in the language of the later.
+
+    What was decided is judged by the days on which the documents of the runs were written.
+    """
+    before, after = (replace(run, day=written_day(run.folder)) for run in (before, after))
     differences = _Changes(before, after, words_of(after.results))
     return "\n".join(differences.lines()) + "\n"
 
@@ -187,7 +211,7 @@ class _Changes:
 
 def _about(decision: Decision, report: ComplianceReport, words: Wording) -> dict[str, object]:
     return {
-        "name": decision.name,
+        "name": decision.shown_name,
         "date": decision.date,
         "target": target_name(decision.target, report, words),
         "verdict": "revoked" if decision.revokes else decision.verdict,

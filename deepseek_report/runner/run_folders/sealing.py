@@ -16,6 +16,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage.files import load_json, save_json
 from deepseek_report.artifacts.storage.local_paths import shipped, without_local_paths
 from deepseek_report.artifacts.storage.plain_files import make_folder, move, remove, sha256_file
+from deepseek_report.compliance.statements import parse_date
 from deepseek_report.findings.conclude import conclude
 from deepseek_report.provenance import PACKAGE, code_of, version_of
 from deepseek_report.runner.planning.plan import CONCLUSIONS
@@ -132,6 +133,12 @@ def document_digest(
     """SHA-256 of the run digest and the hashes of the documents and of people's files."""
     parts = {"run": run_digest, "documents": dict(documents), "people": dict(people)}
     return digest({"deepseek-report/documents": parts})
+
+
+def written_day(folder: Path) -> dt.date | None:
+    """The day on which the documents of a run were written; None where none is recorded."""
+    day = (readable_manifest(folder / DOCUMENTS_MANIFEST) or {}).get("day")
+    return parse_date(day) if isinstance(day, str) else None
 
 
 def writing_key(config: Mapping[str, Any], language: str = "") -> str:

@@ -29,6 +29,7 @@ from deepseek_report.store.run_folder import (
     class_of,
     hash_files,
     readable_manifest,
+    run_digest,
 )
 
 SIGNATURES = "signatures"
@@ -106,8 +107,8 @@ def _decisions(opened: OpenRun, decision: Path) -> list[dict[str, object]]:
 
 
 def _signed_files(folder: Path, contents: Contents) -> dict[str, str]:
-    names = tuple(name for name in contents.files if class_of(name) not in {None, "signature"})
-    return hash_files(folder, names)
+    """What a signature is of: all files of the run, earlier signatures too, which it follows."""
+    return hash_files(folder, tuple(name for name in contents.files if class_of(name)))
 
 
 # --- checking -------------------------------------------------------------------------------------
@@ -117,15 +118,23 @@ def _signed_files(folder: Path, contents: Contents) -> dict[str, str]:
 class CheckedSignature:
     """One signature and what came of it.
 
-    signers : names of known keys whose signature is right. decisions : digests of the decisions
-    that it vouches for. files : {file: SHA-256} that were signed.
+    signers : known keys whose signature is right. about : the type of what was signed; of_run :
+    whether that is a run, with all its results. decisions : {digest of a decision that it vouches
+    for: what was decided}. files : {file: SHA-256} that were signed.
     """
 
     file: str
     signers: tuple[KnownKey, ...]
     unknown: tuple[str, ...]
     files: Mapping[str, str]
-    decisions: tuple[str, ...]
+    about: str
+    of_run: bool
+    decisions: Mapping[str, Mapping[str, object]]
+
+    @property
+    def by(self) -> str:
+        """The names of its signers."""
+        return ", ".join(key.name for key in self.signers)
 
 
 @dataclass
@@ -142,8 +151,13 @@ class Signatures:
 
     @property
     def names(self) -> list[str]:
-        """The names of the keys that signed something here."""
-        return sorted({key.name for each in self.checked for key in each.signers})
+        """The names of the keys that signed this as a run."""
+        return sorted({key.name for each in self.of_run for key in each.signers})
+
+    @property
+    def of_run(self) -> list[CheckedSignature]:
+        """The signatures of a run by known keys."""
+        return [each for each in self.checked if each.of_run and each.signers]
 
     @property
     def keys_of(self) -> dict[str, set[str]]:
@@ -155,17 +169,23 @@ class Signatures:
                 mine |= {text for key in each.signers for text in (key.name, key.id)}
         return keys
 
+    def signers_of(self, names: Sequence[str]) -> list[str]:
+        """The names of the keys that signed every one of these files as it is now."""
+        sets = [self.covered.get(name, set()) for name in names]
+        return sorted(set.intersection(*sets)) if sets else []
+
     def covers(self, names: Sequence[str]) -> bool:
-        """Whether a known key signed every one of these files as it is now."""
+        """Whether known keys signed all of these files as they are now."""
         return bool(names) and all(self.covered.get(name) for name in names)
 
 
 def check_signatures(folder: Path, contents: Contents, keys: Mapping[str, KnownKey]) -> Signatures:
     """Check every signature of a folder, which may be anybody's, against known keys.
 
-    What never changes (results, records, people's files) must be as each signature says; documents
-    are written again when somebody decides, so that the last signature alone must be of them as
-    they are. A file that no known key signed is named, once any did.
+    What is signed is a run: a seal, or anything else that a key signed, says nothing of its files.
+    What never changes (results, records, people's files, earlier signatures) must be as each
+    signature says. Documents are written again when somebody decides: all files must be as the last
+    signature says, the one that no later one is of; where there are several, as each of them says.
     """
     signatures = Signatures()
     names = contents.of_class("signature")
@@ -180,38 +200,69 @@ def check_signatures(folder: Path, contents: Contents, keys: Mapping[str, KnownK
         except (ArtifactError, OSError) as error:
             signatures.problems.append(f"{name} cannot be read as a signature: {error}")
             continue
-        signatures.problems += _problems(name, opened, present)
+        for key in opened.forged:
+            signatures.problems.append(f"{name}: the signature of {key} is not one of this content")
         signatures.checked.append(_checked(name, opened))
-        if opened.signers:
-            for file, sha256 in opened.files.items():
-                if present.get(file) == sha256:
-                    signers = signatures.covered.setdefault(file, set())
-                    signers |= {key.name for key in opened.signers}
-    if signatures.covered:
-        signatures.problems += [
-            f"{name} is not as anybody with a known key signed it"
-            for name in present
-            if not signatures.covered.get(name)
-        ]
+    for each in signatures.of_run:
+        signatures.problems += _problems(each, present)
+        for file, sha256 in each.files.items():
+            if present.get(file) == sha256:
+                signatures.covered.setdefault(file, set()).update(key.name for key in each.signers)
+    for last in signatures.of_run:
+        if not any(each.files.get(last.file) == present[last.file] for each in signatures.of_run):
+            signatures.problems += _not_covered(last, present, signatures.covered)
+    signatures.problems = list(dict.fromkeys(signatures.problems))
     return signatures
 
 
 def _checked(name: str, opened: OpenedEnvelope) -> CheckedSignature:
-    ids: list[str] = []
-    if opened.predicate == DECISION_PREDICATE and opened.signers:
-        listed = opened.content.get("decisions")
-        entries = listed if isinstance(listed, list) else []
-        ids = [str(entry.get("id")) for entry in entries if isinstance(entry, dict)]
-    return CheckedSignature(name, opened.signers, opened.unknown, opened.files, tuple(ids))
+    of_run, content = _is_of_run(opened), opened.content
+    listed = content.get("decisions") if of_run and opened.signers else None
+    decisions = {
+        str(entry.get("id")): entry
+        for entry in (listed if isinstance(listed, list) else [])
+        if opened.predicate == DECISION_PREDICATE and isinstance(entry, dict)
+    }
+    said = (opened.predicate, of_run, decisions)
+    return CheckedSignature(name, opened.signers, opened.unknown, opened.files, *said)
 
 
-def _problems(name: str, opened: OpenedEnvelope, present: Mapping[str, str]) -> Iterator[str]:
-    for key in opened.forged:
-        yield f"{name}: the signature of {key} is not one of this content"
-    if not opened.signers:
-        return
-    by = ", ".join(key.name for key in opened.signers)
-    for file, sha256 in opened.files.items():
-        if class_of(file) in {"result", "record", "people"} and present.get(file) != sha256:
+def _is_of_run(opened: OpenedEnvelope) -> bool:
+    """Whether a statement says that it is of a run, and its subjects are the results of that."""
+    if opened.predicate not in {RUN_PREDICATE, DECISION_PREDICATE}:
+        return False
+    results = {file: sha for file, sha in opened.files.items() if class_of(file) == "result"}
+    decided = opened.predicate == RUN_PREDICATE or opened.content.get("file") in opened.files
+    return decided and opened.content.get("run_digest") == run_digest(results)
+
+
+#: What never changes once it is signed.
+_LASTING = frozenset({"result", "record", "people", "signature"})
+
+
+def _problems(signed: CheckedSignature, present: Mapping[str, str]) -> Iterator[str]:
+    for file, sha256 in signed.files.items():
+        if class_of(file) in _LASTING and present.get(file) != sha256:
             became = "was changed" if file in present else "was removed"
-            yield f"{file} {became} after {by} signed it ({name})"
+            yield f"{file} {became} after {signed.by} signed it ({signed.file})"
+
+
+def _not_covered(
+    last: CheckedSignature, present: Mapping[str, str], covered: Mapping[str, set[str]]
+) -> Iterator[str]:
+    """What is not as the last signature says, but for what every signature must say."""
+    for file in sorted(present.keys() | last.files.keys()):
+        kind, sha256 = class_of(file), last.files.get(file)
+        told = kind == "signature" or (kind in _LASTING and sha256 is not None)
+        if told or present.get(file) == sha256:
+            continue
+        if file not in present:
+            yield f"{file} was removed after {last.by} signed it ({last.file})"
+        elif earlier := covered.get(file):
+            by = ", ".join(sorted(earlier))
+            yield (
+                f"{file} is as {by} signed it, and not as {last.by} did, whose signature "
+                f"{last.file} is the last and does not cover it"
+            )
+        else:
+            yield f"{file} is not as anybody with a known key signed it"

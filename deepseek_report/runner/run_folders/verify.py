@@ -12,12 +12,18 @@ from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.score import WORDED, load_scores
 from deepseek_report.artifacts.storage import bounded_yaml
 from deepseek_report.artifacts.storage.files import load_table
-from deepseek_report.artifacts.storage.plain_files import read_bytes, sha256_file, written_sha256
+from deepseek_report.artifacts.storage.plain_files import (
+    is_file,
+    read_bytes,
+    sha256_file,
+    written_sha256,
+)
+from deepseek_report.compliance.decision import Decision, DecisionState
 from deepseek_report.compliance.decision_words import required_name, target_name, told_decision
 from deepseek_report.compliance.evaluate import ComplianceReport, evaluate_results
+from deepseek_report.compliance.person_names import shown_name
 from deepseek_report.compliance.policy import Policy, Requirement, read_policy, requirements
 from deepseek_report.compliance.seal import SEAL, SEAL_FILE, SEAL_SIGNATURE
-from deepseek_report.compliance.statements import parse_date
 from deepseek_report.config.trusted import trusted_packages
 from deepseek_report.errors import ArtifactError, ConfigError
 from deepseek_report.provenance.signatures import (
@@ -29,12 +35,14 @@ from deepseek_report.provenance.signatures import (
 from deepseek_report.rendering.page_words import page_of
 from deepseek_report.runner.planning.plan import identity_of
 from deepseek_report.runner.run_folders.open_run import OpenRun, RecordedRun, read_run
+from deepseek_report.runner.run_folders.packing import CHANGES, changes_problem
 from deepseek_report.runner.run_folders.sealing import (
     document_digest,
     language_of,
     section_modules,
     writing_key,
     writing_libraries,
+    written_day,
 )
 from deepseek_report.runner.run_folders.signing import Signatures, check_signatures
 from deepseek_report.runner.run_folders.writing import WriteOptions, make_documents
@@ -73,25 +81,28 @@ class Proofs:
 
     expect : a run or document digest that reached the person apart from the folder. keys : a folder
     of public keys whose owners the person knows. policy : a policy of the decisions that are
-    required.
+    required. changes : the file beside the run of a pack that says what changed since the previous
+    run; previous : the pack or folder of that.
     """
 
     expect: str = ""
     keys: Path | None = None
     policy: Path | None = None
+    changes: Path | None = None
+    previous: Path | None = None
 
 
 @dataclass(frozen=True)
 class Decided:
     """The state of the decisions today.
 
-    sentences : every decision. required : what a policy asks for, in a sentence each where
-    it is missing. n : how many are required. seal : what the run says of a seal. satisfied :
-    whether all that the given policy asks for is there; None where none was given.
+    sentences : every decision. rejections : those that reject. required : what a policy asks for,
+    in a sentence each where it is missing. n : how many are required. seal : what the run says of a
+    seal. satisfied : whether all that the given policy asks for is there; None where none was given.
     """
 
     sentences: tuple[str, ...] = ()
-    rejected: int = 0
+    rejections: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
     n: int = 0
     satisfied: bool | None = None
@@ -104,6 +115,7 @@ class Verified:
 
     results, records, documents : what is not as the run wrote it, a sentence each.
     foreign : {what no run writes: what it is}. unlisted : files that no manifest lists.
+    uncompared : files that could not be compared, with the reason.
     people : files that people wrote.
     unread : what of the results could not be read, and so was compared with nothing.
     remade : the documents made again from the results; None where nobody tried.
@@ -119,6 +131,7 @@ class Verified:
     documents: list[str] = field(default_factory=list)
     foreign: dict[str, str] = field(default_factory=dict)
     unlisted: list[str] = field(default_factory=list)
+    uncompared: dict[str, str] = field(default_factory=dict)
     people: Sequence[str] = ()
     unread: list[str] = field(default_factory=list)
     remade: Remade | None = None
@@ -162,13 +175,13 @@ class Verified:
     @property
     def exit_code(self) -> int:
         """0: nothing is wrong and all was compared; 1: something is wrong; 3: not all is proved;
-        4: the given policy is not satisfied.
+        4: the given policy is not satisfied, or, where keys are given, somebody rejects.
         """
         if self.problems or not self.has_sound_results:
             return 1
-        if self.decided.satisfied is False:
+        if self.decided.satisfied is False or (self.with_keys and self.decided.rejections):
             return 4
-        return 0 if self.has_proved_documents else 3
+        return 0 if self.has_proved_documents and not self.uncompared else 3
 
 
 def verify(
@@ -216,7 +229,23 @@ def verify(
         _make_again(opened, verified, trust)
     if recompute and verified.has_sound_results:
         verified.decided = _told_decided(opened, verified, policy, keys)
+        _compare_changes(opened, verified, proofs)
     return verified
+
+
+def _compare_changes(opened: OpenRun, verified: Verified, proofs: Proofs) -> None:
+    """Make `changes.md` of a pack again, which no manifest lists."""
+    file, previous = proofs.changes, proofs.previous
+    if file is None or not (is_file(file) or previous):
+        return
+    if previous is None:
+        verified.uncompared[CHANGES] = "no manifest lists it; name the pack before (--previous)"
+    elif problem := changes_problem(file, opened, previous):
+        record = readable_manifest(opened.folder / DOCUMENTS_MANIFEST) or {}
+        if reason := next(_other_writers(opened, record, opened.language), ""):
+            verified.uncompared[CHANGES] = f"{problem}; {reason}"
+        else:
+            verified.documents.append(problem)
 
 
 def _told_decided(
@@ -227,15 +256,16 @@ def _told_decided(
         return _decided(opened, verified, policy, keys)
     except Exception as error:  # whatever it is, it decides nothing
         reason = f"what people decided cannot be read ({_told(error)})"
-        return Decided((reason,), satisfied=None if policy is None else False)
+        rejections = tuple(_rejections(verified.signatures, ()))
+        return Decided((reason,), rejections, satisfied=None if policy is None else False)
 
 
 def _checked(folder: Path, contents: Contents, keys: Mapping[str, KnownKey]) -> Signatures:
-    """The signatures; where keys were given and none of them signed, that is a problem."""
+    """The signatures; where keys were given and none of them signed the run, that is wrong."""
     signatures = check_signatures(folder, contents, keys)
     if keys and not signatures.names:
         known = ", ".join(sorted(key.name for key in keys.values()))
-        signatures.problems.append(f"no key that you know signed this folder: {known}")
+        signatures.problems.append(f"no key that you know signed this folder as a run: {known}")
     return signatures
 
 
@@ -245,7 +275,8 @@ def _decided(
     """What people decided, by whose key, and whether it suffices today."""
     results = opened.results
     report = evaluate_results(results)
-    words, signers = wording(), verified.signatures.keys_of
+    words, signatures = wording(), verified.signatures
+    signers = signatures.keys_of
     shown = {part.framework.id for part in report.frameworks}
     required = report.required
     if policy is not None:
@@ -260,12 +291,46 @@ def _decided(
         sentences.append(f"{about}: {words.say(told_decision(each))} {signed}")
     return Decided(
         tuple(sentences),
-        len(report.rejections),
+        tuple(_rejections(signatures, report.decisions)),
         tuple(_missing(each, report, words) for each in required if each.state != "given"),
         len(required),
         None if policy is None else all(each.state == "given" for each in required),
         tuple(_seal(opened, report, keys)),
     )
+
+
+def _rejections(signatures: Signatures, stood: Sequence[DecisionState]) -> Iterator[str]:
+    """Who rejects what, in a clause each: whatever stands, and what is signed and is not replaced.
+
+    A rejection that is signed is not replaced by a decision that is not, nor by one of the same
+    name that another key signed; nor is it gone where no file of people holds it any more.
+    """
+    known = {each.decision.id: each.decision for each in stood}
+    signers = signatures.keys_of
+
+    def by(decision: str) -> str:
+        names = [each.by for each in signatures.of_run if decision in each.decisions]
+        return f"signed by {', '.join(sorted(set(names)))}" if names else "signed by no known key"
+
+    def is_replaced(decision: Decision, later: Decision | None) -> bool:
+        if later is None:
+            return False
+        mine, theirs = (signers.get(each.id, set()) for each in (decision, later))
+        return not mine or bool(mine & theirs or (theirs and later.person != decision.person))
+
+    for each in stood:
+        taken, replaced = each.decision, is_replaced(each.decision, known.get(each.by))
+        if taken.verdict == "rejected" and (each.counts or each.by) and not replaced:
+            yield f"{taken.target.key} by {taken.shown_name} ({by(taken.id)})"
+    for signed in signatures.of_run:
+        for decision, entry in signed.decisions.items():
+            if entry.get("verdict") == "rejected" and decision not in known:
+                yield f"{_key(entry)} by {shown_name(str(entry.get('name')))} ({by(decision)})"
+
+
+def _key(entry: Mapping[str, object]) -> object:
+    target = entry.get("target")
+    return target.get("key") if isinstance(target, dict) else target
 
 
 def _missing(each: Requirement, report: ComplianceReport, words: Wording) -> str:
@@ -431,6 +496,7 @@ def _verify_documents(folder: Path, verified: Verified) -> None:
     verified.document_digest = document_digest(verified.run_digest, listed, people)
     if record.get("document_digest") != verified.document_digest:
         verified.documents.append(f"{DOCUMENTS_MANIFEST} was changed: its digest is not its own")
+    verified.unlisted += sorted(set(verified.contents.of_class("people")) - set(people))
     verified.notes += [
         f"{text}; render again to have it in the report"
         for text in _people_notes(folder, verified.contents, people)
@@ -507,11 +573,11 @@ def remade(opened: OpenRun, record: Mapping[str, object], trust: Sequence[str] =
     `documents.json`; it may be anybody's, and decides no more than the language and the reasons.
     """
     present = hash_files(opened.folder, opened.contents.of_class("document"))
-    language, day = record.get("language"), record.get("day")
+    language = record.get("language")
     if language not in languages():  # an older version did not name it: by the hash of what wrote
         keys = {writing_key(opened.run.config, name): name for name in languages()}
         language = keys.get(str(record.get("writing")), opened.language)
-    opened = replace(opened, day=parse_date(day) if isinstance(day, str) else None)
+    opened = replace(opened, day=written_day(opened.folder))
     options = WriteOptions(engine="embedded", trust=trust, language=language)
     reasons = list(_reasons(opened, record, language, trust))
     with tempfile.TemporaryDirectory(prefix="deepseek-report-") as place:
@@ -532,6 +598,18 @@ def _reasons(
     opened: OpenRun, record: Mapping[str, object], language: str, trust: Sequence[str]
 ) -> Iterator[str]:
     config = opened.run.config
+    yield from _other_writers(opened, record, language)
+    if record.get("engine") == "quarto" and _BY_QUARTO & set(opened.contents.files):
+        yield "Quarto made the pages, which does not give the same bytes again"
+    named = {module.split(".")[0] for module in section_modules(config)}
+    if foreign := sorted(named - set(trusted_packages(trust))):
+        shown = ", ".join(foreign[:_SHOWN])
+        yield f"sections take their code from {shown}, which is run with --trust PACKAGE alone"
+
+
+def _other_writers(opened: OpenRun, record: Mapping[str, object], language: str) -> Iterator[str]:
+    """Why documents may be others here: the code, or the libraries, that wrote them."""
+    config = opened.run.config
     if record.get("writing") != writing_key(config, language or language_of(config)):
         yield "other code wrote them, by their record"
     recorded, here = record.get("libraries"), writing_libraries()
@@ -540,9 +618,3 @@ def _reasons(
     elif other := [name for name in here if recorded.get(name) != here[name]]:
         versions = (f"{name} {str(recorded.get(name))[:40]}, here {here[name]}" for name in other)
         yield f"other libraries wrote them, by their record: {'; '.join(versions)}"
-    if record.get("engine") == "quarto" and _BY_QUARTO & set(opened.contents.files):
-        yield "Quarto made the pages, which does not give the same bytes again"
-    named = {module.split(".")[0] for module in section_modules(config)}
-    if foreign := sorted(named - set(trusted_packages(trust))):
-        shown = ", ".join(foreign[:_SHOWN])
-        yield f"sections take their code from {shown}, which is run with --trust PACKAGE alone"

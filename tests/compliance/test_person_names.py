@@ -1,0 +1,46 @@
+"""Names that look alike are one person, and what is odd in them is shown."""
+
+from __future__ import annotations
+
+import pytest
+
+from deepseek_report.compliance.decision import Decision, DecisionTarget, may_replace
+from deepseek_report.compliance.person_names import shown_name
+from deepseek_report.compliance.policy import Deciders, Policy
+
+TWINS = {
+    "Gr\u0430ce Hopper": "Gr\u0430‹U+0430›ce Hopper",
+    "Gra\u200bce Hopper": "Gra‹U+200B›ce Hopper",
+    "Grace \u0397opper": "Grace \u0397‹U+0397›opper",
+    "Grace Hopper\u3164": "Grace Hopper‹U+3164›",
+    "Grace\u2800Hopper": "Grace‹U+2800›Hopper",
+    "\uff27race Hopper": "\uff27race Hopper",
+    "GRACE  hopper": "GRACE  hopper",
+    "\U0001d406race Hopper": "\U0001d406race Hopper",
+}
+
+
+def decided(name: str, role: str) -> Decision:
+    target = DecisionTarget("model", "model")
+    return Decision(target, "accepted", "", name, role, "2026-01-01")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", TWINS)
+def test_a_name_that_looks_alike_is_the_same_person_and_shows_what_is_odd(name: str) -> None:
+    both = [decided("Grace Hopper", "owner"), decided(name, "risk_officer")]
+    people = Deciders(Policy("deepseek-report/policy", ()), both).identities()
+    assert len(set(people.values())) == 1
+    assert both[1].shown_name == TWINS[name]
+
+
+@pytest.mark.parametrize("name", [n for n, shown in TWINS.items() if n != shown])
+def test_a_name_that_looks_alike_may_not_take_back_what_the_other_decided(name: str) -> None:
+    assert not may_replace(decided(name, "risk_officer"), decided("Grace Hopper", "owner"))
+
+
+@pytest.mark.parametrize("name", ["Иван Петров", "李雷", "Zoë Åström", "Ελένη", "Seán O’Neill"])
+def test_a_name_of_one_script_is_shown_as_it_is(name: str) -> None:
+    assert shown_name(name) == name
+    both = [decided("Grace Hopper", "owner"), decided(name, "risk_officer")]
+    people = Deciders(Policy("deepseek-report/policy", ()), both).identities()
+    assert len(set(people.values())) == 2
