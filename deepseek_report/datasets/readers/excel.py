@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -14,7 +13,7 @@ from deepseek_report.artifacts.advice import override, pip_install
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.rounding import count
 from deepseek_report.datasets.assembly.column_declarations import data_error, error_text, nearest
-from deepseek_report.datasets.readers.file_bytes import FileBytes, check_archive
+from deepseek_report.datasets.readers.file_bytes import FileBytes, open_archive
 from deepseek_report.datasets.readers.file_form import FileForm, ReadLimits
 from deepseek_report.datasets.readers.text_table import MISSING
 from deepseek_report.errors import DataError, first_line
@@ -93,8 +92,8 @@ def _book(file: FileBytes, limits: ReadLimits) -> Iterator[Workbook]:
     from openpyxl import load_workbook
 
     try:
-        with zipfile.ZipFile(io.BytesIO(file.content)) as archive:
-            check_archive(archive, str(file.path), limits)
+        with open_archive(file.content, str(file.path), limits):
+            pass
         book = load_workbook(
             io.BytesIO(file.content), read_only=True, data_only=True, keep_links=False
         )
