@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from openpyxl.worksheet.worksheet import Worksheet
 
 SUFFIXES = (".xlsx",)
+#: Cells without a value behind the last one of their row, in all rows, that are read.
+_MOST_EMPTY = 10_000_000
 
 
 def is_excel(path: Path) -> bool:
@@ -141,12 +143,21 @@ def _chosen(sheets: dict[str, Worksheet], wanted: str | int | None, path: Path) 
 
 def _rows(sheet: Worksheet, path: Path, limits: ReadLimits) -> Iterator[list[object]]:
     """Row by row without empty cells at its end, as long as all of them together are allowed."""
-    characters = widest = 0
+    characters = widest = empty = 0
     for number, row in enumerate(sheet.iter_rows(values_only=True), start=1):
         values = list(row)
         while values and values[-1] in (None, ""):
             values.pop()
         widest = max(widest, len(row), 1)
+        empty += len(row) - len(values)
+        if empty > _MOST_EMPTY:
+            raise data_error(
+                str(path),
+                f"row {count(number)} ends with {count(len(row) - len(values))} empty cells, and "
+                f"the rows up to there with more than {count(_MOST_EMPTY)}",
+                "a sheet that ends with its table",
+                "delete the columns behind the table, or save the sheet as CSV",
+            )
         limits.check("columns", len(values), str(path))
         limits.check("cells", number * widest, str(path), at_least=True)
         text = "".join(cell for cell in values if isinstance(cell, str))
