@@ -1,4 +1,4 @@
-"""Archives of strangers: each is opened in one way, which looks at the list of members first."""
+"""Archives and files of strangers: each is opened in one way, which knows how much it may hold."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pytest
 
 from deepseek_report.artifacts.storage.files import load_arrays
 from deepseek_report.artifacts.storage.plain_files import unpack
+from deepseek_report.cli import run
 from deepseek_report.datasets.readers.file_bytes import FileBytes
 from deepseek_report.datasets.readers.file_form import FileForm, ReadLimits
 from deepseek_report.datasets.readers.table_file import read_table
@@ -72,10 +73,10 @@ def test_members_that_unpack_at_once_are_refused(name: str, way: int, tmp_path: 
         archive.writestr(member, content, way)
     with pytest.raises((DeepseekReportError, zipfile.BadZipFile)) as refused:
         read(path)
-    said = [{zipfile.ZIP_BZIP2: "bzip2", zipfile.ZIP_LZMA: "lzma"}[way], "stored or deflated"]
+    sentences = [{zipfile.ZIP_BZIP2: "bzip2", zipfile.ZIP_LZMA: "lzma"}[way], "stored or deflated"]
     if name == "model.skops":
-        said = ["is not a skops file"]
-    assert all(words in str(refused.value) for words in said)
+        sentences = ["is not a skops file"]
+    assert all(words in str(refused.value) for words in sentences)
     assert not (tmp_path / "into").exists()
 
 
@@ -111,3 +112,20 @@ def test_nothing_of_a_pack_is_written_before_its_sum_is_known_to_fit(
     with pytest.raises(DeepseekReportError, match="more bytes than are ever unpacked"):
         unpack(tmp_path / "x.zip", tmp_path / "into")
     assert not (tmp_path / "into").exists()
+
+
+@pytest.mark.parametrize("place", ["notes/summary.qmd", "people/attachments/minutes.pdf"])
+def test_what_people_wrote_is_not_hashed_without_a_bound(
+    place: str, received: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A sparse file takes no room on a disk, so that one of 20 GB can be sent."""
+    path = received / place
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        file.truncate(300 * 10**6)
+    for words in (["verify", str(received)], ["render", str(received)]):
+        assert run(words) in {1, 2}
+        printed = "".join(capsys.readouterr())
+        assert path.name in printed
+        assert "MiB" in printed or "KiB" in printed
+        assert "nobody foresaw" not in printed

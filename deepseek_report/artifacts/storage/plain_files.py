@@ -245,9 +245,18 @@ def read_from(path: Path, start: int, most: int) -> bytes:
         return stream.read(most)
 
 
-def sha256_file(path: Path, *, links: bool = False) -> str:
-    """SHA-256 of a regular file, in hexadecimal; see `open_file`."""
+#: The most bytes of a file that a person writes or lays beside a run, such as a note.
+MOST_OF_PEOPLE = 2**28
+
+
+def sha256_file(path: Path, most: int = 0, *, links: bool = False) -> str:
+    """SHA-256 of a regular file of at most `most` bytes, 0: of any, in hexadecimal.
+
+    Raises ArtifactError: it has more, or see `open_file`.
+    """
     with open_file(path, links=links) as stream:
+        if most:
+            refuse_longer(path, os.fstat(stream.fileno()).st_size, most)
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
@@ -362,13 +371,16 @@ def flush(path: Path) -> None:
         os.close(handle)
 
 
-def copy_file(source: Path, target: Path, *, links: bool = False) -> None:
+def copy_file(source: Path, target: Path, most: int = 0, *, links: bool = False) -> None:
     """Copy the bytes of a regular file; makes the folder of the copy.
 
-    links : whether the source may be a link; see `open_file`.
+    most, links : see `sha256_file`.
     """
-    with open_file(source, links=links) as stream, new_file(target) as copy:
-        shutil.copyfileobj(stream, copy, 2**20)
+    with open_file(source, links=links) as stream:
+        if most:
+            refuse_longer(source, os.fstat(stream.fileno()).st_size, most)
+        with new_file(target) as copy:
+            shutil.copyfileobj(stream, copy, 2**20)
 
 
 def open_lock(path: Path, *, below: Path) -> IO[bytes]:
