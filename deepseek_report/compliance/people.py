@@ -131,7 +131,10 @@ def prepare_people(results: Results, sources: Iterable[Path] = ()) -> HumanInput
     documents = _documents(gathered, named, folder)
     held = {
         **_held(folder),
-        **{path.name: plain_files.sha256_file(path, links=True) for path in documents},
+        **{
+            path.name: plain_files.sha256_file(path, plain_files.MOST_OF_PEOPLE, links=True)
+            for path in documents
+        },
     }
     gathered = _with_documents(gathered, held)
     if gathered.problems:
@@ -168,7 +171,7 @@ def _held(folder: Path | None) -> dict[str, str]:
     if folder is None or not plain_files.is_folder(folder / PEOPLE):
         return {}
     return {
-        path.name: plain_files.sha256_file(path)
+        path.name: plain_files.sha256_file(path, plain_files.MOST_OF_PEOPLE)
         for path in plain_files.files_in(folder / ATTACHMENTS)
     }
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from deepseek_report.artifacts.storage import bounded_yaml
 from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.config.config_files import (
     MULTIPLE,
@@ -62,7 +63,7 @@ def describe(path: Path) -> str:
     """One line on a choice: the comment at its head, else the first sentence of its class."""
     for problem in examined(path):
         return f"cannot be used: {problem.where}: {problem.fault}"
-    text = path.read_text(encoding="utf-8")
+    text = bounded_yaml.read_text(path)
     head = itertools.takewhile(lambda line: line.startswith("#"), text.splitlines())
     comments = [line.lstrip("# ") for line in head if not line.startswith("# @")]
     if comment := next(filter(None, comments), ""):

@@ -526,7 +526,7 @@ def read(file: Path) -> dict[str, Any]:
     """The content of a part's file as Hydra reads it."""
     import yaml
 
-    return dict(yaml.load(file.read_text(encoding="utf-8"), _loader()))  # noqa: S506 - a safe one
+    return dict(yaml.load(bounded_yaml.read_text(file), _loader()))  # noqa: S506 - a safe one
 
 
 @lru_cache(maxsize=1)

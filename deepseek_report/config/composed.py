@@ -239,6 +239,6 @@ def open_lines(roots: Sequence[Path], experiment: str) -> list[OpenLine]:
         OpenLine(shown(path), number, line.strip().removeprefix(OPEN).strip())
         for path in files
         if path.parent.name == "experiment" and not any(examined(path))
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        for number, line in enumerate(read_text(path).splitlines(), start=1)
         if line.strip().startswith(OPEN)
     ]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from deepseek_report.artifacts.ids import EARLIER_FRAMEWORKS
+from deepseek_report.artifacts.storage import bounded_yaml
 from deepseek_report.config.config_files import (
     MULTIPLE,
     choice_files,
@@ -232,6 +233,6 @@ def describe_set(sets: Sets, name: str) -> str:
         count = len(sets.members(name))
     except ConfigProblems as error:
         return f"cannot be used: {error.problems[0].where}: {error.problems[0].fault}"
-    first = sets.files[name].read_text(encoding="utf-8").partition("\n")[0]
+    first = bounded_yaml.read_text(sets.files[name]).partition("\n")[0]
     head = first.lstrip("# ") if first.startswith("#") else ""
     return f"{head} ({count})".lstrip()

@@ -29,7 +29,7 @@ from deepseek_report.datasets.assembly.assemble import Origin, assemble
 from deepseek_report.datasets.assembly.column_declarations import data_error, error_text, nearest
 from deepseek_report.datasets.assembly.layouts import Arrays, image_layout, pixels
 from deepseek_report.datasets.data_card import Description, Sector
-from deepseek_report.datasets.readers.file_bytes import FileBytes, check_archive, read_bytes
+from deepseek_report.datasets.readers.file_bytes import FileBytes, open_archive, read_bytes
 from deepseek_report.datasets.readers.file_form import Bounds, ReadLimits
 from deepseek_report.datasets.sources.fetched import FetchRequest, fetching
 from deepseek_report.datasets.splitting import Duplicates, GroupConstraint, SplitRule, draw_rows
@@ -42,8 +42,7 @@ def read_npz(file: FileBytes, names: Sequence[str], limits: ReadLimits) -> dict[
     Raises DataError: more members or bytes than are allowed; KeyError: an array is missing;
     ValueError, zipfile.BadZipFile: it is no npz file, or an array is not as long as it says.
     """
-    with zipfile.ZipFile(io.BytesIO(file.content)) as archive:
-        check_archive(archive, str(file.path), limits)
+    with open_archive(file.content, str(file.path), limits) as archive:
         for name in names:
             _check_member(archive, f"{name}.npy")
     with np.load(io.BytesIO(file.content), allow_pickle=False) as arrays:

@@ -7,16 +7,21 @@ Jinja; what they may be is in `docs/command-line.md`.
 from __future__ import annotations
 
 import io
+import json
+import subprocess
+import sys
 import zipfile
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 
 from deepseek_report.artifacts.advice import DISTRIBUTION
 from deepseek_report.artifacts.storage.local_paths import shipped
-from deepseek_report.artifacts.storage.plain_files import is_file, read_bytes
+from deepseek_report.artifacts.storage.plain_files import is_file, open_archive, read_bytes
 from deepseek_report.compliance.decision_words import told_decision
 from deepseek_report.compliance.evaluate import evaluate_results
 from deepseek_report.errors import ConfigError
+from deepseek_report.exports import fill_docx
 from deepseek_report.exports.exported_run import ExportedRun, one_line
 from deepseek_report.rendering.word_parts import packed, unpacked
 from deepseek_report.sections.summary import first_page_of
@@ -29,6 +34,8 @@ SECTIONS = (
     *("bias", "explanations", "trust"),
 )
 _MOST_BYTES = 50_000_000
+#: Bytes of a document once it is unpacked, and bytes and seconds of the process that fills it.
+_MOST_UNPACKED, _MEMORY, _SECONDS = 2**28, 2**30, 60
 
 
 def read_template(named: str) -> bytes:
@@ -52,33 +59,49 @@ def fill_template(run: ExportedRun, template: bytes) -> bytes:
     Raises ConfigError: docxtpl is not installed, the file is no DOCX, or a field is unknown or does
     what no field may do.
     """
-    try:
-        from docxtpl import DocxTemplate
-    except ImportError:
+    if find_spec("docxtpl") is None:
         raise ConfigError(
             "--to docx needs the library docxtpl, which is not installed; install the extra "
             f"`export` of {DISTRIBUTION}"
-        ) from None
-    from jinja2 import StrictUndefined, TemplateError
-    from jinja2.sandbox import SandboxedEnvironment
-
-    environment = SandboxedEnvironment(autoescape=True, undefined=StrictUndefined)
+        )
     fields = template_fields(run)
-    filled = io.BytesIO()
     try:
-        document = DocxTemplate(io.BytesIO(template))
-        document.render(fields, environment)
-        document.save(filled)
-    except TemplateError as error:
-        raise ConfigError(
-            f"--template: a field cannot be filled ({error})\n    allowed: {', '.join(fields)}\n"
-            "    what to do: mend the field in the template"
-        ) from None
-    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+        _check(template)
+        filled = _filled(fields, template)
+        _check(filled)
+        return packed(unpacked(filled))
+    except zipfile.BadZipFile as error:
         raise ConfigError(
             f"--template: it is no DOCX ({error})\n    what to do: save it as DOCX in Word"
         ) from None
-    return packed(unpacked(filled.getvalue()))
+
+
+def _check(document: bytes) -> None:
+    with open_archive(io.BytesIO(document)) as archive:
+        if sum(member.file_size for member in archive.infolist()) > _MOST_UNPACKED:
+            raise zipfile.BadZipFile(f"it unpacks to more than {_MOST_UNPACKED >> 20} MiB")
+
+
+def _filled(fields: Mapping[str, object], template: bytes) -> bytes:
+    """The document as a process with little memory and time makes it, since templates compute."""
+    told = json.dumps(fields).encode()
+    command = [sys.executable, "-P", fill_docx.__file__, str(_MEMORY), str(len(told))]
+    try:
+        done = subprocess.run(
+            command, input=told + template, capture_output=True, timeout=_SECONDS, check=False
+        )
+        code, said = done.returncode, done.stderr.decode("utf-8", "replace")[-2000:]
+    except subprocess.TimeoutExpired:
+        code, said = fill_docx.FIELD, f"it takes more than {_SECONDS} s"
+    if code == fill_docx.NO_DOCX:
+        raise zipfile.BadZipFile(said)
+    if code:
+        said = said if code == fill_docx.FIELD else f"its process ended with {code} {said}".strip()
+        raise ConfigError(
+            f"--template: a field cannot be filled ({said})\n    allowed: {', '.join(fields)}\n"
+            "    what to do: mend the field in the template"
+        )
+    return done.stdout
 
 
 def template_fields(run: ExportedRun) -> dict[str, object]:

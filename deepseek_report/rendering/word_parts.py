@@ -40,7 +40,7 @@ _NO_DAY = "1980-01-01"
 
 def unpacked(document: bytes) -> dict[str, bytes]:
     """The parts of a DOCX by name, in their order."""
-    with zipfile.ZipFile(io.BytesIO(document)) as source:
+    with plain_files.open_archive(io.BytesIO(document)) as source:
         return {name: source.read(name) for name in source.namelist()}
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import io
+import tomllib
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 from deepseek_report.compliance.decision import DecisionTarget
 from deepseek_report.compliance.evaluate import evaluate_results
 from deepseek_report.errors import ConfigError
+from deepseek_report.exports import word_template
 from deepseek_report.exports.exported_run import ExportedRun, one_line
 from deepseek_report.exports.word_template import SHIPPED, fill_template, read_template
 from deepseek_report.runner.run_folders.exporting import export_run
@@ -120,3 +123,36 @@ def test_a_file_that_is_no_docx_and_one_that_is_not_there_are_refused(
         fill_template(exported, b"plain")
     with pytest.raises(ConfigError, match="allowed: development, validation"):
         read_template("lost.docx")
+
+
+@pytest.mark.parametrize(
+    ("field", "said"),
+    [
+        ("{{ 'a' * 1200000000 }}", "more than 1024 MiB"),
+        ("{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}", "2 s"),
+        ("{{ 1 // 0 }}", "division"),
+        ("{{ name + 1 }}", "str"),
+    ],
+    ids=["memory", "time", "arithmetic", "types"],
+)
+def test_a_field_that_takes_too_much_is_refused_in_a_sentence(
+    field: str, said: str, exported: ExportedRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(word_template, "_SECONDS", 2 if said == "2 s" else 60)
+    with pytest.raises(ConfigError, match=rf"a field cannot be filled \([\s\S]*{said}"):
+        fill_template(exported, _template(field))
+
+
+def test_a_template_that_unpacks_to_too_much_is_refused(exported: ExportedRun) -> None:
+    content = io.BytesIO(_template("{{ name }}"))
+    with zipfile.ZipFile(content, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("word/media/a.bin", bytes(2**28 + 1))
+    with pytest.raises(ConfigError, match="unpacks to more than 256 MiB"):
+        fill_template(exported, content.getvalue())
+
+
+def test_the_sandbox_of_jinja_has_no_known_way_out() -> None:
+    """The filter `attr` led out of that of 3.1.5 (CVE-2025-27516)."""
+    project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
+    (needed,) = (r for r in map(Requirement, project["dependencies"]) if r.name == "jinja2")
+    assert not needed.specifier.contains("3.1.5")

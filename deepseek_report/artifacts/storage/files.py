@@ -29,6 +29,7 @@ from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.storage.memory_bound import most_bytes, parse, refuse_beyond
 from deepseek_report.artifacts.storage.plain_files import (
     ZIP_EPOCH,
+    open_archive,
     open_file,
     read_bytes,
     write_whole,
@@ -194,10 +195,9 @@ def _table(path: Path, stream: BinaryIO) -> pd.DataFrame:
 
 # Whether arrays or a table would take too much memory, told before they are read.
 
-#: The most bytes of an archive's list of members.
-_MOST_LIST = 2**20
+#: The most members of an archive of arrays.
+_MOST_ARRAYS = 20_000
 _PIECE = 2**20
-_END, _END_LENGTH = b"PK\x05\x06", 22
 #: Kinds of arrays that are stored: yes or no, whole and other numbers, texts.
 _KINDS = frozenset("biufUS")
 _READ = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
@@ -211,26 +211,13 @@ def read_arrays(path: Path, stream: BinaryIO) -> dict[str, Array]:
     ArtifactError : they hold more than an artifact may.
     ValueError, zipfile.BadZipFile, EOFError, zlib.error : the file is damaged.
     """
-    _check_list(stream)
-    with zipfile.ZipFile(stream) as archive:
+    with open_archive(stream, _MOST_ARRAYS) as archive:
         members = archive.infolist()
         refuse_beyond(path, sum(member.file_size for member in members))
         return {
             member.filename.removesuffix(".npy"): _array(path, archive, member)
             for member in members
         }
-
-
-def _check_list(stream: BinaryIO) -> None:
-    """Refuse an archive whose list of members would be large in memory."""
-    size = os.fstat(stream.fileno()).st_size
-    stream.seek(max(0, size - _END_LENGTH))
-    end = stream.read(_END_LENGTH)
-    if len(end) < _END_LENGTH or not end.startswith(_END):
-        raise ValueError("it does not end as an npz file does")
-    length = int.from_bytes(end[12:16], "little")
-    if length > _MOST_LIST and not (length == 2**32 - 1 and size > length):
-        raise ValueError("it has more members than may be")
 
 
 def _array(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Array:

@@ -19,9 +19,10 @@ import os
 import re
 import shutil
 import stat
+import struct
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, BinaryIO, Literal, TypeGuard
@@ -244,9 +245,18 @@ def read_from(path: Path, start: int, most: int) -> bytes:
         return stream.read(most)
 
 
-def sha256_file(path: Path, *, links: bool = False) -> str:
-    """SHA-256 of a regular file, in hexadecimal; see `open_file`."""
+#: The most bytes of a file that a person writes or lays beside a run, such as a note.
+MOST_OF_PEOPLE = 2**28
+
+
+def sha256_file(path: Path, most: int = 0, *, links: bool = False) -> str:
+    """SHA-256 of a regular file of at most `most` bytes, 0: of any, in hexadecimal.
+
+    Raises ArtifactError: it has more, or see `open_file`.
+    """
     with open_file(path, links=links) as stream:
+        if most:
+            refuse_longer(path, os.fstat(stream.fileno()).st_size, most)
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
@@ -361,13 +371,16 @@ def flush(path: Path) -> None:
         os.close(handle)
 
 
-def copy_file(source: Path, target: Path, *, links: bool = False) -> None:
+def copy_file(source: Path, target: Path, most: int = 0, *, links: bool = False) -> None:
     """Copy the bytes of a regular file; makes the folder of the copy.
 
-    links : whether the source may be a link; see `open_file`.
+    most, links : see `sha256_file`.
     """
-    with open_file(source, links=links) as stream, new_file(target) as copy:
-        shutil.copyfileobj(stream, copy, 2**20)
+    with open_file(source, links=links) as stream:
+        if most:
+            refuse_longer(source, os.fstat(stream.fileno()).st_size, most)
+        with new_file(target) as copy:
+            shutil.copyfileobj(stream, copy, 2**20)
 
 
 def open_lock(path: Path, *, below: Path) -> IO[bytes]:
@@ -462,17 +475,71 @@ def write_pack(path: Path, members: Mapping[str, Path | bytes]) -> None:
                         target.write(chunk)
 
 
+#: Of other ways to pack, Python unpacks all that a read was given at once, whatever its size.
+_UNPACKED = {zipfile.ZIP_STORED: "stored", zipfile.ZIP_DEFLATED: "deflated"}
+_OTHERS = {zipfile.ZIP_BZIP2: "bzip2", zipfile.ZIP_LZMA: "lzma"}
+#: What begins the entry of a member in the list at the end of an archive, and the bytes of such an
+#: entry, all in all; a single one may have more.
+_MEMBER, _ENTRY = b"PK\x01\x02", 256
+
+
+class _Listed:
+    """An archive of which `ZipFile` reads its list, but none with more members than may be.
+
+    It reads the list at once, as long as the archive's last record says; only then an object is
+    made of each member.
+    """
+
+    def __init__(self, stream: IO[bytes], most: int) -> None:
+        self._stream, self._most = stream, most
+        self.seek, self.tell = stream.seek, stream.tell
+
+    def read(self, size: int = -1, /) -> bytes:
+        content = b"" if size > self._most * _ENTRY else self._stream.read(size)
+        if size > self._most * _ENTRY or content.count(_MEMBER) > self._most:
+            raise zipfile.BadZipFile(f"it lists more than {self._most} members; pack fewer")
+        return content
+
+
+@contextmanager
+def open_archive(stream: IO[bytes], most: int = MOST_ENTRIES) -> Iterator[zipfile.ZipFile]:
+    """A zip, npz, xlsx, docx or skops file of a stranger, opened to read; the one way to do so.
+
+    No member unpacks to more than the list says, so that its sum bounds what is read.
+
+    most : members that it may have.
+    Raises zipfile.BadZipFile: it is none, has more members, or one that is packed in a way of which
+    a few bytes may take gigabytes.
+    """
+    try:
+        archive = zipfile.ZipFile(_Listed(stream, most))
+    except (NotImplementedError, ValueError, struct.error) as error:
+        raise zipfile.BadZipFile(f"its list of members is damaged ({error})") from None
+    with archive:
+        archive.fp = stream
+        for member in archive.infolist():
+            if member.compress_type not in _UNPACKED:
+                way = _OTHERS.get(member.compress_type, f"way {member.compress_type}")
+                raise zipfile.BadZipFile(
+                    f"{member.filename[:200]!r} is packed by {way}, and only what is "
+                    f"{' or '.join(_UNPACKED.values())} is read; pack it again so"
+                )
+        yield archive
+
+
 def unpack(path: Path, folder: Path) -> None:
-    """Unpack a zip of a stranger into an empty folder.
+    """Unpack a zip of a stranger into an empty folder; nothing is written if not all of it fits.
 
     Raises ArtifactError: it is no zip, or holds links, names that lead out of it, a name twice, or
     more files, levels or bytes than are ever read.
     """
     try:
-        with open_file(path, links=True) as stream, zipfile.ZipFile(stream) as pack:
+        with open_file(path, links=True) as stream, open_archive(stream) as pack:
             members = [member for member in pack.infolist() if not member.is_dir()]
             _refuse(path, members)
             left = _ARTIFACTS * most_bytes()
+            if sum(member.file_size for member in members) > left:
+                raise ArtifactError(f"{path}: holds more bytes than are ever unpacked")
             for member in members:
                 left = _extract(pack, member, folder / member.filename, left, path)
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, EOFError) as error:
@@ -480,8 +547,6 @@ def unpack(path: Path, folder: Path) -> None:
 
 
 def _refuse(path: Path, members: list[zipfile.ZipInfo]) -> None:
-    if len(members) > MOST_ENTRIES:
-        raise ArtifactError(f"{path}: holds more than {MOST_ENTRIES} files")
     names = [member.filename for member in members]
     if len({name.casefold() for name in names}) != len(names):
         raise ArtifactError(f"{path}: holds a name twice")

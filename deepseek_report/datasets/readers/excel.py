@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -14,7 +13,7 @@ from deepseek_report.artifacts.advice import override, pip_install
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.rounding import count
 from deepseek_report.datasets.assembly.column_declarations import data_error, error_text, nearest
-from deepseek_report.datasets.readers.file_bytes import FileBytes, check_archive
+from deepseek_report.datasets.readers.file_bytes import FileBytes, open_archive
 from deepseek_report.datasets.readers.file_form import FileForm, ReadLimits
 from deepseek_report.datasets.readers.text_table import MISSING
 from deepseek_report.errors import DataError, first_line
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
     from openpyxl.worksheet.worksheet import Worksheet
 
 SUFFIXES = (".xlsx",)
+#: Cells without a value behind the last one of their row, in all rows, that are read.
+_MOST_EMPTY = 10_000_000
 
 
 def is_excel(path: Path) -> bool:
@@ -93,8 +94,8 @@ def _book(file: FileBytes, limits: ReadLimits) -> Iterator[Workbook]:
     from openpyxl import load_workbook
 
     try:
-        with zipfile.ZipFile(io.BytesIO(file.content)) as archive:
-            check_archive(archive, str(file.path), limits)
+        with open_archive(file.content, str(file.path), limits):
+            pass
         book = load_workbook(
             io.BytesIO(file.content), read_only=True, data_only=True, keep_links=False
         )
@@ -142,12 +143,21 @@ def _chosen(sheets: dict[str, Worksheet], wanted: str | int | None, path: Path) 
 
 def _rows(sheet: Worksheet, path: Path, limits: ReadLimits) -> Iterator[list[object]]:
     """Row by row without empty cells at its end, as long as all of them together are allowed."""
-    characters = widest = 0
+    characters = widest = empty = 0
     for number, row in enumerate(sheet.iter_rows(values_only=True), start=1):
         values = list(row)
         while values and values[-1] in (None, ""):
             values.pop()
         widest = max(widest, len(row), 1)
+        empty += len(row) - len(values)
+        if empty > _MOST_EMPTY:
+            raise data_error(
+                str(path),
+                f"row {count(number)} ends with {count(len(row) - len(values))} empty cells, and "
+                f"the rows up to there with more than {count(_MOST_EMPTY)}",
+                "a sheet that ends with its table",
+                "delete the columns behind the table, or save the sheet as CSV",
+            )
         limits.check("columns", len(values), str(path))
         limits.check("cells", number * widest, str(path), at_least=True)
         text = "".join(cell for cell in values if isinstance(cell, str))

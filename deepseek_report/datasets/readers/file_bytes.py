@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol
 
+from deepseek_report.artifacts.storage import plain_files
 from deepseek_report.datasets.assembly.column_declarations import data_error
 from deepseek_report.datasets.readers.encodings import is_known
 from deepseek_report.datasets.readers.file_form import FileForm, ReadLimits
@@ -106,17 +107,17 @@ def is_packed(path: Path) -> bool:
     return path.suffix.lower() in PACKED_SUFFIXES
 
 
-def check_archive(archive: zipfile.ZipFile, where: str, limits: ReadLimits) -> None:
-    """Refuse an archive with too many members or too much in them.
-
-    A member is never read beyond the size that the archive's list gives it, so that the list
-    bounds what is read.
+@contextmanager
+def open_archive(raw: bytes, where: str, limits: ReadLimits) -> Iterator[zipfile.ZipFile]:
+    """An archive without too many members or too much in them; see `plain_files.open_archive`.
 
     Raises DataError: more members or bytes than are allowed.
     """
-    members = archive.infolist()
-    limits.check("files", len(members), where)
-    limits.check("bytes", sum(member.file_size for member in members), where)
+    with plain_files.open_archive(io.BytesIO(raw)) as archive:
+        members = archive.infolist()
+        limits.check("files", len(members), where)
+        limits.check("bytes", sum(member.file_size for member in members), where)
+        yield archive
 
 
 @contextmanager
@@ -172,8 +173,7 @@ def _whole(path: Path) -> Iterator[None]:
 
 
 def _only_member(path: Path, raw: bytes, limits: ReadLimits) -> bytes:
-    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-        check_archive(archive, str(path), limits)
+    with open_archive(raw, str(path), limits) as archive:
         names = [name for name in archive.namelist() if not name.startswith("__MACOSX/")]
         files = [name for name in names if not name.endswith("/")]
         if len(files) != 1:

@@ -211,10 +211,26 @@ def _marks(form: FileForm) -> list[str]:
 # --- by pandas ------------------------------------------------------------------------------------
 
 
+@contextmanager
+def _cut(table: TextTable) -> Iterator[None]:
+    """Raise DataError where pandas cannot cut the lines, as behind a quote that is not closed."""
+    import pandas as pd
+
+    try:
+        yield
+    except (pd.errors.ParserError, MemoryError) as error:
+        raise data_error(
+            str(table.text.path),
+            f"its lines cannot be cut into cells ({first_line(error)})",
+            "one record a line, and every quotation mark closed",
+            "correct the quotes, or declare `dataset.separator`",
+        ) from None
+
+
 def _by_pandas(table: TextTable, form: FileForm, width: int, wanted: Wanted) -> pd.DataFrame:
     import pandas as pd
 
-    with table.text.whole() as content:
+    with _cut(table), table.text.whole() as content:
         frame = pd.read_csv(
             content,
             sep=table.separator,
@@ -642,6 +658,9 @@ def _listed(names: list[str]) -> Message:
 # Parquet within bounds: a small file can unpack to any size, so it is counted before and while.
 
 _BATCH = 16_384
+#: The fewest bytes in memory of a cell with a text, which is told by its place and kept once, and
+#: of an object of Python, such as a value in a list.
+_TEXT, _OBJECT = 40, 64
 
 
 def parquet_names(path: Path, limits: ReadLimits, content: bytes | None = None) -> list[str]:
@@ -693,10 +712,11 @@ def check_contents(metadata: pq.FileMetaData, where: str, limits: ReadLimits) ->
     limits.check("cells", metadata.num_rows * metadata.num_columns, where)
     values = packed = wide = 0
     for group in range(metadata.num_row_groups):
-        for column, width in column_chunks(metadata, group):
+        for place, (column, width) in enumerate(column_chunks(metadata, group)):
             values += column.num_values
             packed += column.total_uncompressed_size
-            wide += column.num_values * width
+            repeated = metadata.schema.column(place).max_repetition_level
+            wide += column.num_values * (_OBJECT if repeated else width or _TEXT)
         limits.check("cells", values, where, at_least=True)
         limits.check("bytes", max(packed, wide), where, at_least=True)
 

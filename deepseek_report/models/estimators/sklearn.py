@@ -25,8 +25,9 @@ from deepseek_report.artifacts.protocols.models import Trainer
 from deepseek_report.artifacts.schema import ALL_TASKS, NUMBER_TASKS, Modality, Schema, TaskName
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.storage.local_paths import LocalPath
+from deepseek_report.artifacts.storage.plain_files import open_archive, open_file
 from deepseek_report.data_kinds import ALL_KINDS, kind_of
-from deepseek_report.errors import ConfigError, first_line
+from deepseek_report.errors import ArtifactError, ConfigError, first_line
 from deepseek_report.models.estimators import estimator_libraries
 from deepseek_report.models.estimators.design_matrix import Encoding, fit_columns, frame_for
 from deepseek_report.models.estimators.estimator_libraries import LIBRARIES, TREES, Library
@@ -642,7 +643,7 @@ _LARGEST = 4 * 2**30
 _LARGEST_DESCRIPTION = 256 * 2**20
 #: What skops and zipfile raise at a file that is damaged or was made to harm.
 _UNREADABLE = (
-    *(OSError, KeyError, ValueError, TypeError, AttributeError, RecursionError),
+    *(ArtifactError, OSError, KeyError, ValueError, TypeError, AttributeError, RecursionError),
     *(NotImplementedError, RuntimeError, zipfile.BadZipFile),
 )
 
@@ -666,7 +667,7 @@ def describe_file(path: Path) -> FileSummary:
 @lru_cache(maxsize=4)
 def _read(path: Path, changed: int) -> FileSummary:
     del changed
-    with zipfile.ZipFile(path) as archive:
+    with open_file(path, links=True) as stream, open_archive(stream) as archive:
         if archive.getinfo("schema.json").file_size > _LARGEST_DESCRIPTION:
             raise ValueError("its description is too long")
         text = archive.read("schema.json").decode()
@@ -730,7 +731,7 @@ def load_file(path: Path, trusted: Sequence[str]) -> BaseEstimator:
 
 
 def _unpacked(path: Path) -> int:
-    with zipfile.ZipFile(path) as archive:
+    with open_file(path, links=True) as stream, open_archive(stream) as archive:
         return sum(member.file_size for member in archive.infolist())
 
 

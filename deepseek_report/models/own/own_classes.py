@@ -16,7 +16,8 @@ from collections.abc import Collection, Sequence
 from functools import cache
 from pathlib import Path
 
-from deepseek_report.errors import ConfigError
+from deepseek_report.artifacts.storage.plain_files import open_archive, open_file
+from deepseek_report.errors import ArtifactError, ConfigError
 
 # --- Files that only running code can read: told apart by name and by their first bytes -----------
 
@@ -40,14 +41,12 @@ def is_pickle(path: Path) -> bool:
     if path.suffix.lower() in _SUFFIXES:
         return True
     try:
-        with path.open("rb") as file:
+        with open_file(path, links=True) as file:
             if file.read(1) == _PROTOCOL:
                 return True
-        if not zipfile.is_zipfile(path):
-            return False
-        with zipfile.ZipFile(path) as archive:
-            return any(name.endswith("data.pkl") for name in archive.namelist())
-    except (OSError, zipfile.BadZipFile):
+            with open_archive(file) as archive:
+                return any(name.endswith("data.pkl") for name in archive.namelist())
+    except (OSError, ArtifactError, zipfile.BadZipFile):
         return False
 
 

@@ -26,7 +26,13 @@ from deepseek_report.artifacts.message import Text, from_plain, plain
 from deepseek_report.artifacts.results import Results, read_record
 from deepseek_report.artifacts.storage.files import load_json, save_json
 from deepseek_report.artifacts.storage.local_paths import without_local_paths
-from deepseek_report.artifacts.storage.plain_files import copy_file, folders_in, remove, write_text
+from deepseek_report.artifacts.storage.plain_files import (
+    MOST_OF_PEOPLE,
+    copy_file,
+    folders_in,
+    remove,
+    write_text,
+)
 from deepseek_report.compliance.decision_words import decisions_record
 from deepseek_report.compliance.evaluate import evaluate_results
 from deepseek_report.compliance.evidence_record import write_evidence
@@ -219,7 +225,7 @@ def make_documents(opened: OpenRun, work: Path, options: WriteOptions) -> MadeDo
     formats = tuple(options.formats) or report.formats
     lying = [name for name in FORMATS if page_of(name) in opened.contents.files]  # none gets old
     for name in opened.contents.of_class("people"):
-        copy_file(opened.folder / name, work / name)
+        copy_file(opened.folder / name, work / name, MOST_OF_PEOPLE)
     results = opened.results
     with tempfile.TemporaryDirectory() as drawn:
         if opened.language != stored:
