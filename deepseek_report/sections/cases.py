@@ -104,7 +104,6 @@ class CasesSection(DraftedSection):
         cases = explained_cases(results)
         paged = [case for case in cases if case.has_page]
         if paged:
-            _answer_decides(draft, [case.row for case in paged])
             _answer(draft, [case.row for case in paged], len(cases), explainer)
         _browse(Pages(draft, explainer), cases)
 
@@ -166,6 +165,7 @@ def _browse(pages: Pages, cases: Sequence[ExplainedCase]) -> None:
         draft.caveat("not_advice")
     if _assumed_directions(draft):
         draft.caveat("assumed_directions")
+    _caveat_decides(draft, [case.row for case in paged])
     draft.notes(["cases"])
     glances = Glances.over(results, draft.words, _inputs(results, cases))
     contents = [case_page(pages, glances, case) for case in paged]
@@ -236,18 +236,18 @@ def _answer(draft: Draft, table: list[CaseRow], n_explained: int, explainer: str
         _answer_changes(draft, changes, len(table))
 
 
-def _answer_decides(draft: Draft, paged: Sequence[CaseRow]) -> None:
+def _caveat_decides(draft: Draft, paged: Sequence[CaseRow]) -> None:
     """In which of the cases with a page a protected attribute decides."""
     labels: dict[int, dict[str, None]] = {}
-    for one in draft.results.rows(*DecidingAttribute.source, DecidingAttribute):
-        labels.setdefault(one.case, {})[draft.words.name(one.label)] = None
+    for row in draft.results.rows(*DecidingAttribute.source, DecidingAttribute):
+        labels.setdefault(row.case, {})[draft.words.name(row.label)] = None
     cases = [
-        {"row": case_sentences.row_of(draft, row.instance_id), "labels": list(labels[row.case])}
-        for row in paged
-        if row.case in labels
+        {"row": case_sentences.row_of(draft, case.instance_id), "labels": list(labels[case.case])}
+        for case in paged
+        if case.case in labels
     ]
     if cases:
-        draft.caveat("decides", cases=cases, against=sum(is_against(draft, row) for row in paged))
+        draft.caveat("decides", cases=cases, against=sum(is_against(draft, case) for case in paged))
 
 
 def _doubt(draft: Draft, explainer: str, listed: str | None) -> None:

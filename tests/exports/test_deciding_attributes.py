@@ -122,6 +122,10 @@ def test_the_command_without_a_letter_says_it_too(
     if form == "--json":
         pages = json.loads(told.out)["cases"]
         assert [bool(one["decides"]) for one in pages] == [at + 1 == DECIDED for at in range(5)]
+    else:
+        text = page.read_text("utf-8")
+        assert "a protected attribute decides: with another value of it alone" in text
+        assert "new case 2 (sex)" in text
     explained(loans(True), [1, 3, 4, 5], "--json", code=0)
 
 
@@ -138,7 +142,7 @@ def test_the_report_says_in_which_of_its_cases_it_decides(
     }
     page = (run.folder / "report.html").read_text("utf-8")
     assert "a protected attribute decides: with another value of it alone" in page
-    assert "a protected attribute decides" not in (
+    assert "decides: with another value of it alone" not in (
         (loans(False).folder / "report.html").read_text("utf-8")
     )
 

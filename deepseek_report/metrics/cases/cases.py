@@ -408,19 +408,19 @@ def deciding_rows(context: MeasureContext, inputs: Floats) -> list[Row]:
     against = rule.decisions(context.classifier.probabilities(inputs)) != wanted
     relations = Relations.of(schema)
     exchanged = list(ExchangedAttribute.all_of(schema, context.dataset.train))
-    asked = [
+    exchanges = [
         (case, schema.features[each.column], each.column, changed)
         for case in np.flatnonzero(against).tolist()
         for each in exchanged
         for changed in each.of(inputs[case], relations)
     ]
-    if not asked:
+    if not exchanges:
         return []
-    outputs = context.classifier.probabilities(np.stack([changed for *_, changed in asked]))
+    outputs = context.classifier.probabilities(np.stack([changed for *_, changed in exchanges]))
     turned = np.flatnonzero(rule.decisions(outputs) == wanted)
     rows = list[Row]()
     for at in turned.tolist():
-        case, feature, j, changed = asked[at]
+        case, feature, j, changed = exchanges[at]
         shown = (feature.display(inputs[case, j]), feature.display(changed[j]))
         after = float(outputs[at, schema.target.explained])
         rows.append((case, feature.name, feature.label, *shown, float(changed[j]), after))

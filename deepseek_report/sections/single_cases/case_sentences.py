@@ -303,15 +303,15 @@ def decides(results: Results, case: int, words: Wording) -> str:
             attributes.setdefault(row.feature, []).append(row)
     if not attributes:
         return ""
-    told = []
+    worded = []
     for name, turning in attributes.items():
         values = [words.name(turning[0].display), *(words.name(row.to_display) for row in turning)]
         if not results.schema.feature(name).is_numeric:
             values = words.numbers.quoted(values)
         others = list(dict.fromkeys(values[1:]))
-        told.append({"label": words.name(turning[0].label), "own": values[0], "others": others})
+        worded.append({"label": words.name(turning[0].label), "own": values[0], "others": others})
     favourable = words.name(results.schema.target.favourable_class)
-    return words.text("sections.cases.decides", attributes=told, favourable=favourable)
+    return words.text("sections.cases.decides", attributes=worded, favourable=favourable)
 
 
 def change_in_short(pages: Pages, case: CaseRow) -> str:

@@ -57,10 +57,10 @@ def test_categories_and_missing_values_are_asked_about_where_training_has_them()
     assert [changed[1] for changed in _asked([22.0, 0.0, 1.0], known)][1:] == [1.0]
     assert [changed[1] for changed in _asked([22.0, 2.0, 1.0], known)][1:] == [0.0, 1.0]
     assert [changed[1] for changed in _asked([22.0, NAN, 1.0], known)][1:] == [0.0, 1.0]
-    asked = [changed[1] for changed in _asked([22.0, 0.0, 1.0], [*known[:-1], NAN])][1:]
-    assert asked[0] == 1.0
-    assert np.isnan(asked[1])
-    assert len(asked) == 2
+    values = [changed[1] for changed in _asked([22.0, 0.0, 1.0], [*known[:-1], NAN])][1:]
+    assert values[0] == 1.0
+    assert np.isnan(values[1])
+    assert len(values) == 2
 
 
 def test_nothing_is_exchanged_that_the_model_is_not_given() -> None:
