@@ -64,7 +64,9 @@ def command(arguments: list[str]) -> int:
         print(json.dumps(written.answer, ensure_ascii=False, indent=1))
     else:
         print(page)
-    return 0
+    for row, sentence in sorted(written.decided.items()):
+        print(f"{options.row}, row {row}: {printable(sentence)}", file=sys.stderr)
+    return 1 if written.decided else 0
 
 
 def _letters(request: ModelRequest, options: argparse.Namespace) -> int:
@@ -93,7 +95,18 @@ def _letters(request: ModelRequest, options: argparse.Namespace) -> int:
         path = target if alone else target.with_stem(f"{target.stem}-{letter.row}")
         write_bytes(path, letter.text.encode(), links=True)
         print(printable(path))
-    return 2 if any(letter.refusal for letter in letters) else 0
+    refused = [letter.row for letter in letters if letter.refusal]
+    if refused and len(letters) > 1:
+        sent = [letter.row for letter in letters if letter.text]
+        print(f"letters written: {_rows(sent)}; not written: {_rows(refused)}", file=sys.stderr)
+    if any(letter.decided_by_attribute for letter in letters):
+        return 1
+    return 2 if refused else 0
+
+
+def _rows(numbers: list[int]) -> str:
+    listed = ", ".join(map(str, numbers))
+    return f"row{'s' if len(numbers) > 1 else ''} {listed}" if numbers else "none"
 
 
 def _tell(notes: tuple[str, ...]) -> None:

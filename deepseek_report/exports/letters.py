@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -30,6 +30,7 @@ from deepseek_report.findings.explainer_verdicts import leading_for_cases, verdi
 from deepseek_report.findings.records import explainer_inline
 from deepseek_report.metrics.cases.single_case_rows import CaseRow, ReasonCode
 from deepseek_report.sections.single_cases.case_pages import equals
+from deepseek_report.sections.single_cases.case_sentences import decides
 from deepseek_report.tasks import task_of
 from deepseek_report.visualizations.drawing.labels import columns
 from deepseek_report.wording.of_results import words_of
@@ -83,12 +84,14 @@ class Letter:
     """A letter on one row, or why there is none.
 
     row : its number, which counts from 1 among rows that a person brought. text : empty where it is
-    refused. refusal : a sentence on what stands against it, else empty.
+    refused. refusal : a sentence on what stands against it, else empty. decided_by_attribute :
+    whether that is a protected attribute with another value of which the person would be accepted.
     """
 
     row: int
     text: str = ""
     refusal: str = ""
+    decided_by_attribute: bool = False
 
 
 def refuse_without_reasons(results: Results) -> None:
@@ -142,6 +145,9 @@ class _Writer:
         target = self.run.results.schema.target
         if case.decision == target.favourable_class:
             return self._refused(number, "favourable", decision=case.decision)
+        if told := decides(self.run.results, case.case, self.run.words):
+            refused = self._refused(number, "decides", decides=told)
+            return replace(refused, decided_by_attribute=True)
         codes = [
             row
             for row in self.run.results.rows(*ReasonCode.source, ReasonCode)

@@ -32,11 +32,13 @@ class CaseAnswer:
     """What is said of the rows.
 
     answer : plain data. notes : sentences on values that no training row has, and on columns of the
-    file that the model does not read.
+    file that the model does not read. decided : {number of a row, from 1: which protected attribute
+    decides about it, as a sentence}.
     """
 
     answer: Mapping[str, Any]
     notes: tuple[str, ...]
+    decided: Mapping[int, str]
 
 
 def write_case_page(request: ModelRequest, rows: Path, work: Path, page: Path | None) -> CaseAnswer:
@@ -61,7 +63,8 @@ def write_case_page(request: ModelRequest, rows: Path, work: Path, page: Path | 
         "notes": content["strange"],
         "cases": worded,
     }
-    return CaseAnswer(plain(about), (*content["strange"], *_unread(cases)))
+    decided = {abs(case["id"]): case["decides"] for case in worded if case["decides"]}
+    return CaseAnswer(plain(about), (*content["strange"], *_unread(cases)), decided)
 
 
 def write_letters(

@@ -15,12 +15,22 @@ from deepseek_report.data_kinds import kind_of
 from deepseek_report.datasets.checks.new_rows import StrangeValue
 from deepseek_report.findings import explainer_verdicts
 from deepseek_report.findings.records import explainer_label, setting
-from deepseek_report.metrics.cases.single_case_rows import CaseRow, ChangeStep, RefusedCase
+from deepseek_report.metrics.cases.single_case_rows import (
+    CaseRow,
+    ChangeStep,
+    DecidingAttribute,
+    RefusedCase,
+)
 from deepseek_report.sections.shared.draft import Draft, DraftedSection, ids_of
 from deepseek_report.sections.shared.tables import Values, compact, number_cell, percent_cell
 from deepseek_report.sections.single_cases import case_sentences
 from deepseek_report.sections.single_cases.case_browser import browser
-from deepseek_report.sections.single_cases.case_pages import answer_codes, case_page, caveat_codes
+from deepseek_report.sections.single_cases.case_pages import (
+    answer_codes,
+    case_page,
+    caveat_codes,
+    is_against,
+)
 from deepseek_report.sections.single_cases.case_sentences import Pages, can_change
 from deepseek_report.sections.single_cases.explained_cases import (
     ExplainedCase,
@@ -155,6 +165,7 @@ def _browse(pages: Pages, cases: Sequence[ExplainedCase]) -> None:
         draft.caveat("not_advice")
     if _assumed_directions(draft):
         draft.caveat("assumed_directions")
+    _caveat_decides(draft, [case.row for case in paged])
     draft.notes(["cases"])
     glances = Glances.over(results, draft.words, _inputs(results, cases))
     contents = [case_page(pages, glances, case) for case in paged]
@@ -223,6 +234,20 @@ def _answer(draft: Draft, table: list[CaseRow], n_explained: int, explainer: str
         draft.answer("masked", n=len(changed), total=len(table))
     elif kind_of(draft.results.schema).named_columns:
         _answer_changes(draft, changes, len(table))
+
+
+def _caveat_decides(draft: Draft, paged: Sequence[CaseRow]) -> None:
+    """In which of the cases with a page a protected attribute decides."""
+    labels: dict[int, dict[str, None]] = {}
+    for row in draft.results.rows(*DecidingAttribute.source, DecidingAttribute):
+        labels.setdefault(row.case, {})[draft.words.name(row.label)] = None
+    cases = [
+        {"row": case_sentences.row_of(draft, case.instance_id), "labels": list(labels[case.case])}
+        for case in paged
+        if case.case in labels
+    ]
+    if cases:
+        draft.caveat("decides", cases=cases, against=sum(is_against(draft, case) for case in paged))
 
 
 def _doubt(draft: Draft, explainer: str, listed: str | None) -> None:

@@ -312,6 +312,7 @@
         gauge(one),
         /* Reasons name the regions of an image and the spans of a series by their numbers in the picture. */
         drawn ? part(phrase("input"), pictures) : marks.text(one, page) ?? glance(page?.text ? { text: page.text } : one.glance, false),
+        page?.decides ? block("p", { class: "case-warning" }, page.decides) : null,
         page ? reasons(one, page) : null,
         page?.change ? part(phrase("change"), paragraph(page.change), page.other_ways.length ? bullets(page.other_ways) : null, changedInput(page.changed, one.glance)) : null,
         page?.fired ? part(phrase("fired"), paragraph(page.fired.head), bullets(page.fired.items.map((rule) => [rule.text, " ", marks.rule(rule.number, rule.when)]))) : null,

@@ -59,7 +59,8 @@ def _told(
     cases = results.rows(*CaseRow.source, CaseRow)
     against = next(row for row in cases if not _favoured(results, row))
     mine = [{**code, "case": against.case} for code in codes]
-    changed = with_table(results, "cases", "reason_codes", lambda old: _like(old, mine))
+    undecided = with_table(results, "cases", "deciding", lambda old: old[:0])
+    changed = with_table(undecided, "cases", "reason_codes", lambda old: _like(old, mine))
     by_row = {letter.row: letter for letter in letters_of(changed, METHOD, kind, language)}
     return by_row[against.instance_id]
 

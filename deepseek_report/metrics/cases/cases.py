@@ -23,6 +23,7 @@ from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import OF_TARGET, Column, TableType, columns_of
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.base import ranges, typical_row
+from deepseek_report.data_kinds.row_conditions import Relations
 from deepseek_report.metrics.cases import case_choice
 from deepseek_report.metrics.cases import case_tables as pages
 from deepseek_report.metrics.cases import single_case_rows as cells
@@ -47,6 +48,7 @@ from deepseek_report.metrics.explanations.explanation_plugin import (
     ExplanationMetric,
     without_control,
 )
+from deepseek_report.metrics.fairness.attribute_exchange import ExchangedAttribute
 from deepseek_report.statistics.ranking import most_telling
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
@@ -100,6 +102,15 @@ _TABLES = {
         ),
         release=OF_CASES,
         row=cells.ReasonCode,
+    ),
+    "deciding": TableType(
+        (
+            _CASE,
+            *_FEATURE,
+            *columns_of("display to_display to_value:number probability_after:share"),
+        ),
+        release=OF_CASES,
+        row=cells.DecidingAttribute,
     ),
     "refused": REFUSED,
     "counterfactuals": TableType(
@@ -177,6 +188,11 @@ class CasePages(ExplanationMetric):
     are made of. Of those that count about equally no order is claimed. How often another seed of
     the method would find the same certain reasons to be the largest is `reason_codes_kept`.
 
+    Whoever was decided against is asked about again with each protected attribute that the model
+    is given exchanged for each other value of the training part (of a number, for one of each other
+    band), all else equal: where that alone makes the decision favourable the attribute decides,
+    whatever the reason codes say.
+
     All other test rows that were decided against a person get reason codes too, rough ones where
     full ones cost more than `refused_evaluations` rows of the model, and none where these do too.
 
@@ -226,6 +242,7 @@ class CasePages(ExplanationMetric):
         decides, named = task_of(schema.target).decides, kind_of(schema).named_columns
         changes, codes, scores = CaseChanges(), list[Row](), list[Score]()
         of_cases, shared, maskings = explanations, list[Row](), list[Row]()
+        deciding = list[Row]()
         if decides:
             errors = pages.SharedErrors(dataset, context.validation_predictions)
             shared = [entry for case, row in enumerate(inputs) for entry in errors.rows(case, row)]
@@ -233,6 +250,7 @@ class CasePages(ExplanationMetric):
             limits = SearchBounds(self.change_at_most, self.change_margin, self.change_near)
             changes = changes_of(context, inputs, limits, self.change_ways)
             codes, scores = codes_of(context, explanations, self.reason_codes)
+            deciding = deciding_rows(context, inputs)
             of_cases = {
                 name: told_of(context.predictions, each, schema, self.reason_codes)
                 for name, each in explanations.items()
@@ -257,6 +275,7 @@ class CasePages(ExplanationMetric):
             "reasons": self._each(pages.reason_rows, chosen, of_cases, schema),
             "contrasts": self._each(pages.contrast_rows, chosen, explanations, schema),
             "reason_codes": codes,
+            "deciding": deciding,
             "refused": refused.rows(context, explanations),
             "agreement": pages.agreement_rows(of_cases, chosen, schema),
         }
@@ -374,6 +393,38 @@ def role_label(role: str, schema: Schema) -> str:
     _, name, level = role.split(":", 2)
     labels = {attribute.name: attribute.label for attribute in schema.attributes}
     return f"{labels.get(name, name)}: {level}"
+
+
+def deciding_rows(context: MeasureContext, inputs: Floats) -> list[Row]:
+    """One row for each exchange of a protected attribute that makes a decision favourable.
+
+    inputs : (case, feature) the shown cases; those that were not decided against are not asked
+    about, and none where nobody declares the favourable class.
+    """
+    schema, wanted = context.dataset.schema, context.dataset.schema.target.favourable
+    if wanted is None:
+        return []
+    rule = DecisionRule(context.predictions.threshold, context.predictions.explained)
+    against = rule.decisions(context.classifier.probabilities(inputs)) != wanted
+    relations = Relations.of(schema)
+    exchanged = list(ExchangedAttribute.all_of(schema, context.dataset.train))
+    exchanges = [
+        (case, schema.features[each.column], each.column, changed)
+        for case in np.flatnonzero(against).tolist()
+        for each in exchanged
+        for changed in each.of(inputs[case], relations)
+    ]
+    if not exchanges:
+        return []
+    outputs = context.classifier.probabilities(np.stack([changed for *_, changed in exchanges]))
+    turned = np.flatnonzero(rule.decisions(outputs) == wanted)
+    rows = list[Row]()
+    for at in turned.tolist():
+        case, feature, j, changed = exchanges[at]
+        shown = (feature.display(inputs[case, j]), feature.display(changed[j]))
+        after = float(outputs[at, schema.target.explained])
+        rows.append((case, feature.name, feature.label, *shown, float(changed[j]), after))
+    return rows
 
 
 # The smallest changes of the shown cases, and for how many decisions one is known.

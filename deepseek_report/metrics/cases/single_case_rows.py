@@ -146,6 +146,18 @@ class RefusedCase:
 
 
 @dataclass(frozen=True)
+class DecidingAttribute(OfPlayer):
+    """A value of a protected attribute with which alone who was refused would be accepted.
+
+    display : the person's own value.
+    """
+
+    source = ("cases", "deciding")
+    to_display: str
+    probability_after: float | None = None
+
+
+@dataclass(frozen=True)
 class ChangedInput(OfCase):
     """A value that would have to be otherwise for another decision."""
 

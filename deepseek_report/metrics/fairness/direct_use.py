@@ -21,6 +21,7 @@ from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimates_of
 from deepseek_report.metrics.fairness import groups
+from deepseek_report.metrics.fairness.attribute_exchange import source_of
 from deepseek_report.metrics.fairness.fairness_rows import SplitGap, SwappedAttribute
 from deepseek_report.metrics.fairness.group_gaps import SurestPair
 from deepseek_report.metrics.fairness.proxies import permutation_importance
@@ -141,11 +142,7 @@ class TellingColumns:
         wide data only those inputs are looked at whose means differ most in training.
         """
         attribute = data.schema.attribute(name)
-        source = (
-            data.schema.position(attribute.source)
-            if attribute.source in data.schema.names
-            else None
-        )
+        source = source_of(data.schema, attribute)
         train, test = (_Told.of(part, attribute, pair) for part in (data.train, data.test))
         if not (train.is_both and test.is_both):
             return cls(source, [])

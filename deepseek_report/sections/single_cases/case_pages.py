@@ -252,6 +252,7 @@ def case_page(pages: Pages, glances: Glances, case: ExplainedCase) -> Values:
         "summary": case_sentences.summary(draft, row),
         "text": "" if case.position is None else glances.whole_text(case.position),
         "sure": case_sentences.sure(pages, case),
+        "decides": case_sentences.decides(draft.results, number, draft.words),
         "codes": codes(pages, row),
         "contrasts": case_sentences.contrasts(pages, row),
         "reasons": case_sentences.reasons(pages, row),

@@ -41,6 +41,7 @@ from deepseek_report.metrics.cases.single_case_rows import (
     ChangeStep,
     ComparedPrototype,
     Consequence,
+    DecidingAttribute,
     ErrorsLikeThis,
     FiredRule,
     NearestAccepted,
@@ -59,6 +60,7 @@ from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.loss import calibration_subject
 from deepseek_report.wording.numbers import NumberFormat
+from deepseek_report.wording.words import Wording
 
 #: Bands of about equal size, and the least number of test cases in one.
 _BANDS, _LEAST = 10, 50
@@ -290,6 +292,26 @@ def counted(pages: Pages, case: CaseRow) -> str:
     else:
         names = [words.name(row.label) for row in shown]
     return words.numbers.listing(names)
+
+
+def decides(results: Results, case: int, words: Wording) -> str:
+    """Which protected attributes decide about a refused person; empty where none does."""
+    rows = results.rows(*DecidingAttribute.source, DecidingAttribute)
+    attributes: dict[str, list[DecidingAttribute]] = {}
+    for row in rows:
+        if row.case == case:
+            attributes.setdefault(row.feature, []).append(row)
+    if not attributes:
+        return ""
+    worded = []
+    for name, turning in attributes.items():
+        values = [words.name(turning[0].display), *(words.name(row.to_display) for row in turning)]
+        if not results.schema.feature(name).is_numeric:
+            values = words.numbers.quoted(values)
+        others = list(dict.fromkeys(values[1:]))
+        worded.append({"label": words.name(turning[0].label), "own": values[0], "others": others})
+    favourable = words.name(results.schema.target.favourable_class)
+    return words.text("sections.cases.decides", attributes=worded, favourable=favourable)
 
 
 def change_in_short(pages: Pages, case: CaseRow) -> str:

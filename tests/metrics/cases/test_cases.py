@@ -48,6 +48,7 @@ def test_gives_the_tables_of_the_contract(toy, n_classes) -> None:
         "probability_after movable margin near",
         "reason_codes": "case explainer role rank feature label display shortfall error "
         "order_certain output_space",
+        "deciding": "case feature label display to_display to_value probability_after",
         "refused": "instance_id explainer probability reason_1 reason_2 reason_3 reason_4 certain "
         "rough",
         "agreement": "case explainer_a explainer_b spearman top3_overlap",

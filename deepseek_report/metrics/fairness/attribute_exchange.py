@@ -1,0 +1,87 @@
+"""A protected attribute of a person exchanged for each other value, with all else equal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from deepseek_report.artifacts.array_types import Floats
+from deepseek_report.artifacts.schema import Attribute, Schema
+from deepseek_report.artifacts.split import Split
+from deepseek_report.data_kinds.row_conditions import Relations
+
+#: Training values of a band of a number of which one is asked about, the median first.
+_PER_BAND = np.linspace(0, 1, 21)
+#: Shares of the training part that end the bands of a number for which nobody declares any.
+_QUARTERS = (0.25, 0.5, 0.75)
+
+
+def source_of(schema: Schema, attribute: Attribute) -> int | None:
+    """Position of the input that an attribute was made from; None where the model is not given it.
+
+    It is the column that an exchange of the attribute changes.
+    """
+    return schema.position(attribute.source) if attribute.source in schema.names else None
+
+
+@dataclass(frozen=True)
+class ExchangedAttribute:
+    """What an input that is protected may be exchanged for.
+
+    column : its position. is_number : whether it has an order, so that values lie between bands.
+    bands : training values, of a number those of each band in the order in
+    which one that can be is looked for, else one of each category; NaN where it is missing.
+    """
+
+    column: int
+    is_number: bool
+    bands: tuple[Floats, ...]
+
+    @classmethod
+    def all_of(cls, schema: Schema, train: Split) -> Iterator[ExchangedAttribute]:
+        """Those of a table that the model is given, in the order of the columns."""
+        people = {source_of(schema, each): each.name for each in schema.attributes_of("person")}
+        for j, feature in enumerate(schema.features):
+            if not (feature.sensitive or j in people):
+                continue
+            column = train.inputs[:, j]
+            known = column[~np.isnan(column)]
+            bands = [np.array([value]) for value in np.unique(known)]
+            if feature.is_numeric and len(known):
+                edges = np.quantile(known, _QUARTERS)
+                codes = train.groups.get(people.get(j, ""), np.searchsorted(edges, column))
+                bands = [_asked(known[codes[~np.isnan(column)] == k]) for k in np.unique(codes)]
+            missing = [np.array([np.nan])] if len(known) < len(column) else []
+            yield cls(
+                j, feature.is_numeric, tuple(band for band in (*bands, *missing) if len(band))
+            )
+
+    def of(self, row: Floats, relations: Relations) -> Iterator[Floats]:
+        """Copies of a row (feature,) with a value of each other band that keeps the relations."""
+        own = row[self.column]
+        away = [_distance(band, own) for band in self.bands]
+        mine = min(away, default=0.0) if self.is_number else 0.0
+        for band, distance in zip(self.bands, away, strict=True):
+            if distance == mine:
+                continue
+            changed = np.repeat(row[None], len(band), axis=0)
+            changed[:, self.column] = band
+            yield from changed[relations.allowed(row, changed)][:1]
+
+
+def _asked(values: Floats) -> Floats:
+    """Different values of a band from its median outwards."""
+    if not len(values):
+        return values
+    some = np.unique(np.quantile(values, _PER_BAND, method="nearest"))
+    median = np.quantile(values, 0.5, method="nearest")
+    return np.asarray(some[np.argsort(np.abs(some - median), kind="stable")])
+
+
+def _distance(band: Floats, value: float) -> float:
+    """How far a value lies from those of a band; a missing one only from itself not at all."""
+    if np.isnan(value) or np.isnan(band[0]):
+        return 0.0 if np.isnan(value) and np.isnan(band[0]) else np.inf
+    return float(max(band.min() - value, value - band.max(), 0.0))
