@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
+from deepseek_report import children
 from deepseek_report.artifacts.advice import DISTRIBUTION
 from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.artifacts.storage.plain_files import is_file, open_archive, read_bytes
@@ -87,9 +88,7 @@ def _filled(fields: Mapping[str, object], template: bytes) -> bytes:
     told = json.dumps(fields).encode()
     command = [sys.executable, "-P", fill_docx.__file__, str(_MEMORY), str(len(told))]
     try:
-        done = subprocess.run(
-            command, input=told + template, capture_output=True, timeout=_SECONDS, check=False
-        )
+        done = children.run(command, text=told + template, seconds=_SECONDS)
         code, said = done.returncode, done.stderr.decode("utf-8", "replace")[-2000:]
     except subprocess.TimeoutExpired:
         code, said = fill_docx.FIELD, f"it takes more than {_SECONDS} s"
