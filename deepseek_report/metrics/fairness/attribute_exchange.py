@@ -30,13 +30,13 @@ def source_of(schema: Schema, attribute: Attribute) -> int | None:
 class ExchangedAttribute:
     """What an input that is protected may be exchanged for.
 
-    column : its position. is_number : whether it has an order, so that values lie between bands.
+    column : its position. is_ordered : whether it has an order, so that values lie between bands.
     bands : training values, of a number those of each band in the order in
     which one that can be is looked for, else one of each category; NaN where it is missing.
     """
 
     column: int
-    is_number: bool
+    is_ordered: bool
     bands: tuple[Floats, ...]
 
     @classmethod
@@ -62,7 +62,7 @@ class ExchangedAttribute:
         """Copies of a row (feature,) with a value of each other band that keeps the relations."""
         own = row[self.column]
         away = [_distance(band, own) for band in self.bands]
-        mine = min(away, default=0.0) if self.is_number else 0.0
+        mine = min(away, default=0.0) if self.is_ordered else 0.0
         for band, distance in zip(self.bands, away, strict=True):
             if distance == mine:
                 continue
