@@ -98,7 +98,7 @@ class Decided:
 
     sentences : every decision. rejections : those that reject. required : what a policy asks for,
     in a sentence each where it is missing. n : how many are required. seal : what the run says of a
-    seal. satisfied : whether all that the given policy asks for is there; None where none was given.
+    seal. satisfied : whether all that the policy asks for is there; None where none was given.
     """
 
     sentences: tuple[str, ...] = ()
