@@ -20,7 +20,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     ),
     "check": (*_COMPOSING, "--seal", "--key", "--out"),
     "render": ("--to", "--engine", "--language", "--people", "--trust", "--help"),
-    "verify": ("--expect", "--keys", "--policy", "--trust", "--help"),
+    "verify": ("--expect", "--keys", "--policy", "--previous", "--trust", "--help"),
     "key": ("--out", "--help"),
     "sign": ("--decision", "--all", "--key", "--help"),
     "pack": ("--previous", "--out", "--help"),

@@ -81,7 +81,7 @@ CALLS: dict[str, tuple[Call, ...]] = {
     ),
     "verify": (
         Call(
-            "{run} --expect {digest} --keys {keys} --policy {policy} --trust json",
+            "{run} --expect {digest} --keys {keys} --policy {policy} --previous {run} --trust json",
             "1 of 1 required decision",
             code=1,
         ),
