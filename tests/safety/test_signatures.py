@@ -472,6 +472,20 @@ def test_what_lies_beside_the_run_in_a_pack_is_named(
     assert f"holds {name}; a pack holds" in error
 
 
+@pytest.mark.parametrize("before", [True, False])
+def test_bytes_of_no_file_in_a_pack_are_refused(before: bool, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as pack:
+        pack.writestr("run/run.json", "{}")
+        pack.comment = b"" if before else b"evil"
+    if before:
+        content = (tmp_path / "a.zip").read_bytes()
+        (tmp_path / "a.zip").write_bytes(b"#!/bin/sh\nevil\n" + content)
+    (tmp_path / "into").mkdir()
+    with pytest.raises(ArtifactError, match="bytes that belong to no file"):
+        unpack(tmp_path / "a.zip", tmp_path / "into")
+    assert not list((tmp_path / "into").iterdir())
+
+
 def test_what_changed_is_proved_by_the_previous_pack_alone(
     signed: Path, keys: Path, tmp_path: Path, terminal: Terminal
 ) -> None:

@@ -537,6 +537,10 @@ def unpack(path: Path, folder: Path) -> None:
         with open_file(path, links=True) as stream, open_archive(stream) as pack:
             members = [member for member in pack.infolist() if not member.is_dir()]
             _refuse(path, members)
+            if pack.comment or min((each.header_offset for each in pack.infolist()), default=0):
+                raise ArtifactError(
+                    f"{path}: holds bytes that belong to no file; nothing was unpacked"
+                )
             left = _ARTIFACTS * most_bytes()
             if sum(member.file_size for member in members) > left:
                 raise ArtifactError(f"{path}: holds more bytes than are ever unpacked")

@@ -223,8 +223,15 @@ def _checked(name: str, opened: OpenedEnvelope) -> CheckedSignature:
         for entry in (listed if isinstance(listed, list) else [])
         if opened.predicate == DECISION_PREDICATE and isinstance(entry, dict)
     }
-    signers, unknown, files = opened.signers, opened.unknown, opened.files
-    return CheckedSignature(name, signers, unknown, files, opened.predicate, of_run, decisions)
+    return CheckedSignature(
+        file=name,
+        signers=opened.signers,
+        unknown=opened.unknown,
+        files=opened.files,
+        about=opened.predicate,
+        of_run=of_run,
+        decisions=decisions,
+    )
 
 
 def _is_of_run(opened: OpenedEnvelope) -> bool:
@@ -253,8 +260,8 @@ def _not_covered(
     """What is not as the last signature says, but for what every signature must say."""
     for file in sorted(present.keys() | last.files.keys()):
         kind, sha256 = class_of(file), last.files.get(file)
-        is_told = kind == "signature" or (kind in _LASTING and sha256 is not None)
-        if is_told or present.get(file) == sha256:
+        by_each = kind == "signature" or (kind in _LASTING and sha256 is not None)
+        if by_each or present.get(file) == sha256:
             continue
         if file not in present:
             yield f"{file} was removed after {last.by} signed it ({last.file})"

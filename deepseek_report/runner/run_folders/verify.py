@@ -98,8 +98,7 @@ class Decided:
 
     sentences : every decision. rejections : those that reject. required : what a policy asks for,
     in a sentence each where it is missing. n : how many are required. seal : what the run says of a
-    seal. satisfied : whether all that the given policy asks for is there; None where none was
-    given.
+    seal. satisfied : whether all that the policy asks for is there; None where none was given.
     """
 
     sentences: tuple[str, ...] = ()
@@ -237,9 +236,10 @@ def verify(
 def _compare_changes(opened: OpenRun, verified: Verified, proofs: Proofs) -> None:
     """Make `changes.md` of a pack again, which no manifest lists."""
     file, previous = proofs.changes, proofs.previous
-    if file is None or not (is_file(file) or previous):
-        return
-    if previous is None:
+    if file is None or not is_file(file):
+        if previous is not None:
+            verified.notes.append(f"there is no {CHANGES} to compare with {previous} (--previous)")
+    elif previous is None:
         verified.uncompared[CHANGES] = "no manifest lists it; name the pack before (--previous)"
     elif problem := changes_problem(file, opened, previous):
         record = readable_manifest(opened.folder / DOCUMENTS_MANIFEST) or {}
