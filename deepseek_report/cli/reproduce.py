@@ -106,7 +106,7 @@ def _in_own_environment(options: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="deepseek-report-env-") as place:
         say_environment(recorded)
         python = build(recorded, Path(place), options.trust, options.package)
-        words = [str(python), "-P", "-m", "deepseek_report", "reproduce", str(options.run)]
+        words = [str(python), "-m", "deepseek_report", "reproduce", str(options.run)]
         for name in ("store", "output", "jobs"):
             if (value := getattr(options, name)) is not None:
                 words += [f"--{name}", str(value)]

@@ -17,11 +17,12 @@ FIELD, NO_DOCX = 10, 11
 
 
 def _limit(size: int) -> None:
-    import resource
+    with suppress(ImportError):  # Windows has no such limits
+        import resource
 
-    for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA):
-        with suppress(ValueError, OSError):  # a system that has no such limit, or a lower one
-            resource.setrlimit(kind, (size, size))
+        for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA):
+            with suppress(ValueError, OSError):  # a system that has no such limit, or a lower one
+                resource.setrlimit(kind, (size, size))
 
 
 def _filled(fields: dict[str, object], template: bytes) -> bytes:

@@ -86,7 +86,7 @@ def _check(document: bytes) -> None:
 def _filled(fields: Mapping[str, object], template: bytes) -> bytes:
     """The document as a process with little memory and time makes it, since templates compute."""
     told = json.dumps(fields).encode()
-    command = [sys.executable, "-P", fill_docx.__file__, str(_MEMORY), str(len(told))]
+    command = [sys.executable, fill_docx.__file__, str(_MEMORY), str(len(told))]
     try:
         done = children.run(command, text=told + template, seconds=_SECONDS)
         code, said = done.returncode, done.stderr.decode("utf-8", "replace")[-2000:]

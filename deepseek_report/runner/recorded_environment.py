@@ -121,17 +121,17 @@ def build(
             f"{__version__}; say where that version comes from: --package WHEEL, FOLDER or the URL "
             "of an index. Nobody's index is asked for it by name alone. Or leave --env out"
         )
-    _run([_python(recorded.python), "-P", "-m", "venv", "--without-pip", str(place)])
+    _run([_python(recorded.python), "-m", "venv", "--without-pip", str(place)])
     python = place / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as constraints:
         constraints.write(recorded.constraints)
         constraints.flush()
-        pip = [sys.executable, "-P", "-m", "pip", "--python", str(python), "install", "--quiet"]
+        pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet"]
         named = [_named_package(package, recorded.package, place)] if package else []
         wanted = [*named, *recorded.direct(direct_requirements())]
         _run([*pip, "--constraint", constraints.name, *wanted])
     _use_present([*([] if package else [PACKAGE]), *trust], place)
-    version = _run([str(python), "-P", "-m", PACKAGE, "--version"]).split()
+    version = _run([str(python), "-m", PACKAGE, "--version"]).split()
     if recorded.package not in version:
         raise ArtifactError(
             f"--package {package}: this is version {' '.join(version)}, and the run was made by "
@@ -157,7 +157,7 @@ def _named_package(package: str, version: str, place: Path) -> str:
         )
     fetched = place / "fetched"
     wheel = ["--no-deps", "--only-binary", ":all:", "--dest", str(fetched)]
-    command = [sys.executable, "-P", "-m", "pip", "--isolated", "download", "--quiet", *wheel]
+    command = [sys.executable, "-m", "pip", "--isolated", "download", "--quiet", *wheel]
     _run([*command, "--index-url", package, f"{DISTRIBUTION}=={version}"], alone=True)
     return str(next(fetched.glob("*.whl")))
 

@@ -11,7 +11,6 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from deepseek_report import children
 from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.results import PROVENANCE
 from deepseek_report.artifacts.storage.files import load_json, save_json
@@ -22,6 +21,7 @@ from deepseek_report.config.portable import CALL, PortablePaths
 from deepseek_report.config.rules import pick_device
 from deepseek_report.errors import ArtifactError, DeepseekReportError
 from deepseek_report.privacy.release import told_overrides
+from deepseek_report.provenance.checkout import git_revision
 from deepseek_report.rendering.page_words import page_of
 from deepseek_report.runner.execution.computing import Execution
 from deepseek_report.runner.execution.execute import execute
@@ -238,7 +238,7 @@ def _record(experiment: Experiment, started: dt.datetime) -> dict[str, object]:
     moments = {"started": started, "finished": dt.datetime.now(dt.UTC)}
     measured = experiment.settings.measure_time
     times = {k: at.isoformat(timespec="seconds") if measured else None for k, at in moments.items()}
-    return {**times, "git": children.git_revision(Path.cwd())}
+    return {**times, "git": git_revision(Path.cwd())}
 
 
 def _whole(folder: Path) -> Finished | None:

@@ -60,7 +60,6 @@ _NAMED = "a file or a new folder that the person named on the command line"
 #: {module: (why, what it calls)}.
 ELSEWHERE: dict[str, tuple[str, set[str]]] = {
     "api/reporting.py": (_OWN, {"json.loads", "mkdir", "read_text", "write_text"}),
-    "children.py": (_OWN, {"mkdir", "open", "write_bytes", "write_text"}),
     "cli/dispatch.py": (_SYSTEM, {"open"}),
     "cli/score_stream.py": (_NAMED, {"open"}),
     "compliance/evidence_record.py": (_MEMORY, {"json.loads"}),
@@ -100,6 +99,7 @@ ELSEWHERE: dict[str, tuple[str, set[str]]] = {
     "models/shared/loading.py": (_MODELS, {"load_file", "save_file"}),
     "models/transformers/pretrained.py": (_MODELS, {"glob"}),
     "provenance/__init__.py": (_CODE, {"read_text"}),
+    "provenance/checkout.py": (_OWN, {"mkdir", "open", "write_bytes", "write_text"}),
     "provenance/code.py": (
         _CODE,
         {"fdopen", "json.loads", "mkdir", "open", "os.walk", "read_bytes", "replace"},

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import deepseek_report
-from deepseek_report.children import git_revision
+from deepseek_report.provenance.checkout import git_revision
 from tests.cli.test_every_option import CALLS, Desk, words_of
 from tests.configured import LINEAR, few_parts, places_in
 from tests.conftest import SmallRun
@@ -141,7 +141,8 @@ def test_a_process_of_python_m_leaves_it_alone_too(tmp_path: Path) -> None:
     (tmp_path / "lime.py").write_text(f"open({str(mark)!r}, 'w')\n", "utf-8")
     program = (
         "import os, sys; from deepseek_report.children import leave_working_folder_out, run; "
-        "leave_working_folder_out(); import lime; run([sys.executable, '-c', 'import lime'])"
+        "leave_working_folder_out(); import lime; "
+        "run([sys.executable, '-c', 'import lime'], seconds=60)"
     )
     known = {**os.environ, "PYTHONPATH": f"{PACKAGE.parent}{os.pathsep}"}
     command = [sys.executable, "-c", program]

@@ -186,12 +186,15 @@ def _refuse_many(folder: Path, number: int) -> None:
 # --- reading --------------------------------------------------------------------------------------
 
 
-def open_file(path: Path, *, below: Path | None = None, links: bool = False) -> io.BufferedReader:
-    """A regular file, opened to read bytes.
+def open_file(
+    path: Path, most: int = 0, *, below: Path | None = None, links: bool = False
+) -> io.BufferedReader:
+    """A regular file of at most `most` bytes, 0: of any, opened to read bytes.
 
     links : it may be a link to a file, since the person who runs this or the package named it.
 
-    Raises ArtifactError: it is a link, a device or a pipe; OSError: it cannot be opened.
+    Raises ArtifactError: it is a link, a device or a pipe, or has more bytes; OSError: it cannot be
+    opened.
     """
     if below is not None:
         refuse_links_on_way(below, path)
@@ -201,9 +204,15 @@ def open_file(path: Path, *, below: Path | None = None, links: bool = False) -> 
         if error.errno == errno.ELOOP:
             raise ArtifactError(f"{path}: a link, and links are not followed here") from None
         raise
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
+    about = os.fstat(handle)
+    try:
+        if not stat.S_ISREG(about.st_mode):
+            raise ArtifactError(f"{path}: no regular file, and nothing else is read")
+        if most:
+            refuse_longer(path, about.st_size, most)
+    except ArtifactError:
         os.close(handle)
-        raise ArtifactError(f"{path}: no regular file, and nothing else is read")
+        raise
     return io.open(handle, "rb")  # noqa: UP020 - of a handle, not of a path
 
 
@@ -250,13 +259,8 @@ MOST_OF_PEOPLE = 2**28
 
 
 def sha256_file(path: Path, most: int = 0, *, links: bool = False) -> str:
-    """SHA-256 of a regular file of at most `most` bytes, 0: of any, in hexadecimal.
-
-    Raises ArtifactError: it has more, or see `open_file`.
-    """
-    with open_file(path, links=links) as stream:
-        if most:
-            refuse_longer(path, os.fstat(stream.fileno()).st_size, most)
+    """SHA-256 of a regular file, in hexadecimal; see `open_file`."""
+    with open_file(path, most, links=links) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
@@ -374,13 +378,10 @@ def flush(path: Path) -> None:
 def copy_file(source: Path, target: Path, most: int = 0, *, links: bool = False) -> None:
     """Copy the bytes of a regular file; makes the folder of the copy.
 
-    most, links : see `sha256_file`.
+    most, links : see `open_file`.
     """
-    with open_file(source, links=links) as stream:
-        if most:
-            refuse_longer(source, os.fstat(stream.fileno()).st_size, most)
-        with new_file(target) as copy:
-            shutil.copyfileobj(stream, copy, 2**20)
+    with open_file(source, most, links=links) as stream, new_file(target) as copy:
+        shutil.copyfileobj(stream, copy, 2**20)
 
 
 def open_lock(path: Path, *, below: Path) -> IO[bytes]:
