@@ -136,7 +136,7 @@ def whole_training(module: Any, dataset: Dataset, trainer: Any) -> str:
         started = time.process_time()
         trainer.fit(copy.deepcopy(module), dataset, TrainingPlace(Path(folder), 1, "cpu"), Silent())
         cpu = time.process_time() - started
-        timing = json.loads((Path(folder) / "timing.json").read_text())
+        timing = json.loads((Path(folder) / "times.json").read_text())
     share = timing["step_seconds"] / timing["seconds"]
     return (
         f"The default training took {cpu:.1f} s of CPU; {share:.0%} of its time were optimiser "

@@ -144,7 +144,7 @@ class Explanation:
         to the runner-up.
     others : attributions of all instances to further classes, where `explain.classes` asks for it.
     seconds, peak_memory : wall time and peak resident memory in MiB, measured by the runner. They
-        are kept in a file of their own, `timing.json`, since they differ from run to run.
+        are kept in a file of their own, `times.json`, since they differ from run to run.
     """
 
     values: Floats
@@ -253,12 +253,12 @@ class Explanation:
             if filed is not None:
                 filed.save(folder)
         if self.seconds is not None:
-            files.save_json(folder / "timing.json", {n: getattr(self, n) for n in _TIMING})
+            files.save_json(folder / "times.json", {n: getattr(self, n) for n in _TIMING})
 
     @classmethod
     def load(cls, folder: Path) -> Explanation:
         meta = files.load_json(folder / "explanation.json")
-        timing = folder / "timing.json"
+        timing = folder / "times.json"
         meta |= files.load_json(timing) if timing.exists() else {}
         for name in ("feature_names", "dims"):
             meta[name] = tuple(meta[name])

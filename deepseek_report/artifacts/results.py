@@ -203,7 +203,7 @@ class Results:
     @cached_property
     def training_time(self) -> dict[str, Any]:
         """Durations of the training; empty where the run was told not to measure time."""
-        timing = self.path_of("training") / "timing.json"
+        timing = self.path_of("training") / "times.json"
         return dict(load_json(timing)) if timing.exists() else {}
 
     @cached_property

@@ -70,8 +70,9 @@ def command(arguments: list[str]) -> int:
 _MOST_NAMES = 5
 #: What no digest of a run covers, and signatures alone do.
 _BY_SIGNATURES_ALONE = (
-    "Not proved without a signature: what people wrote (people/, notes/), and the records of times "
-    "(provenance.json, tensorboard/), which agree with their list and are bound to nothing."
+    "Not proved without a signature: what people wrote (people/, notes/); the records of times, "
+    "memory and environment (provenance.json, environment.json, tensorboard/, records/), which "
+    "agree with their list and are bound to nothing; and what documents quote of them."
 )
 _SIGNED_TIMES = (
     "Not proved by a signature: when it was made, and that the clock of the run was right."
@@ -185,7 +186,7 @@ def _made_again(made: Remade, verified: Verified) -> str:
             f"Documents not proved: of {count}, {len(made.different)} are not the same bytes when "
             f"they are made again here ({some(made.different, _MOST_NAMES)})."
         )
-    again = f"made again from these results, all {count} are the same bytes"
+    again = f"made again from these results and records, all {count} are the same bytes"
     words = f", with the words of {some(verified.people, _MOST_NAMES)}" if verified.people else ""
     stand = "proved" if verified.expected else "agree with the results"
     return f"Documents {stand}: {again}{words}."

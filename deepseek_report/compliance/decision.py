@@ -36,7 +36,7 @@ APPROVING = frozenset({"accepted", "accepted_with_conditions", "not_applicable"}
 #: The key of a target that is the whole model.
 WHOLE_MODEL = "model"
 _RESULTS = ("artifacts/predictions/*", "artifacts/explanations/*", "artifacts/measures/*")
-_TIMED = "*/timing.json"
+_TIMED = "*/times.json"
 
 
 @dataclass(frozen=True)

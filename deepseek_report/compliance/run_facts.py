@@ -125,7 +125,7 @@ _EMPTY: tuple[object, ...] = (None, "", [], {}, ())
 _OWN_MODELS = "deepseek_report.models."
 #: Fields of a model's config that name what it starts from.
 _STARTS = ("checkpoint", "file", "weights")
-_RUN = "run.json"
+_RUN, _ENVIRONMENT = "run.json", "environment.json"
 #: The setting that forbids to record durations and times of day.
 NO_TIME = "measure_time: false"
 
@@ -238,7 +238,9 @@ def _thresholds_fact(results: Results) -> Message:
 
 def _hardware_fact(results: Results) -> Message | None:
     device = (results.provenance.get("environment") or {}).get("device")
-    return message("compliance.facts.hardware", device=device, file=_RUN) if device else None
+    return (
+        message("compliance.facts.hardware", device=device, file=_ENVIRONMENT) if device else None
+    )
 
 
 def _references_fact(results: Results) -> Message | None:

@@ -67,7 +67,7 @@ def told_reason(reason: Text, privacy: Privacy, source: RunSource | None, *, fai
 MADE_FROM_RELEASED = frozenset({"conclusions", "pictures"})
 #: Files of a training folder that hold nothing of single rows. Weights are not among them: they
 #: hold means, ends and rare values of columns, and of some models training rows.
-_OF_TRAINING = ("history.parquet", "training.json", "architecture.json", "timing.json")
+_OF_TRAINING = ("history.parquet", "training.json", "architecture.json", "times.json")
 #: What is told of how a model is made. A list of rules is not: its conditions hold the codes of
 #: every value, also of those that few have; the `rules` metric tells it in words.
 _OF_ARCHITECTURE = ("name", "summary", "parameters", "layers")

@@ -254,17 +254,12 @@ def _foreign(config: object, place: str = "") -> Iterator[tuple[str, str]]:
 
 def _compared(before: OpenRun, after: OpenRun, kept: Path | None) -> Reproduction:
     patterns = tuple(before.run.volatile)
-    volatile = frozenset(
-        pattern.removeprefix("artifacts/").removesuffix("/*")
-        for pattern in patterns
-        if pattern.startswith("artifacts/measures/")
-    )
     failed = sorted(after.run.failed - before.run.failed)
     return Reproduction(
         files=_changed(before, after, "result", (*patterns, RUN)),
         documents=_changed(before, after, "document", patterns),
         differences=list(_differences(before.run, after.run)),
-        scores=movement.moved_scores(before.results, after.results, volatile),
+        scores=movement.moved_scores(before.results, after.results, before.run.timed),
         explanations=movement.moved_explanations(before.results, after.results),
         failed=failed,
         folder=kept,

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -21,10 +22,15 @@ import pandas as pd
 from deepseek_report.artifacts.advice import pip_install
 from deepseek_report.artifacts.results import Results, flat_config
 from deepseek_report.artifacts.storage.files import load_table
-from deepseek_report.artifacts.storage.plain_files import MOST_ENTRIES, MOST_LEVELS, make_folder
+from deepseek_report.artifacts.storage.plain_files import (
+    MOST_ENTRIES,
+    MOST_LEVELS,
+    files_below,
+    make_folder,
+)
 from deepseek_report.errors import ArtifactError, DeepseekReportError
 from deepseek_report.runner.run_folders.open_run import open_run
-from deepseek_report.store.run_folder import SCORES
+from deepseek_report.store.run_folder import RECORDS, SCORES
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -169,7 +175,8 @@ def _log_numbers(client: MlflowClient, identity: str, results: Results, folder: 
 def _scores(folder: Path) -> Iterator[tuple[str, float, int]]:
     """(name, value, step) of each score and of the ends of its interval."""
     columns = ["predictor", "explainer", "attribute", "level", "slice"]
-    for row in load_table(folder / SCORES).to_dict("records"):
+    files = [folder / SCORES, *files_below(folder / RECORDS, SCORES)]
+    for row in chain.from_iterable(load_table(file).to_dict("records") for file in files):
         of = [str(row[column]) for column in columns if row[column] not in {"", "model"}]
         name = _key(".".join([str(row["metric"]), *of]))
         yield name, float(row["value"]), 0

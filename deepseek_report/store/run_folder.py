@@ -1,11 +1,13 @@
 """A run folder: which class each file belongs to, and what its manifests say of it.
 
-*Results* (`run.json`, `config.yaml`, `scores.parquet`, `artifacts/`) never change;
-`manifest.json` lists them, and the digest of that list is the run digest. *Records*
-(`provenance.json`, `tensorboard/`) hold times of day; `records.json` lists them. *Documents* (the
-report and what was made from the results) are rebuilt by `render`; `documents.json` lists them and
-is bound to the run digest. *People's files* (`people/`, `notes/`, edited copies) may change at any
-time. *Signatures* (`signatures/`) are over all of these.
+*Results* (`run.json`, `config.yaml`, `scores.parquet`, `artifacts/`) never change, and are the same
+whenever and wherever the same is run; `manifest.json` lists them, and the digest of that list is
+the run digest. *Records* (`provenance.json`, `environment.json`, `tensorboard/`, `records/`,
+`times.json` of an artifact) hold when, where, how fast and in how much memory it was run;
+`records.json` lists them. *Documents* (the report and what was made from the results and records)
+are rebuilt by `render`; `documents.json` lists them and is bound to the run digest. *People's
+files* (`people/`, `notes/`, edited copies) may change at any time. *Signatures* (`signatures/`) are
+over all of these.
 """
 
 from __future__ import annotations
@@ -27,6 +29,9 @@ RUN = "run.json"
 CONFIG = "config.yaml"
 SCORES = "scores.parquet"
 ARTIFACTS = "artifacts"
+#: Where artifacts lie that measure time or memory.
+RECORDS = "records"
+ENVIRONMENT = "environment.json"
 EVENTS = "tensorboard"
 RECORDS_MANIFEST = "records.json"
 DOCUMENTS_MANIFEST = "documents.json"
@@ -39,8 +44,13 @@ FileClass = Literal["result", "record", "document", "people", "signature", "mani
 
 _CLASSES: tuple[tuple[FileClass, re.Pattern[str]], ...] = (
     ("manifest", re.compile(r"(manifest|records|documents)\.json")),
+    (
+        "record",
+        re.compile(
+            r"(provenance|environment)\.json|(tensorboard|records)/.+|artifacts/(.+/)?times\.json"
+        ),
+    ),
     ("result", re.compile(r"run\.json|config\.yaml|scores\.parquet|artifacts/.+")),
-    ("record", re.compile(r"provenance\.json|tensorboard/.+")),
     (
         "people",
         re.compile(

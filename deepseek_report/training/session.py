@@ -307,7 +307,7 @@ class Session:
         save_table(folder / "history.parquet", models.history_table(state.rows))
         save_json(folder / "architecture.json", plain(architecture))
         save_json(folder / "training.json", plain(self._summary(state, architecture["parameters"])))
-        save_json(folder / "timing.json", self._timing(state))
+        save_json(folder / "times.json", self._timing(state))
         remove(folder / resume_point.CHECKPOINT)
 
     def _summary(self, state: State, parameters: int) -> dict[str, object]:

@@ -206,7 +206,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     (run.path("training") / "weights.safetensors").write_bytes(b"weights")
     save_json(run.path("training") / "training.json", {"rows": 300, "epochs": 2, "seed": 0})
-    save_json(run.path("training") / "timing.json", {"seconds": 1.5})
+    save_json(run.path("training") / "times.json", {"seconds": 1.5})
     save_table(run.path("training") / "history.parquet", pd.DataFrame({"epoch": [1, 2]}))
     predict(run.path("predictions/test"))
     for name in ("shap", "random"):

@@ -196,7 +196,7 @@ def test_new_results_and_new_data_void_them_each_by_its_name(run: Run) -> None:
 
 def test_durations_are_no_results(run: Run) -> None:
     decide(run, GRACE, AIV_2d_desc=FINE)
-    (run.path("training") / "timing.json").write_text('{"seconds": 9.0}')
+    (run.path("training") / "times.json").write_text('{"seconds": 9.0}')
     assert standing(run) == ["stands"]
 
 

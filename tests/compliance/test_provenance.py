@@ -6,7 +6,7 @@ import copy
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,12 @@ from deepseek_report.compliance.evaluate import evaluate_results
 from deepseek_report.compliance.evidence import Evidence
 from deepseek_report.compliance.evidence_record import check_record, evidence_record, write_evidence
 from deepseek_report.errors import ArtifactError
-from deepseek_report.runner.run_folders.open_run import RecordedRun, read_run, results_of
+from deepseek_report.runner.run_folders.open_run import (
+    RecordedRun,
+    read_run,
+    results_of,
+    run_content,
+)
 from deepseek_report.runner.run_folders.writing import write_report
 from deepseek_report.store.run_folder import RUN, seal_results
 from tests.conftest import SmallRun
@@ -38,14 +43,14 @@ Change = Callable[[dict[str, Any], dict[str, Any]], object]
 def folder(small_run: SmallRun, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The small run as if it had been allowed to measure time."""
     copied = small_run.copied(tmp_path_factory.mktemp("runs") / "artifacts" / small_run.folder.name)
-    run = load_json(copied / RUN)
+    run = run_content(copied)  # what `look` reads is in one file, as in older folders
     run["config"]["measure_time"] = True
     for stage in run["stages"]:
         stage["seconds"] = 0.5
     training = run["artifacts"]["training"]
-    timing = copied / training["path"] / "timing.json"
+    timing = copied / training["path"] / "times.json"
     save_json(timing, {"seconds": 1.5})
-    training["files"]["timing.json"] = sha256_file(timing)
+    training["files"]["times.json"] = sha256_file(timing)
     save_json(copied / RUN, run)
     save_json(copied / PROVENANCE, RECORDED)
     return copied
@@ -283,9 +288,7 @@ RUN_RECORD: dict[str, Any] = {
     "plan": {"data": SHA},
     "volatile": [],
     "digests": {"data": SHA, "weights": "", "config": SHA, "code": SHA},
-    "versions": {"python": "3.11.7"},
-    "environment": {"system": "Linux"},
-    "stages": [{"id": "data", "key": SHA, "seconds": None}],
+    "stages": [{"id": "data", "key": SHA}],
     "command": {
         "program": ["deepseek-report"],
         "config_dir": None,
@@ -366,6 +369,15 @@ def test_a_run_record_that_breaks_its_schema_is_refused(change: dict[str, Any]) 
 def test_a_run_record_needs_each_of_its_fields(field: str) -> None:
     with pytest.raises(ValidationError):
         schema("run").validate({key: value for key, value in RUN_RECORD.items() if key != field})
+
+
+@pytest.mark.parametrize("field", ["", "versions", "lock", "environment", "seconds"])
+def test_the_record_of_an_environment_needs_each_of_its_fields(field: str) -> None:
+    head = {"format": "deepseek-report/environment", "format_version": 1, "lock": {}}
+    told = {"versions": {"python": "3.11.7"}, "environment": {}, "seconds": {"data": None}}
+    record = {key: value for key, value in (head | told).items() if key != field}
+    with pytest.raises(ValidationError) if field else nullcontext():
+        schema("environment").validate(record)
 
 
 def test_a_manifest_fits_its_schema_and_cannot_reach_outside() -> None:

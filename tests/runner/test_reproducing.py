@@ -116,7 +116,9 @@ def test_other_draws_of_an_explainer_move_attributions_within_their_errors(made:
 def test_another_version_of_a_library_is_named_and_the_same_results_are_the_same(
     made: Made,
 ) -> None:
-    folder = made.changed(lambda content: content["versions"].update(scipy="1.0"))
+    folder = made.changed(
+        lambda content: content["versions"].update(scipy="1.0"), "environment.json"
+    )
     assert row(made.again(folder, 0), "version")[:3] == ["version", "scipy", "1.0"]
     assert "scipy" in made.intended(folder)
 
@@ -168,15 +170,17 @@ def test_an_error_that_nobody_foresaw_is_no_run_within_its_intervals(
 
 
 def test_a_library_that_comes_with_others_is_named_too(made: Made) -> None:
-    folder = made.changed(lambda content: content["lock"].update(llvmlite="0.1"))
+    folder = made.changed(
+        lambda content: content["lock"].update(llvmlite="0.1"), "environment.json"
+    )
     printed = [text for text in made.intended(folder).splitlines() if "llvmlite" in text]
     assert [text.split()[:3] for text in printed] == [["version", "llvmlite", "0.1"]]
     many = {f"library-{number}": "1.0" for number in range(20)}
-    folder = made.changed(lambda content: content["lock"].update(many))
+    folder = made.changed(lambda content: content["lock"].update(many), "environment.json")
     rows = [line for line in made.intended(folder).splitlines() if "version " in line]
     assert len(rows) == 13
     assert "and 8 more that come with these" in rows[-1]
-    earlier = made.changed(lambda content: content.pop("lock"))
+    earlier = made.changed(lambda content: content.update(lock={}), "environment.json")
     assert "llvmlite" not in made.intended(earlier)
 
 

@@ -16,7 +16,7 @@ from deepseek_report.runner.planning.plan import identity_of
 from deepseek_report.runner.run_folders.open_run import RecordedRun
 from deepseek_report.runner.run_folders.sealing import seal_documents
 from deepseek_report.store import MANIFEST
-from deepseek_report.store.run_folder import hash_files, look_into, seal_results
+from deepseek_report.store.run_folder import class_of, hash_files, look_into, seal_results
 
 #: Whether the long form runs, and for how long: `make fuzz` says both.
 LONG = os.environ.get("DEEPSEEK_REPORT_FUZZ") == "long"
@@ -56,7 +56,9 @@ def reseal(folder: Path) -> None:
     for entry in run["artifacts"].values():
         inside = folder / entry["path"]
         if inside.is_dir():
-            entry["files"] = hash_files(inside, look_into(inside).files)
+            place, names = entry["path"], look_into(inside).files
+            results = [name for name in names if class_of(f"{place}/{name}") == "result"]
+            entry["files"] = hash_files(inside, tuple(results))
     run["run_id"] = identity_of(RecordedRun.from_json(run))
     path.write_text(json.dumps(run), encoding="utf-8")
     seal_results(folder)

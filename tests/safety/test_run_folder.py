@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from deepseek_report.artifacts.message import text_of
+from deepseek_report.runner.run_folders.open_run import run_content
 from deepseek_report.runner.run_folders.sealing import Writing, document_digest, seal_documents
 from deepseek_report.store import hash_folder
 from deepseek_report.store.run_folder import class_of, hash_files, look_into
@@ -301,7 +302,8 @@ def test_a_folder_of_a_newer_version_is_told_as_such(received: Path, terminal: T
 
 def as_first_format(folder: Path) -> None:
     """What versions before the three classes of files wrote: one manifest, rewritten by render."""
-    run = json.loads((folder / "run.json").read_text())
+    run = run_content(folder)
+    (folder / "environment.json").unlink()
     concluded = json.loads((folder / "findings.json").read_text())
     for name in ("plan", "volatile", "privacy", "command", "lock"):
         del run[name]
@@ -394,7 +396,7 @@ def test_the_digest_of_the_run_proves_its_results_and_by_them_its_documents(
 ) -> None:
     first, _ = verified(terminal, received, "--expect", run_digest(received))
     assert first.startswith("Results proved: they belong to the run digest that you gave.")
-    assert "Documents proved: made again from these results, all " in first
+    assert "Documents proved: made again from these results and records, all " in first
     assert first.endswith("No file was added.")
 
 

@@ -208,9 +208,9 @@ def test_divergence_keeps_finite_weights_and_is_told(dataset, tmp_path):
 def test_the_folder_holds_what_the_contract_names(dataset, tmp_path):
     _fit(replace(QUICK, max_epochs=1, tensorboard=True), dataset, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
-        [*STABLE, "tensorboard", "timing.json"]
+        [*STABLE, "tensorboard", "times.json"]
     )
-    timing = json.loads((tmp_path / "timing.json").read_text())
+    timing = json.loads((tmp_path / "times.json").read_text())
     assert set(timing) == {
         *("seconds", "seconds_per_epoch", "step_seconds", "input_seconds", "input_share"),
         *("rows_per_second", "tokens_per_second", "peak_memory"),

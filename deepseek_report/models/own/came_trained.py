@@ -83,4 +83,4 @@ def write_folder(
         "rows_per_second": rows / seconds if rows and seconds else None,
         "peak_memory": None,
     }
-    save_json(folder / "timing.json", timing)
+    save_json(folder / "times.json", timing)

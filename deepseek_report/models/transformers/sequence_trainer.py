@@ -141,7 +141,7 @@ class SequenceTrainer:
         save_json(folder / "training.json", plain(facts))
         seconds = time.perf_counter() - started
         save_json(
-            folder / "timing.json",
+            folder / "times.json",
             {
                 "seconds": seconds,
                 "seconds_per_epoch": seconds / max(len(rounds), 1),

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import chain
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 
+import pandas as pd
 import yaml
 
 from deepseek_report.artifacts.ids import BEFORE, ArtifactId
 from deepseek_report.artifacts.protocols import traits
 from deepseek_report.artifacts.protocols.models import model_digest
 from deepseek_report.artifacts.results import PROVENANCE
-from deepseek_report.artifacts.score import load_scores
+from deepseek_report.artifacts.score import Score, load_scores
 from deepseek_report.artifacts.storage import plain_files
 from deepseek_report.artifacts.storage.files import save_json, save_table
 from deepseek_report.compliance.framework import FRAMEWORK_FILE
@@ -30,15 +30,18 @@ from deepseek_report.runner.run_folders.open_run import (
     RecordedRun,
     disclosed_problems,
 )
-from deepseek_report.store import MANIFEST, Store, copy_tree, digest, hash_folder
+from deepseek_report.store import Store, copy_tree, digest, hash_folder
 from deepseek_report.store.run_folder import (
     ARTIFACTS,
     CONFIG,
     DOCUMENTS_MANIFEST,
+    ENVIRONMENT,
     EVENTS,
+    RECORDS,
     RECORDS_MANIFEST,
     RUN,
     SCORES,
+    class_of,
 )
 from deepseek_report.wording.of_results import score_table
 
@@ -46,8 +49,9 @@ from deepseek_report.wording.of_results import score_table
 _NOT_COPIED = frozenset({"train.npz", "validation.npz"})
 #: What differs from run to run by nature, and is in every run that measures time.
 _VOLATILE = (
-    *(RUN, SCORES, MANIFEST, PROVENANCE, f"{EVENTS}/*", RECORDS_MANIFEST, DOCUMENTS_MANIFEST),
-    *(f"{ARTIFACTS}/*/timing.json", "report.*", "brief.*", "citation.bib"),
+    *(PROVENANCE, ENVIRONMENT, f"{EVENTS}/*", RECORDS_MANIFEST, DOCUMENTS_MANIFEST),
+    *(f"{ARTIFACTS}/*/times.json", f"{RECORDS}/{SCORES}"),
+    *("report.*", "brief.*", "citation.bib"),
     *("evidence.json", "findings.json"),
     f"{ARTIFACTS}/conclusions/*",
     *("tables/bottlenecks-*", "tables/compliance-*", "tables/reproducibility-*"),
@@ -65,16 +69,21 @@ def assemble(
     run_id: str,
     command: Mapping[str, object],
 ) -> None:
-    """Copy the artifacts into `folder` and write `run.json`, `config.yaml` and `scores.parquet`.
+    """Copy the artifacts into `folder`; write `run.json`, `environment.json`, `config.yaml` and the
+    tables of scores.
 
     command : how to repeat the run, see `PortablePaths.command`.
     """
-    _copy(experiment, execution, folder)
+    timed = _timed(experiment) & execution.folders.keys()
+    _copy(experiment, execution, folder, timed)
     privacy = experiment.privacy
     config = recorded_config(experiment)
     text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=100)
     plain_files.write_text(folder / CONFIG, text)
-    paths = {stage: folder / ARTIFACTS / stage for stage in execution.folders}
+    paths = {
+        stage: folder / (RECORDS if stage in timed else ARTIFACTS) / stage
+        for stage in execution.folders
+    }
     stored = artifact_paths({stage: path for stage, path in paths.items() if path.is_dir()})
     artifacts = {name: _copied(path, folder) for name, path in stored.items()}
     artifacts |= _frameworks(experiment, folder) | _beside_config(experiment, folder)
@@ -95,21 +104,36 @@ def assemble(
         volatile=list(_volatile(experiment)),
     )
     save_json(folder / RUN, run.to_json())
-    measured = (name for name in artifacts if ArtifactId(name).kind == "measures")
-    scores = (load_scores(folder / artifacts[name].path) for name in measured)
-    save_table(folder / SCORES, score_table(list(chain.from_iterable(scores))))
+    save_json(folder / ENVIRONMENT, run.environment_json())
+    for path, table in score_tables(folder, run).items():
+        save_table(path, table)
 
 
-def _copy(experiment: Experiment, execution: Execution, folder: Path) -> None:
+def score_tables(folder: Path, run: RecordedRun) -> dict[Path, pd.DataFrame]:
+    """{file: its table} of the scores of a run; those of time and memory are a record."""
+    scores: dict[Path, list[Score]] = {folder / SCORES: []}
+    for name, entry in run.artifacts.items():
+        if ArtifactId(name).kind == "measures":
+            is_record = entry.path.startswith(f"{RECORDS}/")
+            file = folder / RECORDS / SCORES if is_record else folder / SCORES
+            scores.setdefault(file, []).extend(load_scores(folder / entry.path))
+    return {file: score_table(held) for file, held in scores.items()}
+
+
+def _copy(experiment: Experiment, execution: Execution, folder: Path, timed: Set[str]) -> None:
     """Copy what the run's own stages made, as far as its level of privacy allows."""
     own = {name: path for name, path in execution.folders.items() if name not in BEFORE.values()}
     if experiment.privacy.is_full:
         _copy_whole(own, folder, experiment.settings.measure_time)
     else:
         release(own, experiment, folder / ARTIFACTS)
+    for stage in timed:
+        target = folder / RECORDS / stage
+        plain_files.make_folder(target.parent)
+        plain_files.move(folder / ARTIFACTS / stage, target)
     if not experiment.settings.measure_time:
-        for path in plain_files.files_below(folder / ARTIFACTS, "timing.json"):
-            if path.name == "timing.json":
+        for path in plain_files.files_below(folder / ARTIFACTS, "times.json"):
+            if path.name == "times.json":
                 plain_files.remove(path)
 
 
@@ -134,29 +158,41 @@ def _copy_events(events: Path, target: Path) -> None:
         plain_files.move(path, target / f"events.out.tfevents.{number}")
 
 
+def _timed(experiment: Experiment) -> set[str]:
+    """Artifacts that measure time or memory, and pictures of them."""
+    measured = {
+        ArtifactId.measure(name)
+        for name, metric in experiment.metrics.items()
+        if traits.traits_of(metric, traits.MetricPart).volatile
+    }
+    return measured | {
+        ArtifactId.of("pictures", name)
+        for name, picture in experiment.visualizations.items()
+        if measured & set(traits.traits_of(picture, traits.PicturePart).needs)
+    }
+
+
 def _volatile(experiment: Experiment) -> Iterator[str]:
     """Patterns of the files that differ between two runs; none where no time is measured."""
     if not experiment.settings.measure_time:
         return
     yield from _VOLATILE
-    measured = [
-        ArtifactId.measure(name)
-        for name, metric in experiment.metrics.items()
-        if traits.traits_of(metric, traits.MetricPart).volatile
-    ]
-    yield from (f"{ARTIFACTS}/{artifact}/*" for artifact in measured)
+    timed = _timed(experiment)
+    yield from (f"{RECORDS}/{artifact}/*" for artifact in sorted(timed))
     for name, metric in experiment.metrics.items():
         for table, kind in traits.table_types(metric).items():
             if traits.traits_of(metric, traits.MetricPart).volatile and kind.section:
                 yield f"tables/{slug('-'.join(dict.fromkeys((kind.section, name, table))))}*"
-    for name, picture in experiment.visualizations.items():
-        if set(measured) & set(traits.traits_of(picture, traits.PicturePart).needs):
-            yield f"{ARTIFACTS}/pictures/{name}/*"
-            yield f"figures/*{slug(name)}*"
+    for artifact in sorted(timed):
+        if ArtifactId(artifact).kind == "pictures":
+            yield f"figures/*{slug(ArtifactId(artifact).rest)}*"
 
 
 def _copied(path: Path, folder: Path) -> CopiedArtifact:
-    return CopiedArtifact(path.relative_to(folder).as_posix(), hash_folder(path))
+    place = path.relative_to(folder).as_posix()
+    hashes = hash_folder(path).items()
+    results = {name: sha for name, sha in hashes if class_of(f"{place}/{name}") == "result"}
+    return CopiedArtifact(place, results)
 
 
 def _frameworks(experiment: Experiment, folder: Path) -> dict[str, CopiedArtifact]:

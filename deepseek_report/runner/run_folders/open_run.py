@@ -25,11 +25,15 @@ from deepseek_report.privacy.release import told_reason
 from deepseek_report.privacy.withheld import RunSource
 from deepseek_report.store import MANIFEST
 from deepseek_report.store.run_folder import (
+    ENVIRONMENT,
+    RECORDS_MANIFEST,
     RUN,
     Contents,
+    differences,
     listed_results,
     look_into,
     read_manifest,
+    readable_manifest,
     refuse_links,
     result_problems,
     run_digest,
@@ -42,6 +46,8 @@ if TYPE_CHECKING:
 #: Versions of `run.json` that can be read; the newest is the one that is written.
 FORMAT_VERSION = 2
 _SCHEMAS = {1: "run.v1.schema.json", 2: "run.schema.json"}
+_ENVIRONMENT_SCHEMA = "environment.schema.json"
+_OF_ENVIRONMENT = ("versions", "lock", "environment")
 _SHOWN = 5
 
 
@@ -95,7 +101,7 @@ class HoldsConfig:
 
 @dataclass(frozen=True)
 class RecordedRun(HoldsConfig):
-    """The content of `run.json`; `templates/schemas/run.schema.json` says what each field holds.
+    """The content of `run.json` and `environment.json`; `templates/schemas` say what each holds.
 
     Folders of older versions lack the fields that have a default here, and those behind them.
     """
@@ -107,8 +113,8 @@ class RecordedRun(HoldsConfig):
     artifacts: Mapping[str, CopiedArtifact]
     problems: Sequence[MissingPart]
     digests: Mapping[str, str]
-    versions: Mapping[str, str]
-    environment: Mapping[str, object]
+    versions: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, object] = field(default_factory=dict)
     privacy: Mapping[str, object] = field(default_factory=dict)
     lock: Mapping[str, str] = field(default_factory=dict)
     plan: Mapping[str, str] = field(default_factory=dict)
@@ -131,10 +137,25 @@ class RecordedRun(HoldsConfig):
         head = {"format": "deepseek-report/run", "format_version": self.format_version}
         order = (
             *("run_id", "command", "experiment", "config", "artifacts", "problems", "privacy"),
-            *("digests", "versions", "lock", "environment", "plan", "stages", "volatile"),
+            *("digests", "plan", "volatile"),
         )
         problems = [entry.to_json() for entry in self.problems]
-        return head | {name: getattr(self, name) for name in order} | {"problems": problems}
+        stages = [{name: stage[name] for name in ("id", "key")} for stage in self.stages]
+        content = {name: getattr(self, name) for name in order}
+        return head | content | {"problems": problems, "stages": stages}
+
+    def environment_json(self) -> dict[str, object]:
+        """The content of `environment.json`: with what it was run, where, and how long it took."""
+        head = {"format": "deepseek-report/environment", "format_version": 1}
+        seconds = {str(stage["id"]): stage.get("seconds") for stage in self.stages}
+        return head | {name: getattr(self, name) for name in _OF_ENVIRONMENT} | {"seconds": seconds}
+
+    @property
+    def timed(self) -> frozenset[str]:
+        """Artifacts that measure time or memory, and so are never the same."""
+        return frozenset(
+            name for name, entry in self.artifacts.items() if f"{entry.path}/*" in self.volatile
+        )
 
     @property
     def keys(self) -> dict[str, str]:
@@ -194,7 +215,11 @@ def open_run(folder: Path) -> OpenRun:
     refuse_links(folder, contents)
     run = read_run(folder, contents)
     manifest = read_manifest(folder / MANIFEST)
-    if problems := result_problems(folder, contents, manifest):
+    problems = result_problems(folder, contents, manifest)
+    if manifest.get("format_version") != 1:
+        recorded = read_manifest(folder / RECORDS_MANIFEST)["files"]
+        problems += differences(folder, contents, "record", recorded)
+    if problems:
         more = len(problems) - _SHOWN
         raise ArtifactError(
             f"{folder}: its results are not those that the run wrote: "
@@ -219,12 +244,27 @@ def run_content(folder: Path, contents: Contents | None = None) -> dict[str, Any
     if RUN not in contents.files:
         raise ArtifactError(f"{folder}: not a run folder, it has no {RUN}. Name a folder of a run")
     run = load_json(folder / RUN)
-    if problems := run_schema_problems(run):
+    _refuse_file(folder / RUN, run_schema_problems(run))
+    if ENVIRONMENT in contents.files:
+        recorded = load_json(folder / ENVIRONMENT)
+        _refuse_file(folder / ENVIRONMENT, _problems(_validator(_ENVIRONMENT_SCHEMA), recorded))
+        seconds = recorded["seconds"]
+        stages = [{**stage, "seconds": seconds.get(stage["id"])} for stage in run["stages"]]
+        return {**run, **{name: recorded[name] for name in _OF_ENVIRONMENT}, "stages": stages}
+    if "versions" not in run:
         raise ArtifactError(
-            f"{folder / RUN}: no run of this package wrote it ({'; '.join(problems[:_SHOWN])}). "
-            "Restore the file, or run the experiment again"
+            f"{folder}: there is no {ENVIRONMENT}, which says with what it was run. Take the "
+            "folder from its source again"
         )
     return dict(run)
+
+
+def _refuse_file(path: Path, problems: Sequence[str]) -> None:
+    if problems:
+        raise ArtifactError(
+            f"{path}: no run of this package wrote it ({'; '.join(problems[:_SHOWN])}). "
+            "Restore the file, or run the experiment again"
+        )
 
 
 def run_schema_problems(run: object) -> list[str]:
@@ -236,13 +276,17 @@ def run_schema_problems(run: object) -> list[str]:
         known = " and ".join(map(str, _SCHEMAS))
         fault = f"format_version is {str(version)[:40]!r}; this version reads {known}"
         return [f"{fault}; the version of deepseek-report that wrote the folder reads it"]
-    errors = sorted(_validator(version).iter_errors(run), key=lambda error: error.json_path)
+    return _problems(_validator(_SCHEMAS[version]), run)
+
+
+def _problems(validator: Draft202012Validator, content: object) -> list[str]:
+    errors = sorted(validator.iter_errors(content), key=lambda error: error.json_path)
     return [f"{error.json_path}: {error.message[:200]}" for error in errors]
 
 
 @cache
-def _validator(version: int) -> Draft202012Validator:
-    return validator_of(load_json(shipped("templates") / "schemas" / _SCHEMAS[version], links=True))
+def _validator(schema: str) -> Draft202012Validator:
+    return validator_of(load_json(shipped("templates") / "schemas" / schema, links=True))
 
 
 def results_of(folder: Path, run: RecordedRun, day: dt.date | None = None) -> Results:
@@ -252,12 +296,14 @@ def results_of(folder: Path, run: RecordedRun, day: dt.date | None = None) -> Re
         *("volatile", "plan"),
     )
     provenance = {name: getattr(run, name) for name in kept}
+    records = (readable_manifest(folder / RECORDS_MANIFEST) or {}).get("files", {})
+    provenance |= {"manifest": run.file_hashes | records, "record": read_record(folder)}
     return Results(
         paths={name: folder / entry.path for name, entry in run.artifacts.items()},
         config=run.config,
         failures=reasons(run.problems, "failed"),
         refused=reasons(run.problems, "not applicable"),
-        provenance=provenance | {"manifest": run.file_hashes, "record": read_record(folder)},
+        provenance=provenance,
         run_id=run.run_id,
         named=frozenset(entry.stage for entry in run.problems if entry.named),
         folder=folder,

@@ -140,10 +140,7 @@ class _Changes:
                 yield f"- {escape(self._text('version', **about))}"
 
     def _scores(self) -> Iterator[str]:
-        volatile = frozenset(
-            pattern.removeprefix("artifacts/").removesuffix("/*")
-            for pattern in self.after.run.volatile
-        )
+        volatile = self.after.run.timed
         old, new = self.before.results, self.after.results
         ends = {moved.name: moved for moved in moved_scores(new, old, volatile)}
         moved = [each for each in moved_scores(old, new, volatile) if each.verdict != "same"]

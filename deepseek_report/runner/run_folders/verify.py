@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from deepseek_report.artifacts.ids import ArtifactId
-from deepseek_report.artifacts.score import WORDED, load_scores
+import pandas as pd
+
+from deepseek_report.artifacts.score import WORDED
 from deepseek_report.artifacts.storage import bounded_yaml
 from deepseek_report.artifacts.storage.files import load_table
 from deepseek_report.artifacts.storage.plain_files import (
@@ -34,6 +35,7 @@ from deepseek_report.provenance.signatures import (
 )
 from deepseek_report.rendering.page_words import page_of
 from deepseek_report.runner.planning.plan import identity_of
+from deepseek_report.runner.run_folders.gather import score_tables
 from deepseek_report.runner.run_folders.open_run import OpenRun, RecordedRun, read_run
 from deepseek_report.runner.run_folders.packing import CHANGES, changes_problem
 from deepseek_report.runner.run_folders.sealing import (
@@ -67,7 +69,6 @@ from deepseek_report.store.run_folder import (
     result_problems,
     run_digest,
 )
-from deepseek_report.wording.of_results import score_table
 from deepseek_report.wording.words import Wording, languages, wording
 
 _MOST_SEAL = 2**24
@@ -453,16 +454,15 @@ def _told(error: Exception) -> str:
 
 
 def _same_scores(folder: Path, run: RecordedRun) -> bool:
-    measured = [
-        score
-        for name, entry in run.artifacts.items()
-        if ArtifactId(name).kind == "measures"
-        for score in load_scores(folder / entry.path)
-    ]
-    tables = score_table(measured), load_table(folder / SCORES)
     # without their sentences, which another version may word in other words
-    own, stored = (table.drop(columns=list(WORDED), errors="ignore") for table in tables)
-    return bool(own.equals(stored))
+    return all(
+        _unworded(table).equals(_unworded(load_table(path)))
+        for path, table in score_tables(folder, run).items()
+    )
+
+
+def _unworded(table: pd.DataFrame) -> pd.DataFrame:
+    return table.drop(columns=list(WORDED), errors="ignore")
 
 
 def _config(folder: Path) -> object:
