@@ -125,12 +125,36 @@ def examined(path: Path) -> Iterator[Problem]:
     elif leading_out := _leading_out(content.get("defaults", [])):
         fault = f"{leading_out} leads out of the folder"
         yield Problem(shown(path), fault, "names of files below this folder")
+    elif any(map(names_hydra, _settings(path, content))):
+        yield not_of_hydra(line_with([path], ["hydra"]) or f"{shown(path)}:1")
     elif path.parent.name in WHOLE and not _is_whole(path):
         fault = f"a file of the group {path.parent.name} must say that it sets values everywhere"
         todo = "write `# @package _global_` as its first line"
         yield Problem(f"{shown(path)}:1", fault, todo=todo)
     else:
         yield from _chosen_in_body(path, content)
+
+
+_OF_HYDRA = re.compile(r"(?:^|[/@\s])hydra(?:[./@\s]|$)")
+
+
+def names_hydra(key: str) -> bool:
+    """Whether a key, or a group of a list of defaults, is a setting of Hydra and not of ours."""
+    return _OF_HYDRA.search(key) is not None
+
+
+def not_of_hydra(where: str) -> Problem:
+    """That a setting of Hydra counts for nothing here."""
+    todo = "take it out; paths.reports=DIR says where reports go; use --config-dir DIR for YAMLs"
+    return Problem(where, "sets how Hydra runs, and only composing is left to it here", todo=todo)
+
+
+def _settings(path: Path, content: Mapping[str, Any]) -> Iterator[str]:
+    """What a file sets: its package, its keys, and the groups of its list of defaults."""
+    yield from re.findall(r"#\s*@package\s+(\S+)", _head(path))
+    yield from map(str, content)
+    for line in content.get("defaults", ()):
+        yield from map(str, line if isinstance(line, dict) else [line])
 
 
 def _chosen_in_body(path: Path, content: Mapping[str, object]) -> Iterator[Problem]:
@@ -171,8 +195,12 @@ def _leading_out(defaults: object) -> str:
 
 
 def _is_whole(path: Path) -> bool:
-    head = re.match(r"(?:\s*#.*\n)*", bounded_yaml.read_text(path))
-    return head is not None and re.search(r"#\s*@package\s+_global_", head.group()) is not None
+    return re.search(r"#\s*@package\s+_global_", _head(path)) is not None
+
+
+def _head(path: Path) -> str:
+    """The comments in front of a file's first key."""
+    return re.findall(r"\A(?:\s*#.*\n)*", bounded_yaml.read_text(path))[0]
 
 
 def line_with(files: Sequence[Path], words: Sequence[str]) -> str:

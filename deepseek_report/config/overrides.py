@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from deepseek_report.artifacts.corrections import Correction, items_of
 from deepseek_report.artifacts.protocols import models
 from deepseek_report.config.composed import Composed, locate
-from deepseek_report.config.config_files import MULTIPLE, SINGLE
+from deepseek_report.config.config_files import MULTIPLE, SINGLE, names_hydra, not_of_hydra
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.interpolation import LOCAL
 from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest_name
@@ -193,8 +193,8 @@ def refused(override: Override, known: Mapping[str, Sequence[str]]) -> list[Prob
     if override.is_sweep_override():
         todo = _several(override, known)
         return [Problem(where, "several values for one run", "one value", todo)]
-    if group == "hydra.searchpath":
-        return [Problem(where, "folders of YAMLs are not named so", "", "use --config-dir DIR")]
+    if names_hydra(override.get_key_element().lstrip("+~")):
+        return [not_of_hydra(where)]
     if group not in known:
         return []
     shortened = group in MULTIPLE and override.is_delete() and override.value() is not None

@@ -101,7 +101,8 @@ def write_qmd(
     ------
     RenderError : a note cannot be read or belongs to no section; nothing was written then.
     """
-    writer = _DocumentWriter(results, contents, options, folder, templates, run_digest)
+    notes = read_notes(folder, [content.name for content in contents])
+    writer = _DocumentWriter(results, contents, options, folder, templates, run_digest, notes)
     for name in ("figures", "tables"):  # of an earlier document
         plain_files.empty_folder(folder / name)
     plain_files.write_text(folder / STYLESHEET, quarto_stylesheet())
@@ -139,17 +140,16 @@ class _DocumentWriter:
     folder: Path
     templates: Sequence[Path]
     run_digest: str
+    notes: Mapping[str, Note] = field(default_factory=dict)
     words: Wording = field(init=False)
     environment: Environment = field(init=False)
     used: set[str] = field(default_factory=set)
-    notes: dict[str, Note] = field(init=False)
     failures: dict[str, str] = field(default_factory=dict)
     section: str = ""
     explained: set[tuple[str, str]] = field(default_factory=set)
     measured: set[tuple[str, str]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.notes = read_notes(self.folder, [content.name for content in self.contents])
         self.words = words_of(self.results, self.options.language)
         # the title of an experiment that ships is named in every language
         self.options = replace(self.options, title=self.words.name(self.options.title))

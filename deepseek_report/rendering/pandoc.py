@@ -40,10 +40,12 @@ def convert_binary(source: Path, writer: str, arguments: Sequence[str]) -> bytes
     return _run(_command(writer, [*labels, *arguments]), source.parent, text)
 
 
-def convert_text(text: str, folder: Path, writer: str, arguments: Sequence[str]) -> str:
+def convert_text(
+    text: str, folder: Path, writer: str, arguments: Sequence[str], seconds: float = _SECONDS
+) -> str:
     """A part of a document through the report's filter; `arguments` hold `label_arguments`."""
     command = _command(writer, ("--sandbox", *arguments))
-    return _run(command, folder, text.encode()).decode("utf-8")
+    return _run(command, folder, text.encode(), seconds).decode("utf-8")
 
 
 def _command(writer: str, arguments: Sequence[str]) -> list[str]:
@@ -79,14 +81,14 @@ def data_file(name: str) -> bytes:
     return _run([program(), "--print-default-data-file", name], Path.cwd())
 
 
-def _run(command: Sequence[str], folder: Path, text: bytes = b"") -> bytes:
+def _run(
+    command: Sequence[str], folder: Path, text: bytes = b"", seconds: float = _SECONDS
+) -> bytes:
     variables = {"LC_ALL": "C.UTF-8", "SOURCE_DATE_EPOCH": EPOCH}
     try:
-        done = children.run(
-            command, folder=folder, text=text, seconds=_SECONDS, variables=variables
-        )
+        done = children.run(command, folder=folder, text=text, seconds=seconds, variables=variables)
     except subprocess.TimeoutExpired:
-        raise RenderError(f"pandoc: no result after {_SECONDS} s on {folder}") from None
+        raise RenderError(f"pandoc: no result after {seconds} s on {folder}") from None
     log = done.stderr.decode("utf-8", "replace").strip()
     if done.returncode != 0:
         raise RenderError(f"pandoc: exit code {done.returncode} on {folder}: {log[:2000]}")

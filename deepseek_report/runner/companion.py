@@ -25,7 +25,7 @@ from deepseek_report.datasets.readers.case_rows import typed_row
 from deepseek_report.errors import ArtifactError, DataError
 from deepseek_report.metrics.cases.what_if import WhatIfAnswers
 from deepseek_report.rendering.embedded import with_live_script
-from deepseek_report.rendering.notes import FOLDER
+from deepseek_report.rendering.notes import FOLDER, add_to_note
 from deepseek_report.runner.execution.given_rows import (
     ModelRequest,
     StoredModel,
@@ -274,9 +274,7 @@ class Companion:
             raise DataError(f"section: the report has {', '.join(sections)}")
         if not isinstance(text, str) or not text.strip() or len(text) > MOST_OF_NOTE:
             raise DataError(f"text: write 1 to {MOST_OF_NOTE} characters")
-        plain_files.make_folder(self.opened.folder / FOLDER)
-        path = self.opened.folder / FOLDER / f"{section}.qmd"
-        plain_files.append(path, f"{text.strip()}\n\n".encode())
+        path = add_to_note(self.opened.folder, section, text.strip())
         self._is_stale = True
         return {"file": f"{FOLDER}/{path.name}"}
 

@@ -167,6 +167,12 @@ def test_a_note_is_a_small_regular_file_of_a_section_of_the_report(folder: Path)
         read_notes(folder, ["data", "model"])
 
 
+@pytest.mark.parametrize("mark", [">", "> ", "1. ", "::: {.a}\n"])
+def test_a_note_of_marks_in_each_other_ends_in_a_sentence(mark: str) -> None:
+    with pytest.raises(RenderError, match="in each other"):
+        to_markdown(mark * 1_500)
+
+
 def test_a_folder_of_notes_that_is_a_link_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "notes").symlink_to(tmp_path / "elsewhere")

@@ -6,6 +6,7 @@ import base64
 import gzip
 import http.client
 import json
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -134,6 +135,35 @@ def test_a_wrong_question_gets_a_sentence(
     error = json.loads(text)["error"]
     assert sentence in error
     assert "Traceback" not in error
+
+
+@pytest.mark.parametrize(
+    ("before", "text", "sentence"),
+    [
+        ("", "[" * 3_990, "no result after 4 s"),
+        ("", "@a [" * 990, "no result after 4 s"),
+        ("[" * 2_000, "[" * 2_000, "no result after 4 s"),
+        ("", ">" * 3_990, "in each other"),
+        ("", "1. " * 1_300, "in each other"),
+        ("", "\ud800", "surrogates not allowed"),
+        (f"{'x' * 3_999}\n\n" * 16, "x" * 3_999, "would have 68017 bytes and may have 65536"),
+    ],
+)
+def test_a_note_that_cannot_be_shown_is_refused_when_it_comes(
+    server: Any, before: str, text: str, sentence: str
+) -> None:
+    path = server.companion.opened.folder / "notes" / "bias.qmd"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(before)
+    started = time.monotonic()
+    question = json.dumps({"section": "bias", "text": text})
+    status, answer, _ = ask(server, below(server, "ask/note"), question.encode())
+    assert (status, time.monotonic() - started < 10) == (422, True)
+    assert "notes/bias.qmd: not added" in json.loads(answer)["error"]
+    assert sentence in json.loads(answer)["error"]
+    assert path.read_text() == before
+    path.unlink()
+    assert ask(server, below(server, ""), None, "GET")[0] == 200
 
 
 @pytest.mark.parametrize(

@@ -483,6 +483,17 @@ def test_words_that_people_added_are_named_in_the_first_line(
     assert "with the words of notes/summary.qmd" in first
 
 
+def test_a_brief_shows_no_notes_and_is_made_beside_them(received: Path, terminal: Terminal) -> None:
+    (received / "notes").mkdir()
+    (received / "notes" / "performance.qmd").write_text("Looked at by the board.\n")
+    terminal("render", received, "--to", "brief")
+    assert "by the board" in (received / "report.qmd").read_text()
+    assert "by the board" not in (received / "brief.qmd").read_text()
+    (received / "notes" / "nothing.qmd").write_text("Of no section.\n")
+    errors = terminal("render", received, "--to", "brief", code=1).err
+    assert "no section “nothing”; its sections are summary, performance, compliance" in errors
+
+
 @pytest.mark.parametrize(
     "name", [".rendering-x", ".rendering-x/approved.html", ".hidden", ".quarto/evil.sh"]
 )

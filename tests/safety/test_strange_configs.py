@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -167,6 +168,31 @@ def test_what_aliases_stand_for_is_counted_as_if_they_were_written_out() -> None
     with pytest.raises(YamlTooLarge):
         check_bounds(few.format(", ".join("x" * 400), ", ".join(["*a"] * 400)))
     assert issubclass(YamlTooLarge, yaml.YAMLError)
+
+
+OF_HYDRA = {
+    "a block": study("hydra: {run: {dir: x}}"),
+    "a dotted key": study("hydra.job.chdir: true"),
+    "a choice": study("defaults:\n  - override /hydra/launcher: basic"),
+    "a package of defaults": study("defaults:\n  - /report@hydra.run: quick"),
+    "a package": "# @package hydra.run\ndir: x\n",
+}
+
+
+@pytest.mark.parametrize("text", OF_HYDRA.values(), ids=OF_HYDRA)
+def test_what_is_set_of_hydra_is_told_by_file_and_line(text: str, tmp_path: Path) -> None:
+    files = {"experiment/mine": study("defaults:\n  - /theirs"), "theirs": text}
+    assert re.search(
+        r"theirs\.yaml:\d: sets how Hydra runs",
+        problems("experiment=mine", config_dir=write_conf(tmp_path, files)),
+    )
+
+
+@pytest.mark.parametrize(
+    "override", ["hydra.run.dir=x", "+hydra.job.chdir=true", "hydra/launcher=basic"]
+)
+def test_what_an_override_sets_of_hydra_is_told(override: str) -> None:
+    assert f"command line, {override}: sets how Hydra runs" in problems(override)
 
 
 SECRET = "value-that-nobody-may-see"  # noqa: S105 - no real one
