@@ -200,7 +200,8 @@ def _is_whole(path: Path) -> bool:
 
 def _head(path: Path) -> str:
     """The comments in front of a file's first key."""
-    return re.findall(r"\A(?:\s*#.*\n)*", bounded_yaml.read_text(path))[0]
+    head = re.match(r"(?:\s*#.*\n)*", bounded_yaml.read_text(path))
+    return head.group() if head else ""
 
 
 def line_with(files: Sequence[Path], words: Sequence[str]) -> str:

@@ -270,7 +270,7 @@ class Companion:
         """Add to a person's note on a section, which the report shows."""
         section, text = question.get("section"), question.get("text")
         sections = list(self.opened.run.config.get("sections") or {})
-        if section not in sections:
+        if not isinstance(section, str) or section not in sections:
             raise DataError(f"section: the report has {', '.join(sections)}")
         if not isinstance(text, str) or not text.strip() or len(text) > MOST_OF_NOTE:
             raise DataError(f"text: write 1 to {MOST_OF_NOTE} characters")

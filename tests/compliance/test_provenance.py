@@ -374,8 +374,8 @@ def test_a_run_record_needs_each_of_its_fields(field: str) -> None:
 @pytest.mark.parametrize("field", ["", "versions", "lock", "environment", "seconds"])
 def test_the_record_of_an_environment_needs_each_of_its_fields(field: str) -> None:
     head = {"format": "deepseek-report/environment", "format_version": 1, "lock": {}}
-    told = {"versions": {"python": "3.11.7"}, "environment": {}, "seconds": {"data": None}}
-    record = {key: value for key, value in (head | told).items() if key != field}
+    ran = {"versions": {"python": "3.11.7"}, "environment": {}, "seconds": {"data": None}}
+    record = {key: value for key, value in (head | ran).items() if key != field}
     with pytest.raises(ValidationError) if field else nullcontext():
         schema("environment").validate(record)
 
