@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,6 +49,78 @@ def run(
         timeout=seconds,
         check=False,
     )
+
+
+#: How a limited process ends that says itself why there is no answer, and the memory it may take.
+_REFUSED, _MEMORY = 10, 2**32
+#: Threads of libraries take addresses each, however little they do.
+_ONE_THREAD = {
+    **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
+    "RAYON_NUM_THREADS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "MALLOC_ARENA_MAX": "1",
+    "CUDA_VISIBLE_DEVICES": "-1",
+}
+
+
+class NoAnswerError(Exception):
+    """A limited process died, took too long, or refused; says in a line what happened."""
+
+
+def limited(module: str, *words: str, seconds: int) -> bytes:
+    """What a module of this package answers in a process with 4 GiB of memory and some seconds.
+
+    For what libraries in C++ or Rust do with a stranger's file: whatever becomes of that process,
+    this one goes on. The module's `main` calls `answer`.
+
+    Raises NoAnswerError: there is none.
+    """
+    import subprocess
+
+    command = [sys.executable, "-m", module, *words]
+    try:
+        done = run(command, seconds=seconds, variables=_ONE_THREAD)
+    except subprocess.TimeoutExpired:
+        raise NoAnswerError(f"it takes more than {seconds} s") from None
+    said = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2][:300]
+    if done.returncode == _REFUSED:
+        raise NoAnswerError(said)
+    if done.returncode:
+        raise NoAnswerError(
+            f"the process that tries it ended with {done.returncode} {said}".strip()
+        )
+    return done.stdout
+
+
+def answer(work: Callable[..., bytes]) -> None:
+    """In a limited process: write what `work` makes of the command's words, or why it cannot."""
+    limit_memory(_MEMORY)
+    out = os.dup(1)
+    os.dup2(2, 1)  # libraries that print do not print into the answer
+    try:
+        content = work(*sys.argv[1:])
+    except MemoryError:
+        sys.exit(_refused(f"it takes more than {_MEMORY >> 20} MiB of memory"))
+    except Exception as error:  # of whatever library; the process ends with it
+        sys.exit(_refused(str(error).strip().partition("\n")[0] or type(error).__name__))
+    sys.stdout.flush()
+    os.dup2(out, 1)
+    sys.stdout.buffer.write(content)
+
+
+def _refused(said: str) -> int:
+    sys.stderr.write(f"\n{said}\n")
+    return _REFUSED
+
+
+def limit_memory(size: int) -> None:
+    """Let this process take so many bytes, where the system knows such limits."""
+    with suppress(ImportError):  # Windows does not
+        import resource
+
+        for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA):
+            with suppress(ValueError, OSError):  # a system that has no such limit, or a lower one
+                resource.setrlimit(kind, (size, size))
 
 
 def leave_working_folder_out() -> None:

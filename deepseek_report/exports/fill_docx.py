@@ -1,8 +1,9 @@
 """Fills the fields of a DOCX template in a process of its own, which may take little memory.
 
-Imports nothing of this package, so that it starts at once. Its arguments are bytes of memory and
-the bytes of the fields in JSON; those and then the template come on standard input, and the filled
-document leaves on standard output. Ends with `FIELD` or `NO_DOCX` and a sentence otherwise.
+Imports next to nothing of this package, so that it starts at once. Its arguments are bytes of
+memory and the bytes of the fields in JSON; those and then the template come on standard input, and
+the filled document leaves on standard output. Ends with `FIELD` or `NO_DOCX` and a sentence
+otherwise.
 """
 
 from __future__ import annotations
@@ -11,18 +12,10 @@ import io
 import json
 import sys
 import zipfile
-from contextlib import suppress
+
+from deepseek_report.children import limit_memory
 
 FIELD, NO_DOCX = 10, 11
-
-
-def _limit(size: int) -> None:
-    with suppress(ImportError):  # Windows has no such limits
-        import resource
-
-        for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA):
-            with suppress(ValueError, OSError):  # a system that has no such limit, or a lower one
-                resource.setrlimit(kind, (size, size))
 
 
 def _filled(fields: dict[str, object], template: bytes) -> bytes:
@@ -40,7 +33,7 @@ def _filled(fields: dict[str, object], template: bytes) -> bytes:
 def main() -> None:
     """Fill one template."""
     size, length = map(int, sys.argv[1:])
-    _limit(size)
+    limit_memory(size)
     from jinja2 import TemplateError
 
     try:

@@ -92,7 +92,6 @@ ELSEWHERE: dict[str, tuple[str, set[str]]] = {
         {"mkdir", "np.load", "open", "read_bytes", "replace", "unlink"},
     ),
     "examples/packages.py": (_DATA, {"np.load", "read_bytes", "read_csv"}),
-    "models/estimators/booster_file.py": (_MODELS, {"read_text"}),
     "models/estimators/sklearn.py": (_MODELS, {"json.loads", "load_file"}),
     "models/own/adapted_module.py": (_MODELS, {"load_file"}),
     "models/own/own_classes.py": (_MODELS, {"glob", "read_text"}),

@@ -1,6 +1,8 @@
 """Boosters, from memory or the files of their libraries: xgboost's .json, .ubj, lightgbm's .txt.
 
-These formats are data that the library parses; a pickle is never read.
+These formats are data that the library parses; a pickle is never read. The libraries trust what
+they parse, so that a file is first loaded by a process of its own (`booster_trial`). What that one
+writes again is checked (`booster_checks`), and is all that this one loads.
 """
 
 from __future__ import annotations
@@ -14,14 +16,18 @@ from numpy.typing import NDArray
 from pydantic import AliasPath, BaseModel, Field
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
+from deepseek_report import children
 from deepseek_report.artifacts.array_types import Floats, Ints
+from deepseek_report.artifacts.storage.plain_files import open_file
 from deepseek_report.errors import ConfigError, first_line
+from deepseek_report.models.estimators.booster_checks import refuse_strange
 
 if TYPE_CHECKING:
     from lightgbm import Booster as LGBooster
     from xgboost import Booster as XGBooster
 
-
+#: What loads a file first, and how long it may take.
+_TRIAL, _SECONDS = "deepseek_report.models.estimators.booster_trial", 120
 _TWO = {"binary:logistic", "binary:logitraw", "binary"}
 _MANY = {"multi:softprob", "multi:softmax", "multiclass", "multiclassova"}
 _NUMBERS = (
@@ -117,12 +123,20 @@ def load_booster(path: Path, library: str) -> LoadedBooster:
 @lru_cache(maxsize=4)
 def _load(path: Path, library: str, stamp: tuple[int, int]) -> LoadedBooster:
     del stamp
-    read = _read_xgboost if library == "xgboost" else _read_lightgbm
     where = f"model.file {path}"
     try:
-        return as_estimator(read(path), library, where)
+        content = children.limited(_TRIAL, str(path), library, seconds=_SECONDS)
+        refuse_strange(path, content, library)
+        return as_estimator(_read_again(content, library), library, where)
     except ConfigError:
         raise
+    except children.NoAnswerError as error:
+        if str(error).startswith(where):  # in our words
+            raise ConfigError(str(error)) from None
+        raise ConfigError(
+            f"{where} is not a {library} model that can be loaded ({error}); save it again with "
+            f"save_model of {library}"
+        ) from None
     except Exception as error:  # each library has an error class of its own, of any base
         raise ConfigError(f"{where} is not a {library} model ({first_line(error)[:200]})") from None
 
@@ -153,11 +167,40 @@ def as_estimator(booster: Any, library: str, where: str) -> LoadedBooster:
     return made
 
 
-def _read_xgboost(path: Path) -> object:
-    import xgboost
+def read_file(path: Path, library: str) -> Any:
+    """The booster of a file, as the library reads it: for the process that tries it alone."""
+    if library == "xgboost":
+        import xgboost
 
-    with xgboost.config_context(verbosity=0):
-        return xgboost.Booster({"nthread": 1}, model_file=str(path))
+        with xgboost.config_context(verbosity=0):
+            return xgboost.Booster({"nthread": 1}, model_file=str(path))
+    import lightgbm
+
+    with open_file(path, links=True) as stream:
+        if not stream.read(5) == b"tree\n":
+            raise ConfigError(
+                f"model.file {path} is not a text file that lightgbm's save_model wrote"
+            )
+    return lightgbm.Booster(model_file=str(path))
+
+
+def written(booster: Any, library: str) -> bytes:
+    """The booster as its library writes it; floats keep every digit."""
+    if library == "xgboost":
+        return bytes(booster.save_raw("json"))
+    return str(booster.model_to_string(num_iteration=-1)).encode()
+
+
+def _read_again(content: bytes, library: str) -> Any:
+    """The booster that `written` wrote."""
+    if library == "xgboost":
+        import xgboost
+
+        with xgboost.config_context(verbosity=0):
+            return xgboost.Booster({"nthread": 1}, model_file=bytearray(content))
+    import lightgbm
+
+    return lightgbm.Booster(model_str=content.decode())
 
 
 class _XgboostFacts(BaseModel):
@@ -181,14 +224,6 @@ def _of_xgboost(booster: XGBooster, where: str) -> tuple[str, int]:
     if facts.booster == "gblinear":
         raise ConfigError(f"{where} is a linear booster; only trees are read")
     return facts.objective, facts.n_classes
-
-
-def _read_lightgbm(path: Path) -> object:
-    import lightgbm
-
-    if not path.read_text(encoding="utf-8", errors="replace").startswith("tree\n"):
-        raise ConfigError(f"model.file {path} is not a text file that lightgbm's save_model wrote")
-    return lightgbm.Booster(model_file=str(path))
 
 
 def _of_lightgbm(booster: LGBooster, where: str) -> tuple[str, int]:
