@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 #: What tells Python to leave the working folder out; what it starts in turn hears it too.
 SAFE_PATH = {"PYTHONSAFEPATH": "1"}
+#: What keeps numeric libraries to one thread, so that sums are the same on every machine. numpy
+#: reads its own when it is imported, and so does torch, which takes MKL's before OpenMP's.
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 def run(
@@ -54,8 +57,8 @@ def run(
 #: How a limited process ends that says itself why there is no answer, and the memory it may take.
 _REFUSED, _MEMORY = 10, 2**32
 #: Threads of libraries take addresses each, however little they do.
-_ONE_THREAD = {
-    **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
+_LIMITED = {
+    **ONE_THREAD,
     "RAYON_NUM_THREADS": "1",
     "TOKENIZERS_PARALLELISM": "false",
     "MALLOC_ARENA_MAX": "1",
@@ -79,7 +82,7 @@ def limited(module: str, *words: str, seconds: int) -> bytes:
 
     command = [sys.executable, "-m", module, *words]
     try:
-        done = run(command, seconds=seconds, variables=_ONE_THREAD)
+        done = run(command, seconds=seconds, variables=_LIMITED)
     except subprocess.TimeoutExpired:
         raise NoAnswerError(f"it takes more than {seconds} s") from None
     said = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2][:300]

@@ -8,18 +8,15 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
+from deepseek_report.children import ONE_THREAD
 from deepseek_report.cli.parsing import COMMANDS
 from deepseek_report.errors import DeepseekReportError, error_code
 from deepseek_report.runner.execution.rare_collections import BETWEEN_COLLECTIONS
 
-#: Set before numpy is loaded: one thread a process, so that sums are the same on every machine.
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-
 
 def run(arguments: Sequence[str]) -> int:
     """Do what the arguments say and return the exit code; a user's error shows no traceback."""
-    for variable in _THREADS:
-        os.environ.setdefault(variable, "1")
+    os.environ.update(ONE_THREAD)  # before numpy is loaded
     gc.set_threshold(*BETWEEN_COLLECTIONS)
     named = bool(arguments) and arguments[0] in COMMANDS
     name = arguments[0].replace("-", "_") if named else "experiment"

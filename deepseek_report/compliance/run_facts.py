@@ -238,9 +238,9 @@ def _thresholds_fact(results: Results) -> Message:
 
 def _hardware_fact(results: Results) -> Message | None:
     device = (results.provenance.get("environment") or {}).get("device")
-    return (
-        message("compliance.facts.hardware", device=device, file=_ENVIRONMENT) if device else None
-    )
+    if not device:
+        return None
+    return message("compliance.facts.hardware", device=device, file=_ENVIRONMENT)
 
 
 def _references_fact(results: Results) -> Message | None:

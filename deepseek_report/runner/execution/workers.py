@@ -21,15 +21,14 @@ from typing import Any
 
 import psutil
 
-from deepseek_report.children import safe_path
+from deepseek_report.children import ONE_THREAD, safe_path
 from deepseek_report.config.composed import Composed
 from deepseek_report.config.local_code import install, installed
 from deepseek_report.runner.execution.rare_collections import BETWEEN_COLLECTIONS
 from deepseek_report.runner.execution.run_events import Event
+from deepseek_report.statistics.one_thread import libraries_on_one_thread
 
 _MESSAGES: Queue[Event] | None = None
-#: Read by torch when it is imported, which takes MKL's where both are set.
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 #: Parameters of `mallopt`, as malloc.h numbers them.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 #: What a terminal sends to every process of a command: Ctrl-C, and that it has gone.
@@ -169,22 +168,23 @@ def _start_worker(messages: Queue[Event], parent: int, local: Mapping[str, str])
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Within it torch computes with one thread: a sum is then the same on every machine.
+    """Within it torch and the linear algebra compute with one thread, as on every machine.
 
-    Torch may be imported before or within it; it is not imported for this alone.
+    Libraries may be imported before or within it; none is imported for this alone.
     """
-    before = {name: os.environ.pop(name) for name in _THREADS if name in os.environ}
-    _to_one_thread()
+    before = {name: os.environ.pop(name) for name in ONE_THREAD if name in os.environ}
     try:
-        yield
+        with libraries_on_one_thread():
+            _to_one_thread()
+            yield
     finally:
-        for name in _THREADS:
-            del os.environ[name]
+        for name in ONE_THREAD:
+            os.environ.pop(name, None)
         os.environ.update(before)
 
 
 def _to_one_thread() -> None:
-    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    os.environ.update(ONE_THREAD)
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
 

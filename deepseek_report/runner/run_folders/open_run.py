@@ -297,7 +297,7 @@ def results_of(folder: Path, run: RecordedRun, day: dt.date | None = None) -> Re
     )
     provenance = {name: getattr(run, name) for name in kept}
     records = (readable_manifest(folder / RECORDS_MANIFEST) or {}).get("files", {})
-    provenance |= {"manifest": run.file_hashes | records, "record": read_record(folder)}
+    provenance |= {"manifest": records | run.file_hashes, "record": read_record(folder)}
     return Results(
         paths={name: folder / entry.path for name, entry in run.artifacts.items()},
         config=run.config,

@@ -21,7 +21,7 @@ from deepseek_report.runner.execution.workers import (
     one_thread,
 )
 
-THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @pytest.mark.parametrize("platform", ["linux", "darwin", "win32"])
@@ -48,6 +48,19 @@ def test_torch_computes_with_one_thread_imported_before_or_within(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
     )
     assert done.stdout.strip() == "1"
+
+
+@pytest.mark.parametrize("variable", THREADS)
+@pytest.mark.parametrize("first", ["", "import numpy\n"])
+def test_linear_algebra_has_one_thread_imported_before_or_within(first: str, variable: str) -> None:
+    code = f"{first}from deepseek_report.runner.execution.workers import one_thread\n"
+    code += "with one_thread():\n    import numpy, threadpoolctl\n"
+    code += "    print({pool['num_threads'] for pool in threadpoolctl.threadpool_info()})"
+    environment = {**os.environ, variable: "2"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
+    )
+    assert done.stdout.strip() == "{1}"
 
 
 @pytest.mark.parametrize("variable", THREADS)
