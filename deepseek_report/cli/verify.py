@@ -188,8 +188,8 @@ def _made_again(made: Remade, verified: Verified) -> str:
         )
     again = f"made again from these results and records, all {count} are the same bytes"
     words = f", with the words of {some(verified.people, _MOST_NAMES)}" if verified.people else ""
-    stand = "proved" if verified.expected else "agree with the results"
-    return f"Documents {stand}: {again}{words}."
+    stand = "proved, save what they quote of records"
+    return f"Documents {stand if verified.expected else 'agree with the results'}: {again}{words}."
 
 
 def _additions(verified: Verified) -> str:

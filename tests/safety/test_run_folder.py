@@ -396,7 +396,8 @@ def test_the_digest_of_the_run_proves_its_results_and_by_them_its_documents(
 ) -> None:
     first, _ = verified(terminal, received, "--expect", run_digest(received))
     assert first.startswith("Results proved: they belong to the run digest that you gave.")
-    assert "Documents proved: made again from these results and records, all " in first
+    proved = "Documents proved, save what they quote of records: made again from these results and "
+    assert f"{proved}records, all " in first
     assert first.endswith("No file was added.")
 
 
