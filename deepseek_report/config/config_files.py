@@ -145,7 +145,7 @@ def names_hydra(key: str) -> bool:
 
 def not_of_hydra(where: str) -> Problem:
     """That a setting of Hydra counts for nothing here."""
-    todo = "take it out; paths.reports=DIR says where reports go; use --config-dir DIR for YAMLs"
+    todo = "take it out; paths.reports=DIR says where reports go, --config-dir DIR where YAMLs lie"
     return Problem(where, "sets how Hydra runs, and only composing is left to it here", todo=todo)
 
 

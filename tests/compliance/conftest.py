@@ -214,6 +214,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_measures(run)
     (run.folder / "config.yaml").write_text("seed: 0\n")
     save_json(run.folder / "run.json", {"run_id": RUN_ID})
+    save_json(run.folder / "environment.json", {"versions": {}})
     save_json(run.folder / "provenance.json", PROVENANCE)
     return run.folder
 
