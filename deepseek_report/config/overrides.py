@@ -193,10 +193,9 @@ def refused(override: Override, known: Mapping[str, Sequence[str]]) -> list[Prob
     if override.is_sweep_override():
         todo = _several(override, known)
         return [Problem(where, "several values for one run", "one value", todo)]
-    if group == "hydra.searchpath":
-        return [Problem(where, "folders of YAMLs are not named so", "", "use --config-dir DIR")]
     if names_hydra(override.get_key_element().lstrip("+~")):
-        return [not_of_hydra(where)]
+        folders = Problem(where, "folders of YAMLs are not named so", "", "use --config-dir DIR")
+        return [folders if group == "hydra.searchpath" else not_of_hydra(where)]
     if group not in known:
         return []
     shortened = group in MULTIPLE and override.is_delete() and override.value() is not None
