@@ -7,7 +7,6 @@ of this machine or can be fetched. Nothing of a checkpoint is ever run: no code,
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from deepseek_report.artifacts.storage.checkpoint_files import (
+    FILES,
+    MOST_TOKENS,
+    check_files,
+    files_of,
+    read_object,
+)
 from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.errors import ConfigError
 
@@ -22,8 +28,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
-#: What is fetched of a checkpoint: its configuration, tokenizer and safe weights.
-FILES = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -58,24 +62,24 @@ def is_here(name: str, revision: str = "main") -> bool:
 
 
 def described(folder: Path) -> dict[str, Any]:
-    """The content of `config.json`; raises ConfigError: the file is missing or no JSON."""
+    """The content of `config.json`; raises ConfigError: the file is missing, or is none."""
     try:
-        content: dict[str, object] = json.loads((folder / "config.json").read_text("utf-8"))
+        return read_object(folder / "config.json")
     except FileNotFoundError:
         raise ConfigError(
             f"{folder} has no config.json; give the folder that save_pretrained wrote"
         ) from None
-    except ValueError as error:
-        raise ConfigError(f"{folder / 'config.json'} is no JSON ({error}); fetch it anew") from None
-    return content
 
 
 def digest(folder: Path) -> str:
-    """SHA-256 over the names and contents of the files that decide what a checkpoint does."""
+    """SHA-256 over the names and contents of the files that decide what a checkpoint does.
+
+    Raises ConfigError: see `files_of`.
+    """
     whole = hashlib.sha256()
-    for file in sorted(path for pattern in FILES for path in folder.glob(pattern)):
+    for name, file in files_of(folder).items():
         stat = file.stat()
-        whole.update(f"{file.name}:{_hash_of(file, stat.st_size, stat.st_mtime_ns)}\n".encode())
+        whole.update(f"{name}:{_hash_of(file, stat.st_size, stat.st_mtime_ns)}\n".encode())
     return whole.hexdigest()
 
 
@@ -84,15 +88,17 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
 
     (The classes that transformers has for single families may add tokens to it or drop some.)
 
-    Raises ConfigError: the folder holds none that can be used without running its code.
+    Raises ConfigError: the folder holds none that can be used without running its code, or see
+    `check_files`.
     """
     from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
+    check_files(folder)
     cls = PreTrainedTokenizerFast if (folder / "tokenizer.json").is_file() else AutoTokenizer
     try:
         with quiet():
             return cls.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError, KeyError, ImportError) as error:
+    except Exception as error:  # what transformers makes of strange files is of any class
         raise ConfigError(
             f"{folder}: its tokenizer cannot be used ({_first_line(error)}); give a folder that "
             "holds tokenizer.json"
@@ -100,8 +106,16 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
 
 
 def tokens_of(tokenizer: PreTrainedTokenizerBase) -> tuple[str, ...]:
-    """All tokens in the order of their ids, so that a position is an id; gaps get a name."""
+    """All tokens in the order of their ids, so that a position is an id; gaps get a name.
+
+    Raises ConfigError: an id is beyond those of any vocabulary.
+    """
     by_id = {position: token for token, position in tokenizer.get_vocab().items()}
+    if max(by_id) >= MOST_TOKENS:
+        raise ConfigError(
+            f"the tokenizer has a token with the id {max(by_id)}, and ids go to {MOST_TOKENS - 1}; "
+            "number its tokens anew"
+        )
     return tuple(by_id.get(i, f"[id {i}]") for i in range(max(by_id) + 1))
 
 

@@ -13,6 +13,7 @@ from typing import Literal
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.written_texts import GOES_ON, MASK, UNKNOWN, Span
 from deepseek_report.datasets.assembly.column_declarations import error_text
+from deepseek_report.errors import ConfigError
 
 Form = Literal["handle", "hashtag", "link", "name", "number", "word", "mark"]
 #: What `hide` may name, and what stands in the text instead.
@@ -376,7 +377,7 @@ def tokenizer_problem(kind: str) -> str | None:
     allowed = f"{', '.join(NOUNS)}, or the folder or hub id of a checkpoint"
     if folder.is_dir():
         if any((folder / name).exists() for name in _TOKENIZER_FILES):
-            return None
+            return _file_problem(kind)
         return error_text(
             f"dataset.tokenizer={kind}",
             "no tokenizer is in this folder",
@@ -390,12 +391,22 @@ def tokenizer_problem(kind: str) -> str | None:
         )
     if kind.startswith((".", "/", "~")):
         return error_text("dataset", f"there is no folder `{kind}`", allowed, "correct the path")
+    return _file_problem(kind)
+
+
+def _file_problem(name: str) -> str | None:
+    from deepseek_report.artifacts.storage.checkpoint import locate
+    from deepseek_report.artifacts.storage.checkpoint_files import check_files
+
+    try:
+        check_files(locate(name))
+    except ConfigError as error:
+        return f"dataset.tokenizer: {error}"
     return None
 
 
 def tokenizer_digest(kind: str) -> str:
-    """Hash of the files of a checkpoint in a folder; else the name says it all."""
+    """Hash of the files of a checkpoint; else the name says it all."""
     from deepseek_report.artifacts.storage import checkpoint
 
-    folder = Path(kind).expanduser()
-    return checkpoint.digest(folder) if kind not in NOUNS and folder.is_dir() else kind
+    return kind if kind in NOUNS else checkpoint.digest(checkpoint.locate(kind))

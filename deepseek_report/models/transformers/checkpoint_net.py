@@ -16,7 +16,8 @@ from deepseek_report.artifacts.storage.checkpoint import (
     quiet,
     tokens_of,
 )
-from deepseek_report.errors import ConfigError
+from deepseek_report.artifacts.storage.checkpoint_files import check_files
+from deepseek_report.errors import ConfigError, first_line
 from deepseek_report.models.transformers.pretrained_settings import PretrainedSettings
 from deepseek_report.models.transformers.transformer_module import PretrainedStart
 from deepseek_report.tasks import task_of
@@ -137,6 +138,7 @@ def loaded_net(
     """
     import torch
 
+    check_files(folder)
     try:
         with quiet():
             net, loading = auto.from_pretrained(
@@ -149,8 +151,8 @@ def loaded_net(
                 trust_remote_code=False,
                 output_loading_info=True,
             )
-    except (OSError, ValueError, RuntimeError, ImportError) as error:
-        text = str(error).strip().partition("\n")[0]
+    except Exception as error:  # what transformers makes of strange files is of any class
+        text = first_line(error)
         raise ConfigError(f"checkpoint {folder} cannot be loaded as a {kind}: {text}") from None
     lost = {key if isinstance(key, str) else key[0] for key in loading["mismatched_keys"]}
     return net, frozenset(loading["missing_keys"]) | lost

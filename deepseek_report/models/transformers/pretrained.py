@@ -14,6 +14,7 @@ from deepseek_report.artifacts.protocols.models import Trainer
 from deepseek_report.artifacts.schema import ALL_TASKS, Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.storage.checkpoint import described, digest, is_here, locate
+from deepseek_report.artifacts.storage.checkpoint_files import check_files
 from deepseek_report.errors import ConfigError
 from deepseek_report.models.shared.loading import ModulePlugin
 from deepseek_report.models.transformers.pretrained_settings import PretrainedSettings
@@ -39,10 +40,11 @@ def problems_of(
 
     head : what the model must be, a key of `_CALLED`.
 
-    Raises ConfigError : there is no such folder, the hub cannot be reached, or there is no
-    configuration.
+    Raises ConfigError : there is no such folder, the hub cannot be reached, there is no
+    configuration, or the files are not to be loaded.
     """
     folder = locate(str(settings.checkpoint), settings.revision)
+    check_files(folder)
     yield from _unknown(folder, described(folder), settings, head)
     if not any(folder.glob("*.safetensors")):
         pickled = any(folder.glob("*.bin")) or any(folder.glob("*.pt"))
