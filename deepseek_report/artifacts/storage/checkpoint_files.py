@@ -231,7 +231,7 @@ def _check_kinds(path: Path, facts: Mapping[str, Any]) -> None:
     """Refuse a configuration in which what this package reads is of another kind."""
     names, labels = facts.get("architectures") or [], facts.get("id2label") or {}
     wrong = {
-        "model_type": isinstance(facts.get("model_type") or "", str),
+        "model_type": isinstance(facts.get("model_type"), str | None),
         "architectures": isinstance(names, list) and all(isinstance(name, str) for name in names),
         "id2label": isinstance(labels, dict)
         and all(re.fullmatch("[0-9]{1,9}", key) and int(key) < len(labels) for key in labels),
