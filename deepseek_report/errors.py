@@ -81,7 +81,7 @@ def first_line(error: BaseException) -> str:
     >>> first_line(ValueError("no such file")), first_line(KeyError())
     ('no such file', 'KeyError')
     """
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def error_code(error: Exception) -> int:

@@ -22,7 +22,7 @@ from deepseek_report.artifacts.storage.checkpoint_files import (
     read_object,
 )
 from deepseek_report.artifacts.storage.plain_files import sha256_file
-from deepseek_report.errors import ConfigError
+from deepseek_report.errors import ConfigError, first_line
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -100,7 +100,7 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
             return cls.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:  # what transformers makes of strange files is of any class
         raise ConfigError(
-            f"{folder}: its tokenizer cannot be used ({_first_line(error)}); give a folder that "
+            f"{folder}: its tokenizer cannot be used ({first_line(error)}); give a folder that "
             "holds tokenizer.json"
         ) from None
 
@@ -180,7 +180,7 @@ def _from_hub(name: str, revision: str, fetch: bool) -> Path:
         return Path(snapshot_download(name, revision=revision, allow_patterns=patterns))
     except HfHubHTTPError as error:
         raise ConfigError(
-            f'checkpoint "{name}" ({revision}): the hub refuses it ({_first_line(error)}); correct '
+            f'checkpoint "{name}" ({revision}): the hub refuses it ({first_line(error)}); correct '
             "the id, or log in to the hub where the checkpoint asks for it"
         ) from None
     except OSError:
@@ -196,7 +196,3 @@ def _hash_of(file: Path, size: int, changed: int) -> str:
     """Hash of a file, once for each of its states in this process."""
     del size, changed
     return sha256_file(file, links=True)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0] or type(error).__name__

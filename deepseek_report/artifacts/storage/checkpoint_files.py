@@ -95,7 +95,8 @@ def check_files(folder: Path) -> None:
     """Raise ConfigError where a checkpoint is not to be loaded; each state of it is tried once."""
     files = files_of(folder)
     stats = [path.stat() for path in files.values()]
-    if problem := _problem(folder, tuple((s.st_size, s.st_mtime_ns, s.st_ino) for s in stats)):
+    stamp = tuple((s.st_size, s.st_mtime_ns, s.st_ino) for s in stats)
+    if problem := _problem(tuple(files.items()), stamp):
         raise ConfigError(problem)
 
 
@@ -122,10 +123,10 @@ def read_object(path: Path) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=64)
-def _problem(folder: Path, stamp: object) -> str | None:
+def _problem(files: tuple[tuple[str, Path], ...], stamp: object) -> str | None:
     del stamp
     try:
-        _check(files_of(folder))
+        _check(dict(files))
     except ConfigError as error:
         return str(error)
     except (ArtifactError, OSError) as error:
