@@ -70,11 +70,11 @@ class NoAnswerError(Exception):
     """A limited process died, took too long, or refused; says in a line what happened."""
 
 
-def limited(module: str, *words: str, seconds: int) -> bytes:
+def limited(module: str, *words: str, seconds: int, text: bytes = b"") -> bytes:
     """What a module of this package answers in a process with 4 GiB of memory and some seconds.
 
     For what libraries in C++ or Rust do with a stranger's file: whatever becomes of that process,
-    this one goes on. The module's `main` calls `answer`.
+    this one goes on. The module's `main` calls `answer`. text : what it reads.
 
     Raises NoAnswerError: there is none.
     """
@@ -82,7 +82,7 @@ def limited(module: str, *words: str, seconds: int) -> bytes:
 
     command = [sys.executable, "-m", module, *words]
     try:
-        done = run(command, seconds=seconds, variables=_LIMITED)
+        done = run(command, seconds=seconds, text=text, variables=_LIMITED)
     except subprocess.TimeoutExpired:
         raise NoAnswerError(f"it takes more than {seconds} s") from None
     said = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2][:300]

@@ -17,7 +17,7 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.results import Results
 from deepseek_report.config.portable import deepening
 from deepseek_report.rendering.page_words import page_of
-from deepseek_report.runner.run_folders.open_run import RecordedRun, open_run, reading, results_of
+from deepseek_report.runner.run_folders.open_run import RecordedRun, open_run, reading
 from deepseek_report.runner.run_folders.writing import concluded_record
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class Run:
     @cached_property
     def results(self) -> Results:
         """Everything that was computed, read as it is asked for."""
-        return results_of(self.path, self._recorded)
+        return open_run(self.path).results
 
     @property
     def findings(self) -> shown.Findings:
@@ -279,5 +279,4 @@ def load_run(folder: str | Path) -> Run:
     """
     path = Path(folder).absolute()
     with reading(path):
-        open_run(path)
-        return Run(path, concluded_record(path))
+        return Run(path, concluded_record(path, open_run(path).listed))

@@ -23,7 +23,7 @@ from deepseek_report.runner.execution.workers import cores
 from deepseek_report.runner.planning.plan import make_plan, modules_to_load
 from deepseek_report.runner.planning.sweeping import SweepJob
 from deepseek_report.runner.run import Finished, PreparedRun, prepare_run, using, write_run
-from deepseek_report.runner.run_folders.open_run import read_run, results_of
+from deepseek_report.runner.run_folders.open_run import open_run
 from deepseek_report.runner.run_folders.past_runs import past_run
 from deepseek_report.store import Store
 from deepseek_report.wording.words import Wording
@@ -84,7 +84,7 @@ def failed_job(differs: Sequence[str], error: Exception) -> JobResult:
 
 
 def _score(folder: Path) -> tuple[str, str] | None:
-    score = main_score(results_of(folder, read_run(folder)))
+    score = main_score(open_run(folder).results)
     if score is None:
         return None
     text = number(float(score.value), score.low, score.high)

@@ -83,7 +83,7 @@ class Tracker:
             tags = {"deepseek_report.run_id": opened.run.run_id, _DIGEST: opened.run_digest}
             title = str(opened.run.report.get("title") or opened.run.run_id)
             identity = client.create_run(place, run_name=title, tags=tags).info.run_id
-            _log_numbers(client, identity, opened.results, folder)
+            _log_numbers(client, identity, opened.results, opened.listed)
             client.log_artifacts(identity, str(folder), _FOLDER)
             client.set_terminated(identity)
         return LoggedRun(identity, experiment, is_new=True)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from deepseek_report.artifacts.storage.plain_files import ListedPath
 from deepseek_report.children import NoAnswerError, limited
 from deepseek_report.errors import ConfigError
 from deepseek_report.models.estimators.booster_checks import refuse_strange
@@ -194,10 +195,10 @@ def test_a_booster_says_to_the_last_digit_what_its_own_library_says(
 
     booster = _xgboost(objective)
     booster.save_model(tmp_path / f"m.{ending}")
-    made: Any = load_booster(tmp_path / f"m.{ending}", "xgboost")
+    made: Any = load_booster(ListedPath.hashed(tmp_path / f"m.{ending}"), "xgboost")
     np.testing.assert_array_equal(made._raw(X), booster.predict(xgboost.DMatrix(X)))
     _lightgbm().save_model(tmp_path / "m.txt")
-    light: Any = load_booster(tmp_path / "m.txt", "lightgbm")
+    light: Any = load_booster(ListedPath.hashed(tmp_path / "m.txt"), "lightgbm")
     np.testing.assert_array_equal(light._raw(X), _lightgbm().predict(X))
 
 

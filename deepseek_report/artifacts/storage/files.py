@@ -175,7 +175,7 @@ def _table(path: Path, stream: BinaryIO) -> pd.DataFrame:
     """A table whose size has been counted; a repeated text is there once until it has been."""
     import pyarrow.parquet as pq
 
-    refuse_beyond(path, size := os.fstat(stream.fileno()).st_size)
+    refuse_beyond(path, size := stream.seek(0, os.SEEK_END))
     check_footer(stream, size)
     with pq.ParquetFile(stream) as file:
         about, schema = file.metadata, file.schema_arrow

@@ -24,7 +24,7 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PosixPath
 from typing import IO, BinaryIO, Literal, TypeGuard
 
 from deepseek_report.artifacts.storage.memory_bound import most_bytes, refuse_beyond, refuse_longer
@@ -186,6 +186,64 @@ def _refuse_many(folder: Path, number: int) -> None:
 # --- reading --------------------------------------------------------------------------------------
 
 
+class ListedPath(PosixPath):
+    """A path in a folder whose files are known by hash: `open_file` gives what was hashed, or ends.
+
+    Whoever may write into the folder may change a file after it was hashed. So its bytes are read
+    once, hashed, and these are what the reader gets. Paths that are made of this one with `/` or
+    `parent` keep the list; any other way loses it, and then nothing is read.
+    """
+
+    _list: tuple[str, Mapping[str, str]] | None = None
+
+    @classmethod
+    def of(cls, folder: Path, files: Mapping[str, str]) -> ListedPath:
+        """The folder. files : {path relative to it: SHA-256}."""
+        return cls(folder)._with((str(folder), files))
+
+    @classmethod
+    def hashed(cls, path: Path) -> ListedPath:
+        """A file that a person named, with the hash that it has now; with none where it is not."""
+        known = {path.name: sha256_file(path, links=True)} if path.is_file() else {}
+        return cls.of(path.parent, known) / path.name
+
+    @property
+    def hashes(self) -> Mapping[str, str]:
+        """{path relative to the folder: SHA-256}."""
+        return self._list[1] if self._list else {}
+
+    def _with(self, known: tuple[str, Mapping[str, str]] | None) -> ListedPath:
+        self._list = known
+        return self
+
+    def __truediv__(self, name: str | os.PathLike[str]) -> ListedPath:
+        return ListedPath(super().__truediv__(name))._with(self._list)
+
+    @property
+    def parent(self) -> ListedPath:
+        return ListedPath(super().parent)._with(self._list)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _listed_again, (str(self), self._list)
+
+    def genuine(self, content: bytes) -> bytes:
+        """The content of the file, if it is the one that is listed.
+
+        Raises ArtifactError: it is not, or no such file is listed.
+        """
+        folder, files = self._list or ("", {})
+        if hashlib.sha256(content).hexdigest() != files.get(os.path.relpath(self, folder or ".")):
+            raise ArtifactError(
+                f"{self}: not what it was when it was looked at first; it was changed while it was "
+                "read. Take it from its source again, and let nothing else write there meanwhile"
+            )
+        return content
+
+
+def _listed_again(path: str, known: tuple[str, Mapping[str, str]] | None) -> ListedPath:
+    return ListedPath(path)._with(known)
+
+
 def open_file(
     path: Path, most: int = 0, *, below: Path | None = None, links: bool = False
 ) -> io.BufferedReader:
@@ -208,12 +266,17 @@ def open_file(
     try:
         if not stat.S_ISREG(about.st_mode):
             raise ArtifactError(f"{path}: no regular file, and nothing else is read")
-        if most:
-            refuse_longer(path, about.st_size, most)
+        if most or isinstance(path, ListedPath):
+            _refuse_size(path, about.st_size, most)
     except ArtifactError:
         os.close(handle)
         raise
-    return io.open(handle, "rb")  # noqa: UP020 - of a handle, not of a path
+    stream = io.open(handle, "rb")  # noqa: SIM115, UP020 - of a handle, and handed out
+    if not isinstance(path, ListedPath):
+        return stream
+    with stream:
+        content = path.genuine(stream.read((most or most_bytes()) + 1))
+    return io.BufferedReader(io.BytesIO(content))
 
 
 def read_bytes(
@@ -224,8 +287,8 @@ def read_bytes(
     Raises ArtifactError: it has more, or see `open_file`; OSError: it cannot be read.
     """
     with open_file(path, below=below, links=links) as stream:
-        size = os.fstat(stream.fileno()).st_size
-        _refuse_size(path, size, most)
+        _refuse_size(path, stream.seek(0, os.SEEK_END), most)
+        stream.seek(0)
         content = stream.read((most or most_bytes()) + 1)
     _refuse_size(path, len(content), most)
     return content
@@ -469,7 +532,8 @@ def write_pack(path: Path, members: Mapping[str, Path | bytes]) -> None:
                 pack.writestr(member, source)
                 continue
             with open_file(source) as content:
-                size = source.lstat().st_size
+                size = content.seek(0, os.SEEK_END)
+                content.seek(0)
                 member.file_size = size
                 with pack.open(member, "w", force_zip64=size >= 2**31) as target:
                     while chunk := content.read(_CHUNK):

@@ -8,7 +8,6 @@ writes again is checked (`booster_checks`), and is all that this one loads.
 from __future__ import annotations
 
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,14 +17,16 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
 from deepseek_report import children
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.artifacts.storage.plain_files import open_file
-from deepseek_report.errors import ConfigError, first_line
+from deepseek_report.artifacts.storage.plain_files import ListedPath, read_bytes
+from deepseek_report.errors import ArtifactError, ConfigError, first_line
 from deepseek_report.models.estimators.booster_checks import refuse_strange
 
 if TYPE_CHECKING:
     from lightgbm import Booster as LGBooster
     from xgboost import Booster as XGBooster
 
+#: How a text of lightgbm begins.
+_LIGHTGBM = b"tree\n"
 #: What loads a file first, and how long it may take.
 _TRIAL, _SECONDS = "deepseek_report.models.estimators.booster_trial", 120
 _TWO = {"binary:logistic", "binary:logitraw", "binary"}
@@ -108,28 +109,32 @@ class LoadedRegressor(RegressorMixin, LoadedBooster):  # type: ignore[misc]  # u
         return self._raw(table)
 
 
-def load_booster(path: Path, library: str) -> LoadedBooster:
-    """The booster of a file.
+def load_booster(path: ListedPath, library: str) -> LoadedBooster:
+    """The booster of a file, whose hash is known.
 
-    Raises ConfigError : it is no file of this library, or was trained for something else.
+    Raises ConfigError : it is no file of this library, was trained for something else, or changed.
     """
     try:
-        seen = path.stat()
-        return _load(path, library, (seen.st_size, seen.st_mtime_ns))
+        return _load(path, library, tuple(path.hashes.values()))
     except OSError as error:
         raise ConfigError(f"model.file {path} cannot be read ({error.strerror})") from None
 
 
 @lru_cache(maxsize=4)
-def _load(path: Path, library: str, stamp: tuple[int, int]) -> LoadedBooster:
-    del stamp
+def _load(path: ListedPath, library: str, sha256: tuple[str, ...]) -> LoadedBooster:
+    del sha256
     where = f"model.file {path}"
     try:
-        content = children.limited(_TRIAL, str(path), library, seconds=_SECONDS)
-        refuse_strange(path, content, library)
-        return as_estimator(_read_again(content, library), library, where)
-    except ConfigError:
+        content = read_bytes(path, links=True)
+        if library == "lightgbm" and not content.startswith(_LIGHTGBM):
+            raise ConfigError(f"{where} is not a text file that lightgbm's save_model wrote")
+        written_again = children.limited(_TRIAL, str(path), library, seconds=_SECONDS, text=content)
+        refuse_strange(path, written_again, library)
+        return as_estimator(read(written_again, library), library, where)
+    except (ConfigError, OSError):
         raise
+    except ArtifactError as error:  # a device, or changed
+        raise ConfigError(str(error)) from None
     except children.NoAnswerError as error:
         if str(error).startswith(where):  # in our words
             raise ConfigError(str(error)) from None
@@ -167,23 +172,6 @@ def as_estimator(booster: Any, library: str, where: str) -> LoadedBooster:
     return made
 
 
-def read_file(path: Path, library: str) -> Any:
-    """The booster of a file, as the library reads it: for the process that tries it alone."""
-    if library == "xgboost":
-        import xgboost
-
-        with xgboost.config_context(verbosity=0):
-            return xgboost.Booster({"nthread": 1}, model_file=str(path))
-    import lightgbm
-
-    with open_file(path, links=True) as stream:
-        if not stream.read(5) == b"tree\n":
-            raise ConfigError(
-                f"model.file {path} is not a text file that lightgbm's save_model wrote"
-            )
-    return lightgbm.Booster(model_file=str(path))
-
-
 def written(booster: Any, library: str) -> bytes:
     """The booster as its library writes it; floats keep every digit."""
     if library == "xgboost":
@@ -191,8 +179,11 @@ def written(booster: Any, library: str) -> bytes:
     return str(booster.model_to_string(num_iteration=-1)).encode()
 
 
-def _read_again(content: bytes, library: str) -> Any:
-    """The booster that `written` wrote."""
+def read(content: bytes, library: str) -> Any:
+    """The booster of a file: of a stranger's in the process that tries it alone, or as `written`.
+
+    content : JSON or UBJSON of xgboost, text of lightgbm.
+    """
     if library == "xgboost":
         import xgboost
 

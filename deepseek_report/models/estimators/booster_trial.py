@@ -1,12 +1,13 @@
 """Loads a booster's file in a process of its own, where whatever a library does is bounded.
 
-Its words are the file and the library. It loads the file, predicts a row of zeros, and answers with
-the booster as the library itself writes it again: JSON of xgboost, text of lightgbm.
+Its words are the file and the library; it reads the file's content. It loads that, predicts a row
+of zeros, and answers with the booster as the library itself writes it again: JSON of xgboost, text
+of lightgbm.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
+import sys
 
 import numpy as np
 import pandas as pd
@@ -15,14 +16,14 @@ from deepseek_report.children import answer
 from deepseek_report.models.estimators.booster_file import (
     LoadedClassifier,
     as_estimator,
-    read_file,
+    read,
     written,
 )
 
 
 def tried(path: str, library: str) -> bytes:
     """The booster of a file, written again once it has predicted."""
-    made = as_estimator(read_file(Path(path), library), library, f"model.file {path}")
+    made = as_estimator(read(sys.stdin.buffer.read(), library), library, f"model.file {path}")
     names = getattr(made, "feature_names_in_", None)
     row = pd.DataFrame(np.zeros((1, made.n_features_in_)), columns=names)
     table = row if names is not None else row.to_numpy()

@@ -25,7 +25,13 @@ from deepseek_report.artifacts.protocols.models import Trainer
 from deepseek_report.artifacts.schema import ALL_TASKS, NUMBER_TASKS, Modality, Schema, TaskName
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.storage.local_paths import LocalPath
-from deepseek_report.artifacts.storage.plain_files import open_archive, open_file
+from deepseek_report.artifacts.storage.plain_files import (
+    ListedPath,
+    open_archive,
+    open_file,
+    read_bytes,
+    sha256_file,
+)
 from deepseek_report.data_kinds import ALL_KINDS, kind_of
 from deepseek_report.errors import ArtifactError, ConfigError, first_line
 from deepseek_report.models.estimators import estimator_libraries
@@ -144,6 +150,11 @@ class Sklearn:
             return "frame"
         return "codes" if self._class_name in TREES or self.file is not None else "one_hot"
 
+    @functools.cached_property
+    def _path(self) -> ListedPath:
+        """The file, of which nothing is read any more once it changes."""
+        return ListedPath.hashed(Path(str(self.file)))
+
     @property
     def _is_booster(self) -> bool:
         return estimator_libraries.is_booster_file(self.library, self.file)
@@ -163,11 +174,11 @@ class Sklearn:
         estimator_libraries.require(f"{self.library}.Booster")
         from deepseek_report.models.estimators.booster_file import load_booster
 
-        return load_booster(Path(str(self.file)), self.library)
+        return load_booster(self._path, self.library)
 
     @property
     def _described(self) -> FileSummary:
-        return describe_file(Path(str(self.file)))
+        return describe_file(self._path)
 
     def build(self, schema: Schema, train: Split, seed: int) -> Fitted:
         """The estimator, to be fitted or loaded; the encoding's statistics are those of `train`."""
@@ -252,14 +263,14 @@ class Sklearn:
 
     def source_digest(self) -> str:
         """Hash of the file, or of the version and the code of the estimator's library."""
-        from deepseek_report.artifacts.storage.plain_files import sha256_file
-
         if self.file is not None:
             path = Path(self.file)
             held = types_beyond_skops(path) if self.trusted_types else []
             counted = sorted(set(self.trusted_types) & set(held))  # their code counts too
             code = {dotted: code_of(dotted.rpartition(".")[0]) for dotted in counted}
-            return sha256_file(path, links=True) + (str(code) if code else "")
+            # what is loaded, and what lies there now: of another file neither is planned
+            both = dict.fromkeys([*self._path.hashes.values(), sha256_file(path, links=True)])
+            return "".join(both) + (str(code) if code else "")
         module = self._dotted().rpartition(".")[0]
         library = module.partition(".")[0]
         return version_of(library) if library in LIBRARIES else str(code_of(module))
@@ -283,9 +294,8 @@ class Sklearn:
         if self.file is not None:
             if task.several:
                 raise ConfigError("model.file holds one estimator; several labels need one each")
-            path = Path(self.file)
             booster = self._load_booster() if self._is_booster else None
-            estimator = booster or load_file(path, self.trusted_types)
+            estimator = booster or load_file(self._path, self.trusted_types)
         else:
             dotted = self._dotted(schema)
             estimator = self._class(schema)(
@@ -312,7 +322,7 @@ class Sklearn:
         return unknown or _unusable(dotted, cls, self.params)
 
     def _file_problems(self) -> list[str]:
-        path = Path(str(self.file))
+        path = self._path
         if path.is_file() and own_classes.is_pickle(path):
             return [own_classes.pickle_problem("model.file", path)]
         if not self._is_booster:
@@ -709,7 +719,10 @@ def types_beyond_skops(path: Path) -> list[str]:
 @lru_cache(maxsize=4)
 def _types(path: Path, changed: int) -> tuple[str, ...]:
     del changed
-    return tuple(str(name) for name in _skops().get_untrusted_types(file=path))
+    return tuple(
+        str(name)
+        for name in _skops().get_untrusted_types(data=read_bytes(path, _LARGEST, links=True))
+    )
 
 
 def load_file(path: Path, trusted: Sequence[str]) -> BaseEstimator:
@@ -718,10 +731,16 @@ def load_file(path: Path, trusted: Sequence[str]) -> BaseEstimator:
     Raises ConfigError : a type is neither allowed nor trusted, or the file points outside of
     itself.
     """
+    try:
+        content = read_bytes(path, _LARGEST, links=True)
+    except ArtifactError as error:  # it changed, or is no file
+        raise ConfigError(f"model.file {error}") from None
+    except OSError as error:
+        raise ConfigError(f"model.file {path} cannot be read ({error.strerror})") from None
     if problems := file_problems(path, trusted):
         raise ConfigError("; ".join(problems))
     try:
-        estimator = _skops().load(path, trusted=types_beyond_skops(path))
+        estimator = _skops().loads(content, trusted=types_beyond_skops(path))
     except ImportError as error:
         raise ConfigError(f"model.file {path} needs a package that is not there: {error}") from None
     except _UNREADABLE as error:

@@ -18,6 +18,7 @@ from deepseek_report.artifacts.message import Text, plain, text_of
 from deepseek_report.artifacts.results import Results, read_record
 from deepseek_report.artifacts.storage.files import load_json, validator_of
 from deepseek_report.artifacts.storage.local_paths import shipped, without_local_paths
+from deepseek_report.artifacts.storage.plain_files import ListedPath
 from deepseek_report.compliance.statements import latest_day
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.errors import ArtifactError, DeepseekReportError
@@ -29,6 +30,7 @@ from deepseek_report.store.run_folder import (
     RECORDS_MANIFEST,
     RUN,
     Contents,
+    class_of,
     differences,
     listed_results,
     look_into,
@@ -181,13 +183,15 @@ class RecordedRun(HoldsConfig):
 class OpenRun:
     """A run folder whose results are as the run wrote them. run : the content of `run.json`.
 
-    day : on which its documents are, or were, written; None: today.
+    listed : the folder, of which results and records are read by the hash that they are listed
+    with. day : on which its documents are, or were, written; None: today.
     """
 
     folder: Path
     run: RecordedRun
     contents: Contents
     run_digest: str
+    listed: ListedPath
     day: dt.date | None = None
 
     @property
@@ -203,7 +207,7 @@ class OpenRun:
     @property
     def results(self) -> Results:
         """The results, to be read lazily."""
-        return results_of(self.folder, self.run, self.day)
+        return results_of(self.listed, self.run, self.day)
 
 
 def open_run(folder: Path) -> OpenRun:
@@ -213,12 +217,12 @@ def open_run(folder: Path) -> OpenRun:
     """
     contents = look_into(folder)
     refuse_links(folder, contents)
-    run = read_run(folder, contents)
-    manifest = read_manifest(folder / MANIFEST)
+    run_content(folder, contents)  # its own sentence first; what is used is read by its hash
+    manifest, records = read_manifest(folder / MANIFEST), {}
     problems = result_problems(folder, contents, manifest)
     if manifest.get("format_version") != 1:
-        recorded = read_manifest(folder / RECORDS_MANIFEST)["files"]
-        problems += differences(folder, contents, "record", recorded)
+        records = read_manifest(folder / RECORDS_MANIFEST)["files"]
+        problems += differences(folder, contents, "record", records)
     if problems:
         more = len(problems) - _SHOWN
         raise ArtifactError(
@@ -227,7 +231,9 @@ def open_run(folder: Path) -> OpenRun:
             + (f"; and {more} more" if more > 0 else "")
             + ". Take the folder from its source again, or run the experiment again"
         )
-    return OpenRun(folder, run, contents, run_digest(listed_results(manifest)))
+    results = listed_results(manifest)
+    listed = ListedPath.of(folder, results | records)
+    return OpenRun(folder, read_run(listed, contents), contents, run_digest(results), listed)
 
 
 def read_run(folder: Path, contents: Contents | None = None) -> RecordedRun:
@@ -290,14 +296,24 @@ def _validator(schema: str) -> Draft202012Validator:
 
 
 def results_of(folder: Path, run: RecordedRun, day: dt.date | None = None) -> Results:
-    """The results that a run folder holds; day : what counts as today, for what people wrote."""
+    """The results that a run folder holds, which may be listed by hash.
+
+    day : what counts as today, for what people wrote.
+    """
     kept = (
         *("run_id", "digests", "versions", "environment", "stages", "overrides", "command"),
         *("volatile", "plan"),
     )
     provenance = {name: getattr(run, name) for name in kept}
-    records = (readable_manifest(folder / RECORDS_MANIFEST) or {}).get("files", {})
-    provenance |= {"manifest": records | run.file_hashes, "record": read_record(folder)}
+    if isinstance(folder, ListedPath):
+        known = folder.hashes
+    else:
+        known = (readable_manifest(folder / RECORDS_MANIFEST) or {}).get("files", {})
+    records = {name: sha256 for name, sha256 in known.items() if class_of(name) == "record"}
+    provenance |= {
+        "manifest": records | run.file_hashes,
+        "record": read_record(folder if records else Path(folder)),
+    }
     return Results(
         paths={name: folder / entry.path for name, entry in run.artifacts.items()},
         config=run.config,
@@ -306,7 +322,7 @@ def results_of(folder: Path, run: RecordedRun, day: dt.date | None = None) -> Re
         provenance=provenance,
         run_id=run.run_id,
         named=frozenset(entry.stage for entry in run.problems if entry.named),
-        folder=folder,
+        folder=Path(folder),
         today=day or latest_day(),
     )
 

@@ -45,7 +45,9 @@ def pack_run(folder: Path, target: Path, previous: Path | None = None) -> Path:
         opened = open_run(folder)
     names = opened.contents.files
     members: dict[str, Path | bytes] = {
-        f"{RUN_IN_PACK}/{name}": folder / name for name in names if class_of(name) is not None
+        f"{RUN_IN_PACK}/{name}": (opened.listed if name in opened.listed.hashes else folder) / name
+        for name in names
+        if class_of(name) is not None
     }
     if previous is not None:
         with opened_pack(previous) as before, reading(folder, before):

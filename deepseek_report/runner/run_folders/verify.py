@@ -14,6 +14,7 @@ from deepseek_report.artifacts.score import WORDED
 from deepseek_report.artifacts.storage import bounded_yaml
 from deepseek_report.artifacts.storage.files import load_table
 from deepseek_report.artifacts.storage.plain_files import (
+    ListedPath,
     is_file,
     read_bytes,
     sha256_file,
@@ -210,22 +211,26 @@ def verify(
     manifest = _manifest(folder, contents, MANIFEST)
     listed = listed_results(manifest)
     verified.run_digest = run_digest(listed)
+    records: dict[str, str] = {}
     verified.results += result_problems(folder, contents, manifest)
     verified.results += agreement_problems(run, listed)
     _count(verified, "result", listed)
     if manifest.get("format_version") == 1:
         _verify_first_format(folder, manifest, verified)
     else:
-        records: dict[str, str] = _manifest(folder, contents, RECORDS_MANIFEST)["files"]
+        records = _manifest(folder, contents, RECORDS_MANIFEST)["files"]
         verified.records += _differences(folder, verified, "record", records)
         _verify_documents(folder, verified)
+    place = ListedPath.of(folder, listed | records)
+    if not (verified.results or verified.records):
+        run = read_run(place, contents)
     if recompute and not verified.results:
-        _compare_contents(folder, run, verified)
+        _compare_contents(place, run, verified)
     verified.expected = _expectation(verified, expected)
     if recompute and (keys or contents.of_class("signature")):
         verified.signatures = _checked(folder, contents, keys)
     vouched = verified.expected == "document digest" or verified.has_signed("document")
-    opened = OpenRun(folder, run, contents, verified.run_digest)
+    opened = OpenRun(folder, run, contents, verified.run_digest, place)
     if recompute and verified.has_sound_results and not (vouched or contents.strange):
         _make_again(opened, verified, trust)
     if recompute and verified.has_sound_results:
@@ -351,7 +356,7 @@ def _seal(opened: OpenRun, report: ComplianceReport, keys: Mapping[str, KnownKey
             "the results."
         )
         return
-    folder = opened.folder / entry.path
+    folder = opened.listed / entry.path
     digest = sha256_file(folder / SEAL_FILE)
     signers = _sealed_by(folder, digest, keys)
     by = (

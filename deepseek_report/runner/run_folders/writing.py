@@ -404,9 +404,12 @@ class Concluded(HoldsConfig):
 _DECIDED = ("rejected", "rejections", "rest")
 
 
-def concluded_record(folder: Path) -> dict[str, Any]:
-    """`run.json` with what was concluded from it: findings, thresholds, all problems."""
-    run = run_content(folder)
+def concluded_record(folder: Path, listed: Path | None = None) -> dict[str, Any]:
+    """`run.json` with what was concluded from it: findings, thresholds, all problems.
+
+    listed : the folder of which results are read by hash; see `OpenRun`.
+    """
+    run = run_content(listed or folder)
     concluded = load_json(folder / CONCLUSIONS)
     if not isinstance(concluded, dict):
         raise ArtifactError(f"{folder / CONCLUSIONS}: not what a render writes; render again")
