@@ -16,7 +16,7 @@ from deepseek_report.artifacts.protocols.sections import Fit
 from deepseek_report.artifacts.storage.bounded_yaml import YamlTooLarge, check_bounds, read_text
 from deepseek_report.artifacts.storage.files import validator_of
 from deepseek_report.artifacts.storage.local_paths import PLAIN_NAME, shipped, unfit_name
-from deepseek_report.artifacts.storage.plain_files import sha256_file
+from deepseek_report.artifacts.storage.plain_files import ListedPath, sha256_file
 from deepseek_report.compliance.applicability import (
     DataDeclarations,
     Scope,
@@ -300,7 +300,8 @@ def load_framework(path: Path) -> Framework:
 
     Raises ConfigError : all problems of the file, each with its place.
     """
-    data, digest = read_yaml(path), sha256_file(path, links=True)
+    listed = ListedPath.hashed(path)
+    data, digest = read_yaml(listed), "".join(listed.hashes.values())
     checked = sha256_file(frameworks_folder() / _SCHEMA, links=True), digest
     if problems := _once(path, checked, lambda: _schema_problems(data)):
         raise ConfigError(f"{path.name}: {'; '.join(problems)}")

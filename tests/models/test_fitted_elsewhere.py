@@ -492,9 +492,11 @@ def test_shapes_that_do_not_fit_are_listed_before_a_run(tmp_path: Path) -> None:
     save_file(torch.nn.Linear(5, 2).state_dict(), tmp_path / "w.safetensors")
     plugin = TorchModule(weights=str(tmp_path / "w.safetensors"), inputs="plain")
     assert "weight is (2, 5), expected (2, 3)" in misfits_of(plugin, data)
-    save_file({"w": torch.zeros(2, 3), "bias": torch.zeros(2)}, tmp_path / "w.safetensors")
+    save_file({"w": torch.zeros(2, 3), "bias": torch.zeros(2)}, tmp_path / "v.safetensors")
+    plugin = TorchModule(weights=str(tmp_path / "v.safetensors"), inputs="plain")
     assert "1 missing (weight); 1 unknown (w)" in misfits_of(plugin, data)
-    (tmp_path / "w.safetensors").write_bytes(b"nonsense")
+    (tmp_path / "u.safetensors").write_bytes(b"nonsense")
+    plugin = TorchModule(weights=str(tmp_path / "u.safetensors"), inputs="plain")
     assert "not a readable safetensors file" in misfits_of(plugin, data)
     assert misfits_of(TorchModule(), data) == ""
 

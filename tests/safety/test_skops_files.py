@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -28,7 +29,12 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, SplineTransformer
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    OneHotEncoder,
+    SplineTransformer,
+    StandardScaler,
+)
 from sklearn.tree import DecisionTreeClassifier
 
 from deepseek_report.config.problems import ConfigProblems
@@ -192,15 +198,36 @@ def test_an_estimator_of_scikit_learn_is_loaded_without_any_list(
 
 
 @pytest.mark.parametrize("library", ["xgboost.XGBClassifier", "lightgbm.LGBMClassifier"])
-def test_an_estimator_of_a_boosting_library_is_loaded_without_any_list(
-    library: str, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_booster_in_a_skops_file_needs_trust(wrapped: bool, library: str, tmp_path: Path) -> None:
     package, _, name = library.partition(".")
     module = pytest.importorskip(package)
     estimator = getattr(module, name)(n_estimators=2, n_jobs=1, verbosity=-(package[0] == "l"))
-    path = stored(estimator.fit(X, Y), tmp_path)
-    assert file_problems(path, []) == []
-    np.testing.assert_array_equal(load_file(path, []).predict(X), estimator.predict(X))
+    whole = make_pipeline(StandardScaler(), estimator) if wrapped else estimator
+    path = stored(whole.fit(X, Y), tmp_path)
+    (problem,) = file_problems(path, [])
+    assert f"set model.library: {package}" in problem
+    with pytest.raises(ConfigError, match="save_model"):
+        load_file(path, [])
+    trusted = re.findall(r"--trust-type (\S+)", problem)
+    np.testing.assert_array_equal(load_file(path, trusted).predict(X), whole.predict(X))
+
+
+def test_a_broken_booster_in_a_skops_file_reaches_no_parser(tmp_path: Path) -> None:
+    lightgbm = pytest.importorskip("lightgbm")
+    path = stored(lightgbm.LGBMClassifier(n_estimators=2, verbosity=-1).fit(X, Y), tmp_path)
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    description = members["schema.json"].decode()
+    assert "left_child=" in description
+    members["schema.json"] = re.sub(
+        r"left_child=-?\d+", "left_child=1000000000", description
+    ).encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for member, content in members.items():
+            archive.writestr(member, content)
+    with pytest.raises(ConfigError, match="lightgbm trusts what it reads"):
+        load_file(path, [])  # ended the process before
 
 
 @pytest.mark.parametrize(
@@ -216,6 +243,8 @@ def test_an_estimator_of_a_boosting_library_is_loaded_without_any_list(
         "sklearn.linear_model.LogisticRegression",  # not where the class is defined
         "sklearn_evil.model.Estimator",
         "xgboost.sklearn.json",
+        "xgboost.core.Booster",
+        "lightgbm.basic.Booster",
         "numpy.fromfile",
         "",
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from deepseek_report.artifacts.storage.plain_files import (
     sha256_file,
     write_pack,
 )
+from deepseek_report.compliance import framework
 from deepseek_report.errors import ArtifactError, ConfigError
 from deepseek_report.models.estimators.sklearn import Sklearn, load_file
 from deepseek_report.runner.run_folders import open_run as opening
@@ -172,3 +174,14 @@ def test_a_model_that_is_swapped_after_its_hash_is_not_loaded(library: str, tmp_
         load_file(model._path, ()) if library == "sklearn" else model._load_booster()
     Path(str(model.file)).write_bytes(content)
     assert model.source_digest() == digest
+
+
+def test_a_framework_is_known_by_the_bytes_that_were_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = framework.frameworks_folder() / "tw_finance.yaml"
+    path = tmp_path / source.name
+    shutil.copy(source, path)
+    reads = framework.read_yaml
+    monkeypatch.setattr(framework, "read_yaml", lambda place: [reads(place), swap(path)][0])
+    assert framework.load_framework(path).sha256 == sha256_file(source)

@@ -212,6 +212,11 @@ class ListedPath(PosixPath):
         """{path relative to the folder: SHA-256}."""
         return self._list[1] if self._list else {}
 
+    def digest(self) -> str:
+        """Hash of a file that a person named: of what is read, and of what lies there if other."""
+        now = sha256_file(Path(self), links=True)
+        return "".join(dict.fromkeys([*self.hashes.values(), now]))
+
     def _with(self, known: tuple[str, Mapping[str, str]] | None) -> ListedPath:
         self._list = known
         return self

@@ -30,7 +30,6 @@ from deepseek_report.artifacts.storage.plain_files import (
     open_archive,
     open_file,
     read_bytes,
-    sha256_file,
 )
 from deepseek_report.data_kinds import ALL_KINDS, kind_of
 from deepseek_report.errors import ArtifactError, ConfigError, first_line
@@ -268,9 +267,7 @@ class Sklearn:
             held = types_beyond_skops(path) if self.trusted_types else []
             counted = sorted(set(self.trusted_types) & set(held))  # their code counts too
             code = {dotted: code_of(dotted.rpartition(".")[0]) for dotted in counted}
-            # what is loaded, and what lies there now: of another file neither is planned
-            both = dict.fromkeys([*self._path.hashes.values(), sha256_file(path, links=True)])
-            return "".join(both) + (str(code) if code else "")
+            return self._path.digest() + (str(code) if code else "")
         module = self._dotted().rpartition(".")[0]
         library = module.partition(".")[0]
         return version_of(library) if library in LIBRARIES else str(code_of(module))
@@ -530,19 +527,17 @@ _CHECKS = {
 # - what skops itself trusts: public estimators of scikit-learn, numpy's ufuncs, plain containers;
 # - a *class* that a module of scikit-learn defines itself and that is an estimator, a kernel, a
 #   loss, a link, an optimiser or a splitter: their constructors store what they are given;
-# - estimators of xgboost and lightgbm, and their boosters;
 # - the helper classes and pure functions listed here by their whole name.
 #
 # Everything else needs `--trust-type`. Left out on purpose: `scipy.stats` distributions, whose
 # state is run as source text; metrics of distance that carry arrays, which are read without a check
-# of their size.
+# of their size; boosters of xgboost and lightgbm, which come in their own files (`booster_file`).
 
 _HELPERS = frozenset(
     {
         "builtins.object",
         "collections.OrderedDict",
         "functools.partial",
-        "lightgbm.basic.Booster",
         "numpy.dtype",
         "numpy.number",
         "scipy.interpolate._bsplines.BSpline",
@@ -566,7 +561,6 @@ _HELPERS = frozenset(
         "sklearn.utils._bunch.Bunch",
         "sklearn.utils._metadata_requests.MetadataRequest",
         "sklearn.utils._metadata_requests.MethodMetadataRequest",
-        "xgboost.core.Booster",
         # functions that compute from their arguments and do nothing else
         "numpy.max",
         "numpy.mean",
@@ -600,8 +594,8 @@ _BASES = (
 )
 #: Parts of scikit-learn that no fitted estimator is made of.
 _NOT_FOR_MODELS = frozenset({"conftest", "datasets", "experimental", "externals", "tests"})
-#: Modules of other libraries whose estimators are allowed.
-_BOOSTING = frozenset({"xgboost.sklearn", "lightgbm.sklearn"})
+#: Libraries that trust what they parse, so that a broken booster ends the process.
+_BOOSTING = ("xgboost", "lightgbm")
 
 
 def untrusted(names: Collection[str], trusted: Sequence[str]) -> list[str]:
@@ -620,8 +614,6 @@ def is_allowed(name: str) -> bool:
 
         is_public = last in sklearn.metrics.__all__
         return is_public and inspect.isfunction(getattr(sklearn.metrics, last))
-    if module in _BOOSTING:
-        return _is_estimator(name, _BASES[:1])
     parts = module.split(".")
     if parts[0] != "sklearn" or _NOT_FOR_MODELS & set(parts):
         return False
@@ -705,9 +697,15 @@ def file_problems(path: Path, trusted: Sequence[str]) -> list[str]:
     if not unknown:
         return []
     options = " ".join(f"--trust-type {name}" for name in unknown)
+    boosting = [name for name in _BOOSTING if any(each.startswith(f"{name}.") for each in unknown)]
+    instead = "".join(
+        f". {name} trusts what it reads in such a file: store the booster with its own save_model "
+        f"and set model.library: {name}, which is read safely"
+        for name in boosting
+    )
     return [
-        f"model.file {path} holds types that are not known to be safe: {', '.join(unknown)}. "
-        f"If you know where the file comes from and trust them, add {options}"
+        f"model.file {path} holds types that are not known to be safe: {', '.join(unknown)}"
+        f"{instead}. If you know where the file comes from and trust them, add {options}"
     ]
 
 

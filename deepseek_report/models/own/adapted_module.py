@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load
 from torch import Tensor, nn
 
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
+from deepseek_report.artifacts.storage.plain_files import ListedPath, read_bytes
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.base import typical_row
-from deepseek_report.errors import ConfigError
-from deepseek_report.models.shared.loading import load_weights
+from deepseek_report.errors import ArtifactError, ConfigError
+from deepseek_report.models.shared.loading import put_weights
 from deepseek_report.models.shared.network_encoding import EncodedModule
 from deepseek_report.models.shared.output_layers import Readout, describe
 from deepseek_report.tasks import task_of
@@ -194,22 +194,27 @@ def _try_out(module: AdaptedModule, rows: Tensor) -> None:
         )
 
 
-def put_weights(module: AdaptedModule, path: Path) -> None:
+def load_own_weights(module: AdaptedModule, path: ListedPath) -> None:
     """Load a state dict of the user's class, or one that a run of this model has stored.
 
     A class that was trained elsewhere gives a number in the target's unit already.
+
+    Raises ConfigError: the file cannot be read, or is not the one that was hashed; ArtifactError:
+    its weights are of another module.
     """
     try:
-        names = load_file(path).keys()
+        stored = load(read_bytes(path, links=True))
     except (SafetensorError, OSError) as error:
         raise ConfigError(
             f"model.weights {path} is not a readable safetensors file ({error})"
         ) from None
+    except ArtifactError as error:
+        raise ConfigError(f"model.weights {error}") from None
     whole: nn.Module = module
-    if names == module.state_dict().keys():
-        load_weights(whole, path)
+    if stored.keys() == module.state_dict().keys():
+        put_weights(whole, stored, path)
         return
-    load_weights(module.net, path)
+    put_weights(module.net, stored, path)
     module.readout.centre.zero_()
     module.readout.spread.fill_(1.0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from deepseek_report.artifacts.protocols.modules import ExplainableModule
 from deepseek_report.artifacts.schema import ALL_TASKS, Modality, Schema, TaskName
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.storage.local_paths import LocalPath
+from deepseek_report.artifacts.storage.plain_files import ListedPath
 from deepseek_report.data_kinds import kinds_of_structure
 from deepseek_report.errors import ConfigError, DeepseekReportError
 from deepseek_report.models.own import own_classes
@@ -60,7 +62,7 @@ class TorchModule:
 
     def build(self, schema: Schema, train: Split, seed: int) -> ExplainableModule:
         """The module behind its encoding; with `weights`, they are in place."""
-        from deepseek_report.models.own.adapted_module import OwnClass, adapt, put_weights
+        from deepseek_report.models.own.adapted_module import OwnClass, adapt, load_own_weights
         from deepseek_report.models.shared.module_classifier import seeded
 
         cls = own_classes.find_class(self.module, [self.module.partition(".")[0]])
@@ -68,7 +70,7 @@ class TorchModule:
         with seeded(seed):
             module = adapt(own, schema, train, inputs=self.inputs, bins=self.bins)
         if self.weights is not None:
-            put_weights(module, Path(self.weights))
+            load_own_weights(module, self._path)
         return module
 
     def wrap(self, module: ExplainableModule, schema: Schema, device: str) -> TorchClassifier:
@@ -120,12 +122,15 @@ class TorchModule:
 
     def source_digest(self) -> str:
         """Hash of the module's code and of the weights."""
-        from deepseek_report.artifacts.storage.plain_files import sha256_file
-
         library = self.module.partition(".")[0]
         own = library not in LIBRARIES
         code = str(code_of(self.module.rpartition(".")[0])) if own else version_of(library)
-        return code + (sha256_file(Path(self.weights), links=True) if self.weights else "")
+        return code + (self._path.digest() if self.weights else "")
+
+    @functools.cached_property
+    def _path(self) -> ListedPath:
+        """The file of weights, of which nothing is read any more once it changes."""
+        return ListedPath.hashed(Path(str(self.weights)))
 
     def _class_problems(self, cls: type) -> list[str]:
         from torch import nn

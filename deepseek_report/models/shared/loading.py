@@ -55,13 +55,18 @@ def load_weights(module: nn.Module, path: Path) -> None:
         raise ArtifactError(
             f"{path}: not a readable safetensors file ({error}); train again"
         ) from None
+    put_weights(module, stored, path)
+
+
+def put_weights(module: nn.Module, stored: Mapping[str, Tensor], path: Path) -> None:
+    """Put the weights that were read from a file into a module; see `load_weights`."""
     problems = _mismatches(module.state_dict(), stored)
     if problems:
         raise ArtifactError(
             f"{path}: the weights do not fit the configured model: {problems}. Use the model "
             "configuration that they were trained with, or train again"
         )
-    module.load_state_dict(stored)
+    module.load_state_dict(dict(stored))
 
 
 def save_weights(module: nn.Module | ExplainableModule, folder: Path) -> None:

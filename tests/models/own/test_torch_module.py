@@ -101,6 +101,21 @@ def test_weights_of_a_file_are_kept_and_nothing_is_trained(theirs, schema, train
     assert theirs().own_trainer() is None
 
 
+def test_weights_that_are_swapped_after_their_hash_are_not_loaded(theirs, schema, train, tmp_path):
+    path = tmp_path / "theirs.safetensors"
+    plugin = theirs(weights=str(path))
+    save_file(theirs().build(schema, train, 5).net.state_dict(), path)
+    digest, genuine = plugin.source_digest(), path.read_bytes()
+    plugin.build(schema, train, 0)
+    save_file(theirs().build(schema, train, 6).net.state_dict(), path)
+    assert plugin.source_digest() != digest
+    with pytest.raises(ConfigError, match="not what it was when it was looked at first"):
+        plugin.build(schema, train, 0)
+    path.write_bytes(genuine)
+    assert plugin.source_digest() == digest
+    plugin.build(schema, train, 0)
+
+
 def test_weights_that_do_not_fit_are_refused(theirs, schema, train, tmp_path):
     save_file(nn.Linear(2, 3).state_dict(), tmp_path / "other.safetensors")
     with pytest.raises(ArtifactError, match="do not fit the configured model"):
