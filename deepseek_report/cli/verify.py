@@ -193,7 +193,12 @@ def _made_again(made: Remade, verified: Verified) -> str:
 
 
 def _additions(verified: Verified) -> str:
-    added = [*verified.foreign, *verified.unlisted, *verified.uncompared]
+    made = verified.remade
+    unmade = list(made.added) if made else []
+    others = [*verified.foreign, *verified.unlisted, *verified.uncompared]
+    if made and made.reasons and unmade and not others:
+        return f"Added, or of another version: {some(unmade, _MOST_NAMES)}."
+    added = [*others, *(unmade if made and not made.reasons else ())]
     return f"Added: {some(added, _MOST_NAMES)}." if added else "No file was added."
 
 

@@ -423,6 +423,18 @@ def test_a_forged_document_that_is_listed_anew_is_not_praised(
     assert any(line.startswith(f"{name} is not what the results give") for line in others)
 
 
+@pytest.mark.parametrize("excused", [False, True])
+def test_a_document_that_no_report_has_is_named_as_added_though_it_is_listed(
+    excused: bool, received: Path, terminal: Terminal
+) -> None:
+    name = "figures/.hidden/evil.sh"
+    (received / name).parent.mkdir()
+    (received / name).write_text("added")
+    relist(received, lambda record: record.update(engine="quarto") if excused else None)
+    first, _ = verified(terminal, received, code=3 if excused else 1)
+    assert first.endswith(f"Added{', or of another version' if excused else ''}: {name}.")
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [

@@ -189,9 +189,9 @@ class CasePages(ExplanationMetric):
     the method would find the same certain reasons to be the largest is `reason_codes_kept`.
 
     Whoever was decided against is asked about again with each protected attribute that the model
-    is given exchanged for each other value of the training part (of a number, for one of each other
-    band), all else equal: where that alone makes the decision favourable the attribute decides,
-    whatever the reason codes say.
+    is given exchanged for each other value of the training part (of a number, for 21 of each other
+    band, from its median outwards), all else equal: where that alone makes the decision favourable
+    the attribute decides, whatever the reason codes say.
 
     All other test rows that were decided against a person get reason codes too, rough ones where
     full ones cost more than `refused_evaluations` rows of the model, and none where these do too.
@@ -396,7 +396,9 @@ def role_label(role: str, schema: Schema) -> str:
 
 
 def deciding_rows(context: MeasureContext, inputs: Floats) -> list[Row]:
-    """One row for each exchange of a protected attribute that makes a decision favourable.
+    """One row for each band of a protected attribute with a value that makes a decision favourable.
+
+    Of a number it is the first that does, from the median of the band outwards.
 
     inputs : (case, feature) the shown cases; those that were not decided against are not asked
     about, and none where nobody declares the favourable class.
@@ -409,21 +411,24 @@ def deciding_rows(context: MeasureContext, inputs: Floats) -> list[Row]:
     relations = Relations.of(schema)
     exchanged = list(ExchangedAttribute.all_of(schema, context.dataset.train))
     exchanges = [
-        (case, schema.features[each.column], each.column, changed)
+        (case, each.column, changed)
         for case in np.flatnonzero(against).tolist()
         for each in exchanged
         for changed in each.of(inputs[case], relations)
     ]
     if not exchanges:
         return []
-    outputs = context.classifier.probabilities(np.stack([changed for *_, changed in exchanges]))
-    turned = np.flatnonzero(rule.decisions(outputs) == wanted)
-    rows = list[Row]()
-    for at in turned.tolist():
-        case, feature, j, changed = exchanges[at]
-        shown = (feature.display(inputs[case, j]), feature.display(changed[j]))
-        after = float(outputs[at, schema.target.explained])
-        rows.append((case, feature.name, feature.label, *shown, float(changed[j]), after))
+    outputs = context.classifier.probabilities(np.concatenate([rows for *_, rows in exchanges]))
+    turns = rule.decisions(outputs) == wanted
+    rows, start = list[Row](), 0
+    for case, j, changed in exchanges:
+        first = np.flatnonzero(turns[start : start + len(changed)])[:1]
+        for at in first.tolist():
+            feature, value = schema.features[j], float(changed[at, j])
+            shown = (feature.display(inputs[case, j]), feature.display(value))
+            after = float(outputs[start + at, schema.target.explained])
+            rows.append((case, feature.name, feature.label, *shown, value, after))
+        start += len(changed)
     return rows
 
 

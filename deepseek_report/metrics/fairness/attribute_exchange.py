@@ -12,7 +12,8 @@ from deepseek_report.artifacts.schema import Attribute, Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds.row_conditions import Relations
 
-#: Training values of a band of a number of which one is asked about, the median first.
+#: Training values of a band of a number that are asked about, the median first: a rule may turn on
+#: the ends of a band alone.
 _PER_BAND = np.linspace(0, 1, 21)
 #: Shares of the training part that end the bands of a number for which nobody declares any.
 _QUARTERS = (0.25, 0.5, 0.75)
@@ -31,8 +32,8 @@ class ExchangedAttribute:
     """What an input that is protected may be exchanged for.
 
     column : its position. is_ordered : whether it has an order, so that values lie between bands.
-    bands : training values, of a number those of each band in the order in
-    which one that can be is looked for, else one of each category; NaN where it is missing.
+    bands : training values, of a number some of each band from its median outwards, else one of
+    each category; NaN where it is missing.
     """
 
     column: int
@@ -59,7 +60,10 @@ class ExchangedAttribute:
             )
 
     def of(self, row: Floats, relations: Relations) -> Iterator[Floats]:
-        """Copies of a row (feature,) with a value of each other band that keeps the relations."""
+        """(value, feature) copies of a row (feature,), one array for each other band.
+
+        They keep what is declared of rows; a band of which no value does is left out.
+        """
         own = row[self.column]
         away = [_distance(band, own) for band in self.bands]
         mine = min(away, default=0.0) if self.is_ordered else 0.0
@@ -68,7 +72,9 @@ class ExchangedAttribute:
                 continue
             changed = np.repeat(row[None], len(band), axis=0)
             changed[:, self.column] = band
-            yield from changed[relations.allowed(row, changed)][:1]
+            allowed = changed[relations.allowed(row, changed)]
+            if len(allowed):
+                yield allowed
 
 
 def _asked(values: Floats) -> Floats:

@@ -563,13 +563,15 @@ class Remade:
     """What came of making the documents of a run again.
 
     same, different : names of those that have the same bytes, and of those that have not, that are
-    missing, or that the results do not give. reasons : why documents that differ may be genuine all
-    the same, a clause each; none where this installation must give what the recorded one gave.
+    missing, or that the results do not give. added : of these, the ones that are not made here.
+    reasons : why documents that differ may be genuine all the same, a clause each; none where this
+    installation must give what the recorded one gave.
     """
 
     same: Sequence[str] = ()
     different: Sequence[str] = ()
     reasons: Sequence[str] = ()
+    added: Sequence[str] = ()
 
 
 def remade(opened: OpenRun, record: Mapping[str, object], trust: Sequence[str] = ()) -> Remade:
@@ -597,7 +599,8 @@ def remade(opened: OpenRun, record: Mapping[str, object], trust: Sequence[str] =
     names = sorted(present.keys() | made.keys())
     same = [name for name in names if present.get(name) == made.get(name)]
     different = [name for name in names if present.get(name) != made.get(name)]
-    return Remade(same, different, reasons)
+    added = [name for name in different if name not in made]
+    return Remade(same, different, reasons, added)
 
 
 def _reasons(

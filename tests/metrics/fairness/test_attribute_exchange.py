@@ -33,17 +33,24 @@ def _train(sexes: list[float]) -> Split:
 def _asked(row: list[float], sexes: list[float], schema: Schema = SCHEMA) -> list[list[float]]:
     relations, own = Relations.of(schema), np.array(row)
     return [
-        changed.tolist()
+        changed[0].tolist()
         for each in ExchangedAttribute.all_of(schema, _train(sexes))
         for changed in each.of(own, relations)
     ]
 
 
-def test_a_number_is_exchanged_for_the_median_of_each_other_band() -> None:
+def test_a_number_is_exchanged_for_the_median_of_each_other_band_first() -> None:
     zeros = [0.0] * 7
     assert _asked([22.0, 0.0, 1.0], zeros) == [[50.0, 0.0, 1.0]]
     assert [changed[0] for changed in _asked([33.0, 0.0, 1.0], zeros)] == [50.0]  # nearer to young
     assert [changed[0] for changed in _asked([50.0, 0.0, 1.0], zeros)] in ([24.0], [25.0])
+
+
+def test_a_number_is_exchanged_for_all_that_a_band_holds() -> None:
+    age, _ = ExchangedAttribute.all_of(SCHEMA, _train([0.0] * 7))
+    (old,) = age.of(np.array([22.0, 0.0, 1.0]), Relations.of(SCHEMA))
+    assert old[:, 0].tolist() == [50.0, 40.0, 60.0]
+    assert (old[:, 1:] == [0.0, 1.0]).all()
 
 
 def test_the_exchanged_row_keeps_what_is_declared_of_rows() -> None:
