@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -123,6 +123,7 @@ class Run:
         Raises ArgumentProblems: the metric `cases` was not measured, or may not leave the store.
         """
         from deepseek_report.findings.explainer_verdicts import listed_for_cases
+        from deepseek_report.sections.single_cases.case_sentences import decides
         from deepseek_report.wording.of_results import words_of
 
         table, reasons = self.table("cases/cases"), None
@@ -130,7 +131,9 @@ class Run:
             results, leading = self.results, listed_for_cases(self.results)
             if leading is not None and "reason_codes" in self.tables["cases"]:
                 reasons = self.table("cases/reason_codes").query("explainer == @leading")
-            return shown.spoken_cases(table, reasons, words_of(results), results.schema.target)
+            words = words_of(results)
+            told = partial(decides, results, words=words)
+            return shown.spoken_cases(table, reasons, words, results.schema.target, told)
 
     @property
     def explanations(self) -> dict[str, Explanation]:

@@ -364,21 +364,29 @@ def _headed(cells: Mapping[str, str], words: Wording) -> dict[str, str]:
 
 
 def spoken_cases(
-    cases: pd.DataFrame, reasons: pd.DataFrame | None, words: Wording, target: Target
+    cases: pd.DataFrame,
+    reasons: pd.DataFrame | None,
+    words: Wording,
+    target: Target,
+    decides: Callable[[int], str],
 ) -> SpokenTable:
     """The cases that have a page, a sentence each.
 
     Parameters
     ----------
     cases : the table `cases` of the metric `cases`. reasons : its `reason_codes` by the method that
-        the report takes them from; None without one. target : what is predicted.
+        the report takes them from; None without one. target : what is predicted. decides : gives
+        the sentence on protected attributes that decide about a case, in whose place no reasons are
+        told; empty where none does.
     """
     codes = [] if reasons is None else read_rows(reasons, ReasonCode, "cases/reason_codes")
     ranked = sorted(codes, key=lambda code: code.rank)
     rows: list[dict[str, str]] = []
     sentences: list[str] = []
     for row in read_rows(cases, CaseRow, "cases/cases"):
-        counted = dict.fromkeys(code.label for code in ranked if code.case == row.case)
+        told = decides(row.case)
+        of_case = [code for code in ranked if code.case == row.case and not told]
+        counted = dict.fromkeys(code.label for code in of_case)
         sentence = words.text(
             "notebook.case",
             label=row.label,
@@ -391,6 +399,7 @@ def spoken_cases(
             explained=target.explained_class if target.classes else "",
             reasons=list(counted)[:3],
         )
+        sentence = f"{sentence} {told}".rstrip()
         cells = {"row": str(row.instance_id), "role": words.name(row.role_label), "case": sentence}
         sentences.append(sentence)
         rows.append(_headed(cells, words))

@@ -52,7 +52,7 @@ def refused_data(draft: Draft, refused: Sequence[RefusedCase]) -> Values | None:
     """Plain data for the script, None where there are none.
 
     rows : {row: [probability, how many reasons are certainly the largest, whether they are rough,
-    positions of the reasons in `labels`]}.
+    positions of the reasons in `labels`, which protected attributes decide]}.
     """
     if not refused:
         return None
@@ -66,6 +66,7 @@ def refused_data(draft: Draft, refused: Sequence[RefusedCase]) -> Values | None:
                 row.certain,
                 int(row.rough),
                 [place[label] for label in row.reasons],
+                row.decides,
             ]
             for row in refused
         },

@@ -23,7 +23,6 @@ from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import OF_TARGET, Column, TableType, columns_of
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.base import ranges, typical_row
-from deepseek_report.data_kinds.row_conditions import Relations
 from deepseek_report.metrics.cases import case_choice
 from deepseek_report.metrics.cases import case_tables as pages
 from deepseek_report.metrics.cases import single_case_rows as cells
@@ -48,7 +47,7 @@ from deepseek_report.metrics.explanations.explanation_plugin import (
     ExplanationMetric,
     without_control,
 )
-from deepseek_report.metrics.fairness.attribute_exchange import ExchangedAttribute
+from deepseek_report.metrics.fairness.attribute_exchange import turning_values
 from deepseek_report.statistics.ranking import most_telling
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
@@ -189,12 +188,13 @@ class CasePages(ExplanationMetric):
     the method would find the same certain reasons to be the largest is `reason_codes_kept`.
 
     Whoever was decided against is asked about again with each protected attribute that the model
-    is given exchanged for each other value of the training part (of a number, for 21 of each other
+    is given exchanged for each other value of the training part (of a number, for 11 of each other
     band, from its median outwards), all else equal: where that alone makes the decision favourable
     the attribute decides, whatever the reason codes say.
 
-    All other test rows that were decided against a person get reason codes too, rough ones where
-    full ones cost more than `refused_evaluations` rows of the model, and none where these do too.
+    All other test rows that were decided against a person are asked about so too, and get reason
+    codes, rough ones where full ones cost more than `refused_evaluations` rows of the model, and
+    none where these do too, or the questions cost more than 25 times as many.
 
     reason_codes : how they are chosen. change_margin : probability beyond the threshold, or lead
         over the second class.
@@ -398,37 +398,15 @@ def role_label(role: str, schema: Schema) -> str:
 def deciding_rows(context: MeasureContext, inputs: Floats) -> list[Row]:
     """One row for each band of a protected attribute with a value that makes a decision favourable.
 
-    Of a number it is the first that does, from the median of the band outwards.
-
-    inputs : (case, feature) the shown cases; those that were not decided against are not asked
-    about, and none where nobody declares the favourable class.
+    inputs : (case, feature) the shown cases.
     """
-    schema, wanted = context.dataset.schema, context.dataset.schema.target.favourable
-    if wanted is None:
-        return []
-    rule = DecisionRule(context.predictions.threshold, context.predictions.explained)
-    against = rule.decisions(context.classifier.probabilities(inputs)) != wanted
-    relations = Relations.of(schema)
-    exchanged = list(ExchangedAttribute.all_of(schema, context.dataset.train))
-    exchanges = [
-        (case, each.column, changed)
-        for case in np.flatnonzero(against).tolist()
-        for each in exchanged
-        for changed in each.of(inputs[case], relations)
-    ]
-    if not exchanges:
-        return []
-    outputs = context.classifier.probabilities(np.concatenate([rows for *_, rows in exchanges]))
-    turns = rule.decisions(outputs) == wanted
-    rows, start = list[Row](), 0
-    for case, j, changed in exchanges:
-        first = np.flatnonzero(turns[start : start + len(changed)])[:1]
-        for at in first.tolist():
-            feature, value = schema.features[j], float(changed[at, j])
-            shown = (feature.display(inputs[case, j]), feature.display(value))
-            after = float(outputs[start + at, schema.target.explained])
-            rows.append((case, feature.name, feature.label, *shown, value, after))
-        start += len(changed)
+    features = context.dataset.schema.features
+    rows = list[Row]()
+    for turn in turning_values(context, inputs):
+        feature, own = features[turn.column], inputs[turn.row, turn.column]
+        shown = (feature.display(own), feature.display(turn.value))
+        about = (turn.row, feature.name, feature.label)
+        rows.append((*about, *shown, turn.value, turn.probability))
     return rows
 
 

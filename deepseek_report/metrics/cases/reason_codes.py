@@ -28,6 +28,7 @@ from deepseek_report.data_kinds import kind_of
 from deepseek_report.metrics.cases.case_tables import Row
 from deepseek_report.metrics.cases.single_case_rows import REASONS, RefusedCase
 from deepseek_report.metrics.explanations.explanation_plugin import ExplanationMetric
+from deepseek_report.metrics.fairness.attribute_exchange import most_questions, turning_values
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.loss import effective_threshold
 
@@ -37,6 +38,8 @@ _CHANCE = 0.05
 _TURNED = 0.1
 #: Share of the accepted cases that count as barely accepted, and the least number of these.
 _BARELY, _LEAST_ACCEPTED = 0.25, 10
+#: Rows of the model that questions on protected attributes may cost, for each of those of reasons.
+_QUESTIONS = 25
 #: How often the sampling error is drawn anew to see which reasons stay.
 _REDRAWS = 40
 
@@ -347,7 +350,7 @@ REFUSED = TableType(
         Column("explainer", "explainer", shown=False),
         Column("probability", "share"),
         *(Column(f"reason_{rank}") for rank in range(1, REASONS + 1)),
-        *columns_of("certain:count rough:yes_no"),
+        *columns_of("certain:count rough:yes_no decides"),
     ),
     folded=True,
     row=RefusedCase,
@@ -361,7 +364,9 @@ class RefusedReasons:
     A row that was explained for the report has the reasons of its page. The others are explained
     in full where all of them cost at most `evaluations` rows of the model; else by the cheapest
     form of the method, if that is within the budget, and how far it is off is measured on the rows
-    that have both. A method for which both are dearer gives no reasons for the other rows.
+    that have both. A method for which both are dearer gives no reasons for the other rows. Before
+    any reason is told it is asked whether a protected attribute decides; where that costs more than
+    `_QUESTIONS` times as many rows the others have no reasons.
     """
 
     rule: ReasonCodeRule
@@ -370,23 +375,38 @@ class RefusedReasons:
     def rows(self, context: MeasureContext, explanations: Mapping[str, Explanation]) -> list[Row]:
         """One row for each method and test row, see `REFUSED`; empty where nothing is decided."""
         schema = context.dataset.schema
-        rows: list[Row] = []
         suits = task_of(schema.target).decides and kind_of(schema).named_columns
-        if suits and context.explainers:
-            for name, explanation in explanations.items():
-                rows += self._of_method(context, name, explanation)
-        return rows
+        if not (suits and context.explainers):
+            return []
+        asked = np.flatnonzero(context.predictions.decisions != schema.target.favourable)
+        if most_questions(context, len(asked)) > _QUESTIONS * self.evaluations:
+            own = [explanation.positions for explanation in explanations.values()]
+            asked = np.intersect1d(asked, np.concatenate([*own, asked[:0]]))
+        decides = [list[int]() for _ in asked]
+        for turn in turning_values(context, context.dataset.test.inputs[asked]):
+            decides[turn.row].append(turn.column)
+        labels = [
+            ", ".join(dict.fromkeys(schema.features[column].label for column in columns))
+            for columns in decides
+        ]
+        attributes = dict(zip(asked.tolist(), labels, strict=True))
+        return [
+            (*row, attributes[position])
+            for name, explanation in explanations.items()
+            for position, row in self._of_method(context, name, explanation, asked)
+        ]
 
-    def _of_method(self, context: MeasureContext, name: str, explanation: Explanation) -> list[Row]:
-        """The rows of one method, in the order of the test part."""
+    def _of_method(
+        self, context: MeasureContext, name: str, explanation: Explanation, asked: Ints
+    ) -> list[tuple[int, Row]]:
+        """(position, row without what decides) of one method, in the order of the test part."""
         schema, predictions = context.dataset.schema, context.predictions
         known = shortfalls_of(predictions, explanation, schema, self.rule)
         if known is None:
             return []
-        against = np.flatnonzero(predictions.decisions != schema.target.favourable)
-        own = np.isin(explanation.positions, against)
+        own = np.isin(explanation.positions, asked)
         rows = dict(self._worded(context, name, explanation.positions[own], known.at(own), False))
-        others = np.setdiff1d(against, explanation.positions)
+        others = np.setdiff1d(asked, explanation.positions)
         explainer = context.explainers.get(name)
         affordable = (
             []
@@ -407,7 +427,7 @@ class RefusedReasons:
                 error = np.broadcast_to(off, explained.values.shape)
             made = known.of_others(explained.values, error)
             rows |= dict(self._worded(context, name, others, made, cheaply))
-        return [rows[position] for position in sorted(rows)]
+        return sorted(rows.items())
 
     def _worded(
         self, context: MeasureContext, name: str, positions: Ints, made: Shortfalls, rough: bool

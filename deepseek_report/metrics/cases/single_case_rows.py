@@ -129,6 +129,8 @@ class RefusedCase:
     """A tested row that was decided against a person, with its reasons: `cases.refused`.
 
     certain : how many of the reasons are certainly the largest. rough : whether they are rough.
+    decides : labels of the protected attributes with another value of which alone the person would
+    be accepted, with commas between.
     """
 
     instance_id: int
@@ -136,6 +138,7 @@ class RefusedCase:
     probability: float
     certain: int
     rough: bool
+    decides: str
     cells: Cells
 
     @property

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Attribute, Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds.row_conditions import Relations
+from deepseek_report.tasks.loss import decide
 
 #: Training values of a band of a number that are asked about, the median first: a rule may turn on
 #: the ends of a band alone.
-_PER_BAND = np.linspace(0, 1, 21)
+_PER_BAND = np.linspace(0, 1, 11)
 #: Shares of the training part that end the bands of a number for which nobody declares any.
 _QUARTERS = (0.25, 0.5, 0.75)
 
@@ -75,6 +77,56 @@ class ExchangedAttribute:
             allowed = changed[relations.allowed(row, changed)]
             if len(allowed):
                 yield allowed
+
+
+@dataclass(frozen=True)
+class TurningValue:
+    """A value of a protected attribute with which alone a refused row would be accepted.
+
+    row, column : positions. probability : of the explained class, with that value.
+    """
+
+    row: int
+    column: int
+    value: float
+    probability: float
+
+
+def turning_values(context: MeasureContext, inputs: Floats) -> Iterator[TurningValue]:
+    """Of each band of a protected attribute the first value, if any, that turns a refusal.
+
+    inputs : (row, feature). Rows that were not decided against are not asked about, and none where
+    nobody declares the favourable class.
+    """
+    schema, wanted = context.dataset.schema, context.dataset.schema.target.favourable
+    if wanted is None or not len(inputs):
+        return
+    predictions, ask = context.predictions, context.classifier.probabilities
+    rule = predictions.threshold, predictions.explained
+    against = decide(ask(inputs), *rule) != wanted
+    relations = Relations.of(schema)
+    exchanged = list(ExchangedAttribute.all_of(schema, context.dataset.train))
+    asked = [
+        (row, each.column, changed)
+        for row in np.flatnonzero(against).tolist()
+        for each in exchanged
+        for changed in each.of(inputs[row], relations)
+    ]
+    if not asked:
+        return
+    outputs = ask(np.concatenate([changed for *_, changed in asked]))
+    turns, start = decide(outputs, *rule) == wanted, 0
+    for row, column, changed in asked:
+        for at in np.flatnonzero(turns[start : start + len(changed)])[:1].tolist():
+            probability = float(outputs[start + at, schema.target.explained])
+            yield TurningValue(row, column, float(changed[at, column]), probability)
+        start += len(changed)
+
+
+def most_questions(context: MeasureContext, rows: int) -> int:
+    """How many rows of the model `turning_values` asks about at most, of so many refused ones."""
+    exchanged = ExchangedAttribute.all_of(context.dataset.schema, context.dataset.train)
+    return rows * (1 + sum(len(band) for each in exchanged for band in each.bands))
 
 
 def _asked(values: Floats) -> Floats:

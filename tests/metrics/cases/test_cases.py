@@ -50,7 +50,7 @@ def test_gives_the_tables_of_the_contract(toy, n_classes) -> None:
         "order_certain output_space",
         "deciding": "case feature label display to_display to_value probability_after",
         "refused": "instance_id explainer probability reason_1 reason_2 reason_3 reason_4 certain "
-        "rough",
+        "rough decides",
         "agreement": "case explainer_a explainer_b spearman top3_overlap",
         "other_ways": "case way feature label from_display to_display to_value probability_after "
         "near",
