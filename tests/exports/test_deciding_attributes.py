@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from deepseek_report.exports import letters
-from deepseek_report.metrics.cases.single_case_rows import CaseRow, DecidingAttribute
+from deepseek_report.metrics.cases.single_case_rows import CaseRow, DecidingAttribute, RefusedCase
 from deepseek_report.runner.run_folders.open_run import read_run, results_of
 from tests.conftest import SmallRun, Terminal, made_once
 
@@ -145,6 +145,21 @@ def test_the_report_says_in_which_of_its_cases_it_decides(
     assert "decides: with another value of it alone" not in (
         (loans(False).folder / "report.html").read_text("utf-8")
     )
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_every_refused_row_is_asked_about_before_its_reasons_are_told(
+    told: bool, loans: Callable[[bool], SmallRun], shared_folder: Path
+) -> None:
+    run = loans(told)
+    table = pd.read_csv(shared_folder / "loans" / "loans.csv")
+    results = results_of(run.folder, read_run(run.folder))
+    rows = results.rows("cases", "refused", RefusedCase)
+    assert len(rows) > 5 * len(_deciding(run))
+    for row in rows:
+        person = table.iloc[row.instance_id]
+        alone = told and person["sex"] == "man" and person["months_late"] == 3
+        assert row.decides == ("sex" if alone else ""), person
 
 
 def _deciding(run: SmallRun) -> list[DecidingAttribute]:
