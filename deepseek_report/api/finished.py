@@ -132,8 +132,8 @@ class Run:
             if leading is not None and "reason_codes" in self.tables["cases"]:
                 reasons = self.table("cases/reason_codes").query("explainer == @leading")
             words = words_of(results)
-            told = partial(decides, results, words=words)
-            return shown.spoken_cases(table, reasons, words, results.schema.target, told)
+            on_decisive = partial(decides, results, words=words)
+            return shown.spoken_cases(table, reasons, words, results.schema.target, on_decisive)
 
     @property
     def explanations(self) -> dict[str, Explanation]:

@@ -384,8 +384,8 @@ def spoken_cases(
     rows: list[dict[str, str]] = []
     sentences: list[str] = []
     for row in read_rows(cases, CaseRow, "cases/cases"):
-        told = decides(row.case)
-        of_case = [code for code in ranked if code.case == row.case and not told]
+        decisive = decides(row.case)
+        of_case = [code for code in ranked if code.case == row.case and not decisive]
         counted = dict.fromkeys(code.label for code in of_case)
         sentence = words.text(
             "notebook.case",
@@ -399,7 +399,7 @@ def spoken_cases(
             explained=target.explained_class if target.classes else "",
             reasons=list(counted)[:3],
         )
-        sentence = f"{sentence} {told}".rstrip()
+        sentence = f"{sentence} {decisive}".rstrip()
         cells = {"row": str(row.instance_id), "role": words.name(row.role_label), "case": sentence}
         sentences.append(sentence)
         rows.append(_headed(cells, words))

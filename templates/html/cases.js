@@ -282,10 +282,10 @@
       const id = wanted().replace(/\s/g, ""), row = data.refused?.rows[id];
       if (!/^\d+$/.test(id)) return [paragraph(phrase("none"))];
       if (!row) return [paragraph(phrase("none")), paragraph(phrase("elsewhere"))];
-      const [probability, certain, rough, reasons, attributes] = row;
+      const [probability, certain, rough, reasons, decides] = row;
       return [
         paragraph(phrase("refused_row", { case: data.numbered, row: number(Number(id), 0), stated: stated(probability) })),
-        attributes ? block("p", { class: "case-warning" }, phrase("refused_decides", { attributes })) : null,
+        decides ? block("p", { class: "case-warning" }, phrase("refused_decides", { decides })) : null,
         paragraph(phrase("refused_against")),
         reasons.length ? bullets(reasons.map((at) => sentence(data.refused.labels[at]))) : paragraph(phrase("refused_none")),
         certain < reasons.length ? paragraph(phrase("refused_certain", { n: number(certain, 0) })) : null,

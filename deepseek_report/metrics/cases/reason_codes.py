@@ -378,35 +378,35 @@ class RefusedReasons:
         suits = task_of(schema.target).decides and kind_of(schema).named_columns
         if not (suits and context.explainers):
             return []
-        asked = np.flatnonzero(context.predictions.decisions != schema.target.favourable)
-        if most_questions(context, len(asked)) > _QUESTIONS * self.evaluations:
+        refused = np.flatnonzero(context.predictions.decisions != schema.target.favourable)
+        if most_questions(context, len(refused)) > _QUESTIONS * self.evaluations:
             own = [explanation.positions for explanation in explanations.values()]
-            asked = np.intersect1d(asked, np.concatenate([*own, asked[:0]]))
-        decides = [list[int]() for _ in asked]
-        for turn in turning_values(context, context.dataset.test.inputs[asked]):
+            refused = np.intersect1d(refused, np.concatenate([*own, refused[:0]]))
+        decides = [list[int]() for _ in refused]
+        for turn in turning_values(context, context.dataset.test.inputs[refused]):
             decides[turn.row].append(turn.column)
         labels = [
             ", ".join(dict.fromkeys(schema.features[column].label for column in columns))
             for columns in decides
         ]
-        attributes = dict(zip(asked.tolist(), labels, strict=True))
+        attributes = dict(zip(refused.tolist(), labels, strict=True))
         return [
             (*row, attributes[position])
             for name, explanation in explanations.items()
-            for position, row in self._of_method(context, name, explanation, asked)
+            for position, row in self._of_method(context, name, explanation, refused)
         ]
 
     def _of_method(
-        self, context: MeasureContext, name: str, explanation: Explanation, asked: Ints
+        self, context: MeasureContext, name: str, explanation: Explanation, refused: Ints
     ) -> list[tuple[int, Row]]:
         """(position, row without what decides) of one method, in the order of the test part."""
         schema, predictions = context.dataset.schema, context.predictions
         known = shortfalls_of(predictions, explanation, schema, self.rule)
         if known is None:
             return []
-        own = np.isin(explanation.positions, asked)
+        own = np.isin(explanation.positions, refused)
         rows = dict(self._worded(context, name, explanation.positions[own], known.at(own), False))
-        others = np.setdiff1d(asked, explanation.positions)
+        others = np.setdiff1d(refused, explanation.positions)
         explainer = context.explainers.get(name)
         affordable = (
             []

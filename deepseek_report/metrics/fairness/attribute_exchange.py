@@ -106,17 +106,17 @@ def turning_values(context: MeasureContext, inputs: Floats) -> Iterator[TurningV
     against = decide(ask(inputs), *rule) != wanted
     relations = Relations.of(schema)
     exchanged = list(ExchangedAttribute.all_of(schema, context.dataset.train))
-    asked = [
+    questions = [
         (row, each.column, changed)
         for row in np.flatnonzero(against).tolist()
         for each in exchanged
         for changed in each.of(inputs[row], relations)
     ]
-    if not asked:
+    if not questions:
         return
-    outputs = ask(np.concatenate([changed for *_, changed in asked]))
+    outputs = ask(np.concatenate([changed for *_, changed in questions]))
     turns, start = decide(outputs, *rule) == wanted, 0
-    for row, column, changed in asked:
+    for row, column, changed in questions:
         for at in np.flatnonzero(turns[start : start + len(changed)])[:1].tolist():
             probability = float(outputs[start + at, schema.target.explained])
             yield TurningValue(row, column, float(changed[at, column]), probability)
