@@ -91,6 +91,11 @@ class Results:
         """Whether the artifact, or any below that id, is there."""
         return any(known.is_within(artifact) for known in self.ids)
 
+    @property
+    def timed(self) -> list[str]:
+        """Ids of the artifacts that measure time or memory, which are records and no results."""
+        return [name for name in self.provenance.get("timed", ()) if name in self.paths]
+
     def names(self, artifact: str) -> list[str]:
         """What lies below an id, in config order: `names("explanations") -> ["shap", …]`."""
         return [name for known in self.ids if (name := known.below(artifact))]

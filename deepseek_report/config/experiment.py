@@ -14,6 +14,7 @@ from deepseek_report.artifacts.causal_declaration import CausalDeclaration
 from deepseek_report.artifacts.corrections import CorrectionItem, WrittenCorrection
 from deepseek_report.artifacts.disclosure import Privacy
 from deepseek_report.artifacts.explanation import Game
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import SKIPPED, Message, Text, from_plain
 from deepseek_report.artifacts.protocols import models
 from deepseek_report.artifacts.protocols.datasets import DatasetPlugin
@@ -21,7 +22,12 @@ from deepseek_report.artifacts.protocols.explainers import ExplainerPlugin
 from deepseek_report.artifacts.protocols.metrics import MetricPlugin
 from deepseek_report.artifacts.protocols.progress import Launcher
 from deepseek_report.artifacts.protocols.sections import SectionPlugin, VisualizationPlugin
-from deepseek_report.artifacts.protocols.traits import GivenInPython
+from deepseek_report.artifacts.protocols.traits import (
+    GivenInPython,
+    MetricPart,
+    PicturePart,
+    traits_of,
+)
 from deepseek_report.artifacts.schema import Schema, Target
 from deepseek_report.artifacts.seeds import Seeds
 from deepseek_report.artifacts.storage.local_paths import PLAIN_NAME, LocalPath, unfit_name
@@ -284,6 +290,21 @@ class Experiment:
     def plugins(self, group: str) -> dict[str, Any]:
         """The plug-ins of a group of which several can be chosen, by key."""
         return dict(getattr(self, group))
+
+    @property
+    def timed(self) -> frozenset[ArtifactId]:
+        """Artifacts that measure time or memory, and pictures of them: records, never results."""
+        measured = {
+            ArtifactId.measure(name)
+            for name, metric in self.metrics.items()
+            if traits_of(metric, MetricPart).volatile
+        }
+        drawn = {name: traits_of(each, PicturePart) for name, each in self.visualizations.items()}
+        return frozenset(measured) | {
+            ArtifactId.picture(name)
+            for name, traits in drawn.items()
+            if measured & {*traits.needs, *traits.also}
+        }
 
     @property
     def is_quick(self) -> bool:

@@ -200,12 +200,15 @@ def conclude(results: Results) -> Conclusions:
 def conclusions_of(results: Results) -> Conclusions:
     """The conclusions that a run holds; drawn now where an older version made it.
 
-    Where drawing them failed in the run they are not drawn again: no promise counts as judged.
+    They are drawn now, too, where the run measured times or memory: what rests on these is no
+    result, and no run holds it. Where drawing them failed in the run they are not drawn again: no
+    promise counts as judged.
     """
     if _STAGE in results.failures and results.has("data"):
         return Conclusions(verdicts=tuple(unjudged(results, results.failures[_STAGE])))
     held = results.conclusions if results.has(_STAGE) else None
-    return held if held is not None and held.is_current else conclude(results)
+    is_whole = held is not None and held.is_current and not results.timed
+    return held if held is not None and is_whole else conclude(results)
 
 
 def all_findings(results: Results) -> tuple[Finding, ...]:
@@ -213,7 +216,7 @@ def all_findings(results: Results) -> tuple[Finding, ...]:
     return results.findings or (*failures(results), *conclusions_of(results).findings)
 
 
-def concluded_from(config: Mapping[str, Any]) -> dict[str, object]:
+def concluded_from(config: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a resolved config that the conclusions may read."""
     report = {name: config["report"][name] for name in _OF_REPORT}
     explain = {"question": (config.get("explain") or {}).get("question")}

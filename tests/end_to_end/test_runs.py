@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from deepseek_report.cli import run as command
+from deepseek_report.findings import rules_bottlenecks
 from deepseek_report.runner.execution import computing
 from deepseek_report.runner.planning.plan import make_plan, run_id
 from deepseek_report.runner.run import Finished, run_experiment
@@ -100,20 +101,29 @@ def test_the_run_id_does_not_depend_on_where_or_how_fast(small_run: Any, tmp_pat
 
 
 def test_two_stores_differ_in_what_run_json_calls_volatile_and_in_nothing_else(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parts = [
         "explainers=[input_x_gradient,random]",
         "metrics=[roc_auc,deletion,parameters,latency,layer_profile,peak_memory]",
         "visualizations=[roc_curve,layer_profile]",
         "sections=[summary,bottlenecks,trust,compliance,reproducibility]",
-        "report.thresholds=[]",
+        "report.thresholds=[{metric: latency_ms, at_most: 1e9, set_by: us},"
+        "{metric: roc_auc, at_least: 0, set_by: us}]",
     ]
     small = ["debug=fast", "jobs=1", *parts]
-    first, second = (
-        run(*small, f"paths.reports={tmp_path / name}", f"paths.store={tmp_path / name}s")[0]
-        for name in "ab"
-    )
+    made = []
+    for name, hot in (("a", 2.0), ("b", 0.0)):  # as where one layer took more of the time
+        monkeypatch.setattr(rules_bottlenecks, "HOT", hot)
+        places = f"paths.reports={tmp_path / name}", f"paths.store={tmp_path / name}s"
+        made.append(run(*small, *places)[0])
+    first, second = made
+    concluded = [json.loads((each.folder / "findings.json").read_text()) for each in made]
+    assert ["hot_spot" in str(each["findings"]) for each in concluded] == [False, True]
+    verdicts = [{v["metric"]: v["outcome"] for v in each["thresholds"]} for each in concluded]
+    assert verdicts == [{"latency_ms": "met", "roc_auc": "met"}] * 2
+    held = json.loads((second.folder / "artifacts/conclusions/conclusions.json").read_text())
+    assert [verdict["metric"] for verdict in held["verdicts"]] == ["roc_auc"]
     assert first.folder.name == second.folder.name
     hashes, other = hash_folder(first.folder), hash_folder(second.folder)
     assert hashes.keys() == other.keys()

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 from sklearn.base import BaseEstimator
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_selector, make_column_transformer
@@ -35,6 +36,7 @@ from sklearn.preprocessing import (
     SplineTransformer,
     StandardScaler,
 )
+from sklearn.svm import SVC, SVR, NuSVC, NuSVR, OneClassSVM
 from sklearn.tree import DecisionTreeClassifier
 
 from deepseek_report.config.problems import ConfigProblems
@@ -295,6 +297,12 @@ def _beyond(field: str) -> Callable[[Any], Any]:
     return change
 
 
+def _machine(**changes: Any) -> SVC:
+    machine = SVC().fit(X, Y)
+    vars(machine).update({name: change(vars(machine)[name]) for name, change in changes.items()})
+    return machine
+
+
 _ATTACKS: dict[str, Callable[[], Any]] = {
     "child beyond the tree": lambda: _tree_with(left_child=10**6),
     "child that is its own parent": lambda: _tree_with(right_child=0),
@@ -308,6 +316,14 @@ _ATTACKS: dict[str, Callable[[], Any]] = {
     "neighbour beyond the rows": lambda: _neighbours(1, lambda order: order + 10**6),
     "more levels than nodes": lambda: _neighbours(5, lambda levels: levels + 20),
     "node beyond the rows": lambda: _neighbours(2, _beyond("idx_end")),
+    "more vectors than there are": lambda: _machine(support_=lambda old: np.tile(old, 2)),
+    "fewer vectors": lambda: _machine(support_vectors_=lambda old: old[:3]),
+    "vectors of fewer columns": lambda: _machine(support_vectors_=lambda old: old[:, :1]),
+    "counts beyond the vectors": lambda: _machine(_n_support=lambda old: old + 10**6),
+    "counts below zero": lambda: _machine(_n_support=lambda old: np.array([-9, old.sum() + 9])),
+    "coefficients of fewer vectors": lambda: _machine(_dual_coef_=lambda old: old[:, :3]),
+    "no constants": lambda: _machine(_intercept_=lambda old: old[:0]),
+    "two of a probability": lambda: _machine(_probA=lambda old: np.ones(2)),
 }
 
 
@@ -317,6 +333,20 @@ def test_a_position_outside_of_a_files_own_arrays_is_refused(
 ) -> None:
     with pytest.raises(ConfigError, match="points outside of its own data"):
         check_positions(make_pipeline(attack()))
+
+
+@pytest.mark.parametrize("machine", [SVC(), SVC(kernel="poly"), NuSVC(nu=0.2)])
+@pytest.mark.parametrize("labels", [Y, np.digitize(X[:, 0], [-0.5, 0.5])])
+@pytest.mark.parametrize("sparse", [False, True])
+def test_a_support_vector_machine_as_it_was_fitted_is_loaded(
+    sparse: bool, labels: Any, machine: BaseEstimator
+) -> None:
+    check_positions(machine.fit(csr_matrix(X) if sparse else X, labels))
+
+
+@pytest.mark.parametrize("machine", [SVR(), NuSVR(), OneClassSVM()])
+def test_a_machine_of_one_number_is_loaded(machine: BaseEstimator) -> None:
+    check_positions(machine.fit(X, X[:, 0]))
 
 
 def test_a_file_with_such_a_position_is_not_loaded(tmp_path: Path) -> None:

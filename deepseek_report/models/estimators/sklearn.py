@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
     from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
     from sklearn.neighbors import KDTree
+    from sklearn.svm._base import BaseLibSVM
     from sklearn.tree._tree import Tree
 
     from deepseek_report.models.estimators.booster_file import LoadedBooster
@@ -506,6 +507,34 @@ def _spline(spline: BSpline) -> bool:
     return bool(degree >= 0 and pieces > degree and len(spline.c) >= pieces and ordered)
 
 
+def _machine(machine: BaseLibSVM) -> bool:
+    """A support vector machine has as many vectors and coefficients as libsvm will walk."""
+    if not hasattr(machine, "support_"):  # one to be fitted, as others keep
+        return True
+    counts = np.asarray(machine._n_support)
+    vectors, dual, intercept = machine.support_vectors_, machine._dual_coef_, machine._intercept_
+    if machine.kernel == "precomputed":  # asks for the rows of training, which no table has
+        return False
+    if machine._sparse:
+        vectors.check_format(full_check=True)
+        dual.check_format(full_check=True)
+    one = machine._impl in {"epsilon_svr", "nu_svr", "one_class"}
+    classes = 2 if one else len(machine.classes_)
+    pairs = classes * (classes - 1) // 2
+    each = (machine._probA, machine._probB)
+    return bool(
+        (counts >= 0).all()
+        and (one or len(counts) == classes)
+        and len(machine.support_) == counts[: 1 if one else None].sum()
+        and vectors.shape == (len(machine.support_), machine.n_features_in_)
+        and dual.shape == (classes - 1, len(machine.support_))
+        and (not machine._sparse or len(dual.data) == dual.shape[0] * dual.shape[1])
+        and intercept.shape == (pairs,)
+        and all(np.shape(part) in ((0,), (pairs,)) for part in each)
+        and _within(machine.support_, machine.shape_fit_[0])
+    )
+
+
 #: By package and class.
 _CHECKS = {
     "sklearn.Tree": _tree,
@@ -513,6 +542,7 @@ _CHECKS = {
     "sklearn.BaseForest": _ensemble,
     "sklearn.BaseGradientBoosting": _ensemble,
     "sklearn.BaseHistGradientBoosting": _histogram,
+    "sklearn.BaseLibSVM": _machine,
     "sklearn.KDTree": _neighbours,
     "sklearn.BallTree": _neighbours,
     "scipy.BSpline": _spline,

@@ -176,6 +176,15 @@ def _run_stage(job: StageJob, work: Path, progress: StageProgress) -> None:
 
 
 def run_conclusions(job: StageJob, folder: Path) -> None:
-    """Conclude from all finished stages and write the artifact into `folder`."""
+    """Conclude from the finished stages, save the timed ones, and write the artifact to `folder`.
+
+    What times and memory say is concluded where it is read, see `conclusions_of`: it is a record.
+    """
     paths, config = artifact_paths(job.inputs), concluded_from(job.experiment.raw)
-    conclude(Results(paths, config, job.failures, job.refused)).save(folder)
+    timed = {name: path for name, path in paths.items() if name in job.experiment.timed}
+    promised = {score.metric for score in Results(timed, config).all_scores}
+    report = config["report"]
+    kept = [each for each in report["thresholds"] or () if each["metric"] not in promised]
+    config["report"] = {**report, "thresholds": kept}
+    results = {name: path for name, path in paths.items() if name not in timed}
+    conclude(Results(results, config, job.failures, job.refused)).save(folder)

@@ -74,7 +74,7 @@ def assemble(
 
     command : how to repeat the run, see `PortablePaths.command`.
     """
-    timed = _timed(experiment) & execution.folders.keys()
+    timed = experiment.timed & execution.folders.keys()
     _copy(experiment, execution, folder, timed)
     privacy = experiment.privacy
     config = recorded_config(experiment)
@@ -158,26 +158,12 @@ def _copy_events(events: Path, target: Path) -> None:
         plain_files.move(path, target / f"events.out.tfevents.{number}")
 
 
-def _timed(experiment: Experiment) -> set[str]:
-    """Artifacts that measure time or memory, and pictures of them."""
-    measured = {
-        ArtifactId.measure(name)
-        for name, metric in experiment.metrics.items()
-        if traits.traits_of(metric, traits.MetricPart).volatile
-    }
-    return measured | {
-        ArtifactId.of("pictures", name)
-        for name, picture in experiment.visualizations.items()
-        if measured & set(traits.traits_of(picture, traits.PicturePart).needs)
-    }
-
-
 def _volatile(experiment: Experiment) -> Iterator[str]:
     """Patterns of the files that differ between two runs; none where no time is measured."""
     if not experiment.settings.measure_time:
         return
     yield from _VOLATILE
-    timed = _timed(experiment)
+    timed = experiment.timed
     yield from (f"{RECORDS}/{artifact}/*" for artifact in sorted(timed))
     for name, metric in experiment.metrics.items():
         for table, kind in traits.table_types(metric).items():

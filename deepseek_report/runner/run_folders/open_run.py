@@ -311,6 +311,7 @@ def results_of(folder: Path, run: RecordedRun, day: dt.date | None = None) -> Re
         known = (readable_manifest(folder / RECORDS_MANIFEST) or {}).get("files", {})
     records = {name: sha256 for name, sha256 in known.items() if class_of(name) == "record"}
     provenance |= {
+        "timed": sorted(run.timed),
         "manifest": records | run.file_hashes,
         "record": read_record(folder if records else Path(folder)),
     }
