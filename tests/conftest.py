@@ -261,3 +261,11 @@ def schema_of_layout(modality: str, task: str = "classification") -> Schema:
 def layout_schema() -> Callable[..., Schema]:
     """Builds the schema of a small text, image or series, with columns and players apart."""
     return schema_of_layout
+
+
+@pytest.fixture
+def untried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Skops files are loaded without the process that tries them first, which takes 3 s a file."""
+    from deepseek_report.models.estimators import sklearn
+
+    monkeypatch.setattr(sklearn, "_try", lambda path, content: None)

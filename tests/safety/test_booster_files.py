@@ -204,4 +204,4 @@ def test_a_booster_says_to_the_last_digit_what_its_own_library_says(
 
 def test_a_process_that_takes_too_long_is_ended() -> None:
     with pytest.raises(NoAnswerError, match="takes more than 0 s"):
-        limited("deepseek_report.models.estimators.booster_trial", "x", "xgboost", seconds=0)
+        limited("deepseek_report.models.estimators.model_file_trial", "x", "xgboost", seconds=0)

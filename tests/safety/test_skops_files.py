@@ -41,6 +41,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from deepseek_report.config.problems import ConfigProblems
 from deepseek_report.errors import ConfigError
+from deepseek_report.models.estimators import booster_file
 from deepseek_report.models.estimators.sklearn import (
     check_positions,
     file_problems,
@@ -184,6 +185,7 @@ def test_a_trusted_package_is_a_top_level_package(name: str) -> None:
     ids=lambda estimator: type(estimator).__name__,
 )
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.usefixtures("untried")
 def test_an_estimator_of_scikit_learn_is_loaded_without_any_list(
     estimator: BaseEstimator, tmp_path: Path
 ) -> None:
@@ -333,6 +335,36 @@ def test_a_position_outside_of_a_files_own_arrays_is_refused(
 ) -> None:
     with pytest.raises(ConfigError, match="points outside of its own data"):
         check_positions(make_pipeline(attack()))
+
+
+@pytest.mark.parametrize(
+    ("pool", "seconds", "problem"),
+    [(10**9, 60, "it takes more than 4096 MiB"), (300_000, 5, "it takes more than 5 s")],
+)
+def test_a_file_that_takes_too_much_to_load_is_refused(
+    pool: int, seconds: int, problem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = stored(HistGradientBoostingClassifier(max_iter=2).fit(X, Y), tmp_path)
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    description = json.loads(members["schema.json"])
+
+    def swell(node: Any) -> None:
+        for name, inner in node.items() if isinstance(node, dict) else enumerate(node):
+            if name == "pool_size":
+                inner |= {"content": str(pool), "__id__": -1}
+            if isinstance(inner, (dict, list)):
+                swell(inner)
+
+    swell(description)
+    members["schema.json"] = json.dumps(description).encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for member, content in members.items():
+            archive.writestr(member, content)
+    assert file_problems(path, []) == []
+    monkeypatch.setattr(booster_file, "TRIAL_SECONDS", seconds)
+    with pytest.raises(ConfigError, match=f"cannot be loaded: {problem}"):
+        load_file(path, [])
 
 
 @pytest.mark.parametrize("machine", [SVC(), SVC(kernel="poly"), NuSVC(nu=0.2)])

@@ -1,8 +1,8 @@
 """Boosters, from memory or the files of their libraries: xgboost's .json, .ubj, lightgbm's .txt.
 
 These formats are data that the library parses; a pickle is never read. The libraries trust what
-they parse, so that a file is first loaded by a process of its own (`booster_trial`). What that one
-writes again is checked (`booster_checks`), and is all that this one loads.
+they parse, so that a file is first loaded by a process of its own (`model_file_trial`). What that
+one writes again is checked (`booster_checks`), and is all that this one loads.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 #: How a text of lightgbm begins.
 _LIGHTGBM = b"tree\n"
 #: What loads a file first, and how long it may take.
-_TRIAL, _SECONDS = "deepseek_report.models.estimators.booster_trial", 120
+TRIAL, TRIAL_SECONDS = "deepseek_report.models.estimators.model_file_trial", 120
 _TWO = {"binary:logistic", "binary:logitraw", "binary"}
 _MANY = {"multi:softprob", "multi:softmax", "multiclass", "multiclassova"}
 _NUMBERS = (
@@ -128,7 +128,9 @@ def _load(path: ListedPath, library: str, sha256: tuple[str, ...]) -> LoadedBoos
         content = read_bytes(path, links=True)
         if library == "lightgbm" and not content.startswith(_LIGHTGBM):
             raise ConfigError(f"{where} is not a text file that lightgbm's save_model wrote")
-        written_again = children.limited(_TRIAL, str(path), library, seconds=_SECONDS, text=content)
+        written_again = children.limited(
+            TRIAL, str(path), library, seconds=TRIAL_SECONDS, text=content
+        )
         refuse_strange(path, written_again, library)
         return as_estimator(read(written_again, library), library, where)
     except (ConfigError, OSError):

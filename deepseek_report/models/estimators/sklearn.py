@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import hashlib
 import importlib
 import inspect
 import json
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from deepseek_report import children
 from deepseek_report.artifacts.advice import pip_install
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.protocols.classifier import Capability
@@ -518,14 +520,14 @@ def _machine(machine: BaseLibSVM) -> bool:
     if machine._sparse:
         vectors.check_format(full_check=True)
         dual.check_format(full_check=True)
-    one = machine._impl in {"epsilon_svr", "nu_svr", "one_class"}
-    classes = 2 if one else len(machine.classes_)
+    is_number = machine._impl in {"epsilon_svr", "nu_svr", "one_class"}
+    classes = 2 if is_number else len(machine.classes_)
     pairs = classes * (classes - 1) // 2
     each = (machine._probA, machine._probB)
     return bool(
         (counts >= 0).all()
-        and (one or len(counts) == classes)
-        and len(machine.support_) == counts[: 1 if one else None].sum()
+        and (is_number or len(counts) == classes)
+        and len(machine.support_) == counts[: 1 if is_number else None].sum()
         and vectors.shape == (len(machine.support_), machine.n_features_in_)
         and dual.shape == (classes - 1, len(machine.support_))
         and (not machine._sparse or len(dual.data) == dual.shape[0] * dual.shape[1])
@@ -767,14 +769,37 @@ def load_file(path: Path, trusted: Sequence[str]) -> BaseEstimator:
         raise ConfigError(f"model.file {path} cannot be read ({error.strerror})") from None
     if problems := file_problems(path, trusted):
         raise ConfigError("; ".join(problems))
+    types = types_beyond_skops(path)
+    if not untrusted(types, ()):  # whoever trusts types by name trusts the file
+        _try(path, content)
     try:
-        estimator = _skops().loads(content, trusted=types_beyond_skops(path))
+        estimator = _skops().loads(content, trusted=types)
     except ImportError as error:
         raise ConfigError(f"model.file {path} needs a package that is not there: {error}") from None
     except _UNREADABLE as error:
         raise ConfigError(f"model.file {path} cannot be loaded: {_said(error)}") from None
     check_positions(estimator)
     return estimator
+
+
+#: SHA-256 of the files that this process has tried.
+_TRIED = set[str]()
+
+
+def _try(path: Path, content: bytes) -> None:
+    """Load a file in a process of its own; ConfigError where that ends early, or takes too much."""
+    from deepseek_report.models.estimators.booster_file import TRIAL, TRIAL_SECONDS
+
+    if (digest := hashlib.sha256(content).hexdigest()) in _TRIED:
+        return
+    try:
+        children.limited(TRIAL, str(path), "skops", seconds=TRIAL_SECONDS, text=content)
+    except children.NoAnswerError as error:
+        raise ConfigError(
+            f"model.file {path} cannot be loaded: {error}. Store the estimator again with "
+            "skops.io.dump"
+        ) from None
+    _TRIED.add(digest)
 
 
 def _unpacked(path: Path) -> int:
