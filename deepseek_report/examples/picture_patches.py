@@ -144,6 +144,8 @@ class Histology(ArraySource):
     def nature(self) -> DataTraits:
         return DataTraits("image", "classification", truth=True, groups=frozenset())
 
+    readers: ClassVar[tuple[str, ...]] = ("skimage",)
+
     @property
     def file_name(self) -> str:
         return "ihc.png"
@@ -223,6 +225,8 @@ class SurfaceDefects(ArraySource):
         doi="10.7717/peerj.453",
         period=NOT_STATED,
     )
+
+    readers: ClassVar[tuple[str, ...]] = ("skimage", "defect_synthesis")
 
     label: Literal["defect", "kind"] = "defect"
     textures: tuple[Texture, ...] = ("brick", "grass", "gravel")

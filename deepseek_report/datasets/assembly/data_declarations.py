@@ -481,6 +481,11 @@ class OwnFile(WrittenFile):
             raise DataError(problem)
         return path
 
+    @property
+    def readers(self) -> tuple[str, ...]:
+        """Libraries of extras that read the file."""
+        return ("openpyxl",) if self.path is not None and is_excel(Path(self.path)) else ()
+
     def source_digest(self) -> str:
         """SHA-256 of the file; raises as `existing` does."""
         return sha256_file(self.existing(), links=True)

@@ -270,7 +270,8 @@ class Sklearn:
             held = types_beyond_skops(path) if self.trusted_types else []
             counted = sorted(set(self.trusted_types) & set(held))  # their code counts too
             code = {dotted: code_of(dotted.rpartition(".")[0]) for dotted in counted}
-            return self._path.digest() + (str(code) if code else "")
+            reader = version_of(self.library if self._is_booster else "skops")
+            return self._path.digest() + reader + (str(code) if code else "")
         module = self._dotted().rpartition(".")[0]
         library = module.partition(".")[0]
         return version_of(library) if library in LIBRARIES else str(code_of(module))

@@ -18,6 +18,7 @@ from deepseek_report.artifacts.storage.checkpoint_files import check_files
 from deepseek_report.errors import ConfigError
 from deepseek_report.models.shared.loading import ModulePlugin
 from deepseek_report.models.transformers.pretrained_settings import PretrainedSettings
+from deepseek_report.provenance import version_of
 
 if TYPE_CHECKING:
     from deepseek_report.models.transformers.transformer_module import (
@@ -168,8 +169,9 @@ class Pretrained(ModulePlugin, PretrainedSettings):
         return [problem] if problem else []
 
     def source_digest(self) -> str:
-        """Hash of the checkpoint's files."""
-        return digest(locate(str(self.checkpoint), self.revision)) if self.checkpoint else ""
+        """Hash of the checkpoint's files, and the version of the library of adapters."""
+        files = digest(locate(str(self.checkpoint), self.revision)) if self.checkpoint else ""
+        return files + (version_of("peft") if self.train == "lora" else "")
 
     def _start(self, schema: Schema) -> PretrainedStart:
         from deepseek_report.models.transformers.checkpoint_net import start_from

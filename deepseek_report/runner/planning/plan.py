@@ -26,7 +26,7 @@ from deepseek_report.config.portable import PortablePaths
 from deepseek_report.errors import ArtifactError, ConfigError
 from deepseek_report.findings.conclude import concluded_from
 from deepseek_report.privacy.release import told_config
-from deepseek_report.provenance import PACKAGE, code_of
+from deepseek_report.provenance import PACKAGE, code_of, version_of
 from deepseek_report.runner.run_folders.open_run import RecordedRun, reasons
 from deepseek_report.store import Store, digest
 from deepseek_report.wording.words import texts_digest
@@ -153,7 +153,8 @@ class _Planner:
             corrected = f"{_CORRECTED}.ResolvedCorrections"
             return self.add("data", self.corrections, (DATA_BEFORE,), corrected, seed=seed)
         source, target = self.experiment.dataset.source_digest(), self.target("dataset")
-        made_from = [self.part("dataset"), source]
+        readers = getattr(self.experiment.dataset, "readers", ())
+        made_from = [self.part("dataset"), source, *map(version_of, readers)]
         return self.add("data", made_from, (), target, seed=seed, source=source)
 
     def _before(self) -> None:
