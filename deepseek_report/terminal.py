@@ -68,7 +68,7 @@ def _texts(data: Path, report: Mapping[str, Any]) -> Wording:
     language, own = str(report.get("language")), CaseWords.of(report.get("words"))
     if not (data / "schema.json").is_file():
         return words_for(language, None, words=own)
-    schema = Schema.from_json(load_json(data / "schema.json"))
+    schema = Schema.load(data)
     return words_for(language, schema, from_plain(load_json(data / "card.json")), words=own)
 
 

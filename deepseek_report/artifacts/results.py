@@ -171,7 +171,7 @@ class Results:
     # --- data ---
     @cached_property
     def schema(self) -> Schema:
-        stored = Schema.from_json(load_json(self.path_of("data") / "schema.json"))
+        stored = Schema.load(self.path_of("data"))
         return stored.renamed(self.naming) if self.naming else stored
 
     @cached_property

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -13,7 +14,8 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Ints
 from deepseek_report.artifacts.message import as_tuples, message
 from deepseek_report.artifacts.rounding import quantity
-from deepseek_report.errors import NotApplicableError
+from deepseek_report.artifacts.storage.files import load_json
+from deepseek_report.errors import ArtifactError, NotApplicableError
 
 Kind = Literal["numeric", "ordinal", "categorical", "token"]
 #: Name of a kind of data: table, text, image, series; what it means is in `data_kinds`.
@@ -389,6 +391,22 @@ class Schema:
             "layout": asdict(self.layout) if self.layout else None,
             "relations": list(self.relations),
         }
+
+    @classmethod
+    def load(cls, folder: Path) -> Schema:
+        """The schema of stored data.
+
+        Raises ArtifactError: it is not there, or what lies there describes no columns.
+        """
+        file = folder / "schema.json"
+        try:
+            return cls.from_json(load_json(file))
+        except (TypeError, KeyError, ValueError, AttributeError) as error:
+            reason = f"{type(error).__name__}: {error}"[:200]
+            raise ArtifactError(
+                f"{file}: damaged, since it describes no columns ({reason}); remove the folder "
+                "that it lies in, and run again"
+            ) from None
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Schema:

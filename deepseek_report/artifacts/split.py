@@ -162,7 +162,7 @@ class Dataset:
     def load(cls, folder: Path) -> Dataset:
         parts: dict[str, Any] = {part: Split.load(folder / f"{part}.npz") for part in PARTS}
         return cls(
-            schema=Schema.from_json(files.load_json(folder / "schema.json")),
+            schema=Schema.load(folder),
             card=from_plain(files.load_json(folder / "card.json")),
             issues=tuple(map(DataIssue.from_json, files.load_json(folder / "issues.json"))),
             **parts,

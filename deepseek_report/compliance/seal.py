@@ -88,7 +88,7 @@ def content_of_run(results: Results) -> Seal:
     folder = results.paths.get("policy")
     schema = None
     if "data" in results.paths:
-        schema = Schema.from_json(load_json(results.path_of("data") / "schema.json"))
+        schema = Schema.load(results.path_of("data"))
     policy = folder / POLICY_FILE if folder else None
     frameworks = choices(results.config, results.paths)
     return seal_content(results.config, frameworks, str(plan.get("data") or ""), schema, policy)

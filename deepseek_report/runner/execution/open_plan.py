@@ -16,7 +16,6 @@ from deepseek_report.artifacts.message import Text, all_reasons, message
 from deepseek_report.artifacts.protocols.traits import PicturePart, traits_of
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
-from deepseek_report.artifacts.storage.files import load_json
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.errors import ArtifactError, DataError, DeepseekReportError
 from deepseek_report.runner.execution.computing import (
@@ -374,7 +373,7 @@ class OpenPlan(Generic[T]):
 
     def check_against_data(self, folder: Path) -> None:
         """Before anything is trained: what the data show to be wrong with the configuration."""
-        schema = Schema.from_json(load_json(folder / "schema.json"))
+        schema = Schema.load(folder)
         try:
             refuse_misfits(self.experiment, schema, lambda part: Split.load(folder / f"{part}.npz"))
         except Exception as error:  # it ends this plan and no other

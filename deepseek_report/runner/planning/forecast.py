@@ -242,7 +242,7 @@ def _read(experiment: Experiment, store: Store, stage: Stage) -> tuple[Dataset |
         dataset = plugin.load(experiment.seeds.data, Silent())
         schema, card, issues = dataset.schema, dataset.card, dataset.issues
     else:
-        schema = Schema.from_json(load_json(folder / "schema.json"))
+        schema = Schema.load(folder)
         card = from_plain(load_json(folder / "card.json"))
         issues = tuple(map(DataIssue.from_json, load_json(folder / "issues.json")))
     return dataset, DataSeen(schema, card, issues, _favourable(schema))

@@ -58,9 +58,7 @@ def work_facts(experiment: Experiment, stage: Stage, data: Path) -> dict[str, ob
 @lru_cache(maxsize=2)
 def size_of(folder: Path) -> Size:
     """The size of the data set in the folder of a finished stage `data`."""
-    return Size.of(
-        Schema.from_json(load_json(folder / "schema.json")), load_json(folder / "card.json")
-    )
+    return Size.of(Schema.load(folder), load_json(folder / "card.json"))
 
 
 @dataclass(frozen=True)
