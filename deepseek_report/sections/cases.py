@@ -66,7 +66,7 @@ def refused_data(draft: Draft, refused: Sequence[RefusedCase]) -> Values | None:
                 row.certain,
                 int(row.rough),
                 [place[label] for label in row.reasons],
-                draft.words.numbers.either(row.decides.split(", ")) if row.decides else "",
+                draft.words.numbers.either(list(map(draft.words.name, row.attributes))),
             ]
             for row in refused
         },

@@ -142,6 +142,11 @@ class RefusedCase:
     cells: Cells
 
     @property
+    def attributes(self) -> list[str]:
+        """Labels of the protected attributes that decide."""
+        return self.decides.split(", ") if self.decides else []
+
+    @property
     def reasons(self) -> list[str]:
         """Labels of the reasons, the largest first."""
         cells = (self.cells.get(f"reason_{rank}") for rank in range(1, REASONS + 1))
