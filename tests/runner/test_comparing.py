@@ -136,7 +136,7 @@ def test_results_that_nobody_can_read_are_told_with_their_folder(
     seal_results(strange)
     printed = terminal("compare", two_runs[0], strange, "--output", tmp_path / "c", code=1)
     (line,) = printed.err.splitlines()
-    assert line.startswith(f"{strange}: results cannot be read")
+    assert line.startswith(f"{strange}/artifacts/data/schema.json: damaged, since it describes no")
     assert not (tmp_path / "c").exists()
 
 
