@@ -82,7 +82,7 @@ def plain(value: object) -> Any:
 
 def is_message(value: Mapping[str, object]) -> bool:
     """Whether plain data are what `plain` wrote of a message."""
-    return value.keys() == {_ID, _VALUES}
+    return value.keys() == {_ID, _VALUES} and isinstance(value[_VALUES], Mapping)
 
 
 def from_plain(value: object) -> Any:

@@ -24,6 +24,7 @@ def command(arguments: list[str]) -> int:
     experiment = compose_experiment(options, options.overrides)
     from deepseek_report.runner.planning.plan import make_plan, run_id
     from deepseek_report.runner.planning.recommending import decided
+    from deepseek_report.runner.run_folders.open_run import reading
     from deepseek_report.runner.streaming.board_folder import BOARDS
     from deepseek_report.runner.streaming.live_board import FollowedRun, LiveBoard
     from deepseek_report.store import Store
@@ -38,7 +39,8 @@ def command(arguments: list[str]) -> int:
     try:
         if not options.once:
             say(f"TensorBoard: {serve(folder, options.port)}")
-        _follow(run, board, once=options.once)
+        with reading(experiment.store):
+            _follow(run, board, once=options.once)
     finally:
         board.close()
     say(f"board: {folder}")

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.message import text_of
 from deepseek_report.runner.planning.plan import make_plan
 from deepseek_report.runner.run_folders.gather import _copy_events
 from deepseek_report.runner.streaming.board_folder import markdown_table
@@ -125,6 +126,22 @@ def test_the_command_shows_once_what_there_is(
     assert lines[-1].startswith("board: ")
     assert "stages are finished" in lines[0]
     assert "run/promises" in texts(folder / "run")
+
+
+def test_a_stage_that_nobody_can_read_is_told_with_its_store(
+    short_run: SmallRun, tmp_path: Path, terminal: Terminal
+) -> None:
+    store = Path(shutil.copytree(short_run.store, tmp_path / "store"))
+    (explanation,) = (store / "explanations/shap").glob("*/explanation.json")
+    explanation.write_text("[]", encoding="utf-8")
+    places = short_run.overrides(tmp_path, store)
+    printed = terminal("watch", "--once", "--board", tmp_path / "board", *places, code=1).err
+    assert printed.startswith(f"{store}: results cannot be read")
+
+
+def test_a_refusal_whose_values_are_damaged_is_said_as_it_stands() -> None:
+    damaged = {"message": "refusals.not_judged", "values": -1}
+    assert text_of(damaged) == str(damaged)
 
 
 def test_a_port_that_is_none_is_refused(terminal: Terminal) -> None:
