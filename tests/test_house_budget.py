@@ -1,0 +1,100 @@
+"""The house keeps to its budget of lines and words, and a raised one has a reason."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import tomllib
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "deepseek_report"
+#: Where a budget is raised, with what a reader gains by it.
+RAISED = ROOT / "docs/decisions/0018-a-budget-of-lines.md"
+
+
+def budget(pyproject: str) -> dict[str, int]:
+    """{room, or what else is counted: its budget}; empty before there was one."""
+    tool = tomllib.loads(pyproject)["tool"].get("deepseek-report", {})
+    return dict(tool.get("budget", {}))
+
+
+def lines(path: Path) -> int:
+    return len(path.read_text(encoding="utf-8").splitlines())
+
+
+def measured() -> dict[str, int]:
+    """{room, or what else is counted: how much it holds}."""
+    rooms = [path for path in PACKAGE.iterdir() if (path / "__init__.py").exists()]
+    if (extensions := PACKAGE / "extensions") in rooms:
+        rooms.remove(extensions)
+        rooms += [path for path in extensions.iterdir() if (path / "__init__.py").exists()]
+    held = {
+        room.relative_to(PACKAGE).as_posix(): sum(map(lines, room.rglob("*.py"))) for room in rooms
+    }
+    held["modules beside the rooms"] = sum(map(lines, PACKAGE.glob("*.py")))
+    held["set-up of tests"] = sum(map(outside_of_tests, (ROOT / "tests").rglob("*.py")))
+    pages = [page for page in (ROOT / "docs").rglob("*.md") if "settings" not in page.parts]
+    held["words of docs"] = sum(len(page.read_text("utf-8").split()) for page in pages)
+    return held
+
+
+def outside_of_tests(path: Path) -> int:
+    """Lines of a file that stand in no test function."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    inside = sum(
+        (node.end_lineno or 0) - node.lineno + 1
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test")
+    )
+    return lines(path) - inside
+
+
+def test_nothing_is_larger_than_its_budget() -> None:
+    allowed, held = budget((ROOT / "pyproject.toml").read_text("utf-8")), measured()
+    assert set(allowed) == set(held), "each room has a budget in pyproject.toml, and nothing else"
+    over = {name: f"{held[name]} of {allowed[name]}" for name in held if held[name] > allowed[name]}
+    assert not over, f"take out what came in, or see {RAISED.name}: {over}"
+
+
+def test_a_budget_was_raised_only_with_a_reason() -> None:
+    rows = re.findall(
+        r"^\| ([^|]+) \| (\d+) \| (\d+) \| [^|]{20,} \|$", RAISED.read_text("utf-8"), re.M
+    )
+    unexplained = set(raised(history())) - {(name, int(old), int(new)) for name, old, new in rows}
+    assert not unexplained, f"{RAISED.name} has no row | name | from | to | reason | for these"
+
+
+def test_a_raise_is_noticed_and_a_new_room_is_none() -> None:
+    assert raised([{"a": 5, "b": 5}, {"a": 4, "b": 5}, {"a": 6, "c": 9}]) == [("a", 4, 6)]
+
+
+def raised(budgets: list[dict[str, int]]) -> list[tuple[str, int, int]]:
+    """(name, from, to) of each budget that is larger than in the one before."""
+    return [
+        (name, old[name], new[name])
+        for old, new in pairwise(budgets)
+        for name in sorted(old.keys() & new.keys())
+        if new[name] > old[name]
+    ]
+
+
+def history() -> list[dict[str, int]]:
+    """The budgets of each commit that git has here, the first one first, and those of today."""
+    git = ["git", "-C", str(ROOT)]
+    log = [*git, "log", "--format=%H", "--", "pyproject.toml"]
+    commits = subprocess.run(log, capture_output=True, text=True, check=False)
+    if commits.returncode or not (ROOT / ".git").exists():
+        pytest.skip("no history of git lies here")
+    budgets = [budget((ROOT / "pyproject.toml").read_text("utf-8"))]
+    for commit in commits.stdout.split():
+        shown = [*git, "show", f"{commit}:pyproject.toml"]
+        text = subprocess.run(shown, capture_output=True, text=True, check=True).stdout
+        if not (found := budget(text)):
+            break
+        budgets.append(found)
+    return budgets[::-1]
