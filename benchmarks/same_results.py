@@ -94,14 +94,17 @@ def _experiment(
     settings = [f"experiment={name}", "debug=fast", "measure_time=false", "jobs=1"]
     places = [f"paths.reports={work}/reports", f"paths.store={work}/store"]
     command = [sys.executable, "-m", "deepseek_report", *settings, *places]
-    return _ended(command, work, environment)
+    ended, run = _ended(command, work, environment)
+    return f"exit {ended.returncode}", run
 
 
 def _own_table(
     checkout: Path, name: str, work: Path, environment: dict[str, str]
 ) -> tuple[str, Path | None]:
+    """The script says how `init` and the command ended, and after how many seconds."""
     script = str(checkout / "benchmarks/own_tables.py")
-    return _ended([sys.executable, script, "runs", str(work), name], work, environment)
+    ended, run = _ended([sys.executable, script, "runs", str(work), name], work, environment)
+    return re.sub(r" after \d+ s$", "", ended.stdout.strip()), run
 
 
 def _mistakes(
@@ -120,15 +123,17 @@ def _mistakes(
     return f"{len(lines)} answers", work
 
 
-def _ended(command: list[str], work: Path, environment: dict[str, str]) -> tuple[str, Path | None]:
+def _ended(
+    command: list[str], work: Path, environment: dict[str, str]
+) -> tuple[subprocess.CompletedProcess[str], Path | None]:
+    """The ended command, and the run folder where it left one."""
     done = subprocess.run(
         command, cwd=work, env=environment, capture_output=True, text=True, check=False
     )
     runs = sorted(path.parent for path in work.rglob("run.json"))
     if len(runs) != 1:
         print(done.stdout[-2000:], done.stderr[-2000:])
-    said = re.sub(r" after \d+ s$", "", done.stdout.strip()) if "init" in done.stdout else ""
-    return f"exit {done.returncode} {said}".strip(), runs[0] if len(runs) == 1 else None
+    return done, runs[0] if len(runs) == 1 else None
 
 
 # Two folders of it.
@@ -175,11 +180,8 @@ def _numbered(scores: pd.DataFrame, renamed: dict[str, str]) -> pd.DataFrame:
 
 
 def _lines_apart(before: Path, after: Path) -> int:
-    apart = [
-        line
-        for line in difflib.unified_diff(_lines(before), _lines(after), n=0, lineterm="")
-        if not line.startswith(("---", "+++", "@@"))
-    ]
+    _, _, *changes = [*difflib.unified_diff(_lines(before), _lines(after), n=0)] or ("", "")
+    apart = [line for line in changes if not line.startswith("@@")]  # a changed line has + or -
     for line in apart[:SHOWN]:
         print(f"{before.name}: {line[:300]}")
     if len(apart) > SHOWN:
