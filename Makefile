@@ -7,7 +7,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 #: What development and CI install, by hash; torch is left out of it. LOCK= takes what the bounds allow instead.
 LOCK   ?= requirements.lock
 
-.PHONY: help setup report test fuzz kills check settings docs wheel release lock bench clean
+.PHONY: help setup report test fuzz kills apart check settings docs wheel release lock bench clean
 
 help: ## what can be made
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -28,6 +28,9 @@ fuzz: $(VENV)/.test ## damage run folders for MINUTES (30), every command on eac
 kills: $(VENV)/.test ## the long form of the tests that kill runs, an hour or more
 	DEEPSEEK_REPORT_FUZZ=long $(BIN)/python -m pytest -n 2 tests/safety/test_kill.py \
 		tests/safety/test_kill_sweep.py $(ARGS)
+
+apart: $(VENV)/.test ## the tests of the core in copies that lack one extension each, an hour or more
+	DEEPSEEK_REPORT_APART=whole $(BIN)/python -m pytest tests/test_extensions.py -n0 $(ARGS)
 
 check: $(VENV)/.dev ## lint, types, import direction, spelling
 	$(BIN)/ruff check .

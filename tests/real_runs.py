@@ -13,7 +13,7 @@ from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.results import Results
 from deepseek_report.runner.run_folders.open_run import read_run, results_of
-from tests.conftest import SmallRun
+from tests.shared_runs import SmallRun
 
 
 def small_results(run: SmallRun) -> Results:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from pathlib import Path
 
-import deepseek_report
+from tests.house import PACKAGE, modules
 
-PACKAGE = Path(deepseek_report.__file__).parent
-MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py")
+MODULES = [path for path in modules() if path.name != "__init__.py"]
 #: Folders of which each may have a module of one name: a metric, its picture and its section.
 OF_ONE_PART = {"metrics", "visualizations", "sections"}
 #: {module name: why it may stand more than once}. Anything else has a name of its own.

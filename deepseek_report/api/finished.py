@@ -238,10 +238,13 @@ class Run:
         ConfigError, ArtifactError : there is no such format, the folder lies in the run, or its
             results were changed.
         """
-        from deepseek_report.runner.run_folders.exporting import export_run
+        from deepseek_report.extension import service
 
         formats = [to] if isinstance(to, str) else list(to)
-        return export_run(self.path, formats, None if out is None else Path(out), template)
+        written: list[Path] = service("export").export_run(
+            self.path, formats, None if out is None else Path(out), template
+        )
+        return written
 
     @property
     def config(self) -> str:

@@ -8,7 +8,9 @@ import yaml
 
 from deepseek_report.cli.parsing import COMMANDS, make_parser
 from deepseek_report.errors import DeepseekReportError
+from deepseek_report.extension import extension_commands
 
+_BROUGHT = extension_commands().items()
 _COMPOSING = ("--config-dir", "--trust", "--trust-type", "--help")
 #: The options of each command; "" is a run.
 OPTIONS: dict[str, tuple[str, ...]] = {
@@ -25,7 +27,6 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "sign": ("--decision", "--all", "--key", "--help"),
     "pack": ("--previous", "--out", "--help"),
     "watch": (*_COMPOSING, "--board", "--port", "--once"),
-    "export": ("--to", "--template", "--out", "--help"),
     "explain-case": (
         *("--row", "--store", "--out", "--json", "--letter", "--language"),
         *("--trust", "--trust-type", "--help"),
@@ -46,6 +47,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "track": ("--uri", "--help"),
     "doctor": ("--help",),
     "completion": ("--help",),
+    **{name: made.options for name, made in _BROUGHT},
 }
 #: What may follow an option; after --config-dir and --data the shell offers files by itself.
 _AFTER: dict[str, tuple[str, ...]] = {
@@ -66,19 +68,19 @@ _AFTER: dict[str, tuple[str, ...]] = {
     "--decimal": (".", ","),
     "--store": (),
     "--out": (),
-    "--template": ("development", "validation"),
     "--letter": ("regb", "gdpr", "ccd"),
     "--uri": (),
 }
 #: Where it depends on the command.
 _AFTER_OF: dict[tuple[str, str], tuple[str, ...]] = {
-    ("export", "--to"): ("bom", "model-card", "docx")
+    (name, option): words for name, made in _BROUGHT for option, words in made.after.items()
 }
 #: Commands that score cases by the model of a run.
 _OF_CASES = frozenset({"explain-case", "score-stream", "serve"})
 #: Commands that take the folder of a run.
 _OF_RUNS = _OF_CASES | {
-    *("compare", "export", "pack", "render", "reproduce", "sign", "verify", "track")
+    *("compare", "pack", "render", "reproduce", "sign", "verify", "track"),
+    *(name for name, made in _BROUGHT if made.of_runs),
 }
 SHELLS = ("bash", "zsh", "fish")
 
@@ -92,8 +94,9 @@ def candidates(line: str) -> list[str]:
     words = [word.lstrip("'\"").replace("\\", "") for word in line.split()[1:]]
     current = "" if line.endswith((" ", "\t")) or not words else words.pop()
     command = words[0] if words and words[0] in COMMANDS else ""
-    if words and words[-1] in _AFTER:
-        offered: Sequence[str] = _AFTER_OF.get((command, words[-1]), _AFTER[words[-1]])
+    following = _AFTER_OF.get((command, words[-1]), _AFTER.get(words[-1])) if words else None
+    if following is not None:
+        offered: Sequence[str] = following
     elif current.startswith("-"):
         offered = OPTIONS.get(command, ())
     else:

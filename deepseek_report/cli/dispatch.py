@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from deepseek_report.children import ONE_THREAD
 from deepseek_report.cli.parsing import COMMANDS
 from deepseek_report.errors import DeepseekReportError, error_code
+from deepseek_report.extension import extension_commands
 from deepseek_report.runner.execution.rare_collections import BETWEEN_COLLECTIONS
 
 
@@ -18,18 +19,24 @@ def run(arguments: Sequence[str]) -> int:
     """Do what the arguments say and return the exit code; a user's error shows no traceback."""
     os.environ.update(ONE_THREAD)  # before numpy is loaded
     gc.set_threshold(*BETWEEN_COLLECTIONS)
-    named = bool(arguments) and arguments[0] in COMMANDS
-    name = arguments[0].replace("-", "_") if named else "experiment"
-    module = importlib.import_module(f"{__package__}.{name}")
-    command: Callable[[list[str]], int] = module.command
     try:
-        return exit_code_of(lambda: command(list(arguments[1 if named else 0 :])))
+        return exit_code_of(lambda: _ended(list(arguments)))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
         print("stopped; run the same command again to go on from here", file=sys.stderr)
         return 130
+
+
+def _ended(arguments: list[str]) -> int:
+    """The exit code of a command, of this folder or of an extension, or else of an experiment."""
+    named = bool(arguments) and arguments[0] in COMMANDS
+    name = arguments[0].replace("-", "_") if named else "experiment"
+    brought = extension_commands().get(arguments[0]) if named else None
+    module = importlib.import_module(brought.module if brought else f"{__package__}.{name}")
+    command: Callable[[list[str]], int] = module.command
+    return command(arguments[1 if named else 0 :])
 
 
 def exit_code_of(work: Callable[[], int], code_of: Callable[[Exception], int] = error_code) -> int:

@@ -9,13 +9,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from deepseek_report.extension import BROUGHT, extension_commands, not_installed
+
 if TYPE_CHECKING:
     from deepseek_report.config.composed import Composed
     from deepseek_report.config.experiment import Experiment
     from deepseek_report.config.problems import ConfigProblems
     from deepseek_report.errors import ConfigError
 
-#: {command: (what it takes, what it does)}. Each is a module of this folder, with `_` for `-`.
+#: {command: (what it takes, what it does)} of the core, each a module of this folder, with `_` for
+#: `-`, and of the extensions that lie here.
 COMMANDS = {
     "init": ("DIR [--data FILE] [OVERRIDES…]", "a study of your own, ready to run"),
     "check": (
@@ -27,7 +30,6 @@ COMMANDS = {
     "key": ("new NAME [--out DIR]", "a key of your own to sign with"),
     "sign": ("RUN [--decision FILE] --key K", "a signature over every file, and decisions"),
     "pack": ("RUN [--previous PACK]", "the run as one zip, and what changed"),
-    "export": ("RUN --to bom,model-card,docx", "a bill of materials, a model card, your template"),
     "explain-case": (
         "RUN --row FILE [--letter KIND]",
         "rows that were not in the data, by the stored model",
@@ -38,6 +40,7 @@ COMMANDS = {
     "compare": ("RUN RUN… [--baseline RUN]", "several runs in one document"),
     "track": ("RUN… [--uri URI]", "finished runs in MLflow"),
     "reproduce": ("RUN [--env] [--dry-run]", "make it again: is it the same, and what moved?"),
+    **{name: (made.takes, made.does) for name, made in extension_commands().items()},
     "runs": ("", "the runs there are: when, whole or not, thresholds met"),
     "clean": ("[--older-than 30d] [--yes]", "what the store holds, and what of it can go"),
     "list": ("[GROUP]", "what can be chosen, one line each"),
@@ -249,6 +252,8 @@ def _override(text: str) -> str:
     from deepseek_report.config.setting_names import file_hint
     from deepseek_report.errors import ConfigError
 
+    if text in BROUGHT and text not in COMMANDS:
+        raise not_installed(text)
     if text in COMMANDS:
         raise ConfigError(
             f"{text} is a command, and a command comes first, followed by what it is about: "

@@ -1,4 +1,4 @@
-"""The page, or letters, on rows that a person brings to a finished run."""
+"""The page on rows that a person brings to a finished run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from deepseek_report.artifacts.message import plain
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.storage import plain_files
 from deepseek_report.datasets.readers.case_rows import CaseRows, read_case_rows
-from deepseek_report.exports import letters
 from deepseek_report.rendering.document import write_qmd
 from deepseek_report.rendering.page_words import ReportOptions
 from deepseek_report.rendering.render import render
@@ -22,8 +21,7 @@ from deepseek_report.runner.execution.given_rows import (
     stored_model,
 )
 from deepseek_report.runner.run_folders.open_run import OpenRun
-from deepseek_report.sections.cases import given_cases, strange_cases
-from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.sections.cases import given_cases
 from deepseek_report.wording.of_results import words_of
 
 
@@ -49,7 +47,7 @@ def write_case_page(request: ModelRequest, rows: Path, work: Path, page: Path | 
     Raises ArtifactError, DataError, ConfigProblems: what is missing, not as the run wrote it, not
         trusted, or wrong with the rows.
     """
-    opened = _opened(request)
+    opened = opened_to_explain(request)
     stored = stored_model(opened, request)
     cases = read_case_rows(rows, stored.seen)
     content = case_page(stored, stored.new_rows(cases.inputs), work, page)
@@ -64,40 +62,17 @@ def write_case_page(request: ModelRequest, rows: Path, work: Path, page: Path | 
         "cases": worded,
     }
     decided = {abs(case["id"]): case["decides"] for case in worded if case["decides"]}
-    return CaseAnswer(plain(about), (*content["strange"], *_unread(cases)), decided)
+    return CaseAnswer(plain(about), (*content["strange"], *unread(cases)), decided)
 
 
-def write_letters(
-    request: ModelRequest, rows: Path, kind: letters.LetterKind, work: Path, language: str = ""
-) -> tuple[list[letters.Letter], tuple[str, ...]]:
-    """A letter on each of the rows, and notes as in `CaseAnswer`.
-
-    language : one of `letter_languages`; empty: that of the report, where there are words in it.
-
-    work : an empty folder for what is made on the way.
-
-    Raises ArtifactError, DataError, ConfigProblems: see `write_case_page`; also where no method of
-        the run may give reasons to anybody, or where there are no words in the language.
-    """
-    opened = _opened(request)
-    written_in = letters.letter_language(opened.results, kind, language)
-    letters.refuse_without_reasons(opened.results)
-    stored = stored_model(opened, request)
-    cases = read_case_rows(rows, stored.seen)
-    plain_files.make_folder(work / "measured")
-    new = stored.new_rows(cases.inputs)
-    results = stored.results_of(new, work / "measured")
-    written = letters.letters_of(results, stored.explainer, kind, written_in)
-    strange = strange_cases(Draft("cases", results), stored.seen.strange_of_new(new))
-    return written, (*strange, *_unread(cases))
-
-
-def _opened(request: ModelRequest) -> OpenRun:
+def opened_to_explain(request: ModelRequest) -> OpenRun:
+    """The run whose stored model is asked, of data with named columns; see `run_to_ask`."""
     reads = "; explain-case reads rows of named columns"
     return run_to_ask(request, lambda kind: kind.named_columns, reads)
 
 
-def _unread(cases: CaseRows) -> list[str]:
+def unread(cases: CaseRows) -> list[str]:
+    """Sentences on the columns of a person's file that the model does not read."""
     return [f"the model does not read the column {name}" for name in cases.ignored]
 
 

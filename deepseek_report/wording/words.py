@@ -24,6 +24,7 @@ from deepseek_report.artifacts.rounding import TEXT, bounded
 from deepseek_report.artifacts.schema import CROSS
 from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.errors import ArtifactError
+from deepseek_report.extension import installed
 from deepseek_report.wording.compiled_texts import Compiled, compiled_texts
 from deepseek_report.wording.estimates import in_sentence
 from deepseek_report.wording.numbers import NumberFormat, closed_up, edged
@@ -518,7 +519,7 @@ def texts_digest(language: str) -> str:
     files = {
         path
         for name in (_having_texts(language), DEFAULT_LANGUAGE)
-        for path in _files(_folder_of(name), name)
+        for path in catalog_files(_folder_of(name), name)
     }
     return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(files))).hexdigest()
 
@@ -526,7 +527,7 @@ def texts_digest(language: str) -> str:
 @cache
 def _catalog(folder: Path, language: str) -> Mapping[str, Any]:
     """What `read_catalog` reads, parsed once for an installation."""
-    contents = [path.read_bytes() for path in _files(folder, language)]
+    contents = [path.read_bytes() for path in catalog_files(folder, language)]
     parsed = _compiled_texts(folder, language)
     key = "catalog", hashlib.sha256(b"\0".join(contents)).digest()
     if key not in parsed:
@@ -537,12 +538,23 @@ def _catalog(folder: Path, language: str) -> Mapping[str, Any]:
 
 def read_catalog(folder: Path, language: str) -> Mapping[str, object]:
     """`<language>.yaml`, and what the files in the folder `<language>`, however deep, add to it."""
-    return _joined(path.read_bytes() for path in _files(folder, language))
+    return _joined(path.read_bytes() for path in catalog_files(folder, language))
 
 
-def _files(folder: Path, language: str) -> list[Path]:
+def catalog_files(folder: Path, language: str) -> list[Path]:
+    """The files of a language in a folder of catalogs; with what ships also those of extensions."""
+    brought = installed() if folder == _folders()[0] else ()
     alone = folder / f"{language}.yaml"
-    return [*([alone] if alone.is_file() else []), *sorted((folder / language).rglob("*.yaml"))]
+    further = [
+        path
+        for each in brought
+        for path in sorted((each.folder / "locale" / language).rglob("*.yaml"))
+    ]
+    return [
+        *([alone] if alone.is_file() else []),
+        *sorted((folder / language).rglob("*.yaml")),
+        *further,
+    ]
 
 
 def _joined(contents: Iterable[bytes]) -> dict[str, object]:

@@ -15,7 +15,7 @@ from deepseek_report.compliance.evaluate import evaluate_results
 from deepseek_report.compliance.people import prepare_people
 from deepseek_report.compliance.statements import DECIDE
 from deepseek_report.runner.run_folders.open_run import open_run
-from tests.conftest import SmallRun
+from tests.shared_runs import SmallRun
 
 from .conftest import Page, saved_file
 

@@ -12,7 +12,7 @@ import pytest
 
 from deepseek_report.cli import run
 from tests.configured import places_in
-from tests.conftest import Terminal
+from tests.shared_runs import Terminal
 from tests.worded import say
 
 CSV = "größe in m,sex,region,income,deny\n"

@@ -18,7 +18,7 @@ from deepseek_report.runner.planning.plan import CONCLUSIONS
 from deepseek_report.runner.run_folders.cleaning import KINDS
 from deepseek_report.store import Store
 from deepseek_report.store.folders import held
-from tests.conftest import Terminal
+from tests.shared_runs import Terminal
 
 STAGE, USED, UNUSED = "measures/deletion/shap", "a" * 64, "b" * 64
 

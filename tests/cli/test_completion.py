@@ -13,7 +13,7 @@ import pytest
 from deepseek_report.cli import run
 from deepseek_report.cli.completion import OPTIONS, candidates
 from deepseek_report.cli.parsing import COMMANDS
-from tests.conftest import Terminal
+from tests.shared_runs import Terminal
 from tests.worded import write_conf, write_files, write_program
 
 

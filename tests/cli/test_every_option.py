@@ -31,8 +31,8 @@ from deepseek_report.cli import run
 from deepseek_report.cli.parsing import COMMANDS
 from deepseek_report.store.remote_stages import VARIABLE
 from tests.configured import few_parts, places_in, run_of
-from tests.conftest import SmallRun
 from tests.real_runs import small_results, write_rows
+from tests.shared_runs import SmallRun
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 from deepseek_report.cli.dispatch import run
-from tests.conftest import SmallRun, Terminal
 from tests.real_runs import small_results, write_rows
+from tests.shared_runs import SmallRun, Terminal
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.validate import validate
 from deepseek_report.runner.scaffold.new_study import study_name
 from deepseek_report.runner.scaffold.new_study_config import value
-from tests.conftest import Terminal
+from tests.shared_runs import Terminal
 from tests.worded import write_program
 
 #: Names and values that mean something else in YAML, to Hydra, in a Makefile or in a terminal.

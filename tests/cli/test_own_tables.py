@@ -18,7 +18,7 @@ from deepseek_report.datasets.readers.identifiers import identifier_of
 from deepseek_report.datasets.sources.csv import TableFile
 from deepseek_report.datasets.sources.given_table import GivenRows, GivenTable
 from deepseek_report.runner.scaffold.column_proposals import TableSeen, dataset_fields, look_at
-from tests.conftest import Terminal
+from tests.shared_runs import Terminal
 from tests.worded import say
 
 #: What each table leaves out, and what its study takes for granted.

@@ -12,7 +12,7 @@ from deepseek_report.cli import run
 from deepseek_report.cli.output.console import duration_range, in_bytes
 from deepseek_report.runner.execution.whole_run import duration
 from deepseek_report.runner.run_folders.past_runs import past_run, past_runs
-from tests.conftest import Terminal
+from tests.shared_runs import Terminal
 from tests.worded import printed
 
 

@@ -20,8 +20,8 @@ from deepseek_report.runner.streaming import open_stream, stream_board
 from deepseek_report.runner.streaming.drift_watch import DriftWatch, Reference
 from deepseek_report.runner.streaming.open_stream import PlantedDrift
 from deepseek_report.statistics.exchangeability import StabilityIndex
-from tests.conftest import SmallRun, Terminal
 from tests.real_runs import small_results
+from tests.shared_runs import SmallRun, Terminal
 from tests.trained import events_in
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from deepseek_report.runner import sweep as sweeping
 from deepseek_report.runner.execution.open_plan import OpenPlan
 from deepseek_report.runner.run_folders.open_run import read_run
 from tests.configured import LINEAR, few_parts, places_in
-from tests.conftest import SMALL, Terminal
+from tests.shared_runs import SMALL, Terminal
 
 #: Little to compute, with stages that draw from seeds and stages that do not.
 PARTS = few_parts(

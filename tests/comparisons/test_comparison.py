@@ -20,8 +20,8 @@ from deepseek_report.errors import ArtifactError
 from deepseek_report.metrics.explanations.agreement import rowwise_spearman
 from deepseek_report.statistics.intervals import mean_interval
 from deepseek_report.tasks.loss import decide
-from tests.conftest import SmallRun
 from tests.real_runs import small_results
+from tests.shared_runs import SmallRun
 from tests.worded import say
 
 Change = Callable[[np.random.Generator, Predictions], np.ndarray]

@@ -16,8 +16,8 @@ from deepseek_report.comparisons.movement import (
     moved_scores,
 )
 from tests import builders
-from tests.conftest import SmallRun
 from tests.real_runs import small_results, with_score
+from tests.shared_runs import SmallRun
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,8 @@ from deepseek_report.comparisons.comparison import (
 from deepseek_report.comparisons.paired_performance import Region
 from deepseek_report.visualizations.methods_picture import ranks_picture
 from tests.comparisons.test_comparison import moved_rows, named, predicting, with_test_part
-from tests.conftest import SmallRun
 from tests.real_runs import small_results, with_measurement
+from tests.shared_runs import SmallRun
 
 
 @pytest.fixture(scope="module")

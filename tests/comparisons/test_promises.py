@@ -17,8 +17,8 @@ from deepseek_report.comparisons.methods import what_varied
 from deepseek_report.comparisons.paired_decisions import decisions
 from deepseek_report.findings.conclude import all_findings, conclusions_of
 from tests.comparisons.test_comparison import named, predicting
-from tests.conftest import SmallRun
 from tests.real_runs import small_results, with_report
+from tests.shared_runs import SmallRun
 from tests.worded import say
 
 AUC = Verdict("roc_auc", "at_least", 0.7, "met", value=0.75, low=0.71, high=0.79, n=400)

@@ -19,12 +19,14 @@ from deepseek_report.compliance.forbidden_words import (
 )
 from deepseek_report.compliance.framework import FrameworkChoice, framework_ids
 from deepseek_report.errors import RenderError
+from deepseek_report.extension import installed
 
 from .conftest import Run, measure
 
 TEMPLATES = sorted(
     path
-    for path in shipped("templates").rglob("*")
+    for folder in (shipped("templates"), *(each.folder for each in installed()))
+    for path in folder.rglob("*")
     if path.suffix in {".j2", ".yaml", ".html", ".qmd"} and path.parent.name != "frameworks"
 )
 

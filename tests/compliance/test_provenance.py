@@ -30,7 +30,7 @@ from deepseek_report.runner.run_folders.open_run import (
 )
 from deepseek_report.runner.run_folders.writing import write_report
 from deepseek_report.store.run_folder import RUN, seal_results
-from tests.conftest import SmallRun
+from tests.shared_runs import SmallRun
 
 from .conftest import PROVENANCE as RECORDED
 from .conftest import Run, english, evidence_of_kind

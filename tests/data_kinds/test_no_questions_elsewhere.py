@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-import deepseek_report
 from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.data_kinds import ALL_KINDS
 from deepseek_report.wording.words import DEFAULT_LANGUAGE, read_catalog
-
-PACKAGE = Path(deepseek_report.__file__).parent
-
+from tests.house import PACKAGE, modules
 
 #: What tells a kind of data, or stands for it.
 TELLING = frozenset({"modality", "layout", "structure", "views"})
@@ -73,7 +69,7 @@ def questions(tree: ast.AST) -> Iterator[str]:
 def test_no_module_asks_which_kind_of_data_it_has() -> None:
     present = {
         (path.relative_to(PACKAGE).as_posix(), question)
-        for path in PACKAGE.rglob("*.py")
+        for path in modules()
         if path.parent != PACKAGE / "data_kinds"
         for question in questions(ast.parse(path.read_text(encoding="utf-8")))
     }

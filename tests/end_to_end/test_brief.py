@@ -12,8 +12,8 @@ import pytest
 from deepseek_report.cli import run
 from deepseek_report.sections.summary import SummarySection
 from deepseek_report.store.run_folder import class_of
-from tests.conftest import SmallRun, Terminal
 from tests.real_runs import small_results
+from tests.shared_runs import SmallRun, Terminal
 
 
 @pytest.fixture(scope="module")

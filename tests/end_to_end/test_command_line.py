@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from deepseek_report.cli import run
-from tests.conftest import Terminal
+from tests.shared_runs import Terminal
 
 
 def test_a_config_problem_gives_2_and_no_traceback(terminal: Terminal) -> None:

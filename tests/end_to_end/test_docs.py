@@ -16,7 +16,7 @@ from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.config.compose import compose
 from deepseek_report.config.validate import validate
 from tests.configured import experiment_of
-from tests.conftest import Terminal
+from tests.shared_runs import Terminal
 from tests.worded import write_conf, write_files
 
 DOCS = shipped("conf").parent / "docs"

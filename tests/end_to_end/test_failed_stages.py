@@ -20,7 +20,7 @@ from deepseek_report.runner.execution import computing
 from deepseek_report.runner.run_folders import writing
 from deepseek_report.runner.run_folders.verify import verify
 from deepseek_report.store.run_folder import WORK_PREFIX
-from tests.conftest import Terminal
+from tests.shared_runs import Terminal
 
 FEW = (
     "explainers=[input_x_gradient,random]",

@@ -56,8 +56,8 @@ from deepseek_report.visualizations.performance.predicted_numbers import (
 from deepseek_report.visualizations.performance.reliability import ReliabilityPicture
 from deepseek_report.visualizations.performance.training_curves import TrainingCurvesPicture
 from deepseek_report.wording.of_results import words_of
-from tests.conftest import SmallRun
 from tests.real_runs import with_measurement, with_score, with_table
+from tests.shared_runs import SmallRun
 from tests.tiny_runs import TinyRuns
 from tests.visualizations.varied import copy_with
 

@@ -22,7 +22,7 @@ from deepseek_report.findings.error_budget import families
 from deepseek_report.runner.execution import computing
 from deepseek_report.statistics.graphical_procedure import BUDGET, levels_of
 from tests.configured import LINEAR, experiment_of, places_in
-from tests.conftest import SMALL
+from tests.shared_runs import SMALL
 from tests.worded import study as configuration
 from tests.worded import write_conf
 

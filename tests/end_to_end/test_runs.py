@@ -21,7 +21,7 @@ from deepseek_report.runner.run_folders.verify import verify
 from deepseek_report.store import Store, hash_folder, remote_stages
 from deepseek_report.store.remote_stages import VARIABLE
 from tests.configured import LINEAR, Recorder, experiment_of, few_parts, places_in, started
-from tests.conftest import SMALL
+from tests.shared_runs import SMALL
 from tests.worded import printed, say
 
 #: A few parts are enough to see how a run behaves.

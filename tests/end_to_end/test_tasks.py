@@ -13,7 +13,7 @@ import pytest
 from deepseek_report.artifacts.message import text_of
 from deepseek_report.runner.run import Finished
 from tests.configured import places_in, run_of
-from tests.conftest import SMALL
+from tests.shared_runs import SMALL
 from tests.worded import say
 
 FEW = (

@@ -15,7 +15,7 @@ from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.rendering.document import Document, write_qmd
 from deepseek_report.rendering.page_words import ReportOptions
-from tests.conftest import SmallRun, made_once
+from tests.shared_runs import SmallRun, made_once
 from tests.tiny_runs import TINY
 
 INK, MUTED, GRID, BLUE, ORANGE = "#1f2430", "#596070", "#dfe2e8", "#0071b8", "#c24e00"

@@ -19,7 +19,7 @@ from deepseek_report.runner.run_folders.open_run import open_run
 from deepseek_report.store import hash_folder
 from deepseek_report.store.run_folder import seal_results
 from tests.configured import LINEAR, few_parts, places_in, run_of
-from tests.conftest import SMALL, SmallRun, Terminal
+from tests.shared_runs import SMALL, SmallRun, Terminal
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ from deepseek_report.errors import ArtifactError, ConfigError, DataError
 from deepseek_report.runner.companion import Companion
 from deepseek_report.runner.execution.given_rows import ModelRequest
 from deepseek_report.runner.given_case_page import write_case_page
-from tests.conftest import Terminal
+from tests.shared_runs import Terminal
 
 pytest.importorskip("uvicorn", reason="needs the extra `serve`")
 

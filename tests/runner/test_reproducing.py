@@ -15,7 +15,7 @@ from deepseek_report.cli import run
 from deepseek_report.runner import reproducing
 from deepseek_report.store.run_folder import seal_results
 from tests.configured import LINEAR, few_parts, places_in
-from tests.conftest import SMALL, Terminal
+from tests.shared_runs import SMALL, Terminal
 
 Change = Callable[[Any], object]
 

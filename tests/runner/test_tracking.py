@@ -10,7 +10,7 @@ import pytest
 
 from deepseek_report.runner.run_folders.open_run import open_run
 from deepseek_report.runner.tracking import SCHEME, VARIABLE, Tracker, tracker_of_environment
-from tests.conftest import SmallRun, Terminal
+from tests.shared_runs import SmallRun, Terminal
 
 mlflow: Any = pytest.importorskip("mlflow", reason="MLflow is an extra")
 

@@ -29,8 +29,8 @@ from deepseek_report.artifacts.storage.files import load_arrays, load_json, load
 from deepseek_report.artifacts.storage.plain_files import MOST_LEVELS, remove, walk
 from deepseek_report.errors import ArtifactError
 from deepseek_report.store import hash_folder
-from tests.conftest import SMALL
 from tests.real_runs import small_results, write_rows
+from tests.shared_runs import SMALL
 
 from .conftest import LONG, reseal
 from .test_fuzz import DAMAGE

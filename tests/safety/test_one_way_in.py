@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from pathlib import Path
 
-import deepseek_report
+from tests.house import PACKAGE, modules
 
-PACKAGE = Path(deepseek_report.__file__).parent
 #: The room that bounds, and follows no link.
 ROOM = "artifacts/storage/"
 #: Methods and functions by which files are opened, listed, written or removed, whoever has them.
@@ -32,6 +30,7 @@ BARE = frozenset(
         *("load_file", "save_file", "safe_open"),
     }
 )
+
 #: The same where the name alone says too little.
 OF_MODULES = frozenset(
     {
@@ -64,8 +63,8 @@ ELSEWHERE: dict[str, tuple[str, set[str]]] = {
     "cli/score_stream.py": (_NAMED, {"open"}),
     "compliance/evidence_record.py": (_MEMORY, {"json.loads"}),
     "compliance/framework.py": (_CONFIGS, {"glob", "yaml.load"}),
-    "exports/fill_docx.py": (_MEMORY, {"json.loads"}),
-    "exports/letters.py": (_CONFIGS, {"glob"}),
+    "extensions/exports/fill_docx.py": (_MEMORY, {"json.loads"}),
+    "extensions/exports/letters.py": (_CONFIGS, {"glob"}),
     "config/catalogue.py": (_CONFIGS, {"read_text"}),
     "config/config_files.py": (_CONFIGS, {"glob", "os.walk"}),
     "config/local_code.py": (_CONFIGS, {"rglob"}),
@@ -151,7 +150,7 @@ ELSEWHERE: dict[str, tuple[str, set[str]]] = {
 
 def test_nothing_else_opens_lists_writes_or_removes_files() -> None:
     calls_of: dict[str, set[str]] = defaultdict(set)
-    for path in sorted(PACKAGE.rglob("*.py")):
+    for path in modules():
         name = path.relative_to(PACKAGE).as_posix()
         if not name.startswith(ROOM):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -40,7 +40,6 @@ from deepseek_report.metrics.performance.threshold_sweep import ThresholdSweep
 from deepseek_report.privacy.measures import _thinned, edges, released
 from deepseek_report.privacy.release import released_card
 from deepseek_report.privacy.withheld import Relation, RunSource, suppress
-from deepseek_report.runner.run_folders.exporting import FORMATS, export_run
 from deepseek_report.sections.threshold_slider import _told_apart
 from tests.builders import table
 from tests.configured import experiment_of, run_of
@@ -197,8 +196,10 @@ def test_no_byte_tells_what_single_persons_have(runs: Runs, level: str, canary: 
 @pytest.mark.parametrize("level", STRICT)
 def test_no_export_tells_what_single_persons_have(runs: Runs, level: str, tmp_path: Path) -> None:
     pytest.importorskip("docxtpl")
-    formats = [name for name in FORMATS if name not in RULES]
-    assert all(path.is_file() for path in export_run(runs.folders[level], formats, tmp_path))
+    exporting = pytest.importorskip("deepseek_report.extensions.exports.exporting")
+    formats = [name for name in exporting.FORMATS if name not in RULES]
+    files = exporting.export_run(runs.folders[level], formats, tmp_path)
+    assert all(path.is_file() for path in files)
     assert [place for canary in (JOB, REGION, INCOME) for place in places(tmp_path, canary)] == []
 
 
@@ -209,9 +210,10 @@ def test_rules_in_full_stay_out_of_the_folder_and_are_not_exported(runs: Runs, l
     kept = [override for override in runs.base if override.partition("=")[0] not in replaced]
     folder = run(*kept, *own, f"report.privacy={level}")
     assert [place for canary in (JOB, REGION, INCOME) for place in places(folder, canary)] == []
+    exporting = pytest.importorskip("deepseek_report.extensions.exports.exporting")
     for name in RULES:
         with pytest.raises(ConfigError, match=rf"report\.privacy={level} keeps the rules"):
-            export_run(folder, [name], folder.parent / "rules")
+            exporting.export_run(folder, [name], folder.parent / "rules")
 
 
 @pytest.mark.parametrize("level", STRICT)

@@ -17,7 +17,7 @@ from deepseek_report.errors import ArtifactError
 from deepseek_report.provenance import bounds
 from deepseek_report.runner import recorded_environment
 from deepseek_report.runner.recorded_environment import Requirements, build, no_other_code
-from tests.conftest import Terminal
+from tests.shared_runs import Terminal
 
 from .conftest import forge
 

@@ -17,7 +17,7 @@ from deepseek_report.runner.run_folders.open_run import run_content
 from deepseek_report.runner.run_folders.sealing import Writing, document_digest, seal_documents
 from deepseek_report.store import hash_folder
 from deepseek_report.store.run_folder import class_of, hash_files, look_into
-from tests.conftest import Terminal
+from tests.shared_runs import Terminal
 from tests.worded import say
 
 from .conftest import forge, reseal

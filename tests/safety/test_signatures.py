@@ -36,7 +36,7 @@ from deepseek_report.runner.run_folders.open_run import open_run
 from deepseek_report.runner.run_folders.packing import changes, pack_run
 from deepseek_report.runner.run_folders.signing import check_signatures, sign_run
 from deepseek_report.store.run_folder import class_of, hash_files, look_into
-from tests.conftest import Terminal
+from tests.shared_runs import Terminal
 
 from .conftest import forge
 

@@ -10,8 +10,8 @@ import pytest
 from deepseek_report.artifacts.picture import Picture, check_svg
 from deepseek_report.errors import ArtifactError
 from deepseek_report.rendering.embedded import inline_svg
-from tests.conftest import Terminal
 from tests.rendering.conftest import Elements
+from tests.shared_runs import Terminal
 
 from .conftest import reseal
 

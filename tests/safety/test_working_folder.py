@@ -13,13 +13,12 @@ from pathlib import Path
 
 import pytest
 
-import deepseek_report
 from deepseek_report.provenance.checkout import git_revision
 from tests.cli.test_every_option import CALLS, Desk, words_of
 from tests.configured import LINEAR, few_parts, places_in
-from tests.conftest import SmallRun
+from tests.house import PACKAGE, modules
+from tests.shared_runs import SmallRun
 
-PACKAGE = Path(deepseek_report.__file__).parent
 #: By what other programs are started; `multiprocessing` is asked for in one place, which is safe.
 STARTING = {
     *("run", "Popen", "call", "check_call", "check_output", "getoutput", "getstatusoutput"),
@@ -31,7 +30,7 @@ SAFE = {"children.py", "runner/execution/workers.py"}
 
 def test_one_module_starts_programs() -> None:
     starting = set()
-    for path in PACKAGE.rglob("*.py"):
+    for path in modules():
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
                 started = node.value.id == "subprocess" and node.attr in STARTING

@@ -17,8 +17,8 @@ from deepseek_report.runner.run_folders.open_run import open_run
 from deepseek_report.sections.summary import _ASSESSING, SummarySection
 from deepseek_report.terminal import say_finished
 from deepseek_report.wording.of_results import words_of
-from tests.conftest import SmallRun
 from tests.real_runs import with_measurement, with_report
+from tests.shared_runs import SmallRun
 from tests.tiny_runs import TinyRuns
 
 _UNFIT = "measures/localisation"

@@ -17,7 +17,7 @@ import pytest
 from deepseek_report.errors import ArtifactError, UnreachableError
 from deepseek_report.store import Store, remote_stages
 from deepseek_report.store.remote_stages import VARIABLE, RemoteStages, remote_of_environment
-from tests.conftest import Terminal
+from tests.shared_runs import Terminal
 
 fsspec: Any = pytest.importorskip("fsspec", reason="a store on object storage needs fsspec")
 STAGE, KEY, LATER = "measures/deletion/shap", "a" * 64, "b" * 64

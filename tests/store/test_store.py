@@ -20,7 +20,7 @@ from deepseek_report.artifacts.storage.plain_files import open_lock
 from deepseek_report.cli import run as run_cli
 from deepseek_report.errors import ArtifactError
 from deepseek_report.store import Store, compare, digest, folders, hash_folder, replace_folder
-from tests.conftest import Terminal
+from tests.shared_runs import Terminal
 
 
 @pytest.fixture

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import ast
-from pathlib import Path
 
-import deepseek_report
 from deepseek_report.tasks import TASKS
+from tests.house import PACKAGE, modules
 
 _BELOW = "protocols lie below `tasks/` and must not import it"
 _OF_A_CONFIG = "reads which task a person asks for; there is no target yet"
@@ -29,7 +28,6 @@ ALLOWED = {
     "explainers/lime.py": (2, _EXPLAINER),
     "metrics/explanations/interactions.py": (1, _EXPLAINER),
 }
-PACKAGE = Path(deepseek_report.__file__).parent
 
 
 def questions(tree: ast.AST) -> int:
@@ -52,7 +50,7 @@ def _is_task(side: ast.AST) -> bool:
 
 
 def questions_by_module() -> dict[str, int]:
-    files = (path for path in PACKAGE.rglob("*.py") if path.parent.name != "tasks")
+    files = (path for path in modules() if path.parent.name != "tasks")
     trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in files}
     counts = {str(path.relative_to(PACKAGE)): questions(tree) for path, tree in trees.items()}
     return {name: count for name, count in sorted(counts.items()) if count}

@@ -6,21 +6,19 @@ import ast
 import re
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import pytest
 from jinja2 import meta
 
-import deepseek_report
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.examples import known_tables
 from deepseek_report.models.transformers import transformer_module
 from deepseek_report.tasks.classification import ECE_BINS
 from deepseek_report.wording.words import DEFAULT_LANGUAGE, read_catalog, wording
+from tests.house import PACKAGE, modules
 from tests.worded import leaves
 
-PACKAGE = Path(deepseek_report.__file__).parent
 #: Names of columns and values, which are looked up by their English name.
 LOOKED_UP = re.compile(r"^(names|composed|feature_kinds|data_sets\.\w+\.names)\.")
 #: What runs of earlier versions say, and nothing says any more.
@@ -62,7 +60,7 @@ class Use:
 def read_code() -> tuple[tuple[Use, ...], frozenset[str]]:
     """Every message that the code makes, and every literal text of the code."""
     uses, literals = [], set()
-    for path in sorted(PACKAGE.rglob("*.py")):
+    for path in modules():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "message":
                 where = f"{path.relative_to(PACKAGE)}:{node.lineno}"

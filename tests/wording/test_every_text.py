@@ -16,13 +16,17 @@ from jinja2.visitor import NodeTransformer
 from deepseek_report.artifacts.rounding import THIN
 from deepseek_report.artifacts.storage import bounded_yaml
 from deepseek_report.artifacts.storage.local_paths import shipped
+from deepseek_report.extension import installed
 from deepseek_report.wording.slots import EmptyValueError
 from deepseek_report.wording.words import Wording, languages, read_catalog, wording
 from tests.worded import leaves
 from tests.wording.slot_values import NAMES, Draw, Reader, Shape, emptied, places, put
 
 CATALOGS = shipped("templates") / "locale"
-LETTERS = shipped("templates") / "letters"
+#: {language of letters: its file}.
+LETTERS = {
+    path.stem: path for each in installed() for path in each.folder.glob("letters_in/*.yaml")
+}
 #: What every text can use without being given it.
 GIVEN = {"noun", "nouns", "the_noun", "the_nouns", "case_one", "case_many", "case_numbered"}
 GIVEN |= {"decided_for", "decided_against", "deciders", "group_names", "wording"}
@@ -149,14 +153,14 @@ def spoken(language: str) -> Spoken:
     """A language, or that of letters in a language."""
     name, _, letters = language.partition(" ")
     if letters:
-        texts = bounded_yaml.load(LETTERS / f"{name}.yaml")
+        texts = bounded_yaml.load(LETTERS[name])
         return Spoken(wording("en").over(texts), dict(leaves(texts)))
     return Spoken(wording(name), dict(leaves(read_catalog(CATALOGS, name))))
 
 
 ENGLISH = "en"
 OTHERS = [name for name in languages() if name != ENGLISH]
-OTHERS += [f"{path.stem} letters" for path in LETTERS.glob("*.yaml")]
+OTHERS += [f"{name} letters" for name in LETTERS]
 
 
 @cache

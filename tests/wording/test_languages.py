@@ -19,8 +19,8 @@ from deepseek_report.sections.bottlenecks import BottlenecksSection
 from deepseek_report.sections.reproducibility import ReproducibilitySection
 from deepseek_report.sections.robustness import RobustnessSection
 from deepseek_report.wording.words import languages, read_catalog, untranslated, wording
-from tests.conftest import SmallRun
 from tests.real_runs import with_report
+from tests.shared_runs import SmallRun
 from tests.worded import leaves
 from tests.wording.marked_page import visible_texts
 

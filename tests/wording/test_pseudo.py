@@ -21,7 +21,7 @@ from deepseek_report.wording.pseudo import (
     write_catalog,
 )
 from deepseek_report.wording.words import CATALOGS, Names, Wording, languages, wording
-from tests.conftest import SmallRun
+from tests.shared_runs import SmallRun
 from tests.worded import leaves, write_conf
 from tests.wording.marked_page import words_outside
 

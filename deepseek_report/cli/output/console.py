@@ -7,7 +7,7 @@ import os
 import sys
 import time
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,6 +53,12 @@ def printable(text: object) -> str:
     return "".join(
         letter if _is_shown(letter) else "\N{REPLACEMENT CHARACTER}" for letter in str(text)
     )
+
+
+def print_notes(notes: Iterable[str]) -> None:
+    """Print notes on the error stream, which is a person's."""
+    for note in notes:
+        print(f"note: {printable(note)}", file=sys.stderr)
 
 
 def _is_shown(letter: str) -> bool:

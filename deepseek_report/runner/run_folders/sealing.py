@@ -17,6 +17,7 @@ from deepseek_report.artifacts.storage.files import load_json, save_json
 from deepseek_report.artifacts.storage.local_paths import shipped, without_local_paths
 from deepseek_report.artifacts.storage.plain_files import make_folder, move, remove, sha256_file
 from deepseek_report.compliance.statements import parse_date
+from deepseek_report.extension import installed
 from deepseek_report.findings.conclude import conclude
 from deepseek_report.provenance import PACKAGE, code_of, version_of
 from deepseek_report.runner.planning.plan import CONCLUSIONS
@@ -170,7 +171,8 @@ def writing_libraries() -> dict[str, str]:
 
 @cache
 def _templates_key() -> str:
-    files = sorted(path for path in shipped("templates").rglob("*") if path.is_file())
+    folders = [shipped("templates"), *(each.folder / "locale" for each in installed())]
+    files = [path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()]
     return digest(
         {
             path.name + str(index): hashlib.sha256(path.read_bytes()).hexdigest()

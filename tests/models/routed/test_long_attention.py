@@ -24,7 +24,7 @@ from deepseek_report.models.routed.branched_attention import (
 from deepseek_report.models.routed.deepseek import DeepSeek
 from deepseek_report.models.routed.experts import Slots, SparseExperts, product
 from deepseek_report.models.shared.output_layers import contrast
-from tests.conftest import schema_of_layout
+from tests.shared_runs import schema_of_layout
 
 HEADS, WIDTH, ROWS = 2, 16, 3
 #: One line, a line shorter than a block, a grid.

@@ -18,7 +18,7 @@ from deepseek_report.runner.streaming.board_folder import markdown_table
 from deepseek_report.runner.streaming.live_board import FollowedRun, LiveBoard
 from deepseek_report.store import Store
 from tests.configured import experiment_of
-from tests.conftest import SmallRun, Terminal
+from tests.shared_runs import SmallRun, Terminal
 from tests.trained import events_in
 
 

@@ -13,8 +13,8 @@ import pytest
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.table_rows import read_rows
 from deepseek_report.errors import ArtifactError
-from deepseek_report.exports import letters
-from deepseek_report.exports.letters import (
+from deepseek_report.extensions.exports import letters
+from deepseek_report.extensions.exports.letters import (
     IN_ENGLISH,
     LETTERS,
     LetterKind,

@@ -28,7 +28,7 @@ def command(arguments: list[str]) -> int:
         "--out", type=Path, metavar="DIR", help="else RUN-exports beside the folder"
     )
     options = parser.parse_args(arguments)
-    from deepseek_report.runner.run_folders.exporting import export_run
+    from deepseek_report.extensions.exports.exporting import export_run
 
     formats = list(dict.fromkeys(filter(None, options.to.split(","))))
     for path in export_run(options.run.absolute(), formats, options.out, options.template):

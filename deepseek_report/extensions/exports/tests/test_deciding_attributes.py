@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deepseek_report.exports import letters
+from deepseek_report.extensions.exports import letters
 from deepseek_report.metrics.cases.single_case_rows import CaseRow, DecidingAttribute, RefusedCase
 from deepseek_report.runner.run_folders.open_run import read_run, results_of
-from tests.conftest import SmallRun, Terminal, made_once
+from tests.shared_runs import SmallRun, Terminal, made_once
 
 #: Who is decided for; refused for sex; accepted as a woman alike; refused with either sex.
 PEOPLE = [("man", 0), ("man", 3), ("woman", 3), ("man", 6), ("woman", 6)]

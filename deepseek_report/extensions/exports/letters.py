@@ -4,7 +4,7 @@ The reasons are the reason codes of the report: adverse, none about a protected 
 four, and of these only the set that is certainly the largest. A letter that could not say them
 truly is refused, with what stands against it.
 
-The texts of languages that have no report stand in `templates/letters/`; what one lacks stands in
+The texts of languages that have no report stand in `letters_in/`; what one lacks stands in
 English.
 
 Forms: 12 CFR 1002, Appendix C, Form C-1 (`regb`). The law of the Union gives none: `gdpr` says what
@@ -23,9 +23,8 @@ from typing import Literal, get_args
 
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage import bounded_yaml
-from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.errors import ArtifactError
-from deepseek_report.exports.exported_run import ExportedRun, one_line
+from deepseek_report.extensions.exports.exported_run import ExportedRun, one_line
 from deepseek_report.findings.explainer_verdicts import leading_for_cases, verdict_of
 from deepseek_report.findings.records import explainer_inline
 from deepseek_report.metrics.cases.single_case_rows import CaseRow, ReasonCode
@@ -52,7 +51,7 @@ def letter_languages() -> list[str]:
 
 
 def _folder() -> Path:
-    return shipped("templates") / "letters"
+    return Path(__file__).parent / "letters_in"
 
 
 def letter_language(results: Results, kind: LetterKind, chosen: str = "") -> str:

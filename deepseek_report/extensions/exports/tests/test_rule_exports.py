@@ -16,8 +16,8 @@ from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
 from deepseek_report.cli.dispatch import run as command
 from deepseek_report.data_kinds.rule_lists import RuleList, ValueSet, WeightedRule
 from deepseek_report.errors import ConfigError
-from deepseek_report.exports import rule_exports
-from deepseek_report.exports.exported_run import ExportedRun
+from deepseek_report.extensions.exports import rule_exports
+from deepseek_report.extensions.exports.exported_run import ExportedRun
 
 #: Names that would end a name, a text, a line, a comment or a statement of SQL.
 AMOUNT = 'a"; DROP TABLE cases; --\n*/ 金额'

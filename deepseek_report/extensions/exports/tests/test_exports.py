@@ -12,10 +12,10 @@ import yaml
 
 from deepseek_report.cli.dispatch import run
 from deepseek_report.errors import ArtifactError, ConfigError
-from deepseek_report.exports.bill_of_materials import reference_problems, write_bill
-from deepseek_report.exports.exported_run import ExportedRun, one_line
-from deepseek_report.exports.hub_card import write_card
-from deepseek_report.runner.run_folders.exporting import export_run
+from deepseek_report.extensions.exports.bill_of_materials import reference_problems, write_bill
+from deepseek_report.extensions.exports.exported_run import ExportedRun, one_line
+from deepseek_report.extensions.exports.exporting import export_run
+from deepseek_report.extensions.exports.hub_card import write_card
 from tests.real_runs import small_results
 
 #: A name that means something in YAML, HTML, Markdown and to whoever reads from right to left.
@@ -127,7 +127,7 @@ def test_a_bill_names_the_weights_and_the_data_by_the_digests_of_the_run(
 def test_a_bill_that_refers_to_nothing_is_not_written(
     exported: ExportedRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from deepseek_report.exports import bill_of_materials
+    from deepseek_report.extensions.exports import bill_of_materials
 
     monkeypatch.setattr(bill_of_materials, "reference_problems", lambda _: ["ref names x"])
     with pytest.raises(ArtifactError, match=r"bom\.cdx\.json: ref names x"):

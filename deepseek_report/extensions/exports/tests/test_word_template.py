@@ -15,10 +15,10 @@ from packaging.requirements import Requirement
 from deepseek_report.compliance.decision import DecisionTarget
 from deepseek_report.compliance.evaluate import evaluate_results
 from deepseek_report.errors import ConfigError
-from deepseek_report.exports import word_template
-from deepseek_report.exports.exported_run import ExportedRun, one_line
-from deepseek_report.exports.word_template import SHIPPED, fill_template, read_template
-from deepseek_report.runner.run_folders.exporting import export_run
+from deepseek_report.extensions.exports import word_template
+from deepseek_report.extensions.exports.exported_run import ExportedRun, one_line
+from deepseek_report.extensions.exports.exporting import export_run
+from deepseek_report.extensions.exports.word_template import SHIPPED, fill_template, read_template
 from tests.real_runs import small_results
 
 pytest.importorskip("docxtpl", reason="needs the extra `export`")

@@ -10,9 +10,9 @@ from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage.plain_files import write_bytes
 from deepseek_report.errors import ConfigError
-from deepseek_report.exports import hub_card, rule_exports, word_template
-from deepseek_report.exports.bill_of_materials import write_bill
-from deepseek_report.exports.exported_run import ExportedRun
+from deepseek_report.extensions.exports import hub_card, rule_exports, word_template
+from deepseek_report.extensions.exports.bill_of_materials import write_bill
+from deepseek_report.extensions.exports.exported_run import ExportedRun
 from deepseek_report.runner.run_folders.open_run import OpenRun, open_run, reading
 from deepseek_report.runner.run_folders.section_plugins import write_section
 

@@ -27,7 +27,7 @@ from deepseek_report.artifacts.split import PARTS
 from deepseek_report.artifacts.storage.files import dump_json
 from deepseek_report.artifacts.storage.plain_files import is_sha256
 from deepseek_report.errors import ArtifactError
-from deepseek_report.exports.exported_run import ExportedRun, one_line
+from deepseek_report.extensions.exports.exported_run import ExportedRun, one_line
 from deepseek_report.findings.first_page import story_of
 from deepseek_report.rendering.markdown import clean
 from deepseek_report.tasks import task_of

@@ -17,13 +17,12 @@ from pathlib import Path
 
 from deepseek_report import children
 from deepseek_report.artifacts.advice import DISTRIBUTION
-from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.artifacts.storage.plain_files import is_file, open_archive, read_bytes
 from deepseek_report.compliance.decision_words import told_decision
 from deepseek_report.compliance.evaluate import evaluate_results
 from deepseek_report.errors import ConfigError
-from deepseek_report.exports import fill_docx
-from deepseek_report.exports.exported_run import ExportedRun, one_line
+from deepseek_report.extensions.exports import fill_docx
+from deepseek_report.extensions.exports.exported_run import ExportedRun, one_line
 from deepseek_report.rendering.word_parts import packed, unpacked
 from deepseek_report.sections.summary import first_page_of
 
@@ -45,7 +44,7 @@ def read_template(named: str) -> bytes:
     Raises ConfigError: there is no such file.
     """
     own = Path(named)
-    path = shipped("templates") / "docx" / f"{named}.docx" if named in SHIPPED else own
+    path = Path(__file__).parent / "docx" / f"{named}.docx" if named in SHIPPED else own
     if not is_file(path):
         raise ConfigError(
             f"--template {named}: there is no such file\n    allowed: {', '.join(SHIPPED)}, or the "

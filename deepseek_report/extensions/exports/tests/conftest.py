@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from deepseek_report.exports.exported_run import ExportedRun
+from deepseek_report.extensions.exports.exported_run import ExportedRun
 from tests.real_runs import small_results
 
 

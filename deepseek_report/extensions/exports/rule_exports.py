@@ -16,7 +16,7 @@ from functools import cached_property
 from deepseek_report.artifacts.schema import Feature, Schema
 from deepseek_report.data_kinds.rule_lists import RuleList, ValueSet
 from deepseek_report.errors import ArtifactError, ConfigError
-from deepseek_report.exports.exported_run import ExportedRun, one_line
+from deepseek_report.extensions.exports.exported_run import ExportedRun, one_line
 from deepseek_report.tasks import task_of
 
 #: A code of the source that SQL holds as a number.

@@ -91,8 +91,10 @@ FIRST = (
 
 
 def _turn(item: pytest.Item) -> int:
-    file = item.path.relative_to(Path(__file__).parent)
-    return next((n for n, first in enumerate(FIRST) if file.is_relative_to(first)), len(FIRST))
+    here = Path(__file__).parent
+    return next(
+        (n for n, first in enumerate(FIRST) if item.path.is_relative_to(here / first)), len(FIRST)
+    )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

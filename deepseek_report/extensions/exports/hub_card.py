@@ -13,7 +13,7 @@ import yaml
 
 from deepseek_report.artifacts.advice import DISTRIBUTION
 from deepseek_report.artifacts.score import Score
-from deepseek_report.exports.exported_run import ExportedRun, one_line
+from deepseek_report.extensions.exports.exported_run import ExportedRun, one_line
 from deepseek_report.rendering.markdown import escape, inline_code, slug
 from deepseek_report.sections.summary import first_page_of
 

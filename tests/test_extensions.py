@@ -1,0 +1,110 @@
+"""The core does without each extension: taken away from a copy, it leaves what works."""
+
+from __future__ import annotations
+
+import ast
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import distribution
+from pathlib import Path
+
+import pytest
+
+from deepseek_report.extension import BROUGHT, GROUP, installed
+from tests.house import PACKAGE
+from tests.shared_runs import SMALL
+
+ROOT = PACKAGE.parent
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+#: {name of an extension: its object}, as declared.
+DECLARED = PYPROJECT["project"]["entry-points"][GROUP]
+
+
+#: Folders of a checkout that no copy needs.
+LEFT = shutil.ignore_patterns(".*", "__pycache__", "reports", "build", "dist")
+#: Whether the core's tests and its default run are tried in each copy, as `make apart` does.
+WHOLE = os.environ.get("DEEPSEEK_REPORT_APART") == "whole"
+
+
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return Path(shutil.copytree(ROOT, tmp_path_factory.mktemp("copy") / "of", ignore=LEFT))
+
+
+@contextmanager
+def lacking(copy: Path, names: Iterable[str]) -> Iterator[None]:
+    """The copy while the folders of some extensions do not lie in it."""
+    folders = [copy / "deepseek_report/extensions" / name for name in names]
+    for folder in folders:
+        folder.rename(copy / folder.name)
+    try:
+        yield
+    finally:
+        for folder in folders:
+            (copy / folder.name).rename(folder)
+
+
+def run(copy: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", *words],
+        cwd=copy,
+        env={**os.environ, "PYTHONPATH": str(copy)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("name", sorted(DECLARED))
+def test_the_core_does_without_each(copied: Path, name: str) -> None:
+    with lacking(copied, [name]):
+        for command in (["list"], ["check", *SMALL], *([SMALL] if WHOLE else [])):
+            done = run(copied, "deepseek_report", *command)
+            assert done.returncode == 0, done.stdout + done.stderr
+        brought = [word for word, (extension, _) in BROUGHT.items() if extension == name]
+        for command in (word for word in brought if not word.startswith("-")):
+            done = run(copied, "deepseek_report", command, "reports")
+            assert (done.returncode, done.stdout) == (2, "")
+            assert f"{command} comes with the extension {name}" in done.stderr
+            assert f"deepseek-report[{BROUGHT[command][1]}]" in done.stderr
+        if WHOLE:
+            how = ("-n2", "-p", "no:cacheprovider", "--deselect=tests/test_extensions.py")
+            done = run(copied, "pytest", *how, "tests")
+            assert done.returncode == 0, done.stdout[-3000:]
+
+
+def test_the_core_does_without_all(copied: Path) -> None:
+    with lacking(copied, DECLARED):
+        done = run(copied, "deepseek_report", *SMALL)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_no_test_of_the_core_imports_an_extension() -> None:
+    imported = {
+        (path.name, name)
+        for path in (ROOT / "tests").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for name in _imports(node)
+        if name.startswith("deepseek_report.extensions.")
+    }
+    assert imported == set(), "ask by pytest.importorskip, or put it among the extension's tests"
+
+
+def _imports(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.ImportFrom):
+        return [f"{node.module}.{each.name}" for each in node.names]
+    return [each.name for each in node.names] if isinstance(node, ast.Import) else []
+
+
+def test_each_is_found_and_its_extras_are_there() -> None:
+    declared = distribution("deepseek-report").entry_points.select(group=GROUP)
+    assert DECLARED.items() <= {each.name: each.value for each in declared}.items()
+    assert sorted(each.folder.name for each in installed()) == sorted(DECLARED)
+    extras = PYPROJECT["project"]["optional-dependencies"]
+    assert {extension for extension, _ in BROUGHT.values()} <= DECLARED.keys()
+    assert {extra for _, extra in BROUGHT.values()} <= extras.keys()
