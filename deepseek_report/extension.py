@@ -7,7 +7,7 @@ are not imported before they are asked for; what it brings is not offered where 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
@@ -19,8 +19,12 @@ from deepseek_report.errors import ConfigError
 
 #: The group of entry points.
 GROUP = "deepseek_report.extensions"
-#: {command, or option: the extension of ours that brings it, and its extra}.
-BROUGHT = {"export": ("exports", "export"), "--letter": ("exports", "export")}
+#: {command, option or setting: the extension that brings it, and its extra, "" where it comes with
+#: the package}.
+BROUGHT = {
+    **dict.fromkeys(("export", "--letter"), ("exports", "export")),
+    **dict.fromkeys(("causal", "consequences"), ("causes", "")),
+}
 
 
 @dataclass(frozen=True)
@@ -44,13 +48,19 @@ class Command:
 class Extension:
     """One feature, whole.
 
-    folder : where its files lie; words stand in its folder `locale`, by language. commands : {name:
-    command}. services : {what the core asks for: the module that offers it}.
+    folder : where its files lie: words in its folder `locale`, by language, and documents of its
+    sections in `templates`. commands : {name: command}. services : {what the core asks for: the
+    module that offers it}. findings : {module: the metrics from which it finds}; it has `BEFORE`,
+    {name of a rule of the core: rules that come before it}, and `FAMILIES`, {family of tests: its
+    tests, and the metrics that make them}. parts : modules of its sections and pictures, from which
+    alone a run folder may name one.
     """
 
     folder: Path
     commands: Mapping[str, Command] = field(default_factory=dict)
     services: Mapping[str, str] = field(default_factory=dict)
+    findings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    parts: tuple[str, ...] = ()
 
 
 @cache
@@ -82,16 +92,28 @@ def service(name: str) -> ModuleType:
     ------
     ConfigError : the extension that brings it is not installed.
     """
+    return importlib.import_module(service_module(name))
+
+
+def service_module(name: str) -> str:
+    """The name of that module; raises as `service`."""
     modules = {key: module for each in installed() for key, module in each.services.items()}
     if name not in modules:
         raise not_installed(name)
-    return importlib.import_module(modules[name])
+    return modules[name]
+
+
+def finding_modules(metrics: Container[str]) -> list[str]:
+    """The modules by which extensions find something from any of these metrics."""
+    declared = [pair for each in installed() for pair in each.findings.items()]
+    return [module for module, known in declared if any(name in metrics for name in known)]
 
 
 def not_installed(name: str) -> ConfigError:
-    """What to say of a command or option of `BROUGHT` that nothing offers here."""
+    """What to say of what `BROUGHT` names and nothing offers here."""
     extension, extra = BROUGHT[name]
+    package = f"deepseek-report[{extra}]" if extra else "deepseek-report"
     return ConfigError(
         f"{name} comes with the extension {extension}, which is not installed here\n"
-        f'    what to do: pip install "deepseek-report[{extra}]"'
+        f'    what to do: pip install "{package}"'
     )

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deepseek_report.metrics.causes.causal_questions import is_widening, widened
-from deepseek_report.statistics.causes.cross_fitting import CausalData, Variable
-from deepseek_report.statistics.causes.gap_by_path import PATHS, gaps_by_path, widening
-from deepseek_report.statistics.causes.graph import CausalRefusal, PathSets
+from deepseek_report.extensions.causes.causal_questions import is_widening, widened
+from deepseek_report.extensions.causes.cross_fitting import CausalData, Variable
+from deepseek_report.extensions.causes.gap_by_path import PATHS, gaps_by_path, widening
+from deepseek_report.extensions.causes.graph import CausalRefusal, PathSets
 from deepseek_report.statistics.resampling import Resampling
 from worlds.trials import Plan, Table, logistic, repeat, share
 

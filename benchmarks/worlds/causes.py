@@ -10,17 +10,17 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.estimate import Estimate
-from deepseek_report.statistics.causes.cross_fitting import CausalData, Variable
-from deepseek_report.statistics.causes.effects import (
+from deepseek_report.extensions.causes.cross_fitting import CausalData, Variable
+from deepseek_report.extensions.causes.effects import (
     CausalEffect,
     MoveBy,
     SetTo,
     controls_of,
     effect_of_setting,
 )
-from deepseek_report.statistics.causes.gap_by_path import PATHS, gaps_by_path, widening
-from deepseek_report.statistics.causes.graph import CausalGraph, CausalRefusal, PathSets
-from deepseek_report.statistics.causes.independence import independence_tests
+from deepseek_report.extensions.causes.gap_by_path import PATHS, gaps_by_path, widening
+from deepseek_report.extensions.causes.graph import CausalGraph, CausalRefusal, PathSets
+from deepseek_report.extensions.causes.independence import independence_tests
 from deepseek_report.statistics.resampling import Resampling
 from worlds.trials import Plan, Table, logistic, repeat, share
 

@@ -47,6 +47,7 @@ from deepseek_report.config.overrides import correction_problems, with_correctio
 from deepseek_report.config.problems import Problem, choices, nearest
 from deepseek_report.config.sets import BY_SETS
 from deepseek_report.data_kinds import KINDS
+from deepseek_report.extension import service
 from deepseek_report.tasks import TASKS
 from deepseek_report.wording.words import DEFAULT_LANGUAGE, languages, texts_of_kind, wording
 
@@ -272,26 +273,9 @@ def _folds(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
 
 
 def _causal(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
-    """A graph that nobody vouches for, and questions that ask for nothing."""
-    declaration = experiment.settings.causal
-    if declaration is None:
-        return
-    if not declaration.declared_by.strip():
-        yield Problem(
-            locate(composed, ("causal", "declared_by")),
-            "nobody vouches for the graph of causes, so that nothing can rest on it",
-            "who declares it, and when",
-            'set causal.declared_by="Credit risk, 2026-11-02", say',
-        )
-    for place, question in enumerate(declaration.questions):
-        effect = bool(question.effect_of and question.on)
-        if effect == bool(question.gap) or bool(question.effect_of) != bool(question.on):
-            yield Problem(
-                locate(composed, ("causal", "questions", str(place))),
-                f"question {place + 1} is {question}",
-                "{effect_of: …, on: …}, with from and to, or by; or {gap: …}",
-                "ask for one effect, or for one gap",
-            )
+    """What is wrong with a declared graph of causes, whatever the data are."""
+    if (declaration := experiment.settings.causal) is not None:
+        yield from service("causal").problems(declaration, composed)
 
 
 def _decision(experiment: Experiment, composed: Composed) -> Iterator[Problem]:

@@ -11,6 +11,7 @@ from deepseek_report.artifacts.finding import SEVERITIES, Finding
 from deepseek_report.artifacts.ids import CROSS_VALIDATION, ArtifactId
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings import (
+    error_budget,
     explainer_verdicts,
     rules_bottlenecks,
     rules_calibration,
@@ -64,8 +65,6 @@ RULES: tuple[Rule, ...] = (
     rules_bottlenecks.moved,
     rules_explanations.overview,
     rules_language.silent_chains,
-    rules_declared.contradictions,
-    rules_declared.widened,
     rules_sources.proxies,
     rules_sources.explanation_quality,
     rules_declared.questions,
@@ -96,12 +95,23 @@ def measured_findings(results: Results) -> tuple[Finding, ...]:
 
     Of those alike come first the ones on people, and last those on what is told of the model.
     """
-    findings = one_per_cause([finding for rule in RULES for finding in rule(results)])
+    findings = one_per_cause([finding for rule in rules_of(results) for finding in rule(results)])
     verdict = SkillVerdict.of(results)
     if verdict is not None and verdict.kind != "shown":
         findings = [_marked(finding, verdict) for finding in findings]
     findings = over_folds(findings, results)
     return tuple(priced_once(sorted(findings, key=_order)))
+
+
+def rules_of(results: Results) -> Iterator[Rule]:
+    """The rules, those of extensions before the rules of the core that they name."""
+    before: dict[str, list[Rule]] = {}
+    for module in error_budget.modules_of(results):
+        for name, rules in module.BEFORE.items():
+            before.setdefault(name, []).extend(rules)
+    for rule in RULES:
+        yield from before.pop(rule.__name__, ())
+        yield rule
 
 
 def priced_once(findings: Sequence[Finding]) -> Iterator[Finding]:

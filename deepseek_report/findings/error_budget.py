@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from types import MappingProxyType
+from importlib import import_module
+from types import MappingProxyType, ModuleType
 from typing import Protocol
 
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
+from deepseek_report.extension import finding_modules
 from deepseek_report.findings.explainer_verdicts import leading_explainer
 from deepseek_report.findings.records import first
 from deepseek_report.metrics.failures.failure_rows import CopyComparison, Slice
@@ -39,11 +41,20 @@ def families(results: Results) -> dict[str, FamilyOfTests]:
     that it finds nothing that the whole report would not find.
     """
     skipped = {part.name for part in results.skipped if part.kind == "measures"}
-    made = {name: family(results) for name, family in _FAMILIES.items()}
+    tests = {name: (family, _METRICS.get(name, (name,))) for name, family in _FAMILIES.items()}
+    for module in modules_of(results):
+        tests |= module.FAMILIES
+    made = {name: family(results) for name, (family, _) in tests.items()}
     return {
-        name: replace(family, made=family.made + len(skipped & {*_METRICS.get(name, (name,))}))
-        for name, family in made.items()
+        name: replace(made[name], made=made[name].made + len(skipped & {*metrics}))
+        for name, (_, metrics) in tests.items()
     }
+
+
+def modules_of(results: Results) -> list[ModuleType]:
+    """The modules by which extensions find something in what was measured, or left out."""
+    named = {*(results.config.get("metrics") or ()), *(part.name for part in results.skipped)}
+    return [import_module(name) for name in finding_modules(named)]
 
 
 @dataclass(frozen=True)
@@ -65,12 +76,14 @@ def is_under(row: Tested, level: float) -> bool:
     return row.p_adjusted is not None and row.p_adjusted < level
 
 
-def _family(p_values: Iterable[float | None]) -> FamilyOfTests:
+def family_of(p_values: Iterable[float | None]) -> FamilyOfTests:
+    """The tests that gave these p-values, without those that tested nothing."""
     known = tuple(p for each in p_values if (p := finite(each)) is not None)
     return FamilyOfTests(known, len(known))
 
 
-def _corrected(results: Results, metric: str, table: str) -> list[float | None]:
+def corrected_p_values(results: Results, metric: str, table: str) -> list[float | None]:
+    """Those of the rows of a table."""
     return [row.p_adjusted for row in results.rows(metric, table, CorrectedTest)]
 
 
@@ -84,14 +97,14 @@ _OF_GROUPS = (
 
 
 def _column(results: Results, *tables: tuple[str, str]) -> FamilyOfTests:
-    return _family(p for table in tables for p in _corrected(results, *table))
+    return family_of(p for table in tables for p in corrected_p_values(results, *table))
 
 
 def _slices(results: Results) -> FamilyOfTests:
     """The table holds the clearest of all slices that were looked at."""
     searched = [r for r in results.rows("slices", "slices", Slice) if r.kind != "errors"]
     score = results.score("slices_examined")
-    known = _family(row.p_adjusted for row in searched)
+    known = family_of(row.p_adjusted for row in searched)
     made = len(searched) if score is None else round(score.value)
     return FamilyOfTests(known.p_values, max(made, known.made))
 
@@ -102,8 +115,8 @@ def _stated(results: Results) -> FamilyOfTests:
         results.score(name)
         for name in ("expected_calibration_error", "prediction_interval_coverage")
     ]
-    groups = _corrected(results, "prediction_intervals", "by_group")
-    return _family([*(score.p_value for score in scores if score is not None), *groups])
+    groups = corrected_p_values(results, "prediction_intervals", "by_group")
+    return family_of([*(score.p_value for score in scores if score is not None), *groups])
 
 
 def near_copies(results: Results) -> tuple[CopyComparison | None, float | None, float | None]:
@@ -134,23 +147,14 @@ def explained_gaps(results: Results) -> list[tuple[Score, float]]:
     return [(gap, p) for (gap, _), p in zip(tested, adjusted, strict=True)]
 
 
-def _causes(results: Results) -> FamilyOfTests:
-    """Claims of a declared graph, and paths of gaps that a model may widen: two corrected sets."""
-    tables = (("causal_claims", "claims"), ("causal_gaps", "paths"))
-    sets = [_corrected(results, *table) for table in tables]
-    made = [each for each in sets if each]
-    return _family(None if p is None else min(1.0, len(made) * p) for s in made for p in s)
-
-
 _FAMILIES: Mapping[str, Callable[[Results], FamilyOfTests]] = {
     "group_differences": lambda results: _column(results, *_OF_GROUPS),
     "slices": _slices,
     "group_calibration": lambda results: _column(results, ("group_calibration", "groups")),
     "parts": lambda results: _column(results, ("part_performance", "tests")),
     "stated": _stated,
-    "near_copies": lambda results: _family(near_copies(results)[1:]),
-    "explained_groups": lambda results: _family(p for _, p in explained_gaps(results)),
-    "causes": _causes,
+    "near_copies": lambda results: family_of(near_copies(results)[1:]),
+    "explained_groups": lambda results: family_of(p for _, p in explained_gaps(results)),
 }
 #: {family: the metrics that make its comparisons} of those that are not called as their metric.
 _METRICS = {
@@ -158,5 +162,4 @@ _METRICS = {
     "parts": ("part_performance",),
     "stated": ("expected_calibration_error", "prediction_intervals"),
     "explained_groups": ("explanation_by_group",),
-    "causes": ("causal_claims", "causal_gaps"),
 }

@@ -1,16 +1,14 @@
-"""Rules on what people declare: expectations of the model, corrections of it, a graph of causes."""
+"""Rules on what people declare: expectations of the model, and corrections of it."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 from deepseek_report.artifacts.conclusions import Weight
 from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.results import Results
-from deepseek_report.findings.error_budget import is_under, level_of
-from deepseek_report.findings.records import attribute_label, first, share_of_cases, unit_of
+from deepseek_report.findings.records import first, share_of_cases, unit_of
 from deepseek_report.findings.severity import gravest, less_grave
 from deepseek_report.metrics.behaviour.behaviour_rows import (
     ChangedDecision,
@@ -22,7 +20,6 @@ from deepseek_report.metrics.behaviour.behaviour_rows import (
     TakenOver,
 )
 from deepseek_report.metrics.behaviour.corrections import MOST_LEFT
-from deepseek_report.metrics.causes.cause_rows import GapPath, TestedClaim, listed
 from deepseek_report.tasks import task_of
 
 #: Questions, and contradictions, that one finding tells.
@@ -257,66 +254,3 @@ def _cost(results: Results) -> Iterator[Message]:
         share = any(measure.is_share for measure in task.by_rows if measure.key == key)
         costs = {"metric": key, "share": share, "unit": unit_of(results)}
         yield message("corrections.cost", **costs, shipped=shipped, redrawn=redrawn)
-
-
-# What contradicts a declared graph of causes, and which paths a model widens.
-
-#: Claims and paths are corrected apart, and share one level.
-_SETS = 2
-
-
-def contradicted_claims(results: Results) -> list[TestedClaim]:
-    """The claims that the data contradict, those that go together most first."""
-    claims = results.rows("causal_claims", "claims", TestedClaim)
-    return sorted((row for row in claims if row.contradicted), key=lambda r: -abs(r.correlation))
-
-
-def contradiction(row: TestedClaim) -> Message:
-    """One contradiction in a sentence."""
-    return message(
-        "causes.contradiction",
-        first=row.first_label,
-        second=row.second_label,
-        held=listed(row.held),
-        correlation=row.correlation,
-        p=math.nan if row.p_adjusted is None else row.p_adjusted,
-        n=row.n,
-    )
-
-
-def contradictions(results: Results) -> Iterator[Finding]:
-    """That the data contradict the graph on which effects and paths rest."""
-    against = contradicted_claims(results)
-    if against:
-        level = level_of(results, "causes") / _SETS
-        grade: Severity = "medium" if any(is_under(row, level) for row in against) else "low"
-        values = {
-            "n": len(against),
-            "of": len(results.rows("causal_claims", "claims", TestedClaim)),
-            "pairs": [contradiction(row) for row in against[:_TOLD]],
-        }
-        name, evidence = "graph-contradicted", ("measures/causal_claims",)
-        yield Finding(name, grade, "graph_contradicted", values, evidence, "causes")
-
-
-def widened(results: Results) -> Iterator[Finding]:
-    """Each path of a gap that is wider in the model's answers than in the labels."""
-    level = level_of(results, "causes") / _SETS
-    for row in results.rows("causal_gaps", "paths", GapPath):
-        if not row.widened or row.path == "total":
-            continue
-        values = {
-            "attribute": attribute_label(results, row.attribute),
-            "path": message(f"causes.ways.{row.path}"),
-            "kind": row.path,
-            "compared": row.compared,
-            "reference": row.reference,
-            "points": row.in_points,
-            "unit": unit_of(results),
-            "outcome": results.schema.target.explained_class,
-            "n": row.n,
-            **row.parts,
-        }
-        name = f"path-widened-{row.attribute}-{row.compared}-{row.path}"
-        grade: Severity = "medium" if is_under(row, level) else "low"
-        yield Finding(name, grade, "path_widened", values, ("measures/causal_gaps",), "causes")

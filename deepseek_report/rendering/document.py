@@ -35,6 +35,7 @@ from deepseek_report.artifacts.rounding import DASH
 from deepseek_report.artifacts.storage import plain_files
 from deepseek_report.artifacts.storage.files import dump_json
 from deepseek_report.artifacts.storage.local_paths import shipped, without_local_paths
+from deepseek_report.extension import installed
 from deepseek_report.rendering import markdown, page_parts
 from deepseek_report.rendering.markdown import (
     LINK,
@@ -153,7 +154,8 @@ class _DocumentWriter:
         self.words = words_of(self.results, self.options.language)
         # the title of an experiment that ships is named in every language
         self.options = replace(self.options, title=self.words.name(self.options.title))
-        folders = [*self.templates, shipped("templates")]
+        brought = [each.folder / "templates" for each in installed()]
+        folders = [*self.templates, shipped("templates"), *brought]
         self.environment = build_environment(folders, self.words)
         self.environment.globals.update(
             picture=self.picture,

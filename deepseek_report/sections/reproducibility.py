@@ -134,7 +134,7 @@ def _families(draft: Draft, made: Mapping[str, FamilyOfTests]) -> list[Values]:
                 else None,
             }
             for name, part in SHARES.items()
-            if name not in DECLARED or made[name].made
+            if name not in DECLARED or (name in made and made[name].made)
         ]
         if any(family.made for family in made.values())
         else []

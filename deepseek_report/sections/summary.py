@@ -21,6 +21,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage.local_paths import without_local_paths
 from deepseek_report.compliance.decision_words import decisions_of
 from deepseek_report.config.portable import deepening
+from deepseek_report.extension import service
 from deepseek_report.findings.conclude import all_findings, conclusions_of
 from deepseek_report.findings.decision_effect import decision_effect
 from deepseek_report.findings.first_page import SHOWN, FirstPage, finding_of, first_page
@@ -28,7 +29,6 @@ from deepseek_report.findings.records import is_share, period_of, promise_name
 from deepseek_report.findings.rules_declared import correction_lines
 from deepseek_report.findings.rules_failures import applicable, by_reason
 from deepseek_report.metrics.cases.single_case_rows import Neighbour
-from deepseek_report.sections.causes import causal_answers
 from deepseek_report.sections.chains import CHAIN_METRICS
 from deepseek_report.sections.performance import fold_ends
 from deepseek_report.sections.shared.draft import Draft, DraftedSection
@@ -112,7 +112,7 @@ def _first_screen(draft: Draft, page: FirstPage) -> Values:
     unplaced = [finding for finding in findings if finding.section not in sections]
     return {
         "corrected": list(map(words.say, correction_lines(results))),
-        "causes": causal_answers(draft),
+        "causes": service("causal").causal_answers(draft) if results.config.get("causal") else [],
         "effect": [
             *map(words.say, decision_effect(results)),
             *([] if page.promises else _how_good(draft)),

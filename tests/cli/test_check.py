@@ -165,12 +165,3 @@ def test_a_seal_is_written_with_its_digest_and_its_signature(
     assert set(json.loads(seal.read_text())) >= {"question", "thresholds", "frameworks", "data"}
     assert [path.name for path in tmp_path.glob("plan*")] != [seal.name]  # and its signature
     assert "add --seal" in terminal("check", *few, "--key", "ada", code=2).err
-
-
-def test_a_kind_of_question_that_nobody_puts_to_the_graph_of_causes_is_named(
-    check: Callable[..., str],
-) -> None:
-    graph = "causal={graph: {deny: [income, sex]}, declared_by: us, questions: [{gap: sex}]}"
-    printed = check(graph, "dataset.sensitive=[sex]", "frameworks=[]")
-    assert "causal.questions asks for no effect, so that none is answered" in printed
-    assert "asks for no gap" not in printed

@@ -87,27 +87,6 @@ def test_what_a_measurement_answers_is_not_said_to_be_open(
     assert all(_told(refused).values())
 
 
-def test_the_first_screen_answers_what_a_graph_of_causes_is_asked(real_run: Results) -> None:
-    effect = {"place": 0, "treatment": "Limit", "outcome": "default", "outcome_class": "default"}
-    effect |= {"setting": "", "from_display": "", "to_display": "", "amount": "NT$ 10 000"}
-    effect |= {"effect": -0.008, "effect_low": -0.013, "effect_high": -0.002, "unit": ""}
-    effect |= {"effect_points": -0.008, "effect_points_low": -0.013, "effect_points_high": -0.002}
-    effect |= {"naive": -0.006, "naive_low": -0.007, "naive_high": -0.004, "n": 400}
-    effect |= {"naive_points": -0.006, "naive_points_low": -0.007, "naive_points_high": -0.004}
-    effect |= {"adjusted_for": "age", "outside": 0.0, "robustness": 0.1, "times": 2.0}
-    effect |= {"strongest": "age", "controls_hold": True}
-    measured = Measurement(tables={"effects": pd.DataFrame([effect])})
-    declared = {**real_run.config, "causal": {"declared_by": "Credit risk"}}
-    with_answers = with_measurement(replace(real_run, config=declared), "causal_effects", measured)
-    lead, answer = SummarySection().content(with_answers).values["causes"]
-    assert lead == "Asked of the graph of causes that “Credit risk” declared:"
-    assert answer.startswith("If the graph holds, moving “Limit” by NT$ 10 000 for everybody")
-    assert "would lower the share of “default” by 0.8 points (0.2–1.3)." in answer.replace(
-        "\u00a0", " "
-    )
-    assert SummarySection().content(real_run).values["causes"] == []
-
-
 @pytest.mark.parametrize("named", [False, True])
 def test_the_terminal_tells_only_what_was_named(
     named: bool, small_run: SmallRun, capsys: pytest.CaptureFixture[str]

@@ -17,6 +17,7 @@ from deepseek_report.cli.output.console import (
 )
 from deepseek_report.config.composed import MOST, OpenLine
 from deepseek_report.data_kinds import kind_of
+from deepseek_report.extension import service
 from deepseek_report.runner.execution.whole_run import duration
 from deepseek_report.tasks import task_of
 from deepseek_report.wording.of_results import words_for
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from deepseek_report.artifacts.message import Text
     from deepseek_report.artifacts.schema import Feature
     from deepseek_report.config.problems import Problem
-    from deepseek_report.metrics.causes.declared_graph import DeclaredGraph
     from deepseek_report.runner.planning.cost import Basis, Cost
     from deepseek_report.runner.planning.forecast import DataSeen, Expected, Forecast
 
@@ -35,14 +35,8 @@ _MOST_CATEGORIES = 5
 _MOST_CLASSES = 20
 _MOST_ISSUES = 25
 _MOST_NOTES = 12
-_MOST_CLAIMS = 30
 _MOST_LEFT_OUT = 7
 _LONGEST = 40
-#: {kind of a question to the graph of causes: what asks for one}.
-_QUESTIONS = {
-    "effect": "write {effect_of: …, on: …}",
-    "gap": "write {gap: …} with a sensitive attribute",
-}
 _KINDS = {"numeric": "number", "ordinal": "ordered", "categorical": "categories", "token": "words"}
 
 
@@ -53,7 +47,7 @@ def say_forecast(plan: Forecast) -> None:
     _say_data(plan.data, texts)
     _say_issues(plan.data, texts)
     if plan.causes is not None:
-        _say_causes(plan.causes, texts)
+        service("causal").say_graph(plan.causes, texts)
     _say_stages(plan.stages)
     _say_corrections(plan.corrections, texts)
     if plan.trainings:
@@ -219,25 +213,6 @@ def _say_issues(data: DataSeen, texts: Wording) -> None:
         for issue in data.issues
     ]
     say_first(shown, _MOST_ISSUES, "  and {} more, which the report lists")
-
-
-def _say_causes(graph: DeclaredGraph, texts: Wording) -> None:
-    """The declared graph, what it claims without saying so, and what answers each question."""
-    declaration = graph.declaration
-    say(f"\nGraph of causes, declared by {declaration.declared_by}")
-    for line in graph.says():
-        say(f"  {texts.say(line)}")
-    claims = graph.claims()
-    say(f"By its missing arrows it claims, and the report tests ({len(claims)})")
-    shown = [f"  – {texts.say(claim)}" for claim in claims]
-    say_first(shown, _MOST_CLAIMS, "  – and {} more")
-    say(f"Questions to it ({len(declaration.questions)})")
-    for question in declaration.questions:
-        say(f"  – {texts.say(graph.plan_of(question))}")
-    kinds = {question.kind for question in declaration.questions}
-    for kind, form in _QUESTIONS.items():
-        if kind not in kinds:
-            say(f"Note: causal.questions asks for no {kind}, so that none is answered; {form}")
 
 
 # --- plan -----------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import OF_TARGET, Column, TableType, columns_of
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.base import ranges, typical_row
+from deepseek_report.extension import service
 from deepseek_report.metrics.cases import case_choice
 from deepseek_report.metrics.cases import case_tables as pages
 from deepseek_report.metrics.cases import single_case_rows as cells
@@ -34,7 +35,6 @@ from deepseek_report.metrics.cases.counterfactuals import (
     Search,
     SearchBounds,
 )
-from deepseek_report.metrics.cases.graph_consequences import GraphConsequences
 from deepseek_report.metrics.cases.reason_codes import (
     REFUSED,
     ReasonCodeRule,
@@ -42,7 +42,6 @@ from deepseek_report.metrics.cases.reason_codes import (
     codes_of,
     told_of,
 )
-from deepseek_report.metrics.causes.declared_graph import DeclaredGraph
 from deepseek_report.metrics.explanations.explanation_plugin import (
     ExplanationMetric,
     without_control,
@@ -606,8 +605,8 @@ def changes_of(
     wanted = schema.target.favourable
     rule = DecisionRule(context.predictions.threshold, context.predictions.explained)
     if context.causal is not None:
-        declared = DeclaredGraph.of(context.causal, schema)
-        bounds = replace(bounds, consequences=GraphConsequences.of(declared, train.inputs))
+        along = service("consequences").GraphConsequences
+        bounds = replace(bounds, consequences=along.of(context.causal, schema, train.inputs))
     columns = most_telling(train.inputs, train.labels, MOST_COLUMNS).tolist()
     search = Search(
         context.classifier, train.inputs, train.labels, rule, bounds, wanted, frozenset(columns)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -15,7 +15,6 @@ from deepseek_report.artifacts.schema import Feature, Schema
 from deepseek_report.data_kinds.base import gower_distances, ranges
 from deepseek_report.data_kinds.coalitions import MovedRows
 from deepseek_report.data_kinds.row_conditions import Relations
-from deepseek_report.metrics.cases.graph_consequences import GraphConsequences
 from deepseek_report.statistics.ranking import thin
 from deepseek_report.tasks.loss import decide
 
@@ -215,6 +214,25 @@ class DecisionRule:
         return np.where(above | below, decisions, -1)
 
 
+class Consequences(Protocol):
+    """What else moves where features are changed, and what is not to be advised.
+
+    idle : positions of features that change nothing of what is predicted. moved : of those that may
+    follow.
+    """
+
+    idle: frozenset[int]
+
+    @property
+    def moved(self) -> frozenset[int]: ...
+
+    def followed(self, row: Floats, changed: Floats) -> tuple[Floats, Bools]:
+        """(set, feature) rows with all that follows, and (set,) whether they may be advised.
+
+        row : (feature,) as it is. changed : (set, feature) with the changes themselves.
+        """
+
+
 @dataclass(frozen=True)
 class SearchBounds:
     """How far a search goes.
@@ -228,7 +246,7 @@ class SearchBounds:
     most: int = 3
     margin: float = 0.02
     near: int = 5
-    consequences: GraphConsequences | None = None
+    consequences: Consequences | None = None
 
 
 NO_CHANGE = Counterfactual((), np.empty(0))

@@ -25,8 +25,8 @@ from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest
 from deepseek_report.config.threshold_checks import against_data
 from deepseek_report.errors import DataError
+from deepseek_report.extension import service
 from deepseek_report.metrics.behaviour.expected import misfits
-from deepseek_report.metrics.causes.declared_graph import GraphFault, faults
 from deepseek_report.metrics.plugin import FAVOURABLE_SCORES
 from deepseek_report.tasks import task_of
 
@@ -132,20 +132,12 @@ def expectation_problems(
 
 
 def causal_problems(experiment: Experiment, schema: Schema) -> list[Problem]:
-    """What of the declared graph of causes, and of the questions to it, does not fit the data."""
+    """What of a declared graph of causes does not fit the data."""
     declaration = experiment.settings.causal
     if declaration is None:
         return []
-    return [_causal_problem(fault, experiment) for fault in faults(declaration, schema)]
-
-
-def _causal_problem(fault: GraphFault, experiment: Experiment) -> Problem:
-    places = experiment.causal_places
-    above = (".".join(fault.path[:n]) for n in range(len(fault.path), -1, -1))
-    where = next((places[key] for key in above if key in places), "causal")
-    near = nearest(fault.wrote, fault.known) if fault.wrote else ""
-    inside = ".".join(("causal", *fault.path))
-    return Problem(where, f"{inside}: {fault.fault}", choices(fault.known), near or fault.todo)
+    misfits = service("causal").misfits(declaration, schema, experiment.causal_places)
+    return list(misfits)
 
 
 def class_problems(experiment: Experiment, schema: Schema) -> list[Problem]:

@@ -29,7 +29,7 @@ from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.rules import pick_device
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import ConfigError, DeepseekReportError
-from deepseek_report.metrics.causes.declared_graph import DeclaredGraph
+from deepseek_report.extension import service
 from deepseek_report.models.transformers.pretrained import Pretrained
 from deepseek_report.provenance import signatures
 from deepseek_report.runner.planning.against_data import not_judged, refuse_misfits
@@ -102,7 +102,7 @@ class Forecast:
     language: str
     question: Text
     answered: bool
-    causes: DeclaredGraph | None = None
+    causes: object = None
     corrections: Sequence[Text] = ()
     frameworks: Sequence[tuple[str, Fit, bool]] = ()
     without_law: Sequence[str] = ()
@@ -144,7 +144,7 @@ def forecast(experiment: Experiment) -> Forecast:
             experiment.question(data.schema), background_of(experiment, size)
         ),
         answered=_answered(experiment, data.schema),
-        causes=None if declared is None else DeclaredGraph.of(declared, data.schema),
+        causes=declared and service("causal").DeclaredGraph.of(declared, data.schema),
         corrections=_corrections(experiment, data.schema, parts),
         frameworks=list(_frameworks(experiment, str(data.card.get("sector") or ""))),
         without_law=without_law(

@@ -24,6 +24,7 @@ from deepseek_report.compliance.seal import SEAL, SEAL_FILE, read_seal
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.portable import PortablePaths
 from deepseek_report.errors import ArtifactError, ConfigError
+from deepseek_report.extension import finding_modules, service_module
 from deepseek_report.findings.conclude import concluded_from
 from deepseek_report.privacy.release import told_config
 from deepseek_report.provenance import PACKAGE, code_of, version_of
@@ -202,9 +203,10 @@ class _Planner:
         config = self.part("metrics", name)
         if "expectations" in plugin.reads:
             config = {"metric": config, "expectations": self.part("behaviour")}
+        targets = [self.target("metrics", name)]
         if "causal" in plugin.reads and (causal := self.part("causal")):
             config = {"metric": config, "causal": causal}
-        targets = [self.target("metrics", name)]
+            targets.append(f"{service_module('consequences')}.GraphConsequences")
         if "capacity" in plugin.reads:
             config = {"metric": config, "capacity": self.part("decision", "capacity")}
         if "folds" in plugin.reads:
@@ -257,14 +259,15 @@ class _Planner:
         refused = sorted((refusal.artifact, refusal.reason) for refusal in self.experiment.refused)
         config = [concluded_from(self.config), refused, self.texts]
         inputs = tuple(name for name in self.stages if name not in BEFORE.values())
-        self._released(CONCLUSIONS, config, inputs, f"{_CONCLUDING}.conclude")
+        further = (f"{name}.FAMILIES" for name in finding_modules(self.experiment.metrics))
+        self._released(CONCLUSIONS, config, inputs, f"{_CONCLUDING}.conclude", *further)
 
-    def _released(self, name: str, config: object, inputs: tuple[str, ...], target: str) -> None:
+    def _released(self, name: str, config: object, inputs: tuple[str, ...], *targets: str) -> None:
         """Plan a stage that reads no more than the level of privacy allows."""
-        privacy, targets = self.experiment.privacy, [target]
+        privacy = self.experiment.privacy
         if not privacy.is_full:
             config = {"made from": config, "privacy": vars(privacy)}
-            targets.append(f"{RELEASE}.release")
+            targets = (*targets, f"{RELEASE}.release")
         self.add(name, config, inputs, *targets)
 
     def _picture(self, name: str) -> None:

@@ -171,7 +171,8 @@ def writing_libraries() -> dict[str, str]:
 
 @cache
 def _templates_key() -> str:
-    folders = [shipped("templates"), *(each.folder / "locale" for each in installed())]
+    brought = [each.folder / name for each in installed() for name in ("locale", "templates")]
+    folders = [shipped("templates"), *brought]
     files = [path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()]
     return digest(
         {

@@ -19,6 +19,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage.local_paths import without_local_paths
 from deepseek_report.config.trusted import trusted_packages
 from deepseek_report.errors import MissingArtifactError
+from deepseek_report.extension import installed
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.wording.of_results import words_of
 
@@ -59,7 +60,8 @@ def _load(entry: Mapping[str, object], kind: str, trust: Sequence[str]) -> Any:
     package = module.partition(".")[0]
     if package not in trusted_packages(trust) or not module:
         raise UntrustedPartError(message("refusals.untrusted", target=target, package=package))
-    if package == _PACKAGE and not module.startswith(_OWN[kind]):
+    brought = (known for each in installed() for known in each.parts)
+    if package == _PACKAGE and not module.startswith(_OWN[kind]) and module not in brought:
         raise UntrustedPartError(message(f"refusals.no_own_part.{kind}", target=target))
     cls = getattr(importlib.import_module(module), name)
     if not (isinstance(cls, type) and dataclasses.is_dataclass(cls)):

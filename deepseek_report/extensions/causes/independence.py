@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
-from deepseek_report.statistics.causes.cross_fitting import CausalData, Variable, cross_fitted
-from deepseek_report.statistics.causes.graph import IndependenceClaim
+from deepseek_report.extensions.causes.cross_fitting import CausalData, Variable, cross_fitted
+from deepseek_report.extensions.causes.graph import IndependenceClaim
 from deepseek_report.statistics.intervals import holm, mean_p_value
 
 #: Many claims are tested, so that rows are parted into fewer folds than for an effect.

@@ -9,8 +9,9 @@ from functools import cached_property
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats
+from deepseek_report.artifacts.causal_declaration import CausalDeclaration
 from deepseek_report.artifacts.schema import Feature, Schema
-from deepseek_report.metrics.causes.declared_graph import DeclaredGraph
+from deepseek_report.extensions.causes.declared_graph import DeclaredGraph
 from deepseek_report.statistics.copies import same_values
 
 #: Penalty on squared coefficients of an equation's standardised columns.
@@ -116,9 +117,10 @@ class GraphConsequences:
     idle: frozenset[int]
 
     @classmethod
-    def of(cls, declared: DeclaredGraph, train: Floats) -> GraphConsequences:
+    def of(cls, declaration: CausalDeclaration, schema: Schema, train: Floats) -> GraphConsequences:
         """From the declared graph and (row, feature) training inputs."""
-        graph, schema = declared.graph, declared.schema
+        declared = DeclaredGraph.of(declaration, schema)
+        graph = declared.graph
         features = {name for name, node in declared.nodes.items() if node.role == "feature"}
         ordered = sorted(features, key=lambda name: len(graph.ancestors(name)))
         equations = []

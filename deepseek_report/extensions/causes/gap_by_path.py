@@ -26,14 +26,14 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
-from deepseek_report.statistics.causes import effects
-from deepseek_report.statistics.causes.cross_fitting import (
+from deepseek_report.extensions.causes import effects
+from deepseek_report.extensions.causes.cross_fitting import (
     CausalData,
     Design,
     cross_fitted,
     standardised,
 )
-from deepseek_report.statistics.causes.graph import CausalRefusal, PathSets
+from deepseek_report.extensions.causes.graph import CausalRefusal, PathSets
 
 Path = Literal["total", "direct", "indirect", "spurious"]
 PATHS: tuple[Path, ...] = ("total", "direct", "indirect", "spurious")

@@ -20,13 +20,13 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
-from deepseek_report.statistics.causes.cross_fitting import (
+from deepseek_report.extensions.causes.cross_fitting import (
     CausalData,
     Design,
     Variable,
     cross_fitted,
 )
-from deepseek_report.statistics.causes.graph import CausalGraph, CausalRefusal
+from deepseek_report.extensions.causes.graph import CausalGraph, CausalRefusal
 from deepseek_report.statistics.resampling import Resampling
 
 #: Chances of a treatment below this count as none.

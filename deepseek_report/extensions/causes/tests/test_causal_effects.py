@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from deepseek_report.artifacts.estimate import Estimate
-from deepseek_report.statistics.causes import cross_fitting, gap_by_path
-from deepseek_report.statistics.causes.cross_fitting import FOLDS, CausalData, Design, Variable
-from deepseek_report.statistics.causes.effects import (
+from deepseek_report.extensions.causes import cross_fitting, gap_by_path
+from deepseek_report.extensions.causes.cross_fitting import FOLDS, CausalData, Design, Variable
+from deepseek_report.extensions.causes.effects import (
     PENALTY,
     CausalEffect,
     MoveBy,
@@ -30,15 +30,15 @@ from deepseek_report.statistics.causes.effects import (
     naive_slope,
     weights_of,
 )
-from deepseek_report.statistics.causes.graph import (
+from deepseek_report.extensions.causes.graph import (
     MOST_NODES,
     CausalGraph,
     CausalRefusal,
     IndependenceClaim,
     PathSets,
 )
-from deepseek_report.statistics.causes.independence import independence_tests
-from deepseek_report.statistics.causes.sensitivity import (
+from deepseek_report.extensions.causes.independence import independence_tests
+from deepseek_report.extensions.causes.sensitivity import (
     _Strength,
     e_value,
     robustness_value,

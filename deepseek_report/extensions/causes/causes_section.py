@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.results import Results
+from deepseek_report.extensions.causes import cause_rows
+from deepseek_report.extensions.causes.cause_findings import contradicted_claims, contradiction
 from deepseek_report.findings.records import unit_of
-from deepseek_report.findings.rules_declared import contradicted_claims, contradiction
-from deepseek_report.metrics.causes import cause_rows
 from deepseek_report.sections.shared.draft import Draft, DraftedSection, ids_of
 from deepseek_report.wording.words import first_sentence
 

@@ -13,8 +13,8 @@ from pydantic import Field
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.results import Results
-from deepseek_report.findings.rules_declared import contradicted_claims
-from deepseek_report.metrics.causes.cause_rows import ClaimNode, GraphArrow, TestedClaim
+from deepseek_report.extensions.causes.cause_findings import contradicted_claims
+from deepseek_report.extensions.causes.cause_rows import ClaimNode, GraphArrow, TestedClaim
 from deepseek_report.visualizations import style
 from deepseek_report.visualizations.drawing.labels import caption, spoken, wrapped
 from deepseek_report.visualizations.drawing.sheet import OnePicture, Sheet, on_sheets

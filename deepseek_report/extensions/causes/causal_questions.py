@@ -20,14 +20,13 @@ from deepseek_report.artifacts.rounding import quantity
 from deepseek_report.artifacts.schema import Attribute
 from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimates_of
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.causes import cause_rows
-from deepseek_report.metrics.causes.declared_graph import DeclaredGraph, GraphNode, value_of
+from deepseek_report.extensions.causes import cause_rows, effects, gap_by_path
+from deepseek_report.extensions.causes.cross_fitting import CausalData, Variable
+from deepseek_report.extensions.causes.declared_graph import DeclaredGraph, GraphNode, value_of
+from deepseek_report.extensions.causes.graph import CausalRefusal, PathSets
+from deepseek_report.extensions.causes.independence import independence_tests
+from deepseek_report.extensions.causes.sensitivity import sensitivity_of
 from deepseek_report.metrics.plugin import EntityMetric
-from deepseek_report.statistics.causes import effects, gap_by_path
-from deepseek_report.statistics.causes.cross_fitting import CausalData, Variable
-from deepseek_report.statistics.causes.graph import CausalRefusal, PathSets
-from deepseek_report.statistics.causes.independence import independence_tests
-from deepseek_report.statistics.causes.sensitivity import sensitivity_of
 from deepseek_report.statistics.intervals import Z95, holm
 from deepseek_report.tasks import task_of
 

@@ -10,7 +10,7 @@ import pytest
 from deepseek_report.artifacts.causal_declaration import CausalDeclaration, CausalQuestion
 from deepseek_report.artifacts.schema import Attribute, Category, Feature, Layout, Schema, Target
 from deepseek_report.artifacts.split import Split
-from deepseek_report.metrics.causes.declared_graph import DeclaredGraph, GraphFault, faults
+from deepseek_report.extensions.causes.declared_graph import DeclaredGraph, GraphFault, faults
 from tests.worded import say
 
 LEVELS = (Category("1", "school"), Category("2", "university"), Category("3", "doctorate"))

@@ -13,10 +13,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from deepseek_report.statistics.causes.cross_fitting import CausalData
-from deepseek_report.statistics.causes.effects import CausalEffect, adjusted_effect
-from deepseek_report.statistics.causes.graph import CausalRefusal
-from deepseek_report.statistics.causes.independence import correlation
+from deepseek_report.extensions.causes.cross_fitting import CausalData
+from deepseek_report.extensions.causes.effects import CausalEffect, adjusted_effect
+from deepseek_report.extensions.causes.graph import CausalRefusal
+from deepseek_report.extensions.causes.independence import correlation
 
 #: So many of the variables that are held alike are left out, one at a time.
 _MOST_COMPARED = 6

@@ -15,8 +15,8 @@ from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.schema import Attribute, Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.statistics.causes.cross_fitting import CausalData, Variable
-from deepseek_report.statistics.causes.graph import CausalGraph, CausalRefusal, PathSets
+from deepseek_report.extensions.causes.cross_fitting import CausalData, Variable
+from deepseek_report.extensions.causes.graph import CausalGraph, CausalRefusal, PathSets
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
 

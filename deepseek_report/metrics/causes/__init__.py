@@ -1,1 +1,0 @@
-"""What a declared graph of causes says of data: contradictions, effects, gaps by paths."""
