@@ -33,7 +33,7 @@ def test_every_module_that_a_page_names_exists() -> None:
 def test_numbers_of_decisions_are_unique_and_head_their_records() -> None:
     records = sorted((ROOT / "docs" / "decisions").glob("0*.md"))
     numbers = [int(record.name[:4]) for record in records]
-    assert numbers == list(range(1, len(records) + 1))
+    assert len(numbers) == len(set(numbers))  # a record that goes leaves its number
     for number, record in zip(numbers, records, strict=True):
         assert record.read_text().startswith(f"# {number}. ")
 
