@@ -18,11 +18,15 @@ import torch
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds.token_tasks import Recall
+from deepseek_report.extensions.language_models.inside_language_models import HeadRoles
+from deepseek_report.extensions.language_models.language_model import CausalLanguageModel
+from deepseek_report.extensions.language_models.residual_stream import (
+    Prompts,
+    ResidualStream,
+    without,
+)
+from deepseek_report.extensions.language_models.sequence_trainer import _Course, _rounds
 from deepseek_report.metrics.internals.transformer_trace import sites_of
-from deepseek_report.metrics.language.inside_language_models import HeadRoles
-from deepseek_report.metrics.language.residual_stream import Prompts, ResidualStream, without
-from deepseek_report.models.transformers.language_model import CausalLanguageModel
-from deepseek_report.models.transformers.sequence_trainer import _Course, _rounds
 
 TASK = Recall()
 CLASSES = np.array([TASK.tokens.index(name) for name in TASK.answers])

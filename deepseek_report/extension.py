@@ -24,6 +24,7 @@ GROUP = "deepseek_report.extensions"
 BROUGHT = {
     **dict.fromkeys(("export", "--letter"), ("exports", "export")),
     **dict.fromkeys(("causal", "consequences"), ("causes", "")),
+    "prompts": ("language_models", ""),
 }
 
 

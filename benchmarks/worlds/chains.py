@@ -15,13 +15,20 @@ import numpy as np
 import pandas as pd
 
 import deepseek_report
-from deepseek_report.metrics.language.chain_of_thought import ChainAnswers, HintPairs, chain_verdict
-from deepseek_report.metrics.language.prompt_pairs import PairedPrompts
+from deepseek_report.extensions.language_models.chain_of_thought import (
+    ChainAnswers,
+    HintPairs,
+    chain_verdict,
+)
+from deepseek_report.extensions.language_models.prompt_pairs import PairedPrompts
 from deepseek_report.statistics.resampling import Resampling
 from worlds.trials import Plan, Table, repeat, share
 
 FEWEST = 30
-SHIPPED = Path(deepseek_report.__file__).parent / "examples/data/synthetic_traces.parquet"
+SHIPPED = (
+    Path(deepseek_report.__file__).parent
+    / "extensions/language_models/data/synthetic_traces.parquet"
+)
 
 
 @dataclass(frozen=True)

@@ -15,14 +15,18 @@ from deepseek_report.artifacts.protocols.models import TrainingPlace
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.examples.generated import RecallData
-from deepseek_report.metrics.language.continuation import (
+from deepseek_report.extensions.language_models.continuation import (
     METHODS,
     ContinuationAttribution,
     stand_in_of,
     verdicts,
 )
-from deepseek_report.metrics.language.token_attribution import QUESTIONS, ContinuationGame, losses
-from deepseek_report.models.transformers.language_model import CausalLanguageModel
+from deepseek_report.extensions.language_models.language_model import CausalLanguageModel
+from deepseek_report.extensions.language_models.token_attribution import (
+    QUESTIONS,
+    ContinuationGame,
+    losses,
+)
 from worlds.trials import Plan, Table, repeat, share
 
 #: Prompts of each model, and random orders of each prompt.

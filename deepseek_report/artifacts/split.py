@@ -18,6 +18,8 @@ from deepseek_report.artifacts.written_texts import WrittenTexts
 
 Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
+#: Where the card of recorded chains of thought says who or what decided whether one names the hint.
+DECIDED = "acknowledged_by"
 #: How the names of arrays begin in a stored part that hold groups, or texts.
 _GROUP, _TEXT = "group/", "text/"
 #: Fields of a part with one entry an instance, beside the groups and the texts.

@@ -12,6 +12,7 @@ from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import CROSS, NOT_JUDGED
 from deepseek_report.artifacts.table import Column, TableType, columns_of
+from deepseek_report.extension import service
 from deepseek_report.findings.best_option import best_option, option_name
 from deepseek_report.findings.records import attribute_label, setting
 from deepseek_report.findings.rules_groups import (
@@ -32,7 +33,6 @@ from deepseek_report.metrics.fairness.fairness_rows import (
     surest_last,
 )
 from deepseek_report.metrics.fairness.groups import Grouping, groupings
-from deepseek_report.sections.chains import largest_prompt_gap
 from deepseek_report.sections.shared.draft import Draft, DraftedSection, ids_of
 from deepseek_report.sections.shared.tables import ShownTable, Values, View, own_table
 from deepseek_report.sections.shared.task_columns import attribution, gap_table, quality
@@ -320,9 +320,11 @@ class BiasSection(DraftedSection):
         _answer_gaps(draft)
         if gap := surest_gap(results):  # in favourable decisions
             draft.answer("sources", **gap)
-        if prompts := largest_prompt_gap(results):
-            draft.answer("prompts", **prompts)
-            draft.caveat("prompts")
+        if results.has("measures/prompt_pairs"):
+            prompts = service("prompts").largest_prompt_gap(results)
+            if prompts:
+                draft.answer("prompts", **prompts)
+                draft.caveat("prompts")
         _caveats(draft)
         draft.notes(metric for metric in _METRICS if metric != _EXPLAINED or _people(results))
         labelled = View("bias-labelled", "impact_ratio.labelled", _LABELLED)

@@ -9,11 +9,10 @@ from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.message import Code, Message, Verbatim
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import AttributeKind, Feature
-from deepseek_report.artifacts.split import DataIssue
+from deepseek_report.artifacts.split import DECIDED, DataIssue
 from deepseek_report.artifacts.table import Column, TableType, columns_of
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.records import period_of
-from deepseek_report.metrics.language.chain_of_thought import DECIDED
 from deepseek_report.sections.shared.draft import Draft, DraftedSection
 from deepseek_report.sections.shared.tables import Row, ShownTable, Values
 from deepseek_report.tasks import task_of

@@ -29,7 +29,6 @@ from deepseek_report.findings.records import is_share, period_of, promise_name
 from deepseek_report.findings.rules_declared import correction_lines
 from deepseek_report.findings.rules_failures import applicable, by_reason
 from deepseek_report.metrics.cases.single_case_rows import Neighbour
-from deepseek_report.sections.chains import CHAIN_METRICS
 from deepseek_report.sections.performance import fold_ends
 from deepseek_report.sections.shared.draft import Draft, DraftedSection
 from deepseek_report.sections.shared.tables import Values
@@ -214,6 +213,8 @@ def _behind(draft: Draft) -> Values:
     }
 
 
+#: Metrics of chains of thought: of recorded traces, and of a model that is at hand.
+CHAIN_METRICS = ("hint_acknowledgement", "recorded_chain_tests", "chain_tests")
 #: {what a report may not assess: the measurements that do}; the others are beyond any report.
 _ASSESSING = {
     "drift": ("period_drift",),

@@ -22,9 +22,11 @@ from deepseek_report.artifacts.storage import checkpoint, checkpoint_files
 from deepseek_report.artifacts.storage.checkpoint import described, digest, load_tokenizer
 from deepseek_report.datasets.readers.tokenizing import tokenizer_digest, tokenizer_problem
 from deepseek_report.errors import ConfigError
-from deepseek_report.models.transformers.language_model import CausalLanguageModel
 from deepseek_report.models.transformers.pretrained import HuggingFace
 
+CausalLanguageModel: Any = pytest.importorskip(
+    "deepseek_report.extensions.language_models.language_model"
+).CausalLanguageModel
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "bad"]
 
 

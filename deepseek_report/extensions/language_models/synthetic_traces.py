@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from deepseek_report.datasets.data_card import NO_PERIOD, Description, shipped_description
-from deepseek_report.datasets.sources.traces import Traces
+from deepseek_report.extensions.language_models.traces import Traces
 
 SYNTHETIC = shipped_description(
     "traces",

@@ -13,8 +13,8 @@ from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.results import Results
-from deepseek_report.findings.rules_language import silent_chains
-from deepseek_report.sections.language import LanguageSection
+from deepseek_report.extensions.language_models.language_findings import silent_chains
+from deepseek_report.extensions.language_models.language_section import LanguageSection
 from deepseek_report.sections.summary import SummarySection
 from deepseek_report.wording.words import wording
 from tests.real_runs import with_report

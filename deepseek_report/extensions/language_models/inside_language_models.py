@@ -25,9 +25,9 @@ from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.table import TableType, columns_of, estimate, estimates_of
 from deepseek_report.artifacts.table_rows import read_rows
 from deepseek_report.errors import NotApplicableError
+from deepseek_report.extensions.language_models import language_rows
 from deepseek_report.metrics.internals.ablation import SIGNIFICANT, part_verdict, rise_p_value
 from deepseek_report.metrics.internals.internal_rows import AblatedPart
-from deepseek_report.metrics.language import language_rows
 from deepseek_report.metrics.plugin import ComputeMetric, Rows
 from deepseek_report.statistics.intervals import holm, mean_interval
 from deepseek_report.statistics.resampling import Resampling
@@ -36,8 +36,12 @@ if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedModel
 
+    from deepseek_report.extensions.language_models.residual_stream import (
+        Prompts,
+        ResidualStream,
+        Restored,
+    )
     from deepseek_report.metrics.internals.transformer_trace import Site
-    from deepseek_report.metrics.language.residual_stream import Prompts, ResidualStream, Restored
 
 #: Fewer prompts tell too little of any part.
 FEWEST = 30
@@ -58,7 +62,7 @@ def continuing(context: MeasureContext) -> ContinuesText:
 
 def prompts_of(model: ContinuesText, part: Split, rows: Ints) -> Prompts:
     """The prompts in these rows, and the token that follows each."""
-    from deepseek_report.metrics.language.residual_stream import Prompts
+    from deepseek_report.extensions.language_models.residual_stream import Prompts
 
     return Prompts.of(model.token_ids(part.inputs[rows]), model.class_tokens[part.labels[rows]])
 
@@ -176,7 +180,7 @@ class Lens(InsideMetric):
     most_work: Annotated[int, Field(ge=0)] = 200_000_000_000
 
     def measure(self, context: MeasureContext) -> Measurement:
-        from deepseek_report.metrics.language import residual_stream
+        from deepseek_report.extensions.language_models import residual_stream
 
         model, dataset = continuing(context), context.dataset
         stream = residual_stream.ResidualStream(model.language_model.net, context.classifier.name)
@@ -221,7 +225,7 @@ class Lens(InsideMetric):
 
         drawn : all prompts. put_back : those with a place that could be corrupted.
         """
-        from deepseek_report.metrics.language.residual_stream import SPANS
+        from deepseek_report.extensions.language_models.residual_stream import SPANS
 
         regained = {
             (corruption, layer, span): ratio(put_back, shares, restored.lost)
@@ -247,7 +251,7 @@ def _readings(
     stream: ResidualStream, train: Prompts, prompts: Prompts
 ) -> Iterator[dict[str, tuple[Bools, Floats]]]:
     """For each state whether the answer is read off, and its log-probability, by both lenses."""
-    from deepseek_report.metrics.language.residual_stream import (
+    from deepseek_report.extensions.language_models.residual_stream import (
         early_reading,
         states_at_end,
         translated,
@@ -277,7 +281,7 @@ def _corruptions(
     """What makes the vectors of a batch of corrupted prompts, for each of `CORRUPTIONS`."""
     import torch
 
-    from deepseek_report.metrics.language.residual_stream import with_token
+    from deepseek_report.extensions.language_models.residual_stream import with_token
 
     weight = next(stream.net.get_input_embeddings().parameters()).detach()
     noise = rng.normal(0, _NOISE * float(weight.std()), (len(prompts), weight.shape[1]))
@@ -338,8 +342,8 @@ class HeadRoles(InsideMetric):
     most_work: Annotated[int, Field(ge=0)] = 200_000_000_000
 
     def measure(self, context: MeasureContext) -> Measurement:
+        from deepseek_report.extensions.language_models import residual_stream
         from deepseek_report.metrics.internals.transformer_trace import sites_of
-        from deepseek_report.metrics.language import residual_stream
 
         patterns = residual_stream.PATTERNS
         passes = 2 + len(patterns) * len(REPLACEMENTS)
@@ -491,7 +495,7 @@ class Latent(InsideMetric):
     most_work: Annotated[int, Field(ge=0)] = 200_000_000_000
 
     def measure(self, context: MeasureContext) -> Measurement:
-        from deepseek_report.metrics.language import residual_stream as inside
+        from deepseek_report.extensions.language_models import residual_stream as inside
 
         model, dataset = continuing(context), context.dataset
         stream = inside.ResidualStream(model.language_model.net, context.classifier.name)
@@ -530,7 +534,10 @@ def _kept(
     stream: ResidualStream, layer: int, train: Prompts, prompts: Prompts, drawn: Resampling
 ) -> tuple[object, ...]:
     """Of a layer's states and latents the widths, the ranks, and what a probe tells of tokens."""
-    from deepseek_report.metrics.language.residual_stream import effective_rank, states_and_latents
+    from deepseek_report.extensions.language_models.residual_stream import (
+        effective_rank,
+        states_and_latents,
+    )
 
     taught = states_and_latents(stream, train, layer)
     held_out = states_and_latents(stream, prompts, layer)
@@ -564,7 +571,7 @@ def probed(vectors: Floats, labels: Ints, others: Floats) -> Ints:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    from deepseek_report.metrics.language.residual_stream import PENALTIES
+    from deepseek_report.extensions.language_models.residual_stream import PENALTIES
 
     some = np.linspace(0, len(vectors) - 1, min(len(vectors), _TAUGHT)).round().astype(int)
     if len(np.unique(labels[some])) < 2:
@@ -622,7 +629,7 @@ class TokenExperts(InsideMetric):
     tolerance: Annotated[float, Field(ge=0, le=1)] = 0.002
 
     def measure(self, context: MeasureContext) -> Measurement:
-        from deepseek_report.metrics.language import residual_stream as inside
+        from deepseek_report.extensions.language_models import residual_stream as inside
 
         model, test = continuing(context), context.dataset.test
         stream = inside.ResidualStream(model.language_model.net, context.classifier.name)
@@ -682,8 +689,11 @@ class _Audit:
 
     def parts(self, context: MeasureContext) -> Iterator[_ExpertOfKind]:
         """Each layer, kind of tokens and expert that some of them were given to."""
+        from deepseek_report.extensions.language_models.residual_stream import (
+            answer_losses,
+            chosen_experts,
+        )
         from deepseek_report.metrics.internals.transformer_trace import sites_of
-        from deepseek_report.metrics.language.residual_stream import answer_losses, chosen_experts
 
         config = self.stream.net.config.get_text_config()
         sites = {

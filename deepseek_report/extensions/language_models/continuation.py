@@ -24,12 +24,12 @@ from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.table import TableType, columns_of, estimates_of
 from deepseek_report.artifacts.written_texts import gaps, legible
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.language.language_rows import (
+from deepseek_report.extensions.language_models.language_rows import (
     AnswerToken,
     ContinuationMethod,
     PromptToken,
 )
-from deepseek_report.metrics.language.token_attribution import (
+from deepseek_report.extensions.language_models.token_attribution import (
     QUESTIONS,
     Continuation,
     ContinuationGame,

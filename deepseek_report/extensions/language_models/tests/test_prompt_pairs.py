@@ -17,7 +17,7 @@ from deepseek_report.artifacts.split import Split
 from deepseek_report.datasets.assembly.texts import TextReader, TextRule
 from deepseek_report.datasets.sources.text_file import TextFile
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.language.prompt_pairs import PairedPrompts, PromptPairs
+from deepseek_report.extensions.language_models.prompt_pairs import PairedPrompts, PromptPairs
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.wording.words import wording
 from tests.builders import Answers

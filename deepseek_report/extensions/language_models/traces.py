@@ -16,7 +16,7 @@ from deepseek_report.artifacts.codes import sorted_codes, truth_of
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Attribute, Target
-from deepseek_report.artifacts.split import Dataset
+from deepseek_report.artifacts.split import DECIDED, Dataset
 from deepseek_report.datasets.assembly import column_declarations
 from deepseek_report.datasets.assembly.assemble import Origin
 from deepseek_report.datasets.assembly.cell_encoding import EncodedTarget
@@ -26,10 +26,9 @@ from deepseek_report.datasets.readers.cells import Cells, observed, read_cells
 from deepseek_report.datasets.readers.table_file import ReadTable
 from deepseek_report.datasets.sources.text_file import TextRows, strings
 from deepseek_report.datasets.splitting import Duplicates, Shares
-from deepseek_report.metrics.language.chain_of_thought import (
+from deepseek_report.extensions.language_models.chain_of_thought import (
     ACKNOWLEDGED,
     AFTER,
-    DECIDED,
     HINT,
     HINTED,
     WITH,

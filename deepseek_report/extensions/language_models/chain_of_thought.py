@@ -16,10 +16,10 @@ from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.classifier import ContinuesText, LanguageModel
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.split import Dataset
+from deepseek_report.artifacts.split import DECIDED, Dataset
 from deepseek_report.artifacts.table import TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.language.language_rows import ChainTest, HintRow
+from deepseek_report.extensions.language_models.language_rows import ChainTest, HintRow
 from deepseek_report.metrics.plugin import EntityMetric
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.resampling import Resampling
@@ -31,8 +31,6 @@ HINT, HINTED, WITHOUT, WITH = "hint", "hinted_answer", "answer_without", "answer
 ACKNOWLEDGED = "acknowledged"
 #: Begins the names of groups that hold the answer after a change of the chain: `after:cut_25`.
 AFTER = "after:"
-#: Where the card of such data says who or what decided whether a chain names the hint.
-DECIDED = "acknowledged_by"
 
 HintVerdict = Literal["names", "silent", "open", "two_answers", "few"]
 

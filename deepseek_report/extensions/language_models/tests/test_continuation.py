@@ -14,7 +14,7 @@ import pytest
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.split import Split
-from deepseek_report.metrics.language.continuation import (
+from deepseek_report.extensions.language_models.continuation import (
     FEWEST,
     METHODS,
     ContinuationAttribution,
@@ -22,10 +22,13 @@ from deepseek_report.metrics.language.continuation import (
     stand_in_of,
     token_of,
 )
-from deepseek_report.sections.language import continuation_answer, continuation_data
+from deepseek_report.extensions.language_models.language_pictures import ContinuationPicture
+from deepseek_report.extensions.language_models.language_section import (
+    continuation_answer,
+    continuation_data,
+)
+from deepseek_report.extensions.language_models.tests.test_inside import context, copying_net
 from deepseek_report.sections.shared.draft import Draft
-from deepseek_report.visualizations.language.language_pictures import ContinuationPicture
-from tests.metrics.language.test_inside import context, copying_net
 from tests.worded import refused, say
 
 FEW = {"pairs": 24, "steps": 4, "draws": 4, "prompts": 14}

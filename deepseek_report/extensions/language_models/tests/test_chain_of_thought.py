@@ -16,10 +16,8 @@ from worlds import chains as worlds
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.datasets.sources.traces import Traces
 from deepseek_report.errors import DataError
-from deepseek_report.examples.synthetic_traces import SyntheticTraces
-from deepseek_report.metrics.language.chain_of_thought import (
+from deepseek_report.extensions.language_models.chain_of_thought import (
     ChainAnswers,
     ChainTests,
     HintAcknowledgement,
@@ -28,6 +26,8 @@ from deepseek_report.metrics.language.chain_of_thought import (
     chain_verdict,
     moved_by_hint,
 )
+from deepseek_report.extensions.language_models.synthetic_traces import SyntheticTraces
+from deepseek_report.extensions.language_models.traces import Traces
 from deepseek_report.statistics.intervals import blaker
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.wording.words import wording

@@ -85,13 +85,13 @@ class CausalLanguageModel(DeepSeekV3):
         """What draws the sequences to train on; for a checkpoint, what keeps the weights."""
         if self.checkpoint is not None:
             return super().own_trainer()
-        from deepseek_report.models.transformers.sequence_trainer import SequenceTrainer
+        from deepseek_report.extensions.language_models.sequence_trainer import SequenceTrainer
 
         return SequenceTrainer(self.recipe)
 
     def wrap(self, module: ExplainableModule, schema: Schema, device: str) -> TorchClassifier:
         """The trained module, of which the language model itself can be asked too."""
-        from deepseek_report.models.transformers.continued_texts import LanguageClassifier
+        from deepseek_report.extensions.language_models.continued_texts import LanguageClassifier
 
         return LanguageClassifier(module, schema, self.name, self.capabilities, device)
 
@@ -107,7 +107,7 @@ class CausalLanguageModel(DeepSeekV3):
         return []
 
     def _start(self, schema: Schema) -> PretrainedStart:
-        from deepseek_report.models.transformers.continued_texts import (
+        from deepseek_report.extensions.language_models.continued_texts import (
             language_start,
             new_language_start,
         )

@@ -9,7 +9,7 @@ from captum import attr as captum
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from deepseek_report.metrics.language.token_attribution import (
+from deepseek_report.extensions.language_models.token_attribution import (
     Continuation,
     ContinuationGame,
     greedy_answer,

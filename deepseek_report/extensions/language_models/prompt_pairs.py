@@ -23,7 +23,7 @@ from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.table import TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.language.language_rows import PromptPair
+from deepseek_report.extensions.language_models.language_rows import PromptPair
 from deepseek_report.metrics.plugin import EntityMetric
 from deepseek_report.statistics.copies import same_values
 from deepseek_report.statistics.intervals import SHARE, holm, mean_p_value

@@ -17,11 +17,8 @@ from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import Split
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.internals.ablation import Ablation
-from deepseek_report.metrics.internals.internal_rows import AblatedPart
-from deepseek_report.metrics.internals.transformer_trace import sites_of
-from deepseek_report.metrics.language import residual_stream
-from deepseek_report.metrics.language.inside_language_models import (
+from deepseek_report.extensions.language_models import residual_stream
+from deepseek_report.extensions.language_models.inside_language_models import (
     HeadRoles,
     Latent,
     Lens,
@@ -29,6 +26,9 @@ from deepseek_report.metrics.language.inside_language_models import (
     probed,
     ratio,
 )
+from deepseek_report.metrics.internals.ablation import Ablation
+from deepseek_report.metrics.internals.internal_rows import AblatedPart
+from deepseek_report.metrics.internals.transformer_trace import sites_of
 from deepseek_report.statistics.resampling import Resampling
 from tests.tiny_networks import tiny_network
 from tests.worded import refused

@@ -11,11 +11,11 @@ from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.results import Results
+from deepseek_report.extensions.language_models import language_rows
+from deepseek_report.extensions.language_models.continuation import METHODS
+from deepseek_report.extensions.language_models.token_attribution import QUESTIONS
 from deepseek_report.findings.records import first
 from deepseek_report.findings.severity import severity, size_of
-from deepseek_report.metrics.language import language_rows
-from deepseek_report.metrics.language.continuation import METHODS
-from deepseek_report.metrics.language.token_attribution import QUESTIONS
 
 #: Kinds of hint that have words of their own; others are called as in the file.
 KNOWN_HINTS = frozenset(
@@ -158,3 +158,9 @@ def shown_answers(results: Results) -> list[ShownAnswer]:
         truth = arrays["truth"][prompt, : len(own), :players].astype(bool)
         shown.append(ShownAnswer(text, [own[order] for order in sorted(own)], values, truth))
     return shown
+
+
+#: {rule of the core: those that come before it}.
+BEFORE = {"alerts": (prompt_groups,), "proxies": (silent_chains,)}
+#: None of these rests on p-values.
+FAMILIES: dict[str, object] = {}

@@ -6,15 +6,14 @@ from collections.abc import Iterator
 
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import Results
+from deepseek_report.extensions.language_models.chain_of_thought import CUT, chain_verdict
+from deepseek_report.extensions.language_models.language_findings import all_hints, hint_name
+from deepseek_report.extensions.language_models.language_rows import ChainTest, HintRow, PromptPair
 from deepseek_report.findings.records import setting
-from deepseek_report.findings.rules_language import all_hints, hint_name
-from deepseek_report.metrics.language.chain_of_thought import CUT, chain_verdict
-from deepseek_report.metrics.language.language_rows import ChainTest, HintRow, PromptPair
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import Values
+from deepseek_report.sections.summary import CHAIN_METRICS
 
-#: Metrics of chains: of recorded traces, and of a model that is at hand.
-CHAIN_METRICS = ("hint_acknowledgement", "recorded_chain_tests", "chain_tests")
 _TESTS = CHAIN_METRICS[1:]
 
 

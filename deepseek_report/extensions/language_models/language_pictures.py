@@ -15,8 +15,16 @@ from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.results import Results
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.findings.rules_language import ShownAnswer, quoted, shown_answers
-from deepseek_report.metrics.language.language_rows import HeadRole, HeadsTogether, LensLayer
+from deepseek_report.extensions.language_models.language_findings import (
+    ShownAnswer,
+    quoted,
+    shown_answers,
+)
+from deepseek_report.extensions.language_models.language_rows import (
+    HeadRole,
+    HeadsTogether,
+    LensLayer,
+)
 from deepseek_report.visualizations import style
 from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.labels import caption, short, spoken

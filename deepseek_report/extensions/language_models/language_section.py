@@ -8,13 +8,18 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.table_rows import WholeRow
-from deepseek_report.findings.rules_language import ShownAnswer, quoted, shown_answers
+from deepseek_report.extensions.language_models import language_rows
+from deepseek_report.extensions.language_models.chains import answer_chains
+from deepseek_report.extensions.language_models.language_findings import (
+    ShownAnswer,
+    quoted,
+    shown_answers,
+)
+from deepseek_report.extensions.language_models.token_attribution import QUESTIONS
 from deepseek_report.findings.severity import SIGNIFICANT
-from deepseek_report.metrics.language import language_rows
-from deepseek_report.metrics.language.token_attribution import QUESTIONS
-from deepseek_report.sections.chains import CHAIN_METRICS, answer_chains
 from deepseek_report.sections.shared.draft import Draft, DraftedSection, ids_of
 from deepseek_report.sections.shared.tables import ShownTable, Values
+from deepseek_report.sections.summary import CHAIN_METRICS
 
 # What each token of an answer came from: the sentence of the section, and what the page shows
 

@@ -1,1 +1,0 @@
-"""What is measured of language models alone: continuations, circuits, chains of thought."""

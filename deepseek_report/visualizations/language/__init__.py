@@ -1,1 +1,0 @@
-"""Pictures of what is measured of language models alone."""
