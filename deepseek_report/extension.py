@@ -17,13 +17,13 @@ from types import ModuleType
 
 from deepseek_report.errors import ConfigError
 
-#: The group of entry points.
 GROUP = "deepseek_report.extensions"
 #: {command, option or setting: the extension that brings it, and its extra, "" where it comes with
 #: the package}.
 BROUGHT = {
     **dict.fromkeys(("export", "--letter"), ("exports", "export")),
     **dict.fromkeys(("causal", "consequences"), ("causes", "")),
+    **dict.fromkeys(("corrections", "correction lines"), ("corrections", "")),
     "prompts": ("language_models", ""),
 }
 

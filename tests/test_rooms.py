@@ -14,7 +14,6 @@ OF_ONE_PART = {"metrics", "visualizations", "sections"}
 _COMMAND = "a command, what it does, and what it prints"
 SHARED_NAMES = {
     **dict.fromkeys(("experiment", "forecast", "render", "verify"), _COMMAND),
-    "corrections": "what people declare, and the metric and the section that judge it",
     "progress": "a protocol is called as what follows it",
     "table": "a kind of data, and the artifact that a report shows",
 }

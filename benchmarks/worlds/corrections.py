@@ -27,12 +27,12 @@ from deepseek_report.artifacts.protocols.models import TrainingPlace
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Category, Feature, Layout, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.data_kinds.corrected_data import ResolvedCorrections
-from deepseek_report.metrics.behaviour.corrections import MOST_LEFT, Corrections, use_of
+from deepseek_report.extensions.corrections.corrected_data import ResolvedCorrections
+from deepseek_report.extensions.corrections.corrected_training import choose_weight
+from deepseek_report.extensions.corrections.corrections_metric import MOST_LEFT, Corrections, use_of
 from deepseek_report.metrics.performance.predicting import predict
 from deepseek_report.models.perceptron.mlp import MLP
 from deepseek_report.models.routed.deepseek import DeepSeek
-from deepseek_report.runner.execution.corrected_training import choose_weight
 from deepseek_report.training.trainer import GradientTrainer
 
 from .trials import Plan, Table, repeat, share

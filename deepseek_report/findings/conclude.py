@@ -36,8 +36,6 @@ Rule = Callable[[Results], Iterable[Finding]]
 RULES: tuple[Rule, ...] = (
     rules_performance.skill,
     rules_performance.thresholds,
-    rules_declared.corrections_failed,
-    rules_declared.took_over,
     rules_declared.broken,
     rules_data.labels,
     rules_groups.not_judged,

@@ -26,7 +26,6 @@ from deepseek_report.findings.conclude import all_findings, conclusions_of
 from deepseek_report.findings.decision_effect import decision_effect
 from deepseek_report.findings.first_page import SHOWN, FirstPage, finding_of, first_page
 from deepseek_report.findings.records import is_share, period_of, promise_name
-from deepseek_report.findings.rules_declared import correction_lines
 from deepseek_report.findings.rules_failures import applicable, by_reason
 from deepseek_report.metrics.cases.single_case_rows import Neighbour
 from deepseek_report.sections.performance import fold_ends
@@ -110,7 +109,7 @@ def _first_screen(draft: Draft, page: FirstPage) -> Values:
     findings, sections = (*page.in_stories, *page.others), _sections(results)
     unplaced = [finding for finding in findings if finding.section not in sections]
     return {
-        "corrected": list(map(words.say, correction_lines(results))),
+        "corrected": _corrected(draft),
         "causes": service("causal").causal_answers(draft) if results.config.get("causal") else [],
         "effect": [
             *map(words.say, decision_effect(results)),
@@ -226,6 +225,13 @@ def _is_assessed(results: Results, name: str) -> bool:
     """Whether the run holds an answer to what else stands among what was not assessed."""
     measured = (results.measurement(metric) for metric in _ASSESSING.get(name, ()))
     return any(each is not None and each.tables for each in measured)
+
+
+def _corrected(draft: Draft) -> list[str]:
+    if not draft.results.has("measures/corrections"):
+        return []
+    lines = service("correction lines").correction_lines(draft.results)
+    return [draft.words.say(line) for line in lines]
 
 
 def _is_of_language_model(results: Results) -> bool:

@@ -15,7 +15,7 @@ _EXPLAINER = "asks the protocol whether values are probabilities or a number"
 #: {module: (how many questions it may hold, why)}.
 ALLOWED = {
     "artifacts/protocols/explainers.py": (3, _BELOW),
-    "data_kinds/corrected_data.py": (2, _BESIDE),
+    "extensions/corrections/corrected_data.py": (2, _BESIDE),
     "datasets/assembly/data_declarations.py": (4, _OF_A_CONFIG),
     "datasets/sources/image_folder.py": (1, _OF_A_CONFIG),
     "datasets/assembly/cell_encoding.py": (1, _OF_A_CONFIG),

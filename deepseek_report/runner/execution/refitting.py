@@ -21,7 +21,7 @@ from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.data_kinds.base import typical_row
-from deepseek_report.runner.execution.corrected_training import penalty_of
+from deepseek_report.extension import service
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -128,7 +128,7 @@ class ModelRefits:
             place = models.TrainingPlace(Path(folder), seed, self.device)
             penalty = None
             if self.experiment.corrections and change == NO_CHANGE:
-                penalty = penalty_of(self.experiment, self.training, data)
+                penalty = service("corrections").penalty_of(self.experiment, self.training, data)
             if penalty is not None and isinstance(trainer, models.TrainsCorrected):
                 trainer.fit(built, data, place, Silent(), penalty)
             else:

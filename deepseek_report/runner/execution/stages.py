@@ -31,12 +31,13 @@ from deepseek_report.artifacts.storage.files import save_json
 from deepseek_report.artifacts.storage.plain_files import make_folder
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.errors import DataError
+from deepseek_report.extension import service
 from deepseek_report.metrics.cases.case_choice import ALERT, NAMED, choose_cases
 from deepseek_report.metrics.internals.compute import process_peak
 from deepseek_report.metrics.performance.alerts import last_alerts
 from deepseek_report.metrics.performance.predicting import periods_of, predict
 from deepseek_report.metrics.plugin import measured
-from deepseek_report.runner.execution import corrected_training, decided_classes
+from deepseek_report.runner.execution import decided_classes
 from deepseek_report.runner.execution.refitting import refits_of
 from deepseek_report.tasks import task_of
 from deepseek_report.wording.of_results import in_words
@@ -109,7 +110,7 @@ def run_stage(job: StageJob, folder: Path, progress: Progress) -> None:
 def _data(job: StageJob, folder: Path, progress: Progress) -> None:
     if job.corrects:
         original = Dataset.load(job.before("data"))
-        resolved = corrected_training.resolved_corrections(job.experiment, original)
+        resolved = service("corrections").resolved_corrections(job.experiment, original)
         resolved.corrected(job.seeds.data).save(folder)
         items = [item.to_json() for item in job.experiment.corrections]
         save_json(folder / CORRECTIONS_FILE, items)
@@ -128,9 +129,9 @@ def _training(job: StageJob, folder: Path, progress: Progress) -> None:
     _require_same_model(job, model)
     place = models.TrainingPlace(folder, job.seeds.training, job.device)
     if job.corrects:
-        before = job.before("data"), job.before("training")
-        corrected = corrected_training.CorrectedPlace(folder, place.seed, job.device, *before)
-        corrected_training.train_corrected(job.experiment, dataset, trainer, corrected, progress)
+        before, corrections = (job.before("data"), job.before("training")), service("corrections")
+        corrected = corrections.CorrectedPlace(folder, place.seed, job.device, *before)
+        corrections.train_corrected(job.experiment, dataset, trainer, corrected, progress)
     else:
         module = model.build(dataset.schema, dataset.train, place.seed)
         trainer.fit(module, dataset, place, progress)
@@ -326,8 +327,8 @@ def _before(job: StageJob) -> metrics.BeforeCorrections | None:
     return metrics.BeforeCorrections(
         data,
         Predictions.load(job.before("predictions") / "test"),
-        corrected_training.classifier_before(before, data, job.before("training"), job.device),
-        corrected_training.resolved_corrections(job.experiment, data),
+        service("corrections").classifier_before(before, data, job.before("training"), job.device),
+        service("corrections").resolved_corrections(job.experiment, data),
     )
 
 

@@ -57,10 +57,9 @@ def refuse_misfits(
     """
     problems = fitted_model_problems(experiment, schema, load)
     if experiment.corrections:
-        from deepseek_report.runner.execution.corrected_training import resolved_corrections
-
         parts: dict[str, Any] = {part: load(part) for part in PARTS}
-        resolved = resolved_corrections(experiment, Dataset(schema, **parts, card={}))
+        read = Dataset(schema, **parts, card={})
+        resolved = service("corrections").resolved_corrections(experiment, read)
         problems += [
             Problem(_place_of_item(misfit.item), misfit.fault, misfit.allowed, misfit.todo)
             for misfit in resolved.misfits

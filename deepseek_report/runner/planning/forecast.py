@@ -160,10 +160,9 @@ def _corrections(
     """What each correction will do, in the order in which they were declared."""
     if not experiment.corrections:
         return []
-    from deepseek_report.runner.execution.corrected_training import resolved_corrections
-
-    train, validation, test = (load(part) for part in PARTS)
-    resolved = resolved_corrections(experiment, Dataset(schema, train, validation, test, {}))
+    parts: dict[str, Any] = {part: load(part) for part in PARTS}
+    read = Dataset(schema, **parts, card={})
+    resolved = service("corrections").resolved_corrections(experiment, read)
     ways = {id(each.item): each.how for each in resolved.cues}
     return [
         message(

@@ -38,7 +38,6 @@ _CONCLUDING = f"{PACKAGE}.findings.conclude"
 _FOLDS = f"{PACKAGE}.runner.execution.fold_runs"
 #: The stage that concludes from all others, before the pictures are drawn.
 CONCLUSIONS = "conclusions"
-_CORRECTED = f"{PACKAGE}.data_kinds.corrected_data"
 DATA_BEFORE, TRAINING_BEFORE, _ = BEFORE.values()
 #: {kind of artifact: the group of the config whose plug-ins make it}
 _GROUPS = {"explanations": "explainers", "measures": "metrics", "pictures": "visualizations"}
@@ -91,6 +90,11 @@ class Stage:
 def module_of(target: str) -> str:
     """The module that a `_target_` names."""
     return target.rpartition(".")[0]
+
+
+def _corrected() -> str:
+    """A target in what corrects data and trains again."""
+    return f"{service_module('corrections')}.train_corrected"
 
 
 class _Planner:
@@ -151,8 +155,8 @@ class _Planner:
         """The stage that reads the data, on which no other choice bears."""
         seed = self.seeds.data
         if self.corrections:
-            corrected = f"{_CORRECTED}.ResolvedCorrections"
-            return self.add("data", self.corrections, (DATA_BEFORE,), corrected, seed=seed)
+            target = _corrected()
+            return self.add("data", self.corrections, (DATA_BEFORE,), target, seed=seed)
         source, target = self.experiment.dataset.source_digest(), self.target("dataset")
         readers = getattr(self.experiment.dataset, "readers", ())
         made_from = [self.part("dataset"), source, *map(version_of, readers)]
@@ -182,7 +186,10 @@ class _Planner:
         if self.corrections:
             inputs = ("data", DATA_BEFORE, TRAINING_BEFORE)
             trained.append(self.corrections)
-        self.add("training", trained, inputs, *targets, seed=self.seeds.training, source=others)
+        further = [_corrected()] if self.corrections else []
+        self.add(
+            "training", trained, inputs, *targets, *further, seed=self.seeds.training, source=others
+        )
         explain, cases = self.experiment.settings.explain, self.experiment.report.cases
         chosen = [self.part("decision"), explain.instances, explain.pages, *cases]
         self.add("predictions", chosen, ("data", "training"), self.target("model"))

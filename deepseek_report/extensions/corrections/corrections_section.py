@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from deepseek_report.artifacts.table_rows import Cells, WholeRow
-from deepseek_report.findings.rules_declared import correction_lines
-from deepseek_report.metrics.behaviour.behaviour_rows import Corrected
+from deepseek_report.extensions.corrections.correction_findings import correction_lines
+from deepseek_report.extensions.corrections.correction_rows import Corrected
 from deepseek_report.sections.shared.draft import Draft, DraftedSection
 from deepseek_report.tasks import task_of
 

@@ -18,6 +18,7 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.schema import Schema, Target
 from deepseek_report.artifacts.seeds import row_digests
 from deepseek_report.artifacts.split import PARTS, Dataset, Part, Split
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.input_changes import InputCue
 
 #: What kind of model is corrected: a network that is trained here, trees that keep directions, or
@@ -48,7 +49,7 @@ def way_of(item: CorrectionItem, schema: Schema, sort: ModelSort) -> Way | None:
         return item.how
     if item.kind in {"rises", "falls"}:
         return "penalty" if sort == "network" else "constraint"
-    return "drop" if item.kind == "feature" and schema.layout is None else "swap"
+    return "drop" if item.kind == "feature" and kind_of(schema).named_columns else "swap"
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ class ResolvedCorrections:
             if self.sort != "fitted":
                 allowed.append("penalty" if self.sort == "network" else "constraint")
         else:
-            if self.data.schema.layout is None:
+            if kind_of(self.data.schema).named_columns:
                 allowed.append("drop")
             allowed.append("swap")
             if self.sort == "network":
@@ -140,7 +141,7 @@ class ResolvedCorrections:
                     "declare its order (dataset), or correct another column",
                 )
             return InputCue((column,), direction=1 if item.kind == "rises" else -1)
-        if self.data.schema.layout is None:
+        if kind_of(self.data.schema).named_columns:
             if item.kind == "region":
                 raise _Unfit(
                     "a region is marked, and these data are a table",
@@ -156,7 +157,7 @@ class ResolvedCorrections:
 
     def _column(self, item: CorrectionItem) -> int:
         schema, name = self.data.schema, str(item.names[0])
-        if schema.layout is not None:
+        if not kind_of(schema).named_columns:
             raise _Unfit(
                 f"“{name}” is named as a column, and these data are no table",
                 "must_not_matter with words, patches or windows",

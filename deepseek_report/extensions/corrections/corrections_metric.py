@@ -24,10 +24,10 @@ from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.seeds import row_digests
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.table import SEPARATOR, TableType, columns_of, estimates_of
-from deepseek_report.data_kinds.corrected_data import ItemCue, ResolvedCorrections
 from deepseek_report.data_kinds.input_changes import InputCue, changes, grid_of, wrong_way
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.behaviour import behaviour_rows
+from deepseek_report.extensions.corrections import correction_rows
+from deepseek_report.extensions.corrections.corrected_data import ItemCue, ResolvedCorrections
 from deepseek_report.metrics.performance.predicting import predict_alike
 from deepseek_report.metrics.plugin import EntityMetric, Rows
 from deepseek_report.statistics.resampling import Resampling
@@ -68,7 +68,7 @@ class Corrections(EntityMetric):
                 *columns_of("outcome n:count"),
             ),
             release=WHOLE,
-            row=behaviour_rows.Corrected,
+            row=correction_rows.Corrected,
         ),
         "cost": TableType(
             (
@@ -77,7 +77,7 @@ class Corrections(EntityMetric):
                 *columns_of("n:count"),
             ),
             release=WHOLE,
-            row=behaviour_rows.CorrectionCost,
+            row=correction_rows.CorrectionCost,
         ),
         "groups": TableType(
             (
@@ -87,7 +87,7 @@ class Corrections(EntityMetric):
             )
         ),
         "changed": TableType(
-            columns_of("start end changed:count n:count"), row=behaviour_rows.ChangedDecision
+            columns_of("start end changed:count n:count"), row=correction_rows.ChangedDecision
         ),
         "took_over": TableType(
             (
@@ -96,7 +96,7 @@ class Corrections(EntityMetric):
                 *columns_of("sure:yes_no n:count"),
             ),
             release=WHOLE,
-            row=behaviour_rows.TakenOver,
+            row=correction_rows.TakenOver,
         ),
     }
     max_rows: Rows = 2000

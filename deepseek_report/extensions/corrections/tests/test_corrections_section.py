@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from deepseek_report.artifacts.corrections import CORRECTIONS_FILE
 from deepseek_report.artifacts.storage.files import load_json
-from deepseek_report.findings import rules_declared
-from deepseek_report.findings.rules_declared import correction_lines
-from deepseek_report.sections.corrections import CorrectionsSection
+from deepseek_report.extensions.corrections import correction_findings
+from deepseek_report.extensions.corrections.correction_findings import correction_lines
+from deepseek_report.extensions.corrections.corrections_section import CorrectionsSection
 from deepseek_report.sections.summary import SummarySection
 from deepseek_report.wording.words import wording
 from tests.tiny_runs import TinyRuns
@@ -53,14 +53,14 @@ def test_a_correction_that_failed_is_a_grave_finding_with_what_to_do(run: Varied
         took_over=[{**gains, "gained_low": 0.1, "gained_high": 0.2, "sure": True}],
     )
     results = run.results()
-    (finding,) = rules_declared.corrections_failed(results)
+    (finding,) = correction_findings.corrections_failed(results)
     assert finding.severity == "high"
     worded = wording("en").finding(finding)
     assert worded.claim == "The correction of “zip” failed."
     detail = worded.detail.replace("\xa0", " ")
     assert "still moves the answer by 18 points (15–21), before by 25 points (20–30)" in detail
     assert worded.why.startswith("What somebody said must not decide decides all the same")
-    (gained,) = rules_declared.took_over(results)
+    (gained,) = correction_findings.took_over(results)
     assert "“rent” counts more" in wording("en").finding(gained).claim
 
 
@@ -68,7 +68,7 @@ def test_of_a_direction_that_is_not_kept_it_is_not_said_that_something_decides(r
     ends = {"before_low": 0.9, "before_high": 1.0, "after_low": 0.8, "after_high": 0.9}
     row = {"kind": "rises", "by": "Risk", "on": "", "why": "", "run": "", "n": 400}
     row |= {"what": "delay", "how": "penalty", "before": 0.95, "after": 0.85, "outcome": "failed"}
-    (finding,) = rules_declared.corrections_failed(
+    (finding,) = correction_findings.corrections_failed(
         run.measure("corrections", corrected=[row | ends]).results()
     )
     why = wording("en").finding(finding).why

@@ -15,12 +15,12 @@ from deepseek_report.artifacts.protocols.models import TrainingPlace
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Layout
 from deepseek_report.artifacts.split import PARTS, Dataset, Split
-from deepseek_report.data_kinds.corrected_data import ResolvedCorrections
 from deepseek_report.data_kinds.input_changes import InputCue
-from deepseek_report.metrics.behaviour.corrections import use_of
+from deepseek_report.extensions.corrections.corrected_data import ResolvedCorrections
+from deepseek_report.extensions.corrections.corrected_training import choose_weight
+from deepseek_report.extensions.corrections.corrections_metric import use_of
 from deepseek_report.models.perceptron.mlp import MLP
 from deepseek_report.models.routed.deepseek import DeepSeek
-from deepseek_report.runner.execution.corrected_training import choose_weight
 from deepseek_report.training.penalties import CuePenalty, _combination
 from deepseek_report.training.trainer import GradientTrainer
 from tests.builders import table

@@ -20,9 +20,9 @@ from deepseek_report.artifacts.storage.files import load_json, save_json
 from deepseek_report.artifacts.storage.plain_files import empty_folder, is_file
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.overrides import trains_by_gradients
-from deepseek_report.data_kinds.corrected_data import ModelSort, ResolvedCorrections
 from deepseek_report.data_kinds.input_changes import InputCue
-from deepseek_report.metrics.behaviour.corrections import LEAST_USE, MOST_LEFT, use_of
+from deepseek_report.extensions.corrections.corrected_data import ModelSort, ResolvedCorrections
+from deepseek_report.extensions.corrections.corrections_metric import LEAST_USE, MOST_LEFT, use_of
 
 #: Factors of the penalty that are tried, the smallest first, until the use has fallen enough.
 WEIGHTS = (1.0, 10.0, 100.0, 1000.0)

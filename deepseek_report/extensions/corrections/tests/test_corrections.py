@@ -15,9 +15,9 @@ from deepseek_report.artifacts.protocols.metrics import BeforeCorrections
 from deepseek_report.artifacts.schema import Attribute
 from deepseek_report.artifacts.seeds import row_digests
 from deepseek_report.artifacts.split import PARTS, Dataset, Split
-from deepseek_report.data_kinds.corrected_data import ResolvedCorrections
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.behaviour.corrections import Corrections, outcome_of
+from deepseek_report.extensions.corrections.corrected_data import ResolvedCorrections
+from deepseek_report.extensions.corrections.corrections_metric import Corrections, outcome_of
 from deepseek_report.metrics.performance.predicting import predict
 from tests import builders
 from tests.builders import Answers, logistic, table
