@@ -39,9 +39,8 @@ check: $(VENV)/.dev ## lint, types, import direction, spelling
 	$(BIN)/lint-imports
 	$(BIN)/codespell README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md docs deepseek_report templates conf tests benchmarks
 
-settings: $(VENV)/.run ## write docs/settings, and the tables of docs/contracts.md, from the code
+settings: $(VENV)/.run ## write docs/settings from the code
 	$(BIN)/python docs/reference_pages.py docs/settings
-	$(BIN)/python docs/reference_pages.py docs/contracts.md
 
 docs: $(VENV)/.docs ## build the documentation into build/docs; a warning is an error
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -d build/doctrees docs build/docs

@@ -1,7 +1,7 @@
 """How often the conclusions of the report are wrong in worlds whose truth is known.
 
     python benchmarks/conclusions.py [PART …] [--share 1.0] [--least 0] [--jobs 1]
-        [--first-seed 0] [--page docs/conclusions.md]
+        [--first-seed 0] [--page benchmarks/measured/conclusions.md]
 
 Each part is a module of `worlds/` with `tables(plan)`; `share` scales the number of repetitions,
 of which there are `least` of each where the full number is not below. The tables are printed and
@@ -26,12 +26,12 @@ PARTS = (
     *("numbers", "interactions", "patterns", "streams", "studies", "causes", "causal_findings"),
     *("error_budget", "whole", "corrections", "chains", "continuations"),
 )
-HEAD = """# How often the conclusions are wrong
+HEAD = """# How often conclusions were wrong in simulated worlds
 
 Shares of simulated worlds, with 95 % intervals. Each block is written by the part of
-`benchmarks/conclusions.py` that it names.
+`benchmarks/conclusions.py` that it names. `docs/conclusions.md` says what they come to.
 """
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "conclusions.md"
+PAGE = Path(__file__).resolve().parent / "measured" / "conclusions.md"
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ Each command is a process of its own with all that it starts, as a person would 
 medians over the turns, of seconds, of CPU seconds, and of the memory of all processes together at
 its peak (what they share counted once, on Linux). Below stands what single stages of the last run
 took by the clock, beside one another in two processes. What the run does is frozen
-(`default_budget.yaml`). `--write` puts the tables in docs/performance.md.
+(`default_budget.yaml`). `--write` puts the tables in benchmarks/measured/performance.md.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from performance_page import write_block
 from whole_commands import Used, adopt_orphans, run
 
 ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs" / "performance.md"
+PAGE = ROOT / "benchmarks" / "measured" / "performance.md"
 #: {what is measured: the goal}
 GOALS = {
     "empty store": "30 s, 1 100 MiB",

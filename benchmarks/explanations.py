@@ -1,7 +1,7 @@
 """How far explanations are from the truth, and which metrics and verdicts notice.
 
     python benchmarks/explanations.py [--seeds 20] [--first-seed 0] [--jobs 1] [--small]
-        [--family NAME …] [--leading] [--keep FOLDER] [--page docs/explanations.md]
+        [--family NAME …] [--leading] [--keep FOLDER] [--page benchmarks/measured/explanations.md]
 
 Every shipped method, and the truth spoilt in known ways, explains worlds whose exact answer is
 worked out (`worlds/ground_truth.py`). What each world came to is kept in FOLDER and not made again.
@@ -25,10 +25,10 @@ from performance_page import write_block
 from worlds.ground_truth import CI, EXPLAINED, FAMILIES, Judged, Scale, judge, worlds_of
 from worlds.truth_tables import tables, tables_of_leading
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "explanations.md"
+PAGE = Path(__file__).resolve().parent / "measured" / "explanations.md"
 HEAD = """# How far explanations are from the truth
 
-Written by `benchmarks/explanations.py`.
+Written by `benchmarks/explanations.py`; `docs/explanations.md` says what it comes to.
 """
 
 

@@ -6,7 +6,7 @@ Three tables, a perceptron and the default model trained on each, 8 cases, 8 see
 explainer. What an interval must hold is the mean of very many draws (2 048 for GradientSHAP, 1 024
 copies for SmoothGrad); its own error is allowed for. GradientSHAP's gap, the sum of its values less
 the distance that it explains, is held against the error that each explanation states. The table
-goes to docs/performance.md.
+goes to benchmarks/measured/performance.md.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 CASES, SEEDS, BACKGROUND = 8, 8, 64
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
+PAGE = Path(__file__).resolve().parent / "measured" / "performance.md"
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ one thread, from an empty store, after a small run that imports everything. Prin
 of every stage (programs that it starts included), and the exponent of its growth between two
 neighbouring sizes, log(t₂ / t₁) / log(size₂ / size₁): 1 is linear. Below stand the stages that grow
 faster than linear, the worst first; stages of less than `LEAST` seconds are not judged. `--write`
-puts what the whole and the `MOST` most expensive stages took in docs/performance.md.
+puts what the whole and the `MOST` most expensive stages took in benchmarks/measured/performance.md.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from deepseek_report.runner.run import run_experiment
 
 warnings.simplefilter("ignore")
 
-PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
+PAGE = Path(__file__).parent / "measured" / "performance.md"
 #: Stages in a table of the page.
 MOST = 8
 #: CPU seconds below which the growth of a stage is not judged, at the larger of two sizes.

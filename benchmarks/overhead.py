@@ -6,7 +6,7 @@ Everything runs in this one process, one thread, in turn: by hand, ours, bare, b
 same trained model and the same rows, with as many samples. Printed are medians of CPU seconds and
 of ratios formed within a turn, so that a machine whose speed drifts does not matter. The bare
 calls are for as many rows as the explainer planned, each of them an instance mixed with a
-background row. `--write` puts the table in docs/performance.md.
+background row. `--write` puts the table in benchmarks/measured/performance.md.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ warnings.simplefilter("ignore")
 import shap  # noqa: E402
 from lime.lime_tabular import LimeTabularExplainer  # noqa: E402
 
-PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
+PAGE = Path(__file__).parent / "measured" / "performance.md"
 BACKGROUND = 64
 MODELS = {
     "transformer": (),

@@ -10,7 +10,7 @@ root of the mean square over features and seeds; the ratio is to the peer with t
 that model and budget.
 
 FOLDER keeps the records, the answers and the environment of the peers (pinned below), and is used
-again. The table goes to docs/performance.md.
+again. The table goes to benchmarks/measured/performance.md.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ GOALS = {50: 0.7, 100: 0.5, 200: 0.5, 400: 0.7, 800: 0.7}
 PEERS = ("numpy==2.4.6", "shap==0.51.0", "shapiq==1.4.1", "overrides==7.7.0")
 MODELS = ("MLP", "boosting", "forest")
 ROOT = Path(__file__).resolve().parent.parent
-PAGE = ROOT / "docs" / "performance.md"
+PAGE = ROOT / "benchmarks" / "measured" / "performance.md"
 CODES = np.arange(2**PLAYERS)
 KEPT = ((CODES[:, None] >> np.arange(PLAYERS)) & 1).astype(bool)
 

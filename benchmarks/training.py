@@ -7,7 +7,7 @@ plain one (`torch.nn.TransformerEncoder`) has as many hidden units as one of our
 this one process, set up as a worker is, they take turns with the same optimiser, batches and rows.
 A cost is CPU seconds of a turn, a ratio is formed within a turn, so that a machine whose speed
 drifts does not matter; shown are minimum, median and maximum. Then the default training runs whole,
-and its time is split. `--write` puts the tables in docs/performance.md.
+and its time is split. `--write` puts the tables in benchmarks/measured/performance.md.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from deepseek_report.models.shared.module_classifier import TorchClassifier
 from deepseek_report.runner.execution.workers import keep_freed_memory
 from deepseek_report.training.session import Session
 
-PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
+PAGE = Path(__file__).parent / "measured" / "performance.md"
 #: Optimiser steps, and rows asked about, of one turn.
 STEPS, ROWS = 8, 2048
 

@@ -8,7 +8,7 @@ forest of 100 trees, all test rows explained, each with its own defaults. Peers 
 of their own, made here with pip, their versions pinned. Measured is the whole process with its
 children, from the start of Python on: CPU seconds, seconds, and peak memory of its largest process.
 Printed are medians and the ratio of CPU seconds to ours, formed within a turn; `--write` puts the
-table between its marks in docs/performance.md.
+table between its marks in benchmarks/measured/performance.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Writes `docs/settings/`: every group, every choice of it, and every field that can be set.
+"""Writes `docs/settings/`: choices of each group with their fields, and the tables of metrics.
 
 `python docs/reference_pages.py docs/settings`, or `make settings`.
 """
@@ -29,9 +29,6 @@ from deepseek_report.config.config_files import MULTIPLE, SINGLE, WHOLE, read_ya
 from deepseek_report.config.experiment import Settings
 from deepseek_report.config.sets import Sets, describe_set, find_sets
 
-_START = "<!-- tables: written by `make settings` -->"
-_END = "<!-- end of tables -->"
-
 
 def declared_tables() -> dict[str, TableTypes]:
     """{key of a shipped metric: its tables}, of those that declare any."""
@@ -46,12 +43,14 @@ def declared_tables() -> dict[str, TableTypes]:
     return declared
 
 
-def written(tables: Mapping[str, TableTypes]) -> str:
-    """The tables as Markdown, one row for each."""
-    lines = ["| metric | table | columns | shown in |", "|---|---|---|---|"]
+def _tables_page(tables: Mapping[str, TableTypes]) -> Iterator[str]:
+    """The tables of all metrics, one row for each."""
+    yield from ("# Every table of a metric", "", _NOTE, "")
+    yield "Columns by name and unit; the low and the high end of an interval stand in brackets."
+    yield "How a table is declared: [contracts](../contracts.md#measurements)."
+    yield from ("", "| metric | table | columns | shown in |", "|---|---|---|---|")
     for metric, by_name in tables.items():
-        lines += [_line(metric, name, declared) for name, declared in by_name.items()]
-    return "\n".join(lines)
+        yield from (_line(metric, name, declared) for name, declared in by_name.items())
 
 
 def _line(metric: str, name: str, declared: TableType) -> str:
@@ -64,12 +63,6 @@ def _described(column: Column) -> str:
     ends = f" ({column.low}, {column.high})" if column.low else ""
     kind = column.kind.replace("_", " ")
     return f"{column.key}: {kind}{ends}{', may be missing' if column.optional else ''}"
-
-
-def page_with(text: str, tables: str) -> str:
-    """The page with these tables between its marks."""
-    block = re.compile(f"{re.escape(_START)}.*?{re.escape(_END)}", re.DOTALL)
-    return block.sub(lambda _: f"{_START}\n\n{tables}\n\n{_END}", text)
 
 
 _PLAIN = {
@@ -250,7 +243,7 @@ _HEAD = ("| field | type and range | default | meaning |", "|---|---|---|---|")
 
 
 def pages(roots: Sequence[Path]) -> dict[str, str]:
-    """{file name: text} of the pages on the groups of these config folders."""
+    """{file name: text} of the pages on the groups of these config folders, and on all tables."""
     known = groups(roots)
     sets = find_sets(roots, known)
     chosen = [group for group in known if group in {*SINGLE, *MULTIPLE, "launcher"}]
@@ -258,13 +251,15 @@ def pages(roots: Sequence[Path]) -> dict[str, str]:
         f"{group}.md": "\n".join(_group_page(roots, group, known[group], sets.get(group)))
         for group in chosen
     }
-    return {"README.md": "\n".join(_front_page(roots, chosen)), **written}
+    tables = "\n".join(_tables_page(declared_tables()))
+    return {"README.md": "\n".join(_front_page(roots, chosen)), "tables.md": tables, **written}
 
 
 def _front_page(roots: Sequence[Path], chosen: Sequence[str]) -> Iterator[str]:
     yield from ("# Every setting", "", _NOTE, "")
     yield "How a configuration is put together: [configuration](../configuration.md). By group:"
     yield " · ".join(f"[{group}]({group}.md)" for group in chosen) + "."
+    yield "What metrics store: [tables](tables.md)."
     for group in WHOLE:
         yield from ("", f"## {group}", "", f"One of them: `{group}=name`.", "")
         files = sorted((roots[-1] / group).glob("*.yaml"))
@@ -328,12 +323,8 @@ def stale(folder: Path, written: Mapping[str, str]) -> list[str]:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Write the pages into a folder, or the tables into the page `docs/contracts.md`."""
+    """Write the pages into a folder."""
     folder = Path(arguments[0])
-    if folder.suffix == ".md":
-        new = page_with(folder.read_text("utf-8"), written(declared_tables()))
-        folder.write_text(new, encoding="utf-8", newline="\n")
-        return
     folder.mkdir(parents=True, exist_ok=True)
     texts = pages([shipped("conf")])
     for name in stale(folder, texts):

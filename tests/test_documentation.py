@@ -74,3 +74,17 @@ def test_every_test_that_the_page_on_conclusions_names_exists() -> None:
         for file, name in tests
         if f"def {name}(" not in (ROOT / file).read_text("utf-8")
     ] == []
+
+
+def test_every_share_on_the_page_on_conclusions_was_measured_by_the_part_that_its_row_names() -> (
+    None
+):
+    page = (ROOT / "docs" / "conclusions.md").read_text("utf-8")
+    measured = (ROOT / "benchmarks" / "measured" / "conclusions.md").read_text("utf-8")
+    share = re.compile(r"\d+\.\d % \(\d+\.\d–\d+\.\d\)")
+    rows = re.findall(r"^(\|.+\| `(\w+)` \|)$", page, re.MULTILINE)
+    assert len(rows) > 60
+    for row, part in rows:
+        block = measured.partition(f"<!-- {part} -->")[2].partition(f"<!-- end of {part} -->")[0]
+        assert [each for each in share.findall(row) if each not in block] == [], row
+    assert [each for each in share.findall(page) if each not in measured] == []

@@ -76,7 +76,7 @@ _SAME = frozenset({"deletion", "deletion_gain", "insertion", "insertion_gain"})
 
 
 def _settings(judged: Sequence[Judged]) -> Table:
-    """One line for each kind of data and game, to which reports refer."""
+    """One line for each kind of data and game, to whose line in the docs reports refer."""
     settings = dict.fromkeys((each.kind, each.game) for each in judged)
     return Table(
         "Settings",
@@ -97,8 +97,7 @@ def _setting(judged: Sequence[Judged], kind: str, game: Game) -> tuple[object, .
         shown[low > LEAST_CORRELATION].append(f"`{score}`")
     worlds = [key for key in _by_world(judged) if key[3] == game]
     own = sum(FAMILIES[key[0]].schema.modality == kind for key in worlds)
-    anchor = f'<a id="{kind}-{game}"></a>{kind}'
-    return (anchor, game, own, ", ".join(shown[True]) or "–", ", ".join(shown[False]) or "–")
+    return (kind, game, own, ", ".join(shown[True]) or "–", ", ".join(shown[False]) or "–")
 
 
 # --- True errors ----------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from deepseek_report.sections.performance import PerformanceSection
 from deepseek_report.sections.robustness import RobustnessSection
 from deepseek_report.sections.shared.tables import View, own_table
 from deepseek_report.wording.words import wording
-from docs.reference_pages import declared_tables, page_with, written
+from docs.reference_pages import declared_tables
 from tests.real_runs import with_measurement, with_table
 
 ROOT = Path(__file__).parents[3]
@@ -119,12 +119,6 @@ def test_a_shipped_table_that_the_report_shows_has_its_words_in_the_locale(metri
     assert words.has(f"tables.{metric}.{name}.heading") == declared.folded
     assert not any(column.label for column in declared.columns)
     assert (ROOT / "conf" / "sections" / f"{declared.section}.yaml").is_file()
-
-
-def test_the_columns_in_the_contracts_are_those_that_the_metrics_declare():
-    text = (ROOT / "docs" / "contracts.md").read_text("utf-8")
-    assert "| latency | `latency` |" in text
-    assert page_with(text, written(declared_tables())) == text, "run make settings"
 
 
 OWN = TableType(
