@@ -22,6 +22,8 @@ GROUP = "deepseek_report.extensions"
 #: the package}.
 BROUGHT = {
     **dict.fromkeys(("export", "--letter"), ("exports", "export")),
+    "serve": ("live", "serve"),
+    **dict.fromkeys(("score-stream", "watch"), ("live", "")),
     **dict.fromkeys(("causal", "consequences"), ("causes", "")),
     **dict.fromkeys(("corrections", "correction lines"), ("corrections", "")),
     "prompts": ("language_models", ""),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import pandas as pd
 import yaml
@@ -22,11 +22,22 @@ from deepseek_report.runner.run_folders.writing import concluded_record
 
 if TYPE_CHECKING:
     from deepseek_report.config.experiment import Experiment
-    from deepseek_report.runner.live_server import LiveServer
     from deepseek_report.runner.run import Finished
 
 _GIVEN = "given_in"
 _TEST = "predictions/test"
+
+
+class LivePage(Protocol):
+    """A page on this machine while it is answered; a context manager that ends with `close`."""
+
+    address: str
+
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -192,7 +203,7 @@ class Run:
 
     def serve(
         self, port: int = 0, *, store: str | Path | None = None, trust: Sequence[str] = ()
-    ) -> LiveServer:
+    ) -> LivePage:
         """The page of this run on this machine, answered by its model until it is closed.
 
         A model that was given in Python is asked in this process, by the run that `report`
@@ -207,17 +218,14 @@ class Run:
 
         Raises ConfigError, ArtifactError, ConfigProblems: what is missing, taken or not trusted.
         """
-        from deepseek_report.runner.companion import Companion
+        from deepseek_report.extension import service
         from deepseek_report.runner.execution.given_rows import ModelRequest
-        from deepseek_report.runner.live_server import serve
         from deepseek_report.store.run_folder import beside
 
         kept = Path(store) if store is not None else beside(self.path, ".store")
-        with reading(self.path):
-            companion = Companion.of(ModelRequest(self.path, kept, tuple(trust)), self._given)
-            companion.page()
-        companion.warm()
-        return serve(companion, port)
+        request = ModelRequest(self.path, kept, tuple(trust))
+        server: LivePage = service("serve").serve_run(request, port, self._given)
+        return server
 
     def export(
         self, to: str | Sequence[str], out: str | Path | None = None, *, template: str = ""

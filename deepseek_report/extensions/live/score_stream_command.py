@@ -11,14 +11,15 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from deepseek_report.cli.output.console import keep_serving, printable, say, serve
-from deepseek_report.cli.parsing import add_board, add_store, add_trust, asked_model, run_parser
+from deepseek_report.cli.output.console import printable, say
+from deepseek_report.cli.parsing import add_store, add_trust, asked_model, run_parser
 from deepseek_report.errors import ConfigError
+from deepseek_report.extensions.live.board import BOARDS, add_board, keep_serving, serve_board
 
 if TYPE_CHECKING:
-    from deepseek_report.runner.streaming.open_stream import Idle, OpenStream
-    from deepseek_report.runner.streaming.scored_batches import Explained, RowStream, ScoredBatch
-    from deepseek_report.runner.streaming.stream_board import StreamBoard
+    from deepseek_report.extensions.live.open_stream import Idle, OpenStream
+    from deepseek_report.extensions.live.scored_batches import Explained, RowStream, ScoredBatch
+    from deepseek_report.extensions.live.stream_board import StreamBoard
 
 #: Seconds between two looks into a file that grows.
 _EVERY = 0.5
@@ -33,11 +34,10 @@ def command(arguments: list[str]) -> int:
         raise ConfigError("name the cases by --rows FILE (- is standard input) or by --replay")
     if options.plant and not options.replay:
         raise ConfigError("--plant goes with --replay: drift is planted in no cases of your own")
+    from deepseek_report.extensions.live.open_stream import StreamRequest, open_stream
+    from deepseek_report.extensions.live.scored_batches import RowStream
+    from deepseek_report.extensions.live.stream_board import StreamBoard
     from deepseek_report.runner.run_folders.open_run import reading
-    from deepseek_report.runner.streaming.board_folder import BOARDS
-    from deepseek_report.runner.streaming.open_stream import StreamRequest, open_stream
-    from deepseek_report.runner.streaming.scored_batches import RowStream
-    from deepseek_report.runner.streaming.stream_board import StreamBoard
     from deepseek_report.store.run_folder import beside
     from deepseek_report.wording.of_results import words_of
 
@@ -56,7 +56,7 @@ def command(arguments: list[str]) -> int:
         stack.callback(board.close)
         log = stack.enter_context(_opened_log(options.out)) if options.out else None
         if not options.once:
-            say(f"TensorBoard: {serve(folder, options.port)}")
+            serve_board(folder, options.port)
         shown = _Shown(opened, board, stream, log)
         stopped = shown.run(_lines(options, opened))
     say(f"board: {folder}")
@@ -176,7 +176,7 @@ class _Shown:
         """One batch, if there is one."""
         if batch is None:
             return
-        from deepseek_report.runner.streaming.scored_batches import (
+        from deepseek_report.extensions.live.scored_batches import (
             batch_line,
             drift_line,
             fresh_lines,
@@ -216,7 +216,7 @@ class _Shown:
 
 
 def _lines(options: argparse.Namespace, opened: OpenStream) -> Iterator[bytes | Idle]:
-    from deepseek_report.runner.streaming.open_stream import (
+    from deepseek_report.extensions.live.open_stream import (
         PlantedDrift,
         lines_of_file,
         lines_of_stream,

@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepseek_report.artifacts.predictions import Predictions
+from deepseek_report.extensions.live import scored_batches
+from deepseek_report.extensions.live.board import Board, markdown_table, plain_text
+from deepseek_report.extensions.live.drift_watch import DriftRow, outputs
 from deepseek_report.findings.severity import SIGNIFICANT
-from deepseek_report.runner.streaming import scored_batches
-from deepseek_report.runner.streaming.board_folder import RunBoard, markdown_table, plain_text
-from deepseek_report.runner.streaming.drift_watch import DriftRow, outputs
-from deepseek_report.visualizations.drawing.sheet import LabelledValue, bars
 from deepseek_report.wording.words import Wording
 
 if TYPE_CHECKING:
-    from deepseek_report.datasets.readers.case_rows import RejectedRow
+    from deepseek_report.extensions.live.incoming_rows import RejectedRow
 
 
 #: Folder of the events below that of the board.
@@ -38,7 +37,7 @@ _LAYOUT: dict[str, dict[str, list[object]]] = {
 }
 
 
-class StreamBoard(RunBoard):
+class StreamBoard(Board):
     """Writes event files below `folder`; steps are batches, counted from 1.
 
     What an earlier stream wrote there is taken away: a board shows one stream. Of a long stream
@@ -109,9 +108,8 @@ class StreamBoard(RunBoard):
         note = self.words.text("board.stream.drift_note", tests=len(batch.drift))
         fresh = [plain_text(line) for line in scored_batches.fresh_lines(batch, self.words)]
         self.writer.add_text("drift/table", "\n\n".join([*fresh, table, plain_text(note)]), step)
-        shown = [LabelledValue(self.words.say(row.label), row.index) for row in ordered]
-        picture = bars(shown[:_MOST_DRIFT], self.words)
-        self.writer.add_image("drift/size of the change, PSI", picture, step, dataformats="HWC")
+        bars = [(self.words.say(row.label), row.index) for row in ordered[:_MOST_DRIFT]]
+        self.add_bars("drift/size of the change, PSI", bars, self.words, step)
 
     def _show_importance(self, batch: scored_batches.ScoredBatch) -> None:
         labels = [self.words.name(label) for label in self.schema.player_labels]
@@ -127,8 +125,7 @@ class StreamBoard(RunBoard):
             sampled=len(batch.explained) < len(batch.rows),
             explainer=self.words.explainer(self.explainer),
         )
-        picture = bars([LabelledValue(*pair) for pair in strongest], self.words)
-        self.writer.add_image("explanations/strongest", picture, batch.number, dataformats="HWC")
+        self.add_bars("explanations/strongest", strongest, self.words, batch.number)
         self.writer.add_text("explanations/strongest", plain_text(caption), batch.number)
 
     def _show_rejected(self, batch: scored_batches.ScoredBatch) -> None:

@@ -16,10 +16,10 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.datasets.checks.new_rows import StrangeValue
-from deepseek_report.datasets.readers.case_rows import ReadRow, RejectedRow, RowReader
 from deepseek_report.datasets.readers.file_form import Decimal
+from deepseek_report.extensions.live.drift_watch import DriftRow, DriftWatch, outputs
+from deepseek_report.extensions.live.incoming_rows import ReadRow, RejectedRow, RowReader
 from deepseek_report.runner.execution.given_rows import StoredModel
-from deepseek_report.runner.streaming.drift_watch import DriftRow, DriftWatch, outputs
 from deepseek_report.sections.cases import strange_case
 from deepseek_report.tasks import task_of
 from deepseek_report.wording.words import Wording

@@ -14,16 +14,15 @@ from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage.plain_files import append, files_in, read_from
 from deepseek_report.data_kinds import kind_of
+from deepseek_report.extensions.live.board import Board, markdown_table, plain_text
 from deepseek_report.findings.conclude import conclusions_of
 from deepseek_report.findings.records import is_share, promise_name
 from deepseek_report.findings.thresholds import judge
 from deepseek_report.runner.execution.computing import StageOutcome, kept_outcome
 from deepseek_report.runner.execution.stages import artifact_paths
 from deepseek_report.runner.planning.plan import CONCLUSIONS, Stage
-from deepseek_report.runner.streaming.board_folder import RunBoard, markdown_table, plain_text
 from deepseek_report.store import Store
 from deepseek_report.store.run_folder import EVENTS
-from deepseek_report.visualizations.drawing.sheet import LabelledValue, bars
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
@@ -35,7 +34,7 @@ _MOST_AT_ONCE = 2**26
 TRAINING, RUN = "training", "run"
 
 
-class LiveBoard(RunBoard):
+class LiveBoard(Board):
     """Writes event files below `folder`, those of the training beside those of the run.
 
     What was there before is taken away: a board shows one run.
@@ -85,7 +84,7 @@ class LiveBoard(RunBoard):
         explanation = Explanation.load(results.paths[ArtifactId.explanation(name)])
         caption, shown = strongest(results, explanation, words, name)
         label = words.label("explainers", name)
-        self.writer.add_image(f"explanations/{label}", bars(shown, words), step, dataformats="HWC")
+        self.add_bars(f"explanations/{label}", shown, words, step)
         self.writer.add_text(f"explanations/{label}", plain_text(caption), step)
 
     def _show_findings(self, results: Results, words: Wording, step: int) -> None:
@@ -129,7 +128,7 @@ def promises(results: Results, words: Wording) -> str:
 
 def strongest(
     results: Results, explanation: Explanation, words: Wording, name: str
-) -> tuple[str, list[LabelledValue]]:
+) -> tuple[str, list[tuple[str, float]]]:
     """What the largest attributions are: over all cases where columns have names, else of the
     first case; with a sentence that says which.
     """
@@ -148,7 +147,7 @@ def strongest(
         names = kind.player_names
         labels = [f"{names[player]}: {kind.display(row, player)}" for player in range(len(sizes))]
     order = np.argsort(-np.abs(np.nan_to_num(sizes)), kind="stable")[:_MOST]
-    return caption, [LabelledValue(labels[player], float(sizes[player])) for player in order]
+    return caption, [(labels[player], float(sizes[player])) for player in order]
 
 
 # Which stages of a plan are finished, read from the store alone: the run itself is not asked.

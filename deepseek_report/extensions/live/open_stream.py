@@ -15,8 +15,10 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.datasets.readers.case_rows import LONGEST_LINE, header_of, line_of
 from deepseek_report.errors import ConfigError, DataError
+from deepseek_report.extensions.live import scored_batches
+from deepseek_report.extensions.live.drift_watch import DriftWatch
+from deepseek_report.extensions.live.incoming_rows import LONGEST_LINE, header_of, line_of
 from deepseek_report.runner.execution.given_rows import (
     ModelRequest,
     StoredModel,
@@ -24,8 +26,6 @@ from deepseek_report.runner.execution.given_rows import (
     stored_model,
 )
 from deepseek_report.runner.planning.work import planned_calls, size_of
-from deepseek_report.runner.streaming import scored_batches
-from deepseek_report.runner.streaming.drift_watch import DriftWatch
 from deepseek_report.wording.of_results import in_words
 
 

@@ -1,20 +1,78 @@
-"""A board and its folder: what an earlier one wrote there is taken away, and nothing else is."""
+"""A board: what TensorBoard shows of a run or of a stream, its folder, and its server.
+
+What an earlier board wrote into the folder is taken away, and nothing else is. `watch` and
+`score-stream` have one each.
+"""
 
 from __future__ import annotations
 
+import argparse
 import html
 import re
+import time
 import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from deepseek_report.artifacts.storage.plain_files import entries, make_folder, remove
-from deepseek_report.errors import ArtifactError
+from deepseek_report.cli.output.console import say
+from deepseek_report.errors import ArtifactError, ConfigError
+
+if TYPE_CHECKING:
+    from deepseek_report.wording.words import Wording
 
 #: Where boards lie by default, beside run folders that may come from somebody else.
 BOARDS = ".boards"
 #: What stands in the name of every file that TensorBoard reads.
 _EVENTS = "tfevents"
+
+
+def port_number(text: str) -> int:
+    """A port of this machine, as an argument."""
+    number = int(text) if text.isdigit() else -1
+    if not 1 <= number <= 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port; allowed is 1 to 65535")
+    return number
+
+
+def add_board(parser: argparse.ArgumentParser) -> None:
+    """The options of a board."""
+    parser.add_argument("--board", metavar="DIR", help="where the board's files are written")
+    parser.add_argument(
+        "--port", type=port_number, default=6006, help="of TensorBoard (default 6006)"
+    )
+    parser.add_argument(
+        "--once", action="store_true", help="show what is there, start no server, and end"
+    )
+
+
+def serve_board(folder: Path, port: int) -> None:
+    """Start TensorBoard on this machine alone, and print its address.
+
+    Raises ConfigError: the port is taken.
+    """
+    from tensorboard import program
+    from tensorboard.program import TensorBoardPortInUseError, TensorBoardServerException
+
+    server = program.TensorBoard()
+    server.configure(
+        argv=[None, "--logdir", str(folder), "--host", "localhost", "--port", str(port),
+              "--reload_interval", "2", "--load_fast", "false"]
+    )  # fmt: skip
+    try:
+        say(f"TensorBoard: {server.launch()}")
+    except (TensorBoardPortInUseError, TensorBoardServerException) as error:
+        raise ConfigError(
+            f"--port {port}: TensorBoard cannot listen there ({error}); name another one"
+        ) from None
+
+
+def keep_serving(over: str) -> None:
+    """Say what is over and wait until the person stops the command."""
+    say(f"{over}; the board stays open until you stop this command (Ctrl-C)")
+    while True:
+        time.sleep(60)
 
 
 def empty_board(folder: Path, *parts: str) -> None:
@@ -40,7 +98,7 @@ def empty_board(folder: Path, *parts: str) -> None:
             remove(entry.path)
 
 
-class RunBoard:
+class Board:
     """Writes event files into a part of a board's folder, whose earlier events are taken away."""
 
     def __init__(self, folder: Path, part: str, *others: str) -> None:
@@ -51,6 +109,14 @@ class RunBoard:
         empty_board(folder, part, *others)
         self.folder = folder
         self.writer = SummaryWriter(str(folder / part))
+
+    def add_bars(
+        self, name: str, bars: Sequence[tuple[str, float]], words: Wording, step: int
+    ) -> None:
+        """A picture of labelled values; see `bar_picture`."""
+        from deepseek_report.extensions.live.bar_picture import bar_picture
+
+        self.writer.add_image(name, bar_picture(bars, words), step, dataformats="HWC")
 
     def close(self) -> None:
         self.writer.close()

@@ -21,11 +21,13 @@ from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.storage import plain_files
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.datasets.checks.new_rows import SeenValues
-from deepseek_report.datasets.readers.case_rows import typed_row
 from deepseek_report.errors import ArtifactError, DataError
+from deepseek_report.extensions.live.added_notes import add_to_note
+from deepseek_report.extensions.live.incoming_rows import typed_row
+from deepseek_report.extensions.live.live_page import page_beside_server
+from deepseek_report.extensions.live.threshold_answers import LiveSlider, Subset
 from deepseek_report.metrics.cases.what_if import WhatIfAnswers
-from deepseek_report.rendering.embedded import with_live_script
-from deepseek_report.rendering.notes import FOLDER, add_to_note
+from deepseek_report.rendering.notes import FOLDER
 from deepseek_report.runner.execution.given_rows import (
     ModelRequest,
     StoredModel,
@@ -37,7 +39,6 @@ from deepseek_report.runner.given_case_page import case_page
 from deepseek_report.runner.run_folders.open_run import OpenRun, open_run
 from deepseek_report.runner.run_folders.writing import WriteOptions, write_report
 from deepseek_report.sections.shared.draft import Draft
-from deepseek_report.sections.threshold_slider import LiveSlider, Subset
 from deepseek_report.wording.of_results import in_words
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ class Companion:
             if self._is_stale:
                 write_report(folder, WriteOptions(("html",), "embedded", self.trust))
                 self._is_stale = False
-            return with_live_script(plain_files.read_text(folder / _PAGE))
+            return page_beside_server(plain_files.read_text(folder / _PAGE), self._draft.words)
 
     def file(self, name: str) -> bytes | None:
         """A file that the page links to, or a page on a case; None where there is none."""
