@@ -13,7 +13,7 @@ import time
 import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from deepseek_report.artifacts.storage.plain_files import entries, make_folder, remove
 from deepseek_report.cli.output.console import say
@@ -22,8 +22,12 @@ from deepseek_report.errors import ArtifactError, ConfigError
 if TYPE_CHECKING:
     from deepseek_report.wording.words import Wording
 
+#: Labels, and values from zero.
+Bars: TypeAlias = Sequence[tuple[str, float]]
 #: Where boards lie by default, beside run folders that may come from somebody else.
 BOARDS = ".boards"
+#: Attributions that a picture shows.
+_MOST = 12
 #: What stands in the name of every file that TensorBoard reads.
 _EVENTS = "tfevents"
 
@@ -110,13 +114,20 @@ class Board:
         self.folder = folder
         self.writer = SummaryWriter(str(folder / part))
 
-    def add_bars(
-        self, name: str, bars: Sequence[tuple[str, float]], words: Wording, step: int
-    ) -> None:
+    def add_bars(self, name: str, bars: Bars, words: Wording, step: int) -> None:
         """A picture of labelled values; see `bar_picture`."""
         from deepseek_report.extensions.live.bar_picture import bar_picture
 
         self.writer.add_image(name, bar_picture(bars, words), step, dataformats="HWC")
+
+    def add_strongest(
+        self, name: str, attributions: Bars, caption: str, words: Wording, step: int
+    ) -> Bars:
+        """The largest attributions, of any sign, as bars with a caption; those that are shown."""
+        strongest = sorted(attributions, key=lambda bar: -abs(bar[1]))[:_MOST]
+        self.add_bars(name, strongest, words, step)
+        self.writer.add_text(name, plain_text(caption), step)
+        return strongest
 
     def close(self) -> None:
         self.writer.close()

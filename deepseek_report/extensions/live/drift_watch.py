@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -178,12 +178,7 @@ class DriftWatch:
         """
         stated = [outputs(part, schema.target) for part in scores]
         together = [
-            Quantity(
-                parts[0].key,
-                parts[0].label,
-                parts[0].feature,
-                np.concatenate([part.values for part in parts]),
-            )
+            replace(parts[0], values=np.concatenate([part.values for part in parts]))
             for parts in zip(*stated, strict=True)
         ]
         kind, grain = kind_of(schema), 0.0

@@ -25,20 +25,16 @@ def page_beside_server(page: str, words: Wording) -> str:
     script = "\n".join([page_parts.joined("kept.js"), (_HERE / "live.js").read_text("utf-8")])
     style = (_HERE / "live.css").read_text("utf-8")
     phrases = {name: words.text(f"live.{name}", **_SLOTS) for name in words.table("live")}
+    said = json.dumps(phrases, ensure_ascii=False, sort_keys=True).replace("<", "\\u003c")
     policy = "default-src 'none'; script-src "
     own_words = '<script type="application/json" id="page-words">'
     if policy not in page or own_words not in page:
         raise RenderError("the report is no page of this version; render the run again")
     added = [
         f"<style>{style}</style>",
-        f'<script type="application/json" id="live-words">{_json(phrases)}</script>',
+        f'<script type="application/json" id="live-words">{said}</script>',
         f"<script>{script}</script>",
     ]
     allowed = f"default-src 'none'; connect-src 'self'; script-src {script_hash(script.encode())} "
     page = page.replace(policy, allowed, 1)
     return page.replace(own_words, "\n".join([*added, own_words]), 1)
-
-
-def _json(phrases: dict[str, str]) -> str:
-    """JSON that can stand in a script element."""
-    return json.dumps(phrases, ensure_ascii=False, sort_keys=True).replace("<", "\\u003c")

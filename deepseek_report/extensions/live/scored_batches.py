@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from operator import itemgetter
 from typing import Literal
 
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
@@ -19,8 +17,7 @@ from deepseek_report.datasets.checks.new_rows import StrangeValue
 from deepseek_report.datasets.readers.file_form import Decimal
 from deepseek_report.extensions.live.drift_watch import DriftRow, DriftWatch, outputs
 from deepseek_report.extensions.live.incoming_rows import ReadRow, RejectedRow, RowReader
-from deepseek_report.runner.execution.given_rows import StoredModel
-from deepseek_report.sections.cases import strange_case
+from deepseek_report.runner.execution.given_rows import ModelRequest, StoredModel
 from deepseek_report.tasks import task_of
 from deepseek_report.wording.words import Wording
 
@@ -29,17 +26,36 @@ from deepseek_report.wording.words import Wording
 Explained = int | Literal["all", "refused"]
 
 
+@dataclass(frozen=True, kw_only=True)
+class StreamRequest(ModelRequest):
+    """What is asked of a stream.
+
+    explain : which cases of a batch; of a number each case is as likely as any other. replays :
+    whether the cases are the run's own test part, so that their scores and reasons are compared
+    with those of the validation part alone. size : lines of a batch. where : names the stream in
+    errors. decimal : the sign before decimals, where it is declared.
+    """
+
+    explain: Explained
+    replays: bool
+    size: int
+    where: str
+    decimal: Decimal | None
+
+
 @dataclass(frozen=True)
 class ScoredBatch:
     """A batch of lines.
 
-    number : from 1. rows : the cases. rejected : the lines that are none. predictions : of the
-    rows; None where there is none. explained : (case,) positions within the rows, ascending.
+    schema : of the stream. number : from 1. rows : the cases. rejected : the lines that are none.
+    predictions : of the rows; None where there is none. explained : (case,) positions within the
+    rows, ascending.
     attributions : (case, player) to the explained output, of more than two classes to the class
     that was decided. drift : every watched quantity after this batch. marks : (case,) the values of
     each that no training row has.
     """
 
+    schema: Schema
     number: int
     rows: Sequence[ReadRow]
     rejected: Sequence[RejectedRow]
@@ -56,66 +72,92 @@ class ScoredBatch:
         return {row.line: marks for row, marks in pairs if marks}
 
     @property
-    def lines(self) -> tuple[int, int]:
-        """The first and the last line of the batch."""
-        numbers = [row.line for row in self.rows] + [row.line for row in self.rejected]
-        return min(numbers), max(numbers)
-
-    @property
     def fresh(self) -> list[DriftRow]:
         """What is found to have drifted with this very batch."""
         return [row for row in self.drift if row.verdict.since == self.number]
 
-    @property
-    def drifted(self) -> list[DriftRow]:
-        """What has drifted so far, the earliest first."""
-        rows = [row for row in self.drift if row.verdict.drifted]
-        return sorted(rows, key=lambda row: row.verdict.since or 0)
-
 
 @dataclass
-class Scorer:
-    """Scores batches by the stored model of a run.
+class CaseStream:
+    """Lines as they come, scored by the stored model of a run, a batch at a time.
 
     schema : in the words of the reader. watching : begins to watch for drift, once there is a case:
-    the cases of the run are explained again for it. explain : which cases of a batch are explained;
-    of a number each case is as likely as any other. seed : of what is drawn.
+    the cases of the run are explained again for it. seed : of what is drawn. n_batches : so far;
+    n_scored, n_rejected, n_marked : their lines.
     """
 
+    request: StreamRequest
     stored: StoredModel
     schema: Schema
+    words: Wording
     watching: Callable[[], DriftWatch]
-    explain: Explained
     seed: int
     n_batches: int = 0
+    n_scored: int = 0
+    n_rejected: int = 0
+    n_marked: int = 0
+    reader: RowReader | None = None
+    _line: int = 0
+    _rows: list[ReadRow] = field(default_factory=list, repr=False)
+    _rejected: list[RejectedRow] = field(default_factory=list, repr=False)
 
     @cached_property
     def watch(self) -> DriftWatch:
         """Of drift, all batches together."""
         return self.watching()
 
-    def take(self, rows: Sequence[ReadRow], rejected: Sequence[RejectedRow]) -> ScoredBatch:
-        """Score, explain and compare the rows of a batch."""
+    def feed(self, line: bytes) -> ScoredBatch | None:
+        """Take a line; the batch that it completes. The first line is the header.
+
+        Raises DataError: the header is not that of this model.
+        """
+        self._line += 1
+        if self.reader is None:
+            where, decimal = self.request.where, self.request.decimal
+            self.reader = RowReader.of(line, self.stored.seen, where, decimal)
+        elif line.strip():
+            row = self.reader.read(line, self._line)
+            if isinstance(row, ReadRow):
+                self._rows.append(row)
+            else:
+                self._rejected.append(row)
+        return self.finish() if len(self._rows) + len(self._rejected) >= self.request.size else None
+
+    def restart(self) -> ScoredBatch | None:
+        """The stream begins anew, with a header; what was there before is scored."""
+        batch = self.finish()
+        self.reader, self._line = None, 0
+        return batch
+
+    def finish(self) -> ScoredBatch | None:
+        """Score what is there, also if it is less than a batch."""
+        if not self._rows and not self._rejected:
+            return None
+        rows, rejected = self._rows, self._rejected
+        self._rows, self._rejected = [], []
         self.n_batches += 1
+        batch = self._scored(rows, rejected)
+        self.n_scored += len(rows)
+        self.n_rejected += len(rejected)
+        self.n_marked += len(batch.marked)
+        return batch
+
+    def _scored(self, rows: list[ReadRow], rejected: list[RejectedRow]) -> ScoredBatch:
+        number, schema, explain = self.n_batches, self.schema, self.request.explain
         if not rows:
-            return ScoredBatch(self.n_batches, rows, rejected)
+            return ScoredBatch(schema, number, rows, rejected)
         inputs = np.array([row.cells for row in rows])
         predictions = self.stored.predictions_of(inputs)
-        chosen = self._chosen(predictions)
-        attributions = attributions_of(self.stored, self.schema, inputs, predictions, chosen)
-        watched = attributions if self.explain else None
-        drift = self.watch.take(self.schema, inputs, predictions, self.n_batches, watched)
+        chosen = to_explain(predictions, schema, explain)
+        if not isinstance(explain, str) and explain < len(chosen):
+            rng = np.random.default_rng([self.seed, number])
+            chosen = np.sort(rng.choice(chosen, explain, replace=False))
+        attributions = attributions_of(self.stored, schema, inputs, predictions, chosen)
+        watched = attributions if explain else None
+        drift = self.watch.take(schema, inputs, predictions, number, watched)
         marks = self.stored.seen.strange(inputs)
-        number = self.n_batches
-        return ScoredBatch(number, rows, rejected, predictions, chosen, attributions, drift, marks)
-
-    def _chosen(self, predictions: Predictions) -> Ints:
-        """(case,) positions of those to explain, ascending."""
-        able = to_explain(predictions, self.schema, self.explain)
-        if isinstance(self.explain, str) or self.explain >= len(able):
-            return able
-        rng = np.random.default_rng([self.seed, self.n_batches])
-        return np.sort(rng.choice(able, self.explain, replace=False))
+        found = predictions, chosen, attributions, drift, marks
+        return ScoredBatch(schema, number, rows, rejected, *found)
 
 
 def to_explain(predictions: Predictions, schema: Schema, explain: Explained) -> Ints:
@@ -133,87 +175,11 @@ def attributions_of(
     if not len(chosen):
         return np.zeros((0, len(schema.player_labels)))
     rows = inputs[chosen]
-    explanation = stored.explanation_of(rows, _of_rows(predictions, chosen))
-    return kind_of(schema).by_player(_decided_values(explanation), rows)
-
-
-def _decided_values(explanation: Explanation) -> Floats:
-    """(case, column) to the class that was decided, where there are more than two."""
-    if explanation.decided is None:
-        return explanation.values
+    explanation = stored.explanation_of(rows, predictions.take(chosen))
     values = explanation.values.copy()
-    values[explanation.decided.places] = explanation.decided.values[:, 0]
-    return values
-
-
-def _of_rows(predictions: Predictions, rows: Ints) -> Predictions:
-    """The predictions of some rows, without their groups, which nobody knows."""
-    p = predictions
-    return Predictions(
-        p.logits[rows],
-        p.probabilities[rows],
-        p.labels[rows],
-        p.instance_ids[rows],
-        p.decisions[rows],
-        p.threshold,
-        p.rule,
-        p.explained,
-    )
-
-
-@dataclass
-class RowStream:
-    """Lines as they come; a batch is scored when `size` lines are there.
-
-    where : names the stream in errors. n_scored, n_rejected, n_marked : lines so far.
-    """
-
-    scorer: Scorer
-    size: int
-    where: str
-    decimal: Decimal | None = None
-    n_scored: int = 0
-    n_rejected: int = 0
-    n_marked: int = 0
-    reader: RowReader | None = None
-    _line: int = 0
-    _rows: list[ReadRow] = field(default_factory=list, repr=False)
-    _rejected: list[RejectedRow] = field(default_factory=list, repr=False)
-
-    def feed(self, line: bytes) -> ScoredBatch | None:
-        """Take a line; the batch that it completes. The first line is the header.
-
-        Raises DataError: the header is not that of this model.
-        """
-        self._line += 1
-        if self.reader is None:
-            seen = self.scorer.stored.seen
-            self.reader = RowReader.of(line, seen, self.where, self.decimal)
-        elif line.strip():
-            row = self.reader.read(line, self._line)
-            if isinstance(row, ReadRow):
-                self._rows.append(row)
-            else:
-                self._rejected.append(row)
-        return self.finish() if len(self._rows) + len(self._rejected) >= self.size else None
-
-    def restart(self) -> ScoredBatch | None:
-        """The stream begins anew, with a header; what was there before is scored."""
-        batch = self.finish()
-        self.reader, self._line = None, 0
-        return batch
-
-    def finish(self) -> ScoredBatch | None:
-        """Score what is there, also if it is less than a batch."""
-        if not self._rows and not self._rejected:
-            return None
-        rows, rejected = self._rows, self._rejected
-        self._rows, self._rejected = [], []
-        batch = self.scorer.take(rows, rejected)
-        self.n_scored += len(rows)
-        self.n_rejected += len(rejected)
-        self.n_marked += len(batch.marked)
-        return batch
+    if explanation.decided is not None:
+        values[explanation.decided.places] = explanation.decided.values[:, 0]
+    return kind_of(schema).by_player(values, rows)
 
 
 # What is said of a batch of new cases, on the terminal, on the board and in the log of rows.
@@ -222,22 +188,21 @@ class RowStream:
 _NAMED = 3
 
 
-def batch_line(batch: ScoredBatch, schema: Schema, words: Wording) -> str:
+def batch_line(batch: ScoredBatch, words: Wording) -> str:
     """A batch in one line: what came, what was decided, what has drifted."""
-    first, last = batch.lines
+    lines = [row.line for row in batch.rows] + [row.line for row in batch.rejected]
     return words.text(
         "board.stream.line",
         number=batch.number,
-        first=first,
-        last=last,
+        first=min(lines),
+        last=max(lines),
         scored=len(batch.rows),
         rejected=len(batch.rejected),
         marked=len(batch.marked),
         decided=[
-            words.text("board.stream.decided", n=n, name=name)
-            for name, n in decided(batch, schema).items()
+            words.text("board.stream.decided", n=n, name=name) for name, n in decided(batch).items()
         ],
-        output=_mean_output(batch, schema, words),
+        output=_mean_output(batch, words),
         drift=drift_line(batch, words),
     )
 
@@ -246,9 +211,10 @@ def drift_line(batch: ScoredBatch, words: Wording) -> str:
     """What has drifted so far, the earliest first."""
     if not batch.drift:
         return words.text("board.stream.drift_not_asked")
-    drifted = batch.drifted
+    drifted = [row for row in batch.drift if row.verdict.drifted]
     if not drifted:
         return words.text("board.stream.drift_none")
+    drifted.sort(key=lambda row: row.verdict.since or 0)
     rows = [{"label": words.say(row.label), "since": row.verdict.since} for row in drifted[:_NAMED]]
     return words.text("board.stream.drift", rows=rows, more=max(len(drifted) - _NAMED, 0))
 
@@ -272,31 +238,24 @@ def fresh_lines(batch: ScoredBatch, words: Wording) -> list[str]:
     ]
 
 
-def mark_lines(batch: ScoredBatch, words: Wording) -> list[str]:
-    """A sentence on each line that is marked."""
-    return [
-        strange_case(words, words.text("board.stream.of_line", n=line), marks)
-        for line, marks in batch.marked.items()
-    ]
-
-
-def decided(batch: ScoredBatch, schema: Schema) -> dict[str, int]:
+def decided(batch: ScoredBatch) -> dict[str, int]:
     """{class: how many of the batch are decided for it}; empty where nothing is decided."""
-    if batch.predictions is None or not task_of(schema.target).decides:
+    target = batch.schema.target
+    if batch.predictions is None or not task_of(target).decides:
         return {}
-    counts = np.bincount(batch.predictions.decisions, minlength=len(schema.target.classes))
-    return dict(zip(schema.target.classes, counts.tolist(), strict=True))
+    counts = np.bincount(batch.predictions.decisions, minlength=len(target.classes))
+    return dict(zip(target.classes, counts.tolist(), strict=True))
 
 
-def _mean_output(batch: ScoredBatch, schema: Schema, words: Wording) -> str:
+def _mean_output(batch: ScoredBatch, words: Wording) -> str:
     """Of two classes the mean probability of the explained one, of numbers their mean."""
     if batch.predictions is None:
         return ""
-    stated = outputs(batch.predictions, schema.target)
+    stated = outputs(batch.predictions, batch.schema.target)
     if len(stated) != 1:
         return ""
     mean = float(stated[0].values.mean())
-    number = not task_of(schema.target).decides
+    number = not task_of(batch.schema.target).decides
     value = words.numbers.number(mean) if number else words.numbers.percent(mean)
     return words.text("board.stream.mean", label=words.say(stated[0].label), value=value)
 
@@ -321,41 +280,27 @@ def drift_cells(row: DriftRow, words: Wording) -> list[str]:
     ]
 
 
-def importance(batch: ScoredBatch, labels: Sequence[str], most: int) -> list[tuple[str, float]]:
-    """The players with the largest mean |attribution| over the explained cases, with it."""
-    if not len(batch.explained):
-        return []
-    sizes = np.nan_to_num(np.abs(batch.attributions)).mean(axis=0)
-    order = np.argsort(-sizes, kind="stable")[:most]
-    return [(labels[player], float(sizes[player])) for player in order]
-
-
-def records(batch: ScoredBatch, schema: Schema) -> Iterator[dict[str, object]]:
+def records(batch: ScoredBatch) -> Iterator[dict[str, object]]:
     """What is kept of every line, in the order of the lines: what was decided, or why not."""
-    places = {int(row): place for place, row in enumerate(batch.explained)}
-    lines: list[tuple[int, dict[str, object]]] = [
-        (row.line, {"batch": batch.number, **dict(_said(batch, schema, at, places.get(at)))})
-        for at, row in enumerate(batch.rows)
-    ]
-    lines += [(row.line, {"rejected": row.problem}) for row in batch.rejected]
-    for line, record in sorted(lines, key=itemgetter(0)):
-        yield {"line": line, **record}
-
-
-def _said(
-    batch: ScoredBatch, schema: Schema, position: int, explained: int | None
-) -> Iterator[tuple[str, object]]:
-    p, target = batch.predictions, schema.target
-    if p is None:
-        return
-    if not task_of(target).decides:
-        yield "predicted", float(p.values[position])
-    else:
-        shares = p.probabilities[position].tolist()
-        yield "decided", target.classes[int(p.decisions[position])]
-        yield "probabilities", dict(zip(target.classes, shares, strict=True))
-    if marks := batch.marks[position]:
-        yield "marks", {mark.name: mark.kind for mark in marks}
-    if explained is not None:
-        values = np.nan_to_num(batch.attributions[explained]).tolist()
-        yield "attributions", dict(zip(schema.player_labels, values, strict=True))
+    schema, target, p = batch.schema, batch.schema.target, batch.predictions
+    explained = dict(zip(batch.explained.tolist(), batch.attributions, strict=True))
+    lines: dict[int, dict[str, object]] = {
+        row.line: {"rejected": row.problem} for row in batch.rejected
+    }
+    for at, row in enumerate(batch.rows):
+        if p is None:  # of no row
+            break
+        record = lines[row.line] = {"batch": batch.number}
+        if task_of(target).decides:
+            record["decided"] = target.classes[int(p.decisions[at])]
+            shares = p.probabilities[at].tolist()
+            record["probabilities"] = dict(zip(target.classes, shares, strict=True))
+        else:
+            record["predicted"] = float(p.values[at])
+        if marks := batch.marks[at]:
+            record["marks"] = {mark.name: mark.kind for mark in marks}
+        if at in explained:
+            values = np.nan_to_num(explained[at]).tolist()
+            record["attributions"] = dict(zip(schema.player_labels, values, strict=True))
+    for line in sorted(lines):
+        yield {"line": line, **lines[line]}

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import numpy as np
 
 from deepseek_report.artifacts.predictions import Predictions
-from deepseek_report.extensions.live import scored_batches
 from deepseek_report.extensions.live.board import Board, markdown_table, plain_text
-from deepseek_report.extensions.live.drift_watch import DriftRow, outputs
+from deepseek_report.extensions.live.drift_watch import outputs
+from deepseek_report.extensions.live.scored_batches import (
+    CaseStream,
+    ScoredBatch,
+    batch_line,
+    decided,
+    drift_cells,
+    fresh_lines,
+)
 from deepseek_report.findings.severity import SIGNIFICANT
-from deepseek_report.wording.words import Wording
-
-if TYPE_CHECKING:
-    from deepseek_report.extensions.live.incoming_rows import RejectedRow
-
 
 #: Folder of the events below that of the board.
 STREAM = "stream"
-#: Players that a picture shows, quantities of drift, and rejected lines that are told in full.
-_MOST, _MOST_DRIFT, _MOST_REJECTED = 12, 16, 10
+#: Quantities of drift that a picture shows, and rejected lines that are told in full.
+_MOST_DRIFT, _MOST_REJECTED = 16, 10
 #: So many batches are shown each on their own, and of later ones half as many with each doubling.
 _EACH = 64
 #: P-values below this are drawn as this.
@@ -45,29 +47,29 @@ class StreamBoard(Board):
     and besides each in which drift is found and the last one: a board grows ever more slowly.
     """
 
-    def __init__(self, folder: Path, scorer: scored_batches.Scorer, words: Wording) -> None:
+    def __init__(self, folder: Path, stream: CaseStream) -> None:
         super().__init__(folder, STREAM)
-        self.schema, self.words = scorer.schema, words
-        self.explainer, self._explain = scorer.stored.explainer, scorer.explain
+        self.stream, self.words = stream, stream.words
         self.writer.add_custom_scalars(_LAYOUT)
-        self._passed_over: tuple[scored_batches.ScoredBatch, scored_batches.RowStream] | None = None
+        self._passed_over: ScoredBatch | None = None
 
-    def show(self, batch: scored_batches.ScoredBatch, stream: scored_batches.RowStream) -> None:
-        """Put a batch on the board, if it is one of those shown; stream : as it is after it."""
-        if batch.fresh or is_shown(batch.number):
+    def show(self, batch: ScoredBatch) -> None:
+        """Put the last batch of the stream on the board, if it is one of those shown."""
+        doublings = max((batch.number - 1) // _EACH, 0).bit_length()
+        if batch.fresh or batch.number % (1 << doublings) == 0:
             self._passed_over = None
-            self._show(batch, stream)
+            self._show(batch)
         else:
-            self._passed_over = batch, stream
+            self._passed_over = batch
 
-    def _show(self, batch: scored_batches.ScoredBatch, stream: scored_batches.RowStream) -> None:
-        step, words = batch.number, self.words
+    def _show(self, batch: ScoredBatch) -> None:
+        step, words, stream = batch.number, self.words, self.stream
         status = words.text(
             "board.stream.status",
             scored=stream.n_scored,
             rejected=stream.n_rejected,
             lines=stream.n_scored + stream.n_rejected,
-            line=scored_batches.batch_line(batch, self.schema, words),
+            line=batch_line(batch, words),
         )
         self.writer.add_text("stream/status", plain_text(status), step)
         self._show_rejected(batch)
@@ -80,19 +82,19 @@ class StreamBoard(Board):
     def close(self) -> None:
         """Show the last batch, and end."""
         if self._passed_over is not None:
-            self._show(*self._passed_over)
+            self._show(self._passed_over)
         super().close()
 
-    def _show_scores(self, batch: scored_batches.ScoredBatch, predictions: Predictions) -> None:
+    def _show_scores(self, batch: ScoredBatch, predictions: Predictions) -> None:
         step = batch.number
-        for quantity in outputs(predictions, self.schema.target):
+        for quantity in outputs(predictions, batch.schema.target):
             label = self.words.say(quantity.label)
             self.writer.add_histogram(f"scores/{label}", quantity.values, step)
             self.writer.add_scalar(f"mean/{label}", quantity.values.mean(), step)
-        for name, n in scored_batches.decided(batch, self.schema).items():
+        for name, n in decided(batch).items():
             self.writer.add_scalar(f"decided/{name}", n / len(batch.rows), step)
 
-    def _show_drift(self, batch: scored_batches.ScoredBatch) -> None:
+    def _show_drift(self, batch: ScoredBatch) -> None:
         step = batch.number
         self.writer.add_scalar("drift_evidence/found from here on", -math.log10(SIGNIFICANT), step)
         for row in batch.drift:
@@ -100,35 +102,35 @@ class StreamBoard(Board):
             evidence = abs(math.log10(max(row.verdict.p_adjusted, _LEAST_P)))
             self.writer.add_scalar(f"drift_evidence/{label}", evidence, step)
             self.writer.add_scalar(f"drift_size/{label}", row.index, step)
-        ordered = sorted(batch.drift, key=_by_verdict)
+        # what drifted first, then by how sure and how large it is
+        ordered = sorted(batch.drift, key=lambda row: row.verdict.p_adjusted - row.index / 1e6)
+        ordered.sort(key=lambda row: row.verdict.since or math.inf)
         heads = list(self.words.table("board.stream.drift_heads").values())
-        table = markdown_table(
-            heads, [scored_batches.drift_cells(row, self.words) for row in ordered]
-        )
+        table = markdown_table(heads, [drift_cells(row, self.words) for row in ordered])
         note = self.words.text("board.stream.drift_note", tests=len(batch.drift))
-        fresh = [plain_text(line) for line in scored_batches.fresh_lines(batch, self.words)]
+        fresh = [plain_text(line) for line in fresh_lines(batch, self.words)]
         self.writer.add_text("drift/table", "\n\n".join([*fresh, table, plain_text(note)]), step)
         bars = [(self.words.say(row.label), row.index) for row in ordered[:_MOST_DRIFT]]
         self.add_bars("drift/size of the change, PSI", bars, self.words, step)
 
-    def _show_importance(self, batch: scored_batches.ScoredBatch) -> None:
-        labels = [self.words.name(label) for label in self.schema.player_labels]
-        strongest = scored_batches.importance(batch, labels, _MOST)
-        if not strongest:
+    def _show_importance(self, batch: ScoredBatch) -> None:
+        if not len(batch.explained):
             return
-        for label, size in strongest:
-            self.writer.add_scalar(f"importance/{label}", size, batch.number)
         caption = self.words.text(
             "board.stream.explained",
             n=len(batch.explained),
-            refused=self._explain == "refused",
+            refused=self.stream.request.explain == "refused",
             sampled=len(batch.explained) < len(batch.rows),
-            explainer=self.words.explainer(self.explainer),
+            explainer=self.words.explainer(self.stream.stored.explainer),
         )
-        self.add_bars("explanations/strongest", strongest, self.words, batch.number)
-        self.writer.add_text("explanations/strongest", plain_text(caption), batch.number)
+        sizes = np.nan_to_num(np.abs(batch.attributions)).mean(axis=0).tolist()
+        labels = map(self.words.name, batch.schema.player_labels)
+        found = list(zip(labels, sizes, strict=True))
+        name, step = "explanations/strongest", batch.number
+        for label, size in self.add_strongest(name, found, caption, self.words, step):
+            self.writer.add_scalar(f"importance/{label}", size, step)
 
-    def _show_rejected(self, batch: scored_batches.ScoredBatch) -> None:
+    def _show_rejected(self, batch: ScoredBatch) -> None:
         step, cases = batch.number, max(len(batch.rows), 1)
         unknown = sum(row.unknown_category for row in batch.rejected)
         self.writer.add_scalar("lines/rejected", len(batch.rejected), step)
@@ -140,23 +142,9 @@ class StreamBoard(Board):
             ("missing values, a case", [row.missing for row in inputs]),
         ):
             self.writer.add_scalar(f"lines/{name}", sum(counts) / cases, step)
-        self.writer.add_text("stream/rejected lines", self._rejected(batch.rejected), step)
-
-    def _rejected(self, rejected: Sequence[RejectedRow]) -> str:
-        if not rejected:
-            return plain_text(self.words.text("board.stream.rejected_none"))
-        lines = [plain_text(row.problem) for row in rejected[:_MOST_REJECTED]]
-        if more := len(rejected) - len(lines):
-            lines.append(plain_text(self.words.text("board.stream.rejected_more", more=more)))
-        return "\n".join(f"- {line}" for line in lines)
-
-
-def is_shown(number: int) -> bool:
-    """Whether the batch of that number, from 1, is one that every board shows."""
-    doublings = max((number - 1) // _EACH, 0).bit_length()
-    return number % (1 << doublings) == 0
-
-
-def _by_verdict(row: DriftRow) -> tuple[float, float]:
-    """What drifted first, then by how sure and how large it is."""
-    return row.verdict.since or math.inf, row.verdict.p_adjusted - row.index / 1e6
+        problems = [row.problem for row in batch.rejected[:_MOST_REJECTED]]
+        if more := len(batch.rejected) - len(problems):
+            problems.append(self.words.text("board.stream.rejected_more", more=more))
+        told = "\n".join(f"- {plain_text(line)}" for line in problems)
+        none = plain_text(self.words.text("board.stream.rejected_none"))
+        self.writer.add_text("stream/rejected lines", told or none, step)

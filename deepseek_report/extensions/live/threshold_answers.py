@@ -5,8 +5,7 @@ The functions that made the report answer, for what `sections.threshold_slider` 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,19 +29,6 @@ from deepseek_report.sections.threshold_slider import (
 )
 
 
-@dataclass(frozen=True)
-class Subset:
-    """What a reader of the live page chose.
-
-    step : position of the threshold. levels : (attribute, level) positions, each in the order of
-    `slider_data`. band : rows that reach more than `band[0]` and at most `band[1]` thresholds.
-    """
-
-    step: int
-    levels: tuple[tuple[int, int], ...] = ()
-    band: tuple[int, int] | None = None
-
-
 class LiveSlider:
     """Answers of the functions that made the report, at any of its thresholds, for any subset.
 
@@ -56,8 +42,14 @@ class LiveSlider:
         self.levels = attribute_levels(draft)
         self.groups = [key for _, _, key in stepped_levels(draft.results, self.levels)[1]]
 
-    def answer(self, chosen: Subset) -> Values:
+    def answer(
+        self, step: int, levels: Sequence[tuple[int, int]] = (), band: tuple[int, int] | None = None
+    ) -> Values:
         """The texts of the slider, all with intervals.
+
+        step : position of the threshold. levels : (attribute, level) positions, each in the order
+        of `slider_data`. band : rows that reach more than `band[0]` and at most `band[1]`
+        thresholds.
 
         Returns n : rows that were chosen. rates, groups : as in `slider_data`; no groups without
         rows.
@@ -65,31 +57,31 @@ class LiveSlider:
         """
         if not len(self.thresholds):
             raise DataError("threshold: this run has none to step through")
-        if not 0 <= chosen.step < len(self.thresholds):
+        if not 0 <= step < len(self.thresholds):
             n = len(self.thresholds)
-            raise DataError(f"step {chosen.step}: there are {n} thresholds, from 0")
-        kept = self._rows(chosen)
+            raise DataError(f"step {step}: there are {n} thresholds, from 0")
+        kept = self._rows(levels, band)
         if not kept.any():
             return {"n": 0, "rates": [DASH] * len(STEP_RATES), "groups": []}
-        taken, at = self.draft.results.predictions.take(kept), self.thresholds[[chosen.step]]
+        taken, at = self.draft.results.predictions.take(kept), self.thresholds[[step]]
         rates = [share_text(self.draft, rate) for rate in rates_at(taken, at)[0].values()]
         answers = _group_answers(self.draft, self.metrics, taken, at) if self.groups else {}
         nothing = [DASH] * 4
         groups = [answers.get(group, nothing) for group in self.groups]
         return {"n": len(taken), "rates": rates, "groups": groups}
 
-    def _rows(self, chosen: Subset) -> Bools:
+    def _rows(self, levels: Sequence[tuple[int, int]], band: tuple[int, int] | None) -> Bools:
         """(row,) whether it is chosen."""
         p = self.draft.results.predictions
         kept = np.ones(len(p), bool)
-        for attribute, level in chosen.levels:
+        for attribute, level in levels:
             is_known = 0 <= attribute < len(self.levels)
             if not (is_known and 0 <= level < len(self.levels[attribute].names)):
                 raise DataError(f"levels {[attribute, level]}: the page has no such group")
             kept &= self.levels[attribute].codes == level
-        if chosen.band is not None:
+        if band is not None:
             reached = np.searchsorted(self.thresholds, p.scores, side="right")
-            kept &= (reached > chosen.band[0]) & (reached <= chosen.band[1])
+            kept &= (reached > band[0]) & (reached <= band[1])
         return kept
 
 

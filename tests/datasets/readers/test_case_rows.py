@@ -13,7 +13,12 @@ import pytest
 
 from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
 from deepseek_report.datasets.checks.new_rows import SeenValues
-from deepseek_report.datasets.readers.case_rows import MOST_ROWS, FaultyRowsError, read_case_rows
+from deepseek_report.datasets.readers.case_rows import (
+    MOST_ROWS,
+    CaseRows,
+    FaultyRowsError,
+    read_case_rows,
+)
 from deepseek_report.errors import DataError, error_code
 
 SCHEMA = Schema(
@@ -134,9 +139,9 @@ USUAL = {"paid": "10", "owed": "9000", "share": "1", "risk": "low"}
 Form = Callable[[dict[str, str], SeenValues], list[float] | str]
 
 
-def in_a_file(name: str, content: Any, folder: Path, seen: SeenValues) -> list[float] | str:
+def row_or_refusal(read: Callable[[], CaseRows]) -> list[float] | str:
     try:
-        return read_case_rows(written(folder, name, content), seen).inputs[0].tolist()
+        return list(read().inputs[0].tolist())
     except FaultyRowsError as error:
         return error.faults[0][1]
 
@@ -146,10 +151,15 @@ def forms(tmp_path: Path) -> list[Form]:
     """A table, and JSON."""
 
     def table(cells: dict[str, str], seen: SeenValues) -> list[float] | str:
-        lines = f"{','.join(cells)}\n{','.join(cells.values())}\n"
-        return in_a_file("a.csv", lines, tmp_path, seen)
+        lines = [",".join(cells), ",".join(cells.values())]
+        path = written(tmp_path, "a.csv", "\n".join(lines))
+        return row_or_refusal(lambda: read_case_rows(path, seen))
 
-    return [table, lambda cells, seen: in_a_file("a.json", cells, tmp_path, seen)]
+    def object_(cells: dict[str, str], seen: SeenValues) -> list[float] | str:
+        path = written(tmp_path, "a.json", cells)
+        return row_or_refusal(lambda: read_case_rows(path, seen))
+
+    return [table, object_]
 
 
 SEEN_BILLS = SeenValues.of(BILLS, BILLED)

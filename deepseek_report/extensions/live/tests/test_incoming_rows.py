@@ -21,21 +21,15 @@ from deepseek_report.extensions.live.incoming_rows import (
     line_of,
     typed_row,
 )
-from tests.datasets.readers.test_case_rows import (
-    SEEN,
-    SEEN_BILLS,
-    Form,
-    test_a_declared_relation_that_every_training_row_keeps_binds_a_new_row,
-    test_three_digits_behind_a_point_are_refused_where_nothing_settles_what_it_is,
-    test_what_means_missing_means_so_in_every_form_of_a_row,
-)
+from tests.datasets.readers import test_case_rows as files
+from tests.datasets.readers.test_case_rows import SEEN, SEEN_BILLS, Form, row_or_refusal
 
 #: What holds of rows in files is asked again, of the forms below.
-__all__ = [
-    "test_a_declared_relation_that_every_training_row_keeps_binds_a_new_row",
-    "test_three_digits_behind_a_point_are_refused_where_nothing_settles_what_it_is",
-    "test_what_means_missing_means_so_in_every_form_of_a_row",
-]
+test_open_numbers = (
+    files.test_three_digits_behind_a_point_are_refused_where_nothing_settles_what_it_is
+)
+test_missing_cells = files.test_what_means_missing_means_so_in_every_form_of_a_row
+test_relations = files.test_a_declared_relation_that_every_training_row_keeps_binds_a_new_row
 
 
 @pytest.fixture
@@ -47,13 +41,7 @@ def forms() -> list[Form]:
         row = reader.read(",".join(cells.values()).encode(), 2)
         return row.problem if isinstance(row, RejectedRow) else [*row.cells]
 
-    def typed(cells: dict[str, str], seen: SeenValues) -> list[float] | str:
-        try:
-            return typed_row(cells, seen).inputs[0].tolist()
-        except FaultyRowsError as error:
-            return error.faults[0][1]
-
-    return [line, typed]
+    return [line, lambda cells, seen: row_or_refusal(lambda: typed_row(cells, seen))]
 
 
 def test_a_typed_row_is_read_as_that_of_a_file() -> None:

@@ -109,7 +109,7 @@ def test_a_line_says_where_the_values_themselves_are_not_shown_to_drift(input_dr
         else replace(row, verdict=DriftVerdict(0.01, since if row.role == "reason" else None))
         for row in rows
     ]
-    lines = fresh_lines(ScoredBatch(since, [], [], drift=moved), wording())
+    lines = fresh_lines(ScoredBatch(SCHEMA, since, [], [], drift=moved), wording())
     assert len(lines) == 2
     assert "attribution to" in lines[0]
     assert "income" in lines[0]
