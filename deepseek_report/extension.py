@@ -22,6 +22,7 @@ GROUP = "deepseek_report.extensions"
 #: the package}.
 BROUGHT = {
     **dict.fromkeys(("export", "--letter"), ("exports", "export")),
+    **dict.fromkeys(("serve", "score-stream", "watch"), ("live", "serve")),
     **dict.fromkeys(("causal", "consequences"), ("causes", "")),
     **dict.fromkeys(("corrections", "correction lines"), ("corrections", "")),
     "prompts": ("language_models", ""),
@@ -89,9 +90,7 @@ def extension_commands() -> dict[str, Command]:
 def service(name: str) -> ModuleType:
     """The module that offers what the core asks for.
 
-    Raises
-    ------
-    ConfigError : the extension that brings it is not installed.
+    Raises ConfigError: the extension that brings it is not installed.
     """
     return importlib.import_module(service_module(name))
 

@@ -26,7 +26,6 @@ if TYPE_CHECKING:  # so that tests of one folder load nothing that they do not u
     from _pytest.capture import CaptureResult
 
     from deepseek_report.artifacts.results import Results
-    from deepseek_report.runner.companion import Companion
     from tests.tiny_runs import TinyRuns
     from tests.varied_run import VariedRun
 
@@ -181,18 +180,6 @@ def real_run(small_run: SmallRun) -> Results:
     from tests.real_runs import small_results
 
     return small_results(small_run)
-
-
-@pytest.fixture(scope="module")
-def companion(small_run: SmallRun, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Companion]:
-    """A copy of the small run as a server reads it."""
-    from deepseek_report.runner.companion import Companion
-    from deepseek_report.runner.execution.given_rows import ModelRequest
-
-    folder = small_run.copied(tmp_path_factory.mktemp("served") / small_run.folder.name)
-    opened = Companion.of(ModelRequest(folder, small_run.store))
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -10,9 +10,8 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.schema import Feature, Schema, Target
-from deepseek_report.findings.thresholds import drift_verdicts
-from deepseek_report.runner.streaming.drift_watch import DriftRow, DriftWatch
-from deepseek_report.statistics.exchangeability import Monitor, StabilityIndex
+from deepseek_report.extensions.live.drift_watch import DriftRow, DriftWatch, drift_verdicts
+from deepseek_report.extensions.live.exchangeability import Monitor, StabilityIndex
 from worlds.trials import Plan, Table, repeat, share
 
 #: Shares of the categories of every third feature.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pandas as pd
 import yaml
@@ -16,17 +17,22 @@ from deepseek_report.api.report_arguments import refuse
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.results import Results
 from deepseek_report.config.portable import deepening
+from deepseek_report.extension import service
 from deepseek_report.rendering.page_words import page_of
 from deepseek_report.runner.run_folders.open_run import RecordedRun, open_run, reading
 from deepseek_report.runner.run_folders.writing import concluded_record
 
 if TYPE_CHECKING:
     from deepseek_report.config.experiment import Experiment
-    from deepseek_report.runner.live_server import LiveServer
     from deepseek_report.runner.run import Finished
 
-_GIVEN = "given_in"
-_TEST = "predictions/test"
+
+class LivePage(AbstractContextManager["LivePage"], Protocol):
+    """A page on this machine while it is answered; `close` ends it."""
+
+    address: str
+
+    def close(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -192,7 +198,7 @@ class Run:
 
     def serve(
         self, port: int = 0, *, store: str | Path | None = None, trust: Sequence[str] = ()
-    ) -> LiveServer:
+    ) -> LivePage:
         """The page of this run on this machine, answered by its model until it is closed.
 
         A model that was given in Python is asked in this process, by the run that `report`
@@ -203,21 +209,17 @@ class Run:
 
         Returns
         -------
-        A server whose `address` is the page; it is a context manager, and `close()` ends it.
+        The page, a context manager, whose `address` opens it.
 
         Raises ConfigError, ArtifactError, ConfigProblems: what is missing, taken or not trusted.
         """
-        from deepseek_report.runner.companion import Companion
         from deepseek_report.runner.execution.given_rows import ModelRequest
-        from deepseek_report.runner.live_server import serve
         from deepseek_report.store.run_folder import beside
 
         kept = Path(store) if store is not None else beside(self.path, ".store")
-        with reading(self.path):
-            companion = Companion.of(ModelRequest(self.path, kept, tuple(trust)), self._given)
-            companion.page()
-        companion.warm()
-        return serve(companion, port)
+        request = ModelRequest(self.path, kept, tuple(trust))
+        server: LivePage = service("serve").serve_run(request, port, self._given)
+        return server
 
     def export(
         self, to: str | Sequence[str], out: str | Path | None = None, *, template: str = ""
@@ -238,13 +240,9 @@ class Run:
         ConfigError, ArtifactError : there is no such format, the folder lies in the run, or its
             results were changed.
         """
-        from deepseek_report.extension import service
-
         formats = [to] if isinstance(to, str) else list(to)
-        written: list[Path] = service("export").export_run(
-            self.path, formats, None if out is None else Path(out), template
-        )
-        return written
+        folder = None if out is None else Path(out)
+        return list(service("export").export_run(self.path, formats, folder, template))
 
     @property
     def config(self) -> str:
@@ -254,7 +252,7 @@ class Run:
         parts = {name: config.get(name) or {} for name in ("dataset", "model")}
         explainers = config.get("explainers") or {}
         parts |= {f"explainers.{name}": entry for name, entry in explainers.items()}
-        places = [name for name, entry in parts.items() if entry.get(_GIVEN)]
+        places = [name for name, entry in parts.items() if entry.get("given_in")]
         if not places:
             return text
         return (
@@ -271,7 +269,8 @@ class Run:
         """The verdict, how many cases were tested, and where the report is."""
         with reading(self.path):
             results = self.results
-            verdict, n = shown.verdict_of(results), results.predicted.n if results.has(_TEST) else 0
+            verdict = shown.verdict_of(results)
+            n = results.predicted.n if results.has("predictions/test") else 0
         title = self._recorded.report["title"] or self.path.parent.name
         return f"Run “{title}”: {verdict}\n  n = {n:,} test cases\n  {self.page}"
 

@@ -26,15 +26,9 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "key": ("--out", "--help"),
     "sign": ("--decision", "--all", "--key", "--help"),
     "pack": ("--previous", "--out", "--help"),
-    "watch": (*_COMPOSING, "--board", "--port", "--once"),
     "explain-case": (
         *("--row", "--store", "--out", "--json", "--letter", "--language"),
         *("--trust", "--trust-type", "--help"),
-    ),
-    "serve": ("--store", "--port", "--trust", "--trust-type", "--help"),
-    "score-stream": (
-        *("--rows", "--replay", "--plant", "--batch", "--explain", "--out", "--decimal"),
-        *("--store", "--board", "--port", "--once", "--trust", "--trust-type", "--help"),
     ),
     "runs": ("--config-dir", "--help"),
     "clean": ("--config-dir", "--older-than", "--all", "--remote", "--yes", "--apply", "--help"),
@@ -63,9 +57,6 @@ _AFTER: dict[str, tuple[str, ...]] = {
     "--name": (),
     "--trust": (),
     "--row": (),
-    "--rows": (),
-    "--explain": ("all",),
-    "--decimal": (".", ","),
     "--store": (),
     "--out": (),
     "--letter": ("regb", "gdpr", "ccd"),
@@ -75,11 +66,9 @@ _AFTER: dict[str, tuple[str, ...]] = {
 _AFTER_OF: dict[tuple[str, str], tuple[str, ...]] = {
     (name, option): words for name, made in _BROUGHT for option, words in made.after.items()
 }
-#: Commands that score cases by the model of a run.
-_OF_CASES = frozenset({"explain-case", "score-stream", "serve"})
 #: Commands that take the folder of a run.
-_OF_RUNS = _OF_CASES | {
-    *("compare", "pack", "render", "reproduce", "sign", "verify", "track"),
+_OF_RUNS = {
+    *("compare", "explain-case", "pack", "render", "reproduce", "sign", "verify", "track"),
     *(name for name, made in _BROUGHT if made.of_runs),
 }
 SHELLS = ("bash", "zsh", "fish")

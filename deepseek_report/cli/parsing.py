@@ -34,9 +34,6 @@ COMMANDS = {
         "RUN --row FILE [--letter KIND]",
         "rows that were not in the data, by the stored model",
     ),
-    "serve": ("RUN [--port N]", "its page on this machine, answered by the stored model"),
-    "score-stream": ("RUN --rows FILE|-", "new cases as they come: decisions, reasons, drift"),
-    "watch": ("[OVERRIDES…]", "a run while it goes on, in TensorBoard"),
     "compare": ("RUN RUN… [--baseline RUN]", "several runs in one document"),
     "track": ("RUN… [--uri URI]", "finished runs in MLflow"),
     "reproduce": ("RUN [--env] [--dry-run]", "make it again: is it the same, and what moved?"),
@@ -175,25 +172,6 @@ def places_parser(command: str, place: str) -> CommandParser:
     parser.add_argument("places", nargs="*", metavar="OVERRIDE", help=f"such as {place}=DIR")
     add_config_dir(parser, "your own YAMLs, whose paths count")
     return parser
-
-
-def port_number(text: str) -> int:
-    """A port of this machine, as an argument."""
-    number = int(text) if text.isdigit() else -1
-    if not 1 <= number <= 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port; allowed is 1 to 65535")
-    return number
-
-
-def add_board(parser: argparse.ArgumentParser) -> None:
-    """The options of a board."""
-    parser.add_argument("--board", metavar="DIR", help="where the board's files are written")
-    parser.add_argument(
-        "--port", type=port_number, default=6006, help="of TensorBoard (default 6006)"
-    )
-    parser.add_argument(
-        "--once", action="store_true", help="show what is there, start no server, and end"
-    )
 
 
 def run_parser(command: str) -> CommandParser:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from deepseek_report.artifacts.conclusions import Outcome, Side, Verdict
@@ -15,9 +15,8 @@ from deepseek_report.artifacts.message import SKIPPED, Text
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import NOT_JUDGED
 from deepseek_report.artifacts.score import Score
-from deepseek_report.findings.severity import SIGNIFICANT, Harm, severity
+from deepseek_report.findings.severity import Harm, severity
 from deepseek_report.metrics.plugin import FAVOURABLE_SCORES
-from deepseek_report.statistics.intervals import holm
 from deepseek_report.tasks import task_of
 
 #: What a promise may name that it is about.
@@ -125,36 +124,3 @@ def _of_score(promise: Verdict, score: Score) -> Verdict:
         n=score.n,
         unit=score.unit,
     )
-
-
-@dataclass(frozen=True)
-class DriftVerdict:
-    """Whether a quantity has drifted.
-
-    p_adjusted : anytime-valid p-value, corrected for all watched quantities. since : number of the
-        batch in which it was found first, from 1; None where no drift is shown.
-    """
-
-    p_adjusted: float
-    since: int | None
-
-    @property
-    def drifted(self) -> bool:
-        return self.since is not None
-
-
-def drift_verdicts(
-    p_values: Sequence[float], batch: int, before: Sequence[DriftVerdict] = ()
-) -> list[DriftVerdict]:
-    """The verdict on each quantity after a batch; what was found once stays found.
-
-    The p-values hold at any time (`statistics.exchangeability`) and only fall, so Holm's correction
-    keeps the chance of any false verdict, over all quantities and all batches, at `SIGNIFICANT`.
-
-    p_values : of each quantity so far. before : the verdicts after the batch before, if any.
-    """
-    earlier = [verdict.since for verdict in before] or [None] * len(p_values)
-    return [
-        DriftVerdict(float(p), batch if known is None and p < SIGNIFICANT else known)
-        for p, known in zip(holm(p_values), earlier, strict=True)
-    ]

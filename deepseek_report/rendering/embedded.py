@@ -190,21 +190,6 @@ def script_hash(script: bytes) -> str:
     return f"'sha256-{digest}'"
 
 
-def with_live_script(page: str) -> str:
-    """The page beside a server: it may ask the server that it came from, and nobody else.
-
-    Its further script stands before those of the page, which look whether it is there.
-    """
-    script = page_parts.joined("kept.js", "live.js")
-    policy = "default-src 'none'; script-src "
-    words = '<script type="application/json" id="page-words">'
-    if policy not in page or words not in page:
-        raise RenderError("the report is no page of this version; render the run again")
-    allowed = f"default-src 'none'; connect-src 'self'; script-src {script_hash(script.encode())} "
-    page = page.replace(policy, allowed, 1)
-    return page.replace(words, f"<script>{script}</script>\n{words}", 1)
-
-
 def _policy(hashes: Sequence[str]) -> str:
     rules = (
         "default-src 'none'",

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import subprocess
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -21,7 +20,7 @@ from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from deepseek_report import children
-from deepseek_report.artifacts.storage.plain_files import append, entries, make_folder, open_file
+from deepseek_report.artifacts.storage.plain_files import entries, open_file
 from deepseek_report.errors import ArtifactError, RenderError
 from deepseek_report.rendering import markdown, pandoc
 from deepseek_report.rendering.markdown import Markdown
@@ -32,8 +31,8 @@ LIMIT = 65_536
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 _REFERENCE = re.compile(r"(fig|tbl|sec)-([A-Za-z0-9_-]+)")
 _ADDRESS = re.compile(r"""(?:https?://|mailto:)[^\s<>()\\|`{}$"']+""")
-#: Seconds that a note may take to be read, and one that comes while a page is served.
-_SECONDS, _SECONDS_SERVED = 30, 4
+#: Seconds that a note may take to be read.
+_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -61,44 +60,17 @@ def read_notes(folder: Path, sections: Collection[str]) -> dict[str, Note]:
     return {path.stem: _read(path, sections) for path in paths}
 
 
-def add_to_note(folder: Path, section: str, text: str) -> Path:
-    """Add words to the note on a section of a run folder; its file.
-
-    Raises RenderError: the note could not be shown then; nothing was written.
-    """
-    path = folder / FOLDER / f"{section}.qmd"
-    before = _text(path) if os.path.lexists(path) else ""
-    whole = f"{before}{text}\n\n"
-    if (size := len(whole.encode("utf-8", "replace"))) > LIMIT:
-        raise RenderError(
-            f"{FOLDER}/{path.name}: not added, since the note would have {size} bytes and may have "
-            f"{LIMIT}; write less, or take out of the file what is not needed"
-        )
-    try:
-        shown = to_markdown(whole, _SECONDS_SERVED)
-        pandoc.convert_text(shown, folder, "html5", [], _SECONDS_SERVED)
-        added = whole[len(before) :].encode()
-    except (RenderError, UnicodeEncodeError) as error:
-        raise RenderError(
-            f"{FOLDER}/{path.name}: not added, since the note could not be shown ({error}); write "
-            "it in plain sentences, with fewer brackets, quotes and lists in each other"
-        ) from None
-    make_folder(path.parent)
-    append(path, added)
-    return path
-
-
 def _read(path: Path, sections: Collection[str]) -> Note:
     if path.stem not in sections or not _NAME.fullmatch(path.stem):
         raise RenderError(
             f"{path}: this report has no section “{markdown.clean(path.stem)}”; its sections are "
             f"{', '.join(sections)}. Rename the file"
         )
-    text = _text(path)
+    text = text_of_note(path)
     return Note(path.stem, to_markdown(text), hashlib.sha256(text.encode()).hexdigest())
 
 
-def _text(path: Path) -> str:
+def text_of_note(path: Path) -> str:
     """The text of a regular file of at most `LIMIT` bytes, through no link."""
     try:
         with open_file(path) as stream:

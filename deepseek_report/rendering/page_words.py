@@ -25,7 +25,7 @@ _SCRIPT = (
     *("light_page", "dark_page", "unfold", "short_note", "views", "text", "scrolls", "sort"),
     *("figure", "enlarge", "enlarge_figure", "explore", "static_picture", "interactive", "no_twin"),
 )
-_PARTS = ("cases", "marks", "thresholds", "live", "continuation")
+_PARTS = ("cases", "marks", "thresholds", "continuation")
 #: The slots of these texts, which the script fills: they stay in braces.
 _SLOTS = {
     slot: f"{{{slot}}}"

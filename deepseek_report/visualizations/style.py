@@ -6,14 +6,9 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
 from deepseek_report.artifacts.explanation import CONTROL
-from deepseek_report.artifacts.storage.local_paths import shipped
 
 if TYPE_CHECKING:
     import matplotlib.axes
@@ -25,9 +20,6 @@ Figure: TypeAlias = "matplotlib.figure.Figure"
 
 #: Keyword arguments of Matplotlib, which it has no types for.
 Look: TypeAlias = dict[str, Any]
-
-#: A picture as (height, width, 3) of red, green, blue.
-Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -103,11 +95,11 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p")
 WIDTH, NARROW = 7.2, 4.3
 SMALL = 9.0
 
-_FACE = "DejaVu Sans"
+FACE = "DejaVu Sans"
 _RC: Look = {
     "svg.fonttype": "none",
     "text.parse_math": False,
-    "font.family": [_FACE],
+    "font.family": [FACE],
     "font.size": 10.0,
     "axes.labelsize": 9.5,
     "axes.titlesize": 10.0,
@@ -158,14 +150,14 @@ def draw_svg(
 
     from deepseek_report.visualizations.drawing.svg import compact_svg
 
-    with _settings(**{"svg.hashsalt": name}):
+    with settings(**{"svg.hashsalt": name}):
         figure = Figure(figsize=(width, height))
         paint(figure)
         return compact_svg(figure)
 
 
 @contextmanager
-def _settings(**changed: object) -> Iterator[None]:
+def settings(**changed: object) -> Iterator[None]:
     """The settings of all pictures and these, until the end of the block."""
     from matplotlib import rc_context
 
@@ -173,46 +165,6 @@ def _settings(**changed: object) -> Iterator[None]:
     with rc_context(settings), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         yield
-
-
-def draw_pixels(
-    height: float, paint: Callable[[Figure], None], width: float = WIDTH, dots: int = 110
-) -> Pixels:
-    """The same as pixels on white, (height, width, 3), for boards that show no SVG.
-
-    dots : pixels an inch.
-    """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    faces = [_FACE, *_further_faces()]
-    with _settings(**{"figure.facecolor": "white", "font.family": faces}):
-        figure = Figure(figsize=(width, height), dpi=dots)
-        canvas: Any = FigureCanvasAgg(figure)
-        paint(figure)
-        canvas.draw()
-        return np.asarray(canvas.buffer_rgba())[..., :3].copy()
-
-
-@cache
-def _further_faces() -> list[str]:
-    """Fonts for what DejaVu Sans lacks: the Chinese one that comes along, and Korean ones here."""
-    from matplotlib.font_manager import FontProperties, fontManager
-
-    font = shipped("templates") / "typst" / "fonts" / "report-han-sans.otf"
-    fontManager.addfont(str(font))
-    ours = FontProperties(fname=str(font)).get_name()
-    installed = set(fontManager.get_font_names())
-    return [ours, *(name for name in _KOREAN if name in installed)]
-
-
-_KOREAN = (
-    "Noto Sans CJK KR",
-    "Noto Sans KR",
-    "NanumGothic",
-    "Malgun Gothic",
-    "Apple SD Gothic Neo",
-)
 
 
 def panel(figure: Figure, left: float, bottom: float, right: float, top: float) -> Axes:

@@ -20,7 +20,10 @@ from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import PARTS
 from deepseek_report.cli import run as command
 from deepseek_report.errors import ArtifactError, ConfigError
+from deepseek_report.runner.execution.given_rows import StoredModel
 from deepseek_report.runner.given_case_page import case_page
+from deepseek_report.runner.run_folders.open_run import open_run
+from deepseek_report.store.run_folder import beside
 from tests.api.conftest import FEW, Report
 from tests.configured import experiment_of
 
@@ -118,40 +121,9 @@ def test_an_experiment_runs_by_its_overrides(tmp_path: Path) -> None:
         dr.run("credit_rsk")
 
 
-def test_a_served_run_asks_the_model_that_was_given_and_one_that_was_loaded_says_how(
-    report: Report, numbers: pd.DataFrame, labels: pd.Series
-) -> None:
-    pytest.importorskip("uvicorn", reason="needs the extra `serve`")
-    from sklearn.linear_model import LogisticRegression
-
-    model = LogisticRegression(max_iter=1000).fit(numbers[:120], labels[:120])
-    metrics = ["roc_auc", "deletion", "faithfulness_effect", "cases", "what_if"]
-    made = report(
-        model,
-        numbers[120:],
-        labels[120:],
-        metrics=metrics,
-        explainers=["shap", "random"],
-        sections=["cases", "performance"],
-        title="Served from memory",
-    )
-    with made.serve() as server:
-        row = int(made.results.predictions.instance_ids[0])
-        what_if = server.companion.answer("what-if", {"row": row, "set": [[0, 70]]})
-        column = made.results.schema.names[server.companion._columns[0]]
-        page = server.companion.answer("case", {"row": row})["page"]
-        assert server.companion.file(page) is not None
-    changed = numbers[120:].iloc[[row]].assign(**{column: 70})
-    explained = made.results.schema.target.explained
-    assert what_if["output"] == pytest.approx(model.predict_proba(changed)[:, explained])
-    with dr.load_run(made.path).serve() as server, pytest.raises(ArtifactError, match="in Python"):
-        server.companion.answer("what-if", {"row": row, "set": []})
-
-
 def test_of_three_classes_a_case_is_told_its_own_probability_and_not_that_of_another_row(
     report: Report,
 ) -> None:
-    pytest.importorskip("uvicorn", reason="needs the extra `serve`")
     from sklearn.datasets import load_wine
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -175,13 +147,13 @@ def test_of_three_classes_a_case_is_told_its_own_probability_and_not_that_of_ano
     share = made.results.predictions.probabilities.max(axis=1)
     (first,) = np.flatnonzero(made.results.predictions.instance_ids == 1)
     place = int(np.argmax(np.abs(share - share[first])))
-    with made.serve() as server:
-        answered = server.companion.stored
-        known = answered.dataset.test.take(np.array([place]))
-        for rows in (known, answered.new_rows(known.inputs)):
-            with TemporaryDirectory() as work:
-                (case,) = case_page(answered, rows, Path(work), None)["cases"]
-            assert f" is {100 * share[place]:.1f}\u00a0%" in case["summary"]
+    store = beside(made.path, ".store")
+    answered = StoredModel.of(open_run(made.path), made._given, store, in_memory=True)
+    known = answered.dataset.test.take(np.array([place]))
+    for rows in (known, answered.new_rows(known.inputs)):
+        with TemporaryDirectory() as work:
+            (case,) = case_page(answered, rows, Path(work), None)["cases"]
+        assert f" is {100 * share[place]:.1f}\u00a0%" in case["summary"]
 
 
 def score(run: dr.Run, metric: str) -> float:

@@ -25,7 +25,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def driver() -> Iterator[Any]:
-    yield from _chromium("MAP * ~NOTFOUND")
+    yield from chromium("MAP * ~NOTFOUND")
 
 
 @pytest.fixture(autouse=True)
@@ -38,13 +38,8 @@ def _as_at_first(request: pytest.FixtureRequest) -> Iterator[None]:
         driver.execute_script("try { localStorage.clear(); } catch { /* no page of ours */ }")
 
 
-@pytest.fixture
-def local_driver() -> Iterator[Any]:
-    """A browser that reaches this machine and no other."""
-    yield from _chromium("MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")
-
-
-def _chromium(reachable: str) -> Iterator[Any]:
+def chromium(reachable: str) -> Iterator[Any]:
+    """A browser, as a fixture has it; reachable : rules of what it may ask for."""
     chromium, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
     if chromium is None or chromedriver is None:
         pytest.skip("needs chromium and chromedriver on PATH")

@@ -6,31 +6,20 @@ The options are those of the parsers themselves: a new one without a call fails 
 from __future__ import annotations
 
 import argparse
-import http.client
 import json
 import shlex
-import signal
-import socket
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from subprocess import PIPE, Popen
 from typing import Any
-from urllib.parse import urlsplit
 
 import pandas as pd
 import pytest
 import yaml
 
-from deepseek_report.artifacts.storage.files import load_table
 from deepseek_report.cli import run
 from deepseek_report.cli.parsing import COMMANDS
 from deepseek_report.store.remote_stages import VARIABLE
-from tests.configured import few_parts, places_in, run_of
 from tests.real_runs import small_results, write_rows
 from tests.shared_runs import SmallRun
 
@@ -50,7 +39,7 @@ class Call:
 
 _TRUST = "--trust json --trust-type collections.OrderedDict"
 #: {command: calls}; the names in braces are those of `Desk`.
-CALLS: dict[str, tuple[Call, ...]] = {
+_CALLS: dict[str, tuple[Call, ...]] = {
     "": (
         Call(f"-m --config-dir {{conf}} report=mine {_TRUST} seed=1 {{overrides}}", "job 1 of 1"),
         Call("--cfg job report.title=Mine", "title: Mine"),
@@ -140,13 +129,8 @@ CALLS: dict[str, tuple[Call, ...]] = {
     "doctor": (Call("", "torch"),),
     "completion": (Call("bash", "deepseek-report"),),
 }  # fmt: skip
-
-
-#: A run whose training writes curves, with few parts behind it.
-TRAINED = (
-    *("dataset.rows=400", "model=mlp", "trainer.tensorboard=true", "trainer.max_epochs=4"),
-    *few_parts(),
-)
+#: Those of the core and of the extensions that lie here.
+CALLS = {command: calls for command, calls in _CALLS.items() if command in {"", *COMMANDS}}
 
 
 @dataclass(frozen=True)
@@ -184,9 +168,6 @@ class Desk:
 
     def overrides(self) -> str:
         return shlex.join(self.short.overrides(self.folder / "reports"))
-
-    def training(self) -> str:
-        return shlex.join(["debug=fast", "jobs=1", *places_in(self.folder), *TRAINED])
 
     def digest(self) -> str:
         documents = json.loads((self.run() / "documents.json").read_text("utf-8"))
@@ -237,11 +218,6 @@ class Desk:
         path.write_text(yaml.safe_dump({"format": "deepseek-report/policy", "rules": rules}))
         return path
 
-    def port(self) -> int:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            return int(free.getsockname()[1])
-
 
 def words_of(call: Call, desk: Any) -> list[str]:
     """The words of the command line; what stands in braces is on the desk."""
@@ -285,16 +261,15 @@ def desk(short_run: SmallRun, small_run: SmallRun, tmp_path: Path) -> Desk:
     return Desk(short_run, small_run, tmp_path)
 
 
-def _named(calls: dict[str, tuple[Call, ...]], *, lasts: bool) -> list[Any]:
-    return [
+@pytest.mark.parametrize(
+    ("command", "call"),
+    [
         pytest.param(command, call, id=f"{command or 'run'}-{place}")
-        for command, listed in calls.items()
+        for command, listed in CALLS.items()
         for place, call in enumerate(listed)
-        if call.lasts is lasts
-    ]
-
-
-@pytest.mark.parametrize(("command", "call"), _named(CALLS, lasts=False))
+        if not call.lasts
+    ],
+)
 def test_a_command_does_what_it_is_called_for(
     command: str,
     call: Call,
@@ -314,63 +289,3 @@ def test_a_command_does_what_it_is_called_for(
     assert "nobody foresaw" not in printed.err
     assert call.says in printed.out + printed.err, printed
     assert code == call.code, printed
-
-
-#: Those that serve what is there already; what `watch` serves comes while it does.
-SERVED = {command: calls for command, calls in CALLS.items() if command != "watch"}
-
-
-@contextmanager
-def lasting(command: str, call: Call, desk: Desk) -> Iterator[str]:
-    """The address that a command serves, which is stopped as a person stops it."""
-    words = [sys.executable, "-m", "deepseek_report", command, *words_of(call, desk)]
-    # a shell that runs the tests in the background has them, and what they start, ignore it
-    earlier = signal.signal(signal.SIGINT, signal.default_int_handler)
-    with Popen(words, stdout=PIPE, stderr=PIPE, text=True, cwd=desk.folder) as process:
-        signal.signal(signal.SIGINT, earlier)
-        try:
-            assert process.stdout is not None
-            line = next(text for text in process.stdout if call.says in text)
-            yield line[line.index("http") :].strip()
-            process.send_signal(signal.SIGINT)
-            _, errors = process.communicate(timeout=60)
-        finally:
-            process.kill()  # so that nothing waits for it without an end
-    assert "nobody foresaw" not in errors
-    assert process.returncode in {0, 130}
-
-
-def got(address: str) -> bytes:
-    """What a server of this machine answers."""
-    where = urlsplit(address)
-    with closing(http.client.HTTPConnection("127.0.0.1", where.port, timeout=60)) as connection:
-        connection.request("GET", f"{where.path}?{where.query}")
-        answer = connection.getresponse()
-        assert answer.status == 200, address
-        return answer.read()
-
-
-@pytest.mark.parametrize(("command", "call"), _named(SERVED, lasts=True))
-def test_a_command_serves_until_it_is_stopped(command: str, call: Call, desk: Desk) -> None:
-    with lasting(command, call, desk) as address:
-        assert b"<html" in got(address).lower()
-
-
-def test_a_run_beside_watch_shows_its_curves(desk: Desk) -> None:
-    """Nothing of the run is there when the person begins to watch, and no board is named."""
-    (call,) = (call for call in CALLS["watch"] if call.lasts)
-    with lasting("watch", call, desk) as address:
-        scalars = f"{address}data/plugin/scalars/"
-        assert "training" not in json.loads(got(f"{scalars}tags"))
-        finished = run_of(*shlex.split(desk.training()))
-        history = load_table(finished.folder / "artifacts" / "training" / "history.parquet")
-        names = [name for name in history.columns if name != "epoch"]
-        seen, until = list[float](), time.monotonic() + 60
-        while len(seen) < len(history) and time.monotonic() < until:
-            shown = json.loads(got(f"{scalars}tags")).get("training", {})
-            if shown.keys() >= {f"training/{name}" for name in names}:
-                curve = got(f"{scalars}scalars?run=training&tag=training/{names[0]}")
-                seen = [value for _, _, value in json.loads(curve)]
-        assert seen == pytest.approx(history[names[0]].tolist(), abs=1e-6)
-    (board,) = (desk.folder / "reports" / ".boards").iterdir()
-    assert board.name == f"{finished.folder.parent.name}-{finished.folder.name}"

@@ -1,4 +1,4 @@
-"""Promises: what is judged by the whole interval; and verdicts on drift."""
+"""Promises: what is judged by the whole interval."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from deepseek_report.artifacts.schema import NOT_JUDGED
 from deepseek_report.findings.conclude import all_findings as find
 from deepseek_report.findings.records import promise_name
-from deepseek_report.findings.thresholds import drift_verdicts, judge, outcome
+from deepseek_report.findings.thresholds import judge, outcome
 
 number = st.floats(-10, 10)
 
@@ -107,19 +107,3 @@ def test_a_promise_on_favourable_decisions_is_not_judged_without_a_declaration(r
 def test_that_groups_are_not_judged_is_a_finding_where_nobody_declares(run, favourable, findings):
     run.data(favourable=favourable)
     assert [finding.id for finding in find(run.results()) if finding.section == "bias"] == findings
-
-
-# --- Drift: corrected for everything that is watched, and kept once it is found -------------------
-
-
-def test_a_p_value_is_corrected_for_all_watched_quantities() -> None:
-    alone, *_ = drift_verdicts([0.02], 4)
-    among, *_ = drift_verdicts([0.02, 0.9, 0.9], 4)
-    assert (alone.since, among.since) == (4, None)
-    assert among.p_adjusted == 0.06
-
-
-def test_what_was_found_once_stays_found_and_keeps_its_batch() -> None:
-    first = drift_verdicts([0.001, 0.5], 3)
-    later = drift_verdicts([0.001, 0.001], 7, first)
-    assert [verdict.since for verdict in later] == [3, 7]

@@ -25,8 +25,6 @@ LOADED = (
     "deepseek_report.runner.given_case_page",
     "deepseek_report.runner.run_folders.verify",
     "deepseek_report.runner.run_folders.writing",
-    "deepseek_report.runner.streaming.open_stream",
-    "deepseek_report.runner.streaming.stream_board",
 )
 
 

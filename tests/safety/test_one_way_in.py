@@ -60,11 +60,13 @@ _NAMED = "a file or a new folder that the person named on the command line"
 ELSEWHERE: dict[str, tuple[str, set[str]]] = {
     "api/reporting.py": (_OWN, {"json.loads", "mkdir", "read_text", "write_text"}),
     "cli/dispatch.py": (_SYSTEM, {"open"}),
-    "cli/score_stream.py": (_NAMED, {"open"}),
     "compliance/evidence_record.py": (_MEMORY, {"json.loads"}),
     "compliance/framework.py": (_CONFIGS, {"glob", "yaml.load"}),
     "extensions/exports/fill_docx.py": (_MEMORY, {"json.loads"}),
     "extensions/exports/letters.py": (_CONFIGS, {"glob"}),
+    "extensions/live/live_page.py": (_SHIPPED, {"read_text"}),
+    "extensions/live/open_stream.py": (_NAMED, {"open"}),
+    "extensions/live/score_stream_command.py": (_NAMED, {"open"}),
     "config/catalogue.py": (_CONFIGS, {"read_text"}),
     "config/config_files.py": (_CONFIGS, {"glob", "os.walk"}),
     "config/local_code.py": (_CONFIGS, {"rglob"}),
@@ -136,7 +138,6 @@ ELSEWHERE: dict[str, tuple[str, set[str]]] = {
     ),
     "runner/run_folders/sealing.py": (_SHIPPED, {"read_bytes", "rglob"}),
     "runner/scaffold/new_study.py": (_NAMED, {"copyfile", "glob", "mkdir", "open", "read_text"}),
-    "runner/streaming/open_stream.py": (_NAMED, {"open"}),
     "store/remote_stages.py": (_REMOTE, {"makedirs", "open"}),
     "training/resume_point.py": (_MODELS, {"json.loads", "safe_open"}),
     "wording/compiled_texts.py": (

@@ -5,13 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import os
 import sys
-import time
 import unicodedata
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepseek_report.errors import ConfigError
 from deepseek_report.runner.execution.whole_run import duration
 
 if TYPE_CHECKING:
@@ -69,34 +66,6 @@ def _is_shown(letter: str) -> bool:
 def printable_lines(text: object) -> str:
     """The same for a text of several lines."""
     return "\n".join(map(printable, str(text).split("\n")))
-
-
-def serve(folder: Path, port: int) -> str:
-    """TensorBoard on this machine alone; its address.
-
-    Raises ConfigError: the port is taken.
-    """
-    from tensorboard import program
-    from tensorboard.program import TensorBoardPortInUseError, TensorBoardServerException
-
-    server = program.TensorBoard()
-    server.configure(
-        argv=[None, "--logdir", str(folder), "--host", "localhost", "--port", str(port),
-              "--reload_interval", "2", "--load_fast", "false"]
-    )  # fmt: skip
-    try:
-        return str(server.launch())
-    except (TensorBoardPortInUseError, TensorBoardServerException) as error:
-        raise ConfigError(
-            f"--port {port}: TensorBoard cannot listen there ({error}); name another one"
-        ) from None
-
-
-def keep_serving(over: str) -> None:
-    """Say what is over and wait until the person stops the command."""
-    say(f"{over}; the board stays open until you stop this command (Ctrl-C)")
-    while True:
-        time.sleep(60)
 
 
 #: Columns where the output is no terminal: a table in a file needs no folding.

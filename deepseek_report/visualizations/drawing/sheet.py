@@ -363,30 +363,3 @@ def over_all(parts: Sequence[OfPart], column: Drawn) -> float:
     levels = [part for part in parts if part.attribute == parts[0].attribute]
     values = [column.of(part.cells).value for part in levels]
     return float(np.average(values, weights=[part.n for part in levels]))
-
-
-#: Inches of a row, of the labels, and below the axes.
-_BAR, _LABELS_OF_BARS, _FOOT_OF_BARS = 0.27, 3.0, 0.4
-
-
-@dataclass(frozen=True)
-class LabelledValue:
-    """A value from zero, of any sign, and what it is the value of."""
-
-    label: str
-    value: float
-
-
-def bars(shown: Sequence[LabelledValue], words: Wording) -> style.Pixels:
-    """The bars in their order, the first at the top, as (height, width, 3)."""
-    height = _FOOT_OF_BARS + 0.15 + _BAR * max(len(shown), 1)
-
-    def paint(figure: style.Figure) -> None:
-        axes = style.panel(figure, _LABELS_OF_BARS, _FOOT_OF_BARS, style.WIDTH - 0.15, height - 0.1)
-        values = [bar.value for bar in shown]
-        axes.barh(range(len(shown)), values, height=0.62, color=style.SERIES[0])
-        marks.rows(axes, [short(bar.label, 42) for bar in shown])
-        marks.value_ticks(axes, "x", words)
-        marks.grid(axes, "x")
-
-    return style.draw_pixels(height, paint)

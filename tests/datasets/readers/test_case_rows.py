@@ -1,9 +1,10 @@
-"""Rows of one's own, in a file or line by line, are read as the model's data are, or refused."""
+"""Rows of one's own are read as the model's data are, or refused."""
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +14,11 @@ import pytest
 from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
 from deepseek_report.datasets.checks.new_rows import SeenValues
 from deepseek_report.datasets.readers.case_rows import (
-    LONGEST_LINE,
     MOST_ROWS,
+    CaseRows,
     FaultyRowsError,
-    ReadRow,
-    RejectedRow,
-    RowReader,
-    header_of,
-    line_of,
     read_case_rows,
-    typed_row,
 )
-from deepseek_report.datasets.readers.file_form import Decimal
 from deepseek_report.errors import DataError, error_code
 
 SCHEMA = Schema(
@@ -109,14 +103,6 @@ def test_of_very_many_faults_the_first_are_told_and_how_many_more_there_are(tmp_
         read_case_rows(path, SEEN)
 
 
-def test_a_typed_row_is_read_as_that_of_a_file() -> None:
-    row = typed_row({"Age": " 30.5 ", "sex": "Woman", "PAY": "", "note": "x"}, SEEN)
-    assert np.array_equal(row.inputs, [[30.5, 1.0, np.nan]], equal_nan=True)
-    assert row.ignored == ("note",)
-    with pytest.raises(FaultyRowsError, match=r"^the new case: `AGE` \(Age\) is 'x'\. Allowed"):
-        typed_row({"AGE": "x", "SEX": "1", "PAY": "0"}, SEEN)
-
-
 @pytest.mark.parametrize(
     "content",
     ["{", "[1]", '{"AGE": [1], "SEX": 1, "PAY": 0}', "[]", "[" * 100_000, '{"AGE": 1e999}'],
@@ -130,93 +116,6 @@ def test_a_missing_cell_is_a_missing_value(tmp_path: Path) -> None:
     rows = read_case_rows(written(tmp_path, "a.json", {"AGE": None, "SEX": "", "PAY": 0}), SEEN)
     assert math.isnan(rows.inputs[0, 0])
     assert math.isnan(rows.inputs[0, 1])
-
-
-HOUSING = tuple(Category(code, label) for code, label in (("r", "rent"), ("o", "own, paid")))
-HOME = Schema(
-    (
-        Feature("income", "Income", "numeric", unit="€"),
-        Feature("housing", "Housing", "categorical", categories=HOUSING),
-    ),
-    Target("y", "y", ("no", "yes")),
-)
-
-
-SEEN_HOMES = SeenValues.of(HOME, np.array([[1250.5, 1.0], [7.0, 0.0]]))
-
-
-def reader(header: bytes = b"housing,income,note\n", decimal: Decimal | None = None) -> RowReader:
-    return RowReader.of(header, SEEN_HOMES, "new.csv", decimal)
-
-
-def rejected(line: bytes, header: bytes = b"housing,income,note\n") -> RejectedRow:
-    row = reader(header).read(line, 7)
-    assert isinstance(row, RejectedRow), row
-    return row
-
-
-def test_cells_are_found_by_name_or_label_in_any_order() -> None:
-    read = reader()
-    assert read.ignored == ("note",)
-    assert read.read(b'"own, paid",1250.5,x\r\n', 2) == ReadRow(2, (1250.5, 1.0))
-    assert reader(b"\xef\xbb\xbfIncome;Housing\n").read(b"7;r\n", 3) == ReadRow(3, (7.0, 0.0))
-
-
-def test_an_empty_cell_is_missing() -> None:
-    row = reader().read(b"NA,,\n", 2)
-    assert isinstance(row, ReadRow)
-    assert all(map(math.isnan, row.cells))
-
-
-def test_a_decimal_comma_is_read_where_it_is_declared() -> None:
-    row = reader(b"income;housing\n", ",").read(b"1,5;r\n", 2)
-    assert isinstance(row, ReadRow)
-    assert row.cells[0] == 1.5
-
-
-@pytest.mark.parametrize(
-    ("line", "parts"),
-    [
-        (b"r,much,\n", ("line 7", "`income`", "'much'", "finite number")),
-        (b"r,inf,\n", ("line 7", "`income`", "finite number")),
-        (b"r,1\n", ("line 7", "has 2 cells", "3 cells")),
-        (b'"r,1,\n', ("line 7", "cannot be taken apart")),
-        (b"\xff,1,\n", ("line 7", "not UTF-8", "byte 1")),
-        (b"x" * (LONGEST_LINE + 1), ("line 7", "longer than 1 MiB")),
-    ],
-)
-def test_a_bad_line_is_rejected_with_line_and_column(line: bytes, parts: tuple[str, ...]) -> None:
-    row = rejected(line)
-    assert row.line == 7
-    assert not row.unknown_category
-    assert all(part in row.problem for part in parts), row.problem
-
-
-def test_an_unknown_category_is_told_apart_from_other_faults() -> None:
-    row = rejected(b"igloo,1,\n")
-    assert row.unknown_category
-    assert "`housing`" in row.problem
-    assert "igloo" in row.problem
-    both = rejected(b"igloo,much,\n")
-    assert not both.unknown_category
-    assert "igloo" in both.problem
-    assert "much" in both.problem
-
-
-@pytest.mark.parametrize(
-    ("header", "says"), [(b"income,house\n", "housing"), (b"income,housing,income\n", "twice")]
-)
-def test_a_header_that_is_not_the_models_is_refused(header: bytes, says: str) -> None:
-    with pytest.raises(DataError, match=says):
-        reader(header)
-
-
-def test_a_case_that_is_written_is_read_again() -> None:
-    read = RowReader.of(header_of(HOME).encode(), SEEN_HOMES, "x")
-    for cells in ((0.1 + 0.2, 1.0), (math.nan, 0.0), (-1e-300, math.nan)):
-        row = read.read(line_of(np.array(cells), HOME).encode(), 2)
-        assert isinstance(row, ReadRow)
-        assert row.cells == pytest.approx(cells, nan_ok=True, rel=0, abs=0)
 
 
 #: A column of whole numbers, one of thousandths, and a category that is called as a missing value.
@@ -236,24 +135,34 @@ BILLED = np.array([[40.0, 40.0, 0.125, 0.0], [-5.0, 900.5, 1.0, 1.0]])
 USUAL = {"paid": "10", "owed": "9000", "share": "1", "risk": "low"}
 
 
-def read_in_every_form(
-    folder: Path, cells: dict[str, str], seen: SeenValues | None = None
-) -> list[list[float] | str]:
-    """One row as line of a stream, in a table, as JSON, and as a person types it, or why not."""
-    seen = seen or SeenValues.of(BILLS, BILLED)
-    head, line = ",".join(cells), ",".join(cells.values())
-    row = RowReader.of(head.encode(), seen, "x").read(line.encode(), 2)
-    read: list[list[float] | str] = [row.problem if isinstance(row, RejectedRow) else [*row.cells]]
-    for make in (
-        lambda: read_case_rows(written(folder, "a.csv", f"{head}\n{line}\n"), seen),
-        lambda: read_case_rows(written(folder, "a.json", cells), seen),
-        lambda: typed_row(cells, seen),
-    ):
-        try:
-            read.append(make().inputs[0].tolist())
-        except FaultyRowsError as error:
-            read.append(error.faults[0][1])
-    return read
+#: Reads a row {column: text} in some form: (feature,) values, or why it cannot be read.
+Form = Callable[[dict[str, str], SeenValues], list[float] | str]
+
+
+def row_or_refusal(read: Callable[[], CaseRows]) -> list[float] | str:
+    try:
+        return list(read().inputs[0].tolist())
+    except FaultyRowsError as error:
+        return error.faults[0][1]
+
+
+@pytest.fixture
+def forms(tmp_path: Path) -> list[Form]:
+    """A table, and JSON."""
+
+    def table(cells: dict[str, str], seen: SeenValues) -> list[float] | str:
+        lines = [",".join(cells), ",".join(cells.values())]
+        path = written(tmp_path, "a.csv", "\n".join(lines))
+        return row_or_refusal(lambda: read_case_rows(path, seen))
+
+    def object_(cells: dict[str, str], seen: SeenValues) -> list[float] | str:
+        path = written(tmp_path, "a.json", cells)
+        return row_or_refusal(lambda: read_case_rows(path, seen))
+
+    return [table, object_]
+
+
+SEEN_BILLS = SeenValues.of(BILLS, BILLED)
 
 
 @pytest.mark.parametrize(
@@ -271,9 +180,9 @@ def read_in_every_form(
     ],
 )
 def test_three_digits_behind_a_point_are_refused_where_nothing_settles_what_it_is(
-    tmp_path: Path, changed: dict[str, str], is_open: bool
+    forms: list[Form], changed: dict[str, str], is_open: bool
 ) -> None:
-    for read in read_in_every_form(tmp_path, USUAL | changed):
+    for read in (form(USUAL | changed, SEEN_BILLS) for form in forms):
         if is_open:
             assert "a number that can be read in one way" in str(read)
             assert f"`paid` (Amount paid) is {changed['paid']!r}" in str(read)
@@ -282,57 +191,29 @@ def test_three_digits_behind_a_point_are_refused_where_nothing_settles_what_it_i
             assert read[place] == float(next(iter(changed.values())))
 
 
-@pytest.mark.parametrize(
-    ("text", "decimal", "value"),
-    [
-        ("1.000", ".", 1.0),
-        ("1,5", ",", 1.5),
-        ("1,000", ",", 1.0),
-        ("1.000", ",", None),
-        ("1.5", ",", None),
-        ("1.000,5", ",", None),
-        ("1,5", ".", None),
-    ],
-)
-def test_a_declared_decimal_sign_settles_every_number(
-    text: str, decimal: Decimal, value: float | None
-) -> None:
-    row = reader(b"income;housing\n", decimal).read(f"{text};r\n".encode(), 2)
-    if value is None:
-        assert isinstance(row, RejectedRow)
-        assert f"a decimal {'comma' if decimal == ',' else 'point'} and no other" in row.problem
-    else:
-        assert row == ReadRow(2, (value, 0.0))
-
-
 @pytest.mark.parametrize("text", ["n/a", "", " NULL ", "NaN"])
-def test_what_means_missing_means_so_in_every_form_of_a_row(tmp_path: Path, text: str) -> None:
-    for read in read_in_every_form(tmp_path, USUAL | {"paid": text}):
+def test_what_means_missing_means_so_in_every_form_of_a_row(forms: list[Form], text: str) -> None:
+    for form in forms:
+        read = form(USUAL | {"paid": text}, SEEN_BILLS)
         assert [math.isnan(float(cell)) for cell in read] == [True, False, False, False]
 
 
-def test_a_category_that_is_called_as_a_missing_value_is_that_category() -> None:
-    row = RowReader.of(b"paid,owed,share,risk", SeenValues.of(BILLS, BILLED), "x").read(
-        b"1,20,1,NA", 2
-    )
-    assert isinstance(row, ReadRow)
-    assert row.cells[3] == 1.0
-
-
-def test_a_declared_relation_that_every_training_row_keeps_binds_a_new_row(tmp_path: Path) -> None:
+def test_a_declared_relation_that_every_training_row_keeps_binds_a_new_row(
+    forms: list[Form],
+) -> None:
     for paid, owed, relation in (("101", "100", "paid <= owed"), ("1", "17", "owed >= 18")):
-        for read in read_in_every_form(tmp_path, USUAL | {"paid": paid, "owed": owed}):
+        for read in (form(USUAL | {"paid": paid, "owed": owed}, SEEN_BILLS) for form in forms):
             assert f"`{relation}` does not hold" in str(read)
             assert "What to do: " in str(read)
     broken = SeenValues.of(BILLS, np.vstack([BILLED, [60.0, 50.0, 0.5, 1.0]]))
-    for read in read_in_every_form(tmp_path, USUAL | {"paid": "101", "owed": "100"}, broken):
-        assert read == [101.0, 100.0, 1.0, 0.0]
+    for form in forms:
+        assert form(USUAL | {"paid": "101", "owed": "100"}, broken) == [101.0, 100.0, 1.0, 0.0]
 
 
 def test_of_a_relation_it_is_told_at_which_cell_and_in_which_row(tmp_path: Path) -> None:
     lines = ["paid,owed,share,risk", "1,20,1,low", "30,20,1,low"]
     path = written(tmp_path, "a.csv", "\n".join(lines))
     with pytest.raises(FaultyRowsError, match=r"a\.csv: row 2, `paid <= owed`") as refused:
-        read_case_rows(path, SeenValues.of(BILLS, BILLED))
+        read_case_rows(path, SEEN_BILLS)
     assert [feature for feature, _ in refused.value.faults] == ["paid"]
     assert not refused.value.unknown_categories

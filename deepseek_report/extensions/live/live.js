@@ -21,8 +21,9 @@ const reportLive = (() => {
     return (question) => { if (busy) next = question; else send(question); };
   };
   addEventListener("DOMContentLoaded", () => {
-    const { element, block, phrase } = reportPage, input = keptInput();
-    const say = (name, slots) => phrase(`live.${name}`, slots);
+    const { element, block } = reportPage, input = keptInput();
+    const words = JSON.parse(document.getElementById("live-words").textContent);
+    const say = (name, slots = {}) => words[name].replace(/\{(\w+)\}/g, (_, slot) => slots[slot] ?? "");
     const form = (fields, does, act, more = []) => {
       const state = element("p", { role: "status", class: "live-state" });
       const made = block("form", { class: "live-form" }, fields, block("button", { type: "submit" }, does), more, state);

@@ -14,12 +14,11 @@ import pytest
 
 from deepseek_report.artifacts.results import Results
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.datasets.readers.case_rows import header_of, line_of
-from deepseek_report.findings.thresholds import DriftVerdict
-from deepseek_report.runner.streaming import open_stream, stream_board
-from deepseek_report.runner.streaming.drift_watch import DriftWatch, Reference
-from deepseek_report.runner.streaming.open_stream import PlantedDrift
-from deepseek_report.statistics.exchangeability import StabilityIndex
+from deepseek_report.extensions.live import open_stream, stream_board
+from deepseek_report.extensions.live.drift_watch import DriftVerdict, DriftWatch, Reference
+from deepseek_report.extensions.live.exchangeability import StabilityIndex
+from deepseek_report.extensions.live.incoming_rows import header_of, line_of
+from deepseek_report.extensions.live.open_stream import PlantedDrift
 from tests.real_runs import small_results
 from tests.shared_runs import SmallRun, Terminal
 from tests.trained import events_in

@@ -7,8 +7,8 @@ import pickle
 import numpy as np
 import pytest
 
-from deepseek_report.statistics import exchangeability
-from deepseek_report.statistics.exchangeability import Bets, Monitor, StabilityIndex
+from deepseek_report.extensions.live import exchangeability
+from deepseek_report.extensions.live.exchangeability import Bets, Monitor, StabilityIndex
 
 
 def alarms(reference, batches, seed: int, alpha: float = 0.05, pilot=None) -> int:

@@ -14,28 +14,25 @@ from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage.plain_files import append, files_in, read_from
 from deepseek_report.data_kinds import kind_of
+from deepseek_report.extensions.live.board import Board, markdown_table, plain_text
 from deepseek_report.findings.conclude import conclusions_of
 from deepseek_report.findings.records import is_share, promise_name
 from deepseek_report.findings.thresholds import judge
 from deepseek_report.runner.execution.computing import StageOutcome, kept_outcome
 from deepseek_report.runner.execution.stages import artifact_paths
 from deepseek_report.runner.planning.plan import CONCLUSIONS, Stage
-from deepseek_report.runner.streaming.board_folder import RunBoard, markdown_table, plain_text
 from deepseek_report.store import Store
 from deepseek_report.store.run_folder import EVENTS
-from deepseek_report.visualizations.drawing.sheet import LabelledValue, bars
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
-#: Players that a picture of an explanation shows.
-_MOST = 12
 #: Bytes of a file of events that are copied at one look; the next look goes on from there.
 _MOST_AT_ONCE = 2**26
 #: The board's folders: what the training writes itself, and what is made of finished stages.
 TRAINING, RUN = "training", "run"
 
 
-class LiveBoard(RunBoard):
+class LiveBoard(Board):
     """Writes event files below `folder`, those of the training beside those of the run.
 
     What was there before is taken away: a board shows one run.
@@ -75,18 +72,34 @@ class LiveBoard(RunBoard):
         for stage in map(ArtifactId, fresh):
             if stage not in run.finished:
                 continue
-            if stage.kind == "explanations" and _may_show(results):
+            if stage.kind == "explanations":
                 self._show_explanation(results, words, stage.name, step)
             elif stage.kind == "conclusions":
                 self._show_findings(results, words, step)
         self.writer.flush()
 
     def _show_explanation(self, results: Results, words: Wording, name: str, step: int) -> None:
+        """The largest attributions over all cases, where columns have names; else of the first one,
+        which only `full` privacy shows.
+        """
+        kind = kind_of(results.schema)
+        if not (results.privacy.is_full or kind.named_columns):
+            return
         explanation = Explanation.load(results.paths[ArtifactId.explanation(name)])
-        caption, shown = strongest(results, explanation, words, name)
+        explainer, n = words.explainer(name), len(explanation)
+        by_player = kind.by_player(explanation.values, explanation.inputs)
+        if kind.named_columns:
+            sizes = np.abs(by_player).mean(0)
+            caption = words.text("board.explanation.mean", n=n, explainer=explainer)
+            labels = list(map(words.name, kind.player_names))
+        else:
+            row, sizes = explanation.inputs[0], by_player[0]
+            shown = plain_text(kind.display_row(row))
+            caption = words.text("board.explanation.case", text=shown, explainer=explainer)
+            labels = [f"{part}: {kind.display(row, k)}" for k, part in enumerate(kind.player_names)]
+        attributions = list(zip(labels, np.nan_to_num(sizes).tolist(), strict=True))
         label = words.label("explainers", name)
-        self.writer.add_image(f"explanations/{label}", bars(shown, words), step, dataformats="HWC")
-        self.writer.add_text(f"explanations/{label}", plain_text(caption), step)
+        self.add_strongest(f"explanations/{label}", attributions, caption, words, step)
 
     def _show_findings(self, results: Results, words: Wording, step: int) -> None:
         for place, finding in enumerate(conclusions_of(results).findings, start=1):
@@ -98,11 +111,6 @@ class LiveBoard(RunBoard):
                 detail=plain_text(worded.detail),
             )
             self.writer.add_text(f"findings/{place:02d}", text, step)
-
-
-def _may_show(results: Results) -> bool:
-    """Where columns have no names, the picture is of one case, which only `full` privacy shows."""
-    return results.privacy.is_full or kind_of(results.schema).named_columns
 
 
 def promises(results: Results, words: Wording) -> str:
@@ -125,30 +133,6 @@ def promises(results: Results, words: Wording) -> str:
             ]
         )
     return markdown_table(list(words.table("board.promises.heads").values()), rows)
-
-
-def strongest(
-    results: Results, explanation: Explanation, words: Wording, name: str
-) -> tuple[str, list[LabelledValue]]:
-    """What the largest attributions are: over all cases where columns have names, else of the
-    first case; with a sentence that says which.
-    """
-    kind = kind_of(results.schema)
-    explainer = words.explainer(name)
-    by_player = kind.by_player(explanation.values, explanation.inputs)
-    if kind.named_columns:
-        sizes = np.abs(by_player).mean(0)
-        caption = words.text("board.explanation.mean", n=len(explanation), explainer=explainer)
-        labels = [words.name(label) for label in kind.player_names]
-    else:
-        row = explanation.inputs[0]
-        sizes = by_player[0]
-        shown = plain_text(kind.display_row(row))
-        caption = words.text("board.explanation.case", text=shown, explainer=explainer)
-        names = kind.player_names
-        labels = [f"{names[player]}: {kind.display(row, player)}" for player in range(len(sizes))]
-    order = np.argsort(-np.abs(np.nan_to_num(sizes)), kind="stable")[:_MOST]
-    return caption, [LabelledValue(labels[player], float(sizes[player])) for player in order]
 
 
 # Which stages of a plan are finished, read from the store alone: the run itself is not asked.

@@ -11,14 +11,15 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from deepseek_report.cli.output.console import keep_serving, printable, say, serve
-from deepseek_report.cli.parsing import add_board, add_store, add_trust, asked_model, run_parser
+from deepseek_report.cli.output.console import printable, say
+from deepseek_report.cli.parsing import add_store, add_trust, asked_model, run_parser
 from deepseek_report.errors import ConfigError
+from deepseek_report.extensions.live.board import BOARDS, add_board, keep_serving, serve_board
 
 if TYPE_CHECKING:
-    from deepseek_report.runner.streaming.open_stream import Idle, OpenStream
-    from deepseek_report.runner.streaming.scored_batches import Explained, RowStream, ScoredBatch
-    from deepseek_report.runner.streaming.stream_board import StreamBoard
+    from deepseek_report.extensions.live.open_stream import Idle
+    from deepseek_report.extensions.live.scored_batches import CaseStream, Explained, ScoredBatch
+    from deepseek_report.extensions.live.stream_board import StreamBoard
 
 #: Seconds between two looks into a file that grows.
 _EVERY = 0.5
@@ -27,46 +28,44 @@ _MOST_TOLD = 5
 
 
 def command(arguments: list[str]) -> int:
-    """Score what comes until it ends or the person stops it, and say what came of it."""
+    """Score what comes until it ends or the person stops it, and say what came of it.
+
+    Returns 0 where a case came, 1 where every line was rejected, 2 where there was no line at all.
+    """
     options = _parser().parse_args(arguments)
     if (options.rows is None) == (not options.replay):
         raise ConfigError("name the cases by --rows FILE (- is standard input) or by --replay")
     if options.plant and not options.replay:
         raise ConfigError("--plant goes with --replay: drift is planted in no cases of your own")
+    from deepseek_report.extensions.live.open_stream import open_stream
+    from deepseek_report.extensions.live.scored_batches import StreamRequest
+    from deepseek_report.extensions.live.stream_board import StreamBoard
     from deepseek_report.runner.run_folders.open_run import reading
-    from deepseek_report.runner.streaming.board_folder import BOARDS
-    from deepseek_report.runner.streaming.open_stream import StreamRequest, open_stream
-    from deepseek_report.runner.streaming.scored_batches import RowStream
-    from deepseek_report.runner.streaming.stream_board import StreamBoard
     from deepseek_report.store.run_folder import beside
-    from deepseek_report.wording.of_results import words_of
 
-    request = StreamRequest(*asked_model(options), options.explain, options.replay)
+    request = StreamRequest(
+        *asked_model(options),
+        explain=options.explain,
+        replays=options.replay,
+        size=options.batch,
+        where=_where(options),
+        decimal="." if options.replay else options.decimal,
+    )
     with reading(options.run):
-        opened = open_stream(request)
-        words = words_of(opened.results)
+        stream = open_stream(request)
     folder = Path(
         options.board or beside(options.run, BOARDS, f"stream-{options.run.absolute().name}")
     )
-    stream = RowStream(
-        opened.scorer, options.batch, _where(options), "." if options.replay else options.decimal
-    )
     with ExitStack() as stack:
-        board = StreamBoard(folder, opened.scorer, words)
+        board = StreamBoard(folder, stream)
         stack.callback(board.close)
         log = stack.enter_context(_opened_log(options.out)) if options.out else None
         if not options.once:
-            say(f"TensorBoard: {serve(folder, options.port)}")
-        shown = _Shown(opened, board, stream, log)
-        stopped = shown.run(_lines(options, opened))
+            serve_board(folder, options.port)
+        stopped = _Shown(stream, board, log).run(_lines(options, stream))
     say(f"board: {folder}")
     if not options.once and not stopped:
         keep_serving("the stream has ended")
-    return _exit_code(stream, stopped=stopped)
-
-
-def _exit_code(stream: RowStream, *, stopped: bool) -> int:
-    """0 where a case came, 1 where every line was rejected, 2 where there was no line at all."""
     if stream.n_scored or stopped:
         return 0
     return 1 if stream.n_rejected else 2
@@ -136,12 +135,9 @@ def _parser() -> argparse.ArgumentParser:
 class _Shown:
     """Feeds a stream, and shows each batch on the board, on the terminal and in the log."""
 
-    def __init__(
-        self, opened: OpenStream, board: StreamBoard, stream: RowStream, log: IO[str] | None
-    ) -> None:
-        self.schema, self.board = opened.scorer.schema, board
-        self.stream, self.log = stream, log
-        self.drift = ""
+    def __init__(self, stream: CaseStream, board: StreamBoard, log: IO[str] | None) -> None:
+        self.stream, self.board, self.log = stream, board, log
+        self.words, self.drift = stream.words, ""
 
     def run(self, lines: Iterator[bytes | Idle]) -> bool:
         """Until the lines end or the person stops them; then the batch that is begun is scored.
@@ -154,7 +150,7 @@ class _Shown:
                 if isinstance(line, bytes):
                     self.show(self._fed(line))
                 elif line.restarted:
-                    say(f"{self.stream.where} was begun anew and is read from its start")
+                    say(f"{self.stream.request.where} was begun anew and is read from its start")
                     self.show(self.stream.restart())
                 else:
                     time.sleep(_EVERY)
@@ -176,24 +172,24 @@ class _Shown:
         """One batch, if there is one."""
         if batch is None:
             return
-        from deepseek_report.runner.streaming.scored_batches import (
-            batch_line,
-            drift_line,
-            fresh_lines,
-            mark_lines,
-            records,
-        )
+        from deepseek_report.extensions.live import scored_batches
+        from deepseek_report.sections.cases import strange_case
 
+        words = self.words
         if batch.rows or not self.drift:
-            self.drift = drift_line(batch, self.board.words)
-        say(batch_line(batch, self.schema, self.board.words))
-        for sentence in fresh_lines(batch, self.board.words):
+            self.drift = scored_batches.drift_line(batch, words)
+        say(scored_batches.batch_line(batch, words))
+        for sentence in scored_batches.fresh_lines(batch, words):
             say(f"  {sentence}")
         self._tell("rejected", [row.problem for row in batch.rejected])
-        self._tell("marked", mark_lines(batch, self.board.words))
-        self.board.show(batch, self.stream)
+        marked = [
+            strange_case(words, words.text("board.stream.of_line", n=line), marks)
+            for line, marks in batch.marked.items()
+        ]
+        self._tell("marked", marked)
+        self.board.show(batch)
         if self.log is not None:
-            for record in records(batch, self.schema):
+            for record in scored_batches.records(batch):
                 self.log.write(json.dumps(record, ensure_ascii=False) + "\n")
             self.log.flush()
 
@@ -204,31 +200,30 @@ class _Shown:
             print(f"{what}: {more} more of this batch, see --out", file=sys.stderr)
 
     def _end(self) -> None:
-        scored, rejected = self.stream.n_scored, self.stream.n_rejected
-        values = {"scored": scored, "rejected": rejected, "lines": scored + rejected}
-        values["marked"] = self.stream.n_marked
-        words = self.board.words
-        if not scored + rejected:
+        stream, words = self.stream, self.words
+        if not stream.n_scored + stream.n_rejected:
             say(words.text("board.stream.no_rows"))
             return
-        drift = self.drift or words.text("board.stream.drift_not_asked")
-        say(words.text("board.stream.end", **values, drift=drift))
+        end = words.text(
+            "board.stream.end",
+            scored=stream.n_scored,
+            marked=stream.n_marked,
+            rejected=stream.n_rejected,
+            lines=stream.n_scored + stream.n_rejected,
+            drift=self.drift or words.text("board.stream.drift_not_asked"),
+        )
+        say(end)
 
 
-def _lines(options: argparse.Namespace, opened: OpenStream) -> Iterator[bytes | Idle]:
-    from deepseek_report.runner.streaming.open_stream import (
-        PlantedDrift,
-        lines_of_file,
-        lines_of_stream,
-        replayed,
-    )
+def _lines(options: argparse.Namespace, stream: CaseStream) -> Iterator[bytes | Idle]:
+    from deepseek_report.extensions.live import open_stream as source
 
     if options.replay:
-        planted = PlantedDrift.of(options.plant) if options.plant else None
-        return replayed(opened.stored, planted)
+        planted = source.PlantedDrift.of(options.plant) if options.plant else None
+        return source.replayed(stream.stored, planted)
     if options.rows == "-":
-        return lines_of_stream(sys.stdin.buffer)
-    return lines_of_file(Path(options.rows), follow=not options.once)
+        return source.lines_of_stream(sys.stdin.buffer)
+    return source.lines_of_file(Path(options.rows), follow=not options.once)
 
 
 def _where(options: argparse.Namespace) -> str:

@@ -6,11 +6,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepseek_report.cli.output.console import keep_serving, say, serve
-from deepseek_report.cli.parsing import add_board, compose_experiment, make_parser
+from deepseek_report.cli.output.console import say
+from deepseek_report.cli.parsing import compose_experiment, make_parser
+from deepseek_report.extensions.live.board import BOARDS, add_board, keep_serving, serve_board
 
 if TYPE_CHECKING:
-    from deepseek_report.runner.streaming.live_board import FollowedRun, LiveBoard
+    from deepseek_report.extensions.live.live_board import FollowedRun, LiveBoard
 
 #: Seconds between two looks into the store.
 _EVERY = 1.0
@@ -22,11 +23,10 @@ def command(arguments: list[str]) -> int:
     add_board(parser)
     options = parser.parse_intermixed_args(arguments)
     experiment = compose_experiment(options, options.overrides)
+    from deepseek_report.extensions.live.live_board import FollowedRun, LiveBoard
     from deepseek_report.runner.planning.plan import make_plan, run_id
     from deepseek_report.runner.planning.recommending import decided
     from deepseek_report.runner.run_folders.open_run import reading
-    from deepseek_report.runner.streaming.board_folder import BOARDS
-    from deepseek_report.runner.streaming.live_board import FollowedRun, LiveBoard
     from deepseek_report.store import Store
 
     experiment = decided(experiment)
@@ -38,7 +38,7 @@ def command(arguments: list[str]) -> int:
     board = LiveBoard(folder)
     try:
         if not options.once:
-            say(f"TensorBoard: {serve(folder, options.port)}")
+            serve_board(folder, options.port)
         with reading(experiment.store):
             _follow(run, board, once=options.once)
     finally:

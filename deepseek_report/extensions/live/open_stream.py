@@ -12,21 +12,21 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.predictions import Predictions
-from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.datasets.readers.case_rows import LONGEST_LINE, header_of, line_of
 from deepseek_report.errors import ConfigError, DataError
-from deepseek_report.runner.execution.given_rows import (
-    ModelRequest,
-    StoredModel,
-    run_to_ask,
-    stored_model,
+from deepseek_report.extensions.live.drift_watch import DriftWatch
+from deepseek_report.extensions.live.incoming_rows import LONGEST_LINE, header_of, line_of
+from deepseek_report.extensions.live.scored_batches import (
+    CaseStream,
+    Explained,
+    StreamRequest,
+    attributions_of,
+    to_explain,
 )
+from deepseek_report.runner.execution.given_rows import StoredModel, run_to_ask, stored_model
 from deepseek_report.runner.planning.work import planned_calls, size_of
-from deepseek_report.runner.streaming import scored_batches
-from deepseek_report.runner.streaming.drift_watch import DriftWatch
-from deepseek_report.wording.of_results import in_words
+from deepseek_report.wording.of_results import in_words, words_of
 
 
 @dataclass(frozen=True)
@@ -104,28 +104,7 @@ def _begun_anew(stream: BinaryIO, path: Path) -> bool:
 _FEWEST, _MOST, _EVALUATIONS = 50, 400, 1_000_000
 
 
-@dataclass(frozen=True)
-class StreamRequest(ModelRequest):
-    """What is asked beside: which cases to explain.
-
-    replays : whether the cases are the run's own test part, so that their scores and reasons are
-    compared with those of the validation part alone.
-    """
-
-    explain: scored_batches.Explained = 10
-    replays: bool = False
-
-
-@dataclass(frozen=True)
-class OpenStream:
-    """A model that waits for cases. results : of its run, in the words of the reader."""
-
-    stored: StoredModel
-    results: Results
-    scorer: scored_batches.Scorer
-
-
-def open_stream(request: StreamRequest) -> OpenStream:
+def open_stream(request: StreamRequest) -> CaseStream:
     """Check the run and its model, and read what new cases are compared with.
 
     The scores and the reasons of new cases are compared with those of cases that the model was not
@@ -155,33 +134,28 @@ def open_stream(request: StreamRequest) -> OpenStream:
         attributions = _attributions(stored, results.schema, pool, request.explain, seed)
         return DriftWatch.of(results.schema, inputs, pilot, scores, seed, attributions)
 
-    scorer = scored_batches.Scorer(stored, results.schema, watching, request.explain, seed)
-    return OpenStream(stored, results, scorer)
+    return CaseStream(request, stored, results.schema, words_of(results), watching, seed)
 
 
 def _attributions(
-    stored: StoredModel, schema: Schema, pool: Floats, explain: scored_batches.Explained, seed: int
+    stored: StoredModel, schema: Schema, pool: Floats, explain: Explained, seed: int
 ) -> Floats | None:
     """(case, player) attributions of some rows (row, column), made as those of the stream are.
 
-    The rows are drawn from those that the stream would explain; None where it explains none.
+    The rows are drawn from those that the stream would explain, as many as counted work allows;
+    None where it explains none.
     """
     if not explain:
         return None
     predictions = stored.predictions_of(pool)
-    able = scored_batches.to_explain(predictions, schema, explain)
-    n = min(_affordable(stored), len(able))
-    drawn = np.random.default_rng([seed, 0]).choice(able, n, replace=False)
-    return scored_batches.attributions_of(stored, schema, pool, predictions, np.sort(drawn))
-
-
-def _affordable(stored: StoredModel) -> int:
-    """How many cases of the run are explained again, by counted work."""
+    able = to_explain(predictions, schema, explain)
     experiment, size = stored.experiment, size_of(stored.stages["data"])
     explainer = experiment.explainers[stored.explainer]
     before, first = (planned_calls(experiment, explainer, size, cases) for cases in (0, 1))
     affordable = (_EVALUATIONS - before) // max(first - before, 1)
-    return int(np.clip(affordable, _FEWEST, _MOST))
+    n = min(int(np.clip(affordable, _FEWEST, _MOST)), len(able))
+    drawn = np.random.default_rng([seed, 0]).choice(able, n, replace=False)
+    return attributions_of(stored, schema, pool, predictions, np.sort(drawn))
 
 
 @dataclass(frozen=True)

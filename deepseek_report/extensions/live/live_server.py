@@ -20,13 +20,17 @@ from deepseek_report.artifacts.advice import pip_install
 from deepseek_report.artifacts.storage import memory_bound
 from deepseek_report.datasets.readers.case_rows import FaultyRowsError
 from deepseek_report.errors import ConfigError, DeepseekReportError
-from deepseek_report.runner.companion import Companion
+from deepseek_report.extensions.live.companion import Companion
+from deepseek_report.runner.execution.given_rows import ModelRequest
+from deepseek_report.runner.run_folders.open_run import reading
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
     from starlette.types import ASGIApp, Receive, Scope, Send
     from uvicorn import Server
+
+    from deepseek_report.config.experiment import Experiment
 
     Answer = Callable[[Request], Awaitable[Response]]
 
@@ -73,6 +77,17 @@ class LiveServer:
 
     def _repr_html_(self) -> str:
         return f'<a href="{self.address}" target="_blank" rel="noopener">{self.address}</a>'
+
+
+def serve_run(
+    request: ModelRequest, port: int = 0, experiment: Experiment | None = None
+) -> LiveServer:
+    """Open a run, load what answers, and serve it; see `Companion.of` and `serve`."""
+    with reading(request.run):
+        companion = Companion.of(request, experiment)
+        companion.page()
+        companion.warm()
+    return serve(companion, port)
 
 
 def serve(companion: Companion, port: int = 0) -> LiveServer:

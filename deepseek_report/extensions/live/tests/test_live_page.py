@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deepseek_report.datasets.readers.case_rows import line_of
+from deepseek_report.extensions.live import EXTENSION
+from deepseek_report.extensions.live.companion import Companion
+from deepseek_report.extensions.live.incoming_rows import line_of
+from deepseek_report.extensions.live.live_page import page_beside_server
 from deepseek_report.metrics.fairness.group_rates import GroupRates
-from deepseek_report.runner.companion import Companion
+from deepseek_report.rendering import page_parts
 from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.words import Wording, wording
 from tests.browser.conftest import Page, fresh_page
 from tests.browser.test_threshold_slider import CHOOSE, MOVE, OPEN, RATES, TEXTS
 
@@ -25,7 +30,7 @@ STATE = "return document.querySelector(arguments[0] + ' .live-state').textConten
 
 @pytest.fixture
 def live_page(local_driver: Any, companion: Companion) -> Iterator[Page]:
-    from deepseek_report.runner.live_server import serve
+    from deepseek_report.extensions.live.live_server import serve
 
     companion.warm()
     server = serve(companion)
@@ -198,3 +203,15 @@ def test_the_stored_page_asks_nobody(companion: Companion) -> None:
     assert "connect-src" not in page
     assert "reportLive = " not in page
     assert np.count_nonzero([text in companion.page() for text in ("connect-src 'self'",)]) == 1
+
+
+def test_every_word_that_its_script_asks_for_is_given_and_no_other() -> None:
+    script = (EXTENSION.folder / "live.js").read_text("utf-8")
+    assert set(re.findall(r'\bsay\("(\w+)"', script)) == set(wording().table("live"))
+
+
+def test_texts_of_the_catalog_cannot_leave_their_place_beside_the_script() -> None:
+    page = page_parts.part("page.html").replace("@@policy@@", "default-src 'none'; script-src x")
+    served = page_beside_server(page, Wording({"live": {"save": "</script><b>"}}))
+    assert "</script><b>" not in served
+    assert served.count("</script>") == page.count("</script>") + 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -14,14 +14,48 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.base import Quantity
-from deepseek_report.findings.thresholds import DriftVerdict, drift_verdicts
-from deepseek_report.statistics.exchangeability import Monitor, StabilityIndex
+from deepseek_report.extensions.live.exchangeability import Monitor, StabilityIndex
+from deepseek_report.findings.severity import SIGNIFICANT
+from deepseek_report.statistics.intervals import holm
 from deepseek_report.tasks import task_of
 
 #: What the model states, what comes in, or what an input adds to what is stated.
 Role = Literal["output", "input", "reason"]
 #: Attributions that differ by less than this share of the largest one of the run are ties.
 _GRAIN = 1e-4
+
+
+@dataclass(frozen=True)
+class DriftVerdict:
+    """Whether a quantity has drifted.
+
+    p_adjusted : anytime-valid p-value, corrected for all watched quantities. since : number of the
+        batch in which it was found first, from 1; None where no drift is shown.
+    """
+
+    p_adjusted: float
+    since: int | None
+
+    @property
+    def drifted(self) -> bool:
+        return self.since is not None
+
+
+def drift_verdicts(
+    p_values: Sequence[float], batch: int, before: Sequence[DriftVerdict] = ()
+) -> list[DriftVerdict]:
+    """The verdict on each quantity after a batch; what was found once stays found.
+
+    The p-values hold at any time (`exchangeability`) and only fall, so Holm's correction
+    keeps the chance of any false verdict, over all quantities and all batches, at `SIGNIFICANT`.
+
+    p_values : of each quantity so far. before : the verdicts after the batch before, if any.
+    """
+    earlier = [verdict.since for verdict in before] or [None] * len(p_values)
+    return [
+        DriftVerdict(float(p), batch if known is None and p < SIGNIFICANT else known)
+        for p, known in zip(holm(p_values), earlier, strict=True)
+    ]
 
 
 @dataclass(frozen=True)
@@ -144,12 +178,7 @@ class DriftWatch:
         """
         stated = [outputs(part, schema.target) for part in scores]
         together = [
-            Quantity(
-                parts[0].key,
-                parts[0].label,
-                parts[0].feature,
-                np.concatenate([part.values for part in parts]),
-            )
+            replace(parts[0], values=np.concatenate([part.values for part in parts]))
             for parts in zip(*stated, strict=True)
         ]
         kind, grain = kind_of(schema), 0.0

@@ -14,14 +14,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
+import pandas as pd
 import pytest
 
+import deepseek_report as dr
 from deepseek_report.artifacts.split import Split
-from deepseek_report.datasets.readers.case_rows import header_of, line_of
 from deepseek_report.errors import ArtifactError, ConfigError, DataError
-from deepseek_report.runner.companion import Companion
+from deepseek_report.extensions.live.companion import Companion
+from deepseek_report.extensions.live.incoming_rows import header_of, line_of
 from deepseek_report.runner.execution.given_rows import ModelRequest
 from deepseek_report.runner.given_case_page import write_case_page
+from tests.api.conftest import Report
 from tests.shared_runs import Terminal
 
 pytest.importorskip("uvicorn", reason="needs the extra `serve`")
@@ -29,7 +32,7 @@ pytest.importorskip("uvicorn", reason="needs the extra `serve`")
 
 @pytest.fixture(scope="module")
 def server(companion: Companion) -> Iterator[Any]:
-    from deepseek_report.runner.live_server import serve
+    from deepseek_report.extensions.live.live_server import serve
 
     with serve(companion) as running:
         yield running
@@ -270,7 +273,7 @@ def test_typed_cases_are_numbered_one_after_another_and_the_oldest_pages_go(
         return {"cases": [{"called": "", "summary": ""}], "strange": []}
 
     monkeypatch.setattr(Companion, "_explain", made)
-    monkeypatch.setattr("deepseek_report.runner.companion._MOST_TYPED", 2)
+    monkeypatch.setattr("deepseek_report.extensions.live.companion._MOST_TYPED", 2)
     pages = [str(companion.answer("new-case", {"cells": typed})["page"]) for _ in range(4)]
     assert len(set(pages)) == 4
     assert [companion.file(page) is None for page in pages] == [True, True, False, False]
@@ -336,7 +339,7 @@ def test_without_the_store_thresholds_still_move_and_what_if_says_why_not(
 
 
 def test_a_port_that_is_taken_is_a_sentence(server: Any, companion: Companion) -> None:
-    from deepseek_report.runner.live_server import serve
+    from deepseek_report.extensions.live.live_server import serve
 
     with pytest.raises(ConfigError, match="name another one"):
         serve(companion, urlsplit(server.address).port or 0)
@@ -344,3 +347,32 @@ def test_a_port_that_is_taken_is_a_sentence(server: Any, companion: Companion) -
 
 def test_a_folder_that_is_no_run_is_a_sentence(tmp_path: Any, terminal: Terminal) -> None:
     assert "not a run folder" in terminal("serve", tmp_path, code=1).err
+
+
+def test_a_served_run_asks_the_model_that_was_given_and_one_that_was_loaded_says_how(
+    report: Report, numbers: pd.DataFrame, labels: pd.Series
+) -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(max_iter=1000).fit(numbers[:120], labels[:120])
+    metrics = ["roc_auc", "deletion", "faithfulness_effect", "cases", "what_if"]
+    made = report(
+        model,
+        numbers[120:],
+        labels[120:],
+        metrics=metrics,
+        explainers=["shap", "random"],
+        sections=["cases", "performance"],
+        title="Served from memory",
+    )
+    with made.serve() as server:
+        row = int(made.results.predictions.instance_ids[0])
+        what_if = server.companion.answer("what-if", {"row": row, "set": [[0, 70]]})
+        column = made.results.schema.names[server.companion._columns[0]]
+        page = server.companion.answer("case", {"row": row})["page"]
+        assert server.companion.file(page) is not None
+    changed = numbers[120:].iloc[[row]].assign(**{column: 70})
+    explained = made.results.schema.target.explained
+    assert what_if["output"] == pytest.approx(model.predict_proba(changed)[:, explained])
+    with dr.load_run(made.path).serve() as server, pytest.raises(ArtifactError, match="in Python"):
+        server.companion.answer("what-if", {"row": row, "set": []})

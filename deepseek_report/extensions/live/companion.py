@@ -6,6 +6,7 @@ metrics measure, the template of `explain-case` explains, and notes are those of
 
 from __future__ import annotations
 
+import os
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
@@ -21,11 +22,13 @@ from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.storage import plain_files
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.datasets.checks.new_rows import SeenValues
-from deepseek_report.datasets.readers.case_rows import typed_row
-from deepseek_report.errors import ArtifactError, DataError
+from deepseek_report.errors import ArtifactError, DataError, RenderError
+from deepseek_report.extensions.live.incoming_rows import typed_row
+from deepseek_report.extensions.live.live_page import page_beside_server
+from deepseek_report.extensions.live.threshold_answers import LiveSlider
 from deepseek_report.metrics.cases.what_if import WhatIfAnswers
-from deepseek_report.rendering.embedded import with_live_script
-from deepseek_report.rendering.notes import FOLDER, add_to_note
+from deepseek_report.rendering import pandoc
+from deepseek_report.rendering.notes import FOLDER, LIMIT, text_of_note, to_markdown
 from deepseek_report.runner.execution.given_rows import (
     ModelRequest,
     StoredModel,
@@ -37,7 +40,6 @@ from deepseek_report.runner.given_case_page import case_page
 from deepseek_report.runner.run_folders.open_run import OpenRun, open_run
 from deepseek_report.runner.run_folders.writing import WriteOptions, write_report
 from deepseek_report.sections.shared.draft import Draft
-from deepseek_report.sections.threshold_slider import LiveSlider, Subset
 from deepseek_report.wording.of_results import in_words
 
 if TYPE_CHECKING:
@@ -46,8 +48,8 @@ if TYPE_CHECKING:
 
 #: What the page asks: an object of JSON that nobody has checked.
 Question = Mapping[str, Any]
-#: Characters of a note that is sent at once.
-MOST_OF_NOTE = 4000
+#: Characters of a note that is sent at once, and seconds that the whole note may take to be read.
+MOST_OF_NOTE, _SECONDS_OF_NOTE = 4000, 4
 _PAGE = "report.html"
 #: Folders of a run whose files the page links to, and what they may be.
 _LINKED = ("figures", "tables")
@@ -132,7 +134,7 @@ class Companion:
             if self._is_stale:
                 write_report(folder, WriteOptions(("html",), "embedded", self.trust))
                 self._is_stale = False
-            return with_live_script(plain_files.read_text(folder / _PAGE))
+            return page_beside_server(plain_files.read_text(folder / _PAGE), self._draft.words)
 
     def file(self, name: str) -> bytes | None:
         """A file that the page links to, or a page on a case; None where there is none."""
@@ -166,11 +168,9 @@ class Companion:
 
     def _threshold(self, question: Question) -> dict[str, object]:
         levels, band = question.get("levels") or [], question.get("band")
-        pairs = tuple((_whole(pair, 0), _whole(pair, 1)) for pair in _list(levels))
-        chosen = Subset(
-            _whole(question, "step"), pairs, band and (_whole(band, 0), _whole(band, 1))
-        )
-        return self._slider.answer(chosen)
+        pairs = [(_whole(pair, 0), _whole(pair, 1)) for pair in _list(levels)]
+        ends = None if band is None else (_whole(band, 0), _whole(band, 1))
+        return self._slider.answer(_whole(question, "step"), pairs, ends)
 
     def _what_if(self, question: Question) -> dict[str, object]:
         """The model's answer to a case of the test part with other values."""
@@ -274,9 +274,36 @@ class Companion:
             raise DataError(f"section: the report has {', '.join(sections)}")
         if not isinstance(text, str) or not text.strip() or len(text) > MOST_OF_NOTE:
             raise DataError(f"text: write 1 to {MOST_OF_NOTE} characters")
-        path = add_to_note(self.opened.folder, section, text.strip())
+        path = _add_to_note(self.opened.folder, section, text.strip())
         self._is_stale = True
         return {"file": f"{FOLDER}/{path.name}"}
+
+
+def _add_to_note(folder: Path, section: str, text: str) -> Path:
+    """Add words to the note on a section of a run folder; its file.
+
+    Raises RenderError: the note could not be shown then; nothing was written.
+    """
+    path = folder / FOLDER / f"{section}.qmd"
+    before = text_of_note(path) if os.path.lexists(path) else ""
+    whole = f"{before}{text}\n\n"
+    if (size := len(whole.encode("utf-8", "replace"))) > LIMIT:
+        raise RenderError(
+            f"{FOLDER}/{path.name}: not added, since the note would have {size} bytes and may have "
+            f"{LIMIT}; write less, or take out of the file what is not needed"
+        )
+    try:
+        shown = to_markdown(whole, _SECONDS_OF_NOTE)
+        pandoc.convert_text(shown, folder, "html5", [], _SECONDS_OF_NOTE)
+        added = whole[len(before) :].encode()
+    except (RenderError, UnicodeEncodeError) as error:
+        raise RenderError(
+            f"{FOLDER}/{path.name}: not added, since the note could not be shown ({error}); write "
+            "it in plain sentences, with fewer brackets, quotes and lists in each other"
+        ) from None
+    plain_files.make_folder(path.parent)
+    plain_files.append(path, added)
+    return path
 
 
 def _whole(values: Any, key: str | int) -> int:

@@ -12,10 +12,10 @@ import pytest
 
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import text_of
+from deepseek_report.extensions.live.board import markdown_table
+from deepseek_report.extensions.live.live_board import FollowedRun, LiveBoard
 from deepseek_report.runner.planning.plan import make_plan
 from deepseek_report.runner.run_folders.gather import _copy_events
-from deepseek_report.runner.streaming.board_folder import markdown_table
-from deepseek_report.runner.streaming.live_board import FollowedRun, LiveBoard
 from deepseek_report.store import Store
 from tests.configured import experiment_of
 from tests.shared_runs import SmallRun, Terminal

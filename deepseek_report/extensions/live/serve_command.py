@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from deepseek_report.cli.parsing import add_store, add_trust, asked_model, port_number, run_parser
+from deepseek_report.cli.parsing import add_store, add_trust, asked_model, run_parser
+from deepseek_report.extensions.live.board import port_number
 
 
 def command(arguments: list[str]) -> int:
@@ -16,19 +17,12 @@ def command(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     from deepseek_report.cli.output.console import say
     from deepseek_report.errors import ArtifactError
-    from deepseek_report.runner.companion import Companion
+    from deepseek_report.extensions.live.live_server import serve_run
     from deepseek_report.runner.execution.given_rows import ModelRequest
-    from deepseek_report.runner.live_server import serve
-    from deepseek_report.runner.run_folders.open_run import reading
 
-    request = ModelRequest(*asked_model(options))
-    with reading(options.run):
-        companion = Companion.of(request)
-        companion.page()
-        companion.warm()
-    if isinstance(companion.model, ArtifactError):
-        say(f"note: no model answers what-if: {companion.model}")
-    with serve(companion, options.port) as server:
+    with serve_run(ModelRequest(*asked_model(options)), options.port) as server:
+        if isinstance(server.companion.model, ArtifactError):
+            say(f"note: no model answers what-if: {server.companion.model}")
         say(server.address)
         say("for this machine alone; it answers until you stop this command (Ctrl-C)")
         try:

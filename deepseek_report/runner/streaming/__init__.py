@@ -1,1 +1,0 @@
-"""Scores and explains cases as they come, and watches whether they are like the training part."""
