@@ -44,7 +44,6 @@ OPTIONS: dict[str, tuple[str, ...]] = {
         *("--trust", "--trust-type", "--help"),
     ),
     "compare": ("--baseline", "--region", "--output", "--help"),
-    "track": ("--uri", "--help"),
     "doctor": ("--help",),
     "completion": ("--help",),
     **{name: made.options for name, made in _BROUGHT},
@@ -69,7 +68,6 @@ _AFTER: dict[str, tuple[str, ...]] = {
     "--store": (),
     "--out": (),
     "--letter": ("regb", "gdpr", "ccd"),
-    "--uri": (),
 }
 #: Where it depends on the command.
 _AFTER_OF: dict[tuple[str, str], tuple[str, ...]] = {
@@ -79,7 +77,7 @@ _AFTER_OF: dict[tuple[str, str], tuple[str, ...]] = {
 _OF_CASES = frozenset({"explain-case", "score-stream", "serve"})
 #: Commands that take the folder of a run.
 _OF_RUNS = _OF_CASES | {
-    *("compare", "pack", "render", "reproduce", "sign", "verify", "track"),
+    *("compare", "pack", "render", "reproduce", "sign", "verify"),
     *(name for name, made in _BROUGHT if made.of_runs),
 }
 SHELLS = ("bash", "zsh", "fish")

@@ -38,7 +38,6 @@ COMMANDS = {
     "score-stream": ("RUN --rows FILE|-", "new cases as they come: decisions, reasons, drift"),
     "watch": ("[OVERRIDES…]", "a run while it goes on, in TensorBoard"),
     "compare": ("RUN RUN… [--baseline RUN]", "several runs in one document"),
-    "track": ("RUN… [--uri URI]", "finished runs in MLflow"),
     "reproduce": ("RUN [--env] [--dry-run]", "make it again: is it the same, and what moved?"),
     **{name: (made.takes, made.does) for name, made in extension_commands().items()},
     "runs": ("", "the runs there are: when, whole or not, thresholds met"),

@@ -29,7 +29,6 @@ import yaml
 from deepseek_report.artifacts.storage.files import load_table
 from deepseek_report.cli import run
 from deepseek_report.cli.parsing import COMMANDS
-from deepseek_report.store.remote_stages import VARIABLE
 from tests.configured import few_parts, places_in, run_of
 from tests.real_runs import small_results, write_rows
 from tests.shared_runs import SmallRun
@@ -125,7 +124,7 @@ CALLS: dict[str, tuple[Call, ...]] = {
         Call("{run} {other} --baseline {run} --region 0.02 --output {new}", "report.html"),
     ),
     "track": (
-        Call("{run} --uri {new}", *(("tracked", 0) if find_spec("mlflow") else ("MLflow", 1))),
+        Call("{run} --uri {new}", *(("logged", 0) if find_spec("mlflow") else ("MLflow", 1))),
     ),
     "reproduce": (
         Call(f"{{run}} --store {{store}} --output {{new}} --jobs 1 {_TRUST}", "the same"),
@@ -134,7 +133,7 @@ CALLS: dict[str, tuple[Call, ...]] = {
     "runs": (Call("--config-dir {conf} paths.reports={reports}", "thresholds"),),
     "clean": (
         Call("--config-dir {conf} paths.store={new} --older-than 30d --all --yes", "store"),
-        Call("--remote", VARIABLE, code=2),
+        Call("--remote", "--remote", code=2),
     ),
     "list": (Call("report --config-dir {conf}", "mine"),),
     "doctor": (Call("", "torch"),),
@@ -303,7 +302,7 @@ def test_a_command_does_what_it_is_called_for(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(desk.folder)
-    monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.delenv("DEEPSEEK_REPORT_REMOTE_STORE", raising=False)
     words = words_of(call, desk)
     capsys.readouterr()
     try:

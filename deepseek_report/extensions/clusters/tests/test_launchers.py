@@ -18,18 +18,18 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.cli import run
 from deepseek_report.config.config_files import read_yaml
 from deepseek_report.config.problems import ConfigProblems
 from deepseek_report.errors import ArtifactError, DeepseekReportError
+from deepseek_report.extensions.clusters import EXTENSION, outbox
+from deepseek_report.extensions.clusters.crew import Crew
+from deepseek_report.extensions.clusters.joblib_launcher import JoblibLauncher
+from deepseek_report.extensions.clusters.outbox import Outbox, take_pieces
+from deepseek_report.extensions.clusters.ray_launcher import RayLauncher
+from deepseek_report.extensions.clusters.submitit_launcher import SubmititLauncher
 from deepseek_report.runner.execution import run_events
-from deepseek_report.runner.launchers import outbox
-from deepseek_report.runner.launchers.crew import Crew
-from deepseek_report.runner.launchers.joblib_launcher import JoblibLauncher
-from deepseek_report.runner.launchers.outbox import SENT, Outbox, take_pieces
-from deepseek_report.runner.launchers.ray_launcher import RayLauncher
-from deepseek_report.runner.launchers.submitit_launcher import SubmititLauncher
+from deepseek_report.store.folders import SENT
 from tests.cli.test_sweep import files_of, small
 from tests.configured import experiment_of
 from tests.worded import write_program
@@ -184,7 +184,7 @@ def test_a_worker_ends_when_its_command_is_gone(
 @pytest.mark.parametrize("launcher", [SubmititLauncher(), RayLauncher()])
 def test_the_file_of_a_launcher_that_sends_work_away_holds_its_defaults(launcher: Any) -> None:
     name = type(launcher).__name__.removesuffix("Launcher").lower()
-    settings = read_yaml(shipped("conf") / "launcher" / f"{name}.yaml")
+    settings = read_yaml(EXTENSION.folder / "conf" / "launcher" / f"{name}.yaml")
     assert settings.pop("_target_").endswith(f".{type(launcher).__name__}")
     assert settings == dataclasses.asdict(launcher)
     assert launcher.elsewhere
