@@ -232,13 +232,11 @@ class OpenLine:
 
 def open_lines(roots: Sequence[Path], experiment: str) -> list[OpenLine]:
     """Those of an experiment of a person's own folders. roots : the config folders."""
-    files = [
-        path for root in of_person(roots) for path in choice_files(root) if path.stem == experiment
-    ]
+    files = (path for root in of_person(roots) for path in choice_files(root, "experiment"))
     return [
         OpenLine(shown(path), number, line.strip().removeprefix(OPEN).strip())
         for path in files
-        if path.parent.name == "experiment" and not any(examined(path))
+        if path.stem == experiment and not any(examined(path))
         for number, line in enumerate(read_text(path).splitlines(), start=1)
         if line.strip().startswith(OPEN)
     ]

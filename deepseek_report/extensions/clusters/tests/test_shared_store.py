@@ -14,17 +14,15 @@ from typing import Any
 
 import pytest
 
+from deepseek_report.cli import run as command
 from deepseek_report.errors import ArtifactError
 from deepseek_report.extensions.clusters import remote_stages
-from deepseek_report.extensions.clusters.remote_stages import (
-    VARIABLE,
-    RemoteStages,
-    UnreachableError,
-    remote_of_environment,
-)
+from deepseek_report.extensions.clusters.remote_stages import VARIABLE, RemoteStages
 from deepseek_report.extensions.clusters.shared_store import SharedStore, shared_store
-from deepseek_report.store import Store
-from tests.shared_runs import Terminal
+from deepseek_report.runner.execution import computing
+from deepseek_report.store import Store, hash_folder
+from tests.configured import LINEAR, few_parts, places_in
+from tests.shared_runs import SMALL, Terminal
 
 fsspec: Any = pytest.importorskip("fsspec", reason="a store on object storage needs fsspec")
 STAGE, KEY, LATER = "measures/deletion/shap", "a" * 64, "b" * 64
@@ -320,7 +318,7 @@ def test_only_the_environment_names_the_place(monkeypatch: pytest.MonkeyPatch) -
     for wrong in ("/shared", "simplecache::s3://x"):
         monkeypatch.setenv(VARIABLE, wrong)
         with pytest.raises(ArtifactError, match="not a URL"):
-            remote_of_environment()
+            remote_stages.remote_of_environment()
 
 
 def test_a_place_that_cannot_be_reached_is_told(tmp_path: Path) -> None:
@@ -366,7 +364,7 @@ def test_a_place_that_keeps_silent_is_left_alone_ever_longer(
     monkeypatch.setattr(remote_stages, "_open_place", lambda url: 1 / 0)
     rests = []
     for _ in range(9):
-        with pytest.raises(UnreachableError):
+        with pytest.raises(remote_stages.UnreachableError):
             place.manifest(STAGE, KEY)
         rests.append(remote_stages._SILENT[place.url].rest)
     assert rests[:4] == [60, 120, 240, 480]
@@ -425,3 +423,47 @@ def test_clean_remote_says_what_to_set_where_there_is_no_remote_store(
     monkeypatch.delenv(VARIABLE, raising=False)
     printed = terminal("clean", "--remote", f"paths.store={tmp_path}", code=2).err
     assert f"set it to a URL such as {VARIABLE}=" in printed
+
+
+def sweep(machine: Path) -> dict[str, str]:
+    """Every file of the reports that a sweep leaves on a machine."""
+    shown = {"visualizations": "roc_curve", "sections": "summary,performance"}
+    few = (*LINEAR, *few_parts(explainers="random", **shown), "dataset.rows=400", "seed=1,2")
+    assert command(["-m", *SMALL, *few, *places_in(machine)]) == 0
+    return hash_folder(machine / "reports")
+
+
+def test_the_second_machine_computes_nothing_and_writes_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, f"file://{tmp_path}/shared")
+    first = sweep(tmp_path / "first")
+    monkeypatch.setattr(computing, "_compute", lambda _store, stage, *_: pytest.fail(stage.id))
+    assert sweep(tmp_path / "second") == first
+    monkeypatch.delenv(VARIABLE)  # all of it is here now
+    assert sweep(tmp_path / "second") == first
+
+
+def test_what_could_not_be_sent_is_told_and_sent_by_the_end_or_by_the_next_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(VARIABLE, f"file://{tmp_path}/shared")
+    send, failures = remote_stages._send, iter([True, *[False] * 3, *[True] * 9])
+
+    def failing(*args: Any) -> None:
+        if next(failures, False):
+            raise OSError("503 Slow Down")
+        send(*args)
+
+    monkeypatch.setattr(remote_stages, "_send", failing)
+    first = sweep(tmp_path / "first")
+    printed = capsys.readouterr().err
+    assert "could not be sent to the remote store" in printed
+    assert "503 Slow Down" in printed
+    for _ in failures:
+        pass  # from here on it takes everything
+    assert sweep(tmp_path / "first") == first
+    assert "could not be sent" not in capsys.readouterr().err
+    monkeypatch.setattr(remote_stages, "_SILENT", {})
+    monkeypatch.setattr(computing, "_compute", lambda _store, stage, *_: pytest.fail(stage.id))
+    assert sweep(tmp_path / "second") == first

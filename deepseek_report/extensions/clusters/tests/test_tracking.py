@@ -9,13 +9,8 @@ import pandas as pd
 import pytest
 
 from deepseek_report.errors import ArtifactError
-from deepseek_report.extensions.clusters.tracking import (
-    SCHEME,
-    VARIABLE,
-    Tracker,
-    _refuse_large,
-    tracker_of_environment,
-)
+from deepseek_report.extensions.clusters import tracking
+from deepseek_report.extensions.clusters.tracking import SCHEME, VARIABLE, Tracker
 from deepseek_report.runner.run_folders.open_run import open_run
 from tests.shared_runs import SmallRun, Terminal
 
@@ -69,7 +64,7 @@ def test_a_comparison_says_what_it_needs_and_what_is_not_there(
 ) -> None:
     arguments = ["compare", str(small_run.folder)]
     monkeypatch.delenv(VARIABLE, raising=False)
-    assert tracker_of_environment() is None
+    assert tracking.tracker_of_environment() is None
     assert VARIABLE in terminal(*arguments, f"{SCHEME}{logged}", code=1).err
     monkeypatch.setenv(VARIABLE, tracker.uri)
     assert "not found" in terminal(*arguments, f"{SCHEME}nosuchrun", code=1).err
@@ -95,4 +90,4 @@ def test_what_is_no_run_folder_is_not_fetched_from_mlflow(path: str, size: int) 
         return [SimpleNamespace(path=inner, file_size=size, is_dir=path == "run/d")]
 
     with pytest.raises(ArtifactError, match="no folder of a run"):
-        _refuse_large(SimpleNamespace(list_artifacts=listed), "identity")
+        tracking._refuse_large(SimpleNamespace(list_artifacts=listed), "identity")
