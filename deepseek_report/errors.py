@@ -6,9 +6,7 @@ DeepseekReportError
 ├── DataError              a data file cannot be used as it is
 ├── NotApplicableError     a method cannot be applied to this model or data; carries the reason
 ├── ArtifactError          a stored artifact is missing, malformed or fails its hash
-│   ├── MissingArtifactError   a part of a run that was not made, or failed
-│   ├── DamagedError       a stage of a remote store lacks an object, or one is not what it was
-│   └── UnreachableError   a remote store does not answer, or refuses
+│   └── MissingArtifactError   a part of a run that was not made, or failed
 └── RenderError            a renderer is missing or failed
 ```
 
@@ -61,14 +59,6 @@ class MissingArtifactError(ArtifactError):
     def __init__(self, artifact: str) -> None:
         super().__init__(f"this run has no {artifact}: it failed, or was not asked for")
         self.artifact = artifact
-
-
-class DamagedError(ArtifactError):
-    """A stage of a remote store cannot be fetched whole; it can be made and sent again."""
-
-
-class UnreachableError(ArtifactError):
-    """A remote store cannot be asked now; what it would give can be made here."""
 
 
 class RenderError(DeepseekReportError):

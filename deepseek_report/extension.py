@@ -25,6 +25,11 @@ BROUGHT = {
     **dict.fromkeys(("serve", "score-stream", "watch"), ("live", "serve")),
     **dict.fromkeys(("causal", "consequences"), ("causes", "")),
     **dict.fromkeys(("corrections", "correction lines"), ("corrections", "")),
+    **dict.fromkeys(("--remote", "DEEPSEEK_REPORT_REMOTE_STORE"), ("clusters", "remote")),
+    **dict.fromkeys(("track", "mlflow:", "DEEPSEEK_REPORT_MLFLOW"), ("clusters", "mlflow")),
+    "launcher=joblib": ("clusters", ""),
+    "launcher=ray": ("clusters", "ray"),
+    "launcher=submitit": ("clusters", "submitit"),
     "prompts": ("language_models", ""),
 }
 
@@ -50,12 +55,13 @@ class Command:
 class Extension:
     """One feature, whole.
 
-    folder : where its files lie: words in its folder `locale`, by language, and documents of its
-    sections in `templates`. commands : {name: command}. services : {what the core asks for: the
-    module that offers it}. findings : {module: the metrics from which it finds}; it has `BEFORE`,
-    {name of a rule of the core: rules that come before it}, and `FAMILIES`, {family of tests: its
-    tests, and the metrics that make them}. parts : modules of its sections and pictures, from which
-    alone a run folder may name one.
+    folder : where its files lie: words in its folder `locale`, by language, documents of its
+    sections in `templates`, what can be chosen in `conf`. commands : {name: command}. services :
+    {what the core asks for: the module that offers it}. findings : {module: the metrics from which
+    it finds}; it has `BEFORE`, {name of a rule of the core: rules that come before it}, and
+    `FAMILIES`, {family of tests: its tests, and the metrics that make them}. parts : modules of its
+    sections and pictures, from which alone a run folder may name one. doctor : a module whose
+    `examine()` says what it needs of this machine.
     """
 
     folder: Path
@@ -63,6 +69,7 @@ class Extension:
     services: Mapping[str, str] = field(default_factory=dict)
     findings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     parts: tuple[str, ...] = ()
+    doctor: str = ""
 
 
 @cache
@@ -111,9 +118,12 @@ def finding_modules(metrics: Container[str]) -> list[str]:
 
 def not_installed(name: str) -> ConfigError:
     """What to say of what `BROUGHT` names and nothing offers here."""
+    return ConfigError("\n    what to do: ".join(advice(name)))
+
+
+def advice(name: str) -> tuple[str, str]:
+    """Where what `BROUGHT` names comes from, and what to do."""
     extension, extra = BROUGHT[name]
     package = f"deepseek-report[{extra}]" if extra else "deepseek-report"
-    return ConfigError(
-        f"{name} comes with the extension {extension}, which is not installed here\n"
-        f'    what to do: pip install "{package}"'
-    )
+    fact = f"{name} comes with the extension {extension}, which is not installed here"
+    return fact, f'pip install "{package}"'

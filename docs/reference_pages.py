@@ -25,7 +25,7 @@ from deepseek_report.artifacts.protocols.traits import table_types
 from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.artifacts.table import Column, TableType, TableTypes
 from deepseek_report.config.catalogue import describe, groups, target_of, yaml_file
-from deepseek_report.config.config_files import MULTIPLE, SINGLE, WHOLE, read_yaml
+from deepseek_report.config.config_files import MULTIPLE, SINGLE, WHOLE, read_yaml, shipped_folders
 from deepseek_report.config.experiment import Settings
 from deepseek_report.config.sets import Sets, describe_set, find_sets
 
@@ -326,7 +326,7 @@ def main(arguments: Sequence[str]) -> None:
     """Write the pages into a folder."""
     folder = Path(arguments[0])
     folder.mkdir(parents=True, exist_ok=True)
-    texts = pages([shipped("conf")])
+    texts = pages(shipped_folders())
     for name in stale(folder, texts):
         if name in texts:
             (folder / name).write_text(f"{texts[name]}\n", encoding="utf-8")

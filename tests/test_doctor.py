@@ -74,17 +74,6 @@ def test_the_chinese_font_comes_with_the_package() -> None:
     assert "Report Han Sans" in fonts.detail
 
 
-def test_each_launcher_is_told_with_its_version_or_how_to_get_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    known = {"joblib": "1.4", "submitit": "1.5.4"}
-    monkeypatch.setattr(doctor, "version_of", lambda name: known.get(name, "not installed"))
-    monkeypatch.setattr(doctor.shutil, "which", lambda name: None)
-    assert found("launcher=joblib").detail == "1.4"
-    assert "pip install 'ray>=" in found("launcher=ray").cost
-    assert "launcher.cluster=local" in found("srun").cost
-
-
 def test_what_signs_is_told_with_its_version_or_how_to_get_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -68,7 +68,8 @@ def test_the_core_does_without_each(copied: Path, name: str) -> None:
             assert done.returncode == 0, done.stdout + done.stderr
         brought = [word for word, (extension, _) in BROUGHT.items() if extension == name]
         for command in (word for word in brought if not word.startswith("-")):
-            done = run(copied, "deepseek_report", command, "reports")
+            words = ("check", command) if "=" in command else (command, "reports")
+            done = run(copied, "deepseek_report", *words)
             assert (done.returncode, done.stdout) == (2, "")
             assert f"{command} comes with the extension {name}" in done.stderr
             extra = BROUGHT[command][1]

@@ -12,10 +12,10 @@ from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.cli.output import console
 from deepseek_report.cli.parsing import places_parser
 from deepseek_report.config.problems import ConfigProblems
+from deepseek_report.extension import service
 
 if TYPE_CHECKING:
     from deepseek_report.runner.run_folders.cleaning import Cleaned, Inventory, Stored
-    from deepseek_report.store.stage_folders import RemoteInventory, Repaired
 
 
 _AGE = re.compile(r"(\d{1,5})(h|d|w)")
@@ -49,7 +49,7 @@ def command(arguments: list[str]) -> int:
 
     places = find_places(options.places, options.config_dir)
     if options.remote:
-        return _remote(places.store, repairing=options.yes)
+        return int(service("--remote").clean_remote(places.store, repairing=options.yes))
     inventory = take_inventory(places.store, places.reports)
     if inventory is None:
         say_no_store(places.store)
@@ -61,29 +61,6 @@ def command(arguments: list[str]) -> int:
     cleaned = clean(inventory, going)
     say_cleaned(cleaned)
     return 1 if cleaned.kept else 0
-
-
-def _remote(root: Path, *, repairing: bool) -> int:
-    from deepseek_report.store import Store
-    from deepseek_report.store.remote_stages import VARIABLE, remote_of_environment
-    from deepseek_report.store.stage_folders import check_remote, repair_remote
-
-    remote = remote_of_environment()
-    if remote is None:
-        raise ConfigProblems.of(
-            "command line, --remote",
-            f"{VARIABLE} is not set, so there is no remote store",
-            f"set it to a URL such as {VARIABLE}=s3://bucket/folder",
-        )
-    store = Store(root.absolute(), remote)
-    inventory = check_remote(store, remote)
-    say_remote(remote.url, inventory, repairing=repairing)
-    if not inventory.damaged:
-        return 0
-    if not repairing:
-        return 1
-    say_repaired(repair_remote(store, remote, inventory.damaged))
-    return 0
 
 
 def _age(text: str) -> dt.timedelta:
@@ -152,35 +129,6 @@ def _about_runs(inventory: Inventory) -> str:
     return text
 
 
-def say_remote(url: str, inventory: RemoteInventory, *, repairing: bool) -> None:
-    """How much the remote store holds, and what of it is damaged."""
-    stages = "1 stage" if inventory.stages == 1 else f"{inventory.stages} stages"
-    objects = "1 object" if inventory.objects == 1 else f"{inventory.objects} objects"
-    print(
-        f"The remote store {console.printable(url)}: {stages} of {objects}, each read and hashed."
-    )
-    damaged = inventory.damaged
-    if not damaged:
-        print("All of them are whole.")
-        return
-    print(f"{len(damaged)} cannot be fetched whole:")
-    _list([f"{stage.stage} {stage.key[:12]}: {stage.reason}" for stage in damaged])
-    if not repairing:
-        here = sum(stage.is_here for stage in damaged)
-        print(
-            f"Nothing was changed. --yes sends the {here} again that this store has, and takes the "
-            f"other {len(damaged) - here} out, which the next run then makes and sends again."
-        )
-
-
-def say_repaired(repaired: Repaired) -> None:
-    """What was sent again, and what the next run makes."""
-    print(
-        f"Sent again: {len(repaired.sent)}. Taken out: {len(repaired.taken_out)}; the next run "
-        "that needs them makes them and sends them again."
-    )
-
-
 def _parts(n: int) -> str:
     return "1 folder" if n == 1 else f"{n} folders"
 
@@ -190,10 +138,10 @@ def say_cleaned(cleaned: Cleaned) -> None:
     print(
         f"Removed {_parts(len(cleaned.removed))}: {console.in_bytes(cleaned.freed)} are free again."
     )
-    _list([f"kept {folder.path}: {reason}" for folder, reason in cleaned.kept])
+    say_list([f"kept {folder.path}: {reason}" for folder, reason in cleaned.kept])
 
 
-def _list(texts: Sequence[str]) -> None:
+def say_list(texts: Sequence[str]) -> None:
     """The first of many texts, one a line however long it is."""
     more = len(texts) - _MOST_LINES
     rest = [f"and {more} more"] if more > 0 else []

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from deepseek_report.cli.parsing import make_parser
-from deepseek_report.errors import DeepseekReportError
+from deepseek_report.extension import service
 
 if TYPE_CHECKING:
     from deepseek_report.runner.comparing import CompareOptions, OpenedRuns
+
+#: What stands before the id of a run in MLflow where a folder could stand.
+_MLFLOW = "mlflow:"
 
 
 def command(arguments: list[str]) -> int:
@@ -43,36 +45,24 @@ def command(arguments: list[str]) -> int:
 
     region = Region(share=options.region)
     first = () if options.baseline in {None, *options.runs} else (options.baseline,)
-    with fetched([*first, *options.runs], has_output=options.output is not None) as folders:
+    named = [*first, *options.runs]
+    with _folders(named, has_output=options.output is not None) as folders:
         baseline = None if options.baseline is None else folders[options.baseline]
         runs = [folders[run] for run in options.runs]
         return say_comparison(runs, CompareOptions(baseline, region, options.output))
 
 
-@contextmanager
-def fetched(runs: Sequence[str], *, has_output: bool) -> Iterator[dict[str, Path]]:
-    """The folder of each run; those that MLflow keeps are fetched for as long as they are read.
+def _folders(runs: Sequence[str], *, has_output: bool) -> AbstractContextManager[dict[str, Path]]:
+    """The folder of each run, for as long as they are read; who keeps the others brings them.
 
     has_output : whether the folder to write is named, and so not beside the first run.
-
-    Raises DeepseekReportError: nothing says where MLflow is, or where to write what is made of the
-    runs.
     """
-    from deepseek_report.runner.tracking import SCHEME, VARIABLE, tracker_of_environment
-
-    kept = [run for run in dict.fromkeys(runs) if run.startswith(SCHEME)]
-    folders = {run: Path(run) for run in runs if run not in kept}
-    if not kept:
-        yield folders
-        return
-    if (tracker := tracker_of_environment()) is None:
-        raise DeepseekReportError(f"{SCHEME} needs to know where MLflow is; set {VARIABLE}")
-    if not has_output and runs[0].startswith(SCHEME):
-        raise DeepseekReportError("a run of MLflow has no folder beside it; name an --output")
-    with TemporaryDirectory() as place:
-        for run in kept:
-            folders[run] = tracker.fetch(run.removeprefix(SCHEME), Path(place))
-        yield folders
+    if not any(run.startswith(_MLFLOW) for run in runs):
+        return nullcontext({run: Path(run) for run in runs})
+    fetched: AbstractContextManager[dict[str, Path]] = service(_MLFLOW).fetched_runs(
+        runs, has_output=has_output
+    )
+    return fetched
 
 
 def say_comparison(

@@ -38,7 +38,6 @@ OPTIONS: dict[str, tuple[str, ...]] = {
         *("--trust", "--trust-type", "--help"),
     ),
     "compare": ("--baseline", "--region", "--output", "--help"),
-    "track": ("--uri", "--help"),
     "doctor": ("--help",),
     "completion": ("--help",),
     **{name: made.options for name, made in _BROUGHT},
@@ -60,7 +59,6 @@ _AFTER: dict[str, tuple[str, ...]] = {
     "--store": (),
     "--out": (),
     "--letter": ("regb", "gdpr", "ccd"),
-    "--uri": (),
 }
 #: Where it depends on the command.
 _AFTER_OF: dict[tuple[str, str], tuple[str, ...]] = {
@@ -68,7 +66,7 @@ _AFTER_OF: dict[tuple[str, str], tuple[str, ...]] = {
 }
 #: Commands that take the folder of a run.
 _OF_RUNS = {
-    *("compare", "explain-case", "pack", "render", "reproduce", "sign", "verify", "track"),
+    *("compare", "explain-case", "pack", "render", "reproduce", "sign", "verify"),
     *(name for name, made in _BROUGHT if made.of_runs),
 }
 SHELLS = ("bash", "zsh", "fish")

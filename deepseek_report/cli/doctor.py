@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import os
 import platform
@@ -16,12 +17,11 @@ from deepseek_report import __version__, children
 from deepseek_report.artifacts.advice import pip_install
 from deepseek_report.cli.parsing import make_parser
 from deepseek_report.errors import RenderError
+from deepseek_report.extension import installed
 from deepseek_report.provenance import version_of
 from deepseek_report.rendering import pandoc, quarto
 from deepseek_report.rendering.typeset import chinese_font
 
-#: Libraries that bring stages to processes.
-_LAUNCHERS = ("joblib", "submitit", "ray")
 State = Literal["ok", "optional", "missing"]
 
 
@@ -48,7 +48,9 @@ def examine() -> list[Examined]:
     examined = [Examined("deepseek-report", "ok", f"{__version__} on Python {_python()}")]
     examined.extend(_libraries())
     examined.extend([_pandoc(), _quarto(), _converter(), _fonts(), _device(), _memory()])
-    examined.extend([*_launchers(), _signing()])
+    for module in (each.doctor for each in installed() if each.doctor):
+        examined.extend(importlib.import_module(module).examine())
+    examined.append(_signing())
     return examined
 
 
@@ -56,7 +58,9 @@ def _python() -> str:
     return f"{platform.python_version()}, {platform.system()} {platform.machine()}"
 
 
-def _library(name: str, library: str, state: State, cost: str, detail: str = "{}") -> Examined:
+def examined_library(
+    name: str, library: str, state: State, cost: str, detail: str = "{}"
+) -> Examined:
     """A library by its version. state, cost : where it is not installed."""
     version = version_of(library)
     if version == "not installed":
@@ -74,7 +78,7 @@ def _libraries() -> Iterator[Examined]:
             continue
         name = re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0]
         cost = f"an experiment cannot run; pip install '{requirement}'"
-        yield _library(name, name, "missing", cost)
+        yield examined_library(name, name, "missing", cost)
 
 
 def _pandoc() -> Examined:
@@ -118,21 +122,10 @@ def _converter() -> Examined:
     return Examined(quarto.CONVERTER, "ok", _version(program) or "installed, but says no version")
 
 
-def _launchers() -> Iterator[Examined]:
-    """By what the stages of a run can be brought to processes, besides those of this machine."""
-    for library in _LAUNCHERS:
-        name = f"launcher={library}"
-        cost = f"{name} cannot work; {pip_install(library)}"
-        yield _library(name, library, "optional", cost)
-    if version_of("submitit") != "not installed" and shutil.which("srun") is None:
-        cost = "launcher=submitit can start no job of Slurm from here, but launcher.cluster=local"
-        yield Examined("srun", "optional", "not on PATH", cost)
-
-
 def _signing() -> Examined:
     """By what keys are made, and runs signed and their signatures checked."""
     cost = f"nothing can be signed and no signature checked; {pip_install('cryptography')}"
-    return _library("signatures", "cryptography", "optional", cost, "cryptography {}")
+    return examined_library("signatures", "cryptography", "optional", cost, "cryptography {}")
 
 
 def _version(program: str) -> str | None:

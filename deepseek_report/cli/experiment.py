@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 from deepseek_report import __version__
 from deepseek_report.cli.dispatch import details_file, exit_code_of
 from deepseek_report.cli.parsing import compose_experiment, make_parser
+from deepseek_report.extension import service
 
 if TYPE_CHECKING:
     from deepseek_report.config.experiment import Experiment
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     from deepseek_report.runner.planning.sweeping import SweepJob
     from deepseek_report.runner.run import Finished
     from deepseek_report.runner.sweep import JobResult
+
+#: The variable that names a place which keeps finished runs.
+_TRACKING = "DEEPSEEK_REPORT_MLFLOW"
 
 
 def command(arguments: list[str]) -> int:
@@ -70,18 +75,8 @@ def _sweep(options: argparse.Namespace) -> int:
 
 def _track(folders: Sequence[Path]) -> None:
     """Log the runs where the environment says so; they are whole even if that fails."""
-    from deepseek_report.runner.tracking import tracker_of_environment
-
-    tracker = tracker_of_environment()
-    if tracker is None:
-        return
-    from deepseek_report.cli.track import say_tracked
-
-    def log() -> int:
-        say_tracked(tracker, folders)
-        return 0
-
-    exit_code_of(log)
+    if os.environ.get(_TRACKING):
+        exit_code_of(lambda: int(service(_TRACKING).log_runs(folders)))
 
 
 @dataclass

@@ -35,7 +35,6 @@ COMMANDS = {
         "rows that were not in the data, by the stored model",
     ),
     "compare": ("RUN RUN… [--baseline RUN]", "several runs in one document"),
-    "track": ("RUN… [--uri URI]", "finished runs in MLflow"),
     "reproduce": ("RUN [--env] [--dry-run]", "make it again: is it the same, and what moved?"),
     **{name: (made.takes, made.does) for name, made in extension_commands().items()},
     "runs": ("", "the runs there are: when, whole or not, thresholds met"),

@@ -23,6 +23,7 @@ from deepseek_report.config.config_files import (
     choice_files,
     examined,
     read_yaml,
+    shipped_folders,
 )
 from deepseek_report.config.problems import ConfigProblems
 from deepseek_report.config.sets import bare_name, set_names
@@ -31,17 +32,16 @@ _PACKAGE = Path(__file__).parents[1]
 
 
 def folders(extra: str | None = None) -> list[Path]:
-    """The config folders in order of precedence: the user's own, then the shipped one."""
+    """The config folders in order of precedence: the user's own, then the shipped ones."""
     if extra and not Path(extra).is_dir():
         path = Path(extra)
-        name = path.stem if path.suffix in {".yaml", ".yml"} else ""
         todo = "name a folder of YAMLs, laid out like conf/"
-        if name:
+        if path.suffix in {".yaml", ".yml"}:
             todo = "put the file into conf/experiment/, and write --config-dir conf "
-            todo += f"experiment={name}"
+            todo += f"experiment={path.stem}"
         fault = f"{extra} is {'a file' if path.is_file() else 'not a folder'}"
         raise ConfigProblems.of("--config-dir", fault, "a folder", todo)
-    return [*([Path(extra).resolve()] if extra else []), shipped("conf")]
+    return [*([Path(extra).resolve()] if extra else []), *shipped_folders()]
 
 
 def groups(roots: Sequence[Path]) -> dict[str, list[str]]:

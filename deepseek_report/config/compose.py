@@ -33,6 +33,7 @@ from deepseek_report.config.overrides import forced, names, parse, quoted, refus
 from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest
 from deepseek_report.config.sets import Layer, Origin, Sets, bare_name, find_sets, words_of
 from deepseek_report.config.setting_names import EXAMPLES
+from deepseek_report.extension import BROUGHT, advice
 
 if TYPE_CHECKING:
     from hydra.core.config_store import ConfigNode
@@ -425,8 +426,10 @@ def found_elsewhere(group: str, name: str, roots: Sequence[Path]) -> str:
 
     Looked for in the current folder, in the one given by --config-dir, in the folders in both, and
     above a folder that is a group itself. A part of another group of which several are chosen, such
-    as a metric among the explainers, is said to be one.
+    as a metric among the explainers, is said to be one, and one of an extension is told with it.
     """
+    if (choice := f"{group}={name}") in BROUGHT:
+        return "; ".join(advice(choice))
     for other in MULTIPLE:
         if other != group and any((root / other / f"{name}.yaml").is_file() for root in roots):
             return f"{name} is in the group {other}: write {other}=[+{name}]"

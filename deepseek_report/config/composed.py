@@ -19,6 +19,7 @@ from deepseek_report.config.config_files import (
     WHOLE,
     choice_files,
     examined,
+    of_person,
     shown,
 )
 from deepseek_report.config.problems import Problem
@@ -71,7 +72,7 @@ class Composed:
             return True
         if any(key and dotted.startswith(f"{key}.") for key in {*keys} - {*SINGLE, *MULTIPLE}):
             return True
-        return any(self._writes(root, path) for root in self.roots[:-1])
+        return any(self._writes(root, path) for root in of_person(self.roots))
 
     def _writes(self, root: Path, path: Sequence[str]) -> bool:
         """Whether the files of a folder that are in use say something of a value."""
@@ -230,15 +231,12 @@ class OpenLine:
 
 
 def open_lines(roots: Sequence[Path], experiment: str) -> list[OpenLine]:
-    """Those of an experiment of a person's own folders.
-
-    roots : the config folders, that of this package last.
-    """
-    files = [path for root in roots[:-1] for path in choice_files(root) if path.stem == experiment]
+    """Those of an experiment of a person's own folders. roots : the config folders."""
+    files = (path for root in of_person(roots) for path in choice_files(root, "experiment"))
     return [
         OpenLine(shown(path), number, line.strip().removeprefix(OPEN).strip())
         for path in files
-        if path.parent.name == "experiment" and not any(examined(path))
+        if path.stem == experiment and not any(examined(path))
         for number, line in enumerate(read_text(path).splitlines(), start=1)
         if line.strip().startswith(OPEN)
     ]

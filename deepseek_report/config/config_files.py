@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ from yaml.reader import ReaderError
 
 from deepseek_report.artifacts.storage import bounded_yaml
 from deepseek_report.artifacts.storage.bounded_yaml import YamlTooLarge
+from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.config.problems import ConfigProblems, Problem
 from deepseek_report.errors import ArtifactError
+from deepseek_report.extension import installed
 
 #: Groups of which one is chosen, and those of which several are.
 SINGLE = ("dataset", "model", "trainer", "report")
@@ -29,6 +32,18 @@ def shown(path: Path) -> str:
     """A path as a person would write it: from the current folder where it lies below that."""
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+@cache
+def shipped_folders() -> tuple[Path, ...]:
+    """The config folders that are shipped: of extensions that have one, and that of the core."""
+    brought = (each.folder / "conf" for each in installed())
+    return *(folder for folder in brought if folder.is_dir()), shipped("conf")
+
+
+def of_person(roots: Iterable[Path]) -> list[Path]:
+    """Those of these config folders that are a person's own."""
+    return [root for root in roots if root not in shipped_folders()]
 
 
 def choice_files(root: Path, inside: str = "*") -> list[Path]:

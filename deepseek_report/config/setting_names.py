@@ -28,26 +28,18 @@ if TYPE_CHECKING:
 _LIST = "a list, such as [one, two]"
 _KEYS = "keys with values, such as {key: value}"
 _WORDS = {
-    "bool_parsing": "true or false",
-    "bool_type": "true or false",
-    "dataclass_type": _KEYS,
-    "dict_type": _KEYS,
+    **dict.fromkeys(("bool_parsing", "bool_type"), "true or false"),
+    **dict.fromkeys(("dataclass_type", "dict_type", "mapping_type"), _KEYS),
+    **dict.fromkeys(("float_parsing", "float_type"), "a number"),
+    **dict.fromkeys(
+        ("int_from_float", "int_parsing", "int_parsing_size", "int_type"), "a whole number"
+    ),
+    **dict.fromkeys(("frozen_set_type", "list_type", "set_type", "tuple_type"), _LIST),
     "finite_number": "a finite number",
-    "float_parsing": "a number",
-    "float_type": "a number",
-    "int_from_float": "a whole number",
-    "int_parsing": "a whole number",
-    "int_parsing_size": "a whole number",
-    "int_type": "a whole number",
     "invalid_key": "keys that are text",
-    "list_type": _LIST,
-    "mapping_type": _KEYS,
     "none_required": "null",
     "path_type": "a path",
-    "set_type": _LIST,
-    "frozen_set_type": _LIST,
     "string_type": "text; a number is quoted twice, such as '\"7\"'",
-    "tuple_type": _LIST,
 }
 #: Limits, filled with what pydantic says of them.
 _LIMITS = {
@@ -110,9 +102,7 @@ def _place(hint: object, location: Sequence[object]) -> Iterable[str]:
 
 def _alternatives(hint: object) -> list[object]:
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
-        return [
-            alternative for alternative in typing.get_args(hint) if alternative is not type(None)
-        ]
+        return [each for each in typing.get_args(hint) if each is not type(None)]
     return [hint]
 
 
@@ -191,25 +181,20 @@ _USUAL = {
 }
 #: {what other programs call it: what it is called here}.
 _OTHERWISE = {
+    **dict.fromkeys(("csv", "data", "file"), "dataset.path"),
+    **dict.fromkeys(("label", "y"), "dataset.target"),
+    **dict.fromkeys(("out", "output"), "paths.reports"),
+    **dict.fromkeys(("test", "test_size"), "dataset.test_share"),
     "batch": "trainer.batch_size",
-    "csv": "dataset.path",
     "cv": "split.folds",
-    "data": "dataset.path",
     "epochs": "trainer.max_epochs",
-    "file": "dataset.path",
     "format": "report.formats",
-    "label": "dataset.target",
     "language": "report.language",
     "lr": "trainer.learning_rate",
-    "out": "paths.reports",
-    "output": "paths.reports",
     "protected": "dataset.sensitive",
     "sep": "dataset.separator",
     "sheet_name": "dataset.sheet",
-    "test": "dataset.test_share",
-    "test_size": "dataset.test_share",
     "validation": "dataset.validation_share",
-    "y": "dataset.target",
 }
 #: Files of data, of which `dataset=csv` reads the ones with columns.
 _TABLES = (".csv", ".tsv", ".txt", ".parquet", ".pq", ".xlsx", ".xls")
@@ -242,9 +227,7 @@ def full_key(name: str) -> str:
     ('dataset.target', 'decision.threshold', '')
     """
     bare = name.replace("-", "_")
-    if bare in (*SINGLE, *MULTIPLE):
-        return bare
-    return _homes().get(bare, "")
+    return bare if bare in (*SINGLE, *MULTIPLE) else _homes().get(bare, "")
 
 
 def misplaced_key(name: str, known: Iterable[str]) -> tuple[str, str]:

@@ -17,7 +17,7 @@ from deepseek_report.artifacts.protocols.sections import MadeForUse, TellsSector
 from deepseek_report.artifacts.storage.local_paths import PLAIN_NAME, twins, unfit_name
 from deepseek_report.config import local_code
 from deepseek_report.config.composed import Composed, Undecided, locate
-from deepseek_report.config.config_files import MULTIPLE, SINGLE, choice_files
+from deepseek_report.config.config_files import MULTIPLE, SINGLE, choice_files, of_person
 from deepseek_report.config.experiment import Experiment, Settings
 from deepseek_report.config.local_code import late_import
 from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 
 #: The launcher where none is chosen.
-_LOCAL = {"_target_": f"{OWN}.runner.launchers.local_launcher.LocalLauncher"}
+_LOCAL = {"_target_": f"{OWN}.runner.execution.local_launcher.LocalLauncher"}
 
 
 def validate(
@@ -78,7 +78,7 @@ def built(
 
     Raises ConfigProblems: unknown keys, wrong types, values out of range.
     """
-    beside = [root.parent for root in composed.roots[:-1]]  # the last one is that of this package
+    beside = [root.parent for root in of_person(composed.roots)]
     trusted = Trusted(trusted_packages(trust, beside), trusted_types(trust_types))
     local_code.install(local_code.find(trusted.roots, [Path.cwd(), *beside]))
     checker = _Checker(composed, trusted)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -20,6 +21,7 @@ from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.portable import CALL, PortablePaths
 from deepseek_report.config.rules import pick_device
 from deepseek_report.errors import ArtifactError, DeepseekReportError
+from deepseek_report.extension import service
 from deepseek_report.privacy.release import told_overrides
 from deepseek_report.provenance.checkout import git_revision
 from deepseek_report.rendering.page_words import page_of
@@ -42,8 +44,10 @@ from deepseek_report.runner.run_folders.writing import (
 )
 from deepseek_report.store import Store, replace_folder
 from deepseek_report.store.folders import held
-from deepseek_report.store.remote_stages import remote_of_environment
 from deepseek_report.store.run_folder import DOCUMENTS_MANIFEST, carry_over, seal_results
+
+#: The variable that names a place by which machines share stages.
+_SHARED = "DEEPSEEK_REPORT_REMOTE_STORE"
 
 
 @dataclass(frozen=True)
@@ -131,8 +135,14 @@ class PreparedRun:
 
 
 def store_of(experiment: Experiment) -> Store:
-    """Where an experiment keeps its stages, with the remote store that the environment names."""
-    return Store(experiment.store, remote_of_environment())
+    """Where an experiment keeps its stages; shared with other machines where they say so.
+
+    Raises ConfigError: it is to be shared, and nothing is installed that does.
+    """
+    if not os.environ.get(_SHARED):
+        return Store(experiment.store)
+    shared: Store = service(_SHARED).shared_store(experiment.store)
+    return shared
 
 
 def prepare_run(
@@ -270,20 +280,12 @@ def _whole(folder: Path) -> Finished | None:
 
 @contextmanager
 def using(stores: Iterable[Store], reporter: Reporter) -> Iterator[None]:
-    """`clean` takes nothing out of them meanwhile; at the end, what waits to be sent is sent.
-
-    What still cannot be sent is told: the next command that uses the store tries again.
-    """
+    """`clean` takes nothing out of them meanwhile; at the end they do what is left to do."""
     stores = list(dict.fromkeys(stores))
     with ExitStack() as stack:
         for store in stores:
             stack.enter_context(held(store.root))
         yield
         for store in stores:
-            unsent = store.send_waiting()
-            if unsent is not None:
-                stages = "1 stage" if unsent.stages == 1 else f"{unsent.stages} stages"
-                reporter.warned(
-                    f"{stages} could not be sent to the remote store, and the next run with this "
-                    f"paths.store sends what is left: {unsent.reason}"
-                )
+            for news in store.end():
+                reporter.warned(news)

@@ -40,6 +40,8 @@ def _function(name: str) -> Callable[..., int] | None:
 
 
 MANIFEST = "manifest.json"
+#: Folder of a store with work that a command has sent to processes elsewhere.
+SENT = ".sent"
 _FLUSHED_AT_ONCE = 16
 
 

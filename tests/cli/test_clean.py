@@ -7,17 +7,17 @@ import json
 import os
 import time
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import pytest
 
 from deepseek_report.cli import run
 from deepseek_report.runner.execution.stages import _STAGES
-from deepseek_report.runner.launchers.outbox import Outbox
 from deepseek_report.runner.planning.plan import CONCLUSIONS
 from deepseek_report.runner.run_folders.cleaning import KINDS
 from deepseek_report.store import Store
-from deepseek_report.store.folders import held
+from deepseek_report.store.folders import SENT, held
 from tests.shared_runs import Terminal
 
 STAGE, USED, UNUSED = "measures/deletion/shap", "a" * 64, "b" * 64
@@ -63,7 +63,8 @@ def test_the_kinds_of_stages_are_those_that_a_run_makes() -> None:
 
 
 def test_work_that_a_killed_command_had_sent_goes_when_it_is_old(stored: Stored) -> None:
-    old, young = (Outbox.make(stored.root).folder for _ in range(2))
+    (stored.root / SENT).mkdir()
+    old, young = (Path(mkdtemp(dir=stored.root / SENT)) for _ in range(2))
     age(old, 1)
     stored.clean("--yes")
     assert [path.is_dir() for path in (old, young, stored.used)] == [False, True, True]

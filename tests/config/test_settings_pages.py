@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import Field
 
-from deepseek_report.artifacts.storage.local_paths import shipped
+from deepseek_report.config.config_files import shipped_folders
 from docs.reference_pages import (
     docstring_entries,
     field_docs,
@@ -25,7 +25,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "settings"
 
 @pytest.fixture(scope="module")
 def written() -> dict[str, str]:
-    return pages([shipped("conf")])
+    return pages(shipped_folders())
 
 
 def test_the_pages_are_up_to_date(written: dict[str, str]) -> None:

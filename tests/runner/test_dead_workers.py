@@ -15,7 +15,7 @@ import pytest
 from deepseek_report.artifacts.seeds import Seeds
 from deepseek_report.runner.execution.computing import Execution
 from deepseek_report.runner.execution.execute import execute
-from deepseek_report.runner.launchers.local_launcher import LocalLauncher
+from deepseek_report.runner.execution.local_launcher import LocalLauncher
 from deepseek_report.runner.planning.plan import Stage, incomplete_id
 from deepseek_report.store import Store
 from tests.configured import Recorder, few_parts, places_in

@@ -27,8 +27,8 @@ from deepseek_report.artifacts.storage.files import (
 )
 from deepseek_report.runner.execution import computing, open_plan
 from deepseek_report.runner.execution import execute as module
+from deepseek_report.runner.execution.local_launcher import LocalLauncher
 from deepseek_report.runner.execution.run_events import NoReporter
-from deepseek_report.runner.launchers.local_launcher import LocalLauncher
 from deepseek_report.runner.planning.plan import Stage
 from deepseek_report.store import Store, copy_tree, folders, hash_folder, replace_folder
 

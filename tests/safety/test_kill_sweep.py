@@ -5,7 +5,7 @@ processes, or one worker, as by a machine of a cluster that dies; the command it
 Runs and the comparison of all of them are held against those of a sweep that nobody disturbed.
 
 `DEEPSEEK_REPORT_FUZZ=long` makes it 50 moments for each launcher, in chains of 10. The short form
-has `launcher=local` alone; `tests/runner/launchers` has workers of the others that are lost.
+has `launcher=local` alone; the extension `clusters` has workers of the others that are lost.
 """
 
 from __future__ import annotations

@@ -16,7 +16,6 @@ import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -395,20 +394,6 @@ def test_a_lock_of_a_store_is_not_emptied_through_a_link(tmp_path: Path) -> None
     with pytest.raises(ArtifactError, match="no regular file"), held(store.root):
         pass
     assert victim.read_text(encoding="utf-8") == "kept"
-
-
-@pytest.mark.parametrize(
-    ("path", "size"), [("run/d", 0), ("run/big", 10**12), ("../../x", 1), ("run/../x", 1)]
-)
-def test_what_is_no_run_folder_is_not_fetched_from_mlflow(path: str, size: int) -> None:
-    from deepseek_report.runner.tracking import _refuse_large
-
-    def listed(identity: str, place: str) -> list[SimpleNamespace]:
-        inner = f"{place}/d" if path == "run/d" else path
-        return [SimpleNamespace(path=inner, file_size=size, is_dir=path == "run/d")]
-
-    with pytest.raises(ArtifactError, match="no folder of a run"):
-        _refuse_large(SimpleNamespace(list_artifacts=listed), "identity")
 
 
 def test_a_lack_of_memory_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:

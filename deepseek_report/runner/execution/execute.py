@@ -63,10 +63,8 @@ def carry_out(
     for plan in plans:
         plan.take_from_store()
     for store in dict.fromkeys(plan.store for plan in plans):
-        for news in store.remote_news():
+        for news in store.begin():
             reporter.warned(news)
-        if store.remote is not None and not store.remote.rests:
-            store.send_waiting()  # of runs before; what still cannot be sent is told at the end
     _Schedule(plans, reporter, meanwhile).run()
 
 

@@ -36,7 +36,7 @@ _TO_ALL = tuple(getattr(signal, n) for n in ("SIGINT", "SIGHUP") if hasattr(sign
 
 
 _PACKAGE = __name__.partition(".")[0]
-_LOCAL = f"{_PACKAGE}.runner.launchers.local_launcher.LocalLauncher"
+_LOCAL = f"{_PACKAGE}.runner.execution.local_launcher.LocalLauncher"
 _EXECUTION = f"{_PACKAGE}.runner.execution"
 #: What every process that computes imports.
 _ALWAYS = (

@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Literal
 
 from deepseek_report.artifacts.storage.plain_files import entries, folders_in, remove, remove_empty
-from deepseek_report.runner.launchers.outbox import SENT
 from deepseek_report.runner.run_folders.past_runs import past_runs, size_of
-from deepseek_report.store.folders import MANIFEST, alone, stage_alone
+from deepseek_report.store.folders import MANIFEST, SENT, alone, stage_alone
 
 #: The kinds of stages, which are the folders of a store.
 KINDS = ("data", "training", "predictions", "explanations", "measures", "conclusions", "pictures")

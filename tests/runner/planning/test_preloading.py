@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from deepseek_report.runner import sweep
-from deepseek_report.runner.launchers.local_launcher import LocalLauncher
+from deepseek_report.runner.execution.local_launcher import LocalLauncher
 from deepseek_report.runner.planning.plan import make_plan, modules_to_load
 from deepseek_report.runner.planning.sweeping import SweepJob, sweep_jobs
 from deepseek_report.store import Store

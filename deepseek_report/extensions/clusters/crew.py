@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import ClassVar, Protocol
 
 from deepseek_report.errors import DeepseekReportError
+from deepseek_report.extensions.clusters.outbox import Broken, Outbox
 from deepseek_report.runner.execution.open_plan import Schedule, WorkItem
-from deepseek_report.runner.launchers.outbox import Broken, Outbox
 
 _PAUSE = 0.05
 #: Seconds in which workers end by themselves when nothing is left to do.
@@ -34,26 +35,30 @@ class Worker(Protocol):
         ...
 
 
-class Elsewhere:
+class Elsewhere(ABC):
     """A launcher whose workers are started elsewhere, at most so many at a time."""
 
     elsewhere: ClassVar[bool] = True
     most: int
+
+    @abstractmethod
+    def start(self, box: Outbox, number: int) -> Worker:
+        """Start the worker of this number, or put it into the cluster's queue."""
 
     def room(self, here: int) -> int:
         del here
         return self.most
 
     def load_early(self, modules: Sequence[str]) -> None:
-        """Workers import what they need."""
+        """Nothing: workers import what they need."""
+        del modules
 
-
-class Cluster(Protocol):
-    """Where workers are started."""
-
-    def start(self, box: Outbox, number: int) -> Worker:
-        """Start the worker of this number, or put it into the cluster's queue."""
-        ...
+    def carry_out(self, schedule: Schedule, processes: int, modules: Sequence[str]) -> None:
+        """Run all pieces of a schedule by so many workers at a time."""
+        del modules
+        first = next(iter(schedule.startable()), None)
+        if first is not None:
+            Crew(schedule, self, Outbox.make(first.plan.store.root), processes).run()
 
 
 class Crew:
@@ -64,7 +69,7 @@ class Crew:
     most : workers at a time.
     """
 
-    def __init__(self, schedule: Schedule, cluster: Cluster, box: Outbox, most: int) -> None:
+    def __init__(self, schedule: Schedule, cluster: Elsewhere, box: Outbox, most: int) -> None:
         self.schedule, self.cluster, self.box, self.most = schedule, cluster, box, most
         self.pending: dict[int, WorkItem] = {}
         self.workers: dict[int, Worker] = {}
@@ -168,10 +173,3 @@ class Crew:
 
     def _working(self) -> list[Worker]:
         return [worker for worker in self.workers.values() if not worker.has_ended()]
-
-
-def carry_out_elsewhere(schedule: Schedule, cluster: Cluster, most: int) -> None:
-    """Run all pieces of a schedule by workers of a cluster, so many at a time."""
-    first = next(iter(schedule.startable()), None)
-    if first is not None:
-        Crew(schedule, cluster, Outbox.make(first.plan.store.root), most).run()

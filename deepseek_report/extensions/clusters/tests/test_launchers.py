@@ -18,18 +18,17 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from deepseek_report.artifacts.storage.local_paths import shipped
-from deepseek_report.cli import run
+from deepseek_report.cli import doctor, run
 from deepseek_report.config.config_files import read_yaml
 from deepseek_report.config.problems import ConfigProblems
 from deepseek_report.errors import ArtifactError, DeepseekReportError
+from deepseek_report.extensions.clusters import EXTENSION, machine, outbox
+from deepseek_report.extensions.clusters.crew import Crew
+from deepseek_report.extensions.clusters.joblib_launcher import JoblibLauncher
+from deepseek_report.extensions.clusters.outbox import Outbox, take_pieces
+from deepseek_report.extensions.clusters.ray_launcher import RayLauncher
+from deepseek_report.extensions.clusters.submitit_launcher import SubmititLauncher
 from deepseek_report.runner.execution import run_events
-from deepseek_report.runner.launchers import outbox
-from deepseek_report.runner.launchers.crew import Crew
-from deepseek_report.runner.launchers.joblib_launcher import JoblibLauncher
-from deepseek_report.runner.launchers.outbox import SENT, Outbox, take_pieces
-from deepseek_report.runner.launchers.ray_launcher import RayLauncher
-from deepseek_report.runner.launchers.submitit_launcher import SubmititLauncher
 from tests.cli.test_sweep import files_of, small
 from tests.configured import experiment_of
 from tests.worded import write_program
@@ -112,7 +111,7 @@ def test_each_piece_is_done_once_and_told_when_it_begins(tmp_path: Path) -> None
     assert work_on(schedule, honest) == 2
     assert schedule.results == dict.fromkeys("abcde", run_events.__name__)
     assert sorted(schedule.begun) == list("abcde")
-    assert not list((tmp_path / SENT).iterdir())
+    assert not list((tmp_path / outbox.SENT).iterdir())
 
 
 def test_a_piece_whose_worker_ended_is_done_by_another_and_given_up_the_second_time(
@@ -158,7 +157,7 @@ def test_a_machine_with_another_version_takes_nothing(
 def test_workers_that_never_start_are_told_with_what_they_wrote(tmp_path: Path) -> None:
     with pytest.raises(DeepseekReportError, match="no such module"):
         work_on(Plain({"a": WHERE}, tmp_path), lambda box, number: None)
-    assert not list((tmp_path / SENT).iterdir())
+    assert not list((tmp_path / outbox.SENT).iterdir())
 
 
 def test_a_folder_that_others_may_enter_is_not_read(tmp_path: Path) -> None:
@@ -178,13 +177,13 @@ def test_a_worker_ends_when_its_command_is_gone(
 ) -> None:
     monkeypatch.setattr(outbox, "_PATIENCE", 0.0)
     take_pieces(str(Outbox.make(tmp_path).folder), 1, 60.0)
-    assert list((tmp_path / SENT).iterdir())  # `clean` takes it away
+    assert list((tmp_path / outbox.SENT).iterdir())  # `clean` takes it away
 
 
 @pytest.mark.parametrize("launcher", [SubmititLauncher(), RayLauncher()])
 def test_the_file_of_a_launcher_that_sends_work_away_holds_its_defaults(launcher: Any) -> None:
     name = type(launcher).__name__.removesuffix("Launcher").lower()
-    settings = read_yaml(shipped("conf") / "launcher" / f"{name}.yaml")
+    settings = read_yaml(EXTENSION.folder / "conf" / "launcher" / f"{name}.yaml")
     assert settings.pop("_target_").endswith(f".{type(launcher).__name__}")
     assert settings == dataclasses.asdict(launcher)
     assert launcher.elsewhere
@@ -309,3 +308,15 @@ def test_without_slurm_the_message_says_what_to_do(
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(DeepseekReportError, match=r"launcher\.cluster=local"):
         SubmititLauncher().start(Outbox.make(tmp_path), 1)
+
+
+def test_each_launcher_is_told_with_its_version_or_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known = {"joblib": "1.4", "submitit": "1.5.4"}
+    monkeypatch.setattr(doctor, "version_of", lambda name: known.get(name, "not installed"))
+    monkeypatch.setattr(machine.shutil, "which", lambda name: None)
+    examined = {each.name: each for each in doctor.examine()}
+    assert examined["launcher=joblib"].detail == "1.4"
+    assert "pip install 'ray>=" in examined["launcher=ray"].cost
+    assert "launcher.cluster=local" in examined["srun"].cost

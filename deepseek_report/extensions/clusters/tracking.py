@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypeVar
 
 import pandas as pd
@@ -126,6 +127,28 @@ def tracker_of_environment() -> Tracker | None:
     """The place that the environment names; None where it names none."""
     uri = os.environ.get(VARIABLE, "").strip()
     return Tracker(uri) if uri else None
+
+
+@contextmanager
+def fetched_runs(runs: Sequence[str], *, has_output: bool) -> Iterator[dict[str, Path]]:
+    """The folder of each run; those that MLflow keeps are fetched for as long as they are read.
+
+    has_output : whether the folder to write is named, and so not beside the first run.
+
+    Raises DeepseekReportError: nothing says where MLflow is, or where to write what is made of the
+    runs.
+    """
+    if (tracker := tracker_of_environment()) is None:
+        raise DeepseekReportError(f"{SCHEME} needs to know where MLflow is; set {VARIABLE}")
+    if not has_output and runs[0].startswith(SCHEME):
+        raise DeepseekReportError("a run of MLflow has no folder beside it; name an --output")
+    with TemporaryDirectory() as place:
+        yield {
+            run: tracker.fetch(run.removeprefix(SCHEME), Path(place))
+            if run.startswith(SCHEME)
+            else Path(run)
+            for run in dict.fromkeys(runs)
+        }
 
 
 def _refuse_large(client: MlflowClient, identity: str) -> None:

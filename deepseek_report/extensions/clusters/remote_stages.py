@@ -20,7 +20,7 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -36,7 +36,8 @@ from deepseek_report.artifacts.storage.plain_files import (
     move,
     sha256_file,
 )
-from deepseek_report.errors import ArtifactError, DamagedError, UnreachableError
+from deepseek_report.errors import ArtifactError
+from deepseek_report.store.stage_folders import StageManifest
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -67,29 +68,12 @@ class _Silence:
 _SILENT: dict[str, _Silence] = {}
 
 
-@dataclass(frozen=True)
-class StageManifest:
-    """What a finished stage holds. files : {path: SHA-256}. facts : its name, and of its making."""
+class DamagedError(ArtifactError):
+    """A stage of a remote store cannot be fetched whole; it can be made and sent again."""
 
-    files: Mapping[str, str]
-    facts: Mapping[str, object]
 
-    @classmethod
-    def from_json(cls, content: object) -> StageManifest:
-        """What `to_json` wrote; ValueError where no files are listed."""
-        files = content.get("files") if isinstance(content, dict) else None
-        if not isinstance(content, dict) or not isinstance(files, dict):
-            raise ValueError("it lists no files")
-        return cls(files, {name: fact for name, fact in content.items() if name != "files"})
-
-    def to_json(self) -> dict[str, object]:
-        """The content of the file."""
-        return {**self.facts, "files": dict(self.files)}
-
-    def is_of(self, stage: str, key: str) -> bool:
-        """Whether it is that of this stage, as far as a reader relies on it."""
-        named = (self.facts.get("stage"), self.facts.get("key")) == (stage, key)
-        return named and all(isinstance(sha256, str) for sha256 in self.files.values())
+class UnreachableError(ArtifactError):
+    """A remote store cannot be asked now; what it would give can be made here."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -10,9 +9,8 @@ from pydantic import Field
 
 from deepseek_report.artifacts.advice import pip_install
 from deepseek_report.errors import DeepseekReportError
-from deepseek_report.runner.execution.open_plan import Schedule
-from deepseek_report.runner.launchers.crew import Elsewhere, Worker, carry_out_elsewhere
-from deepseek_report.runner.launchers.outbox import Outbox, take_pieces
+from deepseek_report.extensions.clusters.crew import Elsewhere, Worker
+from deepseek_report.extensions.clusters.outbox import Outbox, take_pieces
 
 if TYPE_CHECKING:
     from submitit import AutoExecutor, Job
@@ -44,10 +42,6 @@ class SubmititLauncher(Elsewhere):
     qos: Name = ""
     constraint: Name = ""
     reservation: Name = ""
-
-    def carry_out(self, schedule: Schedule, processes: int, modules: Sequence[str]) -> None:
-        del modules  # workers import what they need
-        carry_out_elsewhere(schedule, self, processes)
 
     def start(self, box: Outbox, number: int) -> Worker:
         job = self.executor(box).submit(take_pieces, str(box.folder), number, self.minutes * 30.0)

@@ -15,9 +15,9 @@ from pydantic import Field
 
 from deepseek_report.artifacts.advice import pip_install
 from deepseek_report.errors import DeepseekReportError
+from deepseek_report.extensions.clusters.crew import Elsewhere, Worker
+from deepseek_report.extensions.clusters.outbox import Outbox, take_pieces
 from deepseek_report.runner.execution.open_plan import Schedule
-from deepseek_report.runner.launchers.crew import Elsewhere, Worker, carry_out_elsewhere
-from deepseek_report.runner.launchers.outbox import Outbox, take_pieces
 
 #: Seconds after which a worker takes no further stage.
 _LONGEST = 24 * 3600.0
@@ -41,9 +41,8 @@ class RayLauncher(Elsewhere):
     most: Annotated[int, Field(ge=1, le=1000)] = 16
 
     def carry_out(self, schedule: Schedule, processes: int, modules: Sequence[str]) -> None:
-        del modules  # workers import what they need
         with self._joined():
-            carry_out_elsewhere(schedule, self, processes)
+            super().carry_out(schedule, processes, modules)
 
     def start(self, box: Outbox, number: int) -> Worker:
         task = _ray().remote(num_cpus=1, max_retries=0)(take_pieces)

@@ -39,9 +39,8 @@ from deepseek_report.errors import ArtifactError
 from deepseek_report.provenance import versions
 from deepseek_report.runner.execution.run_events import Work, unheard
 from deepseek_report.runner.execution.workers import keep_freed_memory, one_thread
+from deepseek_report.store.folders import SENT
 
-#: Folder of a store that holds outboxes.
-SENT = ".sent"
 _PARTS = ("waiting", "taken", "results", "refusals", "logs")
 
 

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 
+from deepseek_report.errors import ArtifactError
+from deepseek_report.extensions.clusters import tracking
+from deepseek_report.extensions.clusters.tracking import SCHEME, VARIABLE, Tracker
 from deepseek_report.runner.run_folders.open_run import open_run
-from deepseek_report.runner.tracking import SCHEME, VARIABLE, Tracker, tracker_of_environment
 from tests.shared_runs import SmallRun, Terminal
-
-mlflow: Any = pytest.importorskip("mlflow", reason="MLflow is an extra")
 
 
 @pytest.fixture(scope="module")
 def tracker(tmp_path_factory: pytest.TempPathFactory) -> Tracker:
+    pytest.importorskip("mlflow", reason="MLflow is an extra")
     return Tracker(str(tmp_path_factory.mktemp("mlflow")))
 
 
@@ -28,6 +29,8 @@ def logged(small_run: SmallRun, tracker: Tracker) -> str:
 def test_settings_scores_with_intervals_and_epochs_stand_there(
     logged: str, tracker: Tracker, small_run: SmallRun
 ) -> None:
+    import mlflow
+
     data = mlflow.MlflowClient(tracker.uri).get_run(logged).data
     scores = pd.read_parquet(small_run.folder / "scores.parquet").set_index("metric")
     row = scores[scores["predictor"] == "model"].loc["roc_auc"]
@@ -61,7 +64,7 @@ def test_a_comparison_says_what_it_needs_and_what_is_not_there(
 ) -> None:
     arguments = ["compare", str(small_run.folder)]
     monkeypatch.delenv(VARIABLE, raising=False)
-    assert tracker_of_environment() is None
+    assert tracking.tracker_of_environment() is None
     assert VARIABLE in terminal(*arguments, f"{SCHEME}{logged}", code=1).err
     monkeypatch.setenv(VARIABLE, tracker.uri)
     assert "not found" in terminal(*arguments, f"{SCHEME}nosuchrun", code=1).err
@@ -76,3 +79,15 @@ def test_without_a_place_nothing_is_logged(
 ) -> None:
     monkeypatch.delenv(VARIABLE, raising=False)
     assert "--uri URI" in terminal("track", small_run.folder, code=1).err
+
+
+@pytest.mark.parametrize(
+    ("path", "size"), [("run/d", 0), ("run/big", 10**12), ("../../x", 1), ("run/../x", 1)]
+)
+def test_what_is_no_run_folder_is_not_fetched_from_mlflow(path: str, size: int) -> None:
+    def listed(identity: str, place: str) -> list[SimpleNamespace]:
+        inner = f"{place}/d" if path == "run/d" else path
+        return [SimpleNamespace(path=inner, file_size=size, is_dir=path == "run/d")]
+
+    with pytest.raises(ArtifactError, match="no folder of a run"):
+        tracking._refuse_large(SimpleNamespace(list_artifacts=listed), "identity")

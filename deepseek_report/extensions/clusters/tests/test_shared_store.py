@@ -14,10 +14,15 @@ from typing import Any
 
 import pytest
 
-from deepseek_report.errors import ArtifactError, UnreachableError
-from deepseek_report.store import Store, remote_stages
-from deepseek_report.store.remote_stages import VARIABLE, RemoteStages, remote_of_environment
-from tests.shared_runs import Terminal
+from deepseek_report.cli import run as command
+from deepseek_report.errors import ArtifactError
+from deepseek_report.extensions.clusters import remote_stages
+from deepseek_report.extensions.clusters.remote_stages import VARIABLE, RemoteStages
+from deepseek_report.extensions.clusters.shared_store import SharedStore, shared_store
+from deepseek_report.runner.execution import computing
+from deepseek_report.store import Store, hash_folder
+from tests.configured import LINEAR, few_parts, places_in
+from tests.shared_runs import SMALL, Terminal
 
 fsspec: Any = pytest.importorskip("fsspec", reason="a store on object storage needs fsspec")
 STAGE, KEY, LATER = "measures/deletion/shap", "a" * 64, "b" * 64
@@ -53,26 +58,26 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> RemoteStages:
 
 
 @pytest.fixture
-def own(place: RemoteStages, tmp_path: Path) -> Store:
+def own(place: RemoteStages, tmp_path: Path) -> SharedStore:
     """The store of a machine; `other` and `third` are of machines that share its place."""
-    return Store(tmp_path / "own", place)
+    return SharedStore(tmp_path / "own", place)
 
 
 @pytest.fixture
-def other(place: RemoteStages, tmp_path: Path) -> Store:
-    return Store(tmp_path / "other", place)
+def other(place: RemoteStages, tmp_path: Path) -> SharedStore:
+    return SharedStore(tmp_path / "other", place)
 
 
 @pytest.fixture
-def third(place: RemoteStages, tmp_path: Path) -> Store:
-    return Store(tmp_path / "third", place)
+def third(place: RemoteStages, tmp_path: Path) -> SharedStore:
+    return SharedStore(tmp_path / "third", place)
 
 
-def make(store: Store, content: bytes = b"numbers") -> Path:
+def make(store: SharedStore, content: bytes = b"numbers") -> Path:
     return make_later(store, KEY, **{"below/values.bin": content, "empty.txt": b""})
 
 
-def make_later(store: Store, key: str, **contents: bytes) -> Path:
+def make_later(store: SharedStore, key: str, **contents: bytes) -> Path:
     work = store.work_folder(STAGE, key)
     for name, content in contents.items():
         (work / name).parent.mkdir(exist_ok=True)
@@ -80,7 +85,7 @@ def make_later(store: Store, key: str, **contents: bytes) -> Path:
     return store.publish(STAGE, key, work, {"inputs": []})
 
 
-def values(store: Store) -> bytes:
+def values(store: SharedStore) -> bytes:
     """What the stage holds in this store, which may fetch it."""
     folder = store.find(STAGE, KEY)
     assert folder is not None
@@ -93,7 +98,7 @@ def objects(place: RemoteStages) -> tuple[Any, dict[str, int]]:
 
 
 def test_another_machine_finds_what_one_has_made_and_fetches_it_once(
-    own: Store, other: Store, monkeypatch: pytest.MonkeyPatch
+    own: SharedStore, other: SharedStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert other.find(STAGE, KEY) is None
     made = make(own)
@@ -126,50 +131,54 @@ class Failing:
 
 
 def test_a_stage_that_could_not_be_sent_is_whole_here_and_sent_later(
-    place: RemoteStages, own: Store, other: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    place: RemoteStages,
+    own: SharedStore,
+    other: SharedStore,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     failing = Failing(monkeypatch, times=2)
     make(own)
     own.verify(STAGE, KEY)
     assert place.rests
-    unsent = own.send_waiting()
-    assert unsent is not None
-    assert (unsent.stages, unsent.place) == (1, place.url)
-    assert "503 Slow Down" in unsent.reason
+    (unsent,) = own.end()
+    assert "1 stage could not be sent" in unsent
+    assert place.url in unsent
+    assert "503 Slow Down" in unsent
     assert place.manifest(STAGE, KEY) is None
-    assert Store(own.root).send_waiting() is None  # without a remote store nothing waits for one
-    assert Store(own.root, place).send_waiting() is None
+    assert Store(own.root).end() == []  # without a remote store nothing waits for one
+    assert SharedStore(own.root, place).end() == []
     assert failing.tried > 2
     manifest = place.manifest(STAGE, KEY)
     assert manifest is not None
     place.fetch(manifest, tmp_path / "fetched")
     assert (tmp_path / "fetched" / "below" / "values.bin").read_bytes() == b"numbers"
     tried = failing.tried
-    assert own.send_waiting() is None
+    assert own.end() == []
     assert failing.tried == tried
     assert not other.holds(STAGE, KEY)
 
 
 def test_a_place_that_failed_is_left_alone_for_a_minute_and_then_asked_again(
-    place: RemoteStages, own: Store, other: Store, monkeypatch: pytest.MonkeyPatch
+    place: RemoteStages, own: SharedStore, other: SharedStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failing = Failing(monkeypatch, times=1)
     make(own)
     make(own, b"again")
     assert failing.tried == 1
     assert other.find(STAGE, KEY) is None
-    assert "503 Slow Down" in other.remote_news()[0]
-    own.send_waiting()  # asks whether it rests or not
+    assert "503 Slow Down" in other.news()[0]
+    own.end()  # asks whether it rests or not
     assert not place.rests
     assert other.find(STAGE, KEY) is not None
 
 
 def test_what_was_taken_out_of_the_store_before_it_was_sent_is_not_missed(
-    place: RemoteStages, own: Store, monkeypatch: pytest.MonkeyPatch
+    place: RemoteStages, own: SharedStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Failing(monkeypatch, times=1)
     shutil.rmtree(make(own))
-    assert own.send_waiting() is None
+    assert own.end() == []
     assert place.manifest(STAGE, KEY) is None
 
 
@@ -184,13 +193,13 @@ def test_no_bucket_is_asked_for_where_objects_can_be_written(
         return await call(self, method, *args, **kwargs)
 
     monkeypatch.setattr(fsspec.get_filesystem_class("s3"), "_call_s3", counted)
-    make(Store(tmp_path / "own", RemoteStages(f"{s3}/{uuid.uuid4().hex}")))
+    make(SharedStore(tmp_path / "own", RemoteStages(f"{s3}/{uuid.uuid4().hex}")))
     assert calls.count("put_object") == 3
     assert not {"head_bucket", "list_buckets", "create_bucket"} & {*calls}
 
 
 def test_two_machines_that_make_the_same_stage_do_each_other_no_harm(
-    own: Store, other: Store, third: Store
+    own: SharedStore, other: SharedStore, third: SharedStore
 ) -> None:
     make(own, b"1.0 s")
     make(other, b"2.0 s")
@@ -213,22 +222,22 @@ def object_of(place: RemoteStages, content: bytes) -> tuple[Any, str]:
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_what_is_damaged_there_is_not_taken_and_is_made_and_sent_again(
-    damage: str, place: RemoteStages, own: Store, other: Store, third: Store
+    damage: str, place: RemoteStages, own: SharedStore, other: SharedStore, third: SharedStore
 ) -> None:
     make(own)
     DAMAGES[damage](*object_of(place, b"numbers"))
     assert other.find(STAGE, KEY) is None
     assert not other.folder(STAGE, KEY).exists()
-    (news,) = other.remote_news()
+    (news,) = other.news()
     assert "1 stage" in news
     assert "is missing" in news or "is not what it was" in news
-    assert other.remote_news() == []
+    assert other.news() == []
     make(other)
     assert values(third) == b"numbers"
 
 
 def test_a_damaged_stage_that_is_made_again_otherwise_replaces_what_was_there(
-    place: RemoteStages, own: Store, other: Store, third: Store
+    place: RemoteStages, own: SharedStore, other: SharedStore, third: SharedStore
 ) -> None:
     """Its durations differ: the manifest that named the lost object must go with it."""
     make(own, b"1.0 s")
@@ -239,7 +248,7 @@ def test_a_damaged_stage_that_is_made_again_otherwise_replaces_what_was_there(
 
 
 def test_a_place_that_expires_objects_by_age_loses_no_stage_for_good(
-    place: RemoteStages, own: Store, other: Store, third: Store
+    place: RemoteStages, own: SharedStore, other: SharedStore, third: SharedStore
 ) -> None:
     """A later stage shares an old object, which was not sent again, and which then expires."""
     make(own)
@@ -248,16 +257,20 @@ def test_a_place_that_expires_objects_by_age_loses_no_stage_for_good(
     for path in old:  # the rule of the place: older than so many days
         files.rm(path)
     assert [other.find(STAGE, key) for key in (KEY, LATER)] == [None, None]
-    assert "is missing" in other.remote_news()[0]
+    assert "is missing" in other.news()[0]
     for key in (KEY, LATER):
         make_later(other, key, **{"values.bin": b"numbers"})
     assert third.find(STAGE, KEY) is not None
     assert third.find(STAGE, LATER) is not None
-    assert third.remote_news() == []
+    assert third.news() == []
 
 
 def test_what_was_found_damaged_is_sent_whole_also_by_a_later_command(
-    place: RemoteStages, own: Store, other: Store, third: Store, monkeypatch: pytest.MonkeyPatch
+    place: RemoteStages,
+    own: SharedStore,
+    other: SharedStore,
+    third: SharedStore,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     make(own)
     DAMAGES["changed"](*object_of(place, b"numbers"))
@@ -265,13 +278,13 @@ def test_what_was_found_damaged_is_sent_whole_also_by_a_later_command(
     Failing(monkeypatch, times=1)
     make(other)
     assert place.rests
-    assert other.send_waiting() is None
+    assert other.end() == []
     assert not place.rests
     assert third.find(STAGE, KEY) is not None
 
 
 def test_a_stage_whose_manifest_is_not_there_yet_is_not_there(
-    place: RemoteStages, own: Store, other: Store
+    place: RemoteStages, own: SharedStore, other: SharedStore
 ) -> None:
     make(own)
     files, sizes = objects(place)
@@ -285,31 +298,31 @@ def test_a_stage_whose_manifest_is_not_there_yet_is_not_there(
 @pytest.mark.parametrize("name", ["../out", "/out", "a//b", "a\\b", ""])
 def test_no_manifest_leads_out_of_the_store(name: str, tmp_path: Path) -> None:
     place = RemoteStages(f"memory://{uuid.uuid4().hex}")
-    make(Store(tmp_path / "own", place))
+    make(SharedStore(tmp_path / "own", place))
     files, sizes = objects(place)
     (path,) = (path for path in sizes if path.endswith(".json"))
     manifest = json.loads(files.cat_file(path))
     manifest["files"] = {name: manifest["files"]["below/values.bin"]}
     files.pipe_file(path, json.dumps(manifest).encode())
-    other = Store(tmp_path / "other", place)
+    other = SharedStore(tmp_path / "other", place)
     assert other.find(STAGE, KEY) is None
-    assert "which is no file" in other.remote_news()[0]
+    assert "which is no file" in other.news()[0]
     assert not (tmp_path / "out").exists()
 
 
 def test_only_the_environment_names_the_place(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(VARIABLE, raising=False)
-    assert remote_of_environment() is None
+    assert shared_store(Path("here")) == Store(Path("here"))
     monkeypatch.setenv(VARIABLE, "memory://x/")
-    assert remote_of_environment() == RemoteStages("memory://x")
+    assert shared_store(Path("here")) == SharedStore(Path("here"), RemoteStages("memory://x"))
     for wrong in ("/shared", "simplecache::s3://x"):
         monkeypatch.setenv(VARIABLE, wrong)
         with pytest.raises(ArtifactError, match="not a URL"):
-            remote_of_environment()
+            remote_stages.remote_of_environment()
 
 
 def test_a_place_that_cannot_be_reached_is_told(tmp_path: Path) -> None:
-    store = Store(tmp_path, RemoteStages("nosuchkind://x"))
+    store = SharedStore(tmp_path, RemoteStages("nosuchkind://x"))
     with pytest.raises(ArtifactError, match="nosuchkind"):
         store.find(STAGE, KEY)
 
@@ -331,17 +344,15 @@ def test_a_server_that_never_answers_is_left_alone_and_the_work_goes_on_here(
     monkeypatch.setenv("AWS_ENDPOINT_URL", silent_server)
     fsspec.get_filesystem_class("s3").clear_instance_cache()  # of another server
     place = RemoteStages(f"s3://{uuid.uuid4().hex}/shared")
-    store = Store(tmp_path / "own", place)
+    store = SharedStore(tmp_path / "own", place)
     assert store.find(STAGE, KEY) is None
     assert place.rests
-    (news,) = store.remote_news()
+    (news,) = store.news()
     assert "does not answer within" in news
     assert "the run goes on here" in news
     assert pickle.loads(pickle.dumps(place)).rests  # noqa: S301 - what was dumped here
     make(store)
-    unsent = store.send_waiting()
-    assert unsent is not None
-    assert unsent.stages == 1
+    assert "1 stage could not be sent" in store.end()[0]
     assert store.find(STAGE, KEY) is not None
     fsspec.get_filesystem_class("s3").clear_instance_cache()
 
@@ -353,7 +364,7 @@ def test_a_place_that_keeps_silent_is_left_alone_ever_longer(
     monkeypatch.setattr(remote_stages, "_open_place", lambda url: 1 / 0)
     rests = []
     for _ in range(9):
-        with pytest.raises(UnreachableError):
+        with pytest.raises(remote_stages.UnreachableError):
             place.manifest(STAGE, KEY)
         rests.append(remote_stages._SILENT[place.url].rest)
     assert rests[:4] == [60, 120, 240, 480]
@@ -379,8 +390,8 @@ def test_a_large_file_may_take_as_long_as_something_of_it_arrives(tmp_path: Path
 
 def test_clean_remote_tells_what_is_damaged_and_mends_it(
     place: RemoteStages,
-    own: Store,
-    other: Store,
+    own: SharedStore,
+    other: SharedStore,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     terminal: Terminal,
@@ -403,7 +414,7 @@ def test_clean_remote_tells_what_is_damaged_and_mends_it(
     terminal(*clean)
     assert other.find(STAGE, KEY) is not None
     assert other.find(STAGE, LATER) is None
-    assert other.remote_news() == []
+    assert other.news() == []
 
 
 def test_clean_remote_says_what_to_set_where_there_is_no_remote_store(
@@ -412,3 +423,47 @@ def test_clean_remote_says_what_to_set_where_there_is_no_remote_store(
     monkeypatch.delenv(VARIABLE, raising=False)
     printed = terminal("clean", "--remote", f"paths.store={tmp_path}", code=2).err
     assert f"set it to a URL such as {VARIABLE}=" in printed
+
+
+def sweep(machine: Path) -> dict[str, str]:
+    """Every file of the reports that a sweep leaves on a machine."""
+    shown = {"visualizations": "roc_curve", "sections": "summary,performance"}
+    few = (*LINEAR, *few_parts(explainers="random", **shown), "dataset.rows=400", "seed=1,2")
+    assert command(["-m", *SMALL, *few, *places_in(machine)]) == 0
+    return hash_folder(machine / "reports")
+
+
+def test_the_second_machine_computes_nothing_and_writes_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, f"file://{tmp_path}/shared")
+    first = sweep(tmp_path / "first")
+    monkeypatch.setattr(computing, "_compute", lambda _store, stage, *_: pytest.fail(stage.id))
+    assert sweep(tmp_path / "second") == first
+    monkeypatch.delenv(VARIABLE)  # all of it is here now
+    assert sweep(tmp_path / "second") == first
+
+
+def test_what_could_not_be_sent_is_told_and_sent_by_the_end_or_by_the_next_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(VARIABLE, f"file://{tmp_path}/shared")
+    send, failures = remote_stages._send, iter([True, *[False] * 3, *[True] * 9])
+
+    def failing(*args: Any) -> None:
+        if next(failures, False):
+            raise OSError("503 Slow Down")
+        send(*args)
+
+    monkeypatch.setattr(remote_stages, "_send", failing)
+    first = sweep(tmp_path / "first")
+    printed = capsys.readouterr().err
+    assert "could not be sent to the remote store" in printed
+    assert "503 Slow Down" in printed
+    for _ in failures:
+        pass  # from here on it takes everything
+    assert sweep(tmp_path / "first") == first
+    assert "could not be sent" not in capsys.readouterr().err
+    monkeypatch.setattr(remote_stages, "_SILENT", {})
+    monkeypatch.setattr(computing, "_compute", lambda _store, stage, *_: pytest.fail(stage.id))
+    assert sweep(tmp_path / "second") == first
