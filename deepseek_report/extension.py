@@ -23,14 +23,17 @@ GROUP = "deepseek_report.extensions"
 BROUGHT = {
     **dict.fromkeys(("export", "--letter"), ("exports", "export")),
     **dict.fromkeys(("serve", "score-stream", "watch"), ("live", "serve")),
-    **dict.fromkeys(("causal", "consequences"), ("causes", "")),
+    **dict.fromkeys(("causal", "consequences", "experiment=credit_causes"), ("causes", "")),
     **dict.fromkeys(("corrections", "correction lines"), ("corrections", "")),
     **dict.fromkeys(("--remote", "DEEPSEEK_REPORT_REMOTE_STORE"), ("clusters", "remote")),
     **dict.fromkeys(("track", "mlflow:", "DEEPSEEK_REPORT_MLFLOW"), ("clusters", "mlflow")),
     "launcher=joblib": ("clusters", ""),
     "launcher=ray": ("clusters", "ray"),
     "launcher=submitit": ("clusters", "submitit"),
-    "prompts": ("language_models", ""),
+    **dict.fromkeys(
+        ("prompts", "experiment=language_model", "experiment=reasoning_traces"),
+        ("language_models", ""),
+    ),
 }
 
 

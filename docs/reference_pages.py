@@ -22,10 +22,16 @@ import yaml
 from pydantic.fields import FieldInfo
 
 from deepseek_report.artifacts.protocols.traits import table_types
-from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.artifacts.table import Column, TableType, TableTypes
 from deepseek_report.config.catalogue import describe, groups, target_of, yaml_file
-from deepseek_report.config.config_files import MULTIPLE, SINGLE, WHOLE, read_yaml, shipped_folders
+from deepseek_report.config.config_files import (
+    MULTIPLE,
+    SINGLE,
+    WHOLE,
+    read_yaml,
+    shipped_files,
+    shipped_folders,
+)
 from deepseek_report.config.experiment import Settings
 from deepseek_report.config.sets import Sets, describe_set, find_sets
 
@@ -33,7 +39,7 @@ from deepseek_report.config.sets import Sets, describe_set, find_sets
 def declared_tables() -> dict[str, TableTypes]:
     """{key of a shipped metric: its tables}, of those that declare any."""
     declared: dict[str, TableTypes] = {}
-    for path in sorted((shipped("conf") / "metrics").glob("*.yaml")):
+    for path in shipped_files("metrics"):
         for key, settings in yaml.safe_load(path.read_text("utf-8")).items():
             if not isinstance(settings, Mapping) or "_target_" not in settings:
                 continue

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from pydoc import locate
 from typing import Any
 
 import yaml
 from pydantic import TypeAdapter
 
-CONF = Path(__file__).parents[1] / "conf"
+from deepseek_report.config.config_files import shipped_file, shipped_files
 
 
 def shipped_keys(group: str) -> list[str]:
     """The names of the parts of `conf/GROUP`."""
-    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+    return [path.stem for path in shipped_files(group)]
 
 
 def shipped_class(group: str, key: str) -> Any:
@@ -32,5 +31,5 @@ def shipped_part(group: str, key: str, **fields: Any) -> Any:
 
 
 def _settings(group: str, key: str) -> dict[str, Any]:
-    content = yaml.safe_load((CONF / group / f"{key}.yaml").read_text(encoding="utf-8"))
+    content = yaml.safe_load(shipped_file(group, key).read_text(encoding="utf-8"))
     return dict(content[key])

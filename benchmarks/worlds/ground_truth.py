@@ -29,7 +29,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target, as_vocabulary
 from deepseek_report.artifacts.seeds import content_keys
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.artifacts.storage.local_paths import shipped
+from deepseek_report.config.config_files import shipped_files
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.coalitions import n_players, player_sums, spread_evenly
 from deepseek_report.datasets.assembly.layouts import image_layout, moments, pixels, series_layout
@@ -272,7 +272,7 @@ class FormulaModule(nn.Module):
 def shipped_parts(group: str) -> dict[str, Any]:
     """{name: plug-in} of all YAMLs of a group, with the settings that they ship with."""
     parts = {}
-    for path in sorted((shipped("conf") / group).glob("*.yaml")):
+    for path in shipped_files(group):
         (settings,) = yaml.safe_load(path.read_text(encoding="utf-8")).values()
         module, _, name = settings.pop("_target_").rpartition(".")
         tuples = {k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()}

@@ -15,7 +15,6 @@ from functools import cache
 from pathlib import Path
 
 from deepseek_report.artifacts.storage import bounded_yaml
-from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.config.config_files import (
     MULTIPLE,
     SINGLE,
@@ -74,7 +73,7 @@ def describe(path: Path) -> str:
 
 def target_of(path: Path) -> str:
     """The `_target_` of a plug-in's YAML, or ""; files of this package are read once."""
-    own = path.is_relative_to(shipped("conf"))
+    own = any(path.is_relative_to(root) for root in shipped_folders())
     return _target_of_package(path) if own else _target(read_yaml(path))
 
 

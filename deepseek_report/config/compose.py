@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 from deepseek_report.artifacts.ids import CROSS_VALIDATION
 from deepseek_report.artifacts.storage import bounded_yaml
-from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.config.catalogue import folders, groups
 from deepseek_report.config.composed import Composed, locate
 from deepseek_report.config.config_files import (
@@ -25,6 +24,7 @@ from deepseek_report.config.config_files import (
     line_with,
     malformed,
     read_yaml,
+    shipped_file,
     shown,
     unreadable,
 )
@@ -306,7 +306,7 @@ def _add_part(
     fields : values that count before all others.
     """
     if part not in selected[group]:
-        entry = bounded_yaml.load(shipped("conf") / group / f"{part}.yaml")[part]
+        entry = bounded_yaml.load(shipped_file(group, part))[part]
         parts = raw.get(group) or {}
         raw[group] = {**parts, part: {**entry, **(parts.get(part) or {}), **fields}}
         selected[group][part] = "config"

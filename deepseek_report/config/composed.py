@@ -12,7 +12,6 @@ import yaml
 from deepseek_report.artifacts.message import Message, Text, plain
 from deepseek_report.artifacts.storage import bounded_yaml
 from deepseek_report.artifacts.storage.bounded_yaml import nodes, read_text
-from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.config.config_files import (
     MULTIPLE,
     SINGLE,
@@ -20,6 +19,7 @@ from deepseek_report.config.config_files import (
     choice_files,
     examined,
     of_person,
+    shipped_file,
     shown,
 )
 from deepseek_report.config.problems import Problem
@@ -145,7 +145,7 @@ class Undecided:
 
 def _set_fields(composed: Composed, group: str, key: str) -> frozenset[str]:
     chosen, prefix = composed.raw[group][key], f"{group}.{key}."
-    file = shipped("conf") / group / f"{key}.yaml"
+    file = shipped_file(group, key)
     usual = bounded_yaml.load(file)[key] if file.is_file() else {}
     keys = (text.lstrip("+~").partition("=")[0] for text in composed.overrides)
     named = {name.removeprefix(prefix) for name in keys if name.startswith(prefix)}

@@ -41,6 +41,18 @@ def shipped_folders() -> tuple[Path, ...]:
     return *(folder for folder in brought if folder.is_dir()), shipped("conf")
 
 
+def shipped_files(group: str) -> list[Path]:
+    """The files that are shipped for a group, by name."""
+    files = (file for root in shipped_folders() for file in (root / group).glob("*.yaml"))
+    return sorted(files, key=lambda file: file.name)
+
+
+def shipped_file(group: str, name: str) -> Path:
+    """The file that is shipped for a choice, or where the core's would lie."""
+    files = (root / group / f"{name}.yaml" for root in shipped_folders())
+    return next(filter(Path.is_file, files), shipped("conf") / group / f"{name}.yaml")
+
+
 def of_person(roots: Iterable[Path]) -> list[Path]:
     """Those of these config folders that are a person's own."""
     return [root for root in roots if root not in shipped_folders()]

@@ -17,7 +17,7 @@ from deepseek_report.artifacts.protocols.traits import (
     traits_of,
 )
 from deepseek_report.artifacts.schema import ALL_TASKS
-from deepseek_report.artifacts.storage.local_paths import shipped
+from deepseek_report.config.config_files import shipped_files
 
 BASES = {"explainers": ExplainerPart, "metrics": MetricPart, "visualizations": PicturePart}
 
@@ -68,7 +68,7 @@ def test_an_explainer_that_says_nothing_counts_as_one_that_draws():
 
 @pytest.mark.parametrize("group", BASES)
 def test_every_part_of_this_package_extends_its_base(group):
-    files = sorted((shipped("conf") / group).glob("*.yaml"))
+    files = shipped_files(group)
     targets = {name for file in files for name in re.findall(r"_target_: *(\S+)", file.read_text())}
     assert targets
     for target in targets:

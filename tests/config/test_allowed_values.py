@@ -10,8 +10,8 @@ from typing import Any, Literal
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.config.catalogue import target_of
+from deepseek_report.config.config_files import shipped_folders
 from deepseek_report.config.experiment import Settings
 from deepseek_report.config.setting_names import misfits, shown_value
 from deepseek_report.config.validate import _forbid_extra
@@ -27,7 +27,7 @@ JARGON = re.compile(
 
 
 def targets() -> list[str]:
-    classes = {target_of(file) for file in shipped("conf").glob("*/*.yaml")}
+    classes = {target_of(file) for root in shipped_folders() for file in root.glob("*/*.yaml")}
     return sorted(name for name in classes if name)
 
 

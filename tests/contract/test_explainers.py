@@ -13,16 +13,16 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.storage.files import load_json
-from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.config.catalogue import groups
 from deepseek_report.config.compose import compose
+from deepseek_report.config.config_files import shipped_folders
 from deepseek_report.config.validate import validate
 from deepseek_report.data_kinds import coalitions
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.models.shared.loading import load_classifier
 from tests.worded import say
 
-EXPLAINERS = groups([shipped("conf")])["explainers"]
+EXPLAINERS = groups(shipped_folders())["explainers"]
 INSTANCES = 5
 
 

@@ -11,17 +11,15 @@ import pytest
 
 from deepseek_report.artifacts.protocols.models import BringsTrainer
 from deepseek_report.artifacts.schema import PARTS
-from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.config.catalogue import describe, groups, target_of
 from deepseek_report.config.compose import compose
-from deepseek_report.config.config_files import MULTIPLE, SINGLE
+from deepseek_report.config.config_files import MULTIPLE, SINGLE, shipped_file, shipped_folders
 from deepseek_report.config.validate import validate
 from tests.worded import printed
 
-ROOT = shipped("conf")
 PLUGINS = [
     (group, name)
-    for group, names in groups([ROOT]).items()
+    for group, names in groups(shipped_folders()).items()
     if group in {*SINGLE, *MULTIPLE}
     for name in names
 ]
@@ -70,7 +68,7 @@ def predicting(group: str, name: str) -> list[str]:
 
 
 def plugin_class(group: str, name: str) -> type:
-    module, _, cls = target_of(ROOT / group / f"{name}.yaml").rpartition(".")
+    module, _, cls = target_of(shipped_file(group, name)).rpartition(".")
     return getattr(importlib.import_module(module), cls)
 
 
@@ -79,7 +77,7 @@ def test_a_plugin_is_a_frozen_dataclass_with_a_sentence_to_list(group: str, name
     cls = plugin_class(group, name)
     assert dataclasses.is_dataclass(cls)
     assert cls.__dataclass_params__.frozen
-    sentence = describe(ROOT / group / f"{name}.yaml")
+    sentence = describe(shipped_file(group, name))
     assert 20 <= len(sentence) <= 130, sentence
 
 
@@ -124,7 +122,7 @@ def test_every_yaml_can_be_chosen_and_built(
             assert type(part) is plugin_class(group, name), name
 
 
-@pytest.mark.parametrize("name", groups([ROOT])["model"])
+@pytest.mark.parametrize("name", groups(shipped_folders())["model"])
 def test_a_model_that_the_one_trainer_trains_hands_out_its_module(name: str) -> None:
     model = validate(compose([f"model={name}", *company("model", name)])).model
     own = isinstance(model, BringsTrainer) and model.own_trainer() is not None

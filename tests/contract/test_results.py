@@ -14,12 +14,13 @@ import yaml
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.config.catalogue import groups
+from deepseek_report.config.config_files import shipped_folders
 from deepseek_report.runner.run_folders.open_run import read_run, results_of
 from deepseek_report.runner.run_folders.section_plugins import write_section
 from deepseek_report.wording.of_results import words_of
 from tests.worded import say
 
-CHOICES = groups([shipped("conf")])
+CHOICES = groups(shipped_folders())
 #: The others are there only where a config asks for what they are about.
 SECTIONS = yaml.safe_load((shipped("conf") / "sections/sets/default.yaml").read_text("utf-8"))
 PICTURES = CHOICES["visualizations"]

@@ -14,6 +14,7 @@ import yaml
 
 from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.config.compose import compose
+from deepseek_report.config.config_files import shipped_folders
 from deepseek_report.config.validate import validate
 from tests.configured import experiment_of
 from tests.shared_runs import Terminal
@@ -168,5 +169,5 @@ def test_every_link_of_the_documents_leads_to_a_file() -> None:
 
 
 def test_every_yaml_of_the_configuration_can_be_read() -> None:
-    for path in shipped("conf").rglob("*.yaml"):
+    for path in (path for root in shipped_folders() for path in root.rglob("*.yaml")):
         assert yaml.safe_load(path.read_text(encoding="utf-8")), path

@@ -28,10 +28,10 @@ from deepseek_report.artifacts.disclosure import Privacy
 from deepseek_report.artifacts.message import message, text_of
 from deepseek_report.artifacts.schema import Attribute
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.artifacts.table import TableType
 from deepseek_report.config.catalogue import target_of
 from deepseek_report.config.compose import compose
+from deepseek_report.config.config_files import shipped_file, shipped_files
 from deepseek_report.config.problems import ConfigProblems
 from deepseek_report.config.validate import validate
 from deepseek_report.errors import ConfigError
@@ -47,7 +47,6 @@ from tests.worded import say
 
 #: What single rows have: a job of one person, a region of three, an income like no other.
 JOB, REGION, INCOME = "Falconer", "Ruritania", "987654321"
-CONF = shipped("conf")
 METRICS = (
     "accuracy,roc_auc,average_precision,expected_calibration_error,confusion_matrix,"
     "threshold_sweep,group_rates,impact_ratio,slices,label_suspects,importance,deletion,"
@@ -456,12 +455,12 @@ def test_a_plug_in_that_does_not_declare_what_it_reveals_is_left_out(
 
 def shipped_parts() -> list[str]:
     groups = ("metrics", "visualizations", "explainers")
-    return [f"{group}/{file.stem}" for group in groups for file in (CONF / group).glob("*.yaml")]
+    return [f"{group}/{file.stem}" for group in groups for file in shipped_files(group)]
 
 
 @pytest.mark.parametrize("part", shipped_parts())
 def test_every_part_of_the_package_declares_what_it_reveals(part: str) -> None:
-    module, _, name = target_of(CONF / f"{part}.yaml").rpartition(".")
+    module, _, name = target_of(shipped_file(*part.split("/"))).rpartition(".")
     assert vars(getattr(importlib.import_module(module), name))["reveals"] in {
         *("aggregate", "cases", "rows")
     }
@@ -511,7 +510,7 @@ def test_counts_under_the_floor_are_those_of_people_where_a_row_is_not_a_person(
 def tables_of_values() -> list[tuple[str, str, TableType]]:
     """(metric, table, its type) of all shipped tables that tell values of features."""
     made = []
-    for file in sorted((CONF / "metrics").glob("*.yaml")):
+    for file in shipped_files("metrics"):
         module, _, name = target_of(file).rpartition(".")
         types = getattr(importlib.import_module(module), name).tables
         made += [(file.stem, table, kind) for table, kind in types.items() if kind.release]

@@ -12,7 +12,7 @@ import pytest
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage.files import load_json
-from deepseek_report.artifacts.storage.local_paths import shipped
+from deepseek_report.config.config_files import shipped_file
 from deepseek_report.runner.run_folders.open_run import open_run
 from deepseek_report.sections.summary import _ASSESSING, SummarySection
 from deepseek_report.terminal import say_finished
@@ -78,7 +78,7 @@ def test_nothing_that_a_run_measured_stands_among_what_was_not_assessed(
 def test_what_a_measurement_answers_is_not_said_to_be_open(
     name: str, metric: str, language: str, real_run: Results
 ) -> None:
-    assert (shipped("conf") / "metrics" / f"{metric}.yaml").is_file()
+    assert shipped_file("metrics", metric).is_file()
     run = with_report(real_run, language=language)
     assert all(_told(run).values())
     answered = with_measurement(run, metric, Measurement(tables={"any": pd.DataFrame({"n": [1]})}))

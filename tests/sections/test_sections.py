@@ -16,6 +16,7 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.schema import Feature
 from deepseek_report.artifacts.storage.files import dump_json
 from deepseek_report.artifacts.storage.local_paths import shipped
+from deepseek_report.config.config_files import shipped_file
 from deepseek_report.findings.explainer_verdicts import compared, verdicts
 from deepseek_report.findings.rules_explanations import quotation
 from deepseek_report.metrics.cases.case_choice import FURTHER_LABELS
@@ -110,7 +111,7 @@ def test_no_section_shows_a_number_that_is_none_or_nan(section, contents):
 @every
 def test_every_section_has_its_yaml_and_its_template(section):
     name = section.__module__.rpartition(".")[2]
-    entry = yaml.safe_load((shipped("conf") / "sections" / f"{name}.yaml").read_text())[name]
+    entry = yaml.safe_load(shipped_file("sections", name).read_text())[name]
     module, _, cls = entry["_target_"].rpartition(".")
     assert getattr(importlib.import_module(module), cls) is section
     fields = {key: value for key, value in entry.items() if key != "_target_"}

@@ -20,7 +20,7 @@ from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.config.catalogue import folders, groups
 from deepseek_report.config.compose import compose
-from deepseek_report.config.config_files import MULTIPLE
+from deepseek_report.config.config_files import MULTIPLE, shipped_files
 from deepseek_report.config.overrides import names, parse, quoted, refused, twice
 from deepseek_report.config.problems import ConfigProblems, Problem, nearest
 from deepseek_report.config.sets import BY_USE
@@ -413,7 +413,7 @@ def _drafted(study: NewStudy) -> StudyDraft:
 
 
 def _shipped_names() -> set[str]:
-    return {path.stem for path in (shipped("conf") / "experiment").glob("*.yaml")}
+    return {path.stem for path in shipped_files("experiment")}
 
 
 def _templates(study: NewStudy) -> dict[Path, str]:

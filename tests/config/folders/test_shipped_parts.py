@@ -7,12 +7,11 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.config import compose as composing
 from deepseek_report.config.compose import compose, read
-from deepseek_report.config.config_files import MULTIPLE
+from deepseek_report.config.config_files import MULTIPLE, shipped_files
 
-_FILES = sorted(file for group in MULTIPLE for file in (shipped("conf") / group).glob("*.yaml"))
+_FILES = [file for group in MULTIPLE for file in shipped_files(group)]
 
 
 @pytest.mark.parametrize("file", _FILES, ids=lambda file: f"{file.parent.name}/{file.stem}")

@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.config.catalogue import target_of
+from deepseek_report.config.config_files import shipped_file, shipped_files
 from deepseek_report.datasets.assembly.row_metadata import possible_entity
 from deepseek_report.datasets.sources.csv import TableFile
 from deepseek_report.datasets.sources.text_file import TextFile
@@ -159,16 +159,13 @@ def test_rows_alike_in_all_but_their_time_are_asked_about() -> None:
     assert possible_entity(table.assign(x=np.arange(300)), "day") is None
 
 
-CONF = shipped("conf") / "dataset"
-
-
 def names_of(key: str) -> set[str]:
-    module, _, name = target_of(CONF / f"{key}.yaml").rpartition(".")
+    module, _, name = target_of(shipped_file("dataset", key)).rpartition(".")
     return {field.name for field in fields(getattr(import_module(module), name))}
 
 
 #: Sources whose label a person names: their rows are not known here.
-OWN = [file.stem for file in sorted(CONF.glob("*.yaml")) if "target" in names_of(file.stem)]
+OWN = [file.stem for file in shipped_files("dataset") if "target" in names_of(file.stem)]
 
 
 @pytest.mark.parametrize("key", OWN)
