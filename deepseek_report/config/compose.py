@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import copy
-import hashlib
-import itertools
-import os
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from functools import cache, lru_cache
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,103 +14,17 @@ from deepseek_report.artifacts.storage import bounded_yaml
 from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.config.catalogue import folders, groups
 from deepseek_report.config.composed import Composed, locate
-from deepseek_report.config.config_files import (
-    MULTIPLE,
-    examined,
-    line_with,
-    malformed,
-    read_yaml,
-    shown,
-    unreadable,
-)
-from deepseek_report.config.interpolation import TooMuch, Unresolved, only, resolve
+from deepseek_report.config.config_files import MULTIPLE, line_with, shown
+from deepseek_report.config.interpolation import TooMuch, resolve
 from deepseek_report.config.overrides import forced, names, parse, quoted, refused, twice
 from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest
-from deepseek_report.config.sets import Layer, Origin, Sets, bare_name, find_sets, words_of
+from deepseek_report.config.sets import Layer, Origin, Sets, bare_name, find_sets
 from deepseek_report.config.setting_names import EXAMPLES
 
 if TYPE_CHECKING:
-    from hydra.core.config_store import ConfigNode
     from hydra.core.override_parser.types import Override
-    from omegaconf import DictConfig
 
-
-_CONFIG_NAME = "config"
-#: The sign of an override that sets a value whether or not it is there.
-FORCED = "++"
-
-
-@dataclass
-class HydraTrees:
-    """Composes trees of the same folders.
-
-    roots : the config folders, that of this package last.
-    groups : names of what the folders hold choices of.
-    """
-
-    roots: Sequence[Path]
-    groups: Container[str]
-    _composed: dict[tuple[str, ...], tuple[Any, dict[str, str]]] = field(default_factory=dict)
-
-    def tree(self, overrides: Sequence[str]) -> tuple[Any, dict[str, str]]:
-        """The tree, its interpolations not resolved, and {group: the choice that counts}.
-
-        Raises
-        ------
-        HydraException, OmegaConfBaseException, yaml.YAMLError : the files do not compose.
-        """
-        values = [text for text in overrides if text.startswith(FORCED)]
-        choosing = tuple(text for text in overrides if not text.startswith(FORCED))
-        if any(text.lstrip("+~").partition("=")[0] not in self.groups for text in choosing):
-            return self._by_hydra(overrides)  # a value is set that no file is chosen by
-        if choosing not in self._composed:
-            self._composed[choosing] = self._by_hydra(choosing)
-        shared, names = self._composed[choosing]
-        tree = copy.deepcopy(shared)
-        if not _set(tree, values):
-            return self._by_hydra(overrides)  # which says what is wrong
-        return tree, names
-
-    def _by_hydra(self, overrides: Sequence[str]) -> tuple[object, dict[str, str]]:
-        from hydra import compose, initialize_config_dir
-        from omegaconf import open_dict
-
-        own = [quoted(f"file://{root.as_posix()}") for root in self.roots[:-1]]  # decodes no URI
-        search = [f"hydra.searchpath=[{','.join(own)}]"] if own else []
-        here = initialize_config_dir(str(self.roots[-1]), version_base="1.3")
-        with here, only(_but_of_environment), _offered(overrides):
-            tree = compose(_CONFIG_NAME, overrides=[*search, *overrides], return_hydra_config=True)
-        choices = tree.hydra.runtime.choices
-        names = {str(key): name for key, name in choices.items() if isinstance(name, str)}
-        with open_dict(tree):
-            del tree["hydra"]
-        return tree, names
-
-
-def _set(tree: DictConfig, values: Sequence[str]) -> bool:
-    """Set values in a tree as Hydra does; False where it would refuse one."""
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.errors import HydraException
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-
-    parser = OverridesParser.create()
-    with only(_but_of_environment):
-        for text in values:
-            try:
-                override = parser.parse_override(text)
-                if override.package is not None or override.is_sweep_override():
-                    return False
-                OmegaConf.update(
-                    tree, override.key_or_group, override.value(), merge=True, force_add=True
-                )
-            except (HydraException, OmegaConfBaseException):
-                return False
-    return True
-
-
-def _but_of_environment(resolver: str) -> bool:
-    return resolver != "oc.env"
+    from deepseek_report.config.hydra_files import ConfigFiles
 
 
 #: The parts that `causal` asks for, by their groups.
@@ -153,7 +62,7 @@ class Composer:
     roots: tuple[Path, ...]
     known: Mapping[str, Sequence[str]]
     sets: Mapping[str, Sets]
-    trees: HydraTrees
+    files: ConfigFiles
 
     @classmethod
     def of(cls, config_dir: str | None) -> Composer:
@@ -166,7 +75,9 @@ class Composer:
         if apart := [problem for root in roots[:-1] for problem in misplaced(root, shipped_groups)]:
             raise ConfigProblems(apart)
         known = groups(roots)
-        return cls(roots, known, find_sets(roots, known), HydraTrees(roots, known))
+        from deepseek_report.config.hydra_files import ConfigFiles  # Hydra takes its time
+
+        return cls(roots, known, find_sets(roots, known), ConfigFiles(roots))
 
     def compose(self, overrides: Sequence[str] = ()) -> Composed:
         """See `compose`."""
@@ -178,36 +89,44 @@ class Composer:
             if override.key_or_group in known
         }
         study = _leave_default_study(chosen, overrides)
-        files = _read(kept, study, roots)
-        layers = files.layers
+        single = [override for override in kept if override.key_or_group not in MULTIPLE]
+        choosing = [*study, *(str(o.input_line) for o in single if o.key_or_group in known)]
+        files = self.files
+        files.asked.clear()
+        with self._answering([], overrides):
+            lists = files.lists(choosing)
+        for layers in lists.values():
+            layers.sort(key=lambda layer: not is_of_report(layer))
+        for override in kept:
+            if (group := override.key_or_group) in MULTIPLE:
+                place = f"command line, {override.input_line}"
+                lists[group].insert(0, Layer(names(override), "command line", place))
         selected: dict[str, dict[str, Origin]] = {}
         skipped: dict[str, dict[str, Origin]] = {}
         for group, own in ((group, sets[group]) for group in MULTIPLE):
-            words = [word for layer in layers[group] for word in layer.words]
-            unknown = own.problems(layers[group])
+            words = [word for layer in lists[group] for word in layer.words]
+            unknown = own.problems(lists[group])
             problems.extend(_with_hint(problem, group, words, roots) for problem in unknown)
-            whole = own.select([layer for layer in layers[group] if not is_of_report(layer)])
-            shown = own.select(layers[group])
+            whole = own.select([layer for layer in lists[group] if not is_of_report(layer)])
+            shown = own.select(lists[group])
             # the kind of report leaves out parts that the study chooses, and brings none along
             selected[group] = {key: by for key, by in shown.items() if key in whole}
             skipped[group] = {key: by for key, by in whole.items() if key not in shown}
-        for path in (f"{group}/{part}" for group, taken in selected.items() for part in taken):
-            files.take(path)
+        values = [forced(override, known) for override in single]
+        taken = {group: files.joint(group, parts) for group, parts in selected.items()}
+        parts = [f"{group}=[{','.join(map(quoted, names))}]" for group, names in taken.items()]
+        with self._answering(problems, [*study, *values]):
+            tree = files.tree([*study, *values, *parts])
         if files.problems:
             raise ConfigProblems([*problems, *files.problems])
-        single = (override for override in kept if override.key_or_group not in MULTIPLE)
-        values = [forced(override, known) for override in single]
-        taken = {group: together(group, [*parts], roots[-1]) for group, parts in selected.items()}
-        lists = [f"{group}=[{','.join(map(quoted, parts))}]" for group, parts in taken.items()]
-        raw, chosen_names, unresolved = _compose(
-            [*study, *values, *lists], self.trees, files.of_person
-        )
+        with self._answering(problems, [*study, *values]):
+            raw, unresolved = resolve(tree.config)
         add_declared(raw, selected)
         composed = Composed(
             overrides=tuple(overrides),
             selected=selected,
             roots=roots,
-            choices=chosen_names,
+            placements=tree.placements,
             problems=tuple(problems),
             skipped=skipped,
             sweep=raw.pop("sweep", None) or {},
@@ -221,6 +140,34 @@ class Composer:
             )
             raise ConfigProblems([*problems, *unclear])
         return composed
+
+    @contextmanager
+    def _answering(self, problems: Sequence[Problem], overrides: Sequence[str]) -> Iterator[None]:
+        """Say of what Hydra and OmegaConf refuse which line of a person it is about.
+
+        problems : those so far, to be told with those that files have by themselves.
+        """
+        from hydra.errors import HydraException
+        from omegaconf.errors import OmegaConfBaseException
+
+        try:
+            yield
+        except TooMuch as error:
+            key = ".".join(error.path)
+            todo = "write out what is meant, in fewer references"
+            where = _place(key, overrides, []) or key
+            raise ConfigProblems.of(where, error.fault, todo=todo) from None
+        except (HydraException, OmegaConfBaseException) as error:
+            of_files = self.files.problems
+            if of_files:
+                raise ConfigProblems([*problems, *of_files]) from None
+            of_person = self.files.of_person
+            raise ConfigProblems([_uncomposed(error, overrides, of_person, self.roots)]) from None
+        except RecursionError:
+            where = shown(self.files.of_person[-1])
+            raise ConfigProblems.of(
+                where, "its list of defaults takes in the file itself"
+            ) from None
 
 
 def _readable(
@@ -241,26 +188,6 @@ def _readable(
         problems.extend(_with_hint(problem, group, words, roots) for problem in faults)
         kept.extend([] if faults else [override])
     return kept, problems
-
-
-def _read(kept: Sequence[Override], study: Sequence[str], roots: Sequence[Path]) -> FilesInUse:
-    """The files that these overrides choose, with what they and the command line list."""
-    chosen: dict[str, object] = {
-        override.key_or_group: None if override.is_delete() else override.value()
-        for override in kept
-        if override.key_or_group not in MULTIPLE
-    }
-    if "~experiment" in study:
-        chosen["experiment"] = None
-    files = FilesInUse([*roots[-1:], *roots[:-1]], chosen)
-    files.visit(_ROOT)
-    for layers in files.layers.values():
-        layers.sort(key=lambda layer: not is_of_report(layer))
-    for override in kept:
-        if (group := override.key_or_group) in MULTIPLE:
-            place = f"command line, {override.input_line}"
-            files.layers[group].insert(0, Layer(names(override), "command line", place))
-    return files
 
 
 def add_declared(raw: dict[str, Any], selected: dict[str, dict[str, Origin]]) -> None:
@@ -329,29 +256,6 @@ def _leave_default_study(
         return []
     named = any(text.lstrip("+~").startswith("name=") for text in overrides)
     return ["~experiment", *([] if named else [f"++name={chosen['dataset'][0]}"])]
-
-
-def _compose(
-    overrides: Sequence[str], trees: HydraTrees, files: Sequence[Path]
-) -> tuple[dict[str, Any], dict[str, str], list[Unresolved]]:
-    import yaml
-    from hydra.errors import HydraException
-    from omegaconf.errors import OmegaConfBaseException
-
-    try:
-        config, names = trees.tree(overrides)
-        raw, unresolved = resolve(config)
-        return raw, names, unresolved
-    except TooMuch as error:
-        key = ".".join(error.path)
-        todo = "write out what is meant, in fewer references"
-        where = _place(key, overrides, []) or key
-        raise ConfigProblems.of(where, error.fault, todo=todo) from None
-    except yaml.YAMLError as error:
-        file = Path(getattr(getattr(error, "problem_mark", None), "name", "a YAML file"))
-        raise ConfigProblems([unreadable(file, error)]) from None
-    except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigProblems([_uncomposed(error, overrides, files, trees.roots)]) from None
 
 
 def _uncomposed(
@@ -466,187 +370,8 @@ def _folders(folder: Path) -> list[Path]:
     return sorted(inside) if len(inside) <= _MOST_FOLDERS else []
 
 
-_PREFIX = "parts_of_the_package_"
-
-
-def together(group: str, names: Sequence[str], folder: Path) -> list[str]:
-    """The choices by which Hydra takes these parts of a group: the package's own in few entries.
-
-    names : the parts in their order. folder : the package's configurations.
-    """
-    choices: list[str] = []
-    for own, run in itertools.groupby(
-        names, lambda name: (folder / group / f"{name}.yaml").is_file()
-    ):
-        if own:
-            states = ((file, file.stat()) for file in (folder / group / f"{n}.yaml" for n in run))
-            known = tuple((file, at.st_mtime_ns, at.st_size) for file, at in states)
-            choices.append(_stored(group, known))
-        else:
-            choices += run
-    return choices
-
-
-@cache
-def _stored(group: str, states: tuple[tuple[Path, int, int], ...]) -> str:
-    """The name of an entry with the content of these files, as they are now; see `_offered`."""
-    from hydra.core.config_store import ConfigStore
-
-    name = _PREFIX + hashlib.sha256(repr(states).encode()).hexdigest()[:16]
-    content: dict[str, object] = {}
-    for file, _, _ in states:
-        content |= read(file)
-    store = ConfigStore.instance()
-    store.store(name, content, group)
-    _ENTRIES[name] = store.repo[group].pop(f"{name}.yaml")
-    return name
-
-
-_ENTRY = re.compile(f"{_PREFIX}[0-9a-f]{{16}}")
-_ENTRIES: dict[str, ConfigNode] = {}
-
-
-@contextmanager
-def _offered(overrides: Iterable[str]) -> Iterator[None]:
-    """Put the entries that are named in Hydra's store, all of which it copies each time."""
-    from hydra.core.config_store import ConfigStore
-
-    repo = ConfigStore.instance().repo
-    entries = [_ENTRIES[name] for name in set(_ENTRY.findall(" ".join(overrides)))]
-    for entry in entries:
-        repo.setdefault(str(entry.group), {})[entry.name] = entry
-    try:
-        yield
-    finally:
-        for entry in entries:
-            del repo[str(entry.group)][entry.name]
-
-
-def read(file: Path) -> dict[str, Any]:
-    """The content of a part's file as Hydra reads it."""
-    import yaml
-
-    return dict(yaml.load(bounded_yaml.read_text(file), _loader()))  # noqa: S506 - a safe one
-
-
-@lru_cache(maxsize=1)
-def _loader() -> Any:
-    """A reader that knows numbers as OmegaConf's does, on the fast parser where that is built."""
-    import yaml
-    from omegaconf._utils import get_yaml_loader
-
-    slow = get_yaml_loader()
-    if not hasattr(yaml, "CSafeLoader"):
-        return slow
-
-    class Fast(yaml.CSafeLoader):
-        yaml_implicit_resolvers = slow.yaml_implicit_resolvers
-
-    return Fast
-
-
-_ROOT = "config"
 #: A kind of report, `report=quick` say, decides how much of what a study lists is done.
 _REPORT = "report"
-
-
-@dataclass(frozen=True)
-class _Entry:
-    """One line of a `defaults:` list. group : absolute, "" for a file named by its path."""
-
-    group: str
-    value: object
-    is_override: bool
-
-    @property
-    def paths(self) -> list[str]:
-        """The files that it takes in, without their endings."""
-        names = [name for name in words_of(self.value) if "${" not in name]
-        return [f"{self.group}/{name}" if self.group else name for name in names]
-
-
-@dataclass
-class FilesInUse:
-    """The files of one configuration, and what the person's own list and have wrong.
-
-    roots : config folders in the order in which Hydra looks into them, the shipped one first.
-    chosen : {group: its choice}, by who came first; None for a group that was taken away.
-    layers : {group: the lists that files wrote for it}, the one with the last word first.
-    of_person : files in use that are not of the package. problems : of these; what lies beside them
-        stops nothing.
-    """
-
-    roots: Sequence[Path]
-    chosen: dict[str, object]
-    layers: dict[str, list[Layer]] = field(
-        default_factory=lambda: {group: [] for group in MULTIPLE}
-    )
-    of_person: list[Path] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
-    read: set[str] = field(default_factory=set)
-
-    def visit(self, path: str) -> None:
-        """Take a file, and those that it takes in, by its path without its ending."""
-        file = self.take(path)
-        if file is None:
-            return
-        entries = list(_entries(read_yaml(file), path.rpartition("/")[0]))
-        if any("${" in name for entry in entries for name in words_of(entry.value)):
-            self.problems += malformed(self.roots[1:])  # it may take in any of them
-        for entry in (entry for entry in entries if entry.is_override):
-            if entry.group in MULTIPLE:
-                self.add(entry, file)
-            else:
-                self.chosen.setdefault(entry.group, entry.value)
-        for entry in reversed([entry for entry in entries if not entry.is_override]):
-            self.enter(entry, file)
-
-    def take(self, path: str) -> Path | None:
-        """The file of a path that is not yet read, if it is as it must be."""
-        files = (root / f"{path}.yaml" for root in self.roots)
-        file = next((file for file in files if os.path.lexists(file)), None)
-        if file is None or path in self.read:  # Hydra says what is wrong
-            return None
-        self.read.add(path)
-        if file.is_relative_to(self.roots[0]):
-            return file
-        self.of_person.append(file)
-        problems = list(examined(file))
-        self.problems += problems
-        return None if problems else file
-
-    def enter(self, entry: _Entry, file: Path) -> None:
-        if entry.group in MULTIPLE:
-            self.add(entry, file)
-            return
-        value = self.chosen.get(entry.group, entry.value) if entry.group else entry.value
-        for path in reversed(_Entry(entry.group, value, is_override=False).paths):
-            self.visit(path)
-
-    def add(self, entry: _Entry, file: Path) -> None:
-        where = line_with([file], [entry.group]) or shown(file)
-        self.layers[entry.group].append(Layer(words_of(entry.value), "config", where, file))
-
-
-def _entries(content: object, folder: str) -> Iterator[_Entry]:
-    """The lines of a `defaults:` list that name files.
-
-    folder : the group that the file lies in; names without a slash in front are looked for there.
-    """
-    defaults = content.get("defaults", ()) if isinstance(content, Mapping) else ()
-    for line in defaults if isinstance(defaults, list) else ():
-        if isinstance(line, str) and line != "_self_":
-            yield _Entry("", _absolute(line, folder), is_override=False)
-        for key, value in line.items() if isinstance(line, Mapping) else ():
-            *keywords, group = str(key).split()
-            yield _Entry(_absolute(group, folder), value, is_override="override" in keywords)
-
-
-def _absolute(name: str, folder: str) -> str:
-    path = name.partition("@")[0]
-    if path.startswith("/"):
-        return path[1:]
-    return f"{folder}/{path}" if folder else path
 
 
 def is_of_report(layer: Layer) -> bool:
