@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +18,7 @@ from deepseek_report.config.config_files import MULTIPLE, line_with, shown
 from deepseek_report.config.interpolation import TooMuch, resolve
 from deepseek_report.config.overrides import forced, names, parse, quoted, refused, twice
 from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest
-from deepseek_report.config.sets import Layer, Origin, Sets, bare_name, find_sets
+from deepseek_report.config.sets import Layer, Origin, Sets, find_sets
 from deepseek_report.config.setting_names import EXAMPLES
 
 if TYPE_CHECKING:
@@ -81,52 +81,44 @@ class Composer:
 
     def compose(self, overrides: Sequence[str] = ()) -> Composed:
         """See `compose`."""
-        roots, known, sets = self.roots, self.known, self.sets
-        kept, problems = _readable(overrides, roots, known, sets)
-        chosen = {
-            override.key_or_group: names(override)
-            for override in kept
-            if override.key_or_group in known
-        }
+        known, files = self.known, self.files
+        files.asked.clear()
+        kept, problems = self._readable(overrides)
+        chosen = {o.key_or_group: names(o) for o in kept if o.key_or_group in known}
         study = _leave_default_study(chosen, overrides)
         single = [override for override in kept if override.key_or_group not in MULTIPLE]
-        choosing = [*study, *(str(o.input_line) for o in single if o.key_or_group in known)]
-        files = self.files
-        files.asked.clear()
-        with self._answering([], overrides):
-            lists = files.lists(choosing)
-        for layers in lists.values():
-            layers.sort(key=lambda layer: not is_of_report(layer))
+        with self._answering(overrides, problems):
+            lists = files.lists(
+                [*study, *(str(o.input_line) for o in single if o.key_or_group in known)]
+            )
         for override in kept:
             if (group := override.key_or_group) in MULTIPLE:
-                place = f"command line, {override.input_line}"
-                lists[group].insert(0, Layer(names(override), "command line", place))
+                lists[group].insert(0, Layer(names(override)))
         selected: dict[str, dict[str, Origin]] = {}
         skipped: dict[str, dict[str, Origin]] = {}
-        for group, own in ((group, sets[group]) for group in MULTIPLE):
-            words = [word for layer in lists[group] for word in layer.words]
-            unknown = own.problems(lists[group])
-            problems.extend(_with_hint(problem, group, words, roots) for problem in unknown)
-            whole = own.select([layer for layer in lists[group] if not is_of_report(layer)])
-            shown = own.select(lists[group])
+        for group, own in ((group, self.sets[group]) for group in MULTIPLE):
+            problems.extend(map(self._hinted, own.problems(lists[group])))
+            whole = own.select([layer for layer in lists[group] if not layer.is_of_report])
+            shown = own.select(sorted(lists[group], key=_precedence))
             # the kind of report leaves out parts that the study chooses, and brings none along
             selected[group] = {key: by for key, by in shown.items() if key in whole}
             skipped[group] = {key: by for key, by in whole.items() if key not in shown}
+        parts = [
+            f"{group}=[{','.join(map(quoted, files.joint(group, taken)))}]"
+            for group, taken in selected.items()
+        ]
         values = [forced(override, known) for override in single]
-        taken = {group: files.joint(group, parts) for group, parts in selected.items()}
-        parts = [f"{group}=[{','.join(map(quoted, names))}]" for group, names in taken.items()]
-        with self._answering(problems, [*study, *values]):
-            tree = files.tree([*study, *values, *parts])
-        if files.problems:
-            raise ConfigProblems([*problems, *files.problems])
-        with self._answering(problems, [*study, *values]):
-            raw, unresolved = resolve(tree.config)
+        with self._answering(overrides, problems):
+            config, placements = files.tree([*study, *values, *parts])
+            if files.problems:
+                raise ConfigProblems([*problems, *files.problems])
+            raw, unresolved = resolve(config)
         add_declared(raw, selected)
         composed = Composed(
             overrides=tuple(overrides),
             selected=selected,
-            roots=roots,
-            placements=tree.placements,
+            roots=self.roots,
+            placements=placements,
             problems=tuple(problems),
             skipped=skipped,
             sweep=raw.pop("sweep", None) or {},
@@ -141,8 +133,23 @@ class Composer:
             raise ConfigProblems([*problems, *unclear])
         return composed
 
+    def _readable(self, overrides: Sequence[str]) -> tuple[list[Override], list[Problem]]:
+        """The overrides that can be used, and the problems of the others."""
+        sets = {group: [*self.known[group], *self.sets[group].names] for group in MULTIPLE}
+        parsed, problems = parse(overrides)
+        problems.extend(twice(parsed))
+        faults = [refused(override, {**self.known, **sets}) for override in parsed]
+        problems.extend(self._hinted(problem) for refusals in faults for problem in refusals)
+        return [o for o, fault in zip(parsed, faults, strict=True) if not fault], problems
+
+    def _hinted(self, problem: Problem) -> Problem:
+        """Where a file of an unknown choice's name lies elsewhere, that is what to do."""
+        unknown = re.fullmatch(r'"(.*)" is not in the group (.*)', problem.fault, re.DOTALL)
+        hint = found_elsewhere(unknown[2], unknown[1], self.roots) if unknown else ""
+        return replace(problem, todo=hint) if hint else problem
+
     @contextmanager
-    def _answering(self, problems: Sequence[Problem], overrides: Sequence[str]) -> Iterator[None]:
+    def _answering(self, overrides: Sequence[str], problems: Sequence[Problem]) -> Iterator[None]:
         """Say of what Hydra and OmegaConf refuse which line of a person it is about.
 
         problems : those so far, to be told with those that files have by themselves.
@@ -150,6 +157,7 @@ class Composer:
         from hydra.errors import HydraException
         from omegaconf.errors import OmegaConfBaseException
 
+        files = self.files
         try:
             yield
         except TooMuch as error:
@@ -158,36 +166,18 @@ class Composer:
             where = _place(key, overrides, []) or key
             raise ConfigProblems.of(where, error.fault, todo=todo) from None
         except (HydraException, OmegaConfBaseException) as error:
-            of_files = self.files.problems
-            if of_files:
-                raise ConfigProblems([*problems, *of_files]) from None
-            of_person = self.files.of_person
-            raise ConfigProblems([_uncomposed(error, overrides, of_person, self.roots)]) from None
+            if files.problems:
+                raise ConfigProblems([*problems, *files.problems]) from None
+            refusal = _uncomposed(error, overrides, files.of_person, self.known)
+            raise ConfigProblems([self._hinted(refusal)]) from None
         except RecursionError:
-            where = shown(self.files.of_person[-1])
-            raise ConfigProblems.of(
-                where, "its list of defaults takes in the file itself"
-            ) from None
+            fault = "its list of defaults takes in the file itself"
+            raise ConfigProblems.of(shown(files.of_person[-1]), fault) from None
 
 
-def _readable(
-    overrides: Sequence[str],
-    roots: Sequence[Path],
-    known: Mapping[str, Sequence[str]],
-    sets: Mapping[str, Sets],
-) -> tuple[list[Override], list[Problem]]:
-    """The overrides that can be used, and the problems of the others."""
-    allowed = {**known, **{group: [*known[group], *sets[group].names] for group in MULTIPLE}}
-    parsed, problems = parse(overrides)
-    problems.extend(twice(parsed))
-    kept = []
-    for override in parsed:
-        faults = refused(override, allowed)
-        words = () if override.is_sweep_override() or override.is_delete() else names(override)
-        group = override.key_or_group
-        problems.extend(_with_hint(problem, group, words, roots) for problem in faults)
-        kept.extend([] if faults else [override])
-    return kept, problems
+def _precedence(layer: Layer) -> int:
+    """The command line has the first word, then the kind of report, then the study."""
+    return 0 if layer.file is None else 1 if layer.is_of_report else 2
 
 
 def add_declared(raw: dict[str, Any], selected: dict[str, dict[str, Origin]]) -> None:
@@ -238,16 +228,6 @@ def _add_part(
         selected[group][part] = "config"
 
 
-def _with_hint(
-    problem: Problem, group: str, words: Iterable[str], roots: Sequence[Path]
-) -> Problem:
-    """Where a file of an unknown choice's name lies elsewhere, that is what to do."""
-    bare = (bare_name(word) for word in words)
-    unknown = (name for name in bare if problem.fault.startswith(f'"{name}" is not in'))
-    hint = next(filter(None, (found_elsewhere(group, name, roots) for name in unknown)), "")
-    return replace(problem, todo=hint) if hint else problem
-
-
 def _leave_default_study(
     chosen: Mapping[str, Sequence[str]], overrides: Sequence[str]
 ) -> list[str]:
@@ -259,7 +239,10 @@ def _leave_default_study(
 
 
 def _uncomposed(
-    error: Exception, overrides: Sequence[str], files: Sequence[Path], roots: Sequence[Path]
+    error: Exception,
+    overrides: Sequence[str],
+    files: Sequence[Path],
+    known: Mapping[str, Sequence[str]],
 ) -> Problem:
     """What Hydra refused, with the override or the line of a user's file that it is about."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
@@ -269,12 +252,9 @@ def _uncomposed(
         allowed = "keys with values where there are keys, a list where there is a list"
         return Problem(f"command line, {merged[1]}", fault, allowed, EXAMPLES.get(key, ""))
     if missing := getattr(error, "missing_cfg_file", None):
-        group, _, name = str(missing).rpartition("/")
-        hint = found_elsewhere(group.rpartition("/")[2], name, roots)
-        problem = _missing(group, name, files, groups(roots))
-        return replace(problem, todo=hint) if hint else problem
-    if lost := re.search(r"Could not override '([^']+)'", str(error)):
-        return _no_such_group(lost[1].partition("@")[0], files, groups(roots))
+        return _no_such_choice(str(missing), files, known)
+    if lost := re.search(r"Could not override '([^'@]+)", str(error)):
+        return _no_such_group(lost[1], files, known)
     if no_keys := re.search(r"node `([^`]+)` is not a container", str(error)):
         where = _place(no_keys[1], overrides, files) or no_keys[1]
         return Problem(where, "the value has no keys", "keys with values")
@@ -299,26 +279,28 @@ def _no_such_group(
     return Problem(where, f'"{group}" is not a group', choices(known), nearest(inner, known))
 
 
-def _place(key: str, overrides: Sequence[str], files: Sequence[Path]) -> str:
-    texts = [text.lstrip("+") for text in overrides]
-    matching = [text for text in texts if text.lstrip("~").partition("=")[0] == key.lstrip("+~")]
-    return (
-        f"command line, {matching[-1]}" if matching else line_with(files, [key.rpartition(".")[2]])
-    )
-
-
-def _missing(
-    group: str, name: str, files: Sequence[Path], known: Mapping[str, Sequence[str]]
+def _no_such_choice(
+    path: str, files: Sequence[Path], known: Mapping[str, Sequence[str]]
 ) -> Problem:
+    """That a `defaults:` list takes in a file which is not there."""
+    group, _, name = path.rpartition("/")
     inner = group.rpartition("/")[2]
     where = line_with(files, [inner, name]) or f"the group {group}"
     if group not in known and inner in known:
         fault = f'"{inner}" is looked for inside the file\'s own group'
         return Problem(where, fault, todo=f"write `override /{inner}: {name}`")
-    allowed = known.get(group, ())
+    near = known.get(group, ())
     return Problem(
-        where, f'"{name}" is not in the group {group}', choices(allowed), nearest(name, allowed)
+        where, f'"{name}" is not in the group {group}', choices(near), nearest(name, near)
     )
+
+
+def _place(key: str, overrides: Sequence[str], files: Sequence[Path]) -> str:
+    texts = [text.lstrip("+") for text in overrides]
+    matching = [text for text in texts if text.lstrip("~").partition("=")[0] == key.lstrip("+~")]
+    if matching:
+        return f"command line, {matching[-1]}"
+    return line_with(files, [key.rpartition(".")[2]])
 
 
 # Folders of configs of the user's own: parts that they list, ship and name elsewhere.
@@ -368,12 +350,3 @@ def _folders(folder: Path) -> list[Path]:
     except OSError:
         return []
     return sorted(inside) if len(inside) <= _MOST_FOLDERS else []
-
-
-#: A kind of report, `report=quick` say, decides how much of what a study lists is done.
-_REPORT = "report"
-
-
-def is_of_report(layer: Layer) -> bool:
-    """Whether the kind of report that is chosen wrote a list, which then stands for the study's."""
-    return layer.file is not None and layer.file.parent.name == _REPORT

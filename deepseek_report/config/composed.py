@@ -190,14 +190,11 @@ def locate(composed: Composed, path: Sequence[str]) -> str:
         (key for key in composed.arguments if f"{dotted}.".startswith(f"{key}.")), ""
     ):
         return f"command line, {argument}"
-    parts = [root / path[0] / f"{path[1]}.yaml" for root in composed.roots if path[1:]]
-    named = [
-        Placement(file.parents[1], file, tuple(path[:1]))
-        for file in parts
-        if path[0] in MULTIPLE and file.is_file()
-    ]
-    places = (placement.where(path) for placement in [*reversed(composed.placements), *named])
-    if place := next(filter(None, places), ""):
+    placements = [*reversed(composed.placements)]
+    if path[0] in MULTIPLE and path[1:]:
+        parts = [root / path[0] / f"{path[1]}.yaml" for root in composed.roots]
+        placements += [Placement(f.parents[1], f, (path[0],)) for f in parts if f.is_file()]
+    if place := next(filter(None, (each.where(path) for each in placements)), ""):
         return place
     if above:  # the choice of a part, whose files do not name the value
         return f"command line, {above[0][0]}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -191,18 +190,12 @@ def _inline(chosen: object) -> str:
 
 def _names_files(line: object) -> bool:
     """Whether a line of a list of defaults is a name, or one group with what is chosen of it."""
-    if not isinstance(line, dict):
-        return _is_name(line)
-    chosen = [
-        value if isinstance(value, list) else [value]
-        for value in line.values()
-        if value is not None
-    ]
-    return len(line) == 1 and all(map(_is_name, [*line, *chain(*chosen)]))
-
-
-def _is_name(word: object) -> bool:
-    return word is not None and not isinstance(word, (int, float, list, dict))
+    words: list[object] = [line]
+    if isinstance(line, dict) and len(line) == 1:
+        ((group, chosen),) = line.items()
+        alone = group if chosen is None else chosen
+        words = [group, *(chosen if isinstance(chosen, list) else [alone])]
+    return not any(word is None or isinstance(word, (int, float, list, dict)) for word in words)
 
 
 def _leading_out(defaults: object) -> str:

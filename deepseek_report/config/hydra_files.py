@@ -12,7 +12,7 @@ import itertools
 import os
 import posixpath
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -33,27 +33,10 @@ from omegaconf._utils import get_yaml_loader
 
 from deepseek_report.artifacts.storage import bounded_yaml
 from deepseek_report.config.composed import Placement
-from deepseek_report.config.config_files import (
-    MULTIPLE,
-    examined,
-    line_with,
-    package_of,
-    shown,
-    unreadable,
-)
+from deepseek_report.config.config_files import MULTIPLE, examined, package_of, unreadable
 from deepseek_report.config.interpolation import only
 from deepseek_report.config.problems import Problem
 from deepseek_report.config.sets import Layer, words_of
-
-_CONFIG_NAME = "config"
-
-
-@dataclass(frozen=True)
-class Tree:
-    """What Hydra composes. config : interpolations not resolved. placements : see `Composed`."""
-
-    config: DictConfig
-    placements: tuple[Placement, ...]
 
 
 class ConfigFiles(ConfigRepository):
@@ -71,18 +54,20 @@ class ConfigFiles(ConfigRepository):
         self.asked: dict[str, None] = {}
         self._results: dict[str, ConfigResult | None] = {}
         self._problems: dict[str, list[Problem]] = {}
-        self._joint: dict[str, list[str]] = {}
+        self._joint: dict[str, list[Path]] = {}
         self._trees: dict[tuple[str, ...], tuple[DictConfig, DefaultsList]] = {}
 
     # --- what is asked of it ----------------------------------------------------------------------
 
-    def tree(self, overrides: Sequence[str]) -> Tree:
-        """The composed tree; those of the same choices differ by a few values, set in a copy.
+    def tree(self, overrides: Sequence[str]) -> tuple[DictConfig, tuple[Placement, ...]]:
+        """The composed tree, interpolations not resolved, and `Composed.placements`.
+
+        Trees of the same choices differ by a few values, which are set in a copy.
 
         Raises HydraException, OmegaConfBaseException: they do not compose, or a value fits nowhere.
         """
         parsed = OverridesParser.create().parse_overrides(list(overrides))
-        choosing = tuple(o.input_line for o in parsed if self.group_exists(o.key_or_group))
+        choosing = tuple(str(o.input_line) for o in parsed if self.group_exists(o.key_or_group))
         values = [o for o in parsed if not self.group_exists(o.key_or_group)]
         with only(_but_of_environment):
             if choosing not in self._trees:
@@ -95,7 +80,7 @@ class ConfigFiles(ConfigRepository):
             self.asked |= dict.fromkeys(str(default.config_path) for default in defaults.defaults)
             tree = copy.deepcopy(shared)
             ConfigLoaderImpl._apply_overrides_to_config([*defaults.config_overrides, *values], tree)
-        return Tree(tree, tuple(self._placements(defaults)))
+        return tree, tuple(self._placements(defaults))
 
     def lists(self, overrides: Sequence[str]) -> dict[str, list[Layer]]:
         """{group of several: the lists that the files write for it}, the last word first.
@@ -109,17 +94,15 @@ class ConfigFiles(ConfigRepository):
             tree = self.defaults([*overrides, *none]).defaults_tree
         lists: dict[str, list[Layer]] = {group: [] for group in MULTIPLE}
         for path, entry in self._entries(tree):
-            group = posixpath.join("/", posixpath.dirname(path), entry.group)[1:]
+            group = posixpath.join("/", posixpath.dirname(path), str(entry.group))[1:]
             if group in MULTIPLE:
-                file = self.file(path)
-                where = line_with([file], [group]) or shown(file)
-                lists[group].append(Layer(words_of(entry.value), "config", where, file))
+                lists[group].append(Layer(words_of(entry.value), self.file(path)))
         return lists
 
     def defaults(self, overrides: Iterable[str]) -> DefaultsList:
         """Hydra's own list of the files that these overrides take in."""
         parsed = OverridesParser.create().parse_overrides(list(overrides))
-        return create_defaults_list(self, _CONFIG_NAME, parsed, False, False)
+        return create_defaults_list(self, "config", parsed, False, False)
 
     def joint(self, group: str, names: Iterable[str]) -> list[str]:
         """Choices by which Hydra takes these parts of a group: the package's own in few entries.
@@ -127,19 +110,20 @@ class ConfigFiles(ConfigRepository):
         Their files set their own key alone, so all of them are merged as quickly as one.
         """
         choices: list[str] = []
-        for own, run in itertools.groupby(names, lambda name: self._is_own(f"{group}/{name}")):
+        folder = self.roots[0] / group
+        for own, run in itertools.groupby(names, lambda name: (folder / f"{name}.yaml").is_file()):
             parts = list(run)
-            if own and len(parts) > 1:
-                name = "+".join(parts)
-                self._joint[f"{group}/{name}"] = parts
-                parts = [name]
+            if own:
+                files = [folder / f"{name}.yaml" for name in parts]
+                parts = ["+".join(parts)]
+                self._joint[f"{group}/{parts[0]}"] = files
             choices += parts
         return choices
 
     @property
     def of_person(self) -> list[Path]:
         """The files that were asked for and are not of the package."""
-        files = (self.file(path) for path in self.asked if path not in self._joint)
+        files = map(self.file, self.asked)
         return [file for file in files if file is not None and not self._is_shipped(file)]
 
     @property
@@ -154,9 +138,6 @@ class ConfigFiles(ConfigRepository):
 
     def _is_shipped(self, file: Path) -> bool:
         return file.is_relative_to(self.roots[0])
-
-    def _is_own(self, path: str) -> bool:
-        return (self.roots[0] / f"{path}.yaml").is_file()
 
     # --- what Hydra asks --------------------------------------------------------------------------
 
@@ -179,30 +160,25 @@ class ConfigFiles(ConfigRepository):
 
     def _read(self, path: str) -> ConfigResult | None:
         """A file's content and list of defaults, both empty where it has problems."""
-        folder = posixpath.dirname(path)
-        if path in self._joint:
-            parts = (self.file(f"{folder}/{name}") for name in self._joint[path])
-            content = {key: value for part in parts for key, value in read_shipped(part).items()}
-            return ConfigResult("", "", OmegaConf.create(content), {"package": None}, [])
         file = self.file(path)
-        if file is None:
+        files = self._joint.get(path, [] if file is None else [file])
+        if not files:
             return None
-        config, package = OmegaConf.create(), ""
-        problems = [] if self._is_shipped(file) else list(examined(file))
+        content, package = dict[str, Any](), ""
+        shipped = self._is_shipped(files[0])
+        problems = [] if shipped else list(examined(files[0]))
         if not problems:
+            loader = _fast_loader() if shipped else get_yaml_loader()
             try:
-                config = OmegaConf.create(self._content(file))
-                package = package_of(file)
+                for each in files:
+                    content |= yaml.load(bounded_yaml.read_text(each), loader)  # noqa: S506 - safe
+                package = package_of(files[0])
             except yaml.YAMLError as error:  # a key that stands in it twice
-                problems = [unreadable(file, error)]
+                problems = [unreadable(files[0], error)]
         self._problems[path] = problems
+        config = OmegaConf.create(content)
         defaults = self._create_defaults_list(path, self._extract_defaults_list(path, config))
         return ConfigResult("", "", config, {"package": package or None}, defaults)
-
-    def _content(self, file: Path) -> dict[str, Any]:
-        if self._is_shipped(file):
-            return read_shipped(file)
-        return dict(yaml.load(bounded_yaml.read_text(file), get_yaml_loader()))  # noqa: S506
 
     def _entries(self, tree: DefaultsTreeNode | InputDefault) -> Iterator[tuple[str, GroupDefault]]:
         """(file, line of its list of defaults), in the order in which Hydra gives them the word."""
@@ -210,8 +186,8 @@ class ConfigFiles(ConfigRepository):
         if node.is_self() or node.is_deleted() or node.get_name() is None:
             return
         path = node.get_config_path()
-        result = self.load_config(path)
-        own = [entry for entry in result.defaults_list or () if isinstance(entry, GroupDefault)]
+        listed = (result.defaults_list if (result := self.load_config(path)) else None) or ()
+        own = [entry for entry in listed if isinstance(entry, GroupDefault)]
         yield from ((path, entry) for entry in own if entry.is_override())
         for child in reversed((isinstance(tree, DefaultsTreeNode) and tree.children) or ()):
             yield from self._entries(child)
@@ -238,13 +214,8 @@ def _but_of_environment(resolver: str) -> bool:
     return resolver != "oc.env"
 
 
-def read_shipped(file: Path) -> dict[str, Any]:
-    """The content of a file of this package as Hydra reads it."""
-    return dict(yaml.load(bounded_yaml.read_text(file), _loader()))  # noqa: S506 - a safe one
-
-
 @cache
-def _loader() -> Any:
+def _fast_loader() -> Any:
     """A reader that knows numbers as OmegaConf's does, on the fast parser where that is built."""
     slow = get_yaml_loader()
     if not hasattr(yaml, "CSafeLoader"):

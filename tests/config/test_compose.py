@@ -118,12 +118,11 @@ def own_composer() -> Composer:
 def test_a_value_in_a_copy_is_what_hydra_makes_of_it(values: tuple[str, ...]) -> None:
     files = ConfigFiles(ROOTS)
     files.tree([*WRITTEN_OUT, "++seed=77", "++report.title=before"])  # leaves no trace
-    tree = files.tree([*WRITTEN_OUT, *values])
-    expected = ConfigFiles(ROOTS).tree([*WRITTEN_OUT, *values])
+    tree, placements = files.tree([*WRITTEN_OUT, *values])
+    assert (tree, placements) == ConfigFiles(ROOTS).tree([*WRITTEN_OUT, *values])
     with initialize_config_dir(str(ROOTS[-1]), version_base="1.3"):
         by_hydra = hydra_compose("config", [*WRITTEN_OUT, *values])
-    assert OmegaConf.to_container(tree.config) == OmegaConf.to_container(by_hydra)
-    assert tree == expected
+    assert OmegaConf.to_container(tree) == OmegaConf.to_container(by_hydra)
 
 
 def test_hydra_composes_the_same_files_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,14 +10,15 @@ from omegaconf import OmegaConf
 from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.config.compose import compose
 from deepseek_report.config.config_files import MULTIPLE
-from deepseek_report.config.hydra_files import ConfigFiles, read_shipped
+from deepseek_report.config.hydra_files import ConfigFiles
 
 _FILES = sorted(file for group in MULTIPLE for file in (shipped("conf") / group).glob("*.yaml"))
 
 
 @pytest.mark.parametrize("file", _FILES, ids=lambda file: f"{file.parent.name}/{file.stem}")
 def test_a_part_sets_its_own_key_alone_and_is_read_as_hydra_reads_it(file: Path) -> None:
-    content = read_shipped(file)
+    result = ConfigFiles([shipped("conf")]).load_config(f"{file.parent.name}/{file.stem}")
+    content = OmegaConf.to_container(result.config)
     assert list(content) == [file.stem]
     assert repr(content) == repr(OmegaConf.to_container(OmegaConf.load(file)))
     text = file.read_text(encoding="utf-8")
