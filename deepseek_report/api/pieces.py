@@ -324,7 +324,7 @@ def experiment_of(pieces: Pieces, options: CallOptions) -> tuple[Experiment, lis
         raw=raw,
         overrides=tuple(overrides),
         selected=selected,
-        choices={group: name for group, name in composed.choices.items() if group not in _REPLACED},
+        placements=tuple(each for each in composed.placements if each.package[:1] not in _REPLACED),
         held=objects,
         arguments=frozenset(
             [f"report.{name}" for name in report_options(options)]
@@ -334,7 +334,7 @@ def experiment_of(pieces: Pieces, options: CallOptions) -> tuple[Experiment, lis
     return validate(composed, options.get("trust", ())), overrides
 
 
-_REPLACED = ("dataset", "model")
+_REPLACED = (("dataset",), ("model",))
 
 
 def _overrides(options: CallOptions, pieces: Pieces) -> list[str]:

@@ -25,7 +25,7 @@ from deepseek_report.config.config_files import (
     shipped_folders,
 )
 from deepseek_report.config.problems import ConfigProblems
-from deepseek_report.config.sets import bare_name, set_names
+from deepseek_report.config.sets import bare_name, find_sets
 
 _PACKAGE = Path(__file__).parents[1]
 
@@ -221,7 +221,7 @@ class Completer:
         self.words = words
         self.roots = folders(config_dir)
         self.groups = groups(self.roots)
-        self.sets = set_names(self.roots, self.groups)
+        self.sets = find_sets(self.roots, self.groups)
         self.whole: Mapping[str, object] = read_yaml(self.roots[-1] / "config.yaml")
 
     def overrides(self, current: str) -> list[str]:
@@ -248,7 +248,7 @@ class Completer:
             return
         taken = {bare_name(word) for word in begun.strip("[").split(",")}
         sign = last.removesuffix(bare_name(last)) if key in MULTIPLE else ""
-        for choice in (*self.groups[key], *self.sets.get(key, ())):
+        for choice in (*self.groups[key], *(self.sets[key].names if key in self.sets else ())):
             if choice.startswith(last.removeprefix(sign)) and choice not in taken:
                 yield f"{key}={head}{sign}{choice}"
 

@@ -27,13 +27,43 @@ from deepseek_report.config.sets import RECOMMENDED, Origin
 
 
 @dataclass(frozen=True)
+class Placement:
+    """A file that a configuration takes in.
+
+    root : its config folder. package : the keys below which its content stands; none for the top.
+    """
+
+    root: Path
+    file: Path
+    package: tuple[str, ...] = ()
+
+    def where(self, path: Sequence[str]) -> str:
+        """`conf/explainers/lime.yaml:3`, where the file sets this value; "" where it does not."""
+        depth = len(self.package)
+        inner = path[depth:] if tuple(path[:depth]) == self.package else ()
+        line = _line(self.file, inner) if inner else None
+        return f"{self.file.relative_to(self.root.parent).as_posix()}:{line}" if line else ""
+
+    def writes(self, path: Sequence[str]) -> bool:
+        """Whether the file says something of a part or setting, or may choose another one."""
+        group, folder = path[0], self.file.parent.name
+        if folder == group:
+            return group not in MULTIPLE or self.file.stem == path[1]
+        if folder not in WHOLE:
+            return False
+        inside = bounded_yaml.load(self.file).get(group) or {}
+        return group in SINGLE or not isinstance(inside, Mapping) or path[-1] in inside
+
+
+@dataclass(frozen=True)
 class Composed:
     """A composed configuration that nobody has validated yet.
 
     raw : plain data, interpolations resolved. overrides : as given on the command line.
     selected : {group: {part: who chose it}}, for groups of which several are chosen.
     roots : the config folders.
-    choices : {group: the name that counts in the end}, for groups of which one is chosen.
+    placements : the files that are taken in, the one that has the last word at the end; parts of
+        the package, each in the file of its name, are not listed.
     problems : overrides that were left out, since they cannot be read or name an unknown choice.
     left_out : {explainer: why a recommender left it out}.
     skipped : {group: {part: who chose it}} of what the study chooses and the kind of report that is
@@ -48,7 +78,7 @@ class Composed:
     overrides: tuple[str, ...]
     selected: Mapping[str, Mapping[str, Origin]]
     roots: tuple[Path, ...]
-    choices: Mapping[str, str] = field(default_factory=dict)
+    placements: tuple[Placement, ...] = ()
     problems: tuple[Problem, ...] = ()
     left_out: Mapping[str, Text] = field(default_factory=dict)
     skipped: Mapping[str, Mapping[str, Origin]] = field(default_factory=dict)
@@ -72,19 +102,8 @@ class Composed:
             return True
         if any(key and dotted.startswith(f"{key}.") for key in {*keys} - {*SINGLE, *MULTIPLE}):
             return True
-        return any(self._writes(root, path) for root in of_person(self.roots))
-
-    def _writes(self, root: Path, path: Sequence[str]) -> bool:
-        """Whether the files of a folder that are in use say something of a value."""
-        group, key = path[0], path[1] if path[0] in MULTIPLE else self.choices.get(path[0])
-        if (root / group / f"{key}.yaml").is_file():
-            return True
-        files = [root / whole / f"{self.choices.get(whole)}.yaml" for whole in WHOLE]
-        for content in (bounded_yaml.load(file) for file in files if file.is_file()):
-            inside = content.get(group) or {}
-            if group in SINGLE or not isinstance(inside, Mapping) or path[-1] in inside:
-                return True
-        return False
+        own = of_person(self.roots)
+        return any(each.writes(path) for each in self.placements if each.root in own)
 
 
 @dataclass(frozen=True)
@@ -172,28 +191,16 @@ def locate(composed: Composed, path: Sequence[str]) -> str:
         (key for key in composed.arguments if f"{dotted}.".startswith(f"{key}.")), ""
     ):
         return f"command line, {argument}"
-    for root in composed.roots:
-        for file, inner in _candidates(composed, root, path):
-            if (line := _line(file, inner)) is not None:
-                return f"{file.relative_to(root.parent).as_posix()}:{line}"
+    placements = [*reversed(composed.placements)]
+    if path[0] in MULTIPLE and path[1:]:
+        parts = [root / path[0] / f"{path[1]}.yaml" for root in composed.roots]
+        placements += [Placement(f.parents[1], f, (path[0],)) for f in parts if f.is_file()]
+    if place := next(filter(None, (each.where(path) for each in placements)), ""):
+        return place
     if above:  # the choice of a part, whose files do not name the value
         return f"command line, {above[0][0]}"
     inside = [text for text, key in overrides if key.startswith(f"{dotted}.")]
     return f"command line, {inside[0]}" if inside else dotted
-
-
-def _candidates(
-    composed: Composed, root: Path, path: Sequence[str]
-) -> list[tuple[Path, list[str]]]:
-    """Files in which the value may stand, the one that has the last word first."""
-    inner, whole = list(path[1:]), list(path)
-    files = [(root / group / f"{composed.choices.get(group)}.yaml", whole) for group in WHOLE]
-    if path[0] in MULTIPLE:
-        files.append((root / path[0] / f"{inner[0] if inner else ''}.yaml", inner))
-    else:
-        files.append((root / path[0] / f"{composed.choices.get(path[0])}.yaml", inner))
-    files.append((root / "config.yaml", whole))
-    return [(file, keys) for file, keys in files if keys and file.is_file()]
 
 
 def _line(file: Path, path: Sequence[str]) -> int | None:

@@ -149,12 +149,16 @@ def examined(path: Path) -> Iterator[Problem]:
         fault = f"defaults is {content['defaults']!r}"
         where = line_with([path], ["defaults"]) or shown(path)
         yield Problem(where, fault, "a list, such as `- override /model: mlp`")
+    elif unfit := [line for line in content.get("defaults", []) if not _names_files(line)]:
+        fault = f"defaults holds {_inline(unfit[0])}"
+        allowed = "a group with its choice, such as `- override /model: mlp`, or a file's name"
+        yield Problem(line_with([path], ["defaults"]) or shown(path), fault, allowed)
     elif leading_out := _leading_out(content.get("defaults", [])):
         fault = f"{leading_out} leads out of the folder"
         yield Problem(shown(path), fault, "names of files below this folder")
     elif any(map(names_hydra, _settings(path, content))):
         yield not_of_hydra(line_with([path], ["hydra"]) or f"{shown(path)}:1")
-    elif path.parent.name in WHOLE and not _is_whole(path):
+    elif path.parent.name in WHOLE and not package_of(path).startswith("_global_"):
         fault = f"a file of the group {path.parent.name} must say that it sets values everywhere"
         todo = "write `# @package _global_` as its first line"
         yield Problem(f"{shown(path)}:1", fault, todo=todo)
@@ -178,7 +182,7 @@ def not_of_hydra(where: str) -> Problem:
 
 def _settings(path: Path, content: Mapping[str, Any]) -> Iterator[str]:
     """What a file sets: its package, its keys, and the groups of its list of defaults."""
-    yield from re.findall(r"#\s*@package\s+(\S+)", _head(path))
+    yield package_of(path)
     yield from map(str, content)
     for line in content.get("defaults", ()):
         yield from map(str, line if isinstance(line, dict) else [line])
@@ -211,6 +215,16 @@ def _inline(chosen: object) -> str:
     return yaml.safe_dump(chosen, default_flow_style=True, width=10_000).splitlines()[0]
 
 
+def _names_files(line: object) -> bool:
+    """Whether a line of a list of defaults is a name, or one group with what is chosen of it."""
+    words: list[object] = [line]
+    if isinstance(line, dict) and len(line) == 1:
+        ((group, chosen),) = line.items()
+        alone = group if chosen is None else chosen
+        words = [group, *(chosen if isinstance(chosen, list) else [alone])]
+    return not any(word is None or isinstance(word, (int, float, list, dict)) for word in words)
+
+
 def _leading_out(defaults: object) -> str:
     """The first name in a list of defaults that is a path to elsewhere."""
     if isinstance(defaults, dict):
@@ -221,14 +235,11 @@ def _leading_out(defaults: object) -> str:
     return str(defaults) if any(step.startswith(".") for step in steps) else ""
 
 
-def _is_whole(path: Path) -> bool:
-    return re.search(r"#\s*@package\s+_global_", _head(path)) is not None
-
-
-def _head(path: Path) -> str:
-    """The comments in front of a file's first key."""
+def package_of(path: Path) -> str:
+    """Where a file says that its content stands: `# @package NAME` before its first key, or ""."""
     head = re.match(r"(?:\s*#.*\n)*", bounded_yaml.read_text(path))
-    return head.group() if head else ""
+    package = re.search(r"^\s*#\s*@package\s+(\S+)\s*$", head.group() if head else "", re.M)
+    return package[1] if package else ""
 
 
 def line_with(files: Sequence[Path], words: Sequence[str]) -> str:

@@ -52,7 +52,7 @@ class TooMuch(Exception):  # noqa: N818 - caught where the configuration is comp
         self.path, self.fault = tuple(path), fault
 
 
-def resolve(config: Any) -> tuple[dict[str, object], list[Unresolved]]:
+def resolve(config: Any) -> tuple[dict[str, Any], list[Unresolved]]:
     """A composed configuration as plain data, and what in it was not resolved.
 
     Raises TooMuch: interpolations refer to themselves, or stand for too much.

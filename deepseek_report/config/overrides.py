@@ -201,8 +201,10 @@ def refused(override: Override, known: Mapping[str, Sequence[str]]) -> list[Prob
     shortened = group in MULTIPLE and override.is_delete() and override.value() is not None
     if (override.is_delete() and not shortened) or override.value() is None:
         return _nothing(where, override, known[group])
-    if isinstance(override.value(), list) and group not in MULTIPLE:
-        return [Problem(where, "several choices", f"one of {choices(known[group])}")]
+    several = isinstance(override.value(), list)
+    if group not in MULTIPLE and (several or override.is_force_add()):
+        fault = "several choices" if several else "a choice is not added by force"
+        return [Problem(where, fault, f"one of {choices(known[group])}")]
     problems = []
     for word in names(override):
         if (bare_name(word) if group in MULTIPLE else word) not in known[group]:

@@ -19,6 +19,7 @@ from deepseek_report.config.config_files import (
     choice_files,
     line_with,
     malformed,
+    of_person,
     read_yaml,
     shown,
 )
@@ -48,19 +49,22 @@ BY_SETS = frozenset({"set", "recommended", "use"})
 class Layer:
     """The list of one group as one place wrote it.
 
-    words : names of parts and sets, with or without a sign. place : the override or `file:line`.
-    file : where it stands, None for the command line.
+    words : names of parts and sets, with or without a sign. file : where it stands, None for the
+    command line.
     """
 
     words: tuple[str, ...]
-    by: Origin
-    place: str
     file: Path | None = None
 
     @property
     def changes(self) -> bool:
         """Whether it changes the list below it, where others stand in its place."""
         return bool(self.words) and all(word.startswith(_SIGNS) for word in self.words)
+
+    @property
+    def is_of_report(self) -> bool:
+        """Whether a kind of report wrote it, `report=quick` say, and so not the study."""
+        return self.file is not None and self.file.parent.name == "report"
 
 
 @dataclass(frozen=True)
@@ -135,7 +139,7 @@ class Sets:
         selected: dict[str, Origin] = {}
         for layer in reversed(_counting(layers)):
             for word in self._known(layer):
-                self._change(selected, word, layer.by)
+                self._change(selected, word, "config" if layer.file else "command line")
         return selected
 
     def problems(self, layers: Sequence[Layer]) -> Iterator[Problem]:
@@ -145,7 +149,8 @@ class Sets:
         for layer in counting:
             for word in layer.words:
                 if layer.file is not None and word not in self._known(layer):
-                    where = line_with([layer.file], [bare_name(word)]) or layer.place
+                    file = [layer.file]
+                    where = line_with(file, [bare_name(word)]) or line_with(file, [self.group])
                     yield unknown(where, word, self.group, [*self.parts, *self.names])
 
     def twins(self, words: Container[str] | None = None) -> Iterator[Problem]:
@@ -201,7 +206,7 @@ def words_of(value: object) -> tuple[str, ...]:
 
 
 def find_sets(roots: Sequence[Path], parts: Mapping[str, Sequence[str]]) -> dict[str, Sets]:
-    """The sets of every group of which several parts are chosen.
+    """The sets of every group of which several parts are chosen; no file is read yet.
 
     roots : config folders; a set of the first one hides one of the same name further on.
     parts : {group: its parts}.
@@ -212,12 +217,10 @@ def find_sets(roots: Sequence[Path], parts: Mapping[str, Sequence[str]]) -> dict
 def faults_beside(roots: Sequence[Path], parts: Mapping[str, Sequence[str]]) -> list[Problem]:
     """What is wrong with files of a person's folder, whether a configuration uses them or not."""
     several = find_sets(roots, parts).values()
-    return [*malformed(roots[:-1]), *(problem for sets in several for problem in sets.twins())]
-
-
-def set_names(roots: Sequence[Path], parts: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-    """{group: its sets}; reads no file, so that it can be called at every keystroke."""
-    return {group: Sets(group, _files(roots, group), parts[group]).names for group in MULTIPLE}
+    return [
+        *malformed(of_person(roots)),
+        *(problem for sets in several for problem in sets.twins()),
+    ]
 
 
 def _files(roots: Sequence[Path], group: str) -> dict[str, Path]:

@@ -7,11 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from omegaconf import OmegaConf
 
-from deepseek_report.config.catalogue import folders, groups
-from deepseek_report.config.compose import Composer, HydraTrees, compose
+from deepseek_report.config.catalogue import folders
+from deepseek_report.config.compose import Composer, compose
+from deepseek_report.config.composed import locate
 from deepseek_report.config.config_files import MULTIPLE
+from deepseek_report.config.hydra_files import ConfigFiles
 from deepseek_report.config.overrides import expand
 from deepseek_report.config.problems import ConfigProblems
 from deepseek_report.config.validate import validate
@@ -106,38 +111,33 @@ JOBS = [
 
 def own_composer() -> Composer:
     """A composer that shares nothing with those of other tests."""
-    return replace(Composer.of(None), trees=HydraTrees(ROOTS, groups(ROOTS)))
-
-
-@pytest.fixture
-def by_hydra(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
-    """The overrides of every tree that Hydra composes."""
-    composed: list[tuple[str, ...]] = []
-    compose_tree = HydraTrees._by_hydra
-
-    def counted(self: HydraTrees, overrides: Any) -> Any:
-        composed.append(tuple(overrides))
-        return compose_tree(self, overrides)
-
-    monkeypatch.setattr(HydraTrees, "_by_hydra", counted)
-    return composed
+    return replace(Composer.of(None), files=ConfigFiles(ROOTS))
 
 
 @pytest.mark.parametrize("values", JOBS)
 def test_a_value_in_a_copy_is_what_hydra_makes_of_it(values: tuple[str, ...]) -> None:
-    trees = HydraTrees(ROOTS, groups(ROOTS))
-    trees.tree([*WRITTEN_OUT, "++seed=77", "++report.title=before"])  # leaves no trace
-    tree, names = trees.tree([*WRITTEN_OUT, *values])
-    expected, expected_names = trees._by_hydra([*WRITTEN_OUT, *values])
-    assert OmegaConf.to_container(tree) == OmegaConf.to_container(expected)
-    assert names == expected_names
+    files = ConfigFiles(ROOTS)
+    files.tree([*WRITTEN_OUT, "++seed=77", "++report.title=before"])  # leaves no trace
+    tree, placements = files.tree([*WRITTEN_OUT, *values])
+    assert (tree, placements) == ConfigFiles(ROOTS).tree([*WRITTEN_OUT, *values])
+    with initialize_config_dir(str(ROOTS[-1]), version_base="1.3"):
+        by_hydra = hydra_compose("config", [*WRITTEN_OUT, *values])
+    assert OmegaConf.to_container(tree) == OmegaConf.to_container(by_hydra)
 
 
-def test_hydra_composes_the_same_files_once(by_hydra: list[tuple[str, ...]]) -> None:
+def test_hydra_composes_the_same_files_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    composed = []
+    merge = ConfigLoaderImpl._compose_config_from_defaults_list
+
+    def counted(self: ConfigLoaderImpl, defaults: Any, repo: Any) -> Any:
+        composed.append(defaults)
+        return merge(self, defaults, repo)
+
+    monkeypatch.setattr(ConfigLoaderImpl, "_compose_config_from_defaults_list", counted)
     composer = own_composer()
     first = [composer.compose([*CHOOSING, f"seed={seed}"]) for seed in (1, 2)]
     other = composer.compose([*CHOOSING, "model=mlp", "seed=1"])
-    assert len(by_hydra) == 2
+    assert len(composed) == 2
     assert [composed.raw["seed"] for composed in first] == [1, 2]
     assert other == compose([*CHOOSING, "model=mlp", "seed=1"])
 
@@ -156,3 +156,19 @@ def test_what_hydra_refuses_is_refused_in_its_words(override: str) -> None:
         except ConfigProblems as error:
             reasons.append(str(error))
     assert reasons[0] == reasons[1]
+
+
+def test_a_value_stands_in_the_file_that_has_the_last_word(tmp_path: Path) -> None:
+    mine = study("defaults:\n  - breast_cancer\n  - override /metrics: [mine]\nname: mine")
+    other = "defaults: [other]\nmine: {n_resamples: 300}\n"
+    target = "deepseek_report.metrics.performance.classification_scores.BrierScore"
+    part = f"# A score.\n# @package metrics.mine\n_target_: {target}\nreference: base_rate\n"
+    files = {"experiment/mine": mine, "metrics/mine": other, "metrics/other": part}
+    composed = compose(["experiment=mine"], write_conf(tmp_path, files))
+    for path, place in (
+        ("name", "experiment/mine.yaml:5"),
+        ("report.thresholds", "conf/experiment/breast_cancer.yaml"),
+        ("metrics.mine.n_resamples", "metrics/mine.yaml:2"),
+        ("metrics.mine.reference", "metrics/other.yaml:4"),
+    ):
+        assert place in locate(composed, path.split("."))

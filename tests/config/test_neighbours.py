@@ -79,8 +79,9 @@ def test_a_broken_file_that_is_chosen_is_told_with_its_name(
     kind: str, group: str, composer: Composer
 ) -> None:
     name = f"broken{[*BROKEN].index(kind)}"
-    with pytest.raises(ConfigProblems, match=rf"{group}/{name}\.yaml"):
-        composer.compose([f"{group}=[{name}]" if group == "metrics" else f"{group}={name}"])
+    for _ in range(2):  # also where it was read before
+        with pytest.raises(ConfigProblems, match=rf"{group}/{name}\.yaml"):
+            composer.compose([f"{group}=[{name}]" if group == "metrics" else f"{group}={name}"])
 
 
 def _beside(conf: str) -> list[str]:
@@ -96,10 +97,38 @@ def test_all_broken_files_that_are_in_use_are_told_at_once(tmp_path: Path) -> No
     assert [Path(place.partition(":")[0]).name for place in places] == ["mine.yaml", "ours.yaml"]
 
 
-def test_a_file_that_a_default_may_take_in_is_looked_at(tmp_path: Path) -> None:
-    mine = study("defaults:\n  - override /model: ${which}\nwhich: mlp\nname: mine")
-    conf = write_conf(tmp_path, {"experiment/mine": mine, "model/bomb": "a: [\n"})
-    with pytest.raises(ConfigProblems, match=r"bomb\.yaml:2:1: not valid YAML"):
+def test_a_file_that_a_default_takes_in_by_reference_is_looked_at(tmp_path: Path) -> None:
+    files = {"model/default": "a: [\n", "model/other": "b: [\n"}
+    mine = study("defaults:\n  - override /model: ${trainer}\nname: mine")
+    conf = write_conf(tmp_path, {"experiment/mine": mine, **files})
+    with pytest.raises(ConfigProblems, match=r"default\.yaml:2:1: not valid YAML") as caught:
+        compose(["experiment=mine"], conf)
+    assert "other.yaml" not in str(caught.value)
+
+
+#: Lists of defaults that name no file, with what is found there.
+UNFIT = {
+    "[3]": "3",
+    "[{}]": "{}",
+    "[null]": "null",
+    "[{3: a}]": "{3: a}",
+    "[{override /debug: off}]": "{override /debug: false}",
+    "[{override /metrics: [3]}]": "{override /metrics: [3]}",
+    "[{override /model: mlp, override /dataset: csv}]": "override /dataset: csv, override /model",
+}
+
+
+@pytest.mark.parametrize("text", UNFIT)
+def test_a_line_that_names_no_file_is_told_by_its_file(text: str, tmp_path: Path) -> None:
+    conf = write_conf(tmp_path, {"experiment/mine": study(f"defaults: {text}")})
+    with pytest.raises(ConfigProblems, match=r"mine\.yaml:2: defaults holds ") as caught:
+        compose(["experiment=mine"], conf)
+    assert UNFIT[text] in str(caught.value)
+
+
+def test_a_file_that_takes_in_itself_is_told(tmp_path: Path) -> None:
+    conf = write_conf(tmp_path, {"experiment/mine": study("defaults: [mine]")})
+    with pytest.raises(ConfigProblems, match=r"mine\.yaml: its list of defaults takes in"):
         compose(["experiment=mine"], conf)
 
 

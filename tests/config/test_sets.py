@@ -24,11 +24,11 @@ FURTHER = sorted({path.stem for path in (ROOTS[0] / "explainers").glob("*.yaml")
 
 
 def on_the_command_line(*words: str) -> Layer:
-    return Layer(words, "command line", "")
+    return Layer(words)
 
 
 def in_a_file(*words: str) -> Layer:
-    return Layer(words, "config", "")
+    return Layer(words, Path("config.yaml"))
 
 
 @pytest.fixture

@@ -7,16 +7,17 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from deepseek_report.config import compose as composing
-from deepseek_report.config.compose import compose, read
-from deepseek_report.config.config_files import MULTIPLE, shipped_files
+from deepseek_report.config.compose import compose
+from deepseek_report.config.config_files import MULTIPLE, shipped_files, shipped_folders
+from deepseek_report.config.hydra_files import ConfigFiles
 
 _FILES = [file for group in MULTIPLE for file in shipped_files(group)]
 
 
 @pytest.mark.parametrize("file", _FILES, ids=lambda file: f"{file.parent.name}/{file.stem}")
 def test_a_part_sets_its_own_key_alone_and_is_read_as_hydra_reads_it(file: Path) -> None:
-    content = read(file)
+    result = ConfigFiles(shipped_folders()).load_config(f"{file.parent.name}/{file.stem}")
+    content = OmegaConf.to_container(result.config)
     assert list(content) == [file.stem]
     assert repr(content) == repr(OmegaConf.to_container(OmegaConf.load(file)))
     text = file.read_text(encoding="utf-8")
@@ -46,9 +47,10 @@ def test_the_configuration_is_that_of_reading_file_after_file(
     (tmp_path / "conf" / "metrics" / "house_metric.yaml").write_text(_OWN, encoding="utf-8")
     folder = str(tmp_path / "conf")
     as_one = compose(overrides, folder)
-    monkeypatch.setattr(composing, "together", lambda group, names, root: names)
+    monkeypatch.setattr(ConfigFiles, "joint", lambda self, group, names: [*names])
     by_file = compose(overrides, folder)
-    assert repr(as_one) == repr(by_file)
+    assert repr(as_one.raw) == repr(by_file.raw)
+    assert as_one.selected == by_file.selected
     assert [list(as_one.raw[group]) for group in MULTIPLE] == [
         list(by_file.raw[group]) for group in MULTIPLE
     ]
