@@ -33,7 +33,7 @@ _SLOTS = {
         *("about", "alike", "all", "answer", "caption", "case", "decided", "decision", "explained"),
         *("feature", "figure", "file", "fits", "high", "label", "least", "low", "mark", "method"),
         *("n", "name", "now", "number", "other", "parts", "places", "probability", "problem"),
-        *("rival", "row", "rows", "rule", "run", "section", "share", "shown", "source", "start"),
+        *("rival", "rows", "rule", "run", "section", "share", "shown", "source", "start"),
         *("stated", "target", "text", "threshold", "token", "truth", "unit", "used", "value"),
         *("values", "was", "weight"),
     )

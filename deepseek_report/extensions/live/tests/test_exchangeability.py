@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from deepseek_report.extensions.live import exchangeability
+from deepseek_report.extensions.live.drift_watch import drift_verdicts
 from deepseek_report.extensions.live.exchangeability import Bets, Monitor, StabilityIndex
 
 
@@ -178,3 +179,16 @@ def test_chance_exceeds_its_bound_of_the_index_about_as_often_as_stated(ordered:
     pairs = [StabilityIndex.of(sample(2000), ordered)(sample(100)) for _ in range(400)]
     beyond = np.mean([index > chance for index, chance in pairs])
     assert 0.02 <= beyond <= 0.09
+
+
+def test_a_p_value_is_corrected_for_all_watched_quantities() -> None:
+    alone, *_ = drift_verdicts([0.02], 4)
+    among, *_ = drift_verdicts([0.02, 0.9, 0.9], 4)
+    assert (alone.since, among.since) == (4, None)
+    assert among.p_adjusted == 0.06
+
+
+def test_what_was_found_once_stays_found_and_keeps_its_batch() -> None:
+    first = drift_verdicts([0.001, 0.5], 3)
+    later = drift_verdicts([0.001, 0.001], 7, first)
+    assert [verdict.since for verdict in later] == [3, 7]

@@ -12,13 +12,7 @@ import pytest
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.errors import DataError
-from deepseek_report.extensions.live.drift_watch import (
-    DriftRow,
-    DriftVerdict,
-    DriftWatch,
-    drift_verdicts,
-    reasons,
-)
+from deepseek_report.extensions.live.drift_watch import DriftRow, DriftVerdict, DriftWatch, reasons
 from deepseek_report.extensions.live.incoming_rows import LONGEST_LINE
 from deepseek_report.extensions.live.open_stream import Idle, lines_of_file, lines_of_stream
 from deepseek_report.extensions.live.scored_batches import ScoredBatch, fresh_lines
@@ -121,19 +115,6 @@ def test_a_reason_has_the_key_of_its_feature_and_a_name_of_its_own() -> None:
     assert quantity.key == "a"
     assert wording().say(quantity.label).startswith("attribution to")
     assert quantity.values == pytest.approx([0.12])
-
-
-def test_a_p_value_is_corrected_for_all_watched_quantities() -> None:
-    alone, *_ = drift_verdicts([0.02], 4)
-    among, *_ = drift_verdicts([0.02, 0.9, 0.9], 4)
-    assert (alone.since, among.since) == (4, None)
-    assert among.p_adjusted == 0.06
-
-
-def test_what_was_found_once_stays_found_and_keeps_its_batch() -> None:
-    first = drift_verdicts([0.001, 0.5], 3)
-    later = drift_verdicts([0.001, 0.001], 7, first)
-    assert [verdict.since for verdict in later] == [3, 7]
 
 
 def test_a_line_is_taken_when_it_has_ended(tmp_path: Path) -> None:
