@@ -11,6 +11,7 @@ import pytest
 from pydantic import Field
 
 from deepseek_report.config.config_files import shipped_folders
+from deepseek_report.extension import BROUGHT, installed
 from docs.reference_pages import (
     docstring_entries,
     field_docs,
@@ -29,6 +30,8 @@ def written() -> dict[str, str]:
 
 
 def test_the_pages_are_up_to_date(written: dict[str, str]) -> None:
+    if {name for name, _ in BROUGHT.values()} != {each.folder.name for each in installed()}:
+        pytest.skip("an extension, whose choices stand in the pages, does not lie here")
     assert "| latency | `latency` |" in written["tables.md"]
     assert not stale(DOCS, written), "run `make settings`"
 

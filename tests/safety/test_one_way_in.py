@@ -163,7 +163,11 @@ def test_nothing_else_opens_lists_writes_or_removes_files() -> None:
         "go by artifacts/storage/plain_files.py or files.py; what only reads files of the package "
         "or that the person named gets a line in ELSEWHERE"
     )
-    stale = {name: calls - calls_of.get(name, set()) for name, calls in allowed.items()}
+    stale = {
+        name: calls - calls_of.get(name, set())
+        for name, calls in allowed.items()
+        if (PACKAGE / name).parent.exists()  # an extension may not lie here
+    }
     assert {name: calls for name, calls in stale.items() if calls} == {}, "a line nothing needs"
 
 
