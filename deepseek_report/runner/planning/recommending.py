@@ -35,7 +35,6 @@ from deepseek_report.artifacts.protocols.explainers import (
     Turn,
 )
 from deepseek_report.artifacts.protocols.models import capabilities_of
-from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.storage import bounded_yaml
 from deepseek_report.config.composed import Undecided, locate
@@ -43,8 +42,6 @@ from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.problems import ConfigProblems, Problem
 from deepseek_report.config.validate import validate
 from deepseek_report.runner.planning import work
-from deepseek_report.runner.planning.plan import data_stage
-from deepseek_report.store import Store
 
 #: What `benchmarks/method_prices.py` measured of the shipped methods.
 MEASURED = Path(__file__).with_name("measured_methods.yaml")
@@ -106,7 +103,8 @@ def decided(experiment: Experiment, size: work.Size | None = None) -> Experiment
     """
     if experiment.undecided is None:
         return experiment
-    budget = _Budget.of(experiment, experiment.undecided, size or size_before_run(experiment))
+    size = size or work.KnownData.of(experiment).size
+    budget = _Budget.of(experiment, experiment.undecided, size)
     composed = experiment.undecided.decided(
         explainers={key: _plain(offer.explainer) for key, offer in budget.taken.items()},
         left_out=budget.refused,
@@ -114,18 +112,6 @@ def decided(experiment: Experiment, size: work.Size | None = None) -> Experiment
         reasons=dict(budget.reasons()),
     )
     return validate(composed, experiment.trusted, experiment.trusted_types)
-
-
-def size_before_run(experiment: Experiment) -> work.Size:
-    """The size of the data, from the store or else from their source.
-
-    Raises DataError: the data cannot be read.
-    """
-    store = Store(experiment.store)
-    if (folder := data_stage(experiment).folder(store)) is not None:
-        return work.size_of(folder)
-    dataset = experiment.dataset.load(experiment.seeds.data, Silent())
-    return work.Size.of(dataset.schema, dataset.card)
 
 
 def _plain(explainer: ExplainerPlugin) -> dict[str, Any]:
