@@ -126,17 +126,15 @@ def _print_config(options: argparse.Namespace) -> int:
 def _decided(experiment: Experiment, *, quiet: bool = False) -> Experiment:
     if experiment.undecided is None:
         return experiment
-    from deepseek_report.artifacts.message import from_plain
     from deepseek_report.cli.output.forecast import say_choice
-    from deepseek_report.runner.planning.recommending import decided, size_before_run
+    from deepseek_report.runner.planning.recommending import decided
+    from deepseek_report.runner.planning.work import KnownData
     from deepseek_report.wording.of_results import words_for
 
-    size = size_before_run(experiment)
-    experiment = decided(experiment, size)
-    explain = experiment.settings.explain
+    data = KnownData.of(experiment)
+    experiment = decided(experiment, data.size)
     if not quiet:
-        words = words_for(experiment.report.language, size.schema)
-        say_choice(from_plain(explain.reasons), explain.evaluations, words)
+        say_choice(experiment, words_for(experiment.report.language, data.schema))
     return experiment
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.message import from_plain
 from deepseek_report.artifacts.rounding import count, plural, quantity
 from deepseek_report.cli.output.console import (
     cell,
@@ -25,10 +27,13 @@ from deepseek_report.wording.words import Wording
 
 if TYPE_CHECKING:
     from deepseek_report.artifacts.message import Text
-    from deepseek_report.artifacts.schema import Feature
+    from deepseek_report.artifacts.schema import Schema
+    from deepseek_report.artifacts.split import DataIssue
+    from deepseek_report.config.experiment import Experiment
     from deepseek_report.config.problems import Problem
     from deepseek_report.runner.planning.cost import Basis, Cost
-    from deepseek_report.runner.planning.forecast import DataSeen, Expected, Forecast
+    from deepseek_report.runner.planning.forecast import Forecast
+    from deepseek_report.runner.planning.work import KnownData
 
 _MOST_COLUMNS = 40
 _MOST_CATEGORIES = 5
@@ -42,17 +47,21 @@ _KINDS = {"numeric": "number", "ordinal": "ordered", "categorical": "categories"
 
 def say_forecast(plan: Forecast) -> None:
     """The data as they are understood, the plan, what it costs, and what is left out."""
-    say(f"{plan.experiment}: the configuration is valid. Run id {plan.run_id}")
-    texts = words_for(plan.language, plan.data.schema, plan.data.card)
-    _say_data(plan.data, texts)
-    _say_issues(plan.data, texts)
-    if plan.causes is not None:
-        service("causal").say_graph(plan.causes, texts)
-    _say_stages(plan.stages)
-    _say_corrections(plan.corrections, texts)
+    experiment, data = plan.experiment, plan.data
+    say(f"{experiment.name}: the configuration is valid. Run id {plan.run_id}")
+    texts = words_for(experiment.report.language, data.schema, data.card)
+    _say_data(data, texts)
+    _say_issues(data.issues, texts)
+    if (declared := experiment.settings.causal) is not None:
+        causal = service("causal")
+        causal.say_graph(causal.DeclaredGraph.of(declared, data.schema), texts)
+    _say_stages(plan)
+    if plan.corrections:
+        say(f"\nCorrections ({len(plan.corrections)})")
+    say_first([f"  – {texts.say(correction)}" for correction in plan.corrections], _MOST_ISSUES)
     if plan.trainings:
         say(f"Cross-validation: {plural(plan.trainings, 'more training')}")
-    say_choice(plan.chosen, plan.evaluations, texts)
+    say_choice(experiment, texts)
     if not plan.answered:
         say(
             "Note: no chosen explainer answers explain.question: what is added compared with "
@@ -62,13 +71,7 @@ def say_forecast(plan: Forecast) -> None:
     _say_frameworks(plan, texts)
     _say_left_out("Asked for by name, and not applicable here", plan.unfit, texts)
     _say_left_out("Left out", plan.refused, texts)
-    say(f"\n{_cost(plan)}")
-
-
-def _say_corrections(corrections: Sequence[Text], texts: Wording) -> None:
-    if corrections:
-        say(f"\nCorrections ({len(corrections)})")
-    say_first([f"  – {texts.say(correction)}" for correction in corrections], _MOST_ISSUES)
+    _say_cost(plan.cost, whole=plan.whole)
 
 
 def say_open(lines: Sequence[OpenLine]) -> None:
@@ -86,10 +89,13 @@ def say_beside(problems: Sequence[Problem]) -> None:
     say_first([f"  – {problem.where}: {problem.fault}" for problem in problems], MOST)
 
 
-def say_choice(chosen: Mapping[str, Text], evaluations: int | None, texts: Wording) -> None:
+def say_choice(experiment: Experiment, texts: Wording) -> None:
     """What a recommender chose, and why."""
-    if chosen and evaluations is not None:
-        say(f"\nRecommended for {count(evaluations)} evaluations of the model ({len(chosen)})")
+    explain = experiment.settings.explain
+    chosen = from_plain(explain.reasons)
+    if chosen and explain.evaluations is not None:
+        rows = count(explain.evaluations)
+        say(f"\nRecommended for {rows} evaluations of the model ({len(chosen)})")
     for explainer, reason in chosen.items():
         say(f"  – {explainer}: {texts.say(reason)}")
 
@@ -113,19 +119,25 @@ def _say_frameworks(plan: Forecast, texts: Wording) -> None:
 def _say_left_out(heading: str, parts: Sequence[tuple[str, Text]], texts: Wording) -> None:
     if parts:
         say(f"\n{heading} ({len(parts)})")
-    for reason, artifacts in _by_reason(parts).items():
-        say(f"  – {_some_of(artifacts)}: {texts.say(reason)}")
+    by_reason: dict[Text, list[str]] = {}
+    for artifact, reason in parts:
+        by_reason.setdefault(reason, []).append(artifact)
+    for reason, artifacts in by_reason.items():
+        named = ", ".join(artifacts)
+        if len(artifacts) > _MOST_LEFT_OUT:
+            named = f"{len(artifacts)} parts ({', '.join(artifacts[:3])}, …)"
+        say(f"  – {named}: {texts.say(reason)}")
 
 
 # --- data -----------------------------------------------------------------------------------------
 
 
-def _say_data(data: DataSeen, texts: Wording) -> None:
+def _say_data(data: KnownData, texts: Wording) -> None:
     size, schema = data.size, data.schema
     parts = f"{count(size.train)} to train on, {count(size.validation)} to validate, "
     parts += f"{count(size.test)} to test on"
     say(f"\nData: {plural(size.rows, 'row')}: {parts}")
-    for line in _target(data):
+    for line in _target(schema):
         say(f"  {line}")
     for attribute in schema.attributes:
         what = "groups of people" if attribute.kind == "person" else "parts"
@@ -141,8 +153,8 @@ def _say_data(data: DataSeen, texts: Wording) -> None:
         say(f"  – {texts.say(limit)}")
 
 
-def _target(data: DataSeen) -> list[str]:
-    target = data.schema.target
+def _target(schema: Schema) -> list[str]:
+    target = schema.target
     task = task_of(target)
     if not task.decides:
         unit = target.unit or "none declared (dataset.unit=…)"
@@ -156,22 +168,21 @@ def _target(data: DataSeen) -> list[str]:
         lines = [f"Target “{target.label}”: {plural(len(target.classes), 'class', 'classes')}: "]
         lines[0] += f"{classes}"
     lines.append(f"Explained: the probability of “{target.explained_class}”")
-    if data.favourable is not None:
-        lines.append(f"Favourable for the person concerned: “{data.favourable}”")
-    else:
-        lines.append(
-            "Favourable for the person concerned: none declared (dataset.favourable=…, one of the "
-            "classes)"
-        )
-    return lines
+    favourable = "none declared (dataset.favourable=…, one of the classes)"
+    if target.is_judged:
+        favourable = f"“{target.favourable_class}”"
+    return [*lines, f"Favourable for the person concerned: {favourable}"]
 
 
-def _say_columns(data: DataSeen) -> None:
+def _say_columns(data: KnownData) -> None:
     features = data.schema.features
     table = plain_table("column", "kind", "unit", "values", "")
     numbers = {row["feature"]: row for row in data.card.get("numeric", ())}
     for feature in features[:_MOST_COLUMNS]:
         missing = int(data.card.get("missing", {}).get(feature.name, 0))
+        values = _few([each.label[:_LONGEST] for each in feature.categories], _MOST_CATEGORIES)
+        if (ends := numbers.get(feature.name)) is not None:
+            values = f"{quantity(ends['min'], None)} to {quantity(ends['max'], None)}"
         remarks = [
             "sensitive" if feature.sensitive else "",
             f"{count(missing)} missing" if missing else "",
@@ -180,7 +191,7 @@ def _say_columns(data: DataSeen) -> None:
             cell(feature.name[:_LONGEST]),
             _KINDS.get(feature.kind, feature.kind),
             cell(feature.unit or ""),
-            cell(_values(feature, numbers.get(feature.name))),
+            cell(values),
             ", ".join(filter(None, remarks)),
         )
     say("")
@@ -190,12 +201,6 @@ def _say_columns(data: DataSeen) -> None:
     say("")
 
 
-def _values(feature: Feature, numbers: Mapping[str, float] | None) -> str:
-    if numbers is not None:
-        return f"{quantity(numbers['min'], None)} to {quantity(numbers['max'], None)}"
-    return _few([category.label[:_LONGEST] for category in feature.categories], _MOST_CATEGORIES)
-
-
 def _few(names: Sequence[str], most: int) -> str:
     """`a, b, c and 4 more`; never "and 1 more"."""
     if len(names) <= most + 1:
@@ -203,14 +208,14 @@ def _few(names: Sequence[str], most: int) -> str:
     return f"{', '.join(names[:most])} and {count(len(names) - most)} more"
 
 
-def _say_issues(data: DataSeen, texts: Wording) -> None:
-    if not data.issues:
+def _say_issues(issues: Sequence[DataIssue], texts: Wording) -> None:
+    if not issues:
         say("\nThe checks of the data found nothing.")
         return
-    say(f"\nFound in the data ({len(data.issues)})")
+    say(f"\nFound in the data ({len(issues)})")
     shown = [
         f"  {texts.label('severities', issue.severity)}: {texts.say(issue.text)}"
-        for issue in data.issues
+        for issue in issues
     ]
     say_first(shown, _MOST_ISSUES, "  and {} more, which the report lists")
 
@@ -218,97 +223,67 @@ def _say_issues(data: DataSeen, texts: Wording) -> None:
 # --- plan -----------------------------------------------------------------------------------------
 
 
-def _say_stages(stages: Sequence[Expected]) -> None:
-    """What is computed and what is stored, with the rows that each explainer evaluates."""
-    table = plain_table(
-        "stage", "from the store", "model evaluations (rows)", right=("model evaluations (rows)",)
-    )
-    for name, members in _families(stages).items():
-        calls = [stage.calls for stage in members if stage.calls is not None]
-        table.add_row(cell(name), _cached(members), f"{count(sum(calls))}" if calls else "")
+def _say_stages(plan: Forecast) -> None:
+    """What is computed and what is stored, with the rows that each explainer evaluates.
+
+    Explanations stand one by one; measures and pictures together.
+    """
+    families: dict[str, list[str]] = {}
+    for stage in plan.stages:
+        kind = ArtifactId(stage).kind
+        families.setdefault(kind if kind in {"measures", "pictures"} else stage, []).append(stage)
+    rows = "model evaluations (rows)"
+    table = plain_table("stage", "from the store", rows, right=(rows,))
+    for name, members in families.items():
+        shown = name if len(members) == 1 else f"{name} × {len(members)}"
+        n_stored = sum(plan.stages[stage] for stage in members)
+        stored = "yes" if n_stored else "no"
+        if 0 < n_stored < len(members):
+            stored = f"{n_stored} of {len(members)}"
+        table.add_row(cell(shown), stored, count(plan.calls[name]) if name in plan.calls else "")
     say("")
     console().print(table)
-    cached = sum(stage.cached for stage in stages)
-    say(f"{len(stages)} stages, {cached} of them in the store")
-
-
-def _families(stages: Sequence[Expected]) -> dict[str, list[Expected]]:
-    """Explanations one by one; measures and pictures together, but for what is partly stored."""
-    families: dict[str, list[Expected]] = {}
-    for stage in stages:
-        kind = ArtifactId(stage.id).kind
-        name = kind if kind in {"measures", "pictures"} else stage.id
-        families.setdefault(name, []).append(stage)
-    return {
-        name if len(members) == 1 else f"{name} × {len(members)}": members
-        for name, members in families.items()
-    }
-
-
-def _cached(stages: Sequence[Expected]) -> str:
-    n_cached = sum(stage.cached for stage in stages)
-    if 0 < n_cached < len(stages):
-        return f"{n_cached} of {len(stages)}"
-    return "yes" if n_cached else "no"
-
-
-def _by_reason(refused: Sequence[tuple[str, Text]]) -> dict[Text, list[str]]:
-    reasons: dict[Text, list[str]] = {}
-    for artifact, reason in refused:
-        reasons.setdefault(reason, []).append(artifact)
-    return reasons
-
-
-def _some_of(artifacts: Sequence[str]) -> str:
-    if len(artifacts) <= _MOST_LEFT_OUT:
-        return ", ".join(artifacts)
-    return f"{len(artifacts)} parts ({', '.join(artifacts[:3])}, …)"
+    say(f"{len(plan.stages)} stages, {sum(plan.stages.values())} of them in the store")
 
 
 # --- cost -----------------------------------------------------------------------------------------
 
-_BASES: dict[Basis, str] = {
-    "measured": "by the time that they took here before",
-    "similar": "by similar stages that ran here",
-    "timed": "by timing the model ({row} a row)",
-    "typical": "by usual times, since nothing like them ran here",
+#: {how stages were estimated: (what is said of their time, what of the memory)}
+_BASES: Mapping[Basis, tuple[str, str]] = {
+    "measured": (
+        "by the time that they took here before",
+        "by what the same stages took here before",
+    ),
+    "similar": ("by similar stages that ran here", "by similar stages that ran here"),
+    "timed": ("by timing the model ({row} a row)", ""),
+    "typical": (
+        "by usual times, since nothing like them ran here",
+        "a usual value, since nothing like it ran here",
+    ),
 }
 
 
-def _cost(plan: Forecast) -> str:
-    cost = plan.cost
-    if not cost.stages:
-        if plan.whole:
-            return "Cost: cached: nothing to do; the report of this run is there"
-        return "Cost: cached: nothing to compute; the report is written in a few seconds"
-    span = cost.total
+def _say_cost(cost: Cost, *, whole: bool) -> None:
+    """Time, which stages it was estimated for by what, and memory.
+
+    The report, which always comes, is not counted. whole : it is there already.
+    """
+    memory, span = cost.memory, cost.total
+    if memory is None:
+        left = "compute; the report is written in a few seconds"
+        if whole:
+            left = "do; the report of this run is there"
+        say(f"\nCost: cached: nothing to {left}")
+        return
     about = duration(span.expected)
     about = about if about.startswith("a few") else f"about {about}"
     within = duration_range(span.low, span.high)
-    text = f"Cost: {about} ({within}) with {plural(cost.parallel, 'process', 'processes')}"
-    return f"{text}\n  {_how(cost)}\n{_memory(cost)}"
-
-
-_MEMORY_BASES: Mapping[Basis, str] = {
-    "measured": "by what the same stages took here before",
-    "similar": "by similar stages that ran here",
-    "typical": "a usual value, since nothing like it ran here",
-}
-
-
-def _memory(cost: Cost) -> str:
-    span = cost.memory
-    if span is None:
-        return ""
-    low, about, high = (count(round(mib, -1)) for mib in (span.low, span.expected, span.high))
-    text = f"Memory: about {about} MiB ({low} to {high} MiB) in the largest process"
-    return f"{text}, {_MEMORY_BASES[span.basis]}"
-
-
-def _how(cost: Cost) -> str:
-    """Which stages were estimated by what; the report, which always comes, is left out."""
-    counts = {basis: cost.count(basis) for basis in _BASES}
-    counts["typical"] -= 1
+    say(f"\nCost: {about} ({within}) with {plural(cost.parallel, 'process', 'processes')}")
+    counts = Counter(span.basis for name, span in cost.stages.items() if name != "report")
     row = "" if cost.row is None else f"{1000 * cost.row:.2g} ms"
-    parts = [f"{n} {_BASES[basis].format(row=row)}" for basis, n in counts.items() if n]
-    return f"Estimated for {plural(sum(counts.values()), 'stage')}: {', '.join(parts)}"
+    parts = [f"{counts[each]} {_BASES[each][0].format(row=row)}" for each in _BASES if counts[each]]
+    say(f"  Estimated for {plural(counts.total(), 'stage')}: {', '.join(parts)}")
+    ends = (memory.low, memory.expected, memory.high)
+    low, expected, high = (count(round(mib, -1)) for mib in ends)
+    text = f"Memory: about {expected} MiB ({low} to {high} MiB) in the largest process"
+    say(f"{text}, {_BASES[memory.basis][1]}")

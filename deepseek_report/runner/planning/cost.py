@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -32,9 +32,16 @@ class Past:
     """
 
     seconds: float
-    units: float | None = None
-    like: str = ""
+    work: Work | None = None
     memory: float | None = None
+
+    def is_like(self, work: Work | None) -> bool:
+        """Whether the same code did it for the same model."""
+        return self.work is not None and work is not None and self.work.like == work.like
+
+    def ratio(self, work: Work | None) -> float:
+        """How many times as much there is to do now; 1 where nobody knows."""
+        return work.units / self.work.units if work is not None and self.work is not None else 1.0
 
 
 @dataclass
@@ -61,6 +68,7 @@ class PastTimes:
 
 
 def _read(folder: Path) -> Iterator[Past]:
+    """What the newest manifests tell; those that tell no time or cannot be read are passed over."""
     dated = []
     for path in (inner / MANIFEST for inner in folders_in(folder)):
         try:
@@ -68,25 +76,21 @@ def _read(folder: Path) -> Iterator[Past]:
         except OSError:
             continue
     for _, path in sorted(dated, reverse=True)[:_LOOKED_AT]:
-        if (past := _past(path)) is not None:
-            yield past
-
-
-def _past(path: Path) -> Past | None:
-    """What a manifest tells; None where it tells no time or cannot be read."""
-    try:
-        facts = load_json(path, _MOST_BYTES)
-        seconds = float(facts["seconds"])
-        work = facts.get("work") or {}
-        units = float(work["units"]) if "units" in work else None
-        like = str(work.get("like", ""))
-        memory = float(facts.get("peak_memory", 0.0))
-    except (ArtifactError, ValueError, KeyError, TypeError, AttributeError):
-        return None
-    if not math.isfinite(seconds) or seconds < 0:
-        return None
-    usable = memory if math.isfinite(memory) and memory > 0 else None
-    return Past(seconds, units if units and units > 0 else None, like, usable)
+        try:
+            facts = load_json(path, _MOST_BYTES)
+            work = facts.get("work") or {}
+            seconds, memory, units = (
+                float(told)
+                for told in (facts["seconds"], facts.get("peak_memory", 0), work.get("units", 0))
+            )
+        except (ArtifactError, ValueError, KeyError, TypeError, AttributeError):
+            continue
+        if 0 <= seconds < math.inf:
+            yield Past(
+                seconds,
+                Work(units, str(work.get("like", ""))) if 0 < units < math.inf else None,
+                memory if 0 < memory < math.inf else None,
+            )
 
 
 #: measured : the same stage ran here before, perhaps with more or less to do. similar : it ran for
@@ -128,10 +132,6 @@ class Span:
     high: float
     basis: Basis = "measured"
 
-    def scaled(self, low: float, expected: float, high: float) -> Span:
-        """Each end by its own factor."""
-        return Span(self.low * low, self.expected * expected, self.high * high, self.basis)
-
 
 @dataclass(frozen=True)
 class Cost:
@@ -148,53 +148,45 @@ class Cost:
     row: float | None = None
     memory: Span | None = None
 
-    def count(self, basis: Basis) -> int:
-        """How many stages were estimated so."""
-        return sum(span.basis == basis for span in self.stages.values())
-
 
 def cost_of(
     experiment: Experiment,
     waiting: Sequence[Stage],
     past: PastTimes,
     size: Size | None,
-    row: float | None = None,
+    time_row: Callable[[], float | None] = lambda: None,
 ) -> Cost:
     """What these stages cost, and the report after them.
 
     waiting : the stages that the store does not have. size : None before the data are read.
-    row : seconds in which the model evaluates one row, where that was timed.
+    time_row : times the model on one row; only asked where the store tells too little.
     """
+    training = Stage("training", "")
     works = {stage: work_of(experiment, stage, size) if size else None for stage in waiting}
+    row = row_by_training(past.of(training.id), like_of(experiment, training)) if size else None
     spans = {stage.id: span_of(stage, work, past, row) for stage, work in works.items()}
-    spans |= _of_folds(experiment, spans, past, size, row)
-    spans |= {"report": Span(2.0, 3.0, 6.0, "typical")}
+    heavy = (stage.id for stage in waiting if stage.kind in {"training", "explanations"})
+    if row is None and any(spans[name].basis == "typical" for name in heavy):
+        row = time_row()
+        spans = {stage.id: span_of(stage, work, past, row) for stage, work in works.items()}
+    folds = experiment.settings.split.folds
+    for name in measures_of_folds(experiment) if folds else ():
+        if name in spans and not past.of(name):  # as long as its trainings
+            work = work_of(experiment, training, size) if size else None
+            once = span_of(training, work, past, row)
+            low, expected, high = (folds * end for end in (once.low, once.expected, once.high))
+            spans[name] = Span(low, expected, high, once.basis)
+    spans["report"] = Span(2.0, 3.0, 6.0, "typical")
     memory = memory_of(works, past, size) if waiting else None
     wished = experiment.settings.jobs or (1 if experiment.is_quick else None)
     parallel = min(wished, cores()) if wished else processes(memory.expected if memory else None)
     return Cost(spans, _total(spans, parallel), parallel, row, memory)
 
 
-def _of_folds(
-    experiment: Experiment,
-    spans: Mapping[str, Span],
-    past: PastTimes,
-    size: Size | None,
-    row: float | None,
-) -> dict[str, Span]:
-    """The time of the trainings of a cross-validation, where it never ran here."""
-    folds, training = experiment.settings.split.folds or 0, Stage("training", "")
-    judging = [
-        name
-        for name, metric in experiment.metrics.items()
-        if "folds" in metric.reads and ArtifactId.measure(name) in spans
-    ]
-    unknown = [name for name in map(ArtifactId.measure, judging) if not past.of(name)]
-    if not (unknown and folds):
-        return {}
-    work = None if size is None else work_of(experiment, training, size)
-    once = span_of(training, work, past, row)
-    return {name: once.scaled(folds, folds, folds) for name in unknown}
+def measures_of_folds(experiment: Experiment) -> list[ArtifactId]:
+    """The measurements that train the model anew in each fold of a cross-validation."""
+    reading = (name for name, metric in experiment.metrics.items() if "folds" in metric.reads)
+    return list(map(ArtifactId.measure, reading))
 
 
 def cost_left(
@@ -206,25 +198,46 @@ def cost_left(
     """
     past = PastTimes(store.root)
     try:
-        size = size_of(data) if data is not None else None
-        return cost_of(experiment, waiting, past, size, row_of_past(experiment, past))
+        return cost_of(experiment, waiting, past, size_of(data) if data is not None else None)
     except Exception:  # the run goes on whatever can be said of its time
         return cost_of(experiment, waiting, past, None)
 
 
 def span_of(stage: Stage, work: Work | None, past: PastTimes, row: float | None) -> Span:
-    """The time of one stage, by what is known best."""
+    """The time of one stage, by what is known best.
+
+    work : None before the data are read. row : seconds in which the model evaluates one row, None
+    where nobody timed it.
+    """
     own = past.of(stage.id)
-    same = [earlier for earlier in own if work is not None and earlier.like == work.like]
-    if same:
-        return _by_past(same, work, "measured")
-    others = own or past.kin(stage.id)
-    if others:
-        return _by_past(others, work, "similar").scaled(0.5, 1.0, 2.0)
-    if row is not None and work is not None and _is_rows(stage):
-        return _by_rows(stage, work.units * row)
+    if same := [earlier for earlier in own if earlier.is_like(work)]:
+        return _by_past(same, work, 0.8, 1.3, "measured")
+    if others := own or past.kin(stage.id):
+        return _by_past(others, work, 0.4, 2.6, "similar")
+    of_rows = stage.kind in {"training", "predictions", "explanations"} or bool(stage.subject)
+    if row is not None and work is not None and of_rows:
+        seconds = work.units * row
+        if stage.kind == "training":  # it may stop early
+            seconds *= TRAINING_ROW
+            return Span(0.3 * seconds, seconds, 1.5 * seconds + 1, "timed")
+        return Span(0.7 * seconds, seconds + 0.05, 3 * seconds + 0.3, "timed")
     usual = _TYPICAL[stage.kind]
     return Span(0.3 * usual, usual, 4 * usual, "typical")
+
+
+def _by_past(
+    times: Sequence[Past], work: Work | None, least: float, most: float, basis: Basis
+) -> Span:
+    """Scaled by the work: part of the time grows with it, but how much is not known.
+
+    least, most : factors of the ends of the range, beside this.
+    """
+    nearest = min(times, key=lambda past: abs(math.log(past.ratio(work))))
+    ratio, seconds = nearest.ratio(work), max(nearest.seconds, 0.01)
+    few, many = sorted((ratio, math.sqrt(ratio)))
+    return Span(
+        least * seconds * few, seconds * math.sqrt(few * many), most * seconds * many, basis
+    )
 
 
 def memory_of(works: Mapping[Stage, Work | None], past: PastTimes, size: Size | None) -> Span:
@@ -235,7 +248,7 @@ def memory_of(works: Mapping[Stage, Work | None], past: PastTimes, size: Size | 
     is a similar one.
     """
     peaks = [
-        (_is_near(earlier, work), earlier.memory)
+        (earlier.is_like(work) and 1 / _NEAR <= earlier.ratio(work) <= _NEAR, earlier.memory)
         for stage, work in works.items()
         for earlier in past.of(stage.id)
         if earlier.memory is not None
@@ -243,30 +256,13 @@ def memory_of(works: Mapping[Stage, Work | None], past: PastTimes, size: Size | 
     if near := [memory for is_near, memory in peaks if is_near]:
         most = max(near)
         return Span(0.8 * most, most, 1.3 * most, "measured")
-    usual = _usual_memory(size)
+    usual = _BARE
+    if size is not None:
+        usual += _COPIES * _NUMBER * size.rows * len(size.schema.features)
     if peaks:
         most = max(*(memory for _, memory in peaks), usual if size is not None else 0.0)
         return Span(0.6 * most, most, 2 * most, "similar")
     return Span(0.7 * usual, usual, 1.3 * usual + _BARE, "typical")
-
-
-def _usual_memory(size: Size | None) -> float:
-    """MiB of a process that has the libraries loaded and works on data of this size."""
-    if size is None:
-        return _BARE
-    data = size.rows * len(size.schema.features) * _NUMBER
-    return _BARE + _COPIES * data
-
-
-def _is_near(earlier: Past, work: Work | None) -> bool:
-    if work is None or earlier.like != work.like:
-        return False
-    return 1 / _NEAR <= _ratio(earlier, work) <= _NEAR
-
-
-def row_of_past(experiment: Experiment, past: PastTimes) -> float | None:
-    """Seconds in which the model of an experiment evaluates one row, by a training before."""
-    return row_by_training(past.of("training"), like_of(experiment, Stage("training", "")))
 
 
 def row_by_training(times: Iterable[Past], like: str) -> float | None:
@@ -275,46 +271,22 @@ def row_by_training(times: Iterable[Past], like: str) -> float | None:
     None where there is no training, or one so short that starting up is a good part of it.
     """
     for past in times:
-        if past.like == like and past.units and past.seconds >= _LONG:
-            return past.seconds / past.units / TRAINING_ROW
+        if past.work is not None and past.work.like == like and past.seconds >= _LONG:
+            return past.seconds / past.work.units / TRAINING_ROW
     return None
-
-
-def _is_rows(stage: Stage) -> bool:
-    """Whether the units of its work are rows that the model evaluates."""
-    return stage.kind in {"training", "predictions", "explanations"} or bool(stage.subject)
-
-
-def _by_rows(stage: Stage, seconds: float) -> Span:
-    if stage.kind == "training":  # it may stop early
-        seconds *= TRAINING_ROW
-        return Span(0.3 * seconds, seconds, 1.5 * seconds + 1, "timed")
-    return Span(0.7 * seconds, seconds + 0.05, 3 * seconds + 0.3, "timed")
-
-
-def _by_past(times: Sequence[Past], work: Work | None, basis: Basis) -> Span:
-    """Scaled by the work: part of the time grows with it, but how much is not known."""
-    nearest = min(times, key=lambda past: abs(math.log(_ratio(past, work))))
-    ratio = _ratio(nearest, work)
-    slow, fast = max(ratio, math.sqrt(ratio)), min(ratio, math.sqrt(ratio))
-    seconds = max(nearest.seconds, 0.01)
-    return Span(0.8 * seconds * fast, seconds * math.sqrt(slow * fast), 1.3 * seconds * slow, basis)
-
-
-def _ratio(past: Past, work: Work | None) -> float:
-    return work.units / past.units if work is not None and past.units else 1.0
 
 
 def _total(spans: Mapping[str, Span], parallel: int) -> Span:
     """From start to end: some stages one by one, then the others, so many at a time."""
-    low = _elapsed({name: span.low for name, span in spans.items()}, parallel)
-    expected = _elapsed({name: span.expected for name, span in spans.items()}, parallel)
+    kinds = [(ArtifactId(name).kind in _ONE_BY_ONE, span) for name, span in spans.items()]
+
+    def elapsed(end: Callable[[Span], float]) -> float:
+        alone = sum(end(span) for waits, span in kinds if waits)
+        others = [end(span) for waits, span in kinds if not waits]
+        return alone + max(sum(others) / parallel, max(others, default=0.0))
+
     return Span(
-        low, expected, _elapsed({name: span.high for name, span in spans.items()}, parallel)
+        elapsed(lambda span: span.low),
+        elapsed(lambda span: span.expected),
+        elapsed(lambda span: span.high),
     )
-
-
-def _elapsed(seconds: Mapping[str, float], parallel: int) -> float:
-    alone = sum(time for name, time in seconds.items() if ArtifactId(name).kind in _ONE_BY_ONE)
-    others = [time for name, time in seconds.items() if ArtifactId(name).kind not in _ONE_BY_ONE]
-    return alone + max(sum(others) / parallel, max(others, default=0.0))

@@ -17,12 +17,11 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from math import inf
 from pathlib import Path
-from typing import Any
 
 from pydantic import TypeAdapter
 
@@ -35,7 +34,6 @@ from deepseek_report.artifacts.protocols.explainers import (
     Turn,
 )
 from deepseek_report.artifacts.protocols.models import capabilities_of
-from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.storage import bounded_yaml
 from deepseek_report.config.composed import Undecided, locate
@@ -43,8 +41,6 @@ from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.problems import ConfigProblems, Problem
 from deepseek_report.config.validate import validate
 from deepseek_report.runner.planning import work
-from deepseek_report.runner.planning.plan import data_stage
-from deepseek_report.store import Store
 
 #: What `benchmarks/method_prices.py` measured of the shipped methods.
 MEASURED = Path(__file__).with_name("measured_methods.yaml")
@@ -106,30 +102,20 @@ def decided(experiment: Experiment, size: work.Size | None = None) -> Experiment
     """
     if experiment.undecided is None:
         return experiment
-    budget = _Budget.of(experiment, experiment.undecided, size or size_before_run(experiment))
+    size = size or work.KnownData.of(experiment).size
+    budget = _Budget.of(experiment, experiment.undecided, size)
+    budget.spend()
+    chosen = {key: offer.explainer for key, offer in budget.taken.items()}
     composed = experiment.undecided.decided(
-        explainers={key: _plain(offer.explainer) for key, offer in budget.taken.items()},
+        explainers={
+            key: TypeAdapter(type(explainer)).dump_python(explainer, mode="json")
+            for key, explainer in chosen.items()
+        },
         left_out=budget.refused,
         evaluations=int(budget.spent.rows if budget.allowed.rows == inf else budget.allowed.rows),
-        reasons=dict(budget.reasons()),
+        reasons={key: budget.reason(key) for key in budget.offers if key in budget.taken},
     )
     return validate(composed, experiment.trusted, experiment.trusted_types)
-
-
-def size_before_run(experiment: Experiment) -> work.Size:
-    """The size of the data, from the store or else from their source.
-
-    Raises DataError: the data cannot be read.
-    """
-    store = Store(experiment.store)
-    if (folder := data_stage(experiment).folder(store)) is not None:
-        return work.size_of(folder)
-    dataset = experiment.dataset.load(experiment.seeds.data, Silent())
-    return work.Size.of(dataset.schema, dataset.card)
-
-
-def _plain(explainer: ExplainerPlugin) -> dict[str, Any]:
-    return dict(TypeAdapter(type(explainer)).dump_python(explainer, mode="json"))
 
 
 @dataclass(frozen=True)
@@ -169,40 +155,25 @@ class _Budget:
 
     @classmethod
     def of(cls, experiment: Experiment, undecided: Undecided, size: work.Size) -> _Budget:
-        """What is taken for the budget that the configuration declares."""
-        explainers = experiment.explainers
-        situation = Situation(
-            capabilities_of(experiment.model, size.schema),
-            size.schema,
-            work.background_of(experiment, size),
-        )
+        """What the configuration allows: rows, seconds, or both; by itself as many rows as the
+        candidates plan that are more than a finer form of another.
+        """
+        explainers, explain = experiment.explainers, experiment.settings.explain
+        capabilities = capabilities_of(experiment.model, size.schema)
+        background = work.background_of(experiment, size)
+        situation = Situation(capabilities, size.schema, background)
         offers = {
-            key: list(_as_set(explainers[key], situation, fields))
+            key: _as_set(explainers[key], situation, fields)
             for key, fields in undecided.candidates.items()
         }
         others = [key for key in explainers if key not in offers]
         budget = cls(experiment, undecided, size, offers, others)
-        budget.allowed = budget.declared
-        for key in others:
-            budget.spent += budget.cost(key, explainers[key])
-        budget.spend()
+        rows: float = explain.evaluations or inf
+        if not (explain.evaluations or explain.seconds):
+            usual = [key for key, sizes in offers.items() if sizes[0].turn != Turn.FINER]
+            rows = sum(budget.cost(key, explainers[key]).rows for key in (*others, *usual))
+        budget.allowed = _Price(rows, explain.seconds or inf)
         return budget
-
-    @property
-    def declared(self) -> _Price:
-        """What the configuration allows: rows, seconds, or both; by itself as many rows as the
-        candidates plan that are more than a finer form of another.
-        """
-        explain = self.experiment.settings.explain
-        seconds = explain.seconds or inf
-        if explain.evaluations or explain.seconds:
-            return _Price(explain.evaluations or inf, seconds)
-        usual = [
-            self.cost(key, explainer).rows
-            for key, explainer in self.experiment.explainers.items()
-            if key in self.others or self.offers[key][0].turn != Turn.FINER
-        ]
-        return _Price(sum(usual), seconds)
 
     def cost(self, key: str, explainer: ExplainerPlugin) -> _Price:
         """What an explainer plans, and how long that takes; 0 seconds where nobody measured it."""
@@ -212,13 +183,23 @@ class _Budget:
         return _Price(rows, rows * (each or 0.0))
 
     def spend(self) -> None:
-        """Take what was set, then offer by offer in turn; refuse a budget that explains nothing."""
-        for key in self.must:
-            self.take(key, self.offers[key][0])
+        """Pay for what is asked for by name, then offer by offer in turn, of one turn the nearer to
+        the truth first; refuse a budget that explains nothing.
+
+        The control is always taken, and a candidate of which a person set a field.
+        """
+        for key in self.others:
+            self.spent += self.cost(key, self.experiment.explainers[key])
+        for key, fields in self.undecided.candidates.items():
+            if fields or self.offers[key][0].turn == Turn.CONTROL:
+                self.take(key, self.offers[key][0])
         self.refuse_less_than(self.spent)
         every = [(key, offer) for key, offers in self.offers.items() for offer in offers]
-        for key, offer in sorted(every, key=self.place):
-            if self.pays_for(key, offer):
+        errors = {key: true_error(self.experiment, self.size.schema, key) for key in self.offers}
+        near = {key: inf if error is None else error for key, error in errors.items()}
+        for key, offer in sorted(every, key=lambda entry: (entry[1].turn, near[entry[0]])):
+            stands = offer.alone or self.explains
+            if stands and (self.spent + self.price(key, offer)).within(self.allowed):
                 self.take(key, offer)
             elif key not in self.taken:
                 self.refused.setdefault(key, self.refusal(key, offer))
@@ -226,21 +207,6 @@ class _Budget:
         if accounts and not self.explains:
             least = min((self.price(*account) for account in accounts), key=lambda p: p.rows)
             self.refuse_less_than(self.spent + least)
-
-    def place(self, entry: tuple[str, Offer]) -> tuple[Turn, float]:
-        """By its turn, then the nearer to the truth the sooner."""
-        key, offer = entry
-        error = true_error(self.experiment, self.size.schema, key)
-        return offer.turn, inf if error is None else error
-
-    @property
-    def must(self) -> list[str]:
-        """The control, and candidates of which a person set a field, who so asked for them."""
-        return [
-            key
-            for key, fields in self.undecided.candidates.items()
-            if fields or self.offers[key][0].turn == Turn.CONTROL
-        ]
 
     @property
     def explains(self) -> bool:
@@ -252,10 +218,6 @@ class _Budget:
         before = self.taken.get(key)
         already = self.cost(key, before.explainer) if before else _Price()
         return self.cost(key, offer.explainer) - already
-
-    def pays_for(self, key: str, offer: Offer) -> bool:
-        beside = offer.alone or self.explains
-        return beside and (self.spent + self.price(key, offer)).within(self.allowed)
 
     def take(self, key: str, offer: Offer) -> None:
         self.spent += self.price(key, offer)
@@ -280,18 +242,15 @@ class _Budget:
             ]
         )
 
-    def reasons(self) -> Iterator[tuple[str, Message]]:
-        """Why each candidate is taken in this size, in the order of the configuration."""
-        for key in self.offers:
-            if (offer := self.taken.get(key)) is not None:
-                is_set = self.undecided.candidates[key] and len(self.offers[key]) == 1
-                why = message("recommendation.set") if is_set else offer.reason
-                yield key, self.with_price(key, offer, why)
-
-    def with_price(self, key: str, offer: Offer, why: Message) -> Message:
-        """The reason with what the offer costs, and how far from the truth the method was."""
-        schema, cost = self.size.schema, self.cost(key, offer.explainer)
-        rows, error = int(cost.rows), true_error(self.experiment, schema, key)
+    def reason(self, key: str) -> Message:
+        """Why a candidate is taken in this size, with what that costs, and how far from the truth
+        the method was.
+        """
+        offer, schema = self.taken[key], self.size.schema
+        is_set = self.undecided.candidates[key] and len(self.offers[key]) == 1
+        why = message("recommendation.set") if is_set else offer.reason
+        cost, error = self.cost(key, offer.explainer), true_error(self.experiment, schema, key)
+        rows = int(cost.rows)
         if seconds_a_row(self.experiment, schema, key) is None:
             return message("recommendation.taken", why=why, rows=rows)
         if error is None:
@@ -313,7 +272,7 @@ class _Budget:
 
 def _as_set(
     explainer: ExplainerPlugin, situation: Situation, fields: frozenset[str]
-) -> Iterator[Offer]:
+) -> list[Offer]:
     """The offers of a candidate that leave the fields alone which a person set."""
     offers = [Offer(Turn.SECOND, explainer, message("recommendation.own"))]
     if isinstance(explainer, OffersSizes):
@@ -323,4 +282,4 @@ def _as_set(
         for offer in offers
         if all(getattr(offer.explainer, name) == getattr(explainer, name) for name in fields)
     ]
-    yield from kept or [dataclasses.replace(offers[0], explainer=explainer)]
+    return kept or [dataclasses.replace(offers[0], explainer=explainer)]

@@ -1,23 +1,28 @@
-"""How much work a stage is, in a unit that its time grows with; known before it runs."""
+"""The data as they are known before a run, and how much work each stage on them is.
+
+Work is told in a unit that a stage's time grows with.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
+from deepseek_report.artifacts.message import from_plain
 from deepseek_report.artifacts.protocols.explainers import ExplainerPlugin, suited
 from deepseek_report.artifacts.protocols.metrics import ExplainsAgain
 from deepseek_report.artifacts.protocols.models import BringsTrainer, PlansRows, capabilities_of
+from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.protocols.traits import MetricPart, traits_of
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.split import PARTS
+from deepseek_report.artifacts.split import PARTS, DataIssue, Dataset, Part, Split
 from deepseek_report.artifacts.storage.files import load_json
 from deepseek_report.config.experiment import Experiment
-from deepseek_report.runner.planning.plan import Stage
-from deepseek_report.store import digest
+from deepseek_report.runner.planning.plan import Stage, data_stage
+from deepseek_report.store import Store, digest
 
 
 @dataclass(frozen=True)
@@ -44,21 +49,46 @@ class Size:
         return cls(schema, *(sizes[part] for part in PARTS))
 
 
-def work_facts(experiment: Experiment, stage: Stage, data: Path) -> dict[str, object]:
-    """The work of a finished stage as its manifest keeps it; empty where it cannot be estimated.
-
-    data : the folder of the stage `data`.
-    """
-    try:
-        return work_of(experiment, stage, size_of(data)).facts()
-    except Exception:  # the stage is done, even if its plug-in cannot say how much there was
-        return {}
-
-
 @lru_cache(maxsize=2)
 def size_of(folder: Path) -> Size:
     """The size of the data set in the folder of a finished stage `data`."""
     return Size.of(Schema.load(folder), load_json(folder / "card.json"))
+
+
+@dataclass(frozen=True)
+class KnownData:
+    """The data of an experiment before it runs: as the store has them, else as they are read now.
+
+    load : gives the rows of a part, which the store reads only where something asks for them.
+    """
+
+    schema: Schema
+    card: Mapping[str, Any]
+    issues: tuple[DataIssue, ...]
+    load: Callable[[Part], Split]
+
+    @classmethod
+    def of(cls, experiment: Experiment) -> KnownData:
+        """Raises DataError: the store does not have the data, and they cannot be read."""
+        folder = data_stage(experiment).folder(Store(experiment.store))
+        if folder is None:
+            read = experiment.dataset.load(experiment.seeds.data, Silent())
+            return cls(read.schema, read.card, read.issues, partial(getattr, read))
+        issues = tuple(map(DataIssue.from_json, load_json(folder / "issues.json")))
+        card = from_plain(load_json(folder / "card.json"))
+        return cls(
+            Schema.load(folder), card, issues, lambda part: Split.load(folder / f"{part}.npz")
+        )
+
+    @property
+    def size(self) -> Size:
+        return Size.of(self.schema, self.card)
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """The same with the rows of all parts."""
+        parts: dict[str, Any] = {part: self.load(part) for part in PARTS}
+        return Dataset(self.schema, **parts, card=self.card, issues=self.issues)
 
 
 @dataclass(frozen=True)
@@ -71,9 +101,16 @@ class Work:
     units: float
     like: str
 
-    def facts(self) -> dict[str, object]:
-        """As a manifest keeps it."""
-        return {"units": self.units, "like": self.like}
+
+def work_facts(experiment: Experiment, stage: Stage, data: Path) -> dict[str, object]:
+    """The work of a finished stage as its manifest keeps it; empty where it cannot be estimated.
+
+    data : the folder of the stage `data`.
+    """
+    try:
+        return vars(work_of(experiment, stage, size_of(data)))
+    except Exception:  # the stage is done, even if its plug-in cannot say how much there was
+        return {}
 
 
 def work_of(experiment: Experiment, stage: Stage, size: Size) -> Work:

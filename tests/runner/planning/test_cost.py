@@ -108,7 +108,7 @@ def test_a_damaged_manifest_tells_no_time(content: str, tmp_path: Path) -> None:
 
 
 def test_only_a_long_training_tells_the_time_of_a_row() -> None:
-    short, long = Past(2.0, 1000, "a"), Past(30.0, 10_000, "a")
+    short, long = Past(2.0, Work(1000, "a")), Past(30.0, Work(10_000, "a"))
     assert row_by_training([short], "a") is None
     assert row_by_training([short, long], "a") == pytest.approx(0.003 / TRAINING_ROW)
     assert row_by_training([long], "b") is None
@@ -146,7 +146,7 @@ def test_every_finished_stage_keeps_its_work(
         if (stage.folder(store)) is not None:
             facts = store.manifest(stage.id, stage.key).facts
             if "refused" not in facts:
-                assert facts["work"] == work_of(experiment, stage, size).facts()
+                assert facts["work"] == vars(work_of(experiment, stage, size))
 
 
 def test_more_explained_instances_cost_more_and_stay_comparable(

@@ -17,13 +17,8 @@ from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.problems import ConfigProblems
 from deepseek_report.explainers.shapley.shap import Shap
 from deepseek_report.runner.planning.plan import make_plan
-from deepseek_report.runner.planning.recommending import (
-    decided,
-    seconds_a_row,
-    size_before_run,
-    true_error,
-)
-from deepseek_report.runner.planning.work import Size, instances_of, planned_calls
+from deepseek_report.runner.planning.recommending import decided, seconds_a_row, true_error
+from deepseek_report.runner.planning.work import KnownData, Size, instances_of, planned_calls
 from deepseek_report.wording.words import wording
 from tests.configured import experiment_of
 
@@ -38,7 +33,7 @@ def composed(*overrides: str) -> Experiment:
 @pytest.fixture(scope="module")
 def size() -> Size:
     """Of the data, read once."""
-    return size_before_run(composed("model=mlp"))
+    return KnownData.of(composed("model=mlp")).size
 
 
 def recommended(size: Size, *overrides: str, explainers: str = "recommend") -> Experiment:
