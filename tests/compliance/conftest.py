@@ -156,7 +156,6 @@ class Run:
             "versions": {"python": "3.11.7"},
             "environment": {"system": "Linux", "device": "cpu"},
             "stages": [{"id": "data", "key": "a" * 64, "seconds": 0.5}],
-            "overrides": [],
             "record": read_record(self.folder),
             "manifest": manifest,
         }
