@@ -568,9 +568,8 @@ def remade(opened: OpenRun, record: Mapping[str, object], trust: Sequence[str] =
     """
     present = hash_files(opened.folder, opened.contents.of_class("document"))
     language = record.get("language")
-    if language not in languages():  # an older version did not name it: by the hash of what wrote
-        keys = {writing_key(opened.run.config, name): name for name in languages()}
-        language = keys.get(str(record.get("writing")), opened.language)
+    if language not in languages():
+        language = opened.language
     opened = replace(opened, day=written_day(opened.folder))
     options = WriteOptions(engine="embedded", trust=trust, language=language)
     reasons = list(_reasons(opened, record, language, trust))

@@ -478,10 +478,9 @@ def agreement(pages: Pages, number: int) -> str:
 
 def _pair(pages: Pages, row: CaseAgreement) -> Values:
     other = row.explainer_b if row.explainer_a == pages.explainer else row.explainer_a
-    overlap = row.top3_overlap
     return {
         "other": pages.label(other),
-        "overlap": round(overlap * 3 if overlap <= 1 else overlap),
+        "overlap": round(row.top3_overlap * 3),
         "spearman": row.spearman,
     }
 
