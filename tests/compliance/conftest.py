@@ -58,7 +58,11 @@ PAIR = {
     "ratio": 0.55,
     "low": 0.4,
     "high": 0.7,
+    "difference": -0.3,
+    "p_adjusted": 0.01,
     "verdict": "clear below",
+    "too_few": False,
+    "reference_too_few": False,
 }
 RUN_ID = "0123abcd"
 TODAY = dt.date(2026, 11, 25)
