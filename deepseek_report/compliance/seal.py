@@ -99,7 +99,7 @@ def read_seal(path: Path, *, links: bool = False) -> Seal:
     if not path.is_file():
         raise ArtifactError(f"{path}: no such file; `deepseek-report check --seal` writes a seal")
     content = load_json(path, links=links)
-    refuse_other_format(path, content)
+    refuse_other_format(path, content, "seal")
     parts, head = {field.name for field in fields(Seal)}, head_of("seal")
     if {*head, *parts} != content.keys() or content["format"] != head["format"]:
         raise ArtifactError(f"{path}: no seal; `deepseek-report check --seal` writes one")

@@ -18,8 +18,11 @@ def head_of(kind: str) -> dict[str, object]:
     return {"format": f"deepseek-report/{kind}", "format_version": FORMAT_VERSION}
 
 
-def refuse_other_format(path: Path, content: object) -> None:
-    """Raise ArtifactError where the content of a file names another format, or none."""
+def refuse_other_format(path: Path, content: object, part_of: str = "run") -> None:
+    """Raise ArtifactError where the content of a file names another format, or none.
+
+    part_of : what is to be made again.
+    """
     version = content.get("format_version") if isinstance(content, Mapping) else None
     if type(version) is int and version == FORMAT_VERSION:
         return
@@ -28,5 +31,5 @@ def refuse_other_format(path: Path, content: object) -> None:
         fault = f"its format_version is {version!r:.40}"
     raise ArtifactError(
         f"{path}: {fault}, and this version of deepseek-report reads {FORMAT_VERSION} alone. "
-        "Make the run again with this version"
+        f"Make the {part_of} again with this version"
     )

@@ -410,7 +410,7 @@ def concluded_record(folder: Path, listed: Path | None = None) -> dict[str, Any]
     """
     run = run_content(listed or folder)
     concluded = load_json(folder / CONCLUSIONS)
-    refuse_other_format(folder / CONCLUSIONS, concluded)
+    refuse_other_format(folder / CONCLUSIONS, concluded, "report")
     problems = [*run["problems"], *concluded.get("problems", [])]
     kept = {name: concluded.get(name, []) for name in ("findings", "thresholds")}
     decisions = concluded.get("decisions") or {}
