@@ -5,7 +5,7 @@
     python benchmarks/own_tables.py runs FOLDER [NAME…]
                                                      init --yes, then the command that it prints
 
-The tables are of kinds on which earlier versions wrote nothing, or wrote what then stopped.
+The tables are of kinds that people have and that are easily read wrongly.
 """
 
 from __future__ import annotations

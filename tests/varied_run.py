@@ -142,24 +142,14 @@ class VariedRun:
         ends = {"value": value, "low": low, "high": high, "p_value": None}
         return replace(nearest, **{**ends, **fields})
 
-    def measure(
-        self,
-        key: str,
-        *scores: Score,
-        lacking: Sequence[str] = (),
-        **tables: Sequence[Mapping[str, Any]],
-    ) -> VariedRun:
+    def measure(self, key: str, *scores: Score, **tables: Sequence[Mapping[str, Any]]) -> VariedRun:
         """A measure with these scores, and with tables whose first real row has these cells.
 
-        key : `<metric>` or `<metric>/<explainer>`. lacking : columns that an earlier version of the
-        metric did not have.
+        key : `<metric>` or `<metric>/<explainer>`.
         """
         metric, _, _ = key.partition("/")
         real = {name: self._real_table(metric, name) for name in tables}
-        frames = {
-            name: _rows_like(real[name].tables[name], rows).drop(columns=list(lacking))
-            for name, rows in tables.items()
-        }
+        frames = {name: _rows_like(real[name].tables[name], rows) for name, rows in tables.items()}
         types = {
             name: declared.restricted_to(frames[name].columns)
             for name, measured in real.items()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -16,6 +16,7 @@ from deepseek_report.artifacts.explanation import Game
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.message import Text, as_tuples, plain, with_texts
 from deepseek_report.artifacts.storage.files import load_json, save_json
+from deepseek_report.artifacts.storage.formats import head_of, refuse_other_format
 
 Cost = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -154,9 +155,6 @@ Outcome = Literal["met", "not met", "too uncertain to say", "not measured"]
 WORST_FIRST: tuple[Outcome, ...] = ("not met", "not measured", "too uncertain to say", "met")
 Side = Literal["at_least", "at_most"]
 _FILE = "conclusions.json"
-#: Of what is stored. One more wherever a finding gets a value that its sentences need: what an
-#: earlier version concluded is then concluded anew, since its values would leave gaps.
-FORMAT_VERSION = 9
 
 #: What a method may be used for.
 #: amounts, order : the reasons of each case, with their amounts or in their order alone.
@@ -321,8 +319,7 @@ class Conclusions:
     findings : gravest first, without the one on parts that failed. verdicts : on the declared
     thresholds. leading : the explainer that does best in the tests; leading_for_cases : the one
     whose reasons are told case by case; None where no explainer is signed. explainers : on what
-    each method may be used for, in the order of the config; none in runs of older versions.
-    format_version : of the file that they were read from.
+    each method may be used for, in the order of the config.
     """
 
     findings: tuple[Finding, ...] = ()
@@ -330,7 +327,6 @@ class Conclusions:
     leading: str | None = None
     leading_for_cases: str | None = None
     explainers: tuple[ExplainerVerdict, ...] = ()
-    format_version: int = FORMAT_VERSION
 
     @property
     def quoted(self) -> ExplainerVerdict | None:
@@ -342,15 +338,11 @@ class Conclusions:
         """Whether the method that leads for cases was judged and failed, so that none is listed."""
         return any(v.explainer == self.leading_for_cases and v.has_failed for v in self.explainers)
 
-    @property
-    def is_current(self) -> bool:
-        """Whether today's catalogs can say them."""
-        return self.format_version == FORMAT_VERSION
-
     def save(self, folder: Path) -> None:
         save_json(
             folder / _FILE,
             {
+                **head_of("conclusions"),
                 **vars(self),
                 "findings": [finding.to_json() for finding in self.findings],
                 "verdicts": [plain(vars(verdict)) for verdict in self.verdicts],
@@ -358,18 +350,24 @@ class Conclusions:
             },
         )
 
+    @staticmethod
+    def stored(folder: Path) -> Mapping[str, Any]:
+        """What `save` wrote as plain data; raises ArtifactError: it is of another format."""
+        content: Mapping[str, Any] = load_json(folder / _FILE)
+        refuse_other_format(folder / _FILE, content)
+        return content
+
     @classmethod
     def load(cls, folder: Path) -> Conclusions:
-        content = load_json(folder / _FILE)
+        content = cls.stored(folder)
         return cls(
             findings=tuple(map(Finding.from_json, content["findings"])),
             verdicts=tuple(Verdict.from_json(entry) for entry in content["verdicts"]),
             leading=content["leading"],
             leading_for_cases=content["leading_for_cases"],
             explainers=tuple(
-                ExplainerVerdict(**as_tuples(entry)) for entry in content.get("explainers", ())
+                ExplainerVerdict(**as_tuples(entry)) for entry in content["explainers"]
             ),
-            format_version=int(content.get("format_version", 1)),
         )
 
 

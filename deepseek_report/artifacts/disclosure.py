@@ -77,7 +77,9 @@ class Privacy:
 
     @classmethod
     def of(cls, report: Mapping[str, Any]) -> Privacy:
-        """From the section `report` of a resolved config; runs of older versions are full."""
+        """From the section `report` of a resolved config; full where it says nothing, as that of a
+        comparison, which shows what its runs hold.
+        """
         stated = report.get("privacy", "full")
         level: Level = stated if stated in get_args(Level) else "aggregate"
         return cls(level, int(report.get("privacy_floor", 5)), len(report.get("cases") or ()))
@@ -96,15 +98,9 @@ class Privacy:
         return None
 
 
-#: How the reason begins in runs whose reasons were stored as sentences.
-_LEFT_OUT = "left out: report.privacy is"
-
-
 def is_left_out(reason: Text) -> bool:
     """Whether a part is missing for privacy."""
-    if isinstance(reason, Message):
-        return reason.id.startswith("refusals.private.")
-    return reason.startswith(_LEFT_OUT)
+    return isinstance(reason, Message) and reason.id.startswith("refusals.private.")
 
 
 def reveals_of(plugin: object) -> Reveals | None:

@@ -65,7 +65,7 @@ class DecidedClasses(_FiledArrays):
     classes; -1 where a case is not explained for its runner-up.
     values, standard_error : (case, 2, feature). predictions, base_values : (case, 2). All in the
     units of the explanation; standard error and base values are None where it has none. No file
-    has them where two classes are told apart, or an older version made it.
+    has them where two classes are told apart.
     """
 
     _file = "decided_classes.npz"
@@ -129,9 +129,8 @@ class Explanation:
         number, in the target's unit), or "none" where the values are only an order (attention
         rollout, random).
     signed : False where the method gives magnitudes only (attention rollout).
-    game : what taking a player away means; None where the values are only an order, and where an
-        older version made them. Methods are compared with those of the same game, and a metric
-        plays the game of what it judges.
+    game : what taking a player away means; None where the values are only an order. Methods are
+        compared with those of the same game, and a metric plays the game of what it judges.
     standard_error : (instance, feature) Monte-Carlo standard error, or None where the method
         does not sample.
     n_model_calls : rows that the model evaluated (a row evaluated twice counts twice; a gradient

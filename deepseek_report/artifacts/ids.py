@@ -78,7 +78,3 @@ class ArtifactId(str):
         True
         """
         return self == other or self.startswith(f"{other}/")
-
-
-#: {id that runs of earlier versions name: what the framework is called now}.
-EARLIER_FRAMEWORKS = {"sr_11_7": "sr_26_2"}

@@ -361,7 +361,7 @@ class Results:
     # --- conclusions and pictures ---
     @cached_property
     def conclusions(self) -> Conclusions:
-        """What was concluded before the pictures were drawn; older folders hold none."""
+        """What was concluded before the pictures were drawn."""
         return Conclusions.load(self.path_of("conclusions"))
 
     @cached_property

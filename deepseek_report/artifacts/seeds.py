@@ -31,14 +31,10 @@ class Seeds:
 
     @classmethod
     def recorded(cls, config: Mapping[str, Any]) -> Seeds | None:
-        """Those of the config of a run, None where it records none.
-
-        Runs of older versions have one `seed` for everything.
-        """
-        shared, own = config.get("seed"), config.get("seeds") or {}
-        steps = [own.get(step.name, shared) for step in fields(cls)]
-        known = [int(step) for step in steps if step is not None]
-        return cls(*known) if len(known) == len(steps) else None
+        """Those of the config of a run, None where it does not record that of each step."""
+        own = config.get("seeds") or {}
+        known = [int(own[step.name]) for step in fields(cls) if step.name in own]
+        return cls(*known) if len(known) == len(fields(cls)) else None
 
     @property
     def shared(self) -> int | None:

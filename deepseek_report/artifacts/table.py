@@ -153,7 +153,7 @@ class TableType:
 
     @classmethod
     def of_frame(cls, frame: pd.DataFrame) -> TableType:
-        """What can be told of a table that nobody declared, as those of older runs are."""
+        """What can be told of a table that nobody declared, as a plug-in may leave it."""
         return cls(tuple(Column(str(key), _kind_of(cells)) for key, cells in frame.items()))
 
     @property

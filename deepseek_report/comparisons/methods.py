@@ -36,7 +36,7 @@ class Method:
 
     label: str
     runs: tuple[int, ...]
-    seeds: tuple[int | None, ...] = ()
+    seeds: tuple[int, ...] = ()
 
     @property
     def independent(self) -> tuple[int, ...]:
@@ -142,11 +142,9 @@ def run_labels(study: Study, methods: tuple[Method, ...]) -> tuple[str, ...]:
     return tuple(labels)
 
 
-def seed_of(run: Results) -> int | None:
+def seed_of(run: Results) -> int:
     """The seed of the training."""
-    seeds = run.config.get("seeds") or {}
-    own = seeds.get("training") if isinstance(seeds, Mapping) else None
-    return own if own is not None else run.config.get("seed")
+    return int(run.config["seeds"]["training"])
 
 
 def _labels(study: Study, varying: Mapping[str, tuple[object, ...]], first: list[int]) -> list[str]:

@@ -22,7 +22,7 @@ from deepseek_report.compliance.statements import StatementSource
 from deepseek_report.findings.conclude import all_findings, conclusions_of
 from deepseek_report.store import digest
 
-#: What can be decided; `unstated` is a judgement of a file of the first form, which had no verdict.
+#: What can be decided; `unstated` stands where a decision merely takes an earlier one back.
 Verdict = Literal["accepted", "accepted_with_conditions", "rejected", "not_applicable", "unstated"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)[:-1]
 Role = Literal["developer", "owner", "independent_validator", "risk_officer", "compliance", "other"]
@@ -77,10 +77,10 @@ class Attachment:
 class Decision:
     """One decision of one person.
 
-    subject : None in a file of the first form, which named at most the run. evidence : digest of
-    the evidence that the target had. revokes : the digest of the earlier decision that is taken
-    back, in which case nothing is decided anew and `verdict` is "unstated". title : the office, in
-    the person's words. date, valid_until : YYYY-MM-DD, the latter also empty.
+    evidence : digest of the evidence that the target had. revokes : the digest of the earlier
+    decision that is taken back, in which case nothing is decided anew and `verdict` is "unstated".
+    title : the office, in the person's words. date, valid_until : YYYY-MM-DD, the latter also
+    empty.
     """
 
     target: DecisionTarget
@@ -89,13 +89,13 @@ class Decision:
     name: str
     role: Role
     date: str
+    subject: DecisionSubject
     title: str = ""
     conditions: str = ""
     valid_until: str = ""
     supersedes: str = ""
     revokes: str = ""
     attachments: tuple[Attachment, ...] = ()
-    subject: DecisionSubject | None = None
     evidence: str = ""
     source: StatementSource = field(default_factory=StatementSource)
 
@@ -136,7 +136,7 @@ def _plain(value: object) -> object:
 
 
 def concluded(results: Results) -> tuple[tuple[Promise, ...], tuple[Finding, ...]]:
-    """The promises and findings of a run; none where an older version concluded only in writing."""
+    """The promises and findings of a run; no promises where nothing was concluded from data."""
     if not (results.has("conclusions") and results.has("data")):
         return (), results.findings
     return tuple(conclusions_of(results).verdicts), all_findings(results)
@@ -263,8 +263,6 @@ def _replaced(decisions: Sequence[Decision]) -> dict[str, Decision]:
 
 def _changed(decision: Decision, subjects: RunSubjects) -> tuple[Message, ...]:
     """What is not as it was when the decision was taken, a message each."""
-    if decision.subject is None:
-        return ()
     names = list(decision.subject.differing(subjects.subject))
     known = subjects.evidence.get(decision.target)
     if not names and known is not None and decision.evidence != known:

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
-from deepseek_report.artifacts.ids import EARLIER_FRAMEWORKS, ArtifactId
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.protocols.sections import Fit
 from deepseek_report.artifacts.storage.bounded_yaml import YamlTooLarge, check_bounds, read_text
 from deepseek_report.artifacts.storage.files import validator_of
@@ -70,7 +70,6 @@ class FrameworkChoice:
     reviewed_version: str = ""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "id", EARLIER_FRAMEWORKS.get(self.id, self.id))
         if reason := unfit_name(self.id):
             raise FrameworkError(f"the id {self.id!r} {reason}; allowed is {PLAIN_NAME}")
         if self.file is not None:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.results import Results
@@ -27,7 +27,6 @@ from deepseek_report.compliance.decision import (
     Decision,
     DecisionSubject,
     DecisionTarget,
-    Verdict,
     concluded,
     may_replace,
     promise_key,
@@ -60,7 +59,6 @@ from deepseek_report.config.problems import ConfigProblems, nearest_name
 from deepseek_report.errors import ConfigError
 
 _SUFFIXES = (".yaml", ".yml")
-_OLD = ("statements", "not_applicable")
 _YAML_NAMES = ["NAME.yaml"]
 
 
@@ -107,7 +105,7 @@ class HumanInput:
 
 def read_people(results: Results) -> HumanInput:
     """What people wrote for this run; nothing is raised, the problems are in it."""
-    problems: list[PeopleProblem] = list(_moved(results.config))
+    problems: list[PeopleProblem] = []
     files = list(_files(results.folder, problems)) if results.folder else []
     gathered = _gather(files, Context.of(results), problems)
     return _with_documents(gathered, _held(results.folder))
@@ -123,7 +121,7 @@ def prepare_people(results: Results, sources: Iterable[Path] = ()) -> HumanInput
     """
     if (folder := results.folder) is None:
         raise ConfigError("these results lie in no run folder, so nobody can sign beside them")
-    problems: list[PeopleProblem] = list(_moved(results.config))
+    problems: list[PeopleProblem] = []
     present = {file.shown: file for file in _files(folder, problems)}
     named = [path for source in sources for path in _yaml_files(source)]
     added = [new for source in named if (new := _to_add(source, present, problems))]
@@ -190,14 +188,6 @@ def _with_documents(gathered: HumanInput, held: Mapping[str, str]) -> HumanInput
             reason = message(f"decisions.why.{kind}", file=item.path)
             unproved[decision.id] = (*unproved.get(decision.id, ()), reason)
     return replace(gathered, problems=(*gathered.problems, *problems), unproved=unproved)
-
-
-def _moved(config: Mapping[str, Any]) -> Iterator[PeopleProblem]:
-    """Statements in the config of a run that an older version made."""
-    report = config.get("report") or {}
-    for key in _OLD:
-        if report.get(key):
-            yield wrong(f"run.json, report.{key}", "in_config", file=f"{PEOPLE}/NAME.yaml", key=key)
 
 
 def _to_add(
@@ -368,8 +358,7 @@ class Context:
             return self.promises
         if noun == "model":
             return frozenset({WHOLE_MODEL})
-        retired = _RETIRED if noun == "field" else frozenset()
-        return self.shown.of(noun) | _asked_everywhere().of(noun) | retired
+        return self.shown.of(noun) | _asked_everywhere().of(noun)
 
 
 def asked_by(frameworks: list[Framework]) -> KnownNames:
@@ -379,10 +368,6 @@ def asked_by(frameworks: list[Framework]) -> KnownNames:
     instead = stand_ins()
     fields |= {instead[kind] for row in rows for kind in row.machine if kind in instead}
     return KnownNames(frozenset(fields), frozenset(row.id for row in rows))
-
-
-#: Fields that files of earlier versions filled and that nothing asks for any more.
-_RETIRED = frozenset({"threshold_seal"})
 
 
 @cache
@@ -404,20 +389,13 @@ class ReadEntries:
 class Group:
     """Entries of one kind. says : the key that holds what is said; keys : all that may stand."""
 
-    name: str
-    noun: str
     says: str
     keys: tuple[str, ...]
 
 
 _PERSON = ("name", "role", "date")
-_STATEMENTS = Group("statements", "field", "text", ("text", *_PERSON, "generated"))
-#: What a file of the first form held of rows: judgements without a verdict, rows set aside.
-_JUDGEMENTS = Group("judgements", "row", "text", ("text", *_PERSON))
-_EXEMPTIONS = Group("not_applicable", "row", "reason", ("reason", *_PERSON))
+_STATEMENTS = Group("text", ("text", *_PERSON, "generated"))
 _DECISIONS = Group(
-    "decisions",
-    "decision",
     "reason",
     (
         *KINDS,
@@ -425,10 +403,9 @@ _DECISIONS = Group(
         *("valid_until", "supersedes", "revokes", "attachments"),
     ),
 )
-_GROUPS_BY_NAME = {g.name: g for g in (_STATEMENTS, _JUDGEMENTS, _EXEMPTIONS)}
 _SUBJECT = ("run", "data", "weights", "results")
 _BY = ("name", "role", "title", "date")
-_TOP = ("run", "subject", "by", "decisions", *_GROUPS_BY_NAME)
+_TOP = ("subject", "by", "decisions", "statements")
 
 
 @dataclass(frozen=True)
@@ -466,19 +443,13 @@ def read_entries(top: Entry, source: StatementSource, context: Context) -> ReadE
     by = _head(file, top, "by", _BY)
     subject = _subject(file, top) if "subject" in top.below else None
     file = replace(file, by=by, subject=subject)
-    foreign = False
     for key, entry in top.below.items():
-        if key == "run":
-            foreign = _other_run(file, entry)
-        elif key == "decisions":
+        if key == "decisions":
             _read_decisions(file, entry)
-        elif key in _GROUPS_BY_NAME:
-            _read_group(file, _GROUPS_BY_NAME[key], entry)
+        elif key == "statements":
+            _read_statements(file, entry)
         elif key not in _TOP:
             file.unknown(entry.line, "key", key, _TOP)
-    if foreign:
-        into.statements.clear()
-        into.decisions.clear()
     return into
 
 
@@ -496,52 +467,36 @@ def _subject(file: _File, top: Entry) -> DecisionSubject:
     return DecisionSubject(**texts)
 
 
-def _other_run(file: _File, entry: Entry) -> bool:
-    """Whether a file of the first form was signed for another run."""
-    run = file.context.run_id
-    if not (entry.text and run and entry.text != run):
-        return False
-    file.wrong(entry.line, "other_run", signed=entry.text, run=run, key="run", keys=[f"run: {run}"])
-    return True
-
-
-def _read_group(file: _File, group: Group, entry: Entry) -> None:
+def _read_statements(file: _File, entry: Entry) -> None:
     if not entry.is_mapping:
         if entry.text or entry.items:
-            file.wrong(entry.line, "no_entries", key=group.name, keys=["NAME: {…}"])
+            file.wrong(entry.line, "no_entries", key="statements", keys=["NAME: {…}"])
         return
     for name, nested in entry.below.items():
-        _read_named(file, group, name.removeprefix(HUMAN), nested)
+        _read_statement(file, name.removeprefix(HUMAN), nested)
 
 
-def _read_named(file: _File, group: Group, key: str, entry: Entry) -> None:
-    """An entry whose name is a field or a row: a statement, or what the first form had of rows."""
+def _read_statement(file: _File, key: str, entry: Entry) -> None:
+    """An entry whose name is a field."""
     below = entry.below.values()
     if not (entry.text or entry.items or any(value.text or value.is_mapping for value in below)):
         return  # nobody filled it
     before = len(file.into.problems)
-    if key not in file.context.known(group.noun):
-        file.unknown(entry.line, group.noun, key, file.context.shown.of(group.noun))
-    _check_shape(file, group, entry)
+    if key not in file.context.known("field"):
+        file.unknown(entry.line, "field", key, file.context.shown.fields)
+    _check_shape(file, _STATEMENTS, entry)
     if len(file.into.problems) == before:
-        _check_signed(file, group, entry)
+        _check_signed(file, _STATEMENTS, entry)
     if len(file.into.problems) > before:
         return
-    if key not in file.context.shown.of(group.noun):
-        file.into.unasked.append(f"{file.where(entry.line)}: {group.name}.{key}")
+    if key not in file.context.shown.fields:
+        file.into.unasked.append(f"{file.where(entry.line)}: statements.{key}")
     here = replace(file.source, line=entry.line)
     texts = {name: value.text for name, value in file.signed(entry).items()}
-    if group is _STATEMENTS:
-        role = texts.get("title") or texts.get("role", "")
-        signature = {"name": texts.get("name", ""), "date": texts.get("date", ""), "role": role}
-        made = Statement(key, texts["text"], **signature, generated=_generated(entry), source=here)
-        file.into.statements.append(made)
-        return
-    verdict: Verdict = "unstated" if group is _JUDGEMENTS else "not_applicable"
-    name, title, date = (texts[key] for key in _PERSON)
-    target = DecisionTarget("row", key)
-    decided = Decision(target, verdict, texts[group.says], name, "other", date, title, source=here)
-    file.into.decisions.append(decided)
+    role = texts.get("title") or texts.get("role", "")
+    signature = {"name": texts.get("name", ""), "date": texts.get("date", ""), "role": role}
+    made = Statement(key, texts["text"], **signature, generated=_generated(entry), source=here)
+    file.into.statements.append(made)
 
 
 def _read_decisions(file: _File, entry: Entry) -> None:
@@ -568,7 +523,7 @@ def _read_decision(file: _File, entry: Entry) -> None:
         _check_signed(file, _DECISIONS, entry)
         _check_decided(file, entry)
     attachments = tuple(_attachments(file, entry.below.get("attachments", Entry(entry.line))))
-    if len(file.into.problems) > before or target is None:
+    if len(file.into.problems) > before or target is None or file.subject is None:
         return
     if target.kind == "row" and target.key not in file.context.shown.rows:
         file.into.unasked.append(f"{file.where(entry.line)}: decisions.{target.key}")
@@ -693,7 +648,7 @@ def _check_date(file: _File, group: Group, value: Entry) -> None:
     day, context = parse_date(value.text), file.context
     # a decision may be older than a run that repeats the one that its file names
     is_of_this_run = file.subject is None or file.subject.run in {"", context.run_id}
-    decides = group in (_JUDGEMENTS, _DECISIONS) and is_of_this_run
+    decides = group is _DECISIONS and is_of_this_run
     if day is None:
         file.wrong(value.line, "no_day" if value.text else "no_date", **about)
     elif context.today and day > context.today:

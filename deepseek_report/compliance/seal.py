@@ -15,6 +15,7 @@ from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.storage.files import load_json
+from deepseek_report.artifacts.storage.formats import head_of, refuse_other_format
 from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.compliance.framework import FrameworkChoice, choices, frameworks_folder
 from deepseek_report.compliance.policy import POLICY_FILE
@@ -23,7 +24,6 @@ from deepseek_report.errors import ArtifactError
 #: The artifact of a run that started from a seal, its file, and the envelope where it was signed.
 SEAL = "seal"
 SEAL_FILE, SEAL_SIGNATURE = "seal.json", "seal.dsse.json"
-_FORMAT = {"format": "deepseek-report/seal", "format_version": 1}
 _ABOUT = ("metric", "attribute", "level", "explainer", "predictor")
 _SIGNS = {"at_least": "≥", "at_most": "≤"}
 Limits: TypeAlias = Mapping[str, Mapping[str, object]]
@@ -45,7 +45,7 @@ class Seal:
     split: Mapping[str, object]
 
     def to_json(self) -> dict[str, object]:
-        return {**_FORMAT, **vars(self)}
+        return {**head_of("seal"), **vars(self)}
 
 
 def seal_content(
@@ -99,9 +99,9 @@ def read_seal(path: Path, *, links: bool = False) -> Seal:
     if not path.is_file():
         raise ArtifactError(f"{path}: no such file; `deepseek-report check --seal` writes a seal")
     content = load_json(path, links=links)
-    parts = {field.name for field in fields(Seal)}
-    is_whole = isinstance(content, dict) and {*_FORMAT, *parts} == content.keys()
-    if not is_whole or any(content[key] != value for key, value in _FORMAT.items()):
+    refuse_other_format(path, content, "seal")
+    parts, head = {field.name for field in fields(Seal)}, head_of("seal")
+    if {*head, *parts} != content.keys() or content["format"] != head["format"]:
         raise ArtifactError(f"{path}: no seal; `deepseek-report check --seal` writes one")
     mappings = ("question", "thresholds", "frameworks", "split")
     if wrong := [name for name in mappings if not isinstance(content[name], dict)]:

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from deepseek_report.artifacts.ids import EARLIER_FRAMEWORKS
 from deepseek_report.artifacts.storage import bounded_yaml
 from deepseek_report.config.config_files import (
     MULTIPLE,
@@ -190,11 +189,15 @@ def bare_name(word: str) -> str:
     return word[1:] if word.startswith(_SIGNS) else word
 
 
+#: {a text that people know by name: the framework whose text replaced it}.
+_REPLACED_TEXTS = {"sr_11_7": "sr_26_2"}
+
+
 def unknown(where: str, word: str, group: str, known: Sequence[str]) -> Problem:
     """The problem of a list that names neither a part nor a set, with the nearest name."""
     name = bare_name(word)
     sign = word.removesuffix(name)
-    close = nearest(EARLIER_FRAMEWORKS.get(name, name) if group == BY_USE[0] else name, known)
+    close = nearest(_REPLACED_TEXTS.get(name, name) if group == BY_USE[0] else name, known)
     hint = close.replace('"', f'"{sign}', 1) if sign else close
     return Problem(where, f'"{name}" is not in the group {group}', choices(known), hint)
 

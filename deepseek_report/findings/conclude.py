@@ -203,17 +203,15 @@ def conclude(results: Results) -> Conclusions:
 
 
 def conclusions_of(results: Results) -> Conclusions:
-    """The conclusions that a run holds; drawn now where an older version made it.
+    """The conclusions that a run holds; drawn now where it measured times or memory.
 
-    They are drawn now, too, where the run measured times or memory: what rests on these is no
-    result, and no run holds it. Where drawing them failed in the run they are not drawn again: no
-    promise counts as judged.
+    What rests on these is no result, and no run holds it. Where drawing them failed in the run they
+    are not drawn again: no promise counts as judged.
     """
     if _STAGE in results.failures and results.has("data"):
         return Conclusions(verdicts=tuple(unjudged(results, results.failures[_STAGE])))
-    held = results.conclusions if results.has(_STAGE) else None
-    is_whole = held is not None and held.is_current and not results.timed
-    return held if held is not None and is_whole else conclude(results)
+    is_held = results.has(_STAGE) and not results.timed
+    return results.conclusions if is_held else conclude(results)
 
 
 def all_findings(results: Results) -> tuple[Finding, ...]:

@@ -87,8 +87,7 @@ def compared(results: Results, game: Game) -> Text:
 def answers(results: Results, name: str) -> bool:
     """Whether a method answers the question of the run, so that it may be ranked by it.
 
-    One that plays no game of its own gives an order, which was judged by that question; so is
-    every method of a run of an older version.
+    One that plays no game of its own gives an order, which was judged by that question.
     """
     game = results.explanations[name].game
     return game is None or game == question_of(results)
@@ -329,7 +328,7 @@ def _place(results: Results, verdict: ExplainerVerdict) -> tuple[object, ...]:
 
 
 #: Scores that put methods with equal verdicts in order, the one that tells best which method is
-#: nearer to the truth first; the later ones are of older runs, or of too many features.
+#: nearer to the truth first; the later ones are measured where the first are not.
 _ORDERING = ("shapley_cosine", "faithfulness_correlation", "deletion_effect", "deletion_gain")
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from deepseek_report.artifacts.estimate import UNDEFINED, Estimate
+from deepseek_report.artifacts.estimate import UNDEFINED, Estimate, finite
 from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.modules import REPLACEMENTS, layer_kind, layer_name
@@ -95,8 +95,7 @@ def worst_slice(results: Results) -> Iterator[Finding]:
 def _size_of_slice(row: Slice, loss: Loss) -> Size:
     """How large the surplus is at least: as a share of decisions, or of the error elsewhere."""
     rest = row.rest(loss.key)
-    least = row.surplus.low if row.surplus else None
-    least = row.low - rest if least is None else least
+    least = row.low - rest if row.surplus.low is None else row.surplus.low
     size = size_of(least if loss.is_share else least / rest, *_SURPLUS[loss.is_share])
     return "moderate" if size == "large" and row.share < GRAVE_SHARE else size
 
@@ -142,8 +141,7 @@ def expected_slice(results: Results) -> Slice | None:
 
 def _is_clear(row: Slice, loss: Loss, level: float) -> bool:
     """Whether a slice does worse than it should, after the correction for many slices."""
-    surplus = row.surplus.value if row.surplus else row.loss(loss.key).value - row.rest(loss.key)
-    return is_under(row, level) and surplus > 0
+    return is_under(row, level) and row.surplus.value > 0
 
 
 def slices_examined(results: Results) -> int | None:
@@ -284,8 +282,7 @@ def heads(results: Results) -> Iterator[Finding]:
     """Attention heads that can be removed without loss."""
     share = defined(results, "removable_heads")
     if share is not None and share.value >= REMOVABLE:
-        older = results.table("ablation", "units")
-        heads = len(part_rows(results, "head")) or (0 if older is None else len(older))
+        heads = len(part_rows(results, "head"))
         values = {"share": share.value, "removable": round(share.value * heads), "heads": heads}
         yield Finding("heads", "low", "heads_removable", values, ("measures/ablation",), _SECTION)
 
@@ -316,13 +313,11 @@ def noise(results: Results) -> str:
 def robustness(results: Results) -> Iterator[Finding]:
     """Decisions that flip under noise more often than those of a smooth model as sharp would."""
     flips = defined(results, "flipped_under_noise")
-    if flips is None:
+    row = None if flips is None else _row_of(results, flips)
+    if flips is None or row is None:
         return
-    row, beyond, values = _under_noise(results, flips)
-    values |= {
-        "flips": estimates.of_score(flips),
-        "area": (row.roc_auc or UNDEFINED) if row else None,
-    }
+    beyond, values = _under_noise(results, flips, row)
+    values |= {"flips": estimates.of_score(flips), "area": row.roc_auc or UNDEFINED}
     message, grade = "flips" if beyond > 0 else "flips_few", _grade_of_noise(beyond, *FLIPS)
     evidence, about = ("measures/robustness",), cause_of(flips.metric)
     yield Finding("flips", grade, message, values, evidence, "robustness", cause=about)
@@ -331,13 +326,14 @@ def robustness(results: Results) -> Iterator[Finding]:
 def moved(results: Results) -> Iterator[Finding]:
     """How far noise moves predictions, beyond what it does to a smooth model as sharp."""
     change, clean = defined(results, "change_under_noise"), results.score("mae")
-    if change is None or clean is None or not clean.value:
+    row = None if change is None else _row_of(results, change)
+    if change is None or row is None or clean is None or not clean.value:
         return
-    row, beyond, values = _under_noise(results, change)
+    beyond, values = _under_noise(results, change, row)
     values |= {
         "change": estimates.of_score(change),
         "share": change.value / clean.value,
-        "noisy": (row.mae or UNDEFINED) if row else None,
+        "noisy": row.mae or UNDEFINED,
         "unit": unit_of(results),
     }
     message, grade = "moved_little", _grade_of_noise(beyond / clean.value, *MOVED)
@@ -346,28 +342,32 @@ def moved(results: Results) -> Iterator[Finding]:
     yield Finding("moved", grade, message, values, evidence, "robustness", cause=about)
 
 
-def _under_noise(
-    results: Results, moved_by: Score
-) -> tuple[PerturbationEffect | None, float, dict[str, object]]:
-    """The row that a score is from, what it is at least beyond a smooth model's, and the values.
-
-    What noise does to a smooth model is no fault: cases near the threshold are decided by little.
-    """
-    row = first(
+def _row_of(results: Results, moved_by: Score) -> PerturbationEffect | None:
+    """The row that a score under noise is from."""
+    return first(
         row
         for row in results.rows("robustness", "perturbations", PerturbationEffect)
         for effect in [row.flipped if moved_by.metric.startswith("flipped") else row.change]
         if effect and row.perturbation == "noise" and effect.value == moved_by.value
     )
-    smooth, least = row.smooth if row else None, estimates.ends(moved_by)[0]
+
+
+def _under_noise(
+    results: Results, moved_by: Score, row: PerturbationEffect
+) -> tuple[float, dict[str, object]]:
+    """What a score is at least beyond a smooth model's, and the values of its finding.
+
+    What noise does to a smooth model is no fault: cases near the threshold are decided by little.
+    """
+    smooth, least = row.smooth, estimates.ends(moved_by)[0]
     beyond = 0.0 if smooth is None or least <= ROUGH * smooth else least - smooth
     values: dict[str, object] = {
         "smooth": smooth,
-        "before": row.before if row else None,
-        "lost": row.lost if row else None,
+        "before": finite(row.before),
+        "lost": row.lost,
         "noise": noise(results),
     }
-    return row, beyond, values
+    return beyond, values
 
 
 def _grade_of_noise(beyond: float, moderate: float, large: float) -> Severity:

@@ -153,11 +153,7 @@ def _severity_of_copies(
         return severity("decision", "large")
     if not gains:
         return severity("decision", "moderate" if alike else "small", certain=not alike)
-    others = row.other_loss or 1.0
-    least = row.flattered_low
-    if least is None:  # runs of older versions hold no interval
-        least = row.near / row.n * (others - (row.near_loss or 0.0))
-    least = least if loss.is_share else least / others
+    least = row.flattered_low if loss.is_share else row.flattered_low / (row.other_loss or 1.0)
     return severity("decision", size_of(least, *FLATTERED[loss.is_share]))
 
 

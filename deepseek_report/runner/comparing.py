@@ -16,6 +16,7 @@ from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results, Study
 from deepseek_report.artifacts.storage import plain_files
 from deepseek_report.artifacts.storage.files import save_json
+from deepseek_report.artifacts.storage.formats import head_of
 from deepseek_report.artifacts.storage.local_paths import without_local_paths
 from deepseek_report.comparisons.comparison import StudyComparison, compare
 from deepseek_report.comparisons.paired_performance import Region
@@ -269,8 +270,7 @@ def _record(
     comparison: StudyComparison, opened: Sequence[OpenRun], identity: str, options: CompareOptions
 ) -> dict[str, object]:
     return {
-        "format": "deepseek-report/comparison",
-        "format_version": 1,
+        **head_of("comparison"),
         "id": identity,
         "runs": [
             {"run_id": run.run.run_id, "label": label, "run_digest": run.run_digest}

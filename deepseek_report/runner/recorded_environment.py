@@ -50,7 +50,7 @@ class Requirements:
 
     @classmethod
     def of(cls, versions: Mapping[str, str], lock: Mapping[str, str]) -> Requirements:
-        """Those that a `run.json` records; folders of before have no lock of all libraries.
+        """Those that an `environment.json` records.
 
         A local part of a version, such as `+cpu`, names a build that no index offers by itself.
 
@@ -61,8 +61,8 @@ class Requirements:
         for name, version in known.items():
             if not (_PLAIN.fullmatch(name) and _PLAIN.fullmatch(version)):
                 raise ArtifactError(
-                    f"run.json: {name[:40]!r} in version {version[:40]!r} is no library that pip "
-                    "could install; leave --env out to compare with what is installed"
+                    f"environment.json: {name[:40]!r} in version {version[:40]!r} is no library "
+                    "that pip could install; leave --env out to compare with what is installed"
                 )
         pins = {normalised(name): version.partition("+")[0] for name, version in known.items()}
         python, package = pins.pop("python"), pins.pop(DISTRIBUTION, __version__)

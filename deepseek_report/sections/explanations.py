@@ -259,7 +259,7 @@ def _question(draft: Draft) -> None:
         if other is not None and other != game:
             others.setdefault(other, []).append(explainer_label(results, name))
     if all(results.explanations[name].game is None for name in judged):
-        return  # an older version, which had no games, or orders alone
+        return  # orders alone
     if all(results.explanations[name].game != game for name in judged):
         draft.caveat("no_answer", compared=explainer_verdicts.compared(results, game), game=game)
         return

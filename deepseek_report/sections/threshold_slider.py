@@ -31,7 +31,7 @@ _MOST_LEVELS = 254
 
 
 def slider_data(draft: Draft) -> Values | None:
-    """Plain data for the script; None where there is no threshold, or in an older run.
+    """Plain data for the script; None where there is no threshold.
 
     thresholds : as texts, ascending. counts : (four, step) right and wrong decisions for the
     explained class, then against it. rates : {step: texts with intervals}. attributes : by which
@@ -72,7 +72,7 @@ def threshold_steps(results: Results) -> list[ThresholdStep]:
 def _swept(results: Results) -> list[ThresholdStep]:
     """Counts at the thresholds of the sweep, and at the one in use; no intervals.
 
-    For folders that hold no rows, and for those of earlier versions.
+    For folders that hold no rows.
     """
     swept = results.rows("threshold_sweep", "sweep", SweptThreshold)
     if not swept or not results.has("predictions/test"):

@@ -21,6 +21,7 @@ from typing import Any, Literal
 
 from deepseek_report.artifacts.storage import plain_files
 from deepseek_report.artifacts.storage.files import load_json, save_json
+from deepseek_report.artifacts.storage.formats import head_of, refuse_other_format
 from deepseek_report.errors import ArtifactError
 from deepseek_report.store.folders import MANIFEST, compare
 from deepseek_report.store.stage_folders import digest
@@ -131,10 +132,11 @@ def refuse_links(folder: Path, contents: Contents) -> None:
 def read_manifest(path: Path) -> dict[str, Any]:
     """A manifest whose `files` are {relative path: SHA-256}.
 
-    Raises ArtifactError: it is missing, is no JSON, or is no manifest.
+    Raises ArtifactError: it is missing, is no JSON, is no manifest, or is of another format.
     """
     content = load_json(path)
-    files = content.get("files") if isinstance(content, dict) else None
+    refuse_other_format(path, content)
+    files = content.get("files")
     if not isinstance(files, dict) or not all(_is_entry(*entry) for entry in files.items()):
         raise ArtifactError(f"{path}: not a manifest: it lists no files with their SHA-256")
     return dict(content)
@@ -177,18 +179,15 @@ def seal_results(folder: Path) -> str:
     contents = look_into(folder)
     results = hash_files(folder, contents.of_class("result"))
     sealed = run_digest(results)
-    head = {"format": "deepseek-report/manifest", "format_version": 2}
-    save_json(folder / MANIFEST, {**head, "run_digest": sealed, "files": results})
+    manifest = {**head_of("manifest"), "run_digest": sealed, "files": results}
+    save_json(folder / MANIFEST, manifest)
     records = hash_files(folder, contents.of_class("record"))
-    save_json(
-        folder / RECORDS_MANIFEST,
-        {"format": "deepseek-report/records", "format_version": 1, "files": records},
-    )
+    save_json(folder / RECORDS_MANIFEST, {**head_of("records"), "files": records})
     return sealed
 
 
 def listed_results(manifest: Mapping[str, Any]) -> dict[str, str]:
-    """The results that a manifest lists; one of format 1 lists documents as well."""
+    """The results that a manifest lists."""
     return {name: sha for name, sha in manifest["files"].items() if class_of(name) == "result"}
 
 
@@ -196,7 +195,7 @@ def result_problems(folder: Path, contents: Contents, manifest: Mapping[str, obj
     """How the results differ from their manifest: changed, missing, added; one sentence each."""
     listed = listed_results(manifest)
     problems = differences(folder, contents, "result", listed)
-    if manifest.get("format_version") != 1 and manifest.get("run_digest") != run_digest(listed):
+    if manifest.get("run_digest") != run_digest(listed):
         problems.append(f"{MANIFEST} was changed: its run digest is not that of its own list")
     return problems
 

@@ -366,7 +366,7 @@ class CaseWords:
 
     @classmethod
     def of(cls, config: Mapping[str, Any] | None) -> CaseWords:
-        """Those of the part `report.words` of a resolved config; none of runs of older versions."""
+        """Those of the part `report.words` of a resolved config; none where that is empty."""
         known = {"case", "cases", "favourable", "unfavourable", "deciders"}
         texts = {name: str(word or "") for name, word in (config or {}).items() if name in known}
         groups = (config or {}).get("groups") or {}

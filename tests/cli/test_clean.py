@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from deepseek_report.artifacts.storage.formats import head_of
 from deepseek_report.cli import run
 from deepseek_report.runner.execution.stages import _STAGES
 from deepseek_report.runner.planning.plan import CONCLUSIONS
@@ -33,7 +34,7 @@ class Stored:
         self.used, self.unused = map(self.publish, (USED, UNUSED))
         self.run = self.reports / "x" / "0123456789ab"
         self.run.mkdir(parents=True)
-        record = {"stages": [{"id": STAGE, "key": USED}]}
+        record = {**head_of("run"), "stages": [{"id": STAGE, "key": USED}]}
         (self.run / "run.json").write_text(json.dumps(record))
 
     def publish(self, key: str) -> Path:

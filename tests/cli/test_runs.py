@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from deepseek_report.artifacts.storage.formats import head_of
 from deepseek_report.cli import run
 from deepseek_report.cli.output.console import duration_range, in_bytes
 from deepseek_report.runner.execution.whole_run import duration
@@ -16,10 +17,11 @@ from tests.shared_runs import Terminal
 from tests.worded import printed
 
 
-def make_run(folder: Path, finished: str, **record: Any) -> None:
+def make_run(folder: Path, finished: str, **concluded: Any) -> None:
     folder.mkdir(parents=True)
-    whole = {"problems": [], "thresholds": [], "stages": [], **record}
+    whole = {**head_of("run"), "problems": [], "stages": []}
     (folder / "run.json").write_text(json.dumps(whole))
+    (folder / "findings.json").write_text(json.dumps({**head_of("findings"), **concluded}))
     (folder / "provenance.json").write_text(json.dumps({"finished": finished}))
 
 
@@ -55,12 +57,9 @@ def test_runs_are_listed_newest_first_with_what_failed_and_what_was_promised(
 def test_thresholds_and_problems_that_the_writing_of_the_report_recorded_count(
     tmp_path: Path,
 ) -> None:
-    make_run(tmp_path / "x" / "a", "2026-03-01T10:00:00+00:00")
-    written = {
-        "thresholds": [{"outcome": "met"}],
-        "problems": [{"kind": "failed", "stage": "sections/bias"}],
-    }
-    (tmp_path / "x" / "a" / "findings.json").write_text(json.dumps(written))
+    broken = [{"kind": "failed", "stage": "sections/bias"}]
+    met = [{"outcome": "met"}]
+    make_run(tmp_path / "x" / "a", "2026-03-01T10:00:00+00:00", thresholds=met, problems=broken)
     (past,) = past_runs(tmp_path)
     assert past.failed == 1
     assert past.outcomes == {"met": 1}
@@ -71,9 +70,10 @@ def test_thresholds_and_problems_that_the_writing_of_the_report_recorded_count(
     [
         ("", "not valid JSON"),
         ("{", "not valid JSON"),
-        ("[]", "no record"),
+        ("[]", "no format_version"),
         ("[" * 100_000, "levels"),
-        ('{"problems": 3, "stages": [1], "thresholds": {"a": 2}}', ""),
+        ('{"format_version": 2}', "its format_version is 2"),
+        ('{"format_version": 1, "problems": 3, "stages": [1]}', ""),
     ],
 )
 def test_a_record_that_cannot_be_read_is_a_row_that_says_so(

@@ -58,7 +58,11 @@ PAIR = {
     "ratio": 0.55,
     "low": 0.4,
     "high": 0.7,
+    "difference": -0.3,
+    "p_adjusted": 0.01,
     "verdict": "clear below",
+    "too_few": False,
+    "reference_too_few": False,
 }
 RUN_ID = "0123abcd"
 TODAY = dt.date(2026, 11, 25)
@@ -156,7 +160,6 @@ class Run:
             "versions": {"python": "3.11.7"},
             "environment": {"system": "Linux", "device": "cpu"},
             "stages": [{"id": "data", "key": "a" * 64, "seconds": 0.5}],
-            "overrides": [],
             "record": read_record(self.folder),
             "manifest": manifest,
         }

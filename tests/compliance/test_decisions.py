@@ -105,6 +105,21 @@ def test_a_rejection_by_one_is_not_outvoted_by_the_acceptance_of_another(run: Ru
     assert "accepted by Ada Lovelace" in shown
 
 
+def test_a_row_is_set_aside_by_a_person_and_then_asks_nobody(run: Run) -> None:
+    aside = {"verdict": "not_applicable", "reason": "The model was built in house."}
+    assert "vendor_information" in {field.name for field in run.evaluated().form}
+    decide(run, ADA, MRM_VENDOR=aside)
+    assert run.judged("MRM-VENDOR").status == "not_applicable"
+    assert "vendor_information" not in {field.name for field in run.evaluated().form}
+
+
+def test_a_decision_about_a_row_of_no_shown_framework_is_kept_and_said(run: Run) -> None:
+    decide(run, ADA, LL144_301b={**FINE, "verdict": "not_applicable"})
+    human = read_people(run.results())
+    assert not human.problems
+    assert human.unasked == ("people/a.yaml:11: decisions.LL144-301b",)
+
+
 def test_two_validators_on_one_row_both_stand_and_are_both_shown(run: Run) -> None:
     decide(run, GRACE, "g.yaml", AIV_2d_desc=FINE)
     other = {**GRACE, "name": "Alan Turing"}

@@ -57,10 +57,6 @@ def test_every_framework_can_be_chosen_by_its_yaml(name: str) -> None:
     assert FrameworkChoice(**fields).load().id == name
 
 
-def test_an_id_that_earlier_runs_name_is_read_as_the_one_of_today() -> None:
-    assert FrameworkChoice("sr_11_7").load().id == "sr_26_2"
-
-
 def test_an_unknown_framework_is_refused_with_the_choices() -> None:
     with pytest.raises(FrameworkError, match=r"`gdrp` is not shipped; allowed: .*gdpr"):
         FrameworkChoice("gdrp")

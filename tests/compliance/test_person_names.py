@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from deepseek_report.compliance.decision import Decision, DecisionTarget, may_replace
+from deepseek_report.compliance.decision import (
+    Decision,
+    DecisionSubject,
+    DecisionTarget,
+    may_replace,
+)
 from deepseek_report.compliance.person_names import shown_name
 from deepseek_report.compliance.policy import Deciders, Policy
 
@@ -22,7 +27,8 @@ TWINS = {
 
 def decided(name: str, role: str) -> Decision:
     target = DecisionTarget("model", "model")
-    return Decision(target, "accepted", "", name, role, "2026-01-01")  # type: ignore[arg-type]
+    subject = DecisionSubject()
+    return Decision(target, "accepted", "", name, role, "2026-01-01", subject)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", TWINS)

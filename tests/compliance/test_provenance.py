@@ -29,7 +29,7 @@ from deepseek_report.runner.run_folders.open_run import (
     run_content,
 )
 from deepseek_report.runner.run_folders.writing import write_report
-from deepseek_report.store.run_folder import RUN, seal_results
+from deepseek_report.store.run_folder import ENVIRONMENT, RUN, seal_results
 from tests.shared_runs import SmallRun
 
 from .conftest import PROVENANCE as RECORDED
@@ -43,7 +43,7 @@ Change = Callable[[dict[str, Any], dict[str, Any]], object]
 def folder(small_run: SmallRun, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The small run as if it had been allowed to measure time."""
     copied = small_run.copied(tmp_path_factory.mktemp("runs") / "artifacts" / small_run.folder.name)
-    run = run_content(copied)  # what `look` reads is in one file, as in older folders
+    run = run_content(copied)
     run["config"]["measure_time"] = True
     for stage in run["stages"]:
         stage["seconds"] = 0.5
@@ -51,29 +51,37 @@ def folder(small_run: SmallRun, tmp_path_factory: pytest.TempPathFactory) -> Pat
     timing = copied / training["path"] / "times.json"
     save_json(timing, {"seconds": 1.5})
     training["files"]["times.json"] = sha256_file(timing)
-    save_json(copied / RUN, run)
+    recorded = RecordedRun.from_json(run)
+    save_json(copied / RUN, recorded.to_json())
+    save_json(copied / ENVIRONMENT, recorded.environment_json())
+    save_json(content_of(copied), run)
     save_json(copied / PROVENANCE, RECORDED)
     return copied
 
 
+def content_of(folder: Path) -> Path:
+    """Both records of the run in one file beside it, which tests change."""
+    return folder.with_suffix(".json")
+
+
 def look(folder: Path, kind: str) -> Evidence:
-    run = RecordedRun.from_json(load_json(folder / RUN))
+    run = RecordedRun.from_json(load_json(content_of(folder)))
     return evidence_of_kind(results_of(folder, run), kind, 30)
 
 
 @contextmanager
 def changed(folder: Path, change: Change) -> Iterator[None]:
     """The two records of the run changed, and put back."""
-    before = [(folder / name).read_bytes() for name in (RUN, PROVENANCE)]
-    run, record = load_json(folder / RUN), dict(RECORDED)
+    run, record = load_json(content_of(folder)), dict(RECORDED)
+    before = copy.deepcopy((run, record))
     change(run, record)
-    save_json(folder / RUN, run)
+    save_json(content_of(folder), run)
     save_json(folder / PROVENANCE, record)
     try:
         yield
     finally:
-        for name, content in zip((RUN, PROVENANCE), before, strict=True):
-            (folder / name).write_bytes(content)
+        save_json(content_of(folder), before[0])
+        save_json(folder / PROVENANCE, before[1])
 
 
 def without_seconds(run: dict[str, Any], _: object) -> None:
@@ -279,12 +287,13 @@ def test_people_who_sign_change_the_documents_and_no_result(folder: Path, tmp_pa
 SHA = "a" * 64
 RUN_RECORD: dict[str, Any] = {
     "format": "deepseek-report/run",
-    "format_version": 2,
+    "format_version": 1,
     "run_id": "0123abcd",
     "experiment": "credit_risk",
     "config": {"seed": 1},
     "artifacts": {"data": {"path": "artifacts/data", "files": {"card.json": SHA}}},
     "problems": [{"stage": "explanations/lime", "reason": "no memory", "kind": "failed"}],
+    "privacy": {"level": "full", "floor": 5},
     "plan": {"data": SHA},
     "volatile": [],
     "digests": {"data": SHA, "weights": "", "config": SHA, "code": SHA},
@@ -350,7 +359,8 @@ def test_a_run_record_fits_its_schema() -> None:
     "change",
     [
         {"extra": 1},
-        {"format_version": 1},
+        {"format_version": 2},
+        {"versions": {"python": "3.11.7"}},
         {"digests": {"data": SHA}},
         {"artifacts": {"data": {"path": "../data", "files": {}}}},
         {"artifacts": {"data": {"path": "/data", "files": {}}}},
@@ -381,7 +391,7 @@ def test_the_record_of_an_environment_needs_each_of_its_fields(field: str) -> No
 
 
 def test_a_manifest_fits_its_schema_and_cannot_reach_outside() -> None:
-    head = {"format": "deepseek-report/manifest", "format_version": 2, "run_digest": SHA}
+    head = {"format": "deepseek-report/manifest", "format_version": 1, "run_digest": SHA}
     manifest = {**head, "files": {"a/b": SHA}}
     schema("manifest").validate(manifest)
     with pytest.raises(ValidationError):

@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepseek_report.compliance.applicability import Applicability
-from deepseek_report.compliance.decision import Decision, DecisionState, DecisionTarget, Verdict
+from deepseek_report.compliance.decision import (
+    Decision,
+    DecisionState,
+    DecisionSubject,
+    DecisionTarget,
+    Verdict,
+)
 from deepseek_report.compliance.framework import HUMAN, FrameworkChoice, Row, framework_ids
 from deepseek_report.compliance.sources import load_sources, stand_ins
 from deepseek_report.compliance.status import STATUSES, Grounds, judge, tally
@@ -23,7 +29,9 @@ BEST = {"complete": 2, "partly": 1, "human_supplied": 1, "not_evidenced": 0, "hu
 
 def decided(verdict: Verdict, standing: str = "stands") -> DecisionState:
     about = DecisionTarget("row", "R1")
-    decision = Decision(about, verdict, "It will do.", "A. Lovelace", "owner", "2026-11-01")
+    decision = Decision(
+        about, verdict, "It will do.", "A. Lovelace", "owner", "2026-11-01", DecisionSubject()
+    )
     return DecisionState(decision, standing)  # type: ignore[arg-type]
 
 

@@ -779,15 +779,6 @@ def test_more_errors_than_the_probabilities_expect_are_not_called_merely_hard(ru
     assert [*rules_bottlenecks.hard_slice(run.results())] == []
 
 
-def test_a_part_of_an_earlier_version_is_set_against_all_others(run, score):
-    row = {"slice": "age under 25", "n": 412, "share": 0.07, "error_rate": 0.4, "low": 0.35}
-    row |= {"high": 0.45, "rest_error_rate": 0.18, "p_adjusted": 0.001}
-    later = run.real.table("slices", "slices").columns.difference(list(row))
-    run.measure("slices", score("slices_examined", 230), lacking=later, slices=[row])
-    (finding,) = rules_bottlenecks.worst_slice(run.results())
-    assert (finding.message, finding.severity) == ("worst_slice", "high")
-
-
 def test_how_a_part_was_found_is_told(run, score, say):
     text = say(*worst_slice(run, part(0.0001)))
     assert "p < 0.001, corrected for the search among 230" in text
@@ -883,14 +874,6 @@ def test_flips_are_set_against_those_of_a_smooth_model(
     (finding,) = rules_bottlenecks.robustness(run.results())
     assert (finding.message, finding.severity) == (message, severity)
     assert "goes from 0.780 to 0.770; the loss is 0.0100 (0.0050–0.0150)" in say(finding)
-
-
-def test_flips_of_an_earlier_version_are_told_without_a_judgement(run, score, say):
-    run.measure("robustness", score("flipped_under_noise", 0.2, 0.15, 0.25))
-    (finding,) = rules_bottlenecks.robustness(run.results())
-    assert finding.severity == "info"
-    n = run.real.score("flipped_under_noise").n
-    assert f"20\u00a0% (15–25\u00a0%) of {n} decisions" in say(finding)
 
 
 def test_failures_are_one_grave_finding_with_readable_names(run, say):

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.finding import SEVERITIES, Finding
 from deepseek_report.artifacts.message import message
 from deepseek_report.findings import conclude
@@ -64,28 +63,6 @@ def test_a_broken_promise_stands_where_the_other_finding_sees_no_problem():
 def test_findings_without_a_cause_are_all_told():
     findings = [Finding(name, "low", "flips") for name in "ab"]
     assert one_per_cause(findings) == findings
-
-
-@pytest.mark.parametrize(
-    ("message", "values"),
-    [
-        ("worst_slice", {"rest": 0.2, "share": 0.1, "missed": None, "rest_missed": None}),
-        ("flips", {"area": None, "clean": None}),
-        ("flips_few", {"area": None, "clean": None}),
-        ("moved", {"share": 0.3, "noisy": None, "unit": ""}),
-        ("label_suspects", {}),
-    ],
-)
-def test_findings_of_earlier_versions_can_be_said(message, values, say):
-    number = Estimate.of(0.3, 0.2, 0.4, 100)
-    known = {"slice": "age is over 50", "p": 0.01, "examined": 9, "target": "yes", "noise": "noise"}
-    known |= dict.fromkeys(("error", "flips", "change", "suspects"), number)
-    assert "100" in say(Finding("a", "low", message, known | values))
-
-
-def test_findings_of_earlier_versions_are_about_no_share_of_cases():
-    record = {"id": "a", "severity": "low", "message": "flips", "values": {}}
-    assert (Finding.from_json(record).cause, Finding.from_json(record).touches) == ("", 0.0)
 
 
 def test_of_findings_alike_those_on_people_come_first_and_those_on_explanations_last() -> None:

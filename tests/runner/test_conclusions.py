@@ -127,10 +127,3 @@ def test_what_cannot_be_applied_is_part_of_the_plan_and_changes_no_key(
     run.done(StageOutcome("training", tmp_path, cached=True))
     run.done(StageOutcome("measures/sweep", reason="two classes", applicable=False, cached=True))
     assert run.as_made(Stage("conclusions", "k", ("training", "measures/sweep"))).key == "k"
-
-
-def test_what_an_earlier_version_concluded_is_concluded_anew(real_run: Results) -> None:
-    held = replace(real_run.conclusions, format_version=1, findings=())
-    older = replace(real_run)
-    vars(older)["conclusions"] = held  # as if it had been read
-    assert conclusions_of(older).findings == conclude(real_run).findings

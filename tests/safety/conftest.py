@@ -59,7 +59,8 @@ def reseal(folder: Path) -> None:
             place, names = entry["path"], look_into(inside).files
             results = [name for name in names if class_of(f"{place}/{name}") == "result"]
             entry["files"] = hash_files(inside, tuple(results))
-    run["run_id"] = identity_of(RecordedRun.from_json(run))
+    environment = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
+    run["run_id"] = identity_of(RecordedRun.from_json(environment | run))
     path.write_text(json.dumps(run), encoding="utf-8")
     seal_results(folder)
     digest = json.loads((folder / MANIFEST).read_text())["run_digest"]

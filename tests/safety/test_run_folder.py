@@ -12,13 +12,10 @@ from typing import Any
 import pytest
 import yaml
 
-from deepseek_report.artifacts.message import text_of
-from deepseek_report.runner.run_folders.open_run import run_content
 from deepseek_report.runner.run_folders.sealing import Writing, document_digest, seal_documents
 from deepseek_report.store import hash_folder
 from deepseek_report.store.run_folder import class_of, hash_files, look_into
 from tests.shared_runs import Terminal
-from tests.worded import say
 
 from .conftest import forge, reseal
 
@@ -290,53 +287,6 @@ def test_deep_nesting_ends_in_a_sentence(received: Path, terminal: Terminal) -> 
     (received / "run.json").write_text("[" * 200_000)
     for name in ("render", "verify"):
         assert "run.json" in terminal(name, received, code=1).err
-
-
-def test_a_folder_of_a_newer_version_is_told_as_such(received: Path, terminal: Terminal) -> None:
-    run = json.loads((received / "run.json").read_text())
-    (received / "run.json").write_text(json.dumps(run | {"format_version": 99}))
-    errors = terminal("render", received, code=1).err
-    assert "format_version is '99'; this version reads 1 and 2" in errors
-    assert "the version of deepseek-report that wrote the folder reads it" in errors
-
-
-def as_first_format(folder: Path) -> None:
-    """What versions before the three classes of files wrote: one manifest, rewritten by render."""
-    run = run_content(folder)
-    (folder / "environment.json").unlink()
-    concluded = json.loads((folder / "findings.json").read_text())
-    for name in ("plan", "volatile", "privacy", "command", "lock"):
-        del run[name]
-    kept = {name: concluded[name] for name in ("findings", "thresholds")}
-    for problem in run["problems"]:  # reasons were sentences
-        problem["reason"] = say(text_of(problem["reason"]))
-    for finding in kept["findings"]:  # nor did findings say what they are about
-        for name in ("cause", "touches"):
-            finding.pop(name)
-    for entry in run["artifacts"].values():  # nor did they say what the columns of tables mean
-        entry["files"].pop("tables.json", None)
-    for types in folder.rglob("tables.json"):
-        types.unlink()
-    (folder / "run.json").write_text(json.dumps(run | kept | {"format_version": 1}))
-    for name in ("records.json", "documents.json", "manifest.json"):
-        (folder / name).unlink()
-    files = {n: sha for n, sha in hash_folder(folder).items() if class_of(n) != "record"}
-    head = {"format": "deepseek-report/manifest", "format_version": 1}
-    (folder / "manifest.json").write_text(json.dumps({**head, "files": files}))
-
-
-def test_a_folder_of_the_first_format_is_verified_and_rendered(
-    received: Path, terminal: Terminal
-) -> None:
-    as_first_format(received)
-    printed = terminal("verify", received, code=3).out  # what wrote its documents is not here
-    assert "an older version wrote this folder" in printed
-    (received / "report.html").write_text("forged")
-    terminal("verify", received, code=1)
-    terminal("render", received)
-    terminal("verify", received)
-    (received / "scores.parquet").write_bytes(b"")
-    assert "scores.parquet was changed" in terminal("render", received, code=1).err
 
 
 def test_a_config_of_aliases_is_refused_by_its_bound(received: Path, terminal: Terminal) -> None:

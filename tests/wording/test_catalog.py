@@ -21,8 +21,6 @@ from tests.worded import leaves
 
 #: Names of columns and values, which are looked up by their English name.
 LOOKED_UP = re.compile(r"^(names|composed|feature_kinds|data_sets\.\w+\.names)\.")
-#: What runs of earlier versions say, and nothing says any more.
-EARLIER = {"pictures.deletion_curves.title", "preparation.identifier", "refusals.no_layers.heads"}
 #: What every text can use without being given it.
 GIVEN = {"noun", "nouns", "the_noun", "the_nouns", "interval", "case_one", "case_many"}
 
@@ -97,7 +95,7 @@ def test_every_text_is_said_somewhere() -> None:
     patterns = [use.pattern for use in uses if "{}" in use.id]
     literals |= {use.id for use in uses}
     owned = {key for key in KEYS if key.partition(".")[0] in OWNED and not LOOKED_UP.match(key)}
-    texts = sorted(owned - literals - EARLIER)  # a section asks by key
+    texts = sorted(owned - literals)  # a section asks by key
     unused = [key for key in texts if not any(pattern.fullmatch(key) for pattern in patterns)]
     assert unused == []
 
@@ -138,11 +136,6 @@ def test_kinds_of_layers_are_in_the_catalog() -> None:
     assert {kind for kind in trained if f"names.{kind}" not in KEYS} == set()
 
 
-def test_advice_that_an_earlier_run_holds_is_still_said() -> None:
-    text = wording().text("advice.tried", option="reweighted")  # no word of whose fit it was
-    assert text == "Tried with another model: reweighted"
-
-
 @pytest.mark.parametrize(
     ("n", "errors", "sentence"),
     [
@@ -165,19 +158,6 @@ def test_kinds_of_hints_are_called_alike_wherever_they_stand() -> None:
     names = texts["data_sets"]["traces"]["names"]
     hints = {name: label for name, label in texts["chains"]["hints"].items() if name != "all"}
     assert hints == {name: names[name] for name in hints}
-
-
-@pytest.mark.parametrize("language", ["en", "zh"])
-def test_a_title_and_a_note_that_an_earlier_run_holds_are_still_written(language: str) -> None:
-    words = wording(language)
-    share = Estimate(0.3, 0.1, 0.5)
-    values = {"first": "Age", "share": share, "same": True, "named": True, "attributed": "Age"}
-    assert "30" in words.text("pictures.reliance.title", **values, attributed_share=share)
-    counts = {"examined": 90, "least": 50, "listed": 7, "sure": 2, "decides": True}
-    assert "90" in words.text("notes.slices.examined", **counts)
-    expert = {"expert": 7, "layer": 2}
-    experts = {"experts": 16, "needed": 1, "most": expert, "busiest": expert, "load": 1.2}
-    assert "7" in words.text("pictures.expert_effects.title", **experts)
 
 
 def test_an_option_of_the_model_itself_is_not_introduced_by_its_own_name() -> None:

@@ -41,10 +41,6 @@ def rules_as_json(run: ExportedRun) -> str:
     return json.dumps(_RuleExport.of(run).plain(), indent=2, ensure_ascii=False) + "\n"
 
 
-#: What the record of a run calls a list of rules: one of an earlier version, and one of this.
-_CALLED = frozenset({"rules", "rule list"})
-
-
 @dataclass(frozen=True)
 class _RuleExport:
     run: ExportedRun
@@ -55,7 +51,7 @@ class _RuleExport:
         """Raises ConfigError : the model is no list of rules, or the folder must not hold it."""
         plain = run.architecture.get("rule_list")
         privacy = run.results.privacy
-        if not plain and run.architecture.get("name") in _CALLED and not privacy.is_full:
+        if not plain and run.architecture.get("name") == "rule list" and not privacy.is_full:
             raise ConfigError(
                 f"{run.results.run_id}: report.privacy={privacy.level} keeps the rules in full out "
                 "of the folder, as their conditions hold values that few rows have\n"

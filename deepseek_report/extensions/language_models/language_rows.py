@@ -52,7 +52,7 @@ class PromptPair:
     probability: float
     other_probability: float
     difference: Estimate
-    p_value: float | None = None
+    p_value: float | None
     p_adjusted: float | None = None
 
     @property
@@ -140,7 +140,7 @@ class HeadRole:
     number: int
     pattern: str
     after_same: Annotated[Estimate, From(prefix="after_same")]
-    swap: Annotated[Estimate | None, From(prefix="swap")] = None
+    swap: Annotated[Estimate | None, From(prefix="swap")]
 
 
 @dataclass(frozen=True)

@@ -162,7 +162,7 @@ class DecidingAttribute(OfPlayer):
 
     source = ("cases", "deciding")
     to_display: str
-    probability_after: float | None = None
+    probability_after: float | None
 
 
 @dataclass(frozen=True)
@@ -224,7 +224,7 @@ class NearestAccepted(ChangedInput):
 
 @dataclass(frozen=True)
 class CaseAgreement(OfCase):
-    """How alike two methods explain a case; top3_overlap is a share, or in older runs a count."""
+    """How alike two methods explain a case; top3_overlap is a share."""
 
     source = ("cases", "agreement")
     explainer_a: str

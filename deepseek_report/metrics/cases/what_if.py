@@ -68,10 +68,9 @@ class WhatIfAnswers:
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Any]) -> WhatIfAnswers:
         """Of a stored measurement."""
-        older = {"n_train": 0.0, "support": np.full_like(arrays["points"], np.nan)}
         whole = dict.fromkeys(("columns", "places", "pairs"), np.int64)
         numbers = {"n_train": int, "model_rows": int, "adds_up": bool}
-        known: dict[str, Any] = {**older, **arrays}
+        known = dict(arrays)
         for name, kind in {**whole, "can_move": np.bool_}.items():
             known[name] = np.asarray(known[name], dtype=kind)
         return cls(**known | {name: kind(known[name]) for name, kind in numbers.items()})

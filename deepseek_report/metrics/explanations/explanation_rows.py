@@ -60,7 +60,7 @@ class GroupImportance:
 class ExplainedGroup:
     """How well a group is explained: a row of `explanation_by_group.groups`.
 
-    reached : the share of the reachable gain in deletion; older runs lack it.
+    reached : the share of the reachable gain in deletion; None where that was not measured.
     """
 
     explainer: str
@@ -68,7 +68,7 @@ class ExplainedGroup:
     level: str
     n: int
     cells: Cells
-    reached: Annotated[Estimate | None, From(prefix="reached")] = None
+    reached: Annotated[Estimate | None, From(prefix="reached")]
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class SkillShare:
     share: Annotated[Estimate, From(prefix="share")]
     value: Estimate
     n: int
-    p_adjusted: float | None = None
+    p_adjusted: float | None
 
 
 @dataclass(frozen=True)

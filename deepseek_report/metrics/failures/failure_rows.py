@@ -15,7 +15,7 @@ class Slice:
     """A part of the data found by search: a row of `slices.slices`.
 
     features : names, joined by commas. kind : "unexpected", or "errors" that the stated
-    probabilities expect; older runs have the first alone. whole : whether it is all rows.
+    probabilities expect. whole : whether it is all rows.
     cells : has the loss of the task, `rest_<loss>` elsewhere and `expected_<loss>`.
     """
 
@@ -24,15 +24,15 @@ class Slice:
     share: float
     p_adjusted: float | None
     cells: Cells
-    features: str = ""
+    features: str
+    kind: str
+    surplus: Annotated[Estimate, From(prefix="surplus")]
+    whole: bool
     low: float = math.nan
     high: float = math.nan
-    kind: str = "unexpected"
-    surplus: Annotated[Estimate | None, From(prefix="surplus")] = None
     missed_rate: float | None = None
     rest_missed_rate: float | None = None
     mean_error: float | None = None
-    whole: bool = False
 
     def loss(self, key: str) -> Estimate:
         """The mean loss of this key in the slice."""
@@ -67,10 +67,10 @@ class PartLevel(OfLevel):
     attribute_label: str
     too_few: bool
     cells: Cells
-    missed_rate: float | None = None
-    flagged_rate: float | None = None
-    unforeseen: float | None = None
-    unforeseen_p: float | None = None
+    missed_rate: float | None
+    flagged_rate: float | None
+    unforeseen: float | None
+    unforeseen_p: float | None
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ class CopyComparison:
     """Test rows that are nearly training rows, beside the others: the row of `near_copies`.
 
     by_chance : whether too few other rows are left.
-    flattered_low : by how much they flatter the loss at least.
+    flattered_low : by how much they flatter the loss at least; NaN where losses are not compared.
     """
 
     n: int
@@ -137,11 +137,11 @@ class CopyComparison:
     same_label: float
     other_same_label: float
     by_chance: bool
-    same_p_value: float | None = None
-    near_loss: float | None = None
-    other_loss: float | None = None
-    loss_p_value: float | None = None
-    flattered_low: float | None = None
+    same_p_value: float | None
+    near_loss: float | None
+    other_loss: float | None
+    loss_p_value: float | None
+    flattered_low: float
 
 
 @dataclass(frozen=True)
@@ -168,13 +168,13 @@ class PerturbationEffect:
     label: str
     level: float
     cells: Cells
+    before: float
+    lost: Annotated[Estimate, From(prefix="lost")]
+    smooth: float | None
     roc_auc: Estimate | None = None
     mae: Estimate | None = None
     flipped: Annotated[Estimate | None, From(prefix="flipped")] = None
     change: Annotated[Estimate | None, From(prefix="change")] = None
-    before: float | None = None
-    lost: Annotated[Estimate, From(prefix="lost")] = UNDEFINED
-    smooth: float | None = None
 
     @property
     def held(self) -> Estimate:

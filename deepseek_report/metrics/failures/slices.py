@@ -152,7 +152,7 @@ class Slices(EntityMetric):
                 Column("kind", "slice_kind"),
                 *columns_of("n:count share:share"),
                 *of_some_task(task.slice_table for task in TASKS.values()),
-                Column("whole", "yes_no", shown=False, optional=True),
+                Column("whole", "yes_no", shown=False),
                 *estimates_of("surplus", shown=False),
                 Column("p_value", "p_value", shown=False),
                 Column("p_adjusted", "p_value"),

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Final, TypeVar
 
-from deepseek_report.artifacts.estimate import UNDEFINED, Estimate
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.schema import CROSS
 from deepseek_report.artifacts.table import SEPARATOR
 from deepseek_report.artifacts.table_rows import Cells, From
@@ -37,9 +37,9 @@ class GroupLevel(OfAttribute):
     level: str
     n: int
     cells: Cells
-    attribute_label: str = ""
-    too_few: bool = False
-    pooled: str = ""
+    attribute_label: str
+    too_few: bool
+    pooled: str
     base_rate: float | None = None
     selection_rate: Annotated[Estimate | None, From(prefix="selection")] = None
 
@@ -54,8 +54,7 @@ class GroupPair(OfAttribute):
     """Two groups by how often they are decided favourably: a row of `impact_ratio.pairs`.
 
     high : upper end of the ratio's interval, which may be infinite, as the ratio may.
-    too_few, reference_too_few : which of two that are not judged is too small; older runs hold the
-    group as the small one.
+    too_few, reference_too_few : which of two that are not judged is too small.
     """
 
     attribute_label: str
@@ -70,10 +69,10 @@ class GroupPair(OfAttribute):
     estimate: Annotated[Estimate, From("ratio")]
     verdict: str
     cells: Cells
-    difference: float | None = None
-    p_adjusted: float | None = None
-    too_few: bool = True
-    reference_too_few: bool = False
+    difference: float | None
+    p_adjusted: float | None
+    too_few: bool
+    reference_too_few: bool
     threshold_from: float | None = None
     threshold_to: float | None = None
     ratio_least: float | None = None
@@ -119,22 +118,22 @@ class GapTest(OfAttribute):
     widest_level, narrowest_level : the levels that lie furthest apart. rates : keys of the rates
     that are compared, joined. surest_rate, surest_highest, surest_lowest, surest_gap : the rate and
     the two levels that speak most clearly for a difference, which is what the test is about: of
-    those furthest apart one may be small. Runs of older versions do not have them.
+    those furthest apart one may be small. Without an estimate where none can be judged.
     """
 
     metric: str
     value: Estimate
     cells: Cells
-    attribute_label: str = ""
-    p_value: float | None = None
-    p_adjusted: float | None = None
-    widest_level: str = ""
-    narrowest_level: str = ""
-    rates: str = ""
-    surest_rate: str = ""
-    surest_highest: str = ""
-    surest_lowest: str = ""
-    surest_gap: Annotated[Estimate | None, From(prefix="surest")] = None
+    attribute_label: str
+    p_value: float | None
+    p_adjusted: float | None
+    widest_level: str
+    narrowest_level: str
+    rates: str
+    surest_rate: str
+    surest_highest: str
+    surest_lowest: str
+    surest_gap: Annotated[Estimate | None, From(prefix="surest")]
 
     @property
     def gap(self) -> Estimate:
@@ -204,14 +203,12 @@ class GapOption(OfAttribute):
     is_better: bool
     cost: float | None
     cells: Cells
-    ratio: Annotated[Estimate, From(prefix="ratio")] = UNDEFINED
-    gap: Annotated[Estimate, From(prefix="gap")] = UNDEFINED
-    gap_change: Annotated[Estimate, From(prefix="gap_change")] = UNDEFINED
-    balanced_accuracy_change: Annotated[Estimate, From(prefix="balanced_accuracy_change")] = (
-        UNDEFINED
-    )
-    auc_change: Annotated[Estimate, From(prefix="auc_change")] = UNDEFINED
-    cost_change: Annotated[Estimate, From(prefix="cost_change")] = UNDEFINED
+    ratio: Annotated[Estimate, From(prefix="ratio")]
+    gap: Annotated[Estimate, From(prefix="gap")]
+    gap_change: Annotated[Estimate, From(prefix="gap_change")]
+    balanced_accuracy_change: Annotated[Estimate, From(prefix="balanced_accuracy_change")]
+    auc_change: Annotated[Estimate, From(prefix="auc_change")]
+    cost_change: Annotated[Estimate, From(prefix="cost_change")]
 
 
 @dataclass(frozen=True)
@@ -222,8 +219,8 @@ class SwappedAttribute(OfAttribute):
     """
 
     cells: Cells
-    is_input: Annotated[bool, From("given")] = True
-    stand_ins: str = ""
+    is_input: Annotated[bool, From("given")]
+    stand_ins: str
 
     @property
     def stand_in_labels(self) -> list[str]:
@@ -240,11 +237,11 @@ class SplitGap(OfAttribute):
 
     level: str
     reference: str
-    gap: Annotated[Estimate | None, From(prefix="gap")] = None
-    direct: Annotated[Estimate | None, From(prefix="direct", n="n_asked")] = None
-    labels: Annotated[Estimate | None, From(prefix="labels", n="n_asked")] = None
-    stand_ins: Annotated[Estimate | None, From(prefix="stand_ins", n="n_asked")] = None
-    rest: Annotated[Estimate | None, From(prefix="rest", n="n_asked")] = None
+    gap: Annotated[Estimate | None, From(prefix="gap")]
+    direct: Annotated[Estimate | None, From(prefix="direct", n="n_asked")]
+    labels: Annotated[Estimate | None, From(prefix="labels", n="n_asked")]
+    stand_ins: Annotated[Estimate | None, From(prefix="stand_ins", n="n_asked")]
+    rest: Annotated[Estimate | None, From(prefix="rest", n="n_asked")]
 
     @property
     def parts(self) -> dict[str, Estimate | None]:
@@ -276,5 +273,5 @@ class StatedGroup(OfAttribute):
     observed: Annotated[Estimate, From(prefix="observed")]
     off: Annotated[Estimate, From(prefix="off")]
     p_adjusted: float | None
-    attribute_label: str = ""
-    too_few: bool = False
+    attribute_label: str
+    too_few: bool

@@ -394,7 +394,7 @@ class ImpactRatio(PeopleMetric, ClassMetric):
                 *estimates_of("difference:points"),
                 Column("p_value", "p_value", shown=False),
                 *columns_of("p_adjusted:p_value verdict:impact_verdict"),
-                *columns_of("too_few:yes_no reference_too_few:yes_no", optional=True, shown=False),
+                *columns_of("too_few:yes_no reference_too_few:yes_no", shown=False),
                 *_OVER_THRESHOLDS,
             ),
             release=TableRelease(counts=("n", "n_reference")),

@@ -31,8 +31,8 @@ class AblatedPart:
     swap_turned: Annotated[Estimate, From(prefix="swap_turned")]
     verdict: str
     cells: Cells
-    number: int | None = None
-    p_adjusted: float | None = None
+    number: int | None
+    p_adjusted: float | None
 
     @property
     def rises(self) -> dict[str, Estimate]:
@@ -53,7 +53,7 @@ class AblatedInGroup:
     kind: str
     p_adjusted: float | None
     cells: Cells
-    number: int | None = None
+    number: int | None
     branch: ClassVar[str] = ""
     verdict: ClassVar[str] = ""
 

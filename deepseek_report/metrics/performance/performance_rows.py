@@ -43,7 +43,7 @@ class GroupCoverage:
     level: str
     coverage: Estimate
     high: float
-    p_adjusted: float | None = None
+    p_adjusted: float | None
 
 
 @dataclass(frozen=True)

@@ -391,8 +391,7 @@ def _identity(
         "refused": sorted(refused),
         "frameworks": dict(frameworks),
         **({"reasons": why_chosen} if why_chosen else {}),
-        # Runs of older versions have one seed alone.
-        **({"seeds": config["seeds"]} if "seeds" in config else {}),
+        "seeds": config["seeds"],
     }
     return digest(content)[:12]
 

@@ -9,14 +9,16 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from deepseek_report.artifacts.conclusions import Conclusions
 from deepseek_report.artifacts.message import Text, plain, text_of
 from deepseek_report.artifacts.results import Results, read_record
 from deepseek_report.artifacts.storage.files import load_json, validator_of
+from deepseek_report.artifacts.storage.formats import head_of, refuse_other_format
 from deepseek_report.artifacts.storage.local_paths import shipped, without_local_paths
 from deepseek_report.artifacts.storage.plain_files import ListedPath
 from deepseek_report.compliance.statements import latest_day
@@ -45,10 +47,6 @@ from deepseek_report.wording.words import DEFAULT_LANGUAGE
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
 
-#: Versions of `run.json` that can be read; the newest is the one that is written.
-FORMAT_VERSION = 2
-_SCHEMAS = {1: "run.v1.schema.json", 2: "run.schema.json"}
-_ENVIRONMENT_SCHEMA = "environment.schema.json"
 _OF_ENVIRONMENT = ("versions", "lock", "environment")
 _SHOWN = 5
 
@@ -103,10 +101,7 @@ class HoldsConfig:
 
 @dataclass(frozen=True)
 class RecordedRun(HoldsConfig):
-    """The content of `run.json` and `environment.json`; `templates/schemas` say what each holds.
-
-    Folders of older versions lack the fields that have a default here, and those behind them.
-    """
+    """The content of `run.json` and `environment.json`; `templates/schemas` say what each holds."""
 
     run_id: str
     command: Mapping[str, Any]
@@ -115,15 +110,13 @@ class RecordedRun(HoldsConfig):
     artifacts: Mapping[str, CopiedArtifact]
     problems: Sequence[MissingPart]
     digests: Mapping[str, str]
-    versions: Mapping[str, str] = field(default_factory=dict)
-    environment: Mapping[str, object] = field(default_factory=dict)
-    privacy: Mapping[str, object] = field(default_factory=dict)
-    lock: Mapping[str, str] = field(default_factory=dict)
-    plan: Mapping[str, str] = field(default_factory=dict)
-    stages: Sequence[Mapping[str, object]] = ()
-    volatile: Sequence[str] = ()
-    overrides: Sequence[str] | None = None
-    format_version: int = FORMAT_VERSION
+    versions: Mapping[str, str]
+    environment: Mapping[str, object]
+    privacy: Mapping[str, object]
+    lock: Mapping[str, str]
+    plan: Mapping[str, str]
+    stages: Sequence[Mapping[str, object]]
+    volatile: Sequence[str]
 
     @classmethod
     def from_json(cls, run: Mapping[str, Any]) -> RecordedRun:
@@ -132,11 +125,10 @@ class RecordedRun(HoldsConfig):
         known = {name: value for name, value in run.items() if name in names}
         artifacts = {name: CopiedArtifact(**entry) for name, entry in run["artifacts"].items()}
         problems = [MissingPart.from_json(entry) for entry in run["problems"]]
-        return cls(**{"command": {}, **known, "artifacts": artifacts, "problems": problems})
+        return cls(**{**known, "artifacts": artifacts, "problems": problems})
 
     def to_json(self) -> dict[str, object]:
         """The content of the file, in its order."""
-        head = {"format": "deepseek-report/run", "format_version": self.format_version}
         order = (
             *("run_id", "command", "experiment", "config", "artifacts", "problems", "privacy"),
             *("digests", "plan", "volatile"),
@@ -144,13 +136,13 @@ class RecordedRun(HoldsConfig):
         problems = [entry.to_json() for entry in self.problems]
         stages = [{name: stage[name] for name in ("id", "key")} for stage in self.stages]
         content = {name: getattr(self, name) for name in order}
-        return head | content | {"problems": problems, "stages": stages}
+        return head_of("run") | content | {"problems": problems, "stages": stages}
 
     def environment_json(self) -> dict[str, object]:
         """The content of `environment.json`: with what it was run, where, and how long it took."""
-        head = {"format": "deepseek-report/environment", "format_version": 1}
         seconds = {str(stage["id"]): stage.get("seconds") for stage in self.stages}
-        return head | {name: getattr(self, name) for name in _OF_ENVIRONMENT} | {"seconds": seconds}
+        recorded = {name: getattr(self, name) for name in _OF_ENVIRONMENT}
+        return head_of("environment") | recorded | {"seconds": seconds}
 
     @property
     def timed(self) -> frozenset[str]:
@@ -218,11 +210,10 @@ def open_run(folder: Path) -> OpenRun:
     contents = look_into(folder)
     refuse_links(folder, contents)
     run_content(folder, contents)  # its own sentence first; what is used is read by its hash
-    manifest, records = read_manifest(folder / MANIFEST), {}
+    manifest = read_manifest(folder / MANIFEST)
     problems = result_problems(folder, contents, manifest)
-    if manifest.get("format_version") != 1:
-        records = read_manifest(folder / RECORDS_MANIFEST)["files"]
-        problems += differences(folder, contents, "record", records)
+    records = read_manifest(folder / RECORDS_MANIFEST)["files"]
+    problems += differences(folder, contents, "record", records)
     if problems:
         more = len(problems) - _SHOWN
         raise ArtifactError(
@@ -233,7 +224,7 @@ def open_run(folder: Path) -> OpenRun:
         )
     results = listed_results(manifest)
     listed = ListedPath.of(folder, results | records)
-    return OpenRun(folder, read_run(listed, contents), contents, run_digest(results), listed)
+    return OpenRun(folder, read_listed(listed, contents), contents, run_digest(results), listed)
 
 
 def read_run(folder: Path, contents: Contents | None = None) -> RecordedRun:
@@ -241,58 +232,61 @@ def read_run(folder: Path, contents: Contents | None = None) -> RecordedRun:
     return RecordedRun.from_json(run_content(folder, contents))
 
 
-def run_content(folder: Path, contents: Contents | None = None) -> dict[str, Any]:
-    """`run.json` of a run folder as plain data, valid by the schema of its format version.
+def read_listed(folder: ListedPath, contents: Contents) -> RecordedRun:
+    """`run.json` of a run folder whose files are as they are listed.
 
-    Raises ArtifactError: the folder has none, or no run of this package wrote it.
+    Raises ArtifactError: also where its conclusions are of another format.
+    """
+    run = read_run(folder, contents)
+    if concluded := run.artifacts.get("conclusions"):
+        Conclusions.stored(folder / concluded.path)
+    return run
+
+
+def run_content(folder: Path, contents: Contents | None = None) -> dict[str, Any]:
+    """`run.json` and `environment.json` of a run folder as plain data, valid by their schemas.
+
+    Raises ArtifactError: the folder lacks one of them, it is of another format, or no run of this
+    package wrote it.
     """
     contents = contents or look_into(folder)
     if RUN not in contents.files:
         raise ArtifactError(f"{folder}: not a run folder, it has no {RUN}. Name a folder of a run")
-    run = load_json(folder / RUN)
-    _refuse_file(folder / RUN, run_schema_problems(run))
-    if ENVIRONMENT in contents.files:
-        recorded = load_json(folder / ENVIRONMENT)
-        _refuse_file(folder / ENVIRONMENT, _problems(_validator(_ENVIRONMENT_SCHEMA), recorded))
-        seconds = recorded["seconds"]
-        stages = [{**stage, "seconds": seconds.get(stage["id"])} for stage in run["stages"]]
-        return {**run, **{name: recorded[name] for name in _OF_ENVIRONMENT}, "stages": stages}
-    if "versions" not in run:
+    run = _valid(folder / RUN, "run")
+    if ENVIRONMENT not in contents.files:
         raise ArtifactError(
             f"{folder}: there is no {ENVIRONMENT}, which says with what it was run. Take the "
             "folder from its source again"
         )
-    return dict(run)
+    recorded = _valid(folder / ENVIRONMENT, "environment")
+    seconds = recorded["seconds"]
+    stages = [{**stage, "seconds": seconds.get(stage["id"])} for stage in run["stages"]]
+    return {**run, **{name: recorded[name] for name in _OF_ENVIRONMENT}, "stages": stages}
 
 
-def _refuse_file(path: Path, problems: Sequence[str]) -> None:
-    if problems:
+def _valid(path: Path, schema: str) -> dict[str, Any]:
+    """The content of a file of today's format that agrees with its schema."""
+    content = load_json(path)
+    refuse_other_format(path, content)
+    if problems := schema_problems(schema, content):
         raise ArtifactError(
             f"{path}: no run of this package wrote it ({'; '.join(problems[:_SHOWN])}). "
             "Restore the file, or run the experiment again"
         )
+    return dict(content)
 
 
-def run_schema_problems(run: object) -> list[str]:
-    """What of `run.json` breaks the schema of its format version."""
-    if not isinstance(run, dict):
-        return ["it is not a mapping"]
-    version = run.get("format_version")
-    if isinstance(version, bool) or not isinstance(version, int) or version not in _SCHEMAS:
-        known = " and ".join(map(str, _SCHEMAS))
-        fault = f"format_version is {str(version)[:40]!r}; this version reads {known}"
-        return [f"{fault}; the version of deepseek-report that wrote the folder reads it"]
-    return _problems(_validator(_SCHEMAS[version]), run)
-
-
-def _problems(validator: Draft202012Validator, content: object) -> list[str]:
-    errors = sorted(validator.iter_errors(content), key=lambda error: error.json_path)
+def schema_problems(schema: str, content: object) -> list[str]:
+    """What of a file breaks its schema, "run" or "environment"."""
+    errors = sorted(_validator(schema).iter_errors(content), key=lambda error: error.json_path)
     return [f"{error.json_path}: {error.message[:200]}" for error in errors]
 
 
 @cache
 def _validator(schema: str) -> Draft202012Validator:
-    return validator_of(load_json(shipped("templates") / "schemas" / schema, links=True))
+    return validator_of(
+        load_json(shipped("templates") / "schemas" / f"{schema}.schema.json", links=True)
+    )
 
 
 def results_of(folder: Path, run: RecordedRun, day: dt.date | None = None) -> Results:
@@ -301,7 +295,7 @@ def results_of(folder: Path, run: RecordedRun, day: dt.date | None = None) -> Re
     day : what counts as today, for what people wrote.
     """
     kept = (
-        *("run_id", "digests", "versions", "environment", "stages", "overrides", "command"),
+        *("run_id", "digests", "versions", "environment", "stages", "command"),
         *("volatile", "plan"),
     )
     provenance = {name: getattr(run, name) for name in kept}

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from deepseek_report.artifacts.storage.formats import refuse_other_format
 from deepseek_report.artifacts.storage.memory_bound import parse
 from deepseek_report.artifacts.storage.plain_files import folders_in, read_bytes, walk
 from deepseek_report.errors import ArtifactError
@@ -64,19 +65,17 @@ def past_run(folder: Path) -> PastRun:
     named = (folder, folder.parent.name, folder.name)
     finished = _moment(_entry(_read(folder / _PROVENANCE)[0], "finished"))
     record, problem = _read(folder / _RUN)
-    if not problem and not isinstance(record, dict):
-        problem = f"{_RUN} is no record of a run"
     if problem:
         return PastRun(*named, finished, problem, size=size_of(folder))
     written = _read(folder / _FINDINGS)[0]
     problems = [*_mappings(_entry(record, "problems")), *_mappings(_entry(written, "problems"))]
     failed = {str(entry.get("stage")) for entry in problems if entry.get("kind") == "failed"}
-    thresholds = _entry(written, "thresholds") or _entry(record, "thresholds")
+    thresholds = _mappings(_entry(written, "thresholds"))
     return PastRun(
         *named,
         finished,
         failed=len(failed),
-        outcomes=Counter(str(threshold.get("outcome")) for threshold in _mappings(thresholds)),
+        outcomes=Counter(str(threshold.get("outcome")) for threshold in thresholds),
         size=size_of(folder),
         stages=frozenset(
             (str(stage.get("id")).removeprefix("before/"), str(stage.get("key")))
@@ -107,7 +106,10 @@ def _read(path: Path) -> tuple[object, str]:
             return None, f"{path.name} is no regular file"
         if facts.st_size > MOST_BYTES:
             return None, f"{path.name} is larger than {MOST_BYTES // 2**20} MB"
-        return parse(path, read_bytes(path, MOST_BYTES)), ""
+        content = parse(path, read_bytes(path, MOST_BYTES))
+        if path.name != _PROVENANCE:
+            refuse_other_format(path, content)
+        return content, ""
     except OSError as error:
         return None, f"{path.name} cannot be read: {error.strerror}"
     except ArtifactError as error:

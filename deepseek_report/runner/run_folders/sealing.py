@@ -14,6 +14,7 @@ from typing import Any
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage.files import load_json, save_json
+from deepseek_report.artifacts.storage.formats import head_of
 from deepseek_report.artifacts.storage.local_paths import shipped, without_local_paths
 from deepseek_report.artifacts.storage.plain_files import make_folder, move, remove, sha256_file
 from deepseek_report.compliance.statements import parse_date
@@ -111,8 +112,7 @@ def seal_documents(folder: Path, run_digest: str, written: Writing | None = None
     sealed = document_digest(run_digest, documents, people)
     config = load_json(folder / RUN)["config"]
     record = {
-        "format": "deepseek-report/documents",
-        "format_version": 1,
+        **head_of("documents"),
         "run_digest": run_digest,
         "document_digest": sealed,
         "writing": writing_key(config, written.language),

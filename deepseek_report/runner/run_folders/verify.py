@@ -37,7 +37,7 @@ from deepseek_report.provenance.signatures import (
 from deepseek_report.rendering.page_words import page_of
 from deepseek_report.runner.planning.plan import identity_of
 from deepseek_report.runner.run_folders.gather import score_tables
-from deepseek_report.runner.run_folders.open_run import OpenRun, RecordedRun, read_run
+from deepseek_report.runner.run_folders.open_run import OpenRun, RecordedRun, read_listed, read_run
 from deepseek_report.runner.run_folders.packing import CHANGES, changes_problem
 from deepseek_report.runner.run_folders.sealing import (
     document_digest,
@@ -211,19 +211,15 @@ def verify(
     manifest = _manifest(folder, contents, MANIFEST)
     listed = listed_results(manifest)
     verified.run_digest = run_digest(listed)
-    records: dict[str, str] = {}
     verified.results += result_problems(folder, contents, manifest)
     verified.results += agreement_problems(run, listed)
     _count(verified, "result", listed)
-    if manifest.get("format_version") == 1:
-        _verify_first_format(folder, manifest, verified)
-    else:
-        records = _manifest(folder, contents, RECORDS_MANIFEST)["files"]
-        verified.records += _differences(folder, verified, "record", records)
-        _verify_documents(folder, verified)
+    records: dict[str, str] = _manifest(folder, contents, RECORDS_MANIFEST)["files"]
+    verified.records += _differences(folder, verified, "record", records)
+    _verify_documents(folder, verified)
     place = ListedPath.of(folder, listed | records)
     if not (verified.results or verified.records):
-        run = read_run(place, contents)
+        run = read_listed(place, contents)
     if recompute and not verified.results:
         _compare_contents(place, run, verified)
     verified.expected = _expectation(verified, expected)
@@ -434,7 +430,7 @@ def agreement_problems(run: RecordedRun, listed: Mapping[str, str]) -> list[str]
         for name in sorted(artifacts.keys() | stored)
         if artifacts.get(name) != listed.get(name)
     ]
-    if run.format_version > 1 and run.run_id != identity_of(run):
+    if run.run_id != identity_of(run):
         problems.append(f"{RUN}: the run id {run.run_id} is not the one of its stage keys")
     return problems
 
@@ -479,16 +475,6 @@ def _config(folder: Path) -> object:
         raise ArtifactError(f"{folder / CONFIG}: cannot be read ({error})") from None
 
 
-def _verify_first_format(folder: Path, manifest: Mapping[str, Any], verified: Verified) -> None:
-    """Format 1 has one manifest, which lists documents until these are rendered again."""
-    verified.notes.append("an older version wrote this folder; its records of time are not covered")
-    if readable_manifest(folder / DOCUMENTS_MANIFEST) is not None:
-        _verify_documents(folder, verified)
-        return
-    listed = {name: sha for name, sha in manifest["files"].items() if class_of(name) == "document"}
-    verified.documents += _differences(folder, verified, "document", listed)
-
-
 def _verify_documents(folder: Path, verified: Verified) -> None:
     record = _manifest(folder, verified.contents, DOCUMENTS_MANIFEST)
     listed: dict[str, str] = record["files"]
@@ -526,7 +512,7 @@ def _make_again(opened: OpenRun, verified: Verified, trust: Sequence[str]) -> No
     record = readable_manifest(opened.folder / DOCUMENTS_MANIFEST) or {}
     made = remade(opened, record, trust)
     if verified.notes:
-        reason = "people's words, or the format, are not those that it was written with"
+        reason = "people's words are not those that it was written with"
         made = replace(made, reasons=[*made.reasons, reason])
     verified.remade = made
     if made.reasons:
@@ -582,9 +568,8 @@ def remade(opened: OpenRun, record: Mapping[str, object], trust: Sequence[str] =
     """
     present = hash_files(opened.folder, opened.contents.of_class("document"))
     language = record.get("language")
-    if language not in languages():  # an older version did not name it: by the hash of what wrote
-        keys = {writing_key(opened.run.config, name): name for name in languages()}
-        language = keys.get(str(record.get("writing")), opened.language)
+    if language not in languages():
+        language = opened.language
     opened = replace(opened, day=written_day(opened.folder))
     options = WriteOptions(engine="embedded", trust=trust, language=language)
     reasons = list(_reasons(opened, record, language, trust))

@@ -25,6 +25,7 @@ from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Text, from_plain, plain
 from deepseek_report.artifacts.results import Results, read_record
 from deepseek_report.artifacts.storage.files import load_json, save_json
+from deepseek_report.artifacts.storage.formats import head_of, refuse_other_format
 from deepseek_report.artifacts.storage.local_paths import without_local_paths
 from deepseek_report.artifacts.storage.plain_files import (
     MOST_OF_PEOPLE,
@@ -53,14 +54,13 @@ from deepseek_report.rendering.paper import bibtex
 from deepseek_report.rendering.render import render
 from deepseek_report.runner.planning.plan import recorded_config
 from deepseek_report.runner.run_folders.open_run import (
-    FORMAT_VERSION,
     HoldsConfig,
     MissingPart,
     OpenRun,
     open_run,
     reasons,
     run_content,
-    run_schema_problems,
+    schema_problems,
 )
 from deepseek_report.runner.run_folders.sealing import drawn_again, publish, writing_key
 from deepseek_report.runner.run_folders.section_plugins import OWN_SECTIONS, write_section
@@ -142,7 +142,7 @@ def load_for_writing(experiment: Experiment) -> None:
     for module in modules:
         if module.startswith(OWN_SECTIONS):
             import_module(module)
-    run_schema_problems({"format_version": FORMAT_VERSION})
+    schema_problems("run", {})
     writing_key(recorded_config(experiment))
     for choice in experiment.frameworks.values():
         choice.load()
@@ -354,8 +354,7 @@ def _write_conclusions(
         if stage not in known
     ]
     conclusions = {
-        "format": "deepseek-report/findings",
-        "format_version": 1,
+        **head_of("findings"),
         "run_digest": opened.run_digest,
         "findings": [finding.to_json() for finding in results.findings],
         "thresholds": [plain(vars(verdict)) for verdict in verdicts],
@@ -411,8 +410,7 @@ def concluded_record(folder: Path, listed: Path | None = None) -> dict[str, Any]
     """
     run = run_content(listed or folder)
     concluded = load_json(folder / CONCLUSIONS)
-    if not isinstance(concluded, dict):
-        raise ArtifactError(f"{folder / CONCLUSIONS}: not what a render writes; render again")
+    refuse_other_format(folder / CONCLUSIONS, concluded, "report")
     problems = [*run["problems"], *concluded.get("problems", [])]
     kept = {name: concluded.get(name, []) for name in ("findings", "thresholds")}
     decisions = concluded.get("decisions") or {}

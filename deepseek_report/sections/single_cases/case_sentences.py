@@ -417,12 +417,10 @@ def _reason(pages: Pages, row: CaseReason) -> str:
 def _reference(schema: Schema, explanation: Explanation) -> str:
     """The sentence that tells the reference; layouts are compared with masks or typical input."""
     kind = kind_of(schema)
-    of_rows = "background_rows" in explanation.params or explanation.params.get("references", 1) > 1
-    game, space = explanation.game or ("background" if of_rows else None), explanation.output_space
-    if space == "logit" and game not in (None, "baseline"):
+    game, space = explanation.game or kind.compared_with, explanation.output_space
+    if space == "logit" and game != "baseline":
         return "logit_of_rows"
-    usual = game or kind.compared_with
-    if space == "value" or usual != "baseline":
+    if space == "value" or game != "baseline":
         return space
     return "logit" if kind.mask is None else "masked"
 
@@ -478,10 +476,9 @@ def agreement(pages: Pages, number: int) -> str:
 
 def _pair(pages: Pages, row: CaseAgreement) -> Values:
     other = row.explainer_b if row.explainer_a == pages.explainer else row.explainer_a
-    overlap = row.top3_overlap
     return {
         "other": pages.label(other),
-        "overlap": round(overlap * 3 if overlap <= 1 else overlap),
+        "overlap": round(row.top3_overlap * 3),
         "spearman": row.spearman,
     }
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.results import Results
@@ -49,7 +49,6 @@ class RobustnessPicture(OnePicture):
     reveals = "aggregate"
     section = "robustness"
     needs = frozenset({"measures/robustness"})
-    also = frozenset({"measures/roc_auc", "measures/mae"})
 
     def picture(self, results: Results) -> Picture:
         view = _View.of(results)
@@ -61,7 +60,7 @@ class RobustnessPicture(OnePicture):
 class _View:
     """What each perturbation does to what is held and to what is moved.
 
-    calm : what is held without any perturbation; None where nothing says it.
+    calm : what is held without any perturbation; None where it is not defined.
     """
 
     table: Sequence[PerturbationEffect]
@@ -75,10 +74,7 @@ class _View:
         task = task_of(results.schema.target)
         held = _Judged(task.held, lambda row: row.held, marks.Scale.of(task.held, results))
         moved = _Judged(task.moved, lambda row: row.moved, marks.Scale.of(task.moved, results))
-        calm, score = table[0].before, read_results.known_estimate(results.score(task.held.key))
-        if calm is None and score is not None:  # earlier versions measured it of all rows
-            calm = score.value
-        return cls(table, calm, held, moved)
+        return cls(table, finite(table[0].before), held, moved)
 
     @property
     def by_label(self) -> dict[str, list[PerturbationEffect]]:

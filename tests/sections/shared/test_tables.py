@@ -216,15 +216,15 @@ def test_columns_on_one_class_of_several_name_it(real_run, tmp_path):
 
 
 def test_tables_of_a_run_that_declares_none_are_shown_as_they_are(real_run, tmp_path):
-    older = real_run
+    undeclared = real_run
     for known in real_run.ids:
         if known.kind == "measures":
             measured = replace(real_run.measurement(known.name, known.subject), types={})
-            older = with_measurement(older, known.name, measured, known.subject)
-    bias = text_of(older, BiasSection(), tmp_path / "bias")
+            undeclared = with_measurement(undeclared, known.name, measured, known.subject)
+    bias = text_of(undeclared, BiasSection(), tmp_path / "bias")
     assert "Decisions and errors by group" in bias
     rate = real_run.table("group_rates", "groups")["selection_rate"].iloc[0]
     assert f"{rate:.3f}" in bias  # nobody says that it is a share
     assert "What random changes of the input do" in text_of(
-        older, RobustnessSection(), tmp_path / "rest"
+        undeclared, RobustnessSection(), tmp_path / "rest"
     )

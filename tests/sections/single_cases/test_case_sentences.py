@@ -50,12 +50,9 @@ def start_sentence(
     space: str,
     base: float = 0.0,
     position: int = 0,
-    game: Game | None = None,
+    game: Game = "baseline",
 ) -> str:
-    """What is said of one case whose four explanations all start at `base`.
-
-    game : None as in a run of an older version, which compares with what is usual for its data.
-    """
+    """What is said of one case whose four explanations all start at `base`."""
     run.explanation("shap", space, cases=4, base_values=np.full(4, base), params={}, game=game)
     save_json(run.paths["data"] / "schema.json", schema.to_json())
     return start(Draft("cases", run.results()), case_at(position), "shap")
@@ -63,38 +60,32 @@ def start_sentence(
 
 @pytest.mark.parametrize("schema", [IMAGE, SERIES], ids=["image", "series"])
 @pytest.mark.parametrize(("space", "base"), [("logit", 0.0), ("probability", 0.5)])
-@pytest.mark.parametrize("game", ["baseline", None])
 def test_images_and_series_start_from_typical_input(
-    run: Any, schema: Schema, space: str, base: float, game: Game | None
+    run: Any, schema: Schema, space: str, base: float
 ) -> None:
-    sentence = start_sentence(run, schema, space, base, game=game)
+    sentence = start_sentence(run, schema, space, base)
     assert sentence == "starting from 50.0\u00a0%, the probability of “default” for typical input"
 
 
 @pytest.mark.parametrize(("space", "base"), [("logit", 0.0), ("probability", 0.5)])
-@pytest.mark.parametrize("game", ["baseline", None])
 def test_a_text_starts_from_the_same_text_with_every_word_masked(
-    run: Any, space: str, base: float, game: Game | None
+    run: Any, space: str, base: float
 ) -> None:
-    sentence = start_sentence(run, TEXT, space, base, game=game)
+    sentence = start_sentence(run, TEXT, space, base)
     assert sentence.startswith("starting from 50.0\u00a0%, the probability of “default”")
     assert sentence.endswith("for the same text with every word masked")
 
 
-@pytest.mark.parametrize("game", ["background", None])
-def test_probabilities_of_a_table_start_from_the_average_of_training_rows(
-    run: Any, game: Game | None
-) -> None:
-    rows = start_sentence(run, TABLE, "probability", 0.22, game=game)
+def test_probabilities_of_a_table_start_from_the_average_of_training_rows(run: Any) -> None:
+    rows = start_sentence(run, TABLE, "probability", 0.22, game="background")
     assert rows.startswith("starting from 22.0\u00a0%, the average probability of “default”")
     assert rows.endswith("in the training rows it compares with")
 
 
-@pytest.mark.parametrize("game", ["baseline", None])
 def test_log_odds_of_a_table_that_is_compared_with_its_baseline_start_from_typical_input(
-    run: Any, game: Game | None
+    run: Any,
 ) -> None:
-    assert start_sentence(run, TABLE, "logit", game=game).endswith("for typical input")
+    assert start_sentence(run, TABLE, "logit").endswith("for typical input")
 
 
 def test_log_odds_of_a_table_that_is_compared_with_rows_start_from_their_average(run: Any) -> None:
@@ -105,7 +96,7 @@ def test_log_odds_of_a_table_that_is_compared_with_rows_start_from_their_average
 def test_log_odds_start_from_the_average_log_odds_of_rows_and_not_an_average_probability(
     run: Any,
 ) -> None:
-    base = {"base_values": np.full(4, 0.0), "params": {"background_rows": 50}}
+    base = {"base_values": np.full(4, 0.0), "game": "background"}
     run.explanation("shap", "logit", **base)
     save_json(run.paths["data"] / "schema.json", TABLE.to_json())
     sentence = start(Draft("cases", run.results()), case_at(0), "shap")
