@@ -89,7 +89,7 @@ def raised(budgets: list[dict[str, int]]) -> list[tuple[str, int, int]]:
 def history() -> list[dict[str, int]]:
     """The budgets of each commit that git has here, the first one first, and those of today."""
     git = ["git", "-C", str(ROOT)]
-    log = [*git, "log", "--format=%H", "--", "pyproject.toml"]
+    log = [*git, "log", "--first-parent", "--format=%H", "--", "pyproject.toml"]
     commits = subprocess.run(log, capture_output=True, text=True, check=False)
     if commits.returncode or not (ROOT / ".git").exists():
         pytest.skip("no history of git lies here")
