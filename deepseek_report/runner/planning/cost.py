@@ -169,7 +169,7 @@ def cost_of(
     if row is None and any(spans[name].basis == "typical" for name in heavy):
         row = time_row()
         spans = {stage.id: span_of(stage, work, past, row) for stage, work in works.items()}
-    folds = experiment.settings.split.folds
+    folds = experiment.settings.split.folds or 0
     for name in measures_of_folds(experiment) if folds else ():
         if name in spans and not past.of(name):  # as long as its trainings
             work = work_of(experiment, training, size) if size else None
