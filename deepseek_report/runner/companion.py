@@ -41,7 +41,7 @@ from deepseek_report.sections.threshold_slider import LiveSlider, Subset
 from deepseek_report.wording.of_results import in_words
 
 if TYPE_CHECKING:
-    from deepseek_report.artifacts.protocols.metrics import MetricPlugin
+    from deepseek_report.artifacts.protocols.traits import MetricPart
 
 
 #: What the page asks: an object of JSON that nobody has checked.
@@ -65,7 +65,7 @@ class Companion:
 
     opened: OpenRun
     model: StoredModel | ArtifactError
-    metrics: Mapping[str, MetricPlugin]
+    metrics: Mapping[str, MetricPart]
     trust: tuple[str, ...] = ()
     work: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="deepseek-report-")))
     _lock: threading.Lock = field(default_factory=threading.Lock)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from typing import ClassVar, Protocol
 
+from deepseek_report.artifacts.protocols.progress import Launcher
 from deepseek_report.errors import DeepseekReportError
 from deepseek_report.runner.execution.open_plan import Schedule, WorkItem
 from deepseek_report.runner.launchers.outbox import Broken, Outbox
@@ -34,8 +35,8 @@ class Worker(Protocol):
         ...
 
 
-class Elsewhere:
-    """A launcher whose workers are started elsewhere, at most so many at a time."""
+class Elsewhere(Launcher):
+    """Base of a launcher whose workers are started elsewhere, at most so many at a time."""
 
     elsewhere: ClassVar[bool] = True
     most: int
@@ -43,9 +44,6 @@ class Elsewhere:
     def room(self, here: int) -> int:
         del here
         return self.most
-
-    def load_early(self, modules: Sequence[str]) -> None:
-        """Workers import what they need."""
 
 
 class Cluster(Protocol):

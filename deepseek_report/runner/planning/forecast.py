@@ -14,10 +14,8 @@ import numpy as np
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Text, from_plain, message
 from deepseek_report.artifacts.protocols.classifier import Classifier
-from deepseek_report.artifacts.protocols.models import BringsTrainer
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.protocols.sections import Fit
-from deepseek_report.artifacts.protocols.traits import ExplainerPart, traits_of
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import PARTS, DataIssue, Dataset, Part, Split
 from deepseek_report.artifacts.storage.files import dump_json, load_json
@@ -203,7 +201,7 @@ def _all_frameworks(experiment: Experiment) -> dict[str, FrameworkChoice]:
 def _answered(experiment: Experiment, schema: Schema) -> bool:
     """Whether an explanation may answer the question of the run; also where none is asked for."""
     explainers, question = experiment.explainers, experiment.question(schema)
-    games = [traits_of(each, ExplainerPart).games for each in explainers.values()]
+    games = [each.games for each in explainers.values()]
     judged = [own for own in games if own != frozenset()]
     return not judged or any(own is None or question in own for own in judged)
 
@@ -313,7 +311,7 @@ def seconds_of_a_row(experiment: Experiment, dataset: Dataset, device: str) -> f
     model = experiment.model
     if isinstance(model, Pretrained) and model.checkpoint is not None:
         return None
-    if isinstance(model, BringsTrainer) and model.own_trainer() is not None:
+    if model.own_trainer() is not None:
         return None
     from deepseek_report.runner.execution.workers import one_thread
 

@@ -1,12 +1,12 @@
 """Decides what `explainers=recommend` leaves open: which explainers, how large, and why.
 
 A budget says how many rows the model may evaluate for all explanations together. Every candidate
-offers itself in sizes (`OffersSizes`), each with its turn. Turn by turn the recommender takes what
-the budget still pays for: the control; an account of the whole output, exact where model or data
-allow it; gradients as a second opinion at a small part of its price; what costs next to nothing;
-then the sizes that the files name; a local surrogate where there are no gradients; more coalitions
-before a third opinion at the price of the first; of what comes at the same turn, the method nearer
-to the truth first. What a person named or set comes before all this, as it was set.
+offers itself in sizes (`ExplainerPart.offers`), each with its turn. Turn by turn the recommender
+takes what the budget still pays for: the control; an account of the whole output, exact where model
+or data allow it; gradients as a second opinion at a small part of its price; what costs next to
+nothing; then the sizes that the files name; a local surrogate where there are no gradients; more
+coalitions before a third opinion at the price of the first; of what comes at the same turn, the
+method nearer to the truth first. What a person named or set comes before all this, as it was set.
 
 A second budget may say how many seconds all explanations may take. What a method takes and how far
 it is from the truth was measured, and ships with the program (`MEASURED`): the choice follows from
@@ -27,15 +27,9 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from deepseek_report.artifacts.message import Message, message
-from deepseek_report.artifacts.protocols.explainers import (
-    ExplainerPlugin,
-    Offer,
-    OffersSizes,
-    Situation,
-    Turn,
-)
-from deepseek_report.artifacts.protocols.models import capabilities_of
+from deepseek_report.artifacts.protocols.explainers import Offer, Situation, Turn
 from deepseek_report.artifacts.protocols.progress import Silent
+from deepseek_report.artifacts.protocols.traits import ExplainerPart
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.storage import bounded_yaml
 from deepseek_report.config.composed import Undecided, locate
@@ -128,7 +122,7 @@ def size_before_run(experiment: Experiment) -> work.Size:
     return work.Size.of(dataset.schema, dataset.card)
 
 
-def _plain(explainer: ExplainerPlugin) -> dict[str, Any]:
+def _plain(explainer: ExplainerPart) -> dict[str, Any]:
     return dict(TypeAdapter(type(explainer)).dump_python(explainer, mode="json"))
 
 
@@ -172,7 +166,7 @@ class _Budget:
         """What is taken for the budget that the configuration declares."""
         explainers = experiment.explainers
         situation = Situation(
-            capabilities_of(experiment.model, size.schema),
+            experiment.model.capabilities_for(size.schema),
             size.schema,
             work.background_of(experiment, size),
         )
@@ -204,7 +198,7 @@ class _Budget:
         ]
         return _Price(sum(usual), seconds)
 
-    def cost(self, key: str, explainer: ExplainerPlugin) -> _Price:
+    def cost(self, key: str, explainer: ExplainerPart) -> _Price:
         """What an explainer plans, and how long that takes; 0 seconds where nobody measured it."""
         cases = work.instances_of(self.experiment, self.size)
         rows = work.planned_calls(self.experiment, explainer, self.size, cases)
@@ -312,12 +306,11 @@ class _Budget:
 
 
 def _as_set(
-    explainer: ExplainerPlugin, situation: Situation, fields: frozenset[str]
+    explainer: ExplainerPart, situation: Situation, fields: frozenset[str]
 ) -> Iterator[Offer]:
     """The offers of a candidate that leave the fields alone which a person set."""
-    offers = [Offer(Turn.SECOND, explainer, message("recommendation.own"))]
-    if isinstance(explainer, OffersSizes):
-        offers = list(explainer.offers(situation))
+    as_it_is = Offer(Turn.SECOND, explainer, message("recommendation.own"))
+    offers = explainer.offers(situation) or [as_it_is]
     kept = [
         offer
         for offer in offers
