@@ -13,16 +13,16 @@ from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import CONTROL, Explanation, Game
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.protocols.classifier import AnswersRows
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
-from deepseek_report.artifacts.protocols.models import ModelPlugin
+from deepseek_report.artifacts.protocols.models import ModelPart
 from deepseek_report.artifacts.protocols.traits import GivenInPython, not_held
 from deepseek_report.artifacts.seeds import content_keys
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.explainers.attributions import Explainer, ModuleExplainer, contrasted
 from deepseek_report.metrics.internals.tracing import own_terms
 from deepseek_report.metrics.performance.predicting import log_odds, softmax
+from deepseek_report.tasks import task_of
 
 
 @dataclass(frozen=True)
@@ -158,21 +158,19 @@ class GivenAttributions(GivenInPython, Explainer):
             predictions=self._explained(context, rows),
             base_values=None if base is None else base[rows],
             variant="attributions that were computed elsewhere and given in Python",
-            output_space=("value" if context.is_number else self.space),
+            output_space=context.margin_space if self.space == "logit" else context.output_space,
             n_model_calls=0,
             params={},
         )
 
     def _explained(self, context: ExplainContext, rows: Ints) -> Floats:
         """(row,) the output that the values are shares of."""
-        classifier = context.classifier
-        if not isinstance(classifier, AnswersRows):
+        logits = context.classifier.logits_of(rows)
+        if logits is None:
             wanted = context.margin if self.space == "logit" else context.output
             return wanted(context.inputs)
-        logits = classifier.logits_of(rows)
-        if context.is_number:
-            return logits[:, 0]
-        if self.space == "logit":
+        decides = task_of(context.classifier.schema.target).decides
+        if self.space == "logit" or not decides:
             return log_odds(logits, context.target)
         return np.asarray(softmax(logits)[:, context.target])
 
@@ -180,6 +178,6 @@ class GivenAttributions(GivenInPython, Explainer):
         """How many rows the model will evaluate: none but those of its predictions."""
         return n_instances
 
-    def refuses(self, model: ModelPlugin, nature: DataTraits) -> str | None:
+    def refuses(self, model: ModelPart, nature: DataTraits) -> str | None:
         """Why this cannot be shown, or None."""
         return not_held("the attributions", plural=True) if self.held is None else None

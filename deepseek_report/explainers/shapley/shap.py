@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, cast
+from typing import Literal
 
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.explanation import Explanation, Game
 from deepseek_report.artifacts.message import Message, message
-from deepseek_report.artifacts.protocols.classifier import Capability, TreeClassifier
+from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
-from deepseek_report.artifacts.protocols.models import ModelPlugin
+from deepseek_report.artifacts.protocols.models import ModelPart
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.coalitions import differing
@@ -170,7 +170,7 @@ class Shap(ShapSettings, Explainer):
             raise NotApplicableError(
                 message("explainer_refusals.no_trees", model=context.classifier.name)
             )
-        classifier = cast(TreeClassifier, context.classifier)
+        classifier = context.classifier
         before, ensemble = context.classifier.calls, classifier.trees
         space = ensemble.space
         context.progress.start("shap", 1)
@@ -345,7 +345,7 @@ class Shap(ShapSettings, Explainer):
             offers.append(Offer(turn, replace(self, rounds=rounds), why))
         return offers
 
-    def refuses(self, model: ModelPlugin, nature: DataTraits) -> Message | None:
+    def refuses(self, model: ModelPart, nature: DataTraits) -> Message | None:
         if self.algorithm == "tree":
             return missing_capability(frozenset({"trees"}), model)
         return None
