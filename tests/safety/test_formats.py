@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.conftest import SmallRun, Terminal
 
 from deepseek_report.api import load_run
 from deepseek_report.artifacts.storage.formats import FORMAT_VERSION
@@ -19,6 +18,7 @@ from deepseek_report.errors import ArtifactError
 from deepseek_report.runner.run_folders.past_runs import past_run
 from deepseek_report.store import hash_folder
 from tests.cli.test_every_option import CALLS, Call, Desk, words_of
+from tests.shared_runs import SmallRun, Terminal
 
 from .conftest import reseal
 
