@@ -12,8 +12,13 @@ from deepseek_report import __version__
 from deepseek_report.artifacts.message import plain
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
-from deepseek_report.artifacts.storage.files import dump_json, load_json, save_json, validator_of
-from deepseek_report.artifacts.storage.formats import head_of
+from deepseek_report.artifacts.storage.files import (
+    dump_json,
+    head_of,
+    load_json,
+    save_json,
+    validator_of,
+)
 from deepseek_report.compliance.decision import DecisionState
 from deepseek_report.compliance.evaluate import ComplianceReport, FrameworkReport, OpenField
 from deepseek_report.compliance.evidence import Evidence

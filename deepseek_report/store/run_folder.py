@@ -20,8 +20,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from deepseek_report.artifacts.storage import plain_files
-from deepseek_report.artifacts.storage.files import load_json, save_json
-from deepseek_report.artifacts.storage.formats import head_of, refuse_other_format
+from deepseek_report.artifacts.storage.files import (
+    head_of,
+    load_json,
+    refuse_other_format,
+    save_json,
+)
 from deepseek_report.errors import ArtifactError
 from deepseek_report.store.folders import MANIFEST, compare
 from deepseek_report.store.stage_folders import digest

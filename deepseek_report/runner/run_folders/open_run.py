@@ -14,11 +14,15 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deepseek_report.artifacts.conclusions import Conclusions
+from deepseek_report.artifacts.conclusions import CONCLUSIONS_FILE
 from deepseek_report.artifacts.message import Text, plain, text_of
 from deepseek_report.artifacts.results import Results, read_record
-from deepseek_report.artifacts.storage.files import load_json, validator_of
-from deepseek_report.artifacts.storage.formats import head_of, refuse_other_format
+from deepseek_report.artifacts.storage.files import (
+    head_of,
+    load_json,
+    refuse_other_format,
+    validator_of,
+)
 from deepseek_report.artifacts.storage.local_paths import shipped, without_local_paths
 from deepseek_report.artifacts.storage.plain_files import ListedPath
 from deepseek_report.compliance.statements import latest_day
@@ -239,7 +243,8 @@ def read_listed(folder: ListedPath, contents: Contents) -> RecordedRun:
     """
     run = read_run(folder, contents)
     if concluded := run.artifacts.get("conclusions"):
-        Conclusions.stored(folder / concluded.path)
+        path = folder / concluded.path / CONCLUSIONS_FILE
+        refuse_other_format(path, load_json(path))
     return run
 
 
