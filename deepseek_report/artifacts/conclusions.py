@@ -15,12 +15,7 @@ from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.explanation import Game
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.message import Text, as_tuples, plain, with_texts
-from deepseek_report.artifacts.storage.files import (
-    head_of,
-    load_json,
-    refuse_other_format,
-    save_json,
-)
+from deepseek_report.artifacts.storage.files import check_format, head_of, load_json, save_json
 
 Cost = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -357,7 +352,7 @@ class Conclusions:
     @classmethod
     def load(cls, folder: Path) -> Conclusions:
         content = load_json(folder / CONCLUSIONS_FILE)
-        refuse_other_format(folder / CONCLUSIONS_FILE, content)
+        check_format(folder / CONCLUSIONS_FILE, content)
         return cls(
             findings=tuple(map(Finding.from_json, content["findings"])),
             verdicts=tuple(Verdict.from_json(entry) for entry in content["verdicts"]),

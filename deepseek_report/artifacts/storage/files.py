@@ -108,7 +108,7 @@ def head_of(kind: str) -> dict[str, object]:
     return {"format": f"deepseek-report/{kind}", "format_version": FORMAT_VERSION}
 
 
-def refuse_other_format(path: Path, content: object, part_of: str = "run") -> None:
+def check_format(path: Path, content: object, part_of: str = "run") -> None:
     """Raise ArtifactError where a file names another format, or none; part_of : what to remake."""
     version = content.get("format_version") if isinstance(content, Mapping) else None
     if type(version) is int and version == FORMAT_VERSION:
