@@ -91,7 +91,8 @@ ELSEWHERE: dict[str, tuple[str, set[str]]] = {
     "config/config_files.py": (_CONFIGS, {"glob", "os.walk"}),
     "config/local_code.py": (_CONFIGS, {"rglob"}),
     "config/overrides.py": (_CONFIGS, {"yaml.safe_load"}),
-    "config/compose.py": (_CONFIGS, {"glob", "iterdir", "yaml.load"}),
+    "config/compose.py": (_CONFIGS, {"glob", "iterdir"}),
+    "config/hydra_files.py": (_CONFIGS, {"yaml.load"}),
     "config/threshold_checks.py": (_CONFIGS, {"read_text"}),
     "config/trusted.py": (_OWN_KEY, {"fdopen", "mkdir", "open"}),
     "datasets/readers/case_rows.py": (_DATA, {"json.loads"}),
@@ -137,7 +138,7 @@ ELSEWHERE: dict[str, tuple[str, set[str]]] = {
         {"glob", "mkdir", "read_text", "symlink_to", "write_text"},
     ),
     "runner/run_folders/sealing.py": (_SHIPPED, {"read_bytes", "rglob"}),
-    "runner/scaffold/new_study.py": (_NAMED, {"copyfile", "glob", "mkdir", "open", "read_text"}),
+    "runner/scaffold/new_study.py": (_NAMED, {"copyfile", "mkdir", "open", "read_text"}),
     "training/resume_point.py": (_MODELS, {"json.loads", "safe_open"}),
     "wording/compiled_texts.py": (
         _SHIPPED,
