@@ -91,7 +91,7 @@ class Composer:
     def compose(self, overrides: Sequence[str] = ()) -> Composed:
         """See `compose`."""
         known, files = self.known, self.files
-        files.asked.clear()
+        files.requests.clear()
         kept, problems = self._readable(overrides)
         chosen = {o.key_or_group: names(o) for o in kept if o.key_or_group in known}
         study = _leave_default_study(chosen, overrides)

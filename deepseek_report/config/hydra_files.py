@@ -49,7 +49,7 @@ class ConfigFiles(ConfigRepository):
     """The files of config folders, each read once.
 
     roots : the config folders, that of this package last; of two files of one name its own counts.
-    asked : paths that Hydra asked for since `asked` was emptied, in that order.
+    requests : paths that Hydra asked for since `requests` was emptied, in that order.
     """
 
     def __init__(self, roots: Sequence[Path]) -> None:
@@ -59,13 +59,13 @@ class ConfigFiles(ConfigRepository):
         self.shipped = [root for root in reversed(roots) if root not in own]
         self.roots = (*self.shipped, *own)
         self.sources = []
-        self.asked: dict[str, None] = {}
+        self.requests: dict[str, None] = {}
         self._results: dict[str, ConfigResult | None] = {}
         self._problems: dict[str, list[Problem]] = {}
         self._joint: dict[str, list[Path]] = {}
         self._trees: dict[tuple[str, ...], tuple[DictConfig, DefaultsList]] = {}
 
-    # --- what is asked of it ----------------------------------------------------------------------
+    # --- what is asked of it ------------------------------------------------------------------------
 
     def tree(self, overrides: Sequence[str]) -> tuple[DictConfig, tuple[Placement, ...]]:
         """The composed tree, interpolations not resolved, and `Composed.placements`.
@@ -85,7 +85,9 @@ class ConfigFiles(ConfigRepository):
                 OmegaConf.set_struct(shared, True)
                 self._trees[choosing] = shared, defaults
             shared, defaults = self._trees[choosing]
-            self.asked |= dict.fromkeys(str(default.config_path) for default in defaults.defaults)
+            self.requests |= dict.fromkeys(
+                str(default.config_path) for default in defaults.defaults
+            )
             tree = copy.deepcopy(shared)
             ConfigLoaderImpl._apply_overrides_to_config([*defaults.config_overrides, *values], tree)
         return tree, tuple(self._placements(defaults))
@@ -130,13 +132,13 @@ class ConfigFiles(ConfigRepository):
     @property
     def of_person(self) -> list[Path]:
         """The files that were asked for and are not of the package."""
-        files = map(self.file, self.asked)
+        files = map(self.file, self.requests)
         return [file for file in files if file is not None and not self._is_shipped(file)]
 
     @property
     def problems(self) -> list[Problem]:
         """What is wrong with the files that were asked for, each by itself."""
-        return [problem for path in self.asked for problem in self._problems.get(path, ())]
+        return [problem for path in self.requests for problem in self._problems.get(path, ())]
 
     def file(self, path: str) -> Path | None:
         """The file of a path without its ending, whatever it is; None where there is none."""
@@ -149,7 +151,7 @@ class ConfigFiles(ConfigRepository):
     # --- what Hydra asks --------------------------------------------------------------------------
 
     def load_config(self, config_path: str) -> ConfigResult | None:
-        self.asked[config_path] = None
+        self.requests[config_path] = None
         if config_path not in self._results:
             self._results[config_path] = self._read(config_path)
         return self._results[config_path]
