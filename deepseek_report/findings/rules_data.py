@@ -154,7 +154,7 @@ def _severity_of_copies(
     if not gains:
         return severity("decision", "moderate" if alike else "small", certain=not alike)
     others = row.other_loss or 1.0
-    least = row.flattered_low
+    least = row.flattered.low
     if least is None:  # runs of older versions hold no interval
         least = row.near / row.n * (others - (row.near_loss or 0.0))
     least = least if loss.is_share else least / others

@@ -15,7 +15,6 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.rounding import DASH
 from deepseek_report.artifacts.schema import UNKNOWN, Attribute
-from deepseek_report.artifacts.table_rows import read_rows
 from deepseek_report.errors import DataError, NotApplicableError
 from deepseek_report.findings.decision_effect import declared_costs
 from deepseek_report.metrics.fairness.fairness_rows import (
@@ -333,13 +332,12 @@ def _group_answers(
         groups = groupings(schema, taken, crossings=False, min_cell=rated.min_cell, apart=())
         table = rated.rates_at(taken, schema.target, groups, at)
         good = schema.target.declared_favourable
-        pairs = None if compared is None else compared.ratios_at(taken, groups, good, at)
+        pairs = [] if compared is None else compared.ratios_at(taken, groups, good, at)
     except NotApplicableError:
         return {}
-    steps = [] if pairs is None else read_rows(pairs, RatioStep)
-    ratios = {(row.attribute, row.level): row for row in surest_last(steps)}
+    ratios = {(row.attribute, row.level): row for row in surest_last(pairs)}
     return {
         key: _group_texts(draft, row, ratios.get(key), compared=bool(ratios))
-        for row in read_rows(table, GroupStep)
+        for row in table
         for key in [(row.attribute, row.level)]
     }

@@ -18,7 +18,6 @@ from deepseek_report.artifacts.protocols.metrics import Scope
 from deepseek_report.artifacts.schema import ALL_TASKS, AttributeKind, Modality, TaskName
 from deepseek_report.artifacts.score import Bounds, Category, Direction, Score
 from deepseek_report.artifacts.table import TableTypes
-from deepseek_report.artifacts.table_rows import problems_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,12 +87,6 @@ class MetricPart(Part):
     `Measurement.findings`; the texts are `findings.<message>` in `templates/locale`."""
     released_arrays: ClassVar[frozenset[str]] = frozenset()
     """Arrays that are passed on below `report.privacy: full`."""
-
-    def __init_subclass__(cls) -> None:
-        super().__init_subclass__()
-        for name, declared in cls.tables.items():
-            if problems := problems_of(declared.row, declared.keys, declared.optional):
-                raise TypeError(f"the table {name} of {cls.__name__} {'; '.join(problems)}")
 
     @classmethod
     def score(cls, metric: str, measured: Estimate, direction: Direction, **fields: Any) -> Score:
