@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
@@ -15,8 +15,7 @@ from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.explanation import Game
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.message import Text, as_tuples, plain, with_texts
-from deepseek_report.artifacts.storage.files import load_json, save_json
-from deepseek_report.artifacts.storage.formats import head_of, refuse_other_format
+from deepseek_report.artifacts.storage.files import check_format, head_of, load_json, save_json
 
 Cost = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -154,7 +153,7 @@ Outcome = Literal["met", "not met", "too uncertain to say", "not measured"]
 #: A promise for several groups has the first of their outcomes, and people see it first.
 WORST_FIRST: tuple[Outcome, ...] = ("not met", "not measured", "too uncertain to say", "met")
 Side = Literal["at_least", "at_most"]
-_FILE = "conclusions.json"
+CONCLUSIONS_FILE = "conclusions.json"
 
 #: What a method may be used for.
 #: amounts, order : the reasons of each case, with their amounts or in their order alone.
@@ -340,7 +339,7 @@ class Conclusions:
 
     def save(self, folder: Path) -> None:
         save_json(
-            folder / _FILE,
+            folder / CONCLUSIONS_FILE,
             {
                 **head_of("conclusions"),
                 **vars(self),
@@ -350,16 +349,10 @@ class Conclusions:
             },
         )
 
-    @staticmethod
-    def stored(folder: Path) -> Mapping[str, Any]:
-        """What `save` wrote as plain data; raises ArtifactError: it is of another format."""
-        content: Mapping[str, Any] = load_json(folder / _FILE)
-        refuse_other_format(folder / _FILE, content)
-        return content
-
     @classmethod
     def load(cls, folder: Path) -> Conclusions:
-        content = cls.stored(folder)
+        content = load_json(folder / CONCLUSIONS_FILE)
+        check_format(folder / CONCLUSIONS_FILE, content)
         return cls(
             findings=tuple(map(Finding.from_json, content["findings"])),
             verdicts=tuple(Verdict.from_json(entry) for entry in content["verdicts"]),

@@ -12,8 +12,7 @@ from deepseek_report import __version__
 from deepseek_report.artifacts.message import plain
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
-from deepseek_report.artifacts.storage.files import dump_json, load_json, save_json, validator_of
-from deepseek_report.artifacts.storage.formats import head_of
+from deepseek_report.artifacts.storage import files
 from deepseek_report.compliance.decision import DecisionState
 from deepseek_report.compliance.evaluate import ComplianceReport, FrameworkReport, OpenField
 from deepseek_report.compliance.evidence import Evidence
@@ -37,7 +36,7 @@ def evidence_record(report: ComplianceReport, results: Results) -> dict[str, obj
     same bytes.
     """
     return {
-        **head_of("evidence"),
+        **files.head_of("evidence"),
         "run_id": results.run_id,
         "as_of": report.as_of.day.isoformat() if report.as_of.day else None,
         "floor": report.options.floor,
@@ -58,7 +57,7 @@ def write_evidence(report: ComplianceReport, results: Results, folder: Path) -> 
     record = evidence_record(report, results)
     check_record(record)
     path = folder / EVIDENCE
-    save_json(path, record)
+    files.save_json(path, record)
     return path
 
 
@@ -67,7 +66,7 @@ def check_record(record: Mapping[str, object]) -> None:
 
     Raises ArtifactError : every place that breaks the schema.
     """
-    errors = _validator().iter_errors(json.loads(dump_json(record)))
+    errors = _validator().iter_errors(json.loads(files.dump_json(record)))
     problems = sorted(
         f"{'.'.join(map(str, error.absolute_path))}: {error.message}" for error in errors
     )
@@ -77,7 +76,9 @@ def check_record(record: Mapping[str, object]) -> None:
 
 @cache
 def _validator() -> Draft202012Validator:
-    return validator_of(load_json(frameworks_folder() / "_evidence_schema.json", links=True))
+    return files.validator_of(
+        files.load_json(frameworks_folder() / "_evidence_schema.json", links=True)
+    )
 
 
 def _evidence(evidence: Evidence) -> dict[str, Any]:

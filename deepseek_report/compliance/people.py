@@ -393,8 +393,7 @@ class Group:
     keys: tuple[str, ...]
 
 
-_PERSON = ("name", "role", "date")
-_STATEMENTS = Group("text", ("text", *_PERSON, "generated"))
+_STATEMENTS = Group("text", ("text", "name", "role", "date", "generated"))
 _DECISIONS = Group(
     "reason",
     (

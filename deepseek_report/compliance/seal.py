@@ -14,8 +14,7 @@ from typing import Any, TypeAlias
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.storage.files import load_json
-from deepseek_report.artifacts.storage.formats import head_of, refuse_other_format
+from deepseek_report.artifacts.storage.files import check_format, head_of, load_json
 from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.compliance.framework import FrameworkChoice, choices, frameworks_folder
 from deepseek_report.compliance.policy import POLICY_FILE
@@ -99,7 +98,7 @@ def read_seal(path: Path, *, links: bool = False) -> Seal:
     if not path.is_file():
         raise ArtifactError(f"{path}: no such file; `deepseek-report check --seal` writes a seal")
     content = load_json(path, links=links)
-    refuse_other_format(path, content, "seal")
+    check_format(path, content, "seal")
     parts, head = {field.name for field in fields(Seal)}, head_of("seal")
     if {*head, *parts} != content.keys() or content["format"] != head["format"]:
         raise ArtifactError(f"{path}: no seal; `deepseek-report check --seal` writes one")

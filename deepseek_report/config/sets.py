@@ -189,15 +189,12 @@ def bare_name(word: str) -> str:
     return word[1:] if word.startswith(_SIGNS) else word
 
 
-#: {a text that people know by name: the framework whose text replaced it}.
-_REPLACED_TEXTS = {"sr_11_7": "sr_26_2"}
-
-
 def unknown(where: str, word: str, group: str, known: Sequence[str]) -> Problem:
     """The problem of a list that names neither a part nor a set, with the nearest name."""
     name = bare_name(word)
     sign = word.removesuffix(name)
-    close = nearest(_REPLACED_TEXTS.get(name, name) if group == BY_USE[0] else name, known)
+    replaced = {"sr_11_7": "sr_26_2"} if group == BY_USE[0] else {}  # texts of law, and by which
+    close = nearest(replaced.get(name, name), known)
     hint = close.replace('"', f'"{sign}', 1) if sign else close
     return Problem(where, f'"{name}" is not in the group {group}', choices(known), hint)
 

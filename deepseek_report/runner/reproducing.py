@@ -307,7 +307,7 @@ def _versions(
 ) -> Iterator[Difference]:
     """Each library that results rest on, and some of those that come with these.
 
-    now : versions of those that decide results. locked : of all; a record of before lacks these.
+    now : versions of those that decide results. locked : of all.
     """
     first = {*before.versions, *now}
     known = {normalised(name) for name in before.versions}
@@ -317,7 +317,7 @@ def _versions(
         return {**versions, **{n: each for n, each in others.items() if n not in decisive}}
 
     recorded = libraries(before.versions, before.lock)
-    present = libraries(now, locked if before.lock else {})
+    present = libraries(now, locked)
     differing = [
         Difference("version", name, recorded.get(name, ABSENT), present.get(name, ABSENT))
         for name in dict.fromkeys([*recorded, *present])

@@ -20,8 +20,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from deepseek_report.artifacts.storage import plain_files
-from deepseek_report.artifacts.storage.files import load_json, save_json
-from deepseek_report.artifacts.storage.formats import head_of, refuse_other_format
+from deepseek_report.artifacts.storage.files import check_format, head_of, load_json, save_json
 from deepseek_report.errors import ArtifactError
 from deepseek_report.store.folders import MANIFEST, compare
 from deepseek_report.store.stage_folders import digest
@@ -135,7 +134,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
     Raises ArtifactError: it is missing, is no JSON, is no manifest, or is of another format.
     """
     content = load_json(path)
-    refuse_other_format(path, content)
+    check_format(path, content)
     files = content.get("files")
     if not isinstance(files, dict) or not all(_is_entry(*entry) for entry in files.items()):
         raise ArtifactError(f"{path}: not a manifest: it lists no files with their SHA-256")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from deepseek_report.artifacts.storage.formats import head_of
+from deepseek_report.artifacts.storage.files import head_of
 from deepseek_report.cli import run
 from deepseek_report.cli.output.console import duration_range, in_bytes
 from deepseek_report.runner.execution.whole_run import duration
@@ -70,7 +70,7 @@ def test_thresholds_and_problems_that_the_writing_of_the_report_recorded_count(
     [
         ("", "not valid JSON"),
         ("{", "not valid JSON"),
-        ("[]", "no format_version"),
+        ("[]", "format_version is missing"),
         ("[" * 100_000, "levels"),
         ('{"format_version": 2}', "its format_version is 2"),
         ('{"format_version": 1, "problems": 3, "stages": [1]}', ""),

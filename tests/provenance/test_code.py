@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from deepseek_report import provenance
+from deepseek_report.config.config_files import shipped_files
 from deepseek_report.datasets.sources.csv import TableFile
 from deepseek_report.examples.picture_patches import Histology, SurfaceDefects
 from deepseek_report.provenance import code, module_files
-from tests.shipped_parts import CONF
+from tests.house import PACKAGE
 from tests.worded import printed
 
 
@@ -98,7 +99,7 @@ def test_no_key_hangs_on_a_library_of_an_extra_that_its_plug_in_has_no_use_for()
     targets = {
         target.rpartition(".")[::2]
         for group in ("dataset", "model", "explainers", "metrics", "visualizations")
-        for file in (CONF / group).glob("*.yaml")
+        for file in shipped_files(group)
         for target in re.findall(r"_target_: (deepseek_report\S+)", file.read_text("utf-8"))
     }
     counted = {
@@ -116,7 +117,9 @@ def test_no_key_hangs_on_a_library_of_an_extra_that_its_plug_in_has_no_use_for()
 
 
 def test_the_libraries_of_extras_are_those_of_the_project() -> None:
-    project = tomllib.loads((CONF.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8"))[
+        "project"
+    ]
     extras = project["optional-dependencies"]
     others = {"mlflow-skinny": "mlflow", "interpret-core": "interpret", "scikit-image": "skimage"}
     names = {

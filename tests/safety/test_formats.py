@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.conftest import SmallRun, Terminal
 
 from deepseek_report.api import load_run
-from deepseek_report.artifacts.storage.formats import FORMAT_VERSION
+from deepseek_report.artifacts.storage.files import FORMAT_VERSION
 from deepseek_report.cli import run
 from deepseek_report.errors import ArtifactError
 from deepseek_report.runner.run_folders.past_runs import past_run
 from deepseek_report.store import hash_folder
 from tests.cli.test_every_option import CALLS, Call, Desk, words_of
+from tests.shared_runs import SmallRun, Terminal
 
 from .conftest import reseal
 
@@ -28,7 +28,7 @@ VERSIONS: tuple[tuple[dict[str, Any], str], ...] = (
     ({"format_version": 0}, "its format_version is 0"),
     ({"format_version": "x"}, "its format_version is 'x'"),
     ({"format_version": True}, "its format_version is True"),
-    ({}, "it has no format_version"),
+    ({}, "its format_version is missing"),
 )
 RUN_FILE = "run.json"
 CONCLUSIONS = "artifacts/conclusions/conclusions.json"

@@ -14,11 +14,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deepseek_report.artifacts.conclusions import Conclusions
+from deepseek_report.artifacts.conclusions import CONCLUSIONS_FILE
 from deepseek_report.artifacts.message import Text, plain, text_of
 from deepseek_report.artifacts.results import Results, read_record
-from deepseek_report.artifacts.storage.files import load_json, validator_of
-from deepseek_report.artifacts.storage.formats import head_of, refuse_other_format
+from deepseek_report.artifacts.storage.files import check_format, head_of, load_json, validator_of
 from deepseek_report.artifacts.storage.local_paths import shipped, without_local_paths
 from deepseek_report.artifacts.storage.plain_files import ListedPath
 from deepseek_report.compliance.statements import latest_day
@@ -239,7 +238,8 @@ def read_listed(folder: ListedPath, contents: Contents) -> RecordedRun:
     """
     run = read_run(folder, contents)
     if concluded := run.artifacts.get("conclusions"):
-        Conclusions.stored(folder / concluded.path)
+        path = folder / concluded.path / CONCLUSIONS_FILE
+        check_format(path, load_json(path))
     return run
 
 
@@ -267,7 +267,7 @@ def run_content(folder: Path, contents: Contents | None = None) -> dict[str, Any
 def _valid(path: Path, schema: str) -> dict[str, Any]:
     """The content of a file of today's format that agrees with its schema."""
     content = load_json(path)
-    refuse_other_format(path, content)
+    check_format(path, content)
     if problems := schema_problems(schema, content):
         raise ArtifactError(
             f"{path}: no run of this package wrote it ({'; '.join(problems[:_SHOWN])}). "

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from deepseek_report.artifacts.storage.formats import refuse_other_format
+from deepseek_report.artifacts.storage.files import check_format
 from deepseek_report.artifacts.storage.memory_bound import parse
 from deepseek_report.artifacts.storage.plain_files import folders_in, read_bytes, walk
 from deepseek_report.errors import ArtifactError
@@ -108,7 +108,7 @@ def _read(path: Path) -> tuple[object, str]:
             return None, f"{path.name} is larger than {MOST_BYTES // 2**20} MB"
         content = parse(path, read_bytes(path, MOST_BYTES))
         if path.name != _PROVENANCE:
-            refuse_other_format(path, content)
+            check_format(path, content)
         return content, ""
     except OSError as error:
         return None, f"{path.name} cannot be read: {error.strerror}"

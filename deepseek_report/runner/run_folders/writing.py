@@ -24,8 +24,7 @@ from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Text, from_plain, plain
 from deepseek_report.artifacts.results import Results, read_record
-from deepseek_report.artifacts.storage.files import load_json, save_json
-from deepseek_report.artifacts.storage.formats import head_of, refuse_other_format
+from deepseek_report.artifacts.storage.files import check_format, head_of, load_json, save_json
 from deepseek_report.artifacts.storage.local_paths import without_local_paths
 from deepseek_report.artifacts.storage.plain_files import (
     MOST_OF_PEOPLE,
@@ -410,7 +409,7 @@ def concluded_record(folder: Path, listed: Path | None = None) -> dict[str, Any]
     """
     run = run_content(listed or folder)
     concluded = load_json(folder / CONCLUSIONS)
-    refuse_other_format(folder / CONCLUSIONS, concluded, "report")
+    check_format(folder / CONCLUSIONS, concluded, "report")
     problems = [*run["problems"], *concluded.get("problems", [])]
     kept = {name: concluded.get(name, []) for name in ("findings", "thresholds")}
     decisions = concluded.get("decisions") or {}
