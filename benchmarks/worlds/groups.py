@@ -30,7 +30,7 @@ from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.storage.files import save_json
 from deepseek_report.findings import rules_calibration, rules_groups
 from deepseek_report.findings.severity import gravest
-from deepseek_report.metrics.fairness.direct_use import PARTS, DirectUse
+from deepseek_report.metrics.fairness.direct_use import DirectUse
 from deepseek_report.metrics.fairness.group_gaps import (
     EqualizedOddsDifference,
     EqualOpportunityDifference,
@@ -613,7 +613,7 @@ def split_coverage(repeats: int, plan: Plan) -> Table:
     }.items():
         truth = _measured_split(model, 200_000, 10**6)
         outcomes = repeat(partial(_measured_split, model, 2000), repeats, plan)
-        for part in PARTS:
+        for part in ("gap", "direct", "labels", "stand_ins", "rest"):
             held = [row[f"{part}_low"] <= truth[part] <= row[f"{part}_high"] for row in outcomes]
             rows.append((name, part, f"{100 * truth[part]:+.1f}", share(held)))
     return Table(
