@@ -137,10 +137,10 @@ def _shortfalls(
 
 def _orders(writer: CodeWriter, place: int, truth: Floats) -> list[tuple[bool, bool]]:
     """(claimed, wrong) of each pair of neighbours among the codes of one person."""
-    rows = [row for row in writer.rows(0, place) if row[2] == "reason"]
-    places = [int(row[4][1:]) for row in rows]
+    rows = [row for row in writer.rows(0, place) if row.role == "reason"]
+    places = [int(row.feature[1:]) for row in rows]
     return [
-        (bool(rows[at][9]), bool(truth[places[at]] < truth[places[at + 1]]))
+        (rows[at].order_certain, bool(truth[places[at]] < truth[places[at + 1]]))
         for at in range(len(rows) - 1)
     ]
 

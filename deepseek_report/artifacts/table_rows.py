@@ -190,6 +190,8 @@ def cells_of(row: object) -> dict[str, Any]:
         value = getattr(row, known.name)
         if known.type == Cells:
             cells |= dict(_cells_of_columns(known.columns, value))
+        elif value is None and known.type is Estimate:  # another one may have these ends
+            cells = dict.fromkeys((known.column, *known.ends)) | cells
         elif known.type is Estimate:
             cells |= dict(zip((known.column, *known.ends), parts_of(value), strict=True))
         else:
@@ -197,9 +199,9 @@ def cells_of(row: object) -> dict[str, Any]:
     return cells
 
 
-def parts_of(estimate: Estimate | None) -> tuple[float | None, ...]:
-    """The value and the ends of its interval, NaN where there is none; None where it is none."""
-    return (None,) * 3 if estimate is None else tuple(estimate.cells("").values())
+def parts_of(estimate: Estimate) -> tuple[float, ...]:
+    """The value and the ends of its interval, NaN where there is none."""
+    return tuple(estimate.cells("").values())
 
 
 def _cells_of_columns(columns: Iterable[Column], cells: Cells) -> Iterator[tuple[str, Any]]:

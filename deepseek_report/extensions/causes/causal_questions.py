@@ -6,19 +6,19 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.causal_declaration import CausalQuestion
-from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.rounding import quantity
 from deepseek_report.artifacts.schema import Attribute
-from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of
+from deepseek_report.artifacts.table import SEPARATOR, TableType
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.extensions.causes import cause_rows, effects, gap_by_path
 from deepseek_report.extensions.causes.cross_fitting import CausalData, Variable
@@ -82,15 +82,24 @@ class CausalClaims(EntityMetric):
         context.progress.start("claims of the graph", len(claims))
         data = declared.data(context.dataset.every_part, context.seed, self.rows)
         tests = independence_tests(claims, data)
-        nodes = ((node.name, node.label, node.role) for node in declared.nodes.values())
-        arrows = ((*arrow, *declared.labels(arrow)) for arrow in declared.graph.arrows)
+        nodes = (
+            cause_rows.ClaimNode(node.name, node.label, node.role)
+            for node in declared.nodes.values()
+        )
+        arrows = (
+            cause_rows.GraphArrow(*arrow, *declared.labels(arrow))
+            for arrow in declared.graph.arrows
+        )
         rows = (
-            (
+            cause_rows.TestedClaim(
                 *(test.claim.first, test.claim.second),
-                *declared.labels((test.claim.first, test.claim.second)),
+                *(declared.label(test.claim.first), declared.label(test.claim.second)),
                 SEPARATOR.join(declared.labels(test.claim.held)),
-                *(test.correlation, test.n, test.p_value, test.p_adjusted),
-                bool(test.is_contradicted),
+                correlation=test.correlation,
+                n=test.n,
+                p_value=test.p_value,
+                p_adjusted=test.p_adjusted,
+                contradicted=bool(test.is_contradicted),
             )
             for test in tests
         )
@@ -165,7 +174,7 @@ class CausalEffects(EntityMetric):
         return Measurement(tuple(scores), tables, notes=tuple(refused))
 
 
-def _frame(rows: list[dict[str, object]], kind: TableType) -> object:
+def _frame(rows: Sequence[object], kind: TableType) -> object:
     """The rows; columns of a kind of outcome that none of them has are left out."""
     yes_no = {column.key for column in kind.columns if column.kind == "yes_no"}
     return kind.frame(rows).astype(dict.fromkeys(yes_no, bool))
@@ -205,12 +214,12 @@ class EffectAnswer:
         return " → ".join(labels)
 
     @property
-    def _pair(self) -> dict[str, object]:
+    def _pair(self) -> dict[str, Any]:
         treatment, outcome = self.declared.labels((self.effect.treatment, self.effect.outcome))
         return {"place": self.place, "treatment": treatment, "outcome": outcome}
 
     @property
-    def _of_outcome(self) -> dict[str, str]:
+    def _of_outcome(self) -> dict[str, Any]:
         """The level of the outcome whose share is told, and the unit of a number."""
         node = self.declared.nodes[self.effect.outcome]
         levels, unit = node.levels(self.declared.schema), self.declared.unit(node)
@@ -221,39 +230,36 @@ class EffectAnswer:
         outcome = self.declared.nodes[self.effect.outcome]
         return OF_SHARES[key] if outcome.levels(self.declared.schema) else key
 
-    def row(self) -> dict[str, object]:
+    def row(self) -> cause_rows.DeclaredEffect:
         """Of the table `effects`."""
         effect, sensitivity = self.effect, sensitivity_of(self.effect, self.data)
+        sizes: dict[str, Any] = {self._column("effect"): effect.effect}
+        sizes[self._column("naive")] = effect.naive
         strongest = sensitivity.strongest
-        return {
+        return cause_rows.DeclaredEffect(
             **self._pair,
             **self.setting.cells(),
             **self._of_outcome,
-            self._column("effect"): effect.effect,
-            self._column("naive"): effect.naive,
-            "adjusted_for": SEPARATOR.join(self.declared.labels(effect.adjusted_for)),
-            "outside": effect.overlap.outside,
-            "effective": round(effect.overlap.effective),
-            "moved": effect.overlap.moved,
-            "n": int(effect.used.sum()),
-            "robustness": sensitivity.robustness_value,
-            "e_value": sensitivity.e_value,
-            "strongest": "" if strongest is None else self.declared.label(strongest),
-            "times": sensitivity.times_strongest
-            if math.isfinite(sensitivity.times_strongest)
-            else math.nan,
-            "controls_hold": all(passes(each, effect.effect) for each in self._controls.values()),
-        }
+            **sizes,
+            adjusted_for=SEPARATOR.join(self.declared.labels(effect.adjusted_for)),
+            outside=effect.overlap.outside,
+            effective=round(effect.overlap.effective),
+            moved=effect.overlap.moved,
+            n=int(effect.used.sum()),
+            robustness=sensitivity.robustness_value,
+            e_value=sensitivity.e_value,
+            strongest="" if strongest is None else self.declared.label(strongest),
+            times=finite(sensitivity.times_strongest),
+            controls_hold=all(passes(each, effect.effect) for each in self._controls.values()),
+        )
 
-    def control_rows(self) -> list[dict[str, object]]:
+    def control_rows(self) -> list[cause_rows.NegativeControl]:
         """Of the table `controls`; a control that could not be made has no row."""
+        column, about = self._column("value"), self._pair
         return [
-            {
-                **self._pair,
-                "control": name,
-                self._column("value"): value,
-                "holds": passes(value, self.effect.effect),
-            }
+            cause_rows.NegativeControl(
+                **about | {column: value}, control=name, holds=passes(value, self.effect.effect)
+            )
             for name, value in self._controls.items()
         ]
 
@@ -291,7 +297,7 @@ class Setting:
     end: str = ""
     amount: str = ""
 
-    def cells(self) -> dict[str, str]:
+    def cells(self) -> dict[str, Any]:
         """The columns that tell of it."""
         text = f"{self.start} → {self.end}" if self.start else self.amount
         return {
@@ -378,16 +384,7 @@ class CausalGaps(EntityMetric):
     modalities = frozenset({"table"})
     reads = frozenset({"dataset", "predictions", "seed", "causal"})
     bounds = {"widened_paths": (0, None)}
-    tables = {
-        "paths": TableType.of(cause_rows.GapPath),
-        "sets": TableType(
-            (
-                Column("place", "place", shown=False),
-                *columns_of("attribute:attribute compared reference confounders mediators"),
-                *columns_of("outside:share n:count"),
-            )
-        ),
-    }
+    tables = {"paths": TableType.of(cause_rows.GapPath), "sets": TableType.of(cause_rows.GapSets)}
 
     rows: Annotated[int, Field(ge=100, le=100_000)] = 2_000
     compared: Annotated[int, Field(ge=1, le=10)] = 3
@@ -498,7 +495,7 @@ class SplitByPath:
         return cls(place, attribute, labels, answers, wider, declared, least)
 
     @property
-    def _about(self) -> dict[str, object]:
+    def _about(self) -> dict[str, Any]:
         levels = self.attribute.levels
         return {
             "place": self.place,
@@ -513,23 +510,29 @@ class SplitByPath:
         labels, answers = self.labels.parts[path], self.answers.parts[path]
         return is_widening(labels.value, answers.value, self.least)
 
-    def row(self, path: gap_by_path.Path, p_adjusted: float, is_widened: bool) -> dict[str, object]:
+    def row(
+        self, path: gap_by_path.Path, p_adjusted: float, is_widened: bool
+    ) -> cause_rows.GapPath:
         """Of the table `paths`."""
         sizes = (self.labels.parts[path], self.answers.parts[path], self.wider[path])
         decides = task_of(self.declared.schema.target).decides
         columns = _OF_SHARES.values() if decides else _OF_SHARES
-        verdict = {"path": path, "p_adjusted": p_adjusted, "widened": is_widened}
-        return {**self._about, **verdict, **dict(zip(columns, sizes, strict=True))}
+        return cause_rows.GapPath(
+            **self._about | dict(zip(columns, sizes, strict=True)),
+            path=path,
+            p_adjusted=p_adjusted,
+            widened=is_widened,
+        )
 
-    def set_row(self) -> dict[str, object]:
+    def set_row(self) -> cause_rows.GapSets:
         """Of the table `sets`."""
         sets: PathSets = self.labels.sets
-        return {
+        return cause_rows.GapSets(
             **self._about,
-            "confounders": SEPARATOR.join(self.declared.labels(sets.confounders)),
-            "mediators": SEPARATOR.join(self.declared.labels(sets.mediators)),
-            "outside": self.labels.overlap.outside,
-        }
+            confounders=SEPARATOR.join(self.declared.labels(sets.confounders)),
+            mediators=SEPARATOR.join(self.declared.labels(sets.mediators)),
+            outside=self.labels.overlap.outside,
+        )
 
 
 def p_value_of(difference: Estimate) -> float:

@@ -140,3 +140,20 @@ class GapPath:
     @property
     def _in_points(self) -> tuple[Estimate | None, ...]:
         return self.labels_points, self.decisions_points, self.difference_points
+
+
+@dataclass(frozen=True)
+class GapSets:
+    """What explains a gap by the graph: a row of `causal_gaps.sets`.
+
+    confounders, mediators : their labels, joined. outside : share of rows without counterpart.
+    """
+
+    place: Annotated[int, "place", HIDDEN]
+    attribute: Annotated[str, "attribute"]
+    compared: str
+    reference: str
+    confounders: str
+    mediators: str
+    outside: Annotated[float, "share"]
+    n: int

@@ -203,12 +203,13 @@ class HintAcknowledgement(EntityMetric):
         notes = tuple(_notes(context.dataset, pairs))
         return Measurement(scores, {"hints": table}, notes=notes)
 
-    def _row(self, hint: str, naming: HintNaming) -> tuple[object, ...]:
+    def _row(self, hint: str, naming: HintNaming) -> HintRow:
         few = naming.named.n < self.fewest
         bounds = (math.nan, math.nan) if few else naming.bounds
         named = UNDEFINED if few else naming.named
         moved = (naming.pointed, naming.followed, naming.strayed, naming.named.n)
-        return hint, *moved, named, naming.named_anyway, *bounds, naming.verdict(self.fewest)
+        names = (named, naming.named_anyway, *bounds)
+        return HintRow(hint, *moved, *names, naming.verdict(self.fewest))
 
 
 def _notes(data: Dataset, pairs: HintPairs) -> Iterator[Message]:
@@ -316,14 +317,15 @@ class ChainAnswers:
         drawn = self.rows.take(among)
         return drawn.mean(np.asarray(area), message("interval_methods.students_of_mean"))
 
-    def rows_of_table(self, fewest: int) -> Iterator[tuple[object, ...]]:
+    def rows_of_table(self, fewest: int) -> Iterator[ChainTest]:
         """A row for each change, those that cut most first."""
         for name, same in self.kept.items():
             n = int((same >= 0).sum())
             change, kept = name, math.nan
             if name.startswith(CUT):
                 change, kept = CUT.rstrip("_"), float(name.removeprefix(CUT)) / 100
-            yield name, change, kept, n, self.same(name) if n >= fewest else UNDEFINED
+            same_share = self.same(name) if n >= fewest else UNDEFINED
+            yield ChainTest(name, change, kept, n, same_share)
 
 
 def chain_verdict(same: Estimate | None, fewest: int) -> ChainVerdict:

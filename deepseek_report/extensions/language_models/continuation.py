@@ -423,10 +423,11 @@ def _truth(test: Split, rows: Sequence[int], text: Continuation, fixed: int) -> 
     return truth
 
 
-def _cells(row: MethodVerdict) -> tuple[object, ...]:
+def _cells(row: MethodVerdict) -> ContinuationMethod:
     gains = row.gains if row.method != CONTROL else (UNDEFINED, UNDEFINED)
-    measured = (row.n, *row.lost, *gains, row.right, row.right.n, row.error)
-    return row.method, row.question == "contrast", *measured, row.is_quoted
+    (comprehensiveness, sufficiency), right = row.lost, (row.right, row.right.n)
+    about = (row.method, row.question == "contrast", row.n, comprehensiveness, sufficiency)
+    return ContinuationMethod(*about, *gains, *right, row.error, row.is_quoted)
 
 
 def _written(model: LanguageModel, ids: Sequence[int]) -> list[tuple[str, bool]]:
@@ -435,9 +436,12 @@ def _written(model: LanguageModel, ids: Sequence[int]) -> list[tuple[str, bool]]
     return list(zip(map(legible, tokens), gaps(tokens), strict=True))
 
 
-def _tokens(answers: Sequence[AttributedAnswer], model: LanguageModel) -> list[tuple[Any, ...]]:
+def _tokens(answers: Sequence[AttributedAnswer], model: LanguageModel) -> list[PromptToken]:
     return [
-        (prompt, place, int(answer.text.owners[place]), token, apart, place >= answer.text.start)
+        PromptToken(
+            *(prompt, place, int(answer.text.owners[place])),
+            *(token, apart, place >= answer.text.start),
+        )
         for prompt, answer in enumerate(answers)
         for place, (token, apart) in enumerate(_written(model, answer.text.ids.tolist()))
     ]
@@ -445,7 +449,7 @@ def _tokens(answers: Sequence[AttributedAnswer], model: LanguageModel) -> list[t
 
 def _sources(
     answers: Sequence[AttributedAnswer], model: LanguageModel, lead: MethodVerdict | None
-) -> Iterator[tuple[object, ...]]:
+) -> Iterator[AnswerToken]:
     """What counts most for each answer token against its rival, by the method that leads."""
     for prompt, answer in enumerate(answers):
         game, labels = answer.game, _player_labels(answer.text, model)
@@ -454,7 +458,7 @@ def _sources(
             about = (prompt, order, legible(model.tokens[token]), float(game.probabilities[order]))
             row = (*about, rival, float(game.whole[1, order]))
             if lead is None:
-                yield *row, "", math.nan, math.nan
+                yield AnswerToken(*row, "", math.nan, math.nan)
                 continue
             values = answer.values[METHODS.index(lead.method), 1, order]
             errors = (
@@ -462,7 +466,7 @@ def _sources(
             )
             for at in np.argsort(-np.abs(values), kind="stable")[:_LISTED]:
                 if answer.present[order, at]:
-                    yield *row, labels[at], values[at], errors[at]
+                    yield AnswerToken(*row, labels[at], values[at], errors[at])
 
 
 def _player_labels(text: Continuation, model: LanguageModel) -> list[str]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,7 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.protocols.modules import REPLACEMENTS
 from deepseek_report.artifacts.score import Bounds
 from deepseek_report.artifacts.split import Split
-from deepseek_report.artifacts.table import TableType, columns_of, estimate
+from deepseek_report.artifacts.table import TableType
 from deepseek_report.artifacts.table_rows import read_rows
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.extensions.language_models import language_rows
@@ -156,14 +157,7 @@ class Lens(InsideMetric):
     reveals = "aggregate"
     tables = {
         "layers": TableType.of(language_rows.LensLayer, release=WHOLE),
-        "patching": TableType(
-            (
-                *columns_of("corruption layer:count span"),
-                estimate("restored", "share"),
-                *columns_of("n:count"),
-            ),
-            release=WHOLE,
-        ),
+        "patching": TableType.of(language_rows.PatchedSpan, release=WHOLE),
     }
     max_rows: Rows = 200
     max_train: Rows = 1000
@@ -224,17 +218,18 @@ class Lens(InsideMetric):
             for layer, spans in enumerate(restored.regained)
             for span, shares in zip(SPANS, spans, strict=True)
         }
-        layers = [
-            (
-                layer,
+        layers = []
+        for layer, reading in enumerate(readings):
+            sizes: list[Any] = [
                 *(drawn.rate(right) for right, _ in reading.values()),
                 *(drawn.mean(log_probability, "") for _, log_probability in reading.values()),
                 *(regained.get((name, layer, "last"), UNDEFINED) for name in CORRUPTIONS),
-                drawn.n,
-            )
-            for layer, reading in enumerate(readings)
-        ]
-        patching = ((*place, share, put_back.n) for place, share in regained.items())
+            ]
+            layers.append(language_rows.LensLayer(*(layer, *sizes, drawn.n)))
+        patching = (
+            language_rows.PatchedSpan(*place, share, put_back.n)
+            for place, share in regained.items()
+        )
         return self.frames(layers=layers, patching=patching)
 
 
@@ -351,15 +346,17 @@ class HeadRoles(InsideMetric):
             for pattern in dict.fromkeys(pattern for pattern, _ in means)
         }
         together = (
-            (
-                *(pattern, sum(head.pattern == pattern for head in heads)),
-                *(drawn.mean(means[pattern, name], "") for name in REPLACEMENTS),
-                *(p_value, drawn.n),
+            language_rows.HeadsTogether(
+                pattern,
+                sum(head.pattern == pattern for head in heads),
+                p_adjusted=p_value,
+                n=drawn.n,
+                **{name: drawn.mean(means[pattern, name], "") for name in REPLACEMENTS},
             )
             for pattern, p_value in needed.items()
         )
         jointly = {pattern for pattern, p_value in needed.items() if p_value < SIGNIFICANT}
-        tables = self.frames(heads=(head.cells(jointly) for head in heads), together=together)
+        tables = self.frames(heads=(head.row(jointly) for head in heads), together=together)
         notes = (message("notes.head_roles.patterns", n=len(prompts)),)
         return Measurement((), tables, notes=notes)
 
@@ -377,14 +374,16 @@ class _Head:
     shares: Sequence[Estimate]
     alone: AblatedPart | None
 
-    def cells(self, jointly: set[str]) -> tuple[object, ...]:
+    def row(self, jointly: set[str]) -> language_rows.HeadRole:
         """A row of the table of heads; a pattern in `jointly` is needed of its heads together."""
         needed = "together" if self.pattern in jointly else ""
-        effect: tuple[object, ...] = (UNDEFINED, UNDEFINED, np.nan)
+        effect: tuple[Estimate, Estimate, float | None] = (UNDEFINED, UNDEFINED, math.nan)
         if self.alone is not None:
             effect = (self.alone.mean, self.alone.swap, self.alone.p_adjusted)
             needed = "alone" if self.alone.verdict == "needed" else needed
-        return self.layer, self.number, self.pattern, *self.shares, *effect, needed
+        previous, same, after_same = self.shares
+        about = (self.layer, self.number, self.pattern, previous, same, after_same)
+        return language_rows.HeadRole(*about, *effect, needed)
 
 
 def _heads(
@@ -487,7 +486,10 @@ class Latent(InsideMetric):
         adjusted = holm(p_values).reshape(-1, 2).min(axis=1)
         table = self.frame(
             "layers",
-            ((*row, p, drawn.n) for row, p in zip(rows_of_layers, adjusted.tolist(), strict=True)),
+            (
+                language_rows.LatentLayer(*(*row, p, drawn.n))
+                for row, p in zip(rows_of_layers, adjusted.tolist(), strict=True)
+            ),
         )
         notes = (message("notes.latent.kept", n=len(prompts)),)
         return Measurement((), {"layers": table}, notes=notes)
@@ -495,7 +497,7 @@ class Latent(InsideMetric):
 
 def _kept(
     stream: ResidualStream, layer: int, train: Prompts, prompts: Prompts, drawn: Resampling
-) -> tuple[object, ...]:
+) -> tuple[Any, ...]:
     """Of a layer's states and latents the widths, the ranks, and what a probe tells of tokens."""
     from deepseek_report.extensions.language_models.residual_stream import (
         effective_rank,
@@ -599,7 +601,7 @@ class TokenExperts(InsideMetric):
 
     def _judged(
         self, parts: Sequence[_ExpertOfKind], drawn: Resampling
-    ) -> Iterator[tuple[object, ...]]:
+    ) -> Iterator[language_rows.ExpertKind]:
         """The rows with the rise of the loss by each replacement, its p-value and the verdict."""
         tests = [rise_p_value(drawn, values) for part in parts for values in part.rises]
         above = holm(tests).reshape(-1, len(REPLACEMENTS)).min(axis=1)
@@ -608,9 +610,10 @@ class TokenExperts(InsideMetric):
             for part in parts
         ]
         for part, needed, spare in zip(parts, above.tolist(), holm(most).tolist(), strict=True):
-            means = (drawn.mean(values, "") for values in part.rises)
+            zero, mean, swap = (drawn.mean(values, "") for values in part.rises)
             place = (part.layer, part.number, part.kind, part.share, part.load)
-            yield *place, *means, needed, part_verdict(needed, spare), drawn.n
+            judged = (needed, part_verdict(needed, spare), drawn.n)
+            yield language_rows.ExpertKind(*place, zero, mean, swap, *judged)
 
 
 @dataclass(frozen=True)

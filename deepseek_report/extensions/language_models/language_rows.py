@@ -143,6 +143,17 @@ class LensLayer:
 
 
 @dataclass(frozen=True)
+class PatchedSpan:
+    """What of a lead returns where the state of a span is put back: a row of `lens.patching`."""
+
+    corruption: str
+    layer: int
+    span: str
+    restored: Annotated[Estimate, "share", BARE_ENDS]
+    n: int
+
+
+@dataclass(frozen=True)
 class HeadRole:
     """What a head looks at and what it is needed for: a row of `head_roles.heads`.
 
@@ -157,7 +168,7 @@ class HeadRole:
     after_same: Annotated[Estimate, "share"]
     mean: Estimate
     swap: Estimate | None
-    p_adjusted: Annotated[float, "p_value"]
+    p_adjusted: Annotated[float | None, "p_value"]
     needed: str
 
 

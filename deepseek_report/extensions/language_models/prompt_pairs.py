@@ -21,7 +21,7 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import CLASS_TASKS, Target
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.split import Split
-from deepseek_report.artifacts.table import TableType, columns_of
+from deepseek_report.artifacts.table import TableType
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.extensions.language_models.language_rows import PromptPair
 from deepseek_report.metrics.plugin import EntityMetric
@@ -93,6 +93,18 @@ class PairedPrompts:
 
 
 @dataclass(frozen=True)
+class TemplateGap:
+    """The mean difference in a template: a row of `prompt_pairs.templates`."""
+
+    template: str
+    answer: str
+    group: str
+    compared: str
+    n: int
+    difference: Annotated[float, "points"]
+
+
+@dataclass(frozen=True)
 class PromptPairs(EntityMetric):
     """How far the probability of an answer changes with a word for a person.
 
@@ -120,12 +132,7 @@ class PromptPairs(EntityMetric):
     bounds = {"prompt_gap": SHARE}
     tables = {
         "pairs": TableType.of(PromptPair, "bias", release=TableRelease(counts=("n",))),
-        "templates": TableType(
-            columns_of("template answer group compared n:count difference:points"),
-            section="bias",
-            folded=True,
-            most=20,
-        ),
+        "templates": TableType.of(TemplateGap, "bias", folded=True, most=20),
     }
 
     templates: Annotated[
@@ -206,9 +213,7 @@ class PromptPairs(EntityMetric):
         drawn = Resampling.by(None, len(kept))
         return PairedPrompts(attribute.levels, kept, drawn, np.arange(len(kept)), False)
 
-    def _by_template(
-        self, prompts: PairedPrompts, answers: Sequence[str]
-    ) -> list[tuple[str, str, str, str, int, float]]:
+    def _by_template(self, prompts: PairedPrompts, answers: Sequence[str]) -> list[TemplateGap]:
         """The mean difference in each template, the largest first."""
         rows = []
         for at, template in enumerate(self.templates):
@@ -219,8 +224,9 @@ class PromptPairs(EntityMetric):
                 shares = prompts.probabilities[inside][:, :, k]
                 difference = float((shares[:, first] - shares[:, other]).mean())
                 groups = prompts.groups[first], prompts.groups[other]
-                rows.append((template, answer, *groups, int(inside.sum()), difference))
-        return sorted(rows, key=lambda row: -abs(row[-1]))
+                n = int(inside.sum())
+                rows.append(TemplateGap(template, answer, *groups, n, difference))
+        return sorted(rows, key=lambda row: -abs(row.difference))
 
     def _gap(self, table: Sequence[PromptPair]) -> Score:
         """The largest difference, with an interval that holds whichever it is."""

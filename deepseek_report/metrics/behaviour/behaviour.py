@@ -421,7 +421,7 @@ def _row(
 def _worst_rows(
     expectations: Sequence[Expectation], judged: Sequence[expected.Breaches], schema: Schema
 ) -> Iterator[dict[str, object]]:
-    keys = ("instance_id", "label", "from_display", "to_display", "class", "before", "after")
+    keys = ("instance_id", "label", "from_display", "to_display", "class_name", "before", "after")
     for place, (expectation, breaches) in enumerate(zip(expectations, judged, strict=True)):
         if expectation.kind == "relation":
             continue
@@ -482,9 +482,11 @@ def _frame(rows: Sequence[dict[str, object]], kind: TableType, decides: bool) ->
     """The rows with the columns of the type that there are for such a target."""
     other = set(_OF_SHARES) if decides else {*_OF_SHARES.values(), "class"}
     keys = (key for key in kind.keys if key.removesuffix("_low").removesuffix("_high") not in other)
-    own = kind.restricted_to(keys)
+    own, row_class = kind.restricted_to(keys), kind.row or object
     names = _OF_SHARES if decides else {}
-    frame = own.frame({names.get(key, key): cell for key, cell in row.items()} for row in rows)
+    frame = own.frame(
+        row_class(**{names.get(key, key): cell for key, cell in row.items()}) for row in rows
+    )
     types = {"yes_no": bool, "count": int, "place": int, "row": int, "text": str}
     return frame.astype(
         {key: types.get(column.kind, float) for column in own.columns for key in column.with_ends}

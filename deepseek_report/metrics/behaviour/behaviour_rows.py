@@ -127,6 +127,19 @@ class CorrectionCost:
 
 
 @dataclass(frozen=True)
+class CorrectedGroup:
+    """A score of a group before and after the correction: a row of `corrections.groups`."""
+
+    attribute: Annotated[str, "attribute"]
+    level: str
+    metric: Annotated[str, "metric"]
+    before: float
+    after: float
+    change: Estimate
+    n: int
+
+
+@dataclass(frozen=True)
 class ChangedDecision:
     """Decisions that a correction turns: a row of `corrections.changed`."""
 

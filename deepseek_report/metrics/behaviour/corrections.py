@@ -23,7 +23,7 @@ from deepseek_report.artifacts.protocols.metrics import BeforeCorrections, Measu
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.seeds import row_digests
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.artifacts.table import SEPARATOR, TableType, columns_of, estimates_of
+from deepseek_report.artifacts.table import SEPARATOR, TableType
 from deepseek_report.data_kinds.corrected_data import ItemCue, ResolvedCorrections
 from deepseek_report.data_kinds.input_changes import InputCue, changes, grid_of, wrong_way
 from deepseek_report.errors import NotApplicableError
@@ -63,13 +63,7 @@ class Corrections(EntityMetric):
     tables = {
         "corrected": TableType.of(behaviour_rows.Corrected, release=WHOLE),
         "cost": TableType.of(behaviour_rows.CorrectionCost, release=WHOLE),
-        "groups": TableType(
-            (
-                *columns_of("attribute:attribute level metric:metric before:number after:number"),
-                *estimates_of("change"),
-                *columns_of("n:count"),
-            )
-        ),
+        "groups": TableType.of(behaviour_rows.CorrectedGroup),
         "changed": TableType.of(behaviour_rows.ChangedDecision),
         "took_over": TableType.of(behaviour_rows.TakenOver, release=WHOLE),
     }
@@ -143,18 +137,22 @@ class _Comparison:
 
     # --- what was corrected, and whether it worked ------------------------------------------------
 
-    def corrected(self) -> Iterator[tuple[object, ...]]:
+    def corrected(self) -> Iterator[behaviour_rows.Corrected]:
         for each in self.corrections.cues:
             before, after = self.use_before(each.cue), self.use_after(each.cue)
             was, now = self.mean(before), self.mean(after)
             outcome = outcome_of(was, now, self.mean(after - MOST_LEFT * before))
-            words = _said(each.item, self._what(each), each.how)
-            yield *words, was, now, outcome, len(self.chosen)
+            yield _corrected(
+                *(each.item, self._what(each), each.how, len(self.chosen)),
+                before=was,
+                after=now,
+                outcome=outcome,
+            )
         yield from self._labels()
         for item in self.corrections.items:
             if item.kind == "rule":
                 how = "remove" if item.remove else "weight"
-                yield *_said(item, item.text or str(item.rule), how), *_NOT_USED, 0
+                yield _corrected(item, item.text or str(item.rule), how, 0)
 
     def _what(self, each: ItemCue) -> str:
         """What must not matter, as people read it."""
@@ -164,7 +162,7 @@ class _Comparison:
         players = dict.fromkeys(int(schema.owners[column]) for column in each.cue.columns)
         return SEPARATOR.join(schema.player_labels[player] for player in players)
 
-    def _labels(self) -> Iterator[tuple[object, ...]]:
+    def _labels(self) -> Iterator[behaviour_rows.Corrected]:
         """One row for all labels that the same people corrected for the same reason."""
         groups: dict[tuple[str, str, str, str], list[CorrectionItem]] = {}
         for item in self.corrections.items:
@@ -172,7 +170,7 @@ class _Comparison:
                 groups.setdefault((item.by, item.on, item.why, item.run), []).append(item)
         for items in groups.values():
             what = SEPARATOR.join(dict.fromkeys(str(item.label) for item in items))
-            yield *_said(items[0], what, ""), *_NOT_USED, len(items)
+            yield _corrected(items[0], what, "", len(items))
 
     # --- what it cost -----------------------------------------------------------------------------
 
@@ -206,11 +204,11 @@ class _Comparison:
             predict_alike(self.context.classifier, after, self.context.predictions),
         )
 
-    def cost(self) -> Iterator[tuple[object, ...]]:
+    def cost(self) -> Iterator[behaviour_rows.CorrectionCost]:
         for cells in self._compared(self.answered_before, self.context.predictions):
-            yield "shipped", *cells
+            yield behaviour_rows.CorrectionCost("shipped", *cells)
         for cells in self._compared(*self.redrawn) if self.redrawn is not None else ():
-            yield "redrawn", *cells
+            yield behaviour_rows.CorrectionCost("redrawn", *cells)
 
     def _compared(
         self, before: Predictions, after: Predictions
@@ -220,7 +218,7 @@ class _Comparison:
             change, _ = measure.difference(after, before)
             yield measure.key, measure.of(before)[0], measure.of(after)[0], change, len(after)
 
-    def groups(self) -> Iterator[tuple[object, ...]]:
+    def groups(self) -> Iterator[behaviour_rows.CorrectedGroup]:
         """The main measures in each group, on the data as they are."""
         before, after = self.answered_before, self.context.predictions
         for attribute in self.context.dataset.schema.attributes:
@@ -230,9 +228,9 @@ class _Comparison:
                 if inside.sum() >= _FEWEST:
                     for cells in self._compared(before.take(inside), after.take(inside)):
                         if cells[0] != "roc_auc":
-                            yield attribute.name, level, *cells
+                            yield behaviour_rows.CorrectedGroup(attribute.name, level, *cells)
 
-    def changed(self) -> Iterator[tuple[str, str, int, int]]:
+    def changed(self) -> Iterator[behaviour_rows.ChangedDecision]:
         """How many of the rows that nobody marked are decided otherwise, the largest move first."""
         unmarked = ~self._marked()
         n = int(unmarked.sum())
@@ -242,11 +240,12 @@ class _Comparison:
             spread = task_of(target).spread(self.before.dataset.train.labels)
             apart = (after.values - before.values) / spread
             for side, moved in (("higher", apart > _MOVED), ("lower", apart < -_MOVED)):
-                yield "", side, int((moved & unmarked).sum()), n
+                count = int((moved & unmarked).sum())
+                yield behaviour_rows.ChangedDecision("", side, count, n)
             return
         for start, end, count in _moves(before.decisions, after.decisions, unmarked):
             names = ("", "") if start == end else (target.classes[start], target.classes[end])
-            yield *names, count, n
+            yield behaviour_rows.ChangedDecision(*names, count, n)
 
     def _marked(self) -> Bools:
         """(test row,) whether somebody marked this very row."""
@@ -261,17 +260,18 @@ class _Comparison:
 
     # --- what took over ---------------------------------------------------------------------------
 
-    def took_over(self, most: int) -> list[tuple[object, ...]]:
+    def took_over(self, most: int) -> list[behaviour_rows.TakenOver]:
         """What gained use, the largest gain first; corrected for how many were looked at."""
         candidates = self._candidates(most)
         level = 1 - 0.05 / max(len(candidates), 1)
-        gains = []
+        gains = list[behaviour_rows.TakenOver]()
         for label, cue in candidates:
             before, after = self.use_before(cue), self.use_after(cue)
-            gains.append((label, before.mean(), after.mean(), self.mean(after - before, level)))
-        gains.sort(key=lambda gain: -gain[-1].value)
-        n = len(self.chosen)
-        return [(*gain, bool((gain[-1].low or 0.0) > LEAST_USE), n) for gain in gains]
+            gained = self.mean(after - before, level)
+            sure = bool((gained.low or 0.0) > LEAST_USE)
+            uses = float(before.mean()), float(after.mean())
+            gains.append(behaviour_rows.TakenOver(label, *uses, gained, sure, len(self.chosen)))
+        return sorted(gains, key=lambda row: -row.gained.value)
 
     def _candidates(self, most: int) -> Sequence[tuple[str, InputCue]]:
         """What may have taken over: all that was not corrected, the most frequent words of texts.
@@ -332,12 +332,19 @@ def _moves(before: Ints, after: Ints, among: Bools) -> list[tuple[int, int, int]
     return moves or [(0, 0, 0)]
 
 
-def _said(item: CorrectionItem, what: str, how: str) -> tuple[str, ...]:
-    return item.kind, what, how, item.by, item.on, item.why, item.run
-
-
-#: Before, after and outcome of what has no use that could be measured.
-_NOT_USED = (UNDEFINED, UNDEFINED, "done")
+def _corrected(
+    item: CorrectionItem,
+    what: str,
+    how: str,
+    n: int,
+    *,
+    before: Estimate = UNDEFINED,
+    after: Estimate = UNDEFINED,
+    outcome: str = "done",
+) -> behaviour_rows.Corrected:
+    """A row on an item; by itself of one that has no use that could be measured."""
+    by = (item.by, item.on, item.why, item.run)
+    return behaviour_rows.Corrected(item.kind, what, how, *by, before, after, outcome, n)
 
 
 def _telling(train: Split, cue: InputCue) -> float:

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.disclosure import OF_CASES
+from deepseek_report.artifacts.estimate import UNDEFINED, Estimate
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
@@ -59,7 +60,7 @@ class AnchorCondition:
                 cells <= self.value if self.relation == "up_to" else cells > self.value
             )
 
-    def worded(self, schema: Schema) -> tuple[str, str, str, str]:
+    def worded(self, schema: Schema) -> tuple[str, str, Relation, str]:
         """The feature's name and label, the relation, the value; of a text the word each time."""
         if self.relation == "word":
             word = legible(schema.vocabulary[self.column])
@@ -210,11 +211,10 @@ class Anchors(ClassMetric):
                 chosen, test.inputs, context.predictions.decisions == decision, others, drawn
             )
             everywhere = float((decided == decision).mean())
-            rules.append(
-                (case, schema.target.classes[decision], len(chosen), is_enough, everywhere, *cells)
-            )
+            about = (case, schema.target.classes[decision], len(chosen), is_enough)
+            rules.append(Anchor(*about, everywhere, *cells))
             listed += [
-                (case, order, *condition.worded(schema))
+                AnchorTerm(case, order, *condition.worded(schema))
                 for order, condition in enumerate(chosen, start=1)
             ]
             context.progress.advance()
@@ -247,16 +247,10 @@ class Anchors(ClassMetric):
 
 def _tested(
     rule: tuple[AnchorCondition, ...], rows: Floats, same: Bools, others: Bools, drawn: Resampling
-) -> tuple[float | None, ...]:
-    """(n, precision, low, high, coverage, low, high) in rows that had no part in the rule."""
-    nothing = float("nan")
+) -> tuple[int, Estimate, Estimate]:
+    """Cases, precision and coverage in rows that had no part in the rule."""
     if not rule:
-        return (0, *(nothing,) * 6)
+        return 0, UNDEFINED, UNDEFINED
     holds = np.logical_and.reduce([condition.holds(rows) for condition in rule]) & others
     n = int(holds.sum())
-    coverage = drawn.rate(holds, others)
-    ends = (coverage.value, coverage.low, coverage.high)
-    if not n:
-        return (0, nothing, nothing, nothing, *ends)
-    precision = drawn.rate(same, holds)
-    return (n, precision.value, precision.low, precision.high, *ends)
+    return n, drawn.rate(same, holds) if n else UNDEFINED, drawn.rate(holds, others)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -16,6 +15,14 @@ from deepseek_report.artifacts.rounding import quantity
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.data_kinds import kind_of
+from deepseek_report.metrics.cases.single_case_rows import (
+    CaseAgreement,
+    CaseContrast,
+    CaseInput,
+    CaseReason,
+    ErrorsLikeThis,
+    Neighbour,
+)
 from deepseek_report.metrics.explanations.agreement import (
     pair_correlations,
     player_values,
@@ -26,8 +33,6 @@ from deepseek_report.statistics.ranking import most_telling
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
 
-Row = tuple[Any, ...]
-
 #: A value must be shared by this many validation instances to say anything about errors.
 _LEAST_SHARED = 25
 _MOST_SLICES = 3
@@ -35,12 +40,14 @@ _MOST_SLICES = 3
 MOST_COLUMNS = 64
 
 
-def input_rows(case: int, row: Floats, typical: Floats, schema: Schema) -> list[Row]:
-    """(case, feature, label, display, typical) for every feature, word, patch or window."""
+def input_rows(case: int, row: Floats, typical: Floats, schema: Schema) -> list[CaseInput]:
+    """One row for every feature, word, patch or window."""
     kind = kind_of(schema)
     present = kind.present(row[None])[0]
     return [
-        (case, name, label, kind.display(row, player), kind.display_typical(typical, player))
+        CaseInput(
+            case, name, label, kind.display(row, player), kind.display_typical(typical, player)
+        )
         for player, (name, label) in enumerate(_named(schema))
         if present[player]
     ]
@@ -53,7 +60,7 @@ def _named(schema: Schema) -> list[tuple[str, str]]:
 
 def reason_rows(
     case: int, index: int, name: str, explanation: Explanation, schema: Schema, most: int
-) -> list[Row]:
+) -> list[CaseReason]:
     """The rows of `reasons` for one case and explainer, the largest magnitude first.
 
     Of more than two classes they are about the one that was decided.
@@ -63,7 +70,7 @@ def reason_rows(
 
 def contrast_rows(
     case: int, index: int, name: str, explanation: Explanation, schema: Schema, most: int
-) -> list[Row]:
+) -> list[CaseContrast]:
     """The rows of `contrasts`: what speaks for the decided class and against the second one.
 
     None where there are two classes alone, since what speaks for one then speaks against the other.
@@ -77,12 +84,12 @@ def contrast_rows(
         apart = replace(apart, standard_error=error)
     against = schema.target.classes[second.target]
     rows = _attribution_rows(case, name, apart, schema, most)
-    return [(*row, against) for row in rows]
+    return [CaseContrast(**vars(row), against=against) for row in rows]
 
 
 def _attribution_rows(
     case: int, name: str, explanation: Explanation, schema: Schema, most: int
-) -> list[Row]:
+) -> list[CaseReason]:
     """Of an explanation of one instance, the largest magnitude first, of what can be named."""
     kind, row = kind_of(schema), explanation.inputs[0]
     values = kind.by_player(explanation.values, row[None])[0]
@@ -94,16 +101,17 @@ def _attribution_rows(
     about = schema.target.classes[explanation.target]
     named = _named(schema)
     return [
-        (
+        CaseReason(
             case,
             name,
-            *named[player],
-            kind.display(row, int(player)),
-            float(values[player]),
-            float(errors[player]),
-            rank,
-            explanation.output_space,
-            about,
+            feature=named[player][0],
+            label=named[player][1],
+            display=kind.display(row, int(player)),
+            attribution=float(values[player]),
+            error=float(errors[player]),
+            rank=rank,
+            output_space=explanation.output_space,
+            class_name=about,
         )
         for rank, player in enumerate(order, start=1)
         if not np.isnan(values[player])
@@ -132,8 +140,8 @@ class NearestRows:
         """(case, neighbour, feature) the neighbours themselves."""
         return np.asarray(dataset.train.inputs[self.positions])
 
-    def rows(self, dataset: Dataset, classifier: Classifier) -> list[Row]:
-        """(case, rank, instance_id, distance, label, probability, prediction, text) of each.
+    def rows(self, dataset: Dataset, classifier: Classifier) -> list[Neighbour]:
+        """One row for each neighbour.
 
         `text` is a text as it was written; it is empty for other data.
 
@@ -144,7 +152,7 @@ class NearestRows:
         outputs = classifier.probabilities(train.inputs[self.positions.ravel()])
         scores, decides = outputs[:, schema.target.explained], task_of(schema.target).decides
         return [
-            (
+            Neighbour(
                 int(case),
                 int(rank) + 1,
                 int(train.instance_ids[i]),
@@ -163,9 +171,9 @@ class NearestRows:
 
 def agreement_rows(
     explanations: dict[str, Explanation], cases: list[int], schema: Schema
-) -> list[Row]:
-    """(case, explainer_a, explainer_b, spearman, top3_overlap) of the explainers on each case."""
-    rows: list[Row] = []
+) -> list[CaseAgreement]:
+    """Each two explainers on each case."""
+    rows = list[CaseAgreement]()
     parts = [  # attributions to the class that was decided of each case
         player_values({name: e.of_case(index) for name, e in explanations.items()}, schema)
         for index in cases
@@ -173,8 +181,11 @@ def agreement_rows(
     values = {name: np.concatenate([part[name] for part in parts]) for name in explanations}
     for (a, b), rho in pair_correlations(values).items():
         overlap = top_overlap(values[a], values[b], 3)
-        rows += [(case, a, b, float(rho[case]), float(overlap[case])) for case in range(len(cases))]
-    return sorted(rows, key=lambda row: row[0])
+        rows += [
+            CaseAgreement(case, a, b, float(rho[case]), float(overlap[case]))
+            for case in range(len(cases))
+        ]
+    return sorted(rows, key=lambda row: row.case)
 
 
 class SharedErrors:
@@ -208,18 +219,20 @@ class SharedErrors:
                     np.unique(np.quantile(known, [0.25, 0.5, 0.75])) if len(known) else known
                 )
 
-    def rows(self, case: int, row: Floats) -> list[Row]:
-        """(case, slice, n, error_rate, rest_error_rate) of the half that was not searched.
+    def rows(self, case: int, row: Floats) -> list[ErrorsLikeThis]:
+        """The slices with more errors, with the rates of the half that was not searched.
 
         In each half significant after Holm's correction: for all slices, and for those found.
         """
         slices = [self._same(j, float(row[j])) for j in self.columns]
         worse = self._worse(slices, self.searched)
         confirmed = self._worse([(inside, label) for inside, label, *_ in worse], ~self.searched)
-        kept: list[Row] = [(case, label, *rates) for _, label, *rates in confirmed]
-        return sorted(kept, key=lambda entry: entry[4] - entry[3])[:_MOST_SLICES]
+        kept = [ErrorsLikeThis(case, label, n, *rates) for _, label, n, *rates in confirmed]
+        return sorted(kept, key=lambda row: row.rest_error_rate - row.error_rate)[:_MOST_SLICES]
 
-    def _worse(self, slices: Sequence[tuple[Bools, str]], half: Bools) -> list[Row]:
+    def _worse(
+        self, slices: Sequence[tuple[Bools, str]], half: Bools
+    ) -> list[tuple[Bools, str, int, float, float]]:
         """(members, label, n, error_rate, rest_error_rate) of slices that are worse in this half.
 
         Only those are looked at that hold enough cases of the half, and leave enough.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
@@ -20,14 +20,14 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.rounding import quantity
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.artifacts.score import Score
-from deepseek_report.artifacts.table import Column, TableType, columns_of
+from deepseek_report.artifacts.table import TableType
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.base import ranges, typical_row
 from deepseek_report.extension import service
 from deepseek_report.metrics.cases import case_choice
 from deepseek_report.metrics.cases import case_tables as pages
 from deepseek_report.metrics.cases import single_case_rows as cells
-from deepseek_report.metrics.cases.case_tables import MOST_COLUMNS, Row
+from deepseek_report.metrics.cases.case_tables import MOST_COLUMNS
 from deepseek_report.metrics.cases.counterfactuals import (
     NO_CHANGE,
     Counterfactual,
@@ -52,17 +52,9 @@ from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
 
 #: The rows of one case by one explainer: case, place, name, explanation, schema, how many.
-RowsOf = Callable[[int, int, str, Explanation, Schema, int], list[Row]]
+RowsOf = Callable[[int, int, str, Explanation, Schema, int], Sequence[object]]
 
 _NAN = float("nan")
-_CASE = Column("case", "place")
-_FEATURE = columns_of("feature label")
-_ATTRIBUTION = (
-    _CASE,
-    Column("explainer", "explainer"),
-    *_FEATURE,
-    *columns_of("display attribution:number error:number rank:count output_space class_name"),
-)
 _TABLES = {
     "cases": TableType.of(cells.CaseRow, release=OF_CASES),
     "inputs": TableType.of(cells.CaseInput, release=OF_CASES),
@@ -156,9 +148,9 @@ class CasePages(ExplanationMetric):
         inputs, chosen = shown.inputs, shown.places.tolist()
         explanations = without_control(dict(context.explanations))
         decides, named = task_of(schema.target).decides, kind_of(schema).named_columns
-        changes, codes, scores = CaseChanges(), list[Row](), list[Score]()
-        of_cases, shared, maskings = explanations, list[Row](), list[Row]()
-        deciding = list[Row]()
+        changes, codes, scores = CaseChanges(), list[cells.ReasonCode](), list[Score]()
+        of_cases, maskings = explanations, list[cells.ChangeStep]()
+        shared, deciding = list[cells.ErrorsLikeThis](), list[cells.DecidingAttribute]()
         if decides:
             errors = pages.SharedErrors(dataset, context.validation_predictions)
             shared = [entry for case, row in enumerate(inputs) for entry in errors.rows(case, row)]
@@ -176,7 +168,7 @@ class CasePages(ExplanationMetric):
         nearest = pages.NearestRows.of(inputs, dataset, self.neighbours)
         refused = RefusedReasons(self.reason_codes, self.refused_evaluations)
         typical = typical_row(dataset.train.inputs, schema)
-        rows = {
+        rows: dict[str, Sequence[object]] = {
             "cases": _case_rows(context, shown.positions),
             "inputs": [
                 entry
@@ -209,11 +201,11 @@ class CasePages(ExplanationMetric):
             notes=_notes(schema, self),
         )
 
-    def _maskings(self, context: MeasureContext, inputs: Floats) -> list[Row]:
+    def _maskings(self, context: MeasureContext, inputs: Floats) -> list[cells.ChangeStep]:
         train, schema = context.dataset.train.inputs, context.dataset.schema
         rule = DecisionRule(context.predictions.threshold, context.predictions.explained)
         context.progress.start("smallest maskings", len(inputs))
-        rows: list[Row] = []
+        rows = list[cells.ChangeStep]()
         for case, row in enumerate(inputs):
             masking = smallest_masking(context.classifier, row, train, rule, self.mask_at_most)
             rows += masking_rows(case, row, masking, schema, self.mask_at_most)
@@ -226,7 +218,7 @@ class CasePages(ExplanationMetric):
         chosen: list[int],
         explanations: dict[str, Explanation],
         schema: Schema,
-    ) -> list[Row]:
+    ) -> list[object]:
         return [
             row
             for case, index in enumerate(chosen)
@@ -255,38 +247,40 @@ def _notes(schema: Schema, pages_of: CasePages) -> tuple[Text, ...]:
     return notes
 
 
-def _case_rows(context: MeasureContext, positions: Ints) -> list[Row]:
+def _case_rows(context: MeasureContext, positions: Ints) -> list[cells.CaseRow]:
     """What was said of each case, and what was true: two classes, or two numbers."""
     schema, roles = context.dataset.schema, context.cases.roles
     cells_of = _class_cells if task_of(schema.target).decides else _number_cells
     ids = context.predictions.instance_ids
     return [
-        (
-            *(case, role, role_label(role, schema), int(ids[p]), place),
-            *cells_of(context.predictions, schema.target, int(p)),
+        cells.CaseRow(
+            case,
+            role=role,
+            role_label=role_label(role, schema),
+            instance_id=int(ids[p]),
+            position=place,
+            **cells_of(context.predictions, schema.target, int(p)),
         )
         for case, ((role, place), p) in enumerate(zip(roles.items(), positions, strict=True))
     ]
 
 
-def _class_cells(predictions: Predictions, target: Target, p: int) -> Row:
+def _class_cells(predictions: Predictions, target: Target, p: int) -> dict[str, Any]:
     known = predictions.labels[p] >= 0  # of a case that is still open nobody knows the outcome
-    return (
-        target.classes[predictions.labels[p]] if known else "",
-        target.classes[predictions.decisions[p]],
-        float(predictions.scores[p]),
-        _NAN if predictions.threshold is None else predictions.threshold,
-        bool(predictions.correct[p]),
-        _NAN,
-        _NAN,
-    )
+    return {
+        "label": target.classes[predictions.labels[p]] if known else "",
+        "decision": target.classes[predictions.decisions[p]],
+        "probability": float(predictions.scores[p]),
+        "threshold": predictions.threshold,
+        "correct": bool(predictions.correct[p]),
+    }
 
 
-def _number_cells(predictions: Predictions, target: Target, p: int) -> Row:
+def _number_cells(predictions: Predictions, target: Target, p: int) -> dict[str, Any]:
     value, label = float(predictions.values[p]), float(predictions.labels[p])
     shown = "" if np.isnan(label) else quantity(label, target.unit)
-    error = float(predictions.errors[p])
-    return (shown, quantity(value, target.unit), _NAN, _NAN, False, value, error)
+    decision, error = quantity(value, target.unit), float(predictions.errors[p])
+    return {"label": shown, "decision": decision, "prediction": value, "error": error}
 
 
 def role_label(role: str, schema: Schema) -> str:
@@ -311,18 +305,18 @@ def role_label(role: str, schema: Schema) -> str:
     return f"{labels.get(name, name)}: {level}"
 
 
-def deciding_rows(context: MeasureContext, inputs: Floats) -> list[Row]:
+def deciding_rows(context: MeasureContext, inputs: Floats) -> list[cells.DecidingAttribute]:
     """One row for each band of a protected attribute with a value that makes a decision favourable.
 
     inputs : (case, feature) the shown cases.
     """
     features = context.dataset.schema.features
-    rows = list[Row]()
+    rows = list[cells.DecidingAttribute]()
     for turn in turning_values(context, inputs):
         feature, own = features[turn.column], inputs[turn.row, turn.column]
         shown = (feature.display(own), feature.display(turn.value))
         about = (turn.row, feature.name, feature.label)
-        rows.append((*about, *shown, turn.value, turn.probability))
+        rows.append(cells.DecidingAttribute(*about, *shown, turn.value, turn.probability))
     return rows
 
 
@@ -381,17 +375,18 @@ def smallest_masking(
     return Masking((), whole[0])
 
 
-def masking_rows(case: int, row: Floats, masking: Masking, schema: Schema, most: int) -> list[Row]:
+def masking_rows(
+    case: int, row: Floats, masking: Masking, schema: Schema, most: int
+) -> list[cells.ChangeStep]:
     """One row of the table `counterfactuals` per player."""
     kind = kind_of(schema)
     if not masking.players:
-        return [
-            (case, f"none within {most} {kind.nouns[1]}", "", "", "", "", _NAN, _NAN, *_NO_VALUES)
-        ]
+        status = f"none within {most} {kind.nouns[1]}"
+        return [cells.ChangeStep(case, status, "", "", "", "", _NAN, _NAN, *_NO_VALUES)]
     after = float(masking.probabilities[schema.target.explained])
     labels = schema.player_labels
     return [
-        (
+        cells.ChangeStep(
             *(case, "found", labels[k], labels[k], kind.display(row, k), kind.becomes),
             *(_NAN, after, *_NO_VALUES),
         )
@@ -400,7 +395,7 @@ def masking_rows(case: int, row: Floats, masking: Masking, schema: Schema, most:
 
 
 def without_players(
-    inputs: Floats, train: Floats, carrying: Sequence[Row], schema: Schema
+    inputs: Floats, train: Floats, carrying: Sequence[cells.ChangeStep], schema: Schema
 ) -> Floats:
     """(case, column) each case without what carries its decision; NaN where nothing is known to.
 
@@ -409,12 +404,13 @@ def without_players(
     """
     labels = schema.player_labels
     reference, changed = kind_of(schema).baseline(inputs, train), np.full(inputs.shape, _NAN)
-    for case, status, label, *_ in carrying:
-        if status != "found":
+    for step in carrying:
+        if step.status != "found":
             continue
+        case = step.case
         if np.isnan(changed[case]).all():
             changed[case] = inputs[case]
-        gone = schema.owners == labels.index(label)
+        gone = schema.owners == labels.index(step.feature)
         changed[case, gone] = reference[case, gone]
     return changed
 
@@ -425,7 +421,9 @@ _NAMED = 4
 _LEAST = 0.01
 
 
-def nearest_accepted_rows(context: MeasureContext, inputs: Floats, cases: Ints) -> list[Row]:
+def nearest_accepted_rows(
+    context: MeasureContext, inputs: Floats, cases: Ints
+) -> list[cells.NearestAccepted]:
     """One row for each told difference between a case and the nearest one decided otherwise.
 
     The test part is searched, whose decisions are known. Features that groups of people are made
@@ -437,7 +435,7 @@ def nearest_accepted_rows(context: MeasureContext, inputs: Floats, cases: Ints) 
     schema, test, predictions = context.dataset.schema, context.dataset.test, context.predictions
     wanted, scale = schema.target.favourable, ranges(context.dataset.train.inputs, schema)
     positions = context.cases.explained[list(context.cases.roles.values())]
-    rows: list[Row] = []
+    rows = list[cells.NearestAccepted]()
     for case in cases.tolist():
         decided = predictions.decisions[positions[case]]
         others = (
@@ -463,7 +461,7 @@ def nearest_accepted_rows(context: MeasureContext, inputs: Floats, cases: Ints) 
             if sizes[j] > 0 and not schema.features[j].sensitive
         ]
         rows += [
-            (
+            cells.NearestAccepted(
                 case,
                 rank,
                 int(test.instance_ids[nearest]),
@@ -503,11 +501,11 @@ class CaseChanges:
     table `consequences`; None without a declared graph of causes.
     """
 
-    rows: Sequence[Row] = ()
-    ways: Sequence[Row] = ()
-    nearest: Sequence[Row] = ()
+    rows: Sequence[cells.ChangeStep] = ()
+    ways: Sequence[cells.OtherWay] = ()
+    nearest: Sequence[cells.NearestAccepted] = ()
     scores: tuple[Score, ...] = ()
-    consequences: Sequence[Row] | None = None
+    consequences: Sequence[cells.Consequence] | None = None
 
 
 def changes_of(
@@ -532,19 +530,26 @@ def changes_of(
     decided = rule.decisions(context.classifier.probabilities(inputs))
     every = np.arange(len(inputs))
     against = every if wanted is None else every[decided != wanted]
-    rows: list[Row] = []
-    others: list[Row] = []
-    following: list[Row] = []
+    rows = list[cells.ChangeStep]()
+    others = list[cells.OtherWay]()
+    following = list[cells.Consequence]()
     for case, known in zip(against.tolist(), search.ways(inputs[against], ways), strict=True):
         smallest = known[0] if known else NO_CHANGE
         rows += _change_rows(case, inputs[case], smallest, schema, search)
         for way, each in enumerate(known, start=1):
             following += _following_rows(case, way, inputs[case], each, search)
         for way, change in enumerate(known[1:], start=2):
-            changed_cells = _change_rows(case, inputs[case], change, schema, search)
-            others += [(case, way, *row[2:8], row[10]) for row in changed_cells]
+            others += [
+                cells.OtherWay(
+                    *(case, way, step.feature, step.label, step.from_display, step.to_display),
+                    to_value=step.to_value,
+                    probability_after=step.probability_after,
+                    near=step.near,
+                )
+                for step in _change_rows(case, inputs[case], change, schema, search)
+            ]
     context.progress.advance(len(inputs))
-    changed = {row[0] for row in rows if row[1] == "found"}
+    changed = {row.case for row in rows if row.status == "found"}
     without = np.array([case for case in against.tolist() if case not in changed], dtype=np.int64)
     nearest = nearest_accepted_rows(context, inputs, without)
     known_graph = search.consequences is not None
@@ -554,14 +559,17 @@ def changes_of(
 
 def _following_rows(
     case: int, way: int, row: Floats, change: Counterfactual, search: Search
-) -> list[Row]:
+) -> list[cells.Consequence]:
     """One row for each feature that moves because others are changed."""
     if search.consequences is None:
         return []
     after, _ = search.followed(row, change.changes)
     chosen = {feature for feature, _ in change.changes}
     return [
-        (case, way, feature.name, feature.label, feature.display(row[j]), feature.display(after[j]))
+        cells.Consequence(
+            *(case, way, feature.name, feature.label),
+            *(feature.display(row[j]), feature.display(after[j])),
+        )
         for j, feature in enumerate(search.features)
         if j not in chosen and after[j] != row[j] and not np.isnan(after[j])
     ]
@@ -586,20 +594,23 @@ def _counted(context: MeasureContext, search: Search) -> tuple[Score, ...]:
 
 def _change_rows(
     case: int, row: Floats, change: Counterfactual, schema: Schema, search: Search
-) -> list[Row]:
+) -> list[cells.ChangeStep]:
     """One row per changed feature, or one that says within which bounds none is known."""
     movable, margin, most = len(search.reach), search.bounds.margin, search.bounds.most
     if not change.changes:
         plural = "s" if most > 1 else ""
         status = f"none within {most} feature{plural}"
-        return [(case, status, "", "", "", "", _NAN, _NAN, movable, margin, _NAN)]
+        return [cells.ChangeStep(case, status, "", "", "", "", _NAN, _NAN, movable, margin, _NAN)]
     after = float(change.probabilities[schema.target.explained])
     features = schema.features
     return [
-        (
+        cells.ChangeStep(
             *(case, "found", features[j].name, features[j].label),
             *(features[j].display(row[j]), features[j].display(value)),
-            *(value, after, movable, margin, change.near),
+            *(value, after),
+            movable=movable,
+            margin=margin,
+            near=change.near,
         )
         for j, value in change.changes
     ]

@@ -18,7 +18,7 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.protocols.modules import AddsUpSteps
 from deepseek_report.artifacts.protocols.trees import TreeEnsemble
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.table import SEPARATOR, Column, TableType
+from deepseek_report.artifacts.table import SEPARATOR, TableType
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.cases.case_choice import ShownCases
 from deepseek_report.metrics.cases.single_case_rows import TreeQuestion, TreeSum, WayStep
@@ -46,13 +46,13 @@ class TreeWays:
         for case, target in enumerate(targets.tolist()):
             mine = added[case, :, target]
             sides = (mine[mine > 0], mine[mine < 0])
-            sums = (cell for side in sides for cell in (len(side), float(side.sum())))
+            for_it, against = ((len(side), float(side.sum())) for side in sides)
             base = float(ensemble.base[target])
-            summary.append((case, ensemble.space, base, len(mine), *sums))
+            summary.append(TreeSum(case, ensemble.space, base, len(mine), *for_it, *against))
             strongest = np.argsort(-np.abs(mine), kind="stable")[: self.shown]
             for tree in np.sort(strongest):
                 steps += [
-                    (case, int(tree) + 1, float(mine[tree]), depth, *question)
+                    TreeQuestion(case, int(tree) + 1, float(mine[tree]), depth, *question)
                     for depth, question in enumerate(
                         self._questions(ensemble, int(tree), read[:, case], rows[case]), start=1
                     )
@@ -61,7 +61,7 @@ class TreeWays:
 
     def _questions(
         self, ensemble: TreeEnsemble, tree: int, read: Floats, row: Floats
-    ) -> Iterator[tuple[object, ...]]:
+    ) -> Iterator[tuple[str, str, str, str, str]]:
         """(feature, label, display, relation, bound) of each node on the way of one row.
 
         relation : the value is `at_most` or `above` the bound, `among` the categories that the
@@ -108,9 +108,6 @@ def leaves_of(ensemble: TreeEnsemble, read: Floats) -> Ints:
         left = nodes.goes_left(distinct, read)[which, rows]
         places[rows, trees] = np.where(left, nodes.left[at], nodes.right[at])
     return places
-
-
-_CASE = Column("case", "place")
 
 
 @dataclass(frozen=True)

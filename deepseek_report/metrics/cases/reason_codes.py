@@ -25,8 +25,7 @@ from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import TableType
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.metrics.cases.case_tables import Row
-from deepseek_report.metrics.cases.single_case_rows import REASONS, RefusedCase
+from deepseek_report.metrics.cases.single_case_rows import REASONS, ReasonCode, RefusedCase
 from deepseek_report.metrics.explanations.explanation_plugin import ExplanationMetric
 from deepseek_report.metrics.fairness.attribute_exchange import most_questions, turning_values
 from deepseek_report.tasks import task_of
@@ -169,7 +168,7 @@ class Shortfalls:
 
 def codes_of(
     context: MeasureContext, explanations: dict[str, Explanation], rule: ReasonCodeRule
-) -> tuple[list[Row], list[Score]]:
+) -> tuple[list[ReasonCode], list[Score]]:
     """The reason codes of the shown cases that were decided against the person, by each method.
 
     Returns rows of the table `reason_codes`, and how many codes another seed would keep. Nothing by
@@ -179,7 +178,7 @@ def codes_of(
     schema, places = context.dataset.schema, list(context.cases.roles.values())
     decisions = context.predictions.decisions[context.cases.explained]
     against = np.flatnonzero(decisions != schema.target.favourable)
-    rows: list[Row] = []
+    rows = list[ReasonCode]()
     scores: list[Score] = []
     for name, explanation in explanations.items():
         shortfalls = shortfalls_of(context.predictions, explanation, schema, rule)
@@ -306,7 +305,7 @@ class CodeWriter:
     schema: Schema
     most: int
 
-    def rows(self, case: int, place: int) -> list[Row]:
+    def rows(self, case: int, place: int) -> list[ReasonCode]:
         """The codes of one case, largest first, then protected features that are as certain."""
         values, certain = self.shortfalls.values[place], self.shortfalls.certain[place]
         allowed = self.shortfalls.allowed
@@ -322,9 +321,9 @@ class CodeWriter:
     def _parted(self) -> Bools:
         return self.shortfalls.parted(self.most)
 
-    def _row(self, case: int, place: int, j: int, rank: int, certain: bool) -> Row:
+    def _row(self, case: int, place: int, j: int, rank: int, certain: bool) -> ReasonCode:
         feature = self.schema.features[j]
-        return (
+        return ReasonCode(
             case,
             self.name,
             "reason" if rank else "protected",
@@ -362,7 +361,9 @@ class RefusedReasons:
     rule: ReasonCodeRule
     evaluations: int
 
-    def rows(self, context: MeasureContext, explanations: Mapping[str, Explanation]) -> list[Row]:
+    def rows(
+        self, context: MeasureContext, explanations: Mapping[str, Explanation]
+    ) -> list[RefusedCase]:
         """One row for each method and test row, see `REFUSED`; empty where nothing is decided."""
         schema = context.dataset.schema
         suits = task_of(schema.target).decides and kind_of(schema).named_columns
@@ -381,14 +382,14 @@ class RefusedReasons:
         ]
         attributes = dict(zip(refused.tolist(), labels, strict=True))
         return [
-            (*row, attributes[position])
+            replace(row, decides=attributes[position])
             for name, explanation in explanations.items()
             for position, row in self._of_method(context, name, explanation, refused)
         ]
 
     def _of_method(
         self, context: MeasureContext, name: str, explanation: Explanation, refused: Ints
-    ) -> list[tuple[int, Row]]:
+    ) -> list[tuple[int, RefusedCase]]:
         """(position, row without what decides) of one method, in the order of the test part."""
         schema, predictions = context.dataset.schema, context.predictions
         known = shortfalls_of(predictions, explanation, schema, self.rule)
@@ -421,7 +422,7 @@ class RefusedReasons:
 
     def _worded(
         self, context: MeasureContext, name: str, positions: Ints, made: Shortfalls, rough: bool
-    ) -> Iterator[tuple[int, Row]]:
+    ) -> Iterator[tuple[int, RefusedCase]]:
         """(position, row of the table) of each."""
         most, features = self.rule.at_most, context.dataset.schema.features
         chosen, stated = made.chosen(most), made.stated(most)
@@ -430,14 +431,16 @@ class RefusedReasons:
                 features[j].label
                 for j in _descending(np.flatnonzero(chosen[place]), made.values[place])
             ]
+            first, second, third, fourth = (labels + [""] * REASONS)[:REASONS]
             yield (
                 int(position),
-                (
+                RefusedCase(
                     int(context.predictions.instance_ids[position]),
                     name,
                     float(context.predictions.scores[position]),
-                    *(labels + [""] * REASONS)[:REASONS],
-                    int(stated[place].sum()),
-                    rough,
+                    *(first, second, third, fourth),
+                    certain=int(stated[place].sum()),
+                    rough=rough,
+                    decides="",
                 ),
             )

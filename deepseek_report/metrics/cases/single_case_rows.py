@@ -196,7 +196,7 @@ class ChangeStep(OfCase):
     to_display: str
     to_value: float | None
     probability_after: Annotated[float | None, "share"]
-    movable: Annotated[float | None, "count"]
+    movable: int
     margin: Annotated[float | None, "share"]
     near: float
     way: ClassVar[int] = 1
@@ -212,7 +212,7 @@ class OtherWay(OfCase):
     label: str
     from_display: str
     to_display: str
-    to_value: float
+    to_value: float | None
     probability_after: Annotated[float | None, "share"]
     near: float
 
@@ -267,7 +267,7 @@ class ErrorsLikeThis(OfCase):
     slice: str
     n: int
     error_rate: Annotated[float, "share"]
-    rest_error_rate: Annotated[float | None, "share"]
+    rest_error_rate: Annotated[float, "share"]
 
 
 @dataclass(frozen=True)
@@ -326,7 +326,7 @@ class Anchor(OfCase):
     everywhere: Annotated[float, "share"]
     n: int
     precision: Annotated[Estimate, "share"]
-    coverage: Annotated[Estimate | None, "share"]
+    coverage: Annotated[Estimate, "share"]
 
 
 @dataclass(frozen=True)

@@ -377,7 +377,7 @@ class TracIn(ModelMetric):
                 chosen = [z for z in ends if (row[z] > 0) == toward and row[z]]
                 covered += float(np.abs(row[chosen]).sum()) / whole
                 listed += [
-                    (
+                    Push(
                         case,
                         toward,
                         rank,
@@ -389,7 +389,7 @@ class TracIn(ModelMetric):
                     for rank, z in enumerate(chosen, start=1)
                 ]
             decision = target.classes[targets[case]] if task.decides else ""
-            summed.append((case, decision, len(row), covered))
+            summed.append(Pushed(case, decision, len(row), covered))
         return Measurement(tables=self.frames(pushes=listed, pushed=summed), notes=(note,))
 
     def _pushes(

@@ -18,7 +18,7 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Score
-from deepseek_report.artifacts.table import TableType, columns_of
+from deepseek_report.artifacts.table import TableType
 from deepseek_report.artifacts.table_rows import BARE_ENDS, HIDDEN, Cell
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import NotApplicableError
@@ -107,6 +107,20 @@ def pair_correlations(values: dict[str, Floats]) -> dict[tuple[str, str], Floats
 
 
 @dataclass(frozen=True)
+class CaseRanks:
+    """How alike two explainers rank a case: a row of `explainer_agreement.per_case`.
+
+    position : among the explained cases.
+    """
+
+    position: Annotated[int, "place"]
+    explainer_a: Annotated[str, "explainer"]
+    explainer_b: Annotated[str, "explainer"]
+    spearman: float
+    top3_overlap: Annotated[float, "share"]
+
+
+@dataclass(frozen=True)
 class ExplainerAgreement(ExplanationMetric):
     """How far the explainers rank the features of the same instance alike.
 
@@ -123,12 +137,7 @@ class ExplainerAgreement(ExplanationMetric):
         "pairs": TableType.of(
             ExplainerPair, "trust", folded=True, release=TableRelease(counts=("n",))
         ),
-        "per_case": TableType(
-            (
-                *columns_of("position:place explainer_a:explainer explainer_b:explainer"),
-                *columns_of("spearman:number top3_overlap:share"),
-            )
-        ),
+        "per_case": TableType.of(CaseRanks),
     }
 
     resamples: Resamples = 2000
@@ -198,8 +207,8 @@ class ExplainerAgreement(ExplanationMetric):
         explanations: dict[str, Explanation],
         values: dict[str, Floats],
         seed: int,
-    ) -> list[tuple[object, ...]]:
-        rows: list[tuple[object, ...]] = []
+    ) -> list[ExplainerPair]:
+        rows = list[ExplainerPair]()
         for (a, b), rho in correlations.items():
             known = rho[~np.isnan(rho)]
             mean, low, high = (float(x) for x in bootstrap_mean(known, self.resamples, seed))
@@ -209,7 +218,7 @@ class ExplainerAgreement(ExplanationMetric):
                 both = _among_largest(np.abs(values[a]), 5) & _among_largest(np.abs(values[b]), 5)
                 same = np.sign(values[a]) == np.sign(values[b])
                 sign = float(same[both].mean()) if both.any() else sign
-            rows.append((a, b, mean, low, high, overlap, sign, len(known)))
+            rows.append(ExplainerPair(a, b, Estimate(mean, low, high), overlap, sign, len(known)))
         return rows
 
 

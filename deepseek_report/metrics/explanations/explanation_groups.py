@@ -149,17 +149,19 @@ class ExplanationByGroup(ExplanationMetric):
         area: Floats,
         gain: Gains | None,
         seed: int,
-    ) -> list[tuple[object, ...]]:
+    ) -> list[ExplainedGroup]:
         name, attribute = subject
-        rows: list[tuple[object, ...]] = []
+        rows = list[ExplainedGroup]()
         for code, level in enumerate(attribute.levels):
             chosen, n = codes == code, int((codes == code).sum())
             if n:
-                deleted = [float(x) for x in bootstrap_mean(area[chosen], self.resamples, seed)]
+                mean, low, high = (
+                    float(x) for x in bootstrap_mean(area[chosen], self.resamples, seed)
+                )
                 reached = UNDEFINED if gain is None else gain.of(chosen).share(self.resamples, seed)
-                ends = reached.value, reached.low, reached.high
                 about = (name, attribute.name, attribute.label, level, n)
-                rows.append((*about, *deleted, *ends, n < self.least))
+                deletion = Estimate(mean, low, high)
+                rows.append(ExplainedGroup(*about, deletion, reached, n < self.least))
         return rows
 
     def _gap(

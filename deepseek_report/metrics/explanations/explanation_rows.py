@@ -111,7 +111,7 @@ class SelfCheckOutcome:
 
 @dataclass(frozen=True)
 class SkillShare:
-    """The share of the skill that a feature or group earns: a row of the tables of `sage`.
+    """The share of the skill that a feature earns: a row of `sage.features`.
 
     value : what it earns, as a loss.
     """
@@ -126,11 +126,36 @@ class SkillShare:
 
 
 @dataclass(frozen=True)
-class LossRise:
+class SkillOfGroup:
+    """The same of features that go together: a row of `sage.groups`."""
+
+    feature: Annotated[str, HIDDEN]
+    label: str
+    share: Annotated[Estimate, "share"]
+    value: Annotated[Estimate, BARE_ENDS]
+    n: int
+
+
+@dataclass(frozen=True)
+class LossOfGroup:
+    """The loss with features exchanged together: a row of `permutation_importance.groups`.
+
+    metric, lost : the main score, and how much of it is lost.
+    """
+
+    feature: Annotated[str, HIDDEN]
+    label: str
+    loss_rise: Annotated[Estimate, BARE_ENDS]
+    metric: Annotated[str, "metric"]
+    lost: Estimate
+    n: int
+
+
+@dataclass(frozen=True)
+class LossRise(LossOfGroup):
     """The loss with the values of a feature exchanged: `permutation_importance.features`."""
 
-    feature: str
-    loss_rise: Annotated[Estimate, BARE_ENDS]
+    rank: int
 
 
 @dataclass(frozen=True)

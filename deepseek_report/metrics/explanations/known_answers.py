@@ -8,12 +8,11 @@ from functools import cached_property
 from typing import Annotated, Any
 
 import numpy as np
-import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.disclosure import WHOLE, TableRelease
-from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.estimate import UNDEFINED, Estimate
 from deepseek_report.artifacts.explanation import CONTROL, Explanation, Game
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Text, message
@@ -202,7 +201,7 @@ class TrueError(ExplanationMetric):
             rows=len(context.background),
         )
         return Measurement(
-            scores=tuple(scores), tables={"true_errors": pd.DataFrame(rows)}, notes=(note,)
+            scores=tuple(scores), tables=self.frames(true_errors=rows), notes=(note,)
         )
 
 
@@ -284,23 +283,19 @@ class _Judging:
         score = self.metric.scorer(self.context, name, _SHAPLEY)
         return score(metric, values, direction, _NOTES[metric])
 
-    def row(self, name: str, explanation: Explanation, scores: list[Score]) -> dict[str, object]:
+    def row(self, name: str, explanation: Explanation, scores: list[Score]) -> JudgedGame:
         """Its row in the table."""
         known = {score.metric: Estimate.of_score(score) for score in scores}
-        none = Estimate(float("nan"))
-        columns = {
-            "error": "true_error",
-            "gain": "true_error_gain",
-            "order": "true_order",
-            "amounts": "true_amounts",
-            "formula": "formula_error",
-        }
-        cells = {
-            key: cell
-            for column, metric in columns.items()
-            for key, cell in known.get(metric, none).cells(column, column).items()
-        }
-        return {"explainer": name, "game": self.game(explanation), **cells, "n": len(self.chosen)}
+        return JudgedGame(
+            name,
+            self.game(explanation),
+            error=known.get("true_error", UNDEFINED),
+            gain=known.get("true_error_gain", UNDEFINED),
+            order=known.get("true_order", UNDEFINED),
+            amounts=known.get("true_amounts", UNDEFINED),
+            formula=known.get("formula_error", UNDEFINED),
+            n=len(self.chosen),
+        )
 
 
 _LUNDBERG = "Lundberg & Lee 2017, arXiv:1705.07874"
@@ -433,11 +428,11 @@ class SelfCheck(ExplanationMetric):
         if explanation.method != "shap" or explanation.base_values is None:
             raise NotApplicableError(message("refusals.no_known_answer"))
         checks = [
-            (explanation.method, name, len(gap), apart, allowed, apart <= allowed)
+            SelfCheckOutcome(explanation.method, name, len(gap), apart, allowed, apart <= allowed)
             for name, gap, allowed in self._checks(context, explanation)
             for apart in [float(np.abs(gap).max())]
         ]
-        failed, n = sum(not passed for *_, passed in checks), len(checks)
+        failed, n = sum(not check.passed for check in checks), len(checks)
         failures = self.score(
             "self_check_failures",
             Estimate(failed, n=n),

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import numpy as np
-import pandas as pd
 
 from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.disclosure import TableRelease
@@ -104,14 +103,14 @@ class Localisation(ExplanationMetric):
             note = message("notes.localisation.beside", what=what, chance=by_chance, control=drawn)
             scores.append(score(name, measured[name], "higher", note, reference=reference))
         rows = [
-            {
-                "explainer": each.explainer,
-                "measure": each.metric,
-                **Estimate.of_score(each).cells("value"),
-                "chance": float(chance[each.metric].mean()),
-                "control": control.get(each.metric, np.nan),
-                "n": each.n,
-            }
+            LocalisedShare(
+                each.explainer,
+                each.metric,
+                Estimate.of_score(each),
+                chance=float(chance[each.metric].mean()),
+                control=control.get(each.metric, np.nan),
+                n=each.n,
+            )
             for each in scores
         ]
         gain = measured["relevance_mass"] - chance["relevance_mass"]
@@ -119,7 +118,7 @@ class Localisation(ExplanationMetric):
         note = message("notes.localisation.gain")
         return Measurement(
             scores=(*scores, score("localisation_gain", gain, "higher", note, reference=_ARRAS)),
-            tables={"localisation": pd.DataFrame(rows)},
+            tables=self.frames(localisation=rows),
             arrays={**measured, "positions": explanation.positions[chosen]},
             notes=(
                 message("notes.localisation.known", n=int(chosen.sum()), of=len(explanation)),

@@ -19,10 +19,15 @@ from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.classifier import AnswersMixtures
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimate
+from deepseek_report.artifacts.table import SEPARATOR, TableType
 from deepseek_report.data_kinds import coalitions, kind_of
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.explanations.explanation_rows import SkillShare
+from deepseek_report.metrics.explanations.explanation_rows import (
+    LossOfGroup,
+    LossRise,
+    SkillOfGroup,
+    SkillShare,
+)
 from deepseek_report.metrics.plugin import ModelMetric, Rows
 from deepseek_report.statistics.games import skill_game
 from deepseek_report.statistics.intervals import holm, mean_interval
@@ -40,9 +45,8 @@ _STAND_IN_ROWS, _FEWEST_ASKED = 1500, 20
 #: Absolute rank correlation from which on features are told as a group; 1 tells none.
 Correlated = Annotated[float, Field(gt=0, le=1)]
 
-_COLUMNS = (Column("feature", shown=False), Column("label"))
 _shown = partial(
-    TableType, section="explanations", folded=True, release=TableRelease(counts=("n",))
+    TableType.of, section="explanations", folded=True, release=TableRelease(counts=("n",))
 )
 
 
@@ -190,26 +194,7 @@ class Sage(ModelMetric):
 
     counts_entities = True
     reveals = "aggregate"
-    tables = {
-        "features": _shown(
-            (
-                *_COLUMNS,
-                estimate("share", "share", prefix="share"),
-                estimate("value"),
-                Column("p_adjusted", "p_value", shown=False),
-                *columns_of("n:count rank:count"),
-            ),
-            row=SkillShare,
-        ),
-        "groups": _shown(
-            (
-                *_COLUMNS,
-                estimate("share", "share", prefix="share"),
-                estimate("value"),
-                Column("n", "count"),
-            )
-        ),
-    }
+    tables = {"features": _shown(SkillShare), "groups": _shown(SkillOfGroup)}
     category = "explanation"
     bounds = {"skill": (None, None)}
     reads = frozenset({"background", "classifier", "dataset", "predictions", "seed"})
@@ -419,8 +404,9 @@ def _of_groups(
     rows = []
     for k in order:
         value, low, high = _three(earned[k])
-        share = value / skill.value, low / skill.value, high / skill.value
-        rows.append((*_named(subject.players, groups[k]), *share, value, low, high, len(values)))
+        share = Estimate(value / skill.value, low / skill.value, high / skill.value)
+        names = _named(subject.players, groups[k])
+        rows.append(SkillOfGroup(*names, share, earned[k], len(values)))
     return Sage.frames(groups=rows)
 
 
@@ -466,26 +452,7 @@ class PermutationImportance(ModelMetric):
 
     counts_entities = True
     reveals = "aggregate"
-    tables = {
-        "features": _shown(
-            (
-                *_COLUMNS,
-                estimate("loss_rise"),
-                Column("metric", "metric"),
-                estimate("lost", prefix="lost"),
-                *columns_of("n:count rank:count"),
-            )
-        ),
-        "groups": _shown(
-            (
-                *_COLUMNS,
-                estimate("loss_rise"),
-                Column("metric", "metric"),
-                estimate("lost", prefix="lost"),
-                Column("n", "count"),
-            )
-        ),
-    }
+    tables = {"features": _shown(LossRise), "groups": _shown(LossOfGroup)}
     category = "explanation"
     bounds = {}
     reads = frozenset({"classifier", "dataset", "predictions", "seed"})
@@ -505,7 +472,8 @@ class PermutationImportance(ModelMetric):
         groups = subject.groups(self.correlated)
         context.progress.start("features exchanged", len(named) + len(groups))
         rows = sorted(map(exchange.row, named), key=lambda row: -row.loss_rise.value)
-        tables = self.frames(features=((*row.cells, rank) for rank, row in enumerate(rows, 1)))
+        ranked = (LossRise(**vars(row), rank=rank) for rank, row in enumerate(rows, 1))
+        tables = self.frames(features=ranked)
         about = message(
             "notes.permutation_importance.method",
             n=len(subject),
@@ -513,23 +481,8 @@ class PermutationImportance(ModelMetric):
             moved=subject.is_moved,
         )
         if groups:
-            tables |= self.frames(groups=(exchange.row(group).cells for group in groups))
+            tables |= self.frames(groups=map(exchange.row, groups))
         return Measurement(tables=tables, notes=(about,))
-
-
-@dataclass(frozen=True)
-class _Exchanged:
-    """What it costs to exchange some players together: a row of the tables."""
-
-    names: tuple[str, str]
-    loss_rise: Estimate
-    metric: str
-    lost: tuple[float, float, float]
-    n: int
-
-    @property
-    def cells(self) -> tuple[object, ...]:
-        return (*self.names, *_three(self.loss_rise), self.metric, *self.lost, self.n)
 
 
 @dataclass(frozen=True)
@@ -547,7 +500,7 @@ class _Exchange:
     def _whole(self) -> Floats:
         return self.subject.errors(self.subject.answers(self.subject.inputs))
 
-    def row(self, group: Sequence[int]) -> _Exchanged:
+    def row(self, group: Sequence[int]) -> LossOfGroup:
         """What is told of players that are exchanged together.
 
         What the main score loses is the mean of the exchanges, and so are the ends of its interval,
@@ -571,9 +524,9 @@ class _Exchange:
         else:
             rise = drawn.mean(rises[0], method)
         subject.context.progress.advance()
-        mean, low, high = np.mean(lost, axis=0).tolist()
+        worse = Estimate(*np.mean(lost, axis=0).tolist())
         names = _named(subject.players, group)
-        return _Exchanged(names, rise, task.held.key, (mean, low, high), n)
+        return LossOfGroup(*names, rise, task.held.key, worse, n)
 
     def _answers(self, group: Sequence[int], donor: Ints) -> Floats:
         """(row, class) where the players of the group are those of the donors."""

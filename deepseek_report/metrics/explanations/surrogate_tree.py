@@ -13,13 +13,14 @@ from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.disclosure import TableRelease
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Feature, Schema
 from deepseek_report.artifacts.score import Score
-from deepseek_report.artifacts.table import TableType, columns_of, estimates_of
+from deepseek_report.artifacts.table import TableType
 from deepseek_report.artifacts.table_rows import OPTIONAL
 from deepseek_report.data_kinds.rule_lists import RuleList, RuleListSize, RuleTargets, way_as_sets
 from deepseek_report.errors import NotApplicableError
@@ -142,6 +143,24 @@ class SurrogateTree(SurrogateMetric):
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class SurrogateRule:
+    """A rule of the list, 0 for where none holds: a row of `surrogate_rules.rules`.
+
+    differs : how often the list decides otherwise than the model. apart, apart_share : how far its
+    output is from the model's.
+    """
+
+    rule: int
+    when: str
+    points: float
+    share: Annotated[float, "share"]
+    n: int
+    differs: Annotated[Estimate | None, "share", OPTIONAL] = None
+    apart_share: Annotated[float | None, "share", OPTIONAL] = None
+    apart: Annotated[float | None, OPTIONAL] = None
+
+
 @dataclass(frozen=True)
 class SurrogateRules(SurrogateMetric):
     """A list of rules fitted to the model's output, its fidelity on the test part, and its errors.
@@ -158,13 +177,9 @@ class SurrogateRules(SurrogateMetric):
 
     reveals = "aggregate"
     tables = {
-        "rules": TableType(
-            (
-                *columns_of("rule:count when points:number share:share n:count"),
-                *estimates_of("differs:share", optional=True),
-                *columns_of("apart_share:share apart:number", optional=True),
-            ),
-            section="explanations",
+        "rules": TableType.of(
+            SurrogateRule,
+            "explanations",
             folded=True,
             most=50,
             release=TableRelease(counts=("n",), overlapping=True),
@@ -277,8 +292,8 @@ def _agreement(p: Predictions, fitted: Floats, name: str) -> Score:
     )
 
 
-def _node_rows(tree: SmallTree, schema: Schema, passes: Bools) -> list[tuple[object, ...]]:
-    rows: list[tuple[object, ...]] = []
+def _node_rows(tree: SmallTree, schema: Schema, passes: Bools) -> list[SurrogateNode]:
+    rows = list[SurrogateNode]()
     for place, node in enumerate(tree.nodes):
         label = split = ""
         if node.column:
@@ -287,7 +302,8 @@ def _node_rows(tree: SmallTree, schema: Schema, passes: Bools) -> list[tuple[obj
         about = place, float(node.parent), node.goes_left, node.depth, label, split
         is_category = bool(node.column and node.column.category is not None)
         inside = passes[:, place]
-        rows.append((*about, is_category, node.value, float(inside.mean()), int(inside.sum())))
+        facts = (is_category, node.value, float(inside.mean()), int(inside.sum()))
+        rows.append(SurrogateNode(*about, *facts))
     return rows
 
 
@@ -329,7 +345,7 @@ def _errors(
     apart: Mapping[str, Floats],
     otherwise: Bools | None,
     drawn: Resampling,
-) -> list[dict[str, object]]:
+) -> list[SurrogateRule]:
     """Each rule with how far the list is from the model where it holds; rule 0: where none does.
 
     apart : {column: (case,) distance of the outputs}. otherwise : see `_otherwise`.
@@ -338,15 +354,21 @@ def _errors(
     parts.append((0, "", math.nan))
     rows = []
     for (number, when, points), holds in zip(parts, [*fires.T, ~fires.any(axis=1)], strict=True):
-        row: dict[str, object] = {"rule": number, "when": when, "points": points}
-        row |= {"share": float(holds.mean()), "n": int(holds.sum())}
-        row |= {
+        distances = {
             column: float(distance[holds].mean()) if holds.any() else math.nan
             for column, distance in apart.items()
         }
-        if otherwise is not None:
-            row |= drawn.rate(otherwise, holds).cells("differs", "differs")
-        rows.append(row)
+        rows.append(
+            SurrogateRule(
+                rule=number,
+                when=when,
+                points=points,
+                share=float(holds.mean()),
+                n=int(holds.sum()),
+                differs=None if otherwise is None else drawn.rate(otherwise, holds),
+                **distances,
+            )
+        )
     return rows
 
 

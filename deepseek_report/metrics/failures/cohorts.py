@@ -18,7 +18,7 @@ from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.table import TableType, estimate
+from deepseek_report.artifacts.table import TableType
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.row_conditions import ConditionError, RowCondition, read_condition
 from deepseek_report.errors import DataError, NotApplicableError
@@ -37,7 +37,6 @@ Origin = Literal["all", "declared", "worst", "best"]
 #: Features that are told of a cohort, the most important there first.
 _TOLD = 3
 #: What happened less what was stated; of numbers the mean error says it.
-_CALIBRATION = estimate("calibration_gap", "points", prefix="calibration_gap")
 
 
 @dataclass(frozen=True)
@@ -150,30 +149,28 @@ class Cohorts(ModelMetric):
                 name, members, p_value = clearest
                 yield _Cohort(name, origin, members, min(len(extremes) * p_value, 1.0))
 
-    def _row(
-        self, cohort: _Cohort, context: MeasureContext, p_adjusted: float
-    ) -> dict[str, object]:
+    def _row(self, cohort: _Cohort, context: MeasureContext, p_adjusted: float) -> Cohort:
         p, target = context.predictions, context.dataset.schema.target
         task, inside = task_of(target), cohort.members
         n = int(inside.sum())
         decided = UNDEFINED
         if task.decides and n:
             decided = Resampling.of(p).rate(p.decisions == target.counted_class, inside)
-        return {
-            "cohort": cohort.name,
-            "origin": cohort.origin,
-            "n": n,
-            "share": n / len(p) if cohort.origin in {"all", "declared"} else math.nan,
-            "decided": decided,
-            **(task.part_facts(p, inside) if n > 1 else {}),
-            **({"calibration_gap": _calibration_gap(task, p, inside)} if task.decides else {}),
-            "p_adjusted": p_adjusted,
-            "too_few": n < self.min_cell,
-        }
+        return Cohort(
+            cohort.name,
+            cohort.origin,
+            n,
+            share=n / len(p) if cohort.origin in {"all", "declared"} else math.nan,
+            decided=decided,
+            cells=task.part_facts(p, inside) if n > 1 else {},
+            calibration_gap=_calibration_gap(task, p, inside) if task.decides else None,
+            p_adjusted=p_adjusted,
+            too_few=n < self.min_cell,
+        )
 
     def _drivers(
         self, name: str, explanation: Explanation, cohort: _Cohort, context: MeasureContext
-    ) -> Iterator[tuple[object, ...]]:
+    ) -> Iterator[CohortDriver]:
         """What matters most among the explained cases of a cohort."""
         kind = kind_of(context.dataset.schema)
         among = cohort.members[explanation.positions]
@@ -183,7 +180,8 @@ class Cohorts(ModelMetric):
         labels = context.dataset.schema.player_labels
         for player in np.argsort(-sizes.mean(axis=0), kind="stable")[:_TOLD]:
             mean = Resampling(len(sizes)).mean(sizes[:, player], "")
-            yield name, cohort.name, cohort.origin, labels[player], mean, int(among.sum())
+            about = (name, cohort.name, cohort.origin, labels[player])
+            yield CohortDriver(*about, mean, int(among.sum()))
 
 
 def _calibration_gap(task: Task, p: Predictions, inside: Bools) -> Estimate:

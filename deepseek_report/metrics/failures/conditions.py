@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -179,7 +180,7 @@ class FoundPart:
     reported: Ints
     p_adjusted: float
 
-    def row(self) -> dict[str, object]:
+    def row(self) -> dict[str, Any]:
         """Its cells in the table of a metric."""
         p_value, cells = self.facts
         tested = {"p_value": p_value, "p_adjusted": self.p_adjusted}

@@ -17,7 +17,7 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.artifacts.table import TableType, columns_of
+from deepseek_report.artifacts.table import TableType
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.base import encoding_of
 from deepseek_report.errors import NotApplicableError
@@ -76,18 +76,25 @@ def neighbours_agreeing(data: Dataset, positions: Ints, n_neighbours: int) -> Fl
 
 
 @dataclass(frozen=True)
+class SuspectLabel:
+    """A test row whose label is in doubt: a row of `label_suspects.suspects`.
+
+    probability : of the label given. nearest_agree : share of the training rows like it that have
+    that label.
+    """
+
+    instance_id: Annotated[int, "row"]
+    label: str
+    probability: Annotated[float, "share"]
+    nearest_agree: Annotated[float, "share"]
+
+
+@dataclass(frozen=True)
 class LabelSuspects(EntityMetric, ClassMetric):
     """Test rows whose label both the model and similar training rows contradict."""
 
     reveals = "aggregate"
-    tables = {
-        "suspects": TableType(
-            columns_of("instance_id:row label probability:share nearest_agree:share"),
-            section="bottlenecks",
-            folded=True,
-            most=20,
-        )
-    }
+    tables = {"suspects": TableType.of(SuspectLabel, "bottlenecks", folded=True, most=20)}
     bounds = {"label_suspects": SHARE}
     category = "data"
     reads = frozenset({"predictions", "validation_predictions", "dataset"})
@@ -201,11 +208,10 @@ class NearCopies(EntityMetric):
                 note=message("notes.near_copies.without"),
             ),
         )
-        row = (
-            *(len(is_near), int(is_near.sum())),
-            *_agreement(same, is_near, by_chance, resampling),
-            *_losses(losses, is_near, task.loss, resampling),
-        )
+        agreement = _agreement(same, is_near, by_chance, resampling)
+        counts = len(is_near), int(is_near.sum())
+        near_loss, other_loss, test, gain = _losses(losses, is_near, task.loss, resampling)
+        row = CopyComparison(*(*counts, *agreement), near_loss, other_loss, test, gain)
         notes = [message("notes.near_copies.no_proof")]
         if len(near.rows) < len(p):
             notes.append(message("notes.near_copies.searched", n=len(near.rows), rows=len(p)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import starmap
 
 import numpy as np
 import pandas as pd
@@ -173,7 +174,7 @@ class PeriodDrift(EntityMetric):
                 means = _mean(stated, own, drawn), _outcome(task, happened, own, drawn)
                 n = int(own.sum())
                 few = n < self.min_cell
-                rows.append((period.name, period.label, level, n, *means, few))
+                rows.append(PeriodLevel(period.name, period.label, level, n, *means, few))
             judged = [stated[own] for own in inside if own.sum() >= self.min_cell]
             p_values[period.name] = _drift_p_value(judged, drawn)
         scores = [
@@ -183,7 +184,7 @@ class PeriodDrift(EntityMetric):
             for name, value in p_values.items()
             if value is not None
         ]
-        tables = self.frames(periods=rows, tests=p_values.items())
+        tables = self.frames(periods=rows, tests=starmap(DriftTest, p_values.items()))
         return Measurement(tuple(scores), tables)
 
 

@@ -73,7 +73,7 @@ class LearningCurve(EntityMetric, ClassMetric):
             (gain,),
             self.frames(
                 curve=(
-                    (
+                    LearntFrom(
                         *(n, n / len(context.dataset.train)),
                         *(delong(*rankings[n], test.labels, Resampling.of(test)), self.predictor),
                     )
@@ -179,7 +179,8 @@ class WithoutInputs(EntityMetric):
             change, _ = measure.difference(other, whole)
             left_out = SEPARATOR.join(data.schema.features[column].label for column in columns)
             score = measure.of(other)[0]
-            refits.append((left_out, measure.key, score, change, len(rows), change.n))
+            about = (left_out, measure.key, score)
+            refits.append(RefitWithout(*about, change, len(rows), change.n))
             context.progress.advance()
         return Measurement(
             tables=self.frames(refits=refits),

@@ -97,7 +97,7 @@ class RiskPatterns(EntityMetric, ClassMetric):
 
         tested = HalfSearch(conditions, halves, apart=False).parts(find, tell, 2 * self.most)
         listed = [part for part in tested if part.p_adjusted < self.alpha]
-        table = self.frame("patterns", (part.row() for part in listed))
+        table = self.frame("patterns", (RiskPattern(**part.row()) for part in listed))
         return Measurement(
             tables={"patterns": table.sort_values("rate", ascending=False, kind="stable")},
             notes=(

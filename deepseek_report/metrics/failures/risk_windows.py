@@ -445,7 +445,7 @@ class RiskWindows(EntityMetric, ClassMetric):
         sure = [(part, windows_of[part.text]) for part in listed]
         cells = _cells(search, sure, len(rows), self.cell_size)
         return Measurement(
-            tables=self.frames(windows=(part.row() for part in listed), cells=cells),
+            tables=self.frames(windows=(RiskWindow(**part.row()) for part in listed), cells=cells),
             notes=(
                 message(
                     "notes.risk_windows.method",

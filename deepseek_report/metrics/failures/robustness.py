@@ -174,17 +174,16 @@ def _table(task: Task, effects: list[Effect], schema: Schema) -> pd.DataFrame:
     return Robustness.frame(
         "perturbations",
         (
-            {
-                "perturbation": effect.kind,
-                "label": _disturbance(effect.kind, schema).label,
-                "level": effect.level,
-                task.held.key: effect.does.held,
-                task.moved.key: effect.does.moved,
-                "before": effect.does.before,
-                "lost": effect.does.lost,
-                "smooth": effect.smooth,
-                "n": effect.does.moved.n,
-            }
+            PerturbationEffect(
+                perturbation=effect.kind,
+                label=_disturbance(effect.kind, schema).label,
+                level=effect.level,
+                before=effect.does.before,
+                lost=effect.does.lost,
+                smooth=effect.smooth,
+                n=effect.does.moved.n,
+                **{task.held.key: effect.does.held, task.moved.key: effect.does.moved},
+            )
             for effect in effects
         ),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import numpy as np
@@ -120,7 +120,7 @@ class Ablation(ComputeMetric):
     ) -> pd.DataFrame:
         """The rise with the mean in a part's place, in each group and outside of it."""
         schema = context.dataset.schema
-        rows, p_values = list[tuple[object, ...]](), list[float]()
+        rows, p_values = list[AblatedInGroup](), list[float]()
         for (step, replacement), rises in seen.rises.items():
             if step.kind not in _BY_GROUP or replacement != "mean":
                 continue
@@ -129,12 +129,18 @@ class Ablation(ComputeMetric):
                     inside = codes == code
                     if min(inside.sum(), (~inside).sum()) < self.min_group:
                         continue
-                    both = (drawn.take(part).mean(rises[part], "") for part in (inside, ~inside))
-                    about = (name, level, step.layer - 1, step.kind, step.number or np.nan)
-                    rows.append((*about, *both, int(inside.sum())))
+                    mean, rest = (
+                        drawn.take(part).mean(rises[part], "") for part in (inside, ~inside)
+                    )
+                    about = (name, level, step.layer - 1, step.kind, step.number or None)
+                    rows.append(AblatedInGroup(*about, mean, rest, int(inside.sum()), None))
                     p_values.append(_differ(drawn, rises, inside))
         return self.frame(
-            "by_group", ((*row, p) for row, p in zip(rows, holm(p_values).tolist(), strict=True))
+            "by_group",
+            (
+                replace(row, p_adjusted=p)
+                for row, p in zip(rows, holm(p_values).tolist(), strict=True)
+            ),
         )
 
     def _scores(
@@ -265,14 +271,17 @@ def _rows(
     seen: _Effects,
     drawn: Resampling,
     loads: Mapping[tuple[int, int], float],
-) -> Iterator[tuple[object, ...]]:
+) -> Iterator[AblatedPart]:
     """A row for each part: where it is, and what each replacement does."""
     for step, part in judged.items():
-        layer, number = step.layer - 1, step.number or np.nan
+        layer, number = step.layer - 1, step.number or None
         load = loads.get((layer, step.number), np.nan) if step.kind == "expert" else np.nan
         known = [of.get((step, name)) for of in (seen.rises, seen.turned) for name in REPLACEMENTS]
-        means = (UNDEFINED if values is None else drawn.mean(values, "") for values in known)
-        yield layer, step.kind, step.branch, number, load, *means, part.needed, part.verdict
+        effects = (UNDEFINED if values is None else drawn.mean(values, "") for values in known)
+        zero, mean, swap, zero_turned, mean_turned, swap_turned = effects
+        about = (layer, step.kind, step.branch, number, load)
+        turned = (zero_turned, mean_turned, swap_turned)
+        yield AblatedPart(*about, zero, mean, swap, *turned, part.needed, part.verdict)
 
 
 def part_verdict(needed: float, spare: float) -> str:

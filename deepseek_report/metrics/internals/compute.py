@@ -20,7 +20,8 @@ from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.protocols.modules import layer_name as layer_words
 from deepseek_report.artifacts.score import Score
-from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
+from deepseek_report.artifacts.table import TableType
+from deepseek_report.artifacts.table_rows import BARE_ENDS
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.internals import tracing
 from deepseek_report.metrics.internals.internal_rows import ProfiledLayer
@@ -64,15 +65,21 @@ def enclosing(path: str, layers: Collection[str]) -> str:
 
 
 @dataclass(frozen=True)
+class LayerSize:
+    """How many of the parameters a layer has: a row of `parameters.layers`."""
+
+    layer: Annotated[str, "layer"]
+    kind: Annotated[str, "layer_kind"]
+    parameters: int
+    share: Annotated[float, "share"]
+
+
+@dataclass(frozen=True)
 class Parameters(ComputeMetric):
     """Number of parameters, in all and by layer: those that the model describes, else all parts."""
 
     reveals = "aggregate"
-    tables = {
-        "layers": TableType(
-            columns_of("layer:layer kind:layer_kind parameters:count share:share"), release=WHOLE
-        )
-    }
+    tables = {"layers": TableType.of(LayerSize, release=WHOLE)}
     bounds = {"parameters": (0.0, None)}
     reads = frozenset({"classifier"})
     requires = frozenset({"module"})
@@ -87,7 +94,7 @@ class Parameters(ComputeMetric):
                 for name, layer in module.named_modules()
                 if (n := sum(parameter.numel() for parameter in layer.parameters(recurse=False)))
             ]
-        rows = [(*layer, layer[2] / max(total, 1)) for layer in layers if layer[2]]
+        rows = (LayerSize(*layer, layer[2] / max(total, 1)) for layer in layers if layer[2])
         score = self.score("parameters", Estimate(total, n=total), "none")
         return Measurement((score,), self.frames(layers=rows))
 
@@ -138,7 +145,7 @@ class LayerProfile(ComputeMetric):
             (score,),
             self.frames(
                 layers=(
-                    (name, kinds[name], middle, middle.value / spent)
+                    ProfiledLayer(name, kinds[name], middle, middle.value / spent)
                     for name, middle in medians.items()
                 )
             ),
@@ -159,17 +166,20 @@ _CLOCK = message("notes.timing.clock")
 
 
 @dataclass(frozen=True)
+class BatchTime:
+    """How long a batch takes: a row of `latency.latency`."""
+
+    batch_size: int
+    ms: Annotated[Estimate, BARE_ENDS]
+    rows_per_second: Annotated[float, "count"]
+
+
+@dataclass(frozen=True)
 class Latency(ComputeMetric):
     """Time to answer, and rows per second, by batch size."""
 
     reveals = "aggregate"
-    tables = {
-        "latency": TableType(
-            (Column("batch_size", "count"), estimate("ms"), Column("rows_per_second", "count")),
-            section="bottlenecks",
-            release=WHOLE,
-        )
-    }
+    tables = {"latency": TableType.of(BatchTime, "bottlenecks", release=WHOLE)}
     bounds = {"latency_ms": (0.0, None), "rows_per_second": (0.0, None)}
     reads = frozenset({"classifier", "dataset"})
     volatile = True
@@ -198,7 +208,7 @@ class Latency(ComputeMetric):
                 note=message("notes.latency.best_size", size=best),
             ),
         )
-        rows = ((size, ms, per_second[size]) for size, ms in times.items())
+        rows = (BatchTime(size, ms, per_second[size]) for size, ms in times.items())
         return Measurement(scores, self.frames(latency=rows), notes=(_CLOCK,))
 
     def _time(self, context: MeasureContext, size: int) -> Estimate:

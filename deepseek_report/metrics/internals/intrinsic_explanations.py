@@ -18,7 +18,8 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Classifier, TellsShapes
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Feature, Schema
-from deepseek_report.artifacts.table import Column, TableType, columns_of, estimates_of
+from deepseek_report.artifacts.table import TableType
+from deepseek_report.artifacts.table_rows import OPTIONAL, Cell
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.base import typical_row
 from deepseek_report.data_kinds.rule_lists import RuleList
@@ -138,7 +139,7 @@ class Prototypes(EntityMetric):
         return self.frame(
             "nearest",
             (
-                (
+                NearPrototype(
                     *(prototype, rank, int(context.dataset.test.instance_ids[case])),
                     *(float(column[case]), classes[int(p.labels[case])]),
                     classes[int(p.decisions[case])],
@@ -154,7 +155,7 @@ class Prototypes(EntityMetric):
 def _compared(context: MeasureContext, evidence: Floats, ids: Ints, classes: Ints) -> pd.DataFrame:
     """Of each explained case; `share` is of the evidence of all prototypes of the same class."""
     names = context.dataset.schema.target.classes
-    rows: list[tuple[object, ...]] = []
+    rows = list[ComparedPrototype]()
     for case in context.cases.explained:
         own = classes == context.predictions.decisions[case]
         order = np.argsort(-evidence[case], kind="stable")
@@ -163,7 +164,7 @@ def _compared(context: MeasureContext, evidence: Floats, ids: Ints, classes: Int
             share = evidence[case, at] / evidence[case, classes == classes[at]].sum()
             instance = int(context.dataset.test.instance_ids[case])
             about = (instance, rank, int(ids[at]), names[classes[at]])
-            rows.append((*about, bool(own[at]), float(share)))
+            rows.append(ComparedPrototype(*about, bool(own[at]), float(share)))
     return Prototypes.frame("compared", rows)
 
 
@@ -178,7 +179,10 @@ def _inputs(schema: Schema, inputs: Floats, sizes: Floats) -> pd.DataFrame:
     return Prototypes.frame(
         "inputs",
         (
-            (prototype, feature.name, feature.label, feature.display(float(value)), int(rank))
+            PrototypeInput(
+                *(prototype, feature.name, feature.label, feature.display(float(value))),
+                rank=int(rank),
+            )
             for prototype, row in enumerate(inputs, start=1)
             for feature, value, rank in zip(schema.features, row, ranks, strict=True)
         ),
@@ -186,6 +190,24 @@ def _inputs(schema: Schema, inputs: Floats, sizes: Floats) -> pd.DataFrame:
 
 
 _MEAN = message("interval_methods.students_of_mean")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuleOutcome:
+    """A rule, its points and what happens where it holds: a row of `rules.list`.
+
+    class_name : of several. rate : how often the class happens. mean : of the numbers.
+    """
+
+    rule: int
+    when: str
+    class_name: Annotated[str | None, OPTIONAL, Cell(column="class_label")]
+    points: float
+    share: Annotated[float, "share"]
+    n: int
+    rate: Annotated[Estimate | None, "share", OPTIONAL]
+    mean: Annotated[Estimate | None, OPTIONAL]
+    edited: Annotated[bool | None, OPTIONAL]
 
 
 @dataclass(frozen=True)
@@ -200,17 +222,8 @@ class RulePoints(EntityMetric):
     reveals = "aggregate"
     modalities = frozenset({"table"})
     tables = {
-        "list": TableType(
-            (
-                *columns_of("rule:count when"),
-                Column("class_label", optional=True),
-                *columns_of("points:number share:share n:count"),
-                *estimates_of("rate:share mean", optional=True),
-                Column("edited", "yes_no", optional=True),
-            ),
-            section="model",
-            most=50,
-            release=TableRelease(counts=("n",), overlapping=True),
+        "list": TableType.of(
+            RuleOutcome, "model", most=50, release=TableRelease(counts=("n",), overlapping=True)
         ),
         "fired": TableType.of(FiredRule),
     }
@@ -241,42 +254,45 @@ class RulePoints(EntityMetric):
         )
 
 
-def _list(context: MeasureContext, rules: RuleList, fires: Bools) -> Iterator[dict[str, object]]:
+def _list(context: MeasureContext, rules: RuleList, fires: Bools) -> Iterator[RuleOutcome]:
     p, target = context.predictions, context.dataset.schema.target
     several, drawn = len(rules.names) > 1, Resampling.of(p)
+    labels, edited = p.labels, any(rule.edited for rule in rules.rules)
     for rule, holds in zip(rules.rules, fires.T, strict=True):
         for output, name in enumerate(rules.names):
-            about: dict[str, object] = {"rule": rule.number, "when": rule.in_words(rules.schema)}
-            if several:
-                about["class_label"] = name
-            about |= {"points": rule.weights[output], "share": float(holds.mean())}
-            about["n"] = int(holds.sum())
-            if any(other.edited for other in rules.rules):
-                about["edited"] = rule.edited
+            rate = mean = None
             if rules.link == "value":
-                labels, inside = p.labels.astype(np.float64), np.flatnonzero(holds)
-                among = drawn.take(inside).mean(labels[inside], _MEAN, among=labels)
-                yield about | {"mean": among}
-                continue
-            if task_of(target).several:
-                happened = np.asarray(context.dataset.test.all_labels)[:, output] == 1
+                inside, numbers = np.flatnonzero(holds), labels.astype(np.float64)
+                mean = drawn.take(inside).mean(numbers[inside], _MEAN, among=numbers)
+            elif task_of(target).several:
+                of_label = np.asarray(context.dataset.test.all_labels)[:, output] == 1
+                rate = drawn.rate(of_label, holds)
             else:
-                happened = p.labels == (output if several else target.explained)
-            yield about | {"rate": drawn.rate(happened, holds)}
+                rate = drawn.rate(labels == (output if several else target.explained), holds)
+            yield RuleOutcome(
+                rule=rule.number,
+                when=rule.in_words(rules.schema),
+                class_name=name if several else None,
+                points=rule.weights[output],
+                share=float(holds.mean()),
+                n=int(holds.sum()),
+                rate=rate,
+                mean=mean,
+                edited=rule.edited if edited else None,
+            )
 
 
-def _fired(
-    context: MeasureContext, rules: RuleList, fires: Bools
-) -> Iterator[tuple[int, int, str, float]]:
+def _fired(context: MeasureContext, rules: RuleList, fires: Bools) -> Iterator[FiredRule]:
     p, module = context.predictions, context.classifier.module
     for case in context.cases.explained:
         about = module.about(int(p.decisions[case]) if task_of(rules.schema.target).decides else 0)
         instance = int(context.dataset.test.instance_ids[case])
-        yield instance, 0, "", float(np.dot(rules.base, about))
+        yield FiredRule(instance, 0, "", float(np.dot(rules.base, about)))
         held = [rule for rule, holds in zip(rules.rules, fires[case], strict=True) if holds]
         points = {rule.number: float(np.dot(rule.weights, about)) for rule in held}
         for rule in sorted(held, key=lambda rule: -abs(points[rule.number])):
-            yield instance, rule.number, rule.in_words(rules.schema), points[rule.number]
+            words = rule.in_words(rules.schema)
+            yield FiredRule(instance, rule.number, words, points[rule.number])
 
 
 #: Values of each feature of a pair at which it is computed.
@@ -354,7 +370,7 @@ class ShapeFunctions(EntityMetric):
         spread = _curves(context.classifier, context.dataset.test.inputs, target).std(axis=0)
         shown = np.argsort(-spread, kind="stable")[: self.most]
         typical = typical_row(train, schema)
-        curves, densities = list[tuple[object, ...]](), []
+        curves, densities = list[ShapePoint](), []
         marks = [self._values(schema.features[column], train[:, column]) for column in shown]
         rows = [_moved(typical, column, at) for column, at in zip(shown, marks, strict=True)]
         all_added = _curves(context.classifier, np.concatenate(rows), target)
@@ -365,7 +381,7 @@ class ShapeFunctions(EntityMetric):
             feature, known = schema.features[column], train[:, column]
             about = (feature.name, feature.label, feature.kind, place + 1, spread[column])
             curves += [
-                (*about, feature.unit or "", value, feature.display(value), added, share)
+                ShapePoint(*about, feature.unit or "", value, feature.display(value), added, share)
                 for value, added, share in zip(
                     values, part[:, column], _shares_of(values, known), strict=True
                 )
@@ -382,7 +398,7 @@ class ShapeFunctions(EntityMetric):
             notes=(message("notes.shape_functions.the_model"),),
         )
 
-    def _pairs(self, context: MeasureContext, typical: Floats) -> list[tuple[object, ...]]:
+    def _pairs(self, context: MeasureContext, typical: Floats) -> list[PairPoint]:
         """What each pair of features adds on a grid of their values, the strongest pair first."""
         if not isinstance(context.classifier, TellsShapes):
             return []
@@ -399,10 +415,13 @@ class ShapeFunctions(EntityMetric):
             places = np.stack([first.ravel(), second.ravel()], axis=1)
             for axis, column in enumerate(pair):
                 rows[:, column] = marks[axis][places[:, axis]]
-            about = (*(f.name for f in features), *(f.label for f in features))
+            first_feature, second_feature = features
+            names = (first_feature.name, second_feature.name)
+            about = (*names, first_feature.label, second_feature.label)
             for (a, b), added in zip(places.tolist(), surfaces[pair](rows), strict=True):
                 shown = (features[0].display(marks[0][a]), features[1].display(marks[1][b]))
-                table.append((*about, rank, spreads[pair], a, b, *shown, float(added)))
+                place = (rank, spreads[pair], a, b)
+                table.append(PairPoint(*about, *place, *shown, float(added)))
         return table
 
     def _values(self, feature: Feature, train: Floats) -> Floats:

@@ -19,8 +19,8 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.rounding import span
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.table import TableType, columns_of
-from deepseek_report.artifacts.table_rows import BARE_ENDS
+from deepseek_report.artifacts.table import TableType
+from deepseek_report.artifacts.table_rows import BARE_ENDS, Cell
 from deepseek_report.data_kinds import DataKind, kind_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.internals import tracing
@@ -265,6 +265,17 @@ class HeadWeight:
 
 
 @dataclass(frozen=True)
+class HeadWeightByClass:
+    """The same among the instances of a class: a row of `route_entropy.by_class`."""
+
+    layer: Annotated[int, "place"]
+    branch: str
+    head: Annotated[int, "place"]
+    class_name: Annotated[str, Cell(column="class")]
+    weight: Annotated[float, "share"]
+
+
+@dataclass(frozen=True)
 class ExpertLoad(ComputeMetric):
     """How the work falls on the experts: how evenly, and which tokens and cases each is given.
 
@@ -299,7 +310,8 @@ class ExpertLoad(ComputeMetric):
         replicates = resampling.bootstrap(lambda weights: _imbalance(weights, chosen), *draws)
         share, low, high = mean_interval(drawn.per_unit(chosen))
         unused = int((share < self.unused_below / experts).sum())
-        load = ((layers[at], expert, size) for (at, expert), size in _estimates(share, low, high))
+        sizes = _estimates(share, low, high)
+        load = (ExpertShare(layers[at], expert, size) for (at, expert), size in sizes)
         imbalance = resampling.bootstrapped(replicates, n, context.seed, (1.0, float(experts)))
         scores = (
             self.score(
@@ -437,9 +449,7 @@ class RouteEntropy(ComputeMetric):
     reveals = "aggregate"
     tables = {
         "routes": TableType.of(HeadWeight, "explanations", folded=True, release=WHOLE),
-        "by_class": TableType(
-            columns_of("layer:place branch head:place class weight:share"), release=WHOLE
-        ),
+        "by_class": TableType.of(HeadWeightByClass, release=WHOLE),
     }
     bounds = {"route_entropy": SHARE}
     reads = frozenset({"classifier", "dataset", "seed"})
@@ -464,7 +474,9 @@ class RouteEntropy(ComputeMetric):
         )
         weights = _estimates(*mean_interval(drawn.per_unit(routes)))
         tables = self.frames(
-            routes=((layer, branches[k], head, weight) for (layer, k, head), weight in weights)
+            routes=(
+                HeadWeight(layer, branches[k], head, weight) for (layer, k, head), weight in weights
+            )
         )
         if task_of(target).decides:
             by_class = _by_class(routes, test.labels[rows], target.classes, branches)
@@ -474,10 +486,11 @@ class RouteEntropy(ComputeMetric):
 
 def _by_class(
     routes: Floats, labels: Ints, classes: tuple[str, ...], branches: list[str]
-) -> Iterator[tuple[int, str, int, str, float]]:
+) -> Iterator[HeadWeightByClass]:
     """Mean weight of every head among the instances of each class (by label)."""
     for k, name in enumerate(classes):
         if (labels == k).any():
             mean = routes[labels == k].mean(axis=0)
             for layer, branch, head in np.ndindex(mean.shape):
-                yield layer, branches[branch], head, name, float(mean[layer, branch, head])
+                weight = float(mean[layer, branch, head])
+                yield HeadWeightByClass(layer, branches[branch], head, name, weight)

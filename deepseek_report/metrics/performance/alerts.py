@@ -17,7 +17,7 @@ from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.table import TableType, columns_of, estimates_of
+from deepseek_report.artifacts.table import TableType
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.performance.performance_rows import CountedAlerts
 from deepseek_report.metrics.performance.predicting import periods_of
@@ -28,6 +28,17 @@ from deepseek_report.statistics.resampling import Resampling
 
 #: What the declared capacity is multiplied by in the table of other ones.
 _FACTORS = (0.25, 0.5, 1, 2, 4)
+
+
+@dataclass(frozen=True)
+class MonthOfAlerts:
+    """What the alerts of a month hold: a row of `precision_at_capacity.months`."""
+
+    month: str
+    n: int
+    of_class: int
+    precision: Annotated[Estimate, "share"]
+    recall: Annotated[Estimate, "share"]
 
 
 @dataclass(frozen=True)
@@ -50,12 +61,9 @@ class PrecisionAtCapacity(DecisionMetric):
             CountedAlerts,
             release=TableRelease(counts=("n",), shares=(("precision", "n"),), overlapping=True),
         ),
-        "months": TableType(
-            (
-                *columns_of("month n:count of_class:count"),
-                *estimates_of("precision:share recall:share"),
-            ),
-            section="performance",
+        "months": TableType.of(
+            MonthOfAlerts,
+            "performance",
             folded=True,
             release=TableRelease(
                 counts=("n", "of_class"),
@@ -134,17 +142,14 @@ class _Ranked:
         drawn = Resampling.of(self.p)
         return drawn.rate(self.p.truths, alerts), drawn.rate(alerts, self.p.truths)
 
-    def row(self, n: int, capacity: AlertCapacity) -> tuple[object, ...]:
+    def row(self, n: int, capacity: AlertCapacity) -> CountedAlerts:
         """A row of the table of capacities."""
         alerts = self.alerts(n)
-        is_declared = n == capacity.alerts
-        facts = (int(alerts.sum()), *self.rates(alerts))
-        return n, *facts, is_declared, capacity.per, self.n_periods
+        n_alerts, rates, declared = int(alerts.sum()), self.rates(alerts), n == capacity.alerts
+        return CountedAlerts(n, n_alerts, *rates, declared, capacity.per, self.n_periods)
 
 
-def _months(
-    ranked: _Ranked, alerts: Bools, moments: Floats, least: int
-) -> Iterator[tuple[object, ...]]:
+def _months(ranked: _Ranked, alerts: Bools, moments: Floats, least: int) -> Iterator[MonthOfAlerts]:
     """Month by month, those with enough alerts."""
     known = np.isfinite(moments)
     names = (
@@ -157,7 +162,7 @@ def _months(
         if n >= least:
             precision = drawn.rate(truths, alerts & inside)
             recall = drawn.rate(alerts, truths & inside)
-            yield str(month), n, int((truths & inside).sum()), precision, recall
+            yield MonthOfAlerts(str(month), n, int((truths & inside).sum()), precision, recall)
 
 
 def last_alerts(p: Predictions, periods: Ints, most: int) -> Ints:

@@ -338,7 +338,7 @@ def _comparison(task: Task, estimates: Mapping[str, _Estimates]) -> pd.DataFrame
     return Baselines.frame(
         "comparison",
         (
-            (predictor, measure.key, summary[measure.key], summary[measure.key].n)
+            ComparedPredictor(predictor, measure.key, summary[measure.key], summary[measure.key].n)
             for predictor, summary in estimates.items()
             for measure in task.compared
         ),

@@ -107,7 +107,7 @@ class ClassDistributions(EntityMetric):
         chosen, areas = _separating(context.dataset, classes, self.most)
         features = [schema.features[column] for column in chosen]
         separation = [
-            (feature.name, feature.label, area, area.n)
+            FeatureSeparation(feature.name, feature.label, area, area.n)
             for feature, area in zip(features, areas, strict=True)
         ]
         rows = [
@@ -189,7 +189,7 @@ def _separating(dataset: Dataset, classes: _Classes, most: int) -> tuple[list[in
 
 def _distribution(
     feature: Feature, train: Floats, classes: _Classes, resampling: Resampling
-) -> Iterator[tuple[object, ...]]:
+) -> Iterator[ClassShare]:
     """Share of each bin or category within each class, among the rows where it is known."""
     known = ~np.isnan(train)
     inside = {name: rows[known] for name, rows in classes.shown()}
@@ -202,7 +202,7 @@ def _distribution(
             begins, ends = cells.ends[place]
             display = "" if feature.is_numeric else feature.display(begins)
             about = (feature.name, feature.label, feature.kind, feature.unit or "", class_name)
-            yield *about, begins, ends, display, shares[place], int(count)
+            yield ClassShare(*about, begins, ends, display, shares[place], int(count))
 
 
 @dataclass(frozen=True)

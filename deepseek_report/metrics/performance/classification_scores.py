@@ -188,7 +188,8 @@ def roc_points(truths: Bools, scores: Floats) -> pd.DataFrame:
     thresholds = np.append(np.inf, _along_the_curve(truths, scores, _CURVE_ROWS - 1))
     counts = tally(truths, scores, thresholds)
     rates = counts.false_positive_rate, counts.true_positive_rate
-    return RocAuc.frame("curve", zip(*rates, np.minimum(thresholds, 1.0 + 1e-9), strict=True))
+    points = map(RocPoint, *rates, np.minimum(thresholds, 1.0 + 1e-9))
+    return RocAuc.frame("curve", points)
 
 
 def _along_the_curve(truths: Bools, scores: Floats, most: int) -> Floats:
@@ -240,8 +241,8 @@ def precision_points(truths: Bools, scores: Floats) -> pd.DataFrame:
     """At most 200 points of recall and precision, from the highest threshold to the lowest."""
     thresholds = _along_the_curve(truths, scores, _CURVE_ROWS)
     counts = tally(truths, scores, thresholds)
-    rows = zip(counts.true_positive_rate, counts.precision, thresholds, strict=True)
-    return AveragePrecision.frame("curve", rows)
+    points = map(RecallPoint, counts.true_positive_rate, counts.precision, thresholds)
+    return AveragePrecision.frame("curve", points)
 
 
 @dataclass(frozen=True)
@@ -323,7 +324,7 @@ def class_table(
     return ConfusionMatrix.frame(
         "classes",
         (
-            (name, recall.n, recall, precision.n, precision)
+            ClassRecall(name, recall.n, recall, precision.n, precision)
             for name, (recall, precision) in zip(classes, rates, strict=True)
         ),
     )
@@ -544,7 +545,7 @@ class LabelsTable(EntityMetric, LabelsMetric):
         )
         target = context.dataset.schema.target
         rows = [
-            (
+            PredictedLabel(
                 *(name, j == target.label_index, n, float(truths[:, j].mean())),
                 *self._ranked(truths[:, j], shares[:, j], drawn, seed),
                 *(estimates[j], float(thresholds[j])),
@@ -615,7 +616,8 @@ class TrainAndTest(DecisionMetric):
         gaps, rows = [], []
         for (name, own), (_, other) in zip(_estimates(test), _estimates(known), strict=True):
             gaps.append(Estimate(*difference_of_means(other, own), len(test), joined))
-            rows.append((name, other, own, gaps[-1], constants.get(name), other.n, own.n))
+            counts = other.n, own.n
+            rows.append(TrainTestGap(name, other, own, gaps[-1], constants.get(name), *counts))
         score = self.score("train_test_gap", gaps[0], "lower")
         note = message("notes.train_and_test.rows", rows=len(seen), of=len(train))
         tables = self.frames(measures=rows)

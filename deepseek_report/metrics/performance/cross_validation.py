@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import starmap
 from typing import Annotated, Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import FoldRun, FoldRuns, MeasureContext
 from deepseek_report.artifacts.protocols.traits import MetricPart, traits_of
 from deepseek_report.artifacts.split import PARTS
-from deepseek_report.artifacts.table import TableType, columns_of
+from deepseek_report.artifacts.table import TableType
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.performance.performance_rows import FoldSpread, MeasuredFolds
 from deepseek_report.metrics.plugin import EntityMetric
@@ -31,7 +32,6 @@ _READS = frozenset(
 _SMALL = 30
 #: Fields that tell a score of one fold from another.
 SUBJECT = ("metric", "predictor", "attribute", "level", "slice")
-_SUBJECTS = "metric:metric predictor attribute level slice"
 
 
 def judged_in_folds(metrics: Mapping[str, Any]) -> list[str]:
@@ -44,6 +44,53 @@ def judged_in_folds(metrics: Mapping[str, Any]) -> list[str]:
         and set(metric.reads) <= _READS
         and "predictions" in metric.reads
     ]
+
+
+@dataclass(frozen=True)
+class FoldScore:
+    """A score in a fold: a row of `cross_validation.by_fold`."""
+
+    metric: Annotated[str, "metric"]
+    predictor: str
+    attribute: str
+    level: str
+    slice: str
+    fold: Annotated[int, "place"]
+    n: int
+    value: float
+
+
+@dataclass(frozen=True)
+class Fold:
+    """The rows of the parts of a fold, and its threshold: a row of `cross_validation.folds`."""
+
+    fold: Annotated[int, "place"]
+    train: int
+    validation: int
+    test: int
+    threshold: float | None
+
+
+@dataclass(frozen=True)
+class GroupInFolds:
+    """A group over all folds: a row of `cross_validation.groups`.
+
+    n : rows tested. least : the fewest of them in a fold. small : folds that test few.
+    """
+
+    attribute: Annotated[str, "attribute"]
+    level: str
+    n: int
+    least: int
+    small: int
+
+
+@dataclass(frozen=True)
+class HeldFinding:
+    """In how many folds a finding holds: a row of `cross_validation.findings`."""
+
+    finding: Annotated[str, "code"]
+    held: int
 
 
 @dataclass(frozen=True)
@@ -67,21 +114,12 @@ class CrossValidation(EntityMetric):
     reveals = "aggregate"
     tables = {
         "spread": TableType.of(FoldSpread, release=WHOLE),
-        "by_fold": TableType(
-            columns_of(f"{_SUBJECTS} fold:place n:count value:number"),
-            release=TableRelease(counts=("n",)),
+        "by_fold": TableType.of(FoldScore, release=TableRelease(counts=("n",))),
+        "folds": TableType.of(Fold, folded=True, release=WHOLE),
+        "groups": TableType.of(
+            GroupInFolds, folded=True, release=TableRelease(counts=("n", "least"))
         ),
-        "folds": TableType(
-            columns_of("fold:place train:count validation:count test:count threshold:number"),
-            folded=True,
-            release=WHOLE,
-        ),
-        "groups": TableType(
-            columns_of("attribute:attribute level n:count least:count small:count"),
-            folded=True,
-            release=TableRelease(counts=("n", "least")),
-        ),
-        "findings": TableType(columns_of("finding:code held:count")),
+        "findings": TableType.of(HeldFinding),
         "measured": TableType.of(MeasuredFolds, release=WHOLE),
     }
     bounds = {}
@@ -103,7 +141,7 @@ class CrossValidation(EntityMetric):
             context.progress.advance()
         by_fold = self.frame("by_fold", _by_fold(runs))
         groups = list(_groups(runs))
-        small = [level for _, level, _, _, times in groups if times]
+        small = [group.level for group in groups if group.small]
         return Measurement(
             tables={
                 "spread": spread_of(by_fold),
@@ -111,13 +149,19 @@ class CrossValidation(EntityMetric):
                 "folds": self.frame(
                     "folds",
                     (
-                        (k, *(len(getattr(run.parts, part)) for part in PARTS), run.threshold)
+                        Fold(
+                            k,
+                            **{part: len(getattr(run.parts, part)) for part in PARTS},
+                            threshold=run.threshold,
+                        )
                         for k, run in enumerate(runs)
                     ),
                 ),
                 **(self.frames(groups=groups) if groups else {}),
-                "findings": self.frame("findings", _counted(run.findings for run in runs)),
-                "measured": self.frame("measured", _counted(run.scores for run in runs)),
+                **self.frames(
+                    findings=starmap(HeldFinding, _counted(run.findings for run in runs)),
+                    measured=starmap(MeasuredFolds, _counted(run.scores for run in runs)),
+                ),
             },
             arrays={
                 "tested": np.concatenate([run.parts.test.instance_ids for run in runs]),
@@ -138,15 +182,15 @@ def spread_of(by_fold: pd.DataFrame) -> pd.DataFrame:
     return spread.reset_index()
 
 
-def _by_fold(runs: Sequence[FoldRun]) -> Iterator[tuple[object, ...]]:
+def _by_fold(runs: Sequence[FoldRun]) -> Iterator[FoldScore]:
     for fold, run in enumerate(runs):
         for scores in run.scores.values():
             for score in scores:
-                subject = (getattr(score, name) for name in SUBJECT)
-                yield *subject, fold, score.n, float(score.value)
+                subject = {name: getattr(score, name) for name in SUBJECT}
+                yield FoldScore(**subject, fold=fold, n=score.n, value=float(score.value))
 
 
-def _groups(runs: Sequence[FoldRun]) -> Iterator[tuple[str, str, int, int, int]]:
+def _groups(runs: Sequence[FoldRun]) -> Iterator[GroupInFolds]:
     """The groups of people, with the fewest rows that any fold tests, and in how many few are."""
     for attribute in runs[0].parts.schema.attributes_of("person"):
         codes = [run.parts.test.groups.get(attribute.name) for run in runs]
@@ -154,7 +198,7 @@ def _groups(runs: Sequence[FoldRun]) -> Iterator[tuple[str, str, int, int, int]]
             tested = [int((own == code).sum()) for own in codes if own is not None]
             if any(tested):
                 small = sum(n < _SMALL for n in tested)
-                yield attribute.name, level, sum(tested), min(tested), small
+                yield GroupInFolds(attribute.name, level, sum(tested), min(tested), small)
 
 
 def _counted(of_folds: Iterable[Iterable[str]]) -> Iterable[tuple[str, int]]:

@@ -12,12 +12,13 @@ from pydantic import Field
 from deepseek_report.artifacts.array_types import Ints
 from deepseek_report.artifacts.conclusions import ThresholdRule
 from deepseek_report.artifacts.disclosure import WHOLE
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext, Refits
 from deepseek_report.artifacts.split import Split
-from deepseek_report.artifacts.table import TableType, columns_of, estimates_of
+from deepseek_report.artifacts.table import TableType
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.performance.predicting import predict
 from deepseek_report.metrics.plugin import ClassMetric, EntityMetric
@@ -29,6 +30,17 @@ from deepseek_report.tasks import task_of
 _FITS, _FEWEST = 10, 4
 #: Rows that a group has at least.
 _LEAST_IN_GROUP = 30
+
+
+@dataclass(frozen=True)
+class GroupOfFits:
+    """How equally good fits decide about a group: a row of `multiplicity.by_group`."""
+
+    attribute: Annotated[str, "attribute"]
+    level: str
+    n: int
+    ambiguity: Annotated[Estimate, "share"]
+    self_consistency: Annotated[Estimate, "share"]
 
 
 @dataclass(frozen=True)
@@ -53,17 +65,7 @@ class Multiplicity(EntityMetric, ClassMetric):
     """
 
     reveals = "aggregate"
-    tables = {
-        "by_group": TableType(
-            (
-                *columns_of("attribute:attribute level n:count"),
-                *estimates_of("ambiguity:share self_consistency:share"),
-            ),
-            section="robustness",
-            folded=True,
-            release=WHOLE,
-        )
-    }
+    tables = {"by_group": TableType.of(GroupOfFits, "robustness", folded=True, release=WHOLE)}
     bounds = {"ambiguity": (0.0, 1.0), "self_consistency": (0.0, 1.0)}
     category = "robustness"
     reads = frozenset(
@@ -153,7 +155,7 @@ class Multiplicity(EntityMetric, ClassMetric):
         high = difference.value if difference.ends is None else difference.ends[1]
         return bool(high >= -self.tolerance)
 
-    def _by_group(self, context: MeasureContext, decisions: Ints) -> Iterator[tuple[object, ...]]:
+    def _by_group(self, context: MeasureContext, decisions: Ints) -> Iterator[GroupOfFits]:
         """The same of each group of people that is large enough."""
         predictions = context.predictions
         rows = Resampling.of(predictions)
@@ -167,7 +169,7 @@ class Multiplicity(EntityMetric, ClassMetric):
                 part, mine = decisions[:, inside], rows.take(inside)
                 ambiguity = paired.over_rows_and_fits(own, part, mine)
                 alike = paired.over_rows_and_fits(paired.self_consistency, part, mine)
-                yield attribute.name, level, len(inside), ambiguity, alike
+                yield GroupOfFits(attribute.name, level, len(inside), ambiguity, alike)
 
 
 def drawn_rows(train: Split, generator: np.random.Generator) -> Ints:

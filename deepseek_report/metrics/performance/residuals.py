@@ -19,7 +19,7 @@ from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PARTS, PEOPLE
-from deepseek_report.artifacts.table import OF_TARGET, Column, TableType, columns_of
+from deepseek_report.artifacts.table import OF_TARGET, TableType
 from deepseek_report.artifacts.table_rows import BARE_ENDS, HIDDEN, Cell
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.fairness.groups import Grouping, MinCell, groupings
@@ -119,6 +119,16 @@ class PredictionBin(performance_rows.OfBin):
 
 
 @dataclass(frozen=True)
+class LargeError:
+    """An instance that is far off: a row of `residuals.largest`."""
+
+    instance_id: Annotated[int, "row"]
+    label: Annotated[float, "quantity", Cell(unit=OF_TARGET)]
+    prediction: Annotated[float, "quantity", Cell(unit=OF_TARGET)]
+    error: Annotated[float, "quantity", Cell(unit=OF_TARGET)]
+
+
+@dataclass(frozen=True)
 class Residuals(EntityMetric, NumberMetric):
     """The mean error, the error along the range of predictions, and the largest errors.
 
@@ -135,14 +145,7 @@ class Residuals(EntityMetric, NumberMetric):
             folded=True,
             release=TableRelease(counts=("n",), lines=((),), ends=("from", "to")),
         ),
-        "largest": TableType(
-            (
-                Column("instance_id", "row"),
-                *columns_of("label:quantity prediction:quantity error:quantity", unit=OF_TARGET),
-            ),
-            section="performance",
-            folded=True,
-        ),
+        "largest": TableType.of(LargeError, "performance", folded=True),
     }
     category = "calibration"
     reads = frozenset({"predictions", "dataset"})
@@ -174,26 +177,17 @@ def error_bins(p: Predictions, bins: int) -> pd.DataFrame:
         inside = place == code
         mean = drawn.take(inside).mean(p.errors[inside], "", among=p.errors)
         values, errors = p.values[inside], p.errors[inside]
-        rows.append(
-            (
-                *(number, values.min(), values.max(), int(inside.sum()), values.mean()),
-                *(p.labels[inside].mean(), mean, np.abs(errors).mean()),
-            )
-        )
+        about = (number, values.min(), values.max(), int(inside.sum()), values.mean())
+        labels = p.labels[inside]
+        rows.append(PredictionBin(*about, labels.mean(), mean, np.abs(errors).mean()))
     return Residuals.frame("bins", rows)
 
 
 def largest_errors(p: Predictions, most: int) -> pd.DataFrame:
     """The instances with the largest errors in either direction, largest first."""
     order = np.argsort(-np.abs(p.errors), kind="stable")[:most]
-    return pd.DataFrame(
-        {
-            "instance_id": p.instance_ids[order],
-            "label": p.labels[order],
-            "prediction": p.values[order],
-            "error": p.errors[order],
-        }
-    )
+    columns = (p.instance_ids, p.labels, p.values, p.errors)
+    return Residuals.frame("largest", map(LargeError, *(column[order] for column in columns)))
 
 
 Level = Annotated[float, Field(gt=0, lt=1)]
@@ -305,7 +299,7 @@ class PredictionIntervals(EntityMetric, NumberMetric):
             tables["by_group"] = self.frame(
                 "by_group",
                 (
-                    (
+                    performance_rows.GroupCoverage(
                         *(grouping.name, grouping.label, level, covered, covered.n),
                         *(covered.n < self.min_cell, p_value, adjusted),
                     )
@@ -330,7 +324,8 @@ class PredictionIntervals(EntityMetric, NumberMetric):
             half = half_width(held_out, level)
             if math.isfinite(half):
                 covered = drawn.rate(np.abs(p.errors) <= half)
-                rows.append((level, half, covered, covered.n))
+                row = performance_rows.IntervalCoverage(level, half, covered, covered.n)
+                rows.append(row)
         return self.frame("coverage", rows)
 
     def _by_group(

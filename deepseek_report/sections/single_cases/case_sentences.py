@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats
-from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
@@ -632,7 +632,7 @@ def enough(pages: Pages, case: CaseRow) -> str:
         decision=rule.decision,
         kept=rule.precision if conditions and rule.n else None,
         n=rule.n,
-        covered=rule.coverage.value,
+        covered=finite(rule.coverage.value),
         everywhere=rule.everywhere,
         enough=rule.enough,
     )

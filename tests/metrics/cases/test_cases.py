@@ -15,6 +15,7 @@ from deepseek_report.metrics.cases.case_choice import choose_cases
 from deepseek_report.metrics.cases.case_tables import SharedErrors
 from deepseek_report.metrics.cases.cases import CasePages, role_label
 from deepseek_report.metrics.cases.reason_codes import ReasonCodeRule, told_of
+from deepseek_report.metrics.cases.single_case_rows import ErrorsLikeThis
 from tests import builders
 from tests.builders import table
 from tests.metrics.attributions import attributed
@@ -132,7 +133,8 @@ def test_a_slice_full_of_errors_is_named_and_one_without_is_not(toy) -> None:
     labels = np.where(blue, 1 - validation.decisions, validation.decisions)
     shared = SharedErrors(context.dataset, replace(validation, labels=labels))
     named = shared.rows(0, np.array([50.0, 2.0, 0.0]))
-    assert named[0][1:] == ("colour is “blue”", int(blue[~shared.searched].sum()), 1.0, 0.0)
+    n = int(blue[~shared.searched].sum())
+    assert named[0] == ErrorsLikeThis(0, "colour is “blue”", n, 1.0, 0.0)
     assert shared.rows(0, np.array([50.0, 0.0, 0.0])) == []
 
 

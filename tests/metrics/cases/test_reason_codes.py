@@ -85,13 +85,15 @@ def test_codes_are_adverse_certain_unprotected_and_at_most_four() -> None:
     seen = 0
     for place in range(N):
         rows = writer.rows(0, place)
-        codes = [row for row in rows if row[2] == "reason"]
+        codes = [row for row in rows if row.role == "reason"]
         assert len(codes) <= 4
-        assert [row[3] for row in codes] == list(range(1, len(codes) + 1))
+        assert [row.rank for row in codes] == list(range(1, len(codes) + 1))
         for row in codes:
-            assert row[7] > 2 * row[8] > 0
-            assert row[4] != f"x{WIDTH - 1}"
-        assert [row[7] for row in codes] == sorted((row[7] for row in codes), reverse=True)
+            assert row.shortfall > 2 * row.error > 0
+            assert row.feature != f"x{WIDTH - 1}"
+        assert [row.shortfall for row in codes] == sorted(
+            (row.shortfall for row in codes), reverse=True
+        )
         seen += len(codes)
     assert seen > N
 
@@ -101,9 +103,9 @@ def test_a_protected_feature_that_counts_against_a_person_is_told_apart() -> Non
     made = shortfalls(explanation)
     place = int(made.values[:, -1].argmax())
     writer = CodeWriter("shap", explanation, made, schema_of(), 4)
-    (protected,) = [row for row in writer.rows(0, place) if row[2] == "protected"]
-    assert protected[4] == f"x{WIDTH - 1}"
-    assert protected[3] == 0
+    (protected,) = [row for row in writer.rows(0, place) if row.role == "protected"]
+    assert protected.feature == f"x{WIDTH - 1}"
+    assert protected.rank == 0
 
 
 def test_below_the_sampling_error_no_reason_is_given() -> None:
@@ -125,7 +127,7 @@ def apart(values: list[float]) -> Shortfalls:
 )
 def test_reasons_are_ordered_only_before_smaller_ones(values, ordered) -> None:
     rows = CodeWriter("shap", explained(), apart(values), schema_of(), 4).rows(0, 0)
-    assert [row[9] for row in rows] == ordered
+    assert [row.order_certain for row in rows] == ordered
 
 
 def test_codes_are_kept_as_often_as_another_seed_gives_them() -> None:

@@ -129,10 +129,12 @@ def test_reasons_name_the_decided_class_and_contrasts_the_second() -> None:
     classes = SCHEMA.target.classes
     first, second = np.argsort(-predicted().probabilities[7])[:2]
     reasons = reason_rows(0, 7, "times", made, SCHEMA, 8)
-    assert {row[-1] for row in reasons} == {classes[first]}
+    assert {row.class_name for row in reasons} == {classes[first]}
     contrasts = contrast_rows(0, 7, "times", made, SCHEMA, 8)
-    assert {row[-2:] for row in contrasts} == {(classes[first], classes[second])}
-    by_name = {row[2]: row[5] for row in contrasts}
+    assert {(row.class_name, row.against) for row in contrasts} == {
+        (classes[first], classes[second])
+    }
+    by_name = {row.feature: row.attribution for row in contrasts}
     for j, name in enumerate("abc"):
         assert np.isclose(by_name[name], ROWS[7, j] * (first - second))
 

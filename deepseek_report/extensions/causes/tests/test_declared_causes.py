@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import pandas as pd
-
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.measurement import Measurement
+from deepseek_report.extensions.causes.causal_questions import CausalEffects
+from deepseek_report.extensions.causes.cause_rows import DeclaredEffect
 from deepseek_report.sections.summary import SummarySection
 from tests.cli.test_check import write_loans
 from tests.configured import places_in
@@ -28,15 +29,30 @@ def test_a_kind_of_question_that_nobody_puts_to_the_graph_of_causes_is_named(
 
 def test_the_first_screen_answers_what_a_graph_of_causes_is_asked(small_run: SmallRun) -> None:
     real_run = small_results(small_run)
-    effect = {"place": 0, "treatment": "Limit", "outcome": "default", "outcome_class": "default"}
-    effect |= {"setting": "", "from_display": "", "to_display": "", "amount": "NT$ 10 000"}
-    effect |= {"effect": -0.008, "effect_low": -0.013, "effect_high": -0.002, "unit": ""}
-    effect |= {"effect_points": -0.008, "effect_points_low": -0.013, "effect_points_high": -0.002}
-    effect |= {"naive": -0.006, "naive_low": -0.007, "naive_high": -0.004, "n": 400}
-    effect |= {"naive_points": -0.006, "naive_points_low": -0.007, "naive_points_high": -0.004}
-    effect |= {"adjusted_for": "age", "outside": 0.0, "robustness": 0.1, "times": 2.0}
-    effect |= {"strongest": "age", "controls_hold": True}
-    measured = Measurement(tables={"effects": pd.DataFrame([effect])})
+    effect = DeclaredEffect(
+        place=0,
+        treatment="Limit",
+        outcome="default",
+        setting="",
+        from_display="",
+        to_display="",
+        amount="NT$ 10 000",
+        outcome_class="default",
+        unit="",
+        effect_points=Estimate(-0.008, -0.013, -0.002),
+        naive_points=Estimate(-0.006, -0.007, -0.004),
+        adjusted_for="age",
+        outside=0.0,
+        effective=400,
+        moved=1.0,
+        n=400,
+        robustness=0.1,
+        e_value=1.2,
+        strongest="age",
+        times=2.0,
+        controls_hold=True,
+    )
+    measured = Measurement(tables={"effects": CausalEffects.tables["effects"].frame([effect])})
     declared = {**real_run.config, "causal": {"declared_by": "Credit risk"}}
     with_answers = with_measurement(replace(real_run, config=declared), "causal_effects", measured)
     lead, answer = SummarySection().content(with_answers).values["causes"]
