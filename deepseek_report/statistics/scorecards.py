@@ -13,11 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
-from deepseek_report.statistics.ranking import binary_auc, column_quantiles
+from deepseek_report.statistics.ranking import binary_auc, column_quantiles, thin
 
 #: A number is cut into so many bins of about equal size, and for pairs into so many.
 BINS, PAIR_LEVELS = 16, 8
 _PAIR_BINS = 4
+#: Tables of columns that are counted at once.
+_TABLES_AT_ONCE = 64
 #: The rate of a class in a bin is drawn toward the mean by so many rows.
 _PRIOR_ROWS = 5.0
 #: Ridge of the scorecard, on log-odds of bins.
@@ -41,6 +43,11 @@ class BinnedPart:
     def take(self, columns: Ints) -> BinnedPart:
         """Some of the columns."""
         return BinnedPart(self.codes[:, columns], self.labels, self.width)
+
+    def thinned(self, most: int) -> BinnedPart:
+        """At most so many of the rows, evenly spread."""
+        rows = thin(len(self.labels), most)
+        return BinnedPart(self.codes[rows], self.labels[rows], self.width)
 
     def counts(self, class_index: int) -> tuple[Floats, Floats]:
         """(column, bin) rows of the class, and all rows."""
@@ -192,79 +199,47 @@ def _ridge_logistic(design: Floats, happened: Bools) -> Floats:
     return np.asarray(weights[:-1])
 
 
-@dataclass(frozen=True)
-class PairAreas:
-    """How well pairs of columns tell a class: (pair,) positions of both, and the area."""
-
-    first: Ints
-    second: Ints
-    area: Floats
-
-
-def areas_of_pairs(
-    learnt: BinnedPart, judged: BinnedPart, categories: Ints, class_index: int
-) -> PairAreas:
-    """Each pair of columns together, by the rates of the cells of their cross table.
+def areas_together(
+    learnt: BinnedPart, judged: BinnedPart, categories: Ints, class_index: int, tables: Ints
+) -> Floats:
+    """(table,) area under the ROC curve of some columns together, by the rates of a table's cells.
 
     Numbers are cut into four bins; of categories the eight most frequent are kept, the rest is one.
-    All cross tables come from one product of matrices, (column · level)² · row.
+
+    tables : (table, column) positions of the two or three columns of each.
     """
-    coarse = _coarse(learnt, judged, categories)
-    first, second = np.triu_indices(learnt.codes.shape[1], k=1)
-    tables = [_cross_tables(part, coarse, class_index) for part in (learnt, judged)]
-    (own, total), (judged_own, judged_total) = (
-        [each[first, :, second, :].reshape(len(first), -1) for each in part] for part in tables
-    )
-    mean = float((learnt.labels == class_index).mean())
-    rates = (own + _PRIOR_ROWS * mean) / (total + _PRIOR_ROWS)
-    return PairAreas(first, second, area_of_bins(rates, judged_own, judged_total - judged_own))
+    levels, columns = _coarse(learnt, categories), np.arange(len(categories))
+    places = (PAIR_LEVELS + 1) ** np.arange(tables.shape[1])
+
+    def cells(part: BinnedPart, some: Ints) -> BinnedPart:
+        codes = levels[columns, part.codes][:, some] @ places
+        return BinnedPart(codes, part.labels, int(places[-1]) * (PAIR_LEVELS + 1))
+
+    areas = [
+        areas_alone(cells(learnt, some), cells(judged, some), class_index)
+        for some in np.split(tables, range(_TABLES_AT_ONCE, len(tables), _TABLES_AT_ONCE))
+    ]
+    return np.concatenate(areas)
 
 
-def _coarse(learnt: BinnedPart, judged: BinnedPart, categories: Ints) -> Ints:
-    """(column, bin) the level of a pair's table that each bin falls in; missing is the last."""
+def _coarse(learnt: BinnedPart, categories: Ints) -> Ints:
+    """(column, bin) the level of a table that each bin falls in; missing is the last."""
+    n_bins = learnt.width - 1
     levels = np.full((len(categories), learnt.width), PAIR_LEVELS, dtype=np.int64)
     for column, n_categories in enumerate(categories):
-        if not n_categories:
-            used = int(
-                learnt.codes[learnt.codes[:, column] < learnt.width - 1, column].max(initial=0)
-            )
-            levels[column, :-1] = np.minimum(
-                np.arange(learnt.width - 1) * _PAIR_BINS // (used + 1), _PAIR_BINS - 1
-            )
-            continue
         sizes = np.bincount(learnt.codes[:, column], minlength=learnt.width)[:-1]
-        rank = np.empty(len(sizes), dtype=np.int64)
-        rank[np.argsort(-sizes, kind="stable")] = np.arange(len(sizes))
-        levels[column, :-1] = np.minimum(rank, PAIR_LEVELS - 1)
+        if n_categories:
+            rank = np.argsort(np.argsort(-sizes, kind="stable"))
+            levels[column, :-1] = np.minimum(rank, PAIR_LEVELS - 1)
+        else:
+            used = int(np.flatnonzero(sizes).max(initial=0)) + 1
+            level = np.arange(n_bins) * _PAIR_BINS // used
+            levels[column, :-1] = np.minimum(level, _PAIR_BINS - 1)
     return levels
 
 
-def _cross_tables(part: BinnedPart, coarse: Ints, class_index: int) -> tuple[Floats, Floats]:
-    """(column, level, column, level) rows of the class, and all rows."""
-    n_columns, n_levels = part.codes.shape[1], PAIR_LEVELS + 1
-    cells = coarse[np.arange(n_columns), part.codes]
-    member = (cells[:, :, None] == np.arange(n_levels)).astype(np.float32)
-    member = member.reshape(len(cells), -1)
-    inside = member[part.labels == class_index]
-    shape = (n_columns, n_levels, n_columns, n_levels)
-    return (
-        (inside.T @ inside).astype(np.float64).reshape(shape),
-        (member.T @ member).astype(np.float64).reshape(shape),
-    )
-
-
-@dataclass(frozen=True)
-class Triple:
-    """Three columns whose product of sides goes with a class; correlation : of both, its size."""
-
-    columns: tuple[int, int, int]
-    correlation: float
-
-
-def likeliest_triples(
-    learnt: BinnedPart, categories: Ints, class_index: int, most: int
-) -> list[Triple]:
-    """Three columns each that may tell a class together and not in twos, the likeliest first.
+def likeliest_triples(learnt: BinnedPart, categories: Ints, class_index: int, most: int) -> Ints:
+    """(triple, 3) columns that may tell a class together and not in twos, the likeliest first.
 
     Every column is cut in two sides, -1 and 1 (a number at its median, a category against all
     others, a missing cell is 0); what three columns tell beyond pairs shows in the correlation of
@@ -275,8 +250,7 @@ def likeliest_triples(
     sides, owners = _sides(learnt, categories)
     happened = (learnt.labels == class_index).astype(np.float32)
     centred = happened - happened.mean()
-    scale = len(centred) * max(float(centred.std()), _TIE)
-    kept = []
+    kept: list[tuple[float, list[int]]] = []
     for first in range(sides.shape[1] - 2):
         rest = sides[:, first + 1 :]
         products = np.abs((rest * (centred * sides[:, first])[:, None]).T @ rest)
@@ -284,9 +258,10 @@ def likeliest_triples(
         apart = (later[:, None] < later) & (later != owners[first])[:, None]
         second, third = np.unravel_index(np.argmax(np.where(apart, products, -1.0)), apart.shape)
         if apart[second, third]:
-            columns = int(owners[first]), int(later[second]), int(later[third])
-            kept.append(Triple(columns, float(products[second, third]) / scale))
-    return sorted(kept, key=lambda triple: -triple.correlation)[:most]
+            columns = [int(owners[first]), int(later[second]), int(later[third])]
+            kept.append((float(products[second, third]), columns))
+    kept.sort(key=lambda triple: -triple[0])
+    return np.array([columns for _, columns in kept[:most]], dtype=np.int64).reshape(-1, 3)
 
 
 #: Sides of all columns among which triples are searched, and of one that has categories.
@@ -313,25 +288,6 @@ def _sides(part: BinnedPart, categories: Ints) -> tuple[NDArray[np.float32], Int
         owners += [column] * len(halves)
     kept = slice(0, _MOST_SIDES)
     return np.array(sides[kept], dtype=np.float32).T, np.array(owners[kept], dtype=np.int64)
-
-
-def area_together(
-    learnt: BinnedPart, judged: BinnedPart, categories: Ints, class_index: int
-) -> float:
-    """Area under the ROC curve of all columns together, by the rates of the cells of one table.
-
-    Numbers are cut into four bins and categories kept as in `areas_of_pairs`, so that there should
-    be two or three columns.
-    """
-    coarse = _coarse(learnt, judged, categories)
-    columns = np.arange(len(categories))
-    places, width = (PAIR_LEVELS + 1) ** columns, (PAIR_LEVELS + 1) ** len(categories)
-
-    def cells(part: BinnedPart) -> BinnedPart:
-        codes = coarse[columns, part.codes] @ places
-        return BinnedPart(codes[:, None], part.labels, width)
-
-    return float(areas_alone(cells(learnt), cells(judged), class_index)[0])
 
 
 def chance_of_highest(
@@ -371,31 +327,24 @@ def asked_in_turn(
 
     Reference: Breiman et al. 1984, Classification and Regression Trees.
     """
-    leaves = [np.zeros((len(part.labels), 1), dtype=np.int64) for part in (learnt, judged)]
+    leaves = [np.zeros(len(part.labels), dtype=np.int64) for part in (learnt, judged)]
     columns: set[int] = set()
-    n_leaves = 0
-
-    def grow(rows: Ints, others: Ints, left: int) -> None:
-        nonlocal n_leaves
-        node = BinnedPart(learnt.codes[rows], learnt.labels[rows], learnt.width)
-        question = _best_question(node, class_index, fewest) if left else None
-        if question is None:
-            leaves[0][rows], leaves[1][others] = n_leaves, n_leaves
+    n_leaves = 1
+    for _ in range(depth):
+        for leaf in range(n_leaves):
+            rows = leaves[0] == leaf
+            node = BinnedPart(learnt.codes[rows], learnt.labels[rows], learnt.width)
+            question = _best_question(node, class_index, fewest)
+            if question is None:
+                continue
+            column, limit = question
+            columns.add(column)
+            for part, leaf_of in zip((learnt, judged), leaves, strict=True):
+                leaf_of[(leaf_of == leaf) & (part.codes[:, column] > limit)] = n_leaves
             n_leaves += 1
-            return
-        column, limit = question
-        columns.add(column)
-        below, others_below = (
-            part.codes[places, column] <= limit
-            for part, places in ((learnt, rows), (judged, others))
-        )
-        grow(rows[below], others[others_below], left - 1)
-        grow(rows[~below], others[~others_below], left - 1)
-
-    grow(np.arange(len(learnt.labels)), np.arange(len(judged.labels)), depth)
     of_learnt, of_judged = (
-        BinnedPart(leaf, part.labels, n_leaves + 1)
-        for leaf, part in zip(leaves, (learnt, judged), strict=True)
+        BinnedPart(leaf_of[:, None], part.labels, n_leaves + 1)
+        for part, leaf_of in zip((learnt, judged), leaves, strict=True)
     )
     return of_learnt, of_judged, tuple(sorted(columns))
 

@@ -104,10 +104,10 @@ def test_two_columns_that_make_the_label_together_are_the_best_pair() -> None:
     labels = ((values[:, 1] > 0) ^ (values[:, 4] == 1)).astype(int)
     categories = np.array([0, 0, 0, 0, 3, 0])
     learnt, judged = parts(values, labels, categories.tolist())
-    pairs = scorecards.areas_of_pairs(learnt, judged, categories, 1)
-    best = int(np.argmax(pairs.area))
-    assert (pairs.first[best], pairs.second[best]) == (1, 4)
-    assert pairs.area[best] > 0.95
+    pairs = np.column_stack(np.triu_indices(6, k=1))
+    areas = scorecards.areas_together(learnt, judged, categories, 1, pairs)
+    assert pairs[np.argmax(areas)].tolist() == [1, 4]
+    assert areas.max() > 0.95
     assert scorecards.areas_alone(learnt, judged, 1).max() < 0.85
 
 

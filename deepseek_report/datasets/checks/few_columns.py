@@ -43,39 +43,27 @@ class Trait:
     kind: Kind
 
 
-@dataclass(frozen=True)
-class Traits:
-    """The traits of several columns; codes : (row, trait), 0 to 9, and 10 of a missing cell."""
+def traits_of(values: Floats, columns: Ints) -> dict[Trait, Ints]:
+    """{trait: (row,) codes, 0 to 9, and 10 of a missing cell} of those that differ between rows.
 
-    known: tuple[Trait, ...]
-    codes: Ints
-
-
-def traits_of(values: Floats, columns: Ints) -> Traits:
-    """The traits that differ between rows; a cell of 0 counts as the most frequent way of writing.
-
-    An amount of 0 says that there is none, which is no matter of how it is written.
+    A cell of 0 counts as the most frequent way of writing: an amount of 0 says that there is none,
+    which is no matter of how it is written.
 
     values : (row, column), NaN is missing. columns : positions of those that hold numbers.
     """
-    telling = [
-        (Trait(column, kind), codes)
-        for column in columns.tolist()
-        for kind, codes in _written(values[:, column])
-    ]
-    codes = np.array([each for _, each in telling], dtype=np.int64)
-    return Traits(tuple(trait for trait, _ in telling), codes.reshape(-1, len(values)).T)
-
-
-def _written(cells: Floats) -> Iterator[tuple[Kind, Ints]]:
-    known = ~np.isnan(cells)
-    counted = known & (cells != 0)
-    if not counted.any():
-        return
-    for kind, codes in _kinds(np.abs(np.where(known, cells, 0.0)), counted):
-        usual = np.bincount(codes[counted]).argmax()
-        if (codes[counted] != usual).any():
-            yield kind, np.where(known, np.where(counted, codes, usual), WIDTH - 1)
+    traits = {}
+    for column in columns.tolist():
+        cells = values[:, column]
+        known = ~np.isnan(cells)
+        counted = known & (cells != 0)
+        if not counted.any():
+            continue
+        for kind, codes in _kinds(np.abs(np.where(known, cells, 0.0)), counted):
+            usual = np.bincount(codes[counted]).argmax()
+            if (codes[counted] != usual).any():
+                told = np.where(counted, codes, usual)
+                traits[Trait(column, kind)] = np.where(known, told, WIDTH - 1)
+    return traits
 
 
 def _kinds(sizes: Floats, counted: Bools) -> Iterator[tuple[Kind, Ints]]:
@@ -278,62 +266,59 @@ class ColumnSearch:
         return np.sort(np.argsort(-self._areas.max(axis=0), kind="stable")[:MOST_PAIRED])
 
     @cached_property
+    def _paired_parts(self) -> tuple[BinnedPart, BinnedPart]:
+        """Fewer rows, of `paired`."""
+        learnt, judged = (part.take(self.paired) for part in self._parts)
+        return learnt.thinned(_ROWS_OF_PAIRS), judged.thinned(_ROWS_OF_PAIRS)
+
+    @cached_property
     def pairs(self) -> list[Telling]:
-        """Pairs that tell a class far better than both columns do for themselves, best first."""
-        return self._best(self._best_pair, 2)
-
-    def _best(self, find: Callable[[int], Telling | None], least: int) -> list[Telling]:
-        """The best of what is found for each class, among so many columns at least."""
-        classes = self._classes.tolist() if len(self.paired) >= least else []
-        return sorted(filter(None, map(find, classes)), key=lambda telling: -telling.auc)[:1]
-
-    def _best_pair(self, class_index: int) -> Telling | None:
-        columns = self.paired
-        learnt, judged = self._paired_parts
-        pairs = scorecards.areas_of_pairs(learnt, judged, self._categories[columns], class_index)
-        alone = self._areas_of(class_index)[columns]
-        gain = pairs.area - np.maximum(alone[pairs.first], alone[pairs.second])
-        hits = np.flatnonzero((gain >= TOGETHER) & self._surely(pairs.area, class_index, len(gain)))
-        if not len(hits):
-            return None
-        best = hits[np.argmax(pairs.area[hits])]
-        both = columns[[pairs.first[best], pairs.second[best]]]
-        area = float(pairs.area[best])
-        if area - self._scorecard(both, class_index) < TOGETHER:
-            return None
-        return Telling(tuple(both.tolist()), class_index, area)
+        """The pair that tells a class far better than both columns do for themselves, if any."""
+        return self._best_together(self._pair_of) if len(self.paired) >= 2 else []
 
     @cached_property
     def triples(self) -> list[Telling]:
-        """Three columns that tell a class far better than any two of them do, at most one triple.
+        """The three columns that tell a class far better than any two of them do, if any."""
+        return self._best_together(self._triples_of) if len(self.paired) >= 3 else []
 
-        The likeliest are found among the rows that are learnt from, so that only these few are
+    def _best_together(self, find: Callable[[int], Iterator[tuple[Ints, float]]]) -> list[Telling]:
+        """Of each class the first columns that a scorecard of them does far worse than, and of all
+        classes the best.
+        """
+        tellings = []
+        for k in self._classes.tolist():
+            for columns, area in find(k):
+                if area - self._scorecard(columns, k) >= TOGETHER:
+                    tellings.append(Telling(tuple(columns.tolist()), k, area))
+                    break
+        return sorted(tellings, key=lambda telling: -telling.auc)[:1]
+
+    def _areas_together(self, tables: Ints, class_index: int) -> Floats:
+        """(table,) of columns among `paired`."""
+        categories = self._categories[self.paired]
+        return scorecards.areas_together(*self._paired_parts, categories, class_index, tables)
+
+    def _pair_of(self, class_index: int) -> Iterator[tuple[Ints, float]]:
+        tables = np.column_stack(np.triu_indices(len(self.paired), k=1))
+        areas = self._areas_together(tables, class_index)
+        gain = areas - self._areas_of(class_index)[self.paired][tables].max(axis=1)
+        hits = np.flatnonzero((gain >= TOGETHER) & self._surely(areas, class_index, len(gain)))
+        if len(hits):
+            best = hits[np.argmax(areas[hits])]
+            yield self.paired[tables[best]], float(areas[best])
+
+    def _triples_of(self, class_index: int) -> Iterator[tuple[Ints, float]]:
+        """The likeliest are found among the rows that are learnt from, so that only these few are
         tried on the judged rows.
         """
-        return self._best(self._best_triple, 3)
-
-    @property
-    def _paired_parts(self) -> tuple[BinnedPart, BinnedPart]:
-        learnt, judged = (part.take(self.paired) for part in self._parts)
-        return _fewer(learnt), _fewer(judged)
-
-    def _best_triple(self, class_index: int) -> Telling | None:
-        columns = self.paired
-        learnt, judged = self._paired_parts
-        categories = self._categories[columns]
-        for triple in scorecards.likeliest_triples(learnt, categories, class_index, _MOST_TRIPLES):
-            three = np.array(triple.columns)
-            area, *twos = (
-                scorecards.area_together(
-                    learnt.take(some), judged.take(some), categories[some], class_index
-                )
-                for some in (three, three[[0, 1]], three[[0, 2]], three[[1, 2]])
-            )
-            gains = area - max(twos) >= TOGETHER
-            sure = self._surely(np.array([area]), class_index, _MOST_TRIPLES)[0]
-            if gains and sure and area - self._scorecard(columns[three], class_index) >= TOGETHER:
-                return Telling(tuple(columns[three].tolist()), class_index, area)
-        return None
+        learnt, categories = self._paired_parts[0], self._categories[self.paired]
+        triples = scorecards.likeliest_triples(learnt, categories, class_index, _MOST_TRIPLES)
+        for triple in triples:
+            areas = self._areas_together(triple[None], class_index)
+            twos = self._areas_together(triple[[[0, 1], [0, 2], [1, 2]]], class_index)
+            gain = areas[0] - twos.max()
+            if gain >= TOGETHER and self._surely(areas, class_index, _MOST_TRIPLES)[0]:
+                yield self.paired[triple], float(areas[0])
 
     @cached_property
     def writings(self) -> list[Telling]:
@@ -350,50 +335,49 @@ class ColumnSearch:
         rows = drawn.one_each(np.arange(len(whole[1])))
         judged, n = (whole[0][rows], whole[1][rows]), len(learnt[1])
         traits = traits_of(np.concatenate([learnt[0], judged[0]]), numbers)
-        if not traits.known:
+        if not traits:
             return []
-        parts = (
-            BinnedPart(traits.codes[:n], learnt[1], WIDTH),
-            BinnedPart(traits.codes[n:], judged[1], WIDTH),
-        )
-        tellings = [t for k in self._classes.tolist() for t in self._written(traits, parts, k)]
+        codes = np.column_stack([*traits.values()])
+        parts = BinnedPart(codes[:n], learnt[1], WIDTH), BinnedPart(codes[n:], judged[1], WIDTH)
+        tellings = [t for k in self._classes.tolist() for t in self._written([*traits], *parts, k)]
         return sorted(tellings, key=lambda telling: -telling.auc)
 
     def _written(
-        self, traits: Traits, parts: tuple[BinnedPart, BinnedPart], class_index: int
-    ) -> list[Telling]:
-        areas = scorecards.areas_alone(*parts, class_index)
-        own = self._areas_of(class_index)[[trait.column for trait in traits.known]]
+        self, traits: Sequence[Trait], learnt: BinnedPart, judged: BinnedPart, class_index: int
+    ) -> Iterator[Telling]:
+        """Single traits that tell the class beyond chance, the best of a column; without any what a
+        tree of three questions about all of them tells together.
+        """
+        of_columns = self._areas_of(class_index)
+        areas = scorecards.areas_alone(learnt, judged, class_index)
+        own = of_columns[[trait.column for trait in traits]]
         hits = np.flatnonzero((areas >= _WRITING_ASKED) & (areas - own >= TOGETHER))
-        best: dict[int, Telling] = {}
+        told = set[int]()
         for j in hits[np.argsort(-areas[hits], kind="stable")].tolist():
-            chance = scorecards.chance_of_highest(*parts, class_index, areas[j], _RESAMPLES)
+            trait, area = traits[j], float(areas[j])
+            chance = scorecards.chance_of_highest(learnt, judged, class_index, area, _RESAMPLES)
             if chance > SHARES["cues"]:
                 break
-            trait = traits.known[j]
-            telling = Telling((trait.column,), class_index, float(areas[j]), writing=trait.kind)
-            best.setdefault(trait.column, telling)
-        return list(best.values()) or self._by_tree(traits, parts, class_index, float(areas.max()))
-
-    def _by_tree(
-        self, traits: Traits, parts: tuple[BinnedPart, BinnedPart], class_index: int, alone: float
-    ) -> list[Telling]:
-        """The columns whose ways of writing tell a class together, by a tree of three questions."""
-        learnt, judged, asked_about = scorecards.asked_in_turn(
-            *parts, class_index, _QUESTIONS, _FEWEST_IN_LEAF
+            if trait.column not in told:
+                told.add(trait.column)
+                yield Telling((trait.column,), class_index, area, writing=trait.kind)
+        if told:
+            return
+        *leaves, asked = scorecards.asked_in_turn(
+            learnt, judged, class_index, _QUESTIONS, _FEWEST_IN_LEAF
         )
-        if not asked_about:
-            return []
-        area = float(scorecards.areas_alone(learnt, judged, class_index)[0])
-        columns = tuple(sorted({traits.known[j].column for j in asked_about}))
-        own = float(self._areas_of(class_index)[list(columns)].max(initial=0.5))
-        if area < max(self.least_area, max(alone, own) + TOGETHER):
-            return []
-        if area - self._scorecard(np.array(columns), class_index) < TOGETHER:
-            return []
+        if not asked:
+            return
+        together = scorecards.areas_alone(*leaves, class_index)
+        columns = tuple(sorted({traits[j].column for j in asked}))
+        area, alone = float(together[0]), max(areas.max(), of_columns[list(columns)].max())
         sizes = data_card.sizes_of(Resampling(len(judged.labels)), judged.labels == class_index)
-        sure = data_card.surely_high(np.array([area]), sizes, self.least_area, 1)[0]
-        return [Telling(columns, class_index, area, writing="tree")] if sure else []
+        if (
+            area - alone >= TOGETHER
+            and area - self._scorecard(np.array(columns), class_index) >= TOGETHER
+            and data_card.surely_high(together, sizes, self.least_area, 1)[0]
+        ):
+            yield Telling(columns, class_index, area, writing="tree")
 
     @cached_property
     def by_order(self) -> Telling | None:
@@ -422,11 +406,6 @@ class ColumnSearch:
 def _thinned(values: Floats, labels: Ints, most: int) -> tuple[Floats, Ints]:
     rows = thin(len(labels), most)
     return values[rows], labels[rows]
-
-
-def _fewer(part: BinnedPart) -> BinnedPart:
-    rows = thin(len(part.labels), _ROWS_OF_PAIRS)
-    return BinnedPart(part.codes[rows], part.labels[rows], part.width)
 
 
 def _numbered(parts: Sequence[Split]) -> tuple[Floats, Ints]:
