@@ -27,10 +27,9 @@ from worlds.ground_truth import FAMILIES, SPOILT, shipped_parts
 
 from deepseek_report.artifacts.explanation import CONTROL
 from deepseek_report.artifacts.protocols.datasets import DataTraits
-from deepseek_report.artifacts.protocols.explainers import ExplainContext, suited
-from deepseek_report.artifacts.protocols.models import BringsTrainer, TrainingPlace, capabilities_of
+from deepseek_report.artifacts.protocols.explainers import ExplainContext
+from deepseek_report.artifacts.protocols.models import TrainingPlace
 from deepseek_report.artifacts.protocols.progress import Silent
-from deepseek_report.artifacts.protocols.traits import ExplainerPart, traits_of
 from deepseek_report.config.compose import compose
 from deepseek_report.config.validate import validate
 from deepseek_report.errors import NotApplicableError
@@ -52,10 +51,9 @@ SETTINGS: dict[str, dict[str, list[str]]] = {
 def microseconds(overrides: list[str], cases: int) -> tuple[str, dict[str, float]]:
     """The class of a model, and {explainer: CPU microseconds a planned row}."""
     experiment = validate(compose([*overrides, "report.thresholds=[]", "paths.store=nowhere"]))
-    plugin, trainer = experiment.model, experiment.trainer
+    plugin = experiment.model
     data = experiment.dataset.load(1, Silent())
-    if isinstance(plugin, BringsTrainer) and (own := plugin.own_trainer()) is not None:
-        trainer = own
+    trainer = plugin.own_trainer() or experiment.trainer
     module = plugin.build(data.schema, data.train, 1)
     with TemporaryDirectory() as folder:
         trainer.fit(module, data, TrainingPlace(Path(folder), 1, "cpu"), Silent())
@@ -71,10 +69,11 @@ def microseconds(overrides: list[str], cases: int) -> tuple[str, dict[str, float
         classes=len(data.schema.target.classes),
     )
     for name, explainer in shipped_parts("explainers").items():
-        accepts = traits_of(explainer, ExplainerPart).accepts(data.schema.modality)
+        accepts = explainer.accepts(data.schema.modality)
         if not accepts or explainer.refuses(plugin, nature) is not None:
             continue
-        plays = suited(explainer, capabilities_of(plugin, data.schema), data.schema, question)
+        asked = explainer.playing(question)
+        plays = asked.suited_to(plugin.capabilities_for(data.schema), data.schema)
         planned = plays.planned_calls(cases, len(data.schema.player_labels), len(background))
         seconds = []
         for part in np.array_split(rows, 3):

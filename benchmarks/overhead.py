@@ -31,7 +31,7 @@ import torch  # noqa: E402
 from performance_page import write_block  # noqa: E402
 
 from deepseek_report.artifacts.protocols.explainers import ExplainContext  # noqa: E402
-from deepseek_report.artifacts.protocols.models import BringsTrainer, TrainingPlace  # noqa: E402
+from deepseek_report.artifacts.protocols.models import TrainingPlace  # noqa: E402
 from deepseek_report.artifacts.protocols.progress import Silent  # noqa: E402
 from deepseek_report.config.compose import compose  # noqa: E402
 from deepseek_report.config.validate import validate  # noqa: E402
@@ -94,8 +94,7 @@ def prepare(experiment: Any, instances: int) -> tuple[ExplainContext, np.ndarray
     model = experiment.model
     module = model.build(dataset.schema, dataset.train, 1)
     with TemporaryDirectory() as folder:
-        own = model.own_trainer() if isinstance(model, BringsTrainer) else None
-        trainer = own or experiment.trainer
+        trainer = model.own_trainer() or experiment.trainer
         trainer.fit(module, dataset, TrainingPlace(Path(folder), 1, "cpu"), Silent())
     classifier = model.wrap(module, dataset.schema, "cpu")
     rows = np.random.default_rng(0).permutation(len(dataset.test))[:instances]

@@ -21,7 +21,6 @@ from typing import Any
 import yaml
 from pydantic.fields import FieldInfo
 
-from deepseek_report.artifacts.protocols.traits import table_types
 from deepseek_report.artifacts.table import Column, TableType, TableTypes
 from deepseek_report.config.catalogue import describe, groups, target_of, yaml_file
 from deepseek_report.config.config_files import (
@@ -44,7 +43,7 @@ def declared_tables() -> dict[str, TableTypes]:
             if not isinstance(settings, Mapping) or "_target_" not in settings:
                 continue
             module, _, name = str(settings["_target_"]).rpartition(".")
-            if by_name := table_types(getattr(import_module(module), name)):
+            if by_name := getattr(getattr(import_module(module), name), "tables", None):
                 declared[str(key)] = by_name
     return declared
 

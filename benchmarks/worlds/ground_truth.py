@@ -24,7 +24,6 @@ from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.protocols.metrics import ExplainAgain
 from deepseek_report.artifacts.protocols.models import TrainingPlace
 from deepseek_report.artifacts.protocols.progress import Silent
-from deepseek_report.artifacts.protocols.traits import ExplainerPart, MetricPart, traits_of
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target, as_vocabulary
 from deepseek_report.artifacts.seeds import content_keys
@@ -284,7 +283,7 @@ def shipped_metrics() -> dict[str, Any]:
     """{name: metric} of all that judge explanations without knowing the truth, or fitting again."""
     metrics = {}
     for name, metric in shipped_parts("metrics").items():
-        traits = traits_of(metric, MetricPart)
+        traits = metric
         judges = {"explanation", "explanations"} & set(metric.reads)
         knows = traits.needs_truth or name in _NOT_JUDGES or "refits" in metric.reads
         if judges and metric.category == "explanation" and not knows and not traits.volatile:
@@ -443,7 +442,7 @@ class GroundTruth:
         return made | {name: self._spoilt(name, game, made[CONTROL]) for name in spoilt}
 
     def _accepts(self, explainer: Any) -> bool:
-        traits = traits_of(explainer, ExplainerPart)
+        traits = explainer
         if not traits.accepts(self.schema.modality):
             return False
         plugin = SimpleNamespace(name="model", capabilities=self.classifier.capabilities)

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from deepseek_report.artifacts.ids import ArtifactId
-from deepseek_report.artifacts.protocols.sections import Fit
+from deepseek_report.artifacts.protocols.sections import Fit, FrameworkPart
 from deepseek_report.artifacts.storage.bounded_yaml import YamlTooLarge, check_bounds, read_text
 from deepseek_report.artifacts.storage.files import validator_of
 from deepseek_report.artifacts.storage.local_paths import PLAIN_NAME, shipped, unfit_name
@@ -57,7 +57,7 @@ def framework_ids() -> list[str]:
 
 
 @dataclass(frozen=True)
-class FrameworkChoice:
+class FrameworkChoice(FrameworkPart):
     """A regulatory framework whose requirements are set against the evidence of this run.
 
     id : name of a shipped file. file : a framework file of one's own, used instead of it.

@@ -17,16 +17,14 @@ from deepseek_report.artifacts.explanation import Game
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import SKIPPED, Message, Text, from_plain
 from deepseek_report.artifacts.protocols import models
-from deepseek_report.artifacts.protocols.datasets import DatasetPlugin
-from deepseek_report.artifacts.protocols.explainers import ExplainerPlugin
-from deepseek_report.artifacts.protocols.metrics import MetricPlugin
+from deepseek_report.artifacts.protocols.datasets import DatasetPart
 from deepseek_report.artifacts.protocols.progress import Launcher
-from deepseek_report.artifacts.protocols.sections import SectionPlugin, VisualizationPlugin
+from deepseek_report.artifacts.protocols.sections import SectionPart
 from deepseek_report.artifacts.protocols.traits import (
+    ExplainerPart,
     GivenInPython,
     MetricPart,
     PicturePart,
-    traits_of,
 )
 from deepseek_report.artifacts.schema import Schema, Target
 from deepseek_report.artifacts.seeds import Seeds
@@ -238,14 +236,14 @@ class Experiment:
 
     settings: Settings
     raw: Mapping[str, Any]
-    dataset: DatasetPlugin
-    model: models.ModelPlugin
+    dataset: DatasetPart
+    model: models.ModelPart
     trainer: models.Trainer
     report: Any
-    explainers: Mapping[str, ExplainerPlugin]
-    metrics: Mapping[str, MetricPlugin]
-    visualizations: Mapping[str, VisualizationPlugin]
-    sections: Mapping[str, SectionPlugin]
+    explainers: Mapping[str, ExplainerPart]
+    metrics: Mapping[str, MetricPart]
+    visualizations: Mapping[str, PicturePart]
+    sections: Mapping[str, SectionPart]
     frameworks: Mapping[str, Any]
     launcher: Launcher
     refused: tuple[Refusal, ...] = ()
@@ -273,7 +271,7 @@ class Experiment:
         """How the threshold is found: as declared, else a model that came fitted decides itself."""
         decision, model = self.settings.decision, self.model
         undeclared = decision.rule is None and decision.threshold is None
-        if undeclared and isinstance(model, models.ComesFitted) and model.comes_fitted:
+        if undeclared and model.comes_fitted:
             return conclusions.ThresholdRule("model", costs=decision.costs)
         return decision.threshold_rule
 
@@ -295,15 +293,12 @@ class Experiment:
     def timed(self) -> frozenset[ArtifactId]:
         """Artifacts that measure time or memory, and pictures of them: records, never results."""
         measured = {
-            ArtifactId.measure(name)
-            for name, metric in self.metrics.items()
-            if traits_of(metric, MetricPart).volatile
+            ArtifactId.measure(name) for name, metric in self.metrics.items() if metric.volatile
         }
-        drawn = {name: traits_of(each, PicturePart) for name, each in self.visualizations.items()}
         return frozenset(measured) | {
             ArtifactId.picture(name)
-            for name, traits in drawn.items()
-            if measured & {*traits.needs, *traits.also}
+            for name, picture in self.visualizations.items()
+            if measured & {*picture.needs, *picture.also}
         }
 
     @property
@@ -344,10 +339,7 @@ class Experiment:
     def can_refit(self) -> bool:
         """Whether the model is fitted here, or somebody says how it is fitted again."""
         model = self.model
-        if isinstance(model, models.FitsAnew):
-            return model.can_fit_anew
-        fitted = isinstance(model, models.ComesFitted) and model.comes_fitted
-        return not (fitted or self.is_given or isinstance(model, models.OnlyAnswered))
+        return model.can_fit_anew or not (model.comes_fitted or self.is_given or model.unasked)
 
     def is_named(self, artifact: str) -> bool:
         """Whether a person named the part that an artifact comes from: `measures/deletion/shap`."""

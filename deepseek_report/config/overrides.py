@@ -336,20 +336,18 @@ def with_corrections(experiment: Experiment) -> tuple[Experiment, list[Problem]]
     model = experiment.model
     problems: list[Problem] = []
     if edits := [item.edit for item in items if item.kind == "rule"]:
-        if isinstance(model, models.EditsFitted):
-            model = model.edited(edits)
-            wrong = (
-                model.problems(experiment.trusted) if isinstance(model, models.NamesOthers) else ()
-            )
+        if edited := model.edited(edits):
+            model = edited
+            wrong = model.problems(experiment.trusted)
             problems.extend(Problem("corrections", text) for text in wrong)
         else:
-            fault = f"corrections name a rule, and {models.name_of(model)} has no rules"
+            fault = f"corrections name a rule, and {model.called} has no rules"
             todo = "choose model=rules, or correct what the model reads: must_not_matter"
             problems.append(Problem("corrections", fault, "model=rules", todo))
     directions = {
         str(item.names[0]): item.kind for item in items if item.kind in {"rises", "falls"}
     }
-    if directions and isinstance(model, models.KeepsDirections):
+    if directions:
         model = model.keeping(directions)
     plain = dataclasses.replace(experiment.settings, corrections=())
     before = dataclasses.replace(experiment, settings=plain)
@@ -358,6 +356,5 @@ def with_corrections(experiment: Experiment) -> tuple[Experiment, list[Problem]]
 
 def trains_by_gradients(experiment: Experiment) -> bool:
     """Whether the model is trained by the configured trainer, and that can be given penalties."""
-    model = experiment.model
-    own = model.own_trainer() if isinstance(model, models.BringsTrainer) else None
-    return own is None and isinstance(experiment.trainer, models.TrainsCorrected)
+    own = experiment.model.own_trainer()
+    return own is None and isinstance(experiment.trainer, models.PenaltyTrainer)

@@ -21,22 +21,9 @@ from deepseek_report.artifacts.finding import PARTS as PARTS_OF_FINDINGS
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import SKIPPED, Message, Text, all_reasons, message
 from deepseek_report.artifacts.protocols import datasets
-from deepseek_report.artifacts.protocols.models import (
-    ModelPlugin,
-    NamesOthers,
-    OnlyAnswered,
-    ReadsTokens,
-    TrainsOnSequences,
-    name_of,
-)
-from deepseek_report.artifacts.protocols.sections import SaysTexts
-from deepseek_report.artifacts.protocols.traits import (
-    GivenInPython,
-    MetricPart,
-    Part,
-    PicturePart,
-    traits_of,
-)
+from deepseek_report.artifacts.protocols.models import ModelPart
+from deepseek_report.artifacts.protocols.sections import SectionPart
+from deepseek_report.artifacts.protocols.traits import GivenInPython, Part, PicturePart
 from deepseek_report.artifacts.schema import PARTS, PEOPLE, AttributeKind
 from deepseek_report.config import threshold_checks
 from deepseek_report.config.catalogue import groups
@@ -77,26 +64,24 @@ def has_device(kind: str) -> bool:
 
 
 def nature_of(experiment: Experiment) -> datasets.DataTraits:
-    """What the chosen data are; a table with classes where the plug-in does not say."""
-    dataset = experiment.dataset
-    return dataset.nature if isinstance(dataset, datasets.TellsNature) else datasets.DataTraits()
+    """What the chosen data are."""
+    return experiment.dataset.nature
 
 
-def unfit_reason(plugin: object, nature: datasets.DataTraits) -> Message | None:
+def unfit_reason(plugin: Part, nature: datasets.DataTraits) -> Message | None:
     """Why a part cannot handle such data or such a target: "reads tables, not texts"."""
-    traits = traits_of(plugin, Part)
-    if not traits.accepts(nature.modality):
-        accepted = traits.modalities or ()
+    if not plugin.accepts(nature.modality):
+        accepted = plugin.modalities or ()
         kinds = [message(f"kinds_of_data.{kind}") for kind in KINDS if kind in accepted]
         return message("refusals.takes", kinds=kinds, kind=_of(nature))
-    if nature.task not in traits.tasks:
-        made_for = [message(f"predicted.{task}") for task in TASKS if task in traits.tasks]
+    if nature.task not in plugin.tasks:
+        made_for = [message(f"predicted.{task}") for task in TASKS if task in plugin.tasks]
         return message(f"refusals.made_for.{nature.task}", tasks=made_for)
-    if traits.needs_truth and not nature.truth:
+    if plugin.needs_truth and not nature.truth:
         return message("refusals.no_truth")
-    if traits.needs_two_classes and (nature.classes or 2) != 2:
+    if plugin.needs_two_classes and (nature.classes or 2) != 2:
         return message("refusals.two_classes", n=nature.classes)
-    needed = traits.needs_groups
+    needed = plugin.needs_groups
     if not needed or nature.groups is None or needed & nature.groups:
         return None
     what = _COMPARED[needed if nature.groups else PEOPLE | PARTS]
@@ -115,22 +100,22 @@ _COMPARED: dict[frozenset[AttributeKind], str] = {
 }
 
 
-def misfit(plugin: object, nature: datasets.DataTraits) -> Message | None:
+def misfit(plugin: Part, nature: datasets.DataTraits) -> Message | None:
     """Why a part is left out; the reason does not name it, so that many parts can share one."""
-    if not traits_of(plugin, Part).accepts(nature.modality):
+    if not plugin.accepts(nature.modality):
         return message("refusals.other_data", kind=_of(nature))
     return unfit_reason(plugin, nature)
 
 
-def inability(plugin: object, model: ModelPlugin) -> Message | None:
+def inability(plugin: Part, model: ModelPart) -> Message | None:
     """What a part requires and the model does not offer, or None; names no part, like `misfit`."""
-    lacking = sorted(set(traits_of(plugin, Part).requires) - set(model.capabilities))
+    lacking = sorted(set(plugin.requires) - set(model.capabilities))
     if not lacking:
         return None
     return message(
         "refusals.lacks_capability",
         what=[message(f"capabilities.{capability}") for capability in lacking],
-        model=name_of(model),
+        model=model.called,
     )
 
 
@@ -212,9 +197,8 @@ def _own_problems(experiment: Experiment, composed: Composed) -> Iterator[Proble
     model = experiment.model
     where = locate(composed, ("dataset",))
     yield from (Problem(where, text) for text in experiment.dataset.problems())
-    if isinstance(model, NamesOthers):
-        where = locate(composed, ("model",))
-        yield from (Problem(where, text) for text in model.problems(experiment.trusted))
+    where = locate(composed, ("model",))
+    yield from (Problem(where, text) for text in model.problems(experiment.trusted))
 
 
 def _unfit_model(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
@@ -222,7 +206,7 @@ def _unfit_model(experiment: Experiment, composed: Composed) -> Iterator[Problem
     if reason := unfit_reason(model, nature_of(experiment)):
         yield Problem(
             locate(composed, ("model",)),
-            f"{name_of(model)}: {wording().say(reason)}",
+            f"{model.called}: {wording().say(reason)}",
             todo="choose another model or dataset",
         )
     elif problem := _other_tokens(experiment, composed) or _no_sequences(experiment, composed):
@@ -231,9 +215,8 @@ def _unfit_model(experiment: Experiment, composed: Composed) -> Iterator[Problem
 
 def _other_tokens(experiment: Experiment, composed: Composed) -> Problem | None:
     """A checkpoint knows its own tokens alone; the texts must be cut into them."""
-    model, dataset = experiment.model, experiment.dataset
-    checkpoint = model.reads_tokens_of if isinstance(model, ReadsTokens) else None
-    cut_by = dataset.tokenizer if isinstance(dataset, datasets.CutsIntoTokens) else checkpoint
+    checkpoint = experiment.model.reads_tokens_of
+    cut_by = experiment.dataset.tokenizer or checkpoint
     if checkpoint is None or cut_by == checkpoint:
         return None
     return Problem(
@@ -245,10 +228,7 @@ def _other_tokens(experiment: Experiment, composed: Composed) -> Problem | None:
 
 def _no_sequences(experiment: Experiment, composed: Composed) -> Problem | None:
     """A language model without a checkpoint learns from sequences that the data set draws."""
-    model = experiment.model
-    if not (isinstance(model, TrainsOnSequences) and model.needs_sequences):
-        return None
-    if nature_of(experiment).draws_sequences:
+    if not experiment.model.needs_sequences or nature_of(experiment).draws_sequences:
         return None
     return Problem(
         locate(composed, ("model", "checkpoint")),
@@ -406,22 +386,22 @@ def _refused(experiment: Experiment, group: str) -> Iterator[tuple[str, Text]]:
     for key, plugin in experiment.plugins(group).items():
         reason: Text | None = plugin.refuses(model, nature) if group == "explainers" else None
         reason = reason or misfit(plugin, nature) or inability(plugin, model)
-        if isinstance(model, OnlyAnswered) and not isinstance(plugin, GivenInPython):
+        if model.unasked and not isinstance(plugin, GivenInPython):
             asks = group == "explainers" or "classifier" in plugin.reads
             reason = reason or (model.unasked if asks else None)
-        if traits_of(plugin, Part).volatile and not experiment.settings.measure_time:
+        if plugin.volatile and not experiment.settings.measure_time:
             reason = message("refusals.untimed")
         is_idle = group == "metrics" and not experiment.explainers
         if reason:
             yield key, reason
-        elif is_idle and traits_of(plugin, MetricPart).scope != "model":
+        elif is_idle and plugin.scope != "model":
             yield key, message("refusals.no_explainer", name=key)
 
 
-def _lacking(experiment: Experiment, plugin: object) -> list[ArtifactId]:
+def _lacking(experiment: Experiment, plugin: PicturePart | SectionPart) -> list[ArtifactId]:
     metrics, explainers = experiment.metrics, experiment.explainers
     lacking = []
-    for need in map(ArtifactId, sorted(traits_of(plugin, PicturePart).needs)):
+    for need in map(ArtifactId, sorted(plugin.needs)):
         name = need.rest
         if (need.kind == "measures" and name not in metrics) or (
             need.kind == "explanations" and (name not in explainers if name else not explainers)
@@ -463,12 +443,11 @@ def _wordless(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
         ("dataset", "the data set"): _texts_of(type(experiment.dataset)),
     }
     for key, metric in experiment.metrics.items():
-        declared = traits_of(metric, MetricPart).findings
-        keys = [f"findings.{name}.{part}" for name in declared for part in PARTS_OF_FINDINGS]
+        names = metric.findings
+        keys = [f"findings.{name}.{part}" for name in names for part in PARTS_OF_FINDINGS]
         wanted["metrics", f'metric "{key}"'] = keys
     for key, section in experiment.sections.items():
-        if isinstance(section, SaysTexts):
-            wanted["sections", f'section "{key}"'] = list(section.texts)
+        wanted["sections", f'section "{key}"'] = list(section.texts)
     for (group, part), keys in wanted.items():
         if lacking := [text for text in keys if not words.has(text)]:
             fault = f"{part} lacks {len(lacking)} texts: {', '.join(lacking)}"
@@ -507,7 +486,7 @@ def _keys_in(call: ast.Call) -> Iterator[str]:
 def _homeless(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
     known = {*groups(composed.roots)["sections"], *experiment.sections}
     for key, plugin in experiment.visualizations.items():
-        section = traits_of(plugin, PicturePart).section
+        section = plugin.section
         if section in known:
             continue
         fault = f'picture "{key}" belongs to the section "{section}", which does not exist'

@@ -17,7 +17,7 @@ from pathlib import Path
 from deepseek_report.artifacts.explanation import CONTROL
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import SKIPPED, Text
-from deepseek_report.artifacts.protocols.traits import MetricPart, traits_of
+from deepseek_report.artifacts.protocols.traits import MetricPart
 from deepseek_report.artifacts.schema import CROSS, UNKNOWN, Attribute, AttributeKind, Schema
 from deepseek_report.artifacts.score import Bounds
 from deepseek_report.config.catalogue import target_of
@@ -63,17 +63,17 @@ class _Source:
     """A metric that gives a score: its key, its plug-in or the class of it, the score's bounds."""
 
     metric: str
-    plugin: object
+    plugin: MetricPart | type[MetricPart]
     bounds: tuple[float | None, float | None]
 
     @property
     def of_model(self) -> bool:
-        return traits_of(self.plugin, MetricPart).scope == "model"
+        return self.plugin.scope == "model"
 
     @property
     def kinds(self) -> frozenset[AttributeKind]:
         """The kinds of attributes by which the score is given."""
-        return traits_of(self.plugin, MetricPart).needs_groups
+        return self.plugin.needs_groups
 
 
 _Sources = Mapping[str, Sequence[_Source]]
@@ -94,9 +94,9 @@ def places(composed: Composed) -> tuple[str, ...]:
     return tuple(threshold.where for threshold in _declared(composed))
 
 
-def bounds_of(key: str, plugin: object) -> Bounds:
+def bounds_of(key: str, plugin: MetricPart | type[MetricPart]) -> Bounds:
     """Every score that a metric of this key may give, with its bounds."""
-    declared = traits_of(plugin, MetricPart).bounds
+    declared = plugin.bounds
     return {key: (None, None)} if declared is None else declared
 
 
@@ -116,7 +116,8 @@ def _shipped(composed: Composed, declared: Iterable[_Declared]) -> _Sources:
             if scores is None or not names.isdisjoint(scores):
                 module, _, name = target.rpartition(".")
                 own = module.startswith("deepseek_report.")
-                plugin = getattr(importlib.import_module(module), name, None) if own else None
+                found = importlib.import_module(module) if own else None
+                plugin = getattr(found, name, MetricPart)
                 sources = _sources([(file.stem, plugin)])
                 scores = tuple(sources)
         except (ConfigProblems, ImportError):  # told where somebody chooses it
@@ -143,7 +144,9 @@ def scores_in_source(target: str) -> tuple[str, ...] | None:
     return None if listed is None or "**" in listed[1] else tuple(_SCORE.findall(listed[1]))
 
 
-def _sources(metrics: Iterable[tuple[str, object]]) -> dict[str, list[_Source]]:
+def _sources(
+    metrics: Iterable[tuple[str, MetricPart | type[MetricPart]]],
+) -> dict[str, list[_Source]]:
     """{score: what gives it} of metrics by their keys, each a plug-in or the class of one."""
     known: dict[str, list[_Source]] = {}
     for key, plugin in metrics:

@@ -12,8 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from deepseek_report.artifacts.protocols.models import LoadsTypes
-from deepseek_report.artifacts.protocols.sections import MadeForUse, TellsSector
+from deepseek_report.artifacts.protocols.datasets import DatasetPart
+from deepseek_report.artifacts.protocols.models import ModelPart, Trainer
+from deepseek_report.artifacts.protocols.progress import Launcher
+from deepseek_report.artifacts.protocols.sections import FrameworkPart, SectionPart
+from deepseek_report.artifacts.protocols.traits import (
+    ExplainerPart,
+    MetricPart,
+    PicturePart,
+    completed,
+)
 from deepseek_report.artifacts.storage.local_paths import PLAIN_NAME, twins, unfit_name
 from deepseek_report.config import local_code
 from deepseek_report.config.composed import Composed, Undecided, locate
@@ -46,6 +54,18 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 
+#: What the parts of a group extend; one that does not has the defaults all the same.
+BASES: Mapping[str, type] = {
+    "dataset": DatasetPart,
+    "model": ModelPart,
+    "trainer": Trainer,
+    "explainers": ExplainerPart,
+    "metrics": MetricPart,
+    "visualizations": PicturePart,
+    "sections": SectionPart,
+    "frameworks": FrameworkPart,
+    "launcher": Launcher,
+}
 #: The launcher where none is chosen.
 _LOCAL = {"_target_": f"{OWN}.runner.execution.local_launcher.LocalLauncher"}
 
@@ -97,13 +117,11 @@ def built(
     parts: dict[str, Any] = dict(zip(MULTIPLE, several, strict=True))
     parts["metrics"] = _as_allowed(parts["metrics"], parts["frameworks"])
     raw = _resolved(settings, dict(zip(SINGLE, single, strict=True)), parts, composed.raw)
-    if isinstance(model, LoadsTypes):
-        model = model.trusting(trusted.types)
     return Experiment(
         settings,
         raw,
         dataset,
-        model,
+        model.trusting(trusted.types),
         trainer,
         report,
         **parts,
@@ -114,7 +132,10 @@ def built(
 
 
 def made_for_use(
-    composed: Composed, dataset: object, report: object, frameworks: Mapping[str, object]
+    composed: Composed,
+    dataset: DatasetPart,
+    report: object,
+    frameworks: Mapping[str, FrameworkPart],
 ) -> dict[str, Any]:
     """The frameworks without those that `frameworks=auto` does not take for the declared use.
 
@@ -122,11 +143,9 @@ def made_for_use(
     """
     group, auto = BY_USE
     by_use = {key: c for key, c in frameworks.items() if composed.origin(group, key) == "use"}
-    open_ones = {key: c for key, c in by_use.items() if isinstance(c, MadeForUse)}
-    if not open_ones:
+    if not by_use:
         return dict(frameworks)
     places = getattr(report, "places", ())
-    sector = dataset.sector if isinstance(dataset, TellsSector) else ""
     where = locate(composed, (group,))
     if not places:
         raise ConfigProblems.of(
@@ -135,13 +154,14 @@ def made_for_use(
             "codes of places, such as EU, DE, US, US-CO, UK, CN, KR, IN, TW or CA",
             "write report.places=[EU], or name the frameworks one by one",
         )
-    fits = {key: choice.fit(sector, places) for key, choice in open_ones.items()}
+    fits = {key: choice.fit(dataset.sector, places) for key, choice in by_use.items()}
     kept = {
         key: choice
         for key, choice in frameworks.items()
-        if key not in open_ones or fits[key].applies
+        if (fit := fits.get(key)) is None or fit.applies
     }
     if not kept:
+        sector = dataset.sector
         about = f"decisions about {sector}" if sector else "decisions of no declared sector"
         raise ConfigProblems.of(
             where,
@@ -287,17 +307,18 @@ class _Checker:
         module, _, name = target.rpartition(".")
         try:
             found_class = getattr(importlib.import_module(module), name)
-        except (ImportError, AttributeError, ValueError) as error:
+            if isinstance(found_class, type) and dataclasses.is_dataclass(found_class):
+                complete: type = completed(found_class, BASES.get(path[0], object))
+                return complete
+        except (ImportError, AttributeError, TypeError, ValueError) as error:
             todo = "correct the dotted path, or install the package"
             if package != OWN:
                 todo += f", or run in the folder that holds {package}"
             self.add((*path, "_target_"), f"cannot load {target}: {error}", "", todo)
             return None
-        if not (isinstance(found_class, type) and dataclasses.is_dataclass(found_class)):
-            fault = f"_target_ {target} is not a dataclass"
-            self.add((*path, "_target_"), fault, "a frozen dataclass", "see docs/plugins.md")
-            return None
-        return found_class
+        fault = f"_target_ {target} is not a dataclass"
+        self.add((*path, "_target_"), fault, "a frozen dataclass", "see docs/plugins.md")
+        return None
 
     def build(self, cls: type, values: Mapping[str, object], path: tuple[str, ...]) -> Any:
         _forbid_extra(cls)

@@ -15,6 +15,7 @@ from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Array, Floats, Ints
 from deepseek_report.artifacts.message import Text, message
+from deepseek_report.artifacts.protocols.datasets import DatasetPart
 from deepseek_report.artifacts.rounding import plural
 from deepseek_report.artifacts.schema import NUMBER_TASKS, TaskName
 from deepseek_report.artifacts.split import PARTS, Split
@@ -247,7 +248,7 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 
 
 @dataclass(frozen=True)
-class Shares:
+class Shares(DatasetPart):
     """What data sets that are split here have in common.
 
     rows : keep only so many, drawn at random; None keeps all.

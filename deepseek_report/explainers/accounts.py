@@ -16,7 +16,7 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import AnswersRows
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
-from deepseek_report.artifacts.protocols.models import ModelPlugin
+from deepseek_report.artifacts.protocols.models import ModelPart
 from deepseek_report.artifacts.protocols.traits import GivenInPython, not_held
 from deepseek_report.artifacts.seeds import content_keys
 from deepseek_report.errors import NotApplicableError
@@ -180,6 +180,6 @@ class GivenAttributions(GivenInPython, Explainer):
         """How many rows the model will evaluate: none but those of its predictions."""
         return n_instances
 
-    def refuses(self, model: ModelPlugin, nature: DataTraits) -> str | None:
+    def refuses(self, model: ModelPart, nature: DataTraits) -> str | None:
         """Why this cannot be shown, or None."""
         return not_held("the attributions", plural=True) if self.held is None else None

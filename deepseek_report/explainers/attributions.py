@@ -13,7 +13,7 @@ from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
-from deepseek_report.artifacts.protocols.models import ModelPlugin, name_of
+from deepseek_report.artifacts.protocols.models import ModelPart
 from deepseek_report.artifacts.protocols.traits import ExplainerPart
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.coalitions import differing
@@ -22,13 +22,13 @@ from deepseek_report.statistics.games.tree_shapley import TreeValues
 from deepseek_report.statistics.resampling import error_by_batches
 
 
-def missing_capability(requires: frozenset[Capability], model: ModelPlugin) -> Message | None:
+def missing_capability(requires: frozenset[Capability], model: ModelPart) -> Message | None:
     """Why a method cannot explain the model, or None where it has all that is required.
 
     It does not name the method, so that methods with the same reason are told in one sentence.
     """
     for capability in sorted(requires - model.capabilities):
-        return message(f"explainer_refusals.needs.{capability}", model=name_of(model))
+        return message(f"explainer_refusals.needs.{capability}", model=model.called)
     return None
 
 
@@ -90,7 +90,7 @@ class Explainer(ExplainerPart):
 
     method: str
 
-    def refuses(self, model: ModelPlugin, nature: DataTraits) -> Text | None:
+    def refuses(self, model: ModelPart, nature: DataTraits) -> Text | None:
         """Why the model lacks what the method requires, or None."""
         return missing_capability(self.requires, model)
 

@@ -12,8 +12,8 @@ from deepseek_report.artifacts.finding import PARTS, Finding
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
-from deepseek_report.artifacts.protocols.metrics import MeasureContext, MetricPlugin, Scope
-from deepseek_report.artifacts.protocols.traits import MetricPart, table_types, traits_of
+from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
+from deepseek_report.artifacts.protocols.traits import MetricPart
 from deepseek_report.artifacts.schema import CLASS_TASKS, LABEL_TASKS, NUMBER_TASKS, PEOPLE, Schema
 from deepseek_report.errors import ArtifactError, NotApplicableError
 from deepseek_report.statistics.resampling import Resampling
@@ -99,7 +99,7 @@ def require_probabilities(predictions: Predictions) -> None:
         raise NotApplicableError(message("refusals.nothing_stated"))
 
 
-def measured(metric: MetricPlugin, context: MeasureContext) -> Measurement:
+def measured(metric: MetricPart, context: MeasureContext) -> Measurement:
     """What the metric measures, with the types of its tables.
 
     Intervals and p-values of a metric that takes rows as independent are left out where they are
@@ -107,21 +107,21 @@ def measured(metric: MetricPlugin, context: MeasureContext) -> Measurement:
 
     Raises ArtifactError: it concludes what it does not declare in `findings`, or without words.
     """
-    measurement = metric.measure(context).typed(table_types(metric))
+    measurement = metric.measure(context).typed(metric.tables)
     measurement = replace(
         measurement, findings=tuple(_declared(metric, each) for each in measurement.findings)
     )
     rows = _rows_of(metric, context)
-    if rows.units is None or traits_of(metric, MetricPart).counts_entities:
+    if rows.units is None or metric.counts_entities:
         return measurement
     return measurement.without_intervals(
         message("notes.no_clustered_form", rows=rows.n, entities=rows.n_units)
     )
 
 
-def _declared(metric: MetricPlugin, finding: Finding) -> Finding:
+def _declared(metric: MetricPart, finding: Finding) -> Finding:
     """The finding with the kinds of evidence on which the metric says that it bears."""
-    declared, name = traits_of(metric, MetricPart).findings, type(metric).__name__
+    declared, name = metric.findings, type(metric).__name__
     if not finding.message:
         if lacking := [part for part in PARTS if not finding.values.get(part)]:
             raise ArtifactError(
@@ -146,11 +146,11 @@ def _declared(metric: MetricPlugin, finding: Finding) -> Finding:
     return replace(finding, bears_on=finding.bears_on or declared[finding.message])
 
 
-def _rows_of(metric: MetricPlugin, context: MeasureContext) -> Resampling:
+def _rows_of(metric: MetricPart, context: MeasureContext) -> Resampling:
     """The test part, or the explained cases that were drawn at random, by their entities."""
     test = Resampling.of(context.dataset.test)
     cases = context.cases
-    of_cases = traits_of(metric, MetricPart).scope != "model" or "cases" in metric.reads
+    of_cases = metric.scope != "model" or "cases" in metric.reads
     if cases is None or not of_cases:
         return test
     drawn = np.delete(cases.explained, sorted(cases.picked))

@@ -14,7 +14,7 @@ from deepseek_report.artifacts.disclosure import Releases, TableRelease, reveals
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Text, message
-from deepseek_report.artifacts.protocols import traits
+from deepseek_report.artifacts.protocols.traits import MetricPart
 from deepseek_report.artifacts.rounding import quantity
 from deepseek_report.artifacts.schema import Feature
 from deepseek_report.artifacts.score import Category, Score
@@ -204,14 +204,16 @@ Said = TypeVar("Said", bound=Text)
 _COUNTED = re.compile(r"\((\d+)\)")
 
 
-def released_measurement(measured: Measurement, plugin: object, source: RunSource) -> Measurement:
+def released_measurement(
+    measured: Measurement, plugin: MetricPart, source: RunSource
+) -> Measurement:
     """What may be told of a measurement; a part that declares nothing tells nothing.
 
     What the metric concludes is told where nothing of its numbers is left out.
     """
     if reveals_of(plugin) is None:
         return Measurement()
-    releases = traits.releases_of(plugin)
+    releases = plugin.releases()
     tables = _tables(measured.tables, releases, source)
     notes = without_private(measured.notes, source)
     scores = tuple(
@@ -222,7 +224,7 @@ def released_measurement(measured: Measurement, plugin: object, source: RunSourc
         for name, table in tables.items()
         if not releases[name].coarse and not releases[name].of_cases
     )
-    arrays = traits.traits_of(plugin, traits.MetricPart).released_arrays
+    arrays = plugin.released_arrays
     whole = not left_out and tables.keys() == measured.tables.keys()
     concluded = (finding for finding in measured.findings if not _tells_of(finding, source))
     if left_out:
@@ -235,7 +237,7 @@ def released_measurement(measured: Measurement, plugin: object, source: RunSourc
         notes=tuple(notes),
         types={
             name: declared.restricted_to(tables[name].columns)
-            for name, declared in traits.table_types(plugin).items()
+            for name, declared in plugin.tables.items()
             if name in tables
         },
         findings=tuple(concluded) if whole else (),

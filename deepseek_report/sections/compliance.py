@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from pydantic import Field
 
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.finding import SEVERITIES
 from deepseek_report.artifacts.message import Message, Text, message
-from deepseek_report.artifacts.protocols.sections import SectionContent
+from deepseek_report.artifacts.protocols.sections import SectionContent, SectionPart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.rounding import DASH
 from deepseek_report.artifacts.score import Score
@@ -471,15 +471,13 @@ _MOST_ACTIONS = 3
 
 
 @dataclass(frozen=True)
-class ComplianceSection:
+class ComplianceSection(SectionPart):
     """Sets the evidence of this run against each requirement of the chosen frameworks.
 
     floor : instances that a number must rest on to count as evidence.
     stale_after_days : age of a framework's last check, against `report.as_of`, that calls for a
         banner.
     """
-
-    needs: ClassVar[frozenset[str]] = frozenset()
 
     floor: Annotated[int, Field(ge=1, le=1_000_000)] = 30
     stale_after_days: Annotated[int, Field(ge=0, le=36_500)] = 180

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from deepseek_report.artifacts.protocols.sections import SectionContent
+from deepseek_report.artifacts.protocols.sections import SectionContent, SectionPart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.wording import estimates
 
 
 @dataclass(frozen=True)
-class WordedSection:
+class WordedSection(SectionPart):
     """Shows the tables, pictures and findings that name it, with sentences filled by scores.
 
     name : the key of the section; its words are `sections.<name>` in `templates/locale`. Each

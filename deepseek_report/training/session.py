@@ -19,12 +19,12 @@ from torch import Tensor
 from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.message import Text, message, plain
 from deepseek_report.artifacts.protocols import models
-from deepseek_report.artifacts.protocols.models import WEIGHTS
 from deepseek_report.artifacts.protocols.modules import EncodesInputs, ExplainableModule, LayerTrace
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.storage.files import save_json, save_table
 from deepseek_report.artifacts.storage.plain_files import make_folder, remove
+from deepseek_report.artifacts.storage.weights import WEIGHTS
 from deepseek_report.store.run_folder import EVENTS
 from deepseek_report.tasks import task_of
 from deepseek_report.training import resume_point

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deepseek_report.artifacts.corrections import Way
-from deepseek_report.artifacts.protocols.models import Penalty, TrainingPlace
+from deepseek_report.artifacts.protocols.models import Penalty, PenaltyTrainer, TrainingPlace
 from deepseek_report.artifacts.protocols.modules import ExplainableModule
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
@@ -15,7 +15,7 @@ from deepseek_report.training.settings import TrainingSettings
 
 
 @dataclass(frozen=True)
-class GradientTrainer(TrainingSettings):
+class GradientTrainer(TrainingSettings, PenaltyTrainer):
     """Trains by AdamW with early stopping on the validation loss; the best weights are kept.
 
     One optimiser step uses `batch_size` × `accumulation` rows. `max_rows` limits the training rows

@@ -12,7 +12,6 @@ import pytest
 
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.protocols.sections import SectionContent
-from deepseek_report.artifacts.protocols.traits import MetricPart, traits_of
 from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.compliance.evaluate import FrameworkReport, evaluate_results
 from deepseek_report.compliance.evidence_record import evidence_record
@@ -221,7 +220,7 @@ def rows_of(reports: tuple[FrameworkReport, ...], finding: str) -> set[str]:
 OF_METRICS = {
     name: kinds
     for key in shipped_keys("metrics")
-    for name, kinds in traits_of(shipped_class("metrics", key), MetricPart).findings.items()
+    for name, kinds in shipped_class("metrics", key).findings.items()
 }
 
 

@@ -10,7 +10,6 @@ import pytest
 
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.protocols.datasets import DataTraits
-from deepseek_report.artifacts.protocols.traits import ExplainerPart, traits_of
 from deepseek_report.explainers.accounts import Random
 from deepseek_report.explainers.attention_flow import AttentionRollout, AttnLRP
 from deepseek_report.explainers.attributions import seed_of, sum_units
@@ -88,7 +87,7 @@ def test_the_same_seed_gives_the_same_values(explainer, to_explain) -> None:
 def test_the_question_is_answered_by_a_game_that_the_method_says_it_plays(
     explainer, to_explain, question
 ) -> None:
-    games = traits_of(explainer, ExplainerPart).games
+    games = explainer.games
     played = explainer.explain(replace(to_explain, question=question)).game
     assert games is None or played in (games or {None})
     if games and question in games:

@@ -14,7 +14,6 @@ import pytest
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.predictions import Cases
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.protocols.traits import table_types
 from deepseek_report.artifacts.schema import CROSS
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
@@ -55,7 +54,7 @@ def test_a_metric_keeps_the_contract_and_survives_storage(toy, tmp_path, key, n_
             metric.measure(context)
         return
     measured = once(key, toy) if n_classes == 2 else metric.measure(context)
-    types = table_types(metric)
+    types = metric.tables
     for name, table in measured.typed(types).tables.items():
         assert name in types, "the columns of every table are declared"
         assert len(table)

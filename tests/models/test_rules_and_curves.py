@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
-from deepseek_report.artifacts.protocols.models import CountsTrees, name_of
 from deepseek_report.artifacts.schema import Schema, Target
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.storage.files import load_json, save_arrays, save_json
@@ -87,7 +86,7 @@ def test_what_is_loaded_answers_alike_and_its_account_adds_up(
 
 
 def test_sentences_call_the_rules_by_no_name_of_a_class() -> None:
-    assert name_of(RuleModel()) == "the rule list"
+    assert RuleModel().called == "the rule list"
 
 
 def test_the_list_is_named_in_words_where_the_model_is_named(schema, train, tmp_path) -> None:
@@ -156,7 +155,6 @@ def test_the_stored_curves_answer_as_the_library_does(schema, train, tmp_path) -
     np.testing.assert_allclose(answers, expected, rtol=0, atol=rounding(operations, np.float64))
     save_arrays(tmp_path / TERMS, **ours.arrays())
     assert ours.steps == theirs.best_iteration_.sum() > 8
-    assert isinstance(CURVES, CountsTrees)
     assert CURVES.trees_grown(tmp_path) == np.ceil(ours.steps / 8)
 
 

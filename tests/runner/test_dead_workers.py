@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from deepseek_report.artifacts.protocols.models import ModelPart
 from deepseek_report.artifacts.seeds import Seeds
 from deepseek_report.runner.execution.computing import Execution
 from deepseek_report.runner.execution.execute import execute
@@ -73,7 +74,7 @@ def run(
     data = Deadly(folder / "marks", deaths, "data.b")
     experiment = SimpleNamespace(
         dataset=data,
-        model=None,
+        model=ModelPart(),
         report=SimpleNamespace(language="en"),
         metrics={},
         config_of=config_of,

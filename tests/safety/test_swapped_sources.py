@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deepseek_report.artifacts.protocols.datasets import DatasetPlugin
+from deepseek_report.artifacts.protocols.datasets import DatasetPart
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.datasets.readers import file_bytes, table_file
@@ -153,7 +153,7 @@ def test_a_model_file_that_is_swapped_after_planning_is_not_stored(
     [TaiwanCredit(rows=300), BostonMortgages(), BreastCancer(), Diabetes(), MultiLabelDemo(n=200)],
     ids=lambda plugin: type(plugin).__name__,
 )
-def test_data_of_packages_say_what_was_read_as_the_plan_does(plugin: DatasetPlugin) -> None:
+def test_data_of_packages_say_what_was_read_as_the_plan_does(plugin: DatasetPart) -> None:
     assert plugin.load(1, Silent()).read == plugin.source_digest()
 
 
@@ -161,7 +161,7 @@ def test_data_of_packages_say_what_was_read_as_the_plan_does(plugin: DatasetPlug
     "plugin", [packages.Tweets(), packages.ChineseReviews()], ids=["tweets", "reviews_zh"]
 )
 def test_texts_of_packages_say_what_was_read_as_the_plan_does(
-    plugin: DatasetPlugin, monkeypatch: pytest.MonkeyPatch
+    plugin: DatasetPart, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(packages, "assemble_texts", lambda *_: BostonMortgages().load(1, Silent()))
     assert plugin.load(1, Silent()).read == plugin.source_digest()

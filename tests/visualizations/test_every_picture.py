@@ -20,7 +20,6 @@ from pydantic import ValidationError
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.modules import layer_name
-from deepseek_report.artifacts.protocols.traits import PicturePart, traits_of
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.rounding import LABEL
 from deepseek_report.visualizations.drawing import labels
@@ -50,7 +49,7 @@ def built(key: str, build: Build, kind: str = "plain") -> Results:
 
     Where no run measures that by itself, a tiny one does for this picture.
     """
-    traits = traits_of(plugin(key), PicturePart)
+    traits = plugin(key)
     for name in RUNS:
         results = build(name)
         fits = traits.modalities is None or results.schema.modality in traits.modalities

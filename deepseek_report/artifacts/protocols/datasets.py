@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import AttributeKind, Modality, TaskName
@@ -32,36 +31,32 @@ class DataTraits:
     draws_sequences: bool = False
 
 
-class DatasetPlugin(Protocol):
-    """Loads, checks and splits one source of data."""
+class DatasetPart:
+    """Base of what loads, checks and splits one source of data."""
 
     def load(self, seed: int, progress: Progress) -> Dataset:
         """The data; `Dataset.read` is the digest of the bytes that were read."""
+        raise NotImplementedError
 
     def source_digest(self) -> str:
         """SHA-256 of the source, so that an edited file is noticed."""
+        raise NotImplementedError
 
     @property
     def nature(self) -> DataTraits:
-        """What `check` must know before the data are read."""
+        """What `check` must know before the data are read; a table with classes by default."""
+        return DataTraits()
 
     def problems(self) -> Sequence[str]:
         """What is wrong with the configuration or the source, as far as a glance can tell."""
-
-
-@runtime_checkable
-class TellsNature(Protocol):
-    """What a DatasetPlugin says before it is read; one without counts as a table with classes."""
+        return ()
 
     @property
-    def nature(self) -> DataTraits:
-        """What `check` must know before the data are read."""
-
-
-@runtime_checkable
-class CutsIntoTokens(Protocol):
-    """The optional part of a DatasetPlugin whose texts are cut by a tokenizer one chooses."""
+    def tokenizer(self) -> str | None:
+        """What cuts its texts: "words", "pieces", …, or a checkpoint; None where no one chooses."""
+        return None
 
     @property
-    def tokenizer(self) -> str:
-        """Which one: "words", "pieces", …, or a checkpoint."""
+    def sector(self) -> str:
+        """What decisions on such data are about, of `data_card.Sector`; "" where nobody says it."""
+        return ""

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cached_property
-from typing import ClassVar, Protocol, runtime_checkable
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.artifacts.explanation import Explanation, Game, OutputSpace
-from deepseek_report.artifacts.message import Message, Text
+from deepseek_report.artifacts.explanation import Game, OutputSpace
+from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.protocols.classifier import Capability, Classifier
-from deepseek_report.artifacts.protocols.datasets import DataTraits
-from deepseek_report.artifacts.protocols.models import ModelPlugin
 from deepseek_report.artifacts.protocols.progress import Progress, Silent
+from deepseek_report.artifacts.protocols.traits import ExplainerPart
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.seeds import content_keys
 
@@ -87,66 +84,6 @@ class ExplainContext:
         return "value" if self.is_number else "logit"
 
 
-class ExplainerPlugin(Protocol):
-    """Explains a classifier on its original features.
-
-    An explainer, a metric or a picture that cannot do with every kind of data or target declares
-    `modalities` or `tasks`, as a model does; `traits` has all that a part may declare.
-    """
-
-    requires: ClassVar[frozenset[Capability]]
-    samples: ClassVar[bool]
-    """Whether the method draws at random. One that does is run again for another seed of the
-    explainers; one that does not gets the same `ExplainContext.seed` in every run."""
-
-    def explain(self, context: ExplainContext) -> Explanation: ...
-
-    def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:
-        """How many rows the model will evaluate at most; rows that are alike may be asked once.
-
-        `n_features` is how many things are taken away one by one: the features of a table, the
-        players of a layout. For texts it is the most, since they differ in length.
-        """
-
-    def refuses(self, model: ModelPlugin, nature: DataTraits) -> Text | None:
-        """Why this method cannot explain the model of such data, or None if it can."""
-
-
-@runtime_checkable
-class SuitsModel(Protocol):
-    """The optional part of an ExplainerPlugin whose algorithm depends on the model or the data."""
-
-    def suited_to(self, capabilities: frozenset[Capability], schema: Schema) -> ExplainerPlugin:
-        """The same explainer with its choice made; its `planned_calls` are those of the run."""
-
-
-@runtime_checkable
-class PlaysGames(Protocol):
-    """The optional part of an ExplainerPlugin that can answer several questions."""
-
-    def playing(self, question: Game) -> ExplainerPlugin:
-        """The same explainer with what it leaves to the question of the run filled in."""
-
-
-def suited(
-    explainer: ExplainerPlugin, capabilities: frozenset[Capability], schema: Schema, question: Game
-) -> ExplainerPlugin:
-    """An explainer with all choices made that it leaves to the question, the model and the data."""
-    if isinstance(explainer, PlaysGames):
-        explainer = explainer.playing(question)
-    if isinstance(explainer, SuitsModel):
-        explainer = explainer.suited_to(capabilities, schema)
-    return explainer
-
-
-@runtime_checkable
-class HasCheapForm(Protocol):
-    """The optional part of an ExplainerPlugin that can give rough values for far fewer answers."""
-
-    def cheapest(self, capabilities: frozenset[Capability], schema: Schema) -> ExplainerPlugin:
-        """The same question to the model, answered as cheaply as the method can."""
-
-
 class Turn(IntEnum):
     """When a recommender pays for an offer: from what an analysis cannot do without to what is
     spent where much may be spent.
@@ -197,17 +134,6 @@ class Offer:
     """
 
     turn: Turn
-    explainer: ExplainerPlugin
+    explainer: ExplainerPart
     reason: Message
     alone: bool = True
-
-
-@runtime_checkable
-class OffersSizes(Protocol):
-    """The optional part of an ExplainerPlugin that knows what it is worth to whom, and its sizes.
-
-    One without is offered as it is, as a second opinion.
-    """
-
-    def offers(self, situation: Situation) -> Sequence[Offer]:
-        """From its smallest size to its largest one; the later takes the place of the earlier."""

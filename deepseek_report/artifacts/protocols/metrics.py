@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol
 
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.causal_declaration import CausalDeclaration
@@ -12,9 +12,9 @@ from deepseek_report.artifacts.conclusions import AlertCapacity, Expectations
 from deepseek_report.artifacts.explanation import Explanation, Game
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.predictions import Cases, Predictions
-from deepseek_report.artifacts.protocols.classifier import Capability, Classifier
+from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.progress import Progress, Silent
-from deepseek_report.artifacts.score import Bounds, Category, Score
+from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.split import Dataset
 
 Scope = Literal["model", "explainer", "explainers"]
@@ -196,32 +196,3 @@ class MeasureContext:
     def game_of(self, explanation: Explanation) -> Game:
         """The game in which an explanation is judged: its own, else that of the run's question."""
         return explanation.game or self.question
-
-
-class MetricPlugin(Protocol):
-    """Measures one thing about a model, an explanation, or several explanations."""
-
-    category: ClassVar[Category]
-    scope: ClassVar[Scope]
-    reads: ClassVar[frozenset[str]]
-    """Fields of MeasureContext that decide the result; the cache key is made from these. Without
-    `seed`, the metric draws nothing: it gets the same `MeasureContext.seed` in every run."""
-    requires: ClassVar[frozenset[Capability]]
-    volatile: ClassVar[bool]
-    """True where the metric measures time or memory, which differ from run to run."""
-    bounds: ClassVar[Bounds]
-    """Every score that a threshold can be about, with its least and greatest value; without it one
-    score, of the metric's own key and without limits. What else a metric may say of itself, as that
-    it compares with `Split.truth`, stands with its default in `traits.MetricPart`. What its tables
-    hold, which section shows them and how they are passed on below `report.privacy: full` it says
-    in `tables: ClassVar[TableTypes]`; a table without a type is stored, and shown by nobody."""
-
-    def measure(self, context: MeasureContext) -> Measurement: ...
-
-
-@runtime_checkable
-class ExplainsAgain(Protocol):
-    """The optional part of a MetricPlugin that asks the judged explainer for more explanations."""
-
-    def explained_again(self, n_instances: int) -> int:
-        """How many instances it has explained, of so many that were explained once."""

@@ -1,4 +1,4 @@
-"""What trains a module."""
+"""What a model and a trainer promise, and what a training folder holds."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol
 
 from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.protocols.classifier import Capability, Classifier
 from deepseek_report.artifacts.protocols.progress import Progress
-from deepseek_report.artifacts.schema import Modality, Schema, TaskName
+from deepseek_report.artifacts.protocols.traits import Part
+from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.artifacts.storage.weights import WEIGHTS, load_weights
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,19 +29,16 @@ class TrainingPlace:
     device: str
 
 
-class Trainer(Protocol):
-    """Trains a module."""
+class Trainer:
+    """Base of what trains a module."""
 
     def fit(self, module: Any, dataset: Dataset, place: TrainingPlace, progress: Progress) -> None:
         """Train in place; write weights, history and summary to the folder of `place`."""
-
-
-@runtime_checkable
-class PlansRows(Protocol):
-    """The optional part of a Trainer that goes through the training rows again and again."""
+        raise NotImplementedError
 
     def planned_rows(self, n_train: int) -> int:
         """How many rows the model evaluates at most, each as often as it is seen."""
+        return n_train
 
 
 class Penalty(Protocol):
@@ -58,9 +57,8 @@ class Penalty(Protocol):
         """What tells it from others, for the mark of an interrupted training."""
 
 
-@runtime_checkable
-class TrainsCorrected(Protocol):
-    """The optional part of a Trainer that can be given a term of the loss."""
+class PenaltyTrainer(Trainer):
+    """Base of a trainer that can be given a term of the loss."""
 
     def fit(
         self,
@@ -71,6 +69,7 @@ class TrainsCorrected(Protocol):
         penalty: Penalty | None = None,
     ) -> None:
         """As `Trainer.fit`; the best weights are those with the least loss and penalty."""
+        raise NotImplementedError
 
     def penalty_on(self, cues: Sequence[Any], weight: float, dataset: Dataset) -> Penalty:
         """The term for cues that must not decide.
@@ -80,179 +79,133 @@ class TrainsCorrected(Protocol):
         cues : pairs of an `InputCue` and how it is penalised, "swap" or "penalty".
         weight : factor of the term. dataset : whose training rows cues are drawn from.
         """
+        raise NotImplementedError
 
 
-class ModelPlugin(Protocol):
-    """Builds one family of models.
+class ModelPart(Part):
+    """Base of a family of models: builds one, and makes a classifier of it.
 
-    modalities, tasks : what the family can be trained on; data of another nature are a problem
-    that `check` reports.
+    Data of another nature than its `modalities` and `tasks` are a problem that `check` reports.
     """
 
-    capabilities: ClassVar[frozenset[Capability]]
-    modalities: ClassVar[frozenset[Modality]]
-    tasks: ClassVar[frozenset[TaskName]]
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What the model hands out; every model says it."""
+        raise NotImplementedError
+
+    def capabilities_for(self, schema: Schema) -> frozenset[Capability]:
+        """What the model of such data hands out, which may be less."""
+        return self.capabilities
 
     def build(self, schema: Schema, train: Split, seed: int) -> Any:
         """A torch module (see ExplainableModule); statistics are taken from `train` alone."""
+        raise NotImplementedError
 
-    def wrap(self, module: object, schema: Schema, device: str) -> Classifier: ...
-
-
-@runtime_checkable
-class BringsTrainer(Protocol):
-    """The optional part of a ModelPlugin whose models the configured trainer cannot train."""
-
-    def own_trainer(self) -> Trainer | None:
-        """What trains instead of the configured trainer; None: the configured one."""
-
-
-@runtime_checkable
-class ImportsLibraries(Protocol):
-    """The optional part of a ModelPlugin whose models are made by large libraries."""
-
-    @property
-    def libraries(self) -> tuple[str, ...]:
-        """Modules of them, which are loaded once for all processes, before they start."""
-
-
-@runtime_checkable
-class SuitsData(Protocol):
-    """The optional part of a ModelPlugin that hands out less for some data than for others."""
-
-    def capabilities_for(self, schema: Schema) -> frozenset[Capability]:
-        """What the model of such data hands out."""
-
-
-def capabilities_of(model: ModelPlugin, schema: Schema) -> frozenset[Capability]:
-    """What a model of such data hands out."""
-    return model.capabilities_for(schema) if isinstance(model, SuitsData) else model.capabilities
-
-
-@runtime_checkable
-class HasName(Protocol):
-    """The optional part of a ModelPlugin whose class is not what a person calls the model."""
+    def wrap(self, module: Any, schema: Schema, device: str) -> Classifier:
+        """The trained module as a classifier of original features."""
+        raise NotImplementedError
 
     @property
     def called(self) -> str:
         """What sentences call it."""
+        return type(self).__name__
 
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """Modules of large libraries that make it, which are loaded once for all processes, before
+        they start.
+        """
+        return ()
 
-@runtime_checkable
-class ReadsTokens(Protocol):
-    """The optional part of a ModelPlugin that knows the tokens of one checkpoint alone."""
+    def own_trainer(self) -> Trainer | None:
+        """What trains instead of the configured trainer; None: the configured one."""
+        return None
+
+    def restore(self, built: Any, train: Split, folder: Path) -> None:
+        """Make what `build` gave the trained model of a folder; by default its stored weights.
+
+        Raises ArtifactError: it cannot be done.
+        """
+        load_weights(built, folder / WEIGHTS)
+
+    def trees_grown(self, training: Path) -> int | None:
+        """As how many trees of all features the fit in a training folder counts, where fits decide
+        themselves how long they go on.
+        """
+        return None
+
+    # What comes from the user's own code or files, named in its YAML.
+
+    def problems(self, trusted: Sequence[str]) -> Sequence[str]:
+        """What is wrong with them; code is loaded from packages in `trusted` alone."""
+        return ()
+
+    def source_digest(self) -> str:
+        """Hash of them, so that edited code or another file is noticed; "" where there are none."""
+        return ""
+
+    def trusting(self, types: Sequence[str]) -> ModelPart:
+        """The same, which loads these types of its file too; the person running it names them."""
+        return self
 
     @property
     def reads_tokens_of(self) -> str | None:
         """The checkpoint whose tokens the texts must be cut into; None where any will do."""
-
-
-@runtime_checkable
-class TrainsOnSequences(Protocol):
-    """The optional part of a ModelPlugin that learns from token sequences drawn as it trains."""
+        return None
 
     @property
     def needs_sequences(self) -> bool:
-        """Whether the data must be of a task whose sequences can be drawn."""
+        """Whether it learns from token sequences that the data must be able to draw."""
+        return False
 
-
-def name_of(model: ModelPlugin) -> str:
-    """What sentences call a model: the class of its plug-in, or what it says in `called`."""
-    return model.called if isinstance(model, HasName) else type(model).__name__
-
-
-@runtime_checkable
-class Restores(Protocol):
-    """The optional part of a ModelPlugin whose models are not a state dict in safetensors."""
-
-    def restore(self, built: object, train: Split, folder: Path) -> None:
-        """Make what `build` gave the trained model of a folder; ArtifactError if it cannot be."""
-
-
-@runtime_checkable
-class LoadsTypes(Protocol):
-    """The optional part of a ModelPlugin whose file names types that are loaded with it."""
-
-    def trusting(self, types: Sequence[str]) -> ModelPlugin:
-        """The same model, which loads these types too; only the person running it names them."""
-
-
-@runtime_checkable
-class ComesFitted(Protocol):
-    """The optional part of a ModelPlugin that can take a model which was fitted elsewhere."""
+    # Of a model that was fitted elsewhere.
 
     @property
     def comes_fitted(self) -> bool:
         """Whether the config names such a model."""
+        return False
 
     def misfits(self, schema: Schema, train: Split) -> Sequence[str]:
         """Why a model from a file does not fit these data; empty where it does."""
-
-
-@runtime_checkable
-class FitsAnew(Protocol):
-    """The optional part of a ModelPlugin whose model came fitted, and may be fitted again."""
+        return ()
 
     @property
     def can_fit_anew(self) -> bool:
-        """Whether somebody says how it is fitted."""
+        """Whether it came fitted and somebody says how it is fitted again, by `fitted_anew`."""
+        return False
 
-    def fitted_anew(self, schema: Schema, train: Split, seed: int | None) -> object:
+    def fitted_anew(self, schema: Schema, train: Split, seed: int | None) -> Any:
         """What `build` gives, fitted to these rows; without a seed drawn as it was.
 
         Raises NotApplicableError: the fit failed, or gave no model of the same kind.
         """
+        raise NotImplementedError
 
+    @property
+    def unasked(self) -> Text | None:
+        """Why other rows cannot be asked about, as the end of a sentence; None where they can."""
+        return None
 
-@runtime_checkable
-class CountsTrees(Protocol):
-    """The optional part of a ModelPlugin whose fits decide themselves how long they go on."""
+    # What corrections change of it.
 
-    def trees_grown(self, training: Path) -> int:
-        """As how many trees of all features the fit in a training folder counts."""
-
-
-@runtime_checkable
-class KeepsDirections(Protocol):
-    """The optional part of a ModelPlugin whose models may be kept to directions as they are."""
-
-    def keeping(self, directions: Mapping[str, object]) -> ModelPlugin:
-        """The same, whose answer only "rises" or only "falls" with columns, by their names."""
-
-
-@runtime_checkable
-class NamesOthers(Protocol):
-    """The optional part of a ModelPlugin whose YAML names code or files of the user's own."""
-
-    def problems(self, trusted: Sequence[str]) -> Sequence[str]:
-        """What is wrong with them; code is loaded from packages in `trusted` alone."""
-
-    def source_digest(self) -> str:
-        """Hash of them, so that edited code or another file is noticed."""
-
-
-@runtime_checkable
-class EditsFitted(Protocol):
-    """The optional part of a ModelPlugin of which a person changes what was fitted."""
+    def keeping(self, directions: Mapping[str, Any]) -> ModelPart:
+        """The same, whose answer only "rises" or only "falls" with columns, by their names; as it
+        is where that cannot be.
+        """
+        return self
 
     @property
     def edits(self) -> Sequence[object]:
-        """What the person changes."""
+        """What a person changes of what was fitted."""
+        return ()
 
-    def edited(self, edits: Sequence[object]) -> ModelPlugin:
-        """The same with further edits."""
+    def edited(self, edits: Sequence[object]) -> ModelPart | None:
+        """The same with further edits; None where nothing can be edited."""
+        return None
 
     def misfits_of_edits(self, schema: Schema, train: Split, fitted: Path | None) -> Sequence[str]:
         """What edits name that there is not; `fitted` holds the model without them, if stored."""
-
-
-@runtime_checkable
-class OnlyAnswered(Protocol):
-    """The optional part of a ModelPlugin that knows what a model answered, and cannot ask it."""
-
-    @property
-    def unasked(self) -> Text:
-        """Why other rows cannot be asked about, as the end of a sentence."""
+        return ()
 
 
 # What every training folder holds, whoever trained: see `docs/contracts.md`.
@@ -283,8 +236,6 @@ def history_table(records: Sequence[EpochRecord]) -> pd.DataFrame:
     return pd.DataFrame(map(asdict, records), columns=list(HISTORY)).astype(kinds)
 
 
-#: The weights of a network in a training folder.
-WEIGHTS = "weights.safetensors"
 #: The file that says which model a training folder holds: its weights, or, where it is fitted again
 #: from the data, what it predicted for some training rows. The first that is there counts.
 MODEL_FILES = (WEIGHTS, "predictions_check.npz")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol
 
 
 class Progress(Protocol):
@@ -24,9 +24,8 @@ class Silent:
         pass
 
 
-@runtime_checkable
-class Launcher(Protocol):
-    """Runs all pieces of work of a schedule, each once all of its inputs are there.
+class Launcher:
+    """Base of what runs all pieces of work of a schedule, each once all of its inputs are there.
 
     A piece is a stage, or the writing of a report. It is told to the schedule when it begins and
     when it has ended, in the process that called.
@@ -34,15 +33,14 @@ class Launcher(Protocol):
     elsewhere : whether pieces run on other machines; the process that calls then runs none.
     """
 
-    elsewhere: ClassVar[bool]
+    elsewhere: ClassVar[bool] = False
 
     def room(self, here: int) -> int:
         """How many pieces may run at a time, where this machine has room for `here`."""
-        ...
+        return here
 
     def load_early(self, modules: Sequence[str]) -> None:
         """Begin to load what pieces will import, while it is not yet known what they all are."""
-        ...
 
     def carry_out(self, schedule: Any, processes: int, modules: Sequence[str]) -> None:
         """Run until nothing can be started any more.
@@ -52,4 +50,4 @@ class Launcher(Protocol):
         schedule : what there is to run (`runner.execution.open_plan.Schedule`).
         processes : how many pieces may run at a time. modules : what they will import.
         """
-        ...
+        raise NotImplementedError

@@ -4,25 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any
 
 from deepseek_report.artifacts.message import Message, Text
-from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage.local_paths import check_name
-
-
-class VisualizationPlugin(Protocol):
-    """Draws one or several pictures from stored results."""
-
-    section: ClassVar[str]
-    """The section that shows its pictures, after those that the section places by name."""
-    needs: ClassVar[frozenset[str]]
-    """Ids of what it draws from: `training`, `predictions`, `explanations`, `measures/<metric>`,
-    `conclusions` (then it is drawn again whenever anything that was measured changes).
-    What else a picture may declare stands with its default in `traits.PicturePart`."""
-
-    def draw(self, results: Results) -> Sequence[Picture]: ...
 
 
 @dataclass(frozen=True)
@@ -48,22 +34,22 @@ class SectionContent:
         check_name(self.name, "section")
 
 
-class SectionPlugin(Protocol):
-    """Computes what one section of the report says."""
+class SectionPart:
+    """Base of what computes one section of the report."""
 
-    needs: ClassVar[frozenset[str]]
-    """Ids without which the section says that it is incomplete."""
+    @property
+    def needs(self) -> frozenset[str]:
+        """Ids without which the section says that it is incomplete."""
+        return frozenset()
 
-    def content(self, results: Results) -> SectionContent: ...
-
-
-@runtime_checkable
-class SaysTexts(Protocol):
-    """A part that knows which texts it asks the catalogs for."""
+    def content(self, results: Results) -> SectionContent:
+        """What it says of a run."""
+        raise NotImplementedError
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """Their keys."""
+        """Keys of the texts that it asks the catalogs for, as far as it knows them."""
+        return ()
 
 
 # What a regulatory framework says of the use that a run declares, so that one can be chosen.
@@ -84,20 +70,12 @@ class Fit:
     why: Message
 
 
-@runtime_checkable
-class MadeForUse(Protocol):
-    """The part of a choice that `frameworks=auto` asks."""
+class FrameworkPart:
+    """Base of a choice of a framework."""
 
-    def fit(self, sector: str, places: Sequence[str]) -> Fit:
+    def fit(self, sector: str, places: Sequence[str]) -> Fit | None:
         """How it stands to what decisions are about (`dataset.sector`, "" where nobody says it),
-        and to the codes of the places where they are made (`report.places`).
+        and to the codes of the places where they are made (`report.places`), by which
+        `frameworks=auto` chooses; None where it does not say, and is kept.
         """
-
-
-@runtime_checkable
-class TellsSector(Protocol):
-    """The optional part of a DatasetPlugin that knows what decisions on such data are about."""
-
-    @property
-    def sector(self) -> str:
-        """One of `data_card.Sector`; "" where nobody says it."""
+        return None

@@ -1,14 +1,17 @@
 """What a part says of itself in its class, and what holds where it says nothing.
 
 The parts of this package extend these bases, so that a trait of a wrong type is noticed where it is
-written. A part of a user need not: whoever asks for a trait asks `traits_of`.
+written. A part of a user need not: what builds it from a config gives it the base (`completed`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn, Self, TypeVar
+import copyreg
+from abc import ABCMeta
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn, Self
 
 from deepseek_report.artifacts.disclosure import Releases, Reveals
 from deepseek_report.artifacts.estimate import Estimate
@@ -23,6 +26,17 @@ from deepseek_report.artifacts.table_rows import problems_of
 if TYPE_CHECKING:
     import pandas as pd
 
+    from deepseek_report.artifacts.explanation import Explanation
+    from deepseek_report.artifacts.measurement import Measurement
+    from deepseek_report.artifacts.message import Text
+    from deepseek_report.artifacts.picture import Picture
+    from deepseek_report.artifacts.protocols.datasets import DataTraits
+    from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation
+    from deepseek_report.artifacts.protocols.metrics import MeasureContext
+    from deepseek_report.artifacts.protocols.models import ModelPart
+    from deepseek_report.artifacts.results import Results
+    from deepseek_report.artifacts.schema import Schema
+
 
 class Part:
     """What an explainer, a metric or a picture needs of the model and of the data."""
@@ -31,10 +45,6 @@ class Part:
     """What it shows of single persons; every part says it."""
     requires: ClassVar[frozenset[Capability]] = frozenset()
     """What the model must hand out."""
-    modalities: ClassVar[frozenset[Modality] | None] = None
-    """The kinds of data that it accepts; None for all."""
-    tasks: ClassVar[frozenset[TaskName]] = ALL_TASKS
-    """What may be predicted."""
     needs_truth: ClassVar[bool] = False
     """Whether it compares with `Split.truth`, the cause of the label."""
     needs_two_classes: ClassVar[bool] = False
@@ -46,23 +56,72 @@ class Part:
     volatile: ClassVar[bool] = False
     """Whether it measures time or memory, which differ from run to run."""
 
+    @property
+    def modalities(self) -> frozenset[Modality] | None:
+        """The kinds of data that it accepts; None for all."""
+        return None
+
+    @property
+    def tasks(self) -> frozenset[TaskName]:
+        """What may be predicted."""
+        return ALL_TASKS
+
     def accepts(self, kind: Modality) -> bool:
         """Whether it accepts data of this kind."""
         return self.modalities is None or kind in self.modalities
 
 
 class ExplainerPart(Part):
-    """What an explainer says of itself besides."""
+    """Base of what explains a classifier on its original features.
+
+    An algorithm may depend on the question of the run, the model and the data: `playing` and then
+    `suited_to` make the choices that are left open.
+    """
 
     samples: ClassVar[bool] = True
-    """Whether it draws at random, see `ExplainerPlugin.samples`."""
+    """Whether the method draws at random. One that does is run again for another seed of the
+    explainers; one that does not gets the same `ExplainContext.seed` in every run."""
     games: ClassVar[frozenset[Game] | None] = None
     """Games that it may play, by which `check` says whether the question of a run is answered; none
     for a method that takes nothing away, None where it does not say."""
 
+    def explain(self, context: ExplainContext) -> Explanation:
+        """The instances explained."""
+        raise NotImplementedError
+
+    def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:
+        """How many rows the model will evaluate at most; rows that are alike may be asked once.
+
+        `n_features` is how many things are taken away one by one: the features of a table, the
+        players of a layout. For texts it is the most, since they differ in length.
+        """
+        raise NotImplementedError
+
+    def refuses(self, model: ModelPart, nature: DataTraits) -> Text | None:
+        """Why this method cannot explain the model of such data, or None if it can."""
+        return None
+
+    def playing(self, question: Game) -> ExplainerPart:
+        """The same with what it leaves to the question of the run filled in."""
+        return self
+
+    def suited_to(self, capabilities: frozenset[Capability], schema: Schema) -> ExplainerPart:
+        """The same with all choices made; its `planned_calls` are those of the run."""
+        return self
+
+    def cheapest(self, capabilities: frozenset[Capability], schema: Schema) -> ExplainerPart:
+        """The same question to the model, answered as cheaply as the method can."""
+        return self.suited_to(capabilities, schema)
+
+    def offers(self, situation: Situation) -> Sequence[Offer]:
+        """Its sizes and what they are worth, from the smallest to the largest one; the later takes
+        the place of the earlier. Without any it is offered as it is, as a second opinion.
+        """
+        return ()
+
 
 class MetricPart(Part):
-    """What a metric says of itself besides."""
+    """Base of what measures one thing about a model, an explanation, or several explanations."""
 
     reveals: ClassVar[Reveals]
     """What of single rows its measurement holds; every metric of the package says it."""
@@ -71,7 +130,9 @@ class MetricPart(Part):
     scope: ClassVar[Scope] = "model"
     """What it judges."""
     reads: ClassVar[frozenset[str]]
-    """What it reads, see `MetricPlugin.reads`; every metric says it."""
+    """Fields of MeasureContext that decide the result; the cache key is made from these. Without
+    `seed`, the metric draws nothing: it gets the same `MeasureContext.seed` in every run. Every
+    metric says it."""
     takes: ClassVar[frozenset[str]] = frozenset()
     """Metrics whose measurements it is handed, where the run has them: of the model where it judges
     that itself, of the control where it judges one explanation, else of all explanations; see
@@ -88,6 +149,22 @@ class MetricPart(Part):
     `Measurement.findings`; the texts are `findings.<message>` in `templates/locale`."""
     released_arrays: ClassVar[frozenset[str]] = frozenset()
     """Arrays that are passed on below `report.privacy: full`."""
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        """What it finds of a run."""
+        raise NotImplementedError
+
+    def explained_again(self, n_instances: int) -> int | None:
+        """How many instances it has explained again, of so many that were explained once; None for
+        a metric that asks the judged explainer for nothing.
+        """
+        return None
+
+    @classmethod
+    def releases(cls) -> Releases:
+        """{table: how it is passed on} of the tables that are; the others are left out."""
+        declared = {name: kind.release for name, kind in cls.tables.items()}
+        return {name: release for name, release in declared.items() if release is not None}
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -116,38 +193,41 @@ class MetricPart(Part):
 
 
 class PicturePart(Part):
-    """What a picture says of itself besides."""
+    """Base of what draws one or several pictures from stored results."""
 
     section: ClassVar[str | None] = None
-    """The section that shows it; one without is a problem."""
+    """The section that shows its pictures, after those that the section places by name; one without
+    is a problem."""
     needs: ClassVar[frozenset[str]] = frozenset()
-    """Ids of what it cannot be drawn without."""
+    """Ids of what it cannot be drawn without: `training`, `predictions`, `explanations`,
+    `measures/<metric>`, `conclusions` (then it is drawn again whenever anything that was measured
+    changes)."""
     also: ClassVar[frozenset[str]] = frozenset()
     """Ids of what it reads where the run has it."""
 
-
-_Traits = TypeVar("_Traits", bound=Part)
-
-
-def traits_of(plugin: object, base: type[_Traits]) -> _Traits:
-    """The traits of a part, or of the class of one: its own, and the base's where it has none."""
-    if isinstance(plugin, base):
-        return plugin
-    names = [name for cls in base.__mro__ for name in vars(cls).get("__annotations__", ())]
-    traits = base()
-    vars(traits).update({name: getattr(plugin, name) for name in names if hasattr(plugin, name)})
-    return traits
+    def draw(self, results: Results) -> Sequence[Picture]:
+        """Its pictures of a run."""
+        raise NotImplementedError
 
 
-def table_types(plugin: object) -> TableTypes:
-    """{table: its type} of a metric, as its class attribute `tables` declares them."""
-    return dict(traits_of(plugin, MetricPart).tables)
+class _Completed(ABCMeta):
+    """The type of a class that a stranger wrote without a base, and that has it all the same."""
 
 
-def releases_of(plugin: object) -> Releases:
-    """{table: how it is passed on} of the tables that are; the others are left out."""
-    declared = {name: kind.release for name, kind in table_types(plugin).items()}
-    return {name: release for name, release in declared.items() if release is not None}
+@cache
+def completed(cls: Any, base: type) -> Any:
+    """The class itself where it extends the base; else one that has the base's defaults for all
+    that it does not say. Its instances can be sent to another process.
+    """
+    if issubclass(cls, base):
+        return cls
+    own = {name: vars(cls)[name] for name in ("__doc__", "reveals") if name in vars(cls)}
+    unset = {field.name: None for field in fields(cls) if not hasattr(cls, field.name)}
+    names = {"__module__": cls.__module__, "__qualname__": cls.__qualname__}
+    return _Completed(cls.__name__, (cls, base), {**unset, **own, **names})
+
+
+copyreg.pickle(_Completed, lambda cls: (completed, cls.__bases__))
 
 
 # Plug-ins around something that a person gave in Python, which no YAML can name.

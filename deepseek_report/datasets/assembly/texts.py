@@ -14,6 +14,7 @@ from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.message import Message, Text, message
+from deepseek_report.artifacts.protocols.datasets import DatasetPart
 from deepseek_report.artifacts.schema import (
     LENGTH_BAND,
     Attribute,
@@ -76,7 +77,7 @@ _MOSTLY = 0.5
 
 
 @dataclass(frozen=True)
-class TextRule:
+class TextRule(DatasetPart):
     """How texts become tokens: settings that every data set of texts has.
 
     tokenizer : "words", "characters", "pieces", or the folder or hub id of a checkpoint.

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from deepseek_report.artifacts.advice import override
+from deepseek_report.artifacts.protocols.datasets import DatasetPart
 from deepseek_report.artifacts.rounding import count
 from deepseek_report.datasets.assembly.column_declarations import data_error
 from deepseek_report.errors import DataError
@@ -92,7 +93,7 @@ class FileForm:
 
 
 @dataclass(frozen=True)
-class Bounds:
+class Bounds(DatasetPart):
     """The part of a data set's YAML that says how much its source may hold."""
 
     bounds: ReadLimits = field(default_factory=ReadLimits)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
-from deepseek_report.artifacts.protocols.datasets import DatasetPlugin, DataTraits
+from deepseek_report.artifacts.protocols.datasets import DatasetPart, DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.assembly.column_declarations import data_error
@@ -170,7 +170,7 @@ class FetchedSource(ABC):
         """All columns that are kept, and what the publisher says about the data."""
 
     @abstractmethod
-    def _cached(self) -> DatasetPlugin:
+    def _cached(self) -> DatasetPart:
         """The plug-in that reads the file in the cache."""
 
     @property

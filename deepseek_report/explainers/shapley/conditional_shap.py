@@ -15,7 +15,7 @@ from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.classifier import Capability, TreeClassifier
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
-from deepseek_report.artifacts.protocols.models import ModelPlugin
+from deepseek_report.artifacts.protocols.models import ModelPart
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds.coalitions import differing, each_once, in_parts
 from deepseek_report.errors import NotApplicableError
@@ -162,7 +162,7 @@ class ConditionalShap(Explainer):
         reason = message(f"recommendation.conditional.{suited.algorithm}", rounds=self.rounds)
         return [Offer(Turn.SPARE, self, reason)]
 
-    def refuses(self, model: ModelPlugin, nature: DataTraits) -> Message | None:
+    def refuses(self, model: ModelPart, nature: DataTraits) -> Message | None:
         if self.algorithm == "trees":
             return missing_capability(frozenset({"trees"}), model)
         return None

@@ -14,7 +14,7 @@ from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.classifier import Capability, TreeClassifier
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
-from deepseek_report.artifacts.protocols.models import ModelPlugin
+from deepseek_report.artifacts.protocols.models import ModelPart
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.coalitions import differing
@@ -345,7 +345,7 @@ class Shap(ShapSettings, Explainer):
             offers.append(Offer(turn, replace(self, rounds=rounds), why))
         return offers
 
-    def refuses(self, model: ModelPlugin, nature: DataTraits) -> Message | None:
+    def refuses(self, model: ModelPart, nature: DataTraits) -> Message | None:
         if self.algorithm == "tree":
             return missing_capability(frozenset({"trees"}), model)
         return None

@@ -8,6 +8,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import ClassVar, Protocol
 
+from deepseek_report.artifacts.protocols.progress import Launcher
 from deepseek_report.errors import DeepseekReportError
 from deepseek_report.extensions.clusters.outbox import Broken, Outbox
 from deepseek_report.runner.execution.open_plan import Schedule, WorkItem
@@ -35,8 +36,8 @@ class Worker(Protocol):
         ...
 
 
-class Elsewhere(ABC):
-    """A launcher whose workers are started elsewhere, at most so many at a time."""
+class Elsewhere(Launcher, ABC):
+    """Base of a launcher whose workers are started elsewhere, at most so many at a time."""
 
     elsewhere: ClassVar[bool] = True
     most: int
@@ -48,10 +49,6 @@ class Elsewhere(ABC):
     def room(self, here: int) -> int:
         del here
         return self.most
-
-    def load_early(self, modules: Sequence[str]) -> None:
-        """Nothing: workers import what they need."""
-        del modules
 
     def carry_out(self, schedule: Schedule, processes: int, modules: Sequence[str]) -> None:
         """Run all pieces of a schedule by so many workers at a time."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pickle
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
+from deepseek_report.artifacts.protocols.progress import Launcher
 from deepseek_report.config.local_code import install, installed
 from deepseek_report.errors import DeepseekReportError
 from deepseek_report.runner.execution.open_plan import Schedule
@@ -15,7 +15,7 @@ from deepseek_report.runner.execution.workers import one_thread
 
 
 @dataclass(frozen=True)
-class JoblibLauncher:
+class JoblibLauncher(Launcher):
     """Runs what is ready as one batch after another, by a backend that joblib knows.
 
     A batch ends before the next one starts, so that some processes wait at its end; what a stage
@@ -25,15 +25,7 @@ class JoblibLauncher:
     backend : one of joblib's own, such as loky, or one that another library has registered.
     """
 
-    elsewhere: ClassVar[bool] = False
-
     backend: str = "loky"
-
-    def room(self, here: int) -> int:
-        return here
-
-    def load_early(self, modules: Sequence[str]) -> None:
-        """Workers import what they need."""
 
     def carry_out(self, schedule: Schedule, processes: int, modules: Sequence[str]) -> None:
         del modules  # the processes of the backend import what they need

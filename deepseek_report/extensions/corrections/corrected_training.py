@@ -46,7 +46,7 @@ def sort_of(experiment: Experiment, data: Dataset) -> ModelSort:
     if trains_by_gradients(experiment):
         return "network"
     model = (experiment.before or experiment).model
-    if isinstance(model, models.FitsAnew):
+    if model.can_fit_anew:
         return "fitted"
     built = model.build(data.schema, data.train, 0)
     return "directed" if getattr(built, "keeps_directions", False) else "fitted"
@@ -80,7 +80,7 @@ def train_corrected(
     original = Dataset.load(place.data_before)
     resolved = resolved_corrections(experiment, original)
     penalised = resolved.trained_away and resolved.sort == "network"
-    if not penalised or not isinstance(trainer, models.TrainsCorrected):
+    if not penalised or not isinstance(trainer, models.PenaltyTrainer):
         module = _built(experiment, dataset, place.seed)
         trainer.fit(module, dataset, place, progress)
         return
@@ -135,7 +135,7 @@ def choose_weight(
 
 def _built(experiment: Experiment, dataset: Dataset, seed: int) -> Any:
     model = experiment.model
-    if isinstance(model, models.FitsAnew):
+    if model.can_fit_anew:
         return model.fitted_anew(dataset.schema, dataset.train, None)
     return model.build(dataset.schema, dataset.train, seed)
 
@@ -153,7 +153,7 @@ def penalty_of(experiment: Experiment, training: Path, data: Dataset) -> models.
     training : the folder of that training. data : corrected data of the same schema.
     """
     trainer = experiment.trainer
-    if not is_file(training / CORRECTIONS_FILE) or not isinstance(trainer, models.TrainsCorrected):
+    if not is_file(training / CORRECTIONS_FILE) or not isinstance(trainer, models.PenaltyTrainer):
         return None
     chosen = load_json(training / CORRECTIONS_FILE)
     cues = [_penalised(**each) for each in chosen["cues"]]

@@ -21,11 +21,11 @@ from packaging.utils import canonicalize_name
 
 from deepseek_report.artifacts.advice import DISTRIBUTION
 from deepseek_report.artifacts.finding import Finding
-from deepseek_report.artifacts.protocols.models import WEIGHTS
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.split import PARTS
 from deepseek_report.artifacts.storage.files import dump_json
 from deepseek_report.artifacts.storage.plain_files import is_sha256
+from deepseek_report.artifacts.storage.weights import WEIGHTS
 from deepseek_report.errors import ArtifactError
 from deepseek_report.extensions.exports.exported_run import ExportedRun, one_line
 from deepseek_report.findings.first_page import story_of

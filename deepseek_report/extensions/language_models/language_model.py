@@ -78,7 +78,7 @@ class CausalLanguageModel(DeepSeekV3):
 
     @property
     def needs_sequences(self) -> bool:
-        """See `TrainsOnSequences`; a checkpoint is not trained."""
+        """Without a checkpoint, which is not trained."""
         return self.checkpoint is None
 
     def own_trainer(self) -> Trainer | None:

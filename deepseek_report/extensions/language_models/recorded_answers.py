@@ -11,7 +11,7 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.protocols.models import Trainer, TrainingPlace
 from deepseek_report.artifacts.protocols.progress import Progress
-from deepseek_report.artifacts.schema import CLASS_TASKS, Modality, Schema, TaskName
+from deepseek_report.artifacts.schema import CLASS_TASKS, LABEL_TASKS, Modality, Schema, TaskName
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.errors import DataError
 from deepseek_report.extensions.language_models.chain_of_thought import WITH
@@ -33,7 +33,7 @@ class RecordedAnswers(AnsweredModel):
     """The answers with the hint that a data set of traces holds, instead of a model."""
 
     modalities: ClassVar[frozenset[Modality]] = frozenset({"text"})
-    tasks: ClassVar[frozenset[TaskName]] = CLASS_TASKS - {"multi_label"}
+    tasks: ClassVar[frozenset[TaskName]] = CLASS_TASKS - LABEL_TASKS
     called: ClassVar[str] = "The language model that wrote the traces"
 
     def build(self, schema: Schema, train: Split, seed: int) -> RecordedTable:
@@ -66,7 +66,7 @@ class RecordedAnswers(AnsweredModel):
 
 
 @dataclass(frozen=True)
-class _KeepAnswers:
+class _KeepAnswers(Trainer):
     """Writes the training folder of a model that is known by its recorded answers."""
 
     def fit(

@@ -16,6 +16,7 @@ from deepseek_report.artifacts.array_types import Bools
 from deepseek_report.artifacts.message import message, plain
 from deepseek_report.artifacts.protocols.models import (
     EpochRecord,
+    Trainer,
     TrainingPlace,
     history_table,
     untrained_facts,
@@ -23,9 +24,9 @@ from deepseek_report.artifacts.protocols.models import (
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.storage.files import save_json, save_table
+from deepseek_report.artifacts.storage.weights import save_weights
 from deepseek_report.data_kinds.token_tasks import Sequences, TokenTask, task_of_card
 from deepseek_report.errors import ConfigError
-from deepseek_report.models.shared.loading import save_weights
 from deepseek_report.models.transformers.pretrained_settings import SequenceRecipe
 from deepseek_report.models.transformers.transformer_module import TransformerModule, reinitialise
 
@@ -96,7 +97,7 @@ class _Course:
 
 
 @dataclass(frozen=True)
-class SequenceTrainer:
+class SequenceTrainer(Trainer):
     """Trains by Muon and AdamW on answers alone; what is drawn depends on the seed alone."""
 
     recipe: SequenceRecipe

@@ -43,7 +43,7 @@ from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.wording.of_results import in_words
 
 if TYPE_CHECKING:
-    from deepseek_report.artifacts.protocols.metrics import MetricPlugin
+    from deepseek_report.artifacts.protocols.traits import MetricPart
 
 
 #: What the page asks: an object of JSON that nobody has checked.
@@ -67,7 +67,7 @@ class Companion:
 
     opened: OpenRun
     model: StoredModel | ArtifactError
-    metrics: Mapping[str, MetricPlugin]
+    metrics: Mapping[str, MetricPart]
     trust: tuple[str, ...] = ()
     work: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="deepseek-report-")))
     _lock: threading.Lock = field(default_factory=threading.Lock)

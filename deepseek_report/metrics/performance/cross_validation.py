@@ -15,7 +15,6 @@ from deepseek_report.artifacts.disclosure import WHOLE, TableRelease
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import FoldRun, FoldRuns, MeasureContext
-from deepseek_report.artifacts.protocols.traits import MetricPart, traits_of
 from deepseek_report.artifacts.split import PARTS
 from deepseek_report.artifacts.table import TableType, columns_of
 from deepseek_report.errors import NotApplicableError
@@ -40,7 +39,7 @@ def judged_in_folds(metrics: Mapping[str, Any]) -> list[str]:
         name
         for name, metric in metrics.items()
         if metric.category in _CATEGORIES
-        and traits_of(metric, MetricPart).scope == "model"
+        and metric.scope == "model"
         and set(metric.reads) <= _READS
         and "predictions" in metric.reads
     ]

@@ -17,7 +17,7 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.message import Message
-from deepseek_report.artifacts.protocols.models import TrainingPlace
+from deepseek_report.artifacts.protocols.models import Trainer, TrainingPlace
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.storage.files import load_json
@@ -42,7 +42,7 @@ class FittedModel(Protocol):
 
 
 @dataclass(frozen=True)
-class EstimatorTrainer:
+class EstimatorTrainer(Trainer):
     """Fits an estimator on the training part.
 
     loaded : it came fitted. origin : the note on where one that came fitted is from.

@@ -23,7 +23,7 @@ from deepseek_report import children
 from deepseek_report.artifacts.advice import pip_install
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.protocols.classifier import Capability
-from deepseek_report.artifacts.protocols.models import Trainer
+from deepseek_report.artifacts.protocols.models import ModelPart, Trainer
 from deepseek_report.artifacts.schema import ALL_TASKS, NUMBER_TASKS, Modality, Schema, TaskName
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.storage.local_paths import LocalPath
@@ -60,7 +60,7 @@ Code = bool | int | float | str
 
 
 @dataclass(frozen=True)
-class Sklearn:
+class Sklearn(ModelPart):
     """Any estimator of scikit-learn, xgboost or lightgbm, trained here or from a file.
 
     estimator, params : the class by dotted path, and what its constructor is given; without a

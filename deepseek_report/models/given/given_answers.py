@@ -12,7 +12,7 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Array, Floats, Ints
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.classifier import Capability
-from deepseek_report.artifacts.protocols.models import Trainer, TrainingPlace
+from deepseek_report.artifacts.protocols.models import ModelPart, Trainer, TrainingPlace
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.protocols.traits import GivenInPython, not_held
 from deepseek_report.artifacts.schema import ALL_TASKS, Modality, Schema, TaskName
@@ -36,7 +36,7 @@ class HeldAnswers:
     classes: Sequence[object]
 
 
-class AnsweredModel:
+class AnsweredModel(ModelPart):
     """Base of what stands for a model of which nothing but its answers is known."""
 
     capabilities: ClassVar[frozenset[Capability]] = frozenset()
@@ -123,7 +123,7 @@ class AnsweredRows:
 
 
 @dataclass(frozen=True)
-class _NoModel:
+class _NoModel(Trainer):
     """Writes the training folder of a model that is not here."""
 
     def fit(

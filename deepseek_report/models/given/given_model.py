@@ -14,7 +14,7 @@ from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.codes import is_number
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability
-from deepseek_report.artifacts.protocols.models import Trainer
+from deepseek_report.artifacts.protocols.models import ModelPart, Trainer
 from deepseek_report.artifacts.protocols.traits import GivenInPython, not_held
 from deepseek_report.artifacts.schema import ALL_TASKS, Feature, Modality, Schema, TaskName
 from deepseek_report.artifacts.split import Split
@@ -149,7 +149,7 @@ class HeldModel:
 
 
 @dataclass(frozen=True)
-class GivenModel(GivenInPython):
+class GivenModel(GivenInPython, ModelPart):
     """A model that was given in Python (`deepseek_report.report`), fitted already.
 
     called : the class of the model, or the name of the function. answers : SHA-256 of what it

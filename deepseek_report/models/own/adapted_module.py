@@ -17,10 +17,10 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.storage.plain_files import ListedPath, read_bytes
+from deepseek_report.artifacts.storage.weights import put_weights
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.base import typical_row
 from deepseek_report.errors import ArtifactError, ConfigError
-from deepseek_report.models.shared.loading import put_weights
 from deepseek_report.models.shared.network_encoding import EncodedModule
 from deepseek_report.models.shared.output_layers import Readout, describe
 from deepseek_report.tasks import task_of

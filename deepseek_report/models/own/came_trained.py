@@ -14,6 +14,7 @@ from deepseek_report.artifacts.message import Message, message, plain
 from deepseek_report.artifacts.protocols.models import (
     HISTORY,
     MODEL_FILES,
+    Trainer,
     TrainingPlace,
     untrained_facts,
 )
@@ -21,6 +22,7 @@ from deepseek_report.artifacts.protocols.modules import ExplainableModule
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.storage.files import load_arrays, save_arrays, save_json, save_table
+from deepseek_report.artifacts.storage.weights import save_weights
 
 #: What a reader must know of a model that was trained elsewhere.
 CAME_TRAINED = message("training_notes.came_trained")
@@ -44,15 +46,13 @@ def load_answers(folder: Path) -> Floats:
 
 
 @dataclass(frozen=True)
-class KeepWeights:
+class KeepWeights(Trainer):
     """Trains nothing: stores the weights that the module has, and says so."""
 
     def fit(
         self, module: ExplainableModule, dataset: Dataset, place: TrainingPlace, progress: Progress
     ) -> None:
         """Write what a training folder holds, as far as it applies."""
-        from deepseek_report.models.shared.loading import save_weights
-
         del dataset
         progress.start("training", 1)
         save_weights(module, place.folder)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field
 
 from deepseek_report.artifacts.protocols.classifier import Capability
-from deepseek_report.artifacts.protocols.models import Trainer
+from deepseek_report.artifacts.protocols.models import ModelPart, Trainer
 from deepseek_report.artifacts.protocols.modules import ExplainableModule
 from deepseek_report.artifacts.schema import ALL_TASKS, Modality, Schema, TaskName
 from deepseek_report.artifacts.split import Split
@@ -30,7 +30,7 @@ LIBRARIES = ("torch",)
 
 
 @dataclass(frozen=True)
-class TorchModule:
+class TorchModule(ModelPart):
     """A torch module of your own, trained here or with weights from a safetensors file.
 
     module : dotted path of a class that is built as `Module(inputs, outputs, **params)` and maps

@@ -16,7 +16,7 @@ from deepseek_report.artifacts.advice import pip_install
 from deepseek_report.artifacts.array_types import Array, Floats, Ints
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability
-from deepseek_report.artifacts.protocols.models import Trainer, TrainingPlace
+from deepseek_report.artifacts.protocols.models import ModelPart, Trainer, TrainingPlace
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Schema, TaskName
 from deepseek_report.artifacts.split import Dataset, Split
@@ -39,7 +39,7 @@ _STEPS_OF_A_TREE = 8
 
 
 @dataclass(frozen=True)
-class EBM:
+class EBM(ModelPart):
     """An explainable boosting machine: a curve for each feature, and some pairs, added up.
 
     output = base + Σⱼ fⱼ(xⱼ) + Σ fᵢⱼ(xᵢ, xⱼ), whose curves are step functions that boosting fits
@@ -96,7 +96,7 @@ class EBM:
         check(built, train, folder)
 
     def trees_grown(self, training: Path) -> int:
-        """See `CountsTrees` of the protocols; boosting stops where the fit no longer improves."""
+        """As how many its steps count; boosting stops where the fit no longer improves."""
         return -(-int(_stored(training)["steps"]) // _STEPS_OF_A_TREE)
 
     def problems(self, trusted: Sequence[str]) -> Sequence[str]:
@@ -115,7 +115,7 @@ class EBM:
 
 
 @dataclass(frozen=True)
-class StoresTerms:
+class StoresTerms(Trainer):
     """Fits the curves on the training part and stores them as arrays."""
 
     def fit(

@@ -12,7 +12,7 @@ from pydantic import Field
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability
-from deepseek_report.artifacts.protocols.models import Trainer
+from deepseek_report.artifacts.protocols.models import ModelPart, Trainer
 from deepseek_report.artifacts.schema import ALL_TASKS, Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.storage.files import load_json
@@ -33,7 +33,7 @@ _FILE, _KEY = "architecture.json", "rule_list"
 
 
 @dataclass(frozen=True)
-class RuleModel:
+class RuleModel(ModelPart):
     """Decides by a short list of rules, each of which adds its points, and shows the whole list.
 
     Paths of small boosted trees are proposed as rules, an L1 penalty chooses at most `most` of them
@@ -66,7 +66,7 @@ class RuleModel:
         object.__setattr__(self, "edits", tuple(edits))
 
     def edited(self, edits: Sequence[Any]) -> RuleModel:
-        """See `EditsFitted`."""
+        """The same with further edits, of the fields of a `RuleEdit`."""
         return replace(self, edits=(*self.edits, *edits))
 
     def build(self, schema: Schema, train: Split, seed: int) -> FittedRules:
@@ -125,10 +125,6 @@ class RuleModel:
         except ConfigError as error:
             return [str(error)]
         return []
-
-    def source_digest(self) -> str:
-        """Nothing of it lies in files."""
-        return ""
 
 
 class FittedRules(AddedOutputs):

@@ -16,8 +16,9 @@ from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.explanation import DecidedClasses, Explanation, OtherClasses
 from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.protocols.classifier import Classifier
-from deepseek_report.artifacts.protocols.explainers import ExplainContext, ExplainerPlugin
+from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.protocols.progress import Silent
+from deepseek_report.artifacts.protocols.traits import ExplainerPart
 
 #: Probabilities that are remembered, 8 bytes each.
 _MOST_REMEMBERED = 16_000_000
@@ -25,7 +26,7 @@ _MOST_REMEMBERED = 16_000_000
 
 def with_decided_classes(
     explanation: Explanation,
-    explainer: ExplainerPlugin,
+    explainer: ExplainerPart,
     context: ExplainContext,
     predictions: Predictions,
     cases: Cases,
@@ -72,7 +73,7 @@ def with_decided_classes(
 
 def with_other_classes(
     explanation: Explanation,
-    explainer: ExplainerPlugin,
+    explainer: ExplainerPart,
     context: ExplainContext,
     targets: Sequence[int],
 ) -> Explanation:
@@ -128,7 +129,7 @@ def decided_and_runner_up(predictions: Predictions, positions: Ints) -> Ints:
     return np.column_stack([decided, others.argmax(axis=1)])
 
 
-def toward_classes(explainer: ExplainerPlugin, context: ExplainContext, targets: Ints) -> Floats:
+def toward_classes(explainer: ExplainerPart, context: ExplainContext, targets: Ints) -> Floats:
     """(instance, column) attributions of each instance to a class of its own.
 
     targets : (instance,) the classes; the explainer is called once for each.

@@ -22,10 +22,10 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.protocols.classifier import Classifier
-from deepseek_report.artifacts.protocols.metrics import MeasureContext, MetricPlugin
-from deepseek_report.artifacts.protocols.models import OnlyAnswered, model_digest
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.protocols.models import model_digest
 from deepseek_report.artifacts.protocols.progress import Silent
-from deepseek_report.artifacts.protocols.traits import MetricPart, traits_of
+from deepseek_report.artifacts.protocols.traits import MetricPart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.split import Dataset, Split, new_ids
 from deepseek_report.artifacts.storage.files import save_json
@@ -100,7 +100,7 @@ class StoredModel:
         Raises ArtifactError: they are not there or not those of the run, or there is no model to
             ask.
         """
-        if isinstance(experiment.model, OnlyAnswered):
+        if experiment.model.unasked:
             raise ArtifactError(
                 f"{opened.folder}: this run was made from predictions, so there is no model to ask"
             )
@@ -248,8 +248,8 @@ class StoredModel:
         """{artifact: its folder} of what applies to these data and this model."""
         paths = {}
         for name, default in _METRICS.items():
-            metric: MetricPlugin = self.experiment.metrics.get(name, default)
-            if not traits_of(metric, MetricPart).accepts(self.dataset.schema.modality):
+            metric: MetricPart = self.experiment.metrics.get(name, default)
+            if not metric.accepts(self.dataset.schema.modality):
                 continue
             try:
                 measurement = measured(metric, context)

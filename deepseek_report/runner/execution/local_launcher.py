@@ -14,21 +14,16 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing.queues import Queue
-from typing import ClassVar
 
+from deepseek_report.artifacts.protocols.progress import Launcher
 from deepseek_report.runner.execution.open_plan import Schedule, WorkItem
 from deepseek_report.runner.execution.run_events import Event
 from deepseek_report.runner.execution.workers import Processes, load_shared, signals_held, workers
 
 
 @dataclass(frozen=True)
-class LocalLauncher:
+class LocalLauncher(Launcher):
     """Starts processes once and gives each the next piece that is ready; a dead one is replaced."""
-
-    elsewhere: ClassVar[bool] = False
-
-    def room(self, here: int) -> int:
-        return here
 
     def load_early(self, modules: Sequence[str]) -> None:
         load_shared(modules)

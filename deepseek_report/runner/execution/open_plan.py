@@ -13,7 +13,6 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from deepseek_report.artifacts.ids import BEFORE, ArtifactId
 from deepseek_report.artifacts.message import Text, all_reasons, message
-from deepseek_report.artifacts.protocols.traits import PicturePart, traits_of
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.config.experiment import Experiment
@@ -327,7 +326,7 @@ class OpenPlan(Generic[T]):
         picture = self.experiment.visualizations[stage.name]
         return [
             [name for name in stage.inputs if ArtifactId(name).is_within(need)]
-            for need in sorted(traits_of(picture, PicturePart).needs)
+            for need in sorted(picture.needs)
         ]
 
     def done(self, outcome: StageOutcome) -> None:

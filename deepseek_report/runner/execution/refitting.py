@@ -52,16 +52,13 @@ class ModelRefits:
     @cached_property
     def work(self) -> int:
         model, train = self.experiment.model, self.dataset.train
-        if isinstance(model, models.CountsTrees):
-            return len(train) * model.trees_grown(self.training)
+        if trees := model.trees_grown(self.training):
+            return len(train) * trees
         built = model.build(self.dataset.schema, train, 0)
         if self._own_trainer is not None:
             return len(train) * _trees(built)
         parameters = sum(parameter.numel() for parameter in built.parameters())
-        trainer, seen = self.experiment.trainer, len(train)
-        if isinstance(trainer, models.PlansRows):
-            seen = trainer.planned_rows(seen)
-        return int(seen * parameters)
+        return int(self.experiment.trainer.planned_rows(len(train)) * parameters)
 
     @property
     def most_work(self) -> int:
@@ -93,7 +90,7 @@ class ModelRefits:
         Without a seed it is drawn by that of the run.
         """
         model = self.experiment.model
-        if isinstance(model, models.FitsAnew):
+        if model.can_fit_anew:
             fitted = model.fitted_anew(data.schema, data.train, seed)
         else:
             fitted = self._trained(data, seed, change)
@@ -102,7 +99,7 @@ class ModelRefits:
 
     def checkpoints(self, count: int) -> list[Classifier]:
         model, data = self.experiment.model, self.dataset
-        if not self.is_network or isinstance(model, models.FitsAnew):
+        if not self.is_network:
             return []
         seed = self.experiment.seeds.training
         built = model.build(data.schema, data.train, seed)
@@ -129,7 +126,7 @@ class ModelRefits:
             penalty = None
             if self.experiment.corrections and change == NO_CHANGE:
                 penalty = service("corrections").penalty_of(self.experiment, self.training, data)
-            if penalty is not None and isinstance(trainer, models.TrainsCorrected):
+            if penalty is not None and isinstance(trainer, models.PenaltyTrainer):
                 trainer.fit(built, data, place, Silent(), penalty)
             else:
                 trainer.fit(built, data, place, Silent())
@@ -137,8 +134,7 @@ class ModelRefits:
 
     @cached_property
     def _own_trainer(self) -> models.Trainer | None:
-        model = self.experiment.model
-        return model.own_trainer() if isinstance(model, models.BringsTrainer) else None
+        return self.experiment.model.own_trainer()
 
 
 class _Snapshots:

@@ -23,7 +23,7 @@ from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.protocols import explainers, metrics, models
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.progress import Progress, Silent
-from deepseek_report.artifacts.protocols.traits import ExplainerPart, GivenInPython, traits_of
+from deepseek_report.artifacts.protocols.traits import ExplainerPart, GivenInPython, MetricPart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.seeds import Seeds
 from deepseek_report.artifacts.split import Dataset
@@ -121,12 +121,14 @@ def _data(job: StageJob, folder: Path, progress: Progress) -> None:
     dataset.save(folder)
 
 
+_THE_MODEL = "the model's files or code"
+
+
 def _training(job: StageJob, folder: Path, progress: Progress) -> None:
     dataset = job.dataset
-    model, trainer = job.experiment.model, job.experiment.trainer
-    if isinstance(model, models.BringsTrainer):
-        trainer = model.own_trainer() or trainer
-    _require_same_model(job, model)
+    model = job.experiment.model
+    trainer = model.own_trainer() or job.experiment.trainer
+    _require_planned(job, model.source_digest(), _THE_MODEL)
     place = models.TrainingPlace(folder, job.seeds.training, job.device)
     if job.corrects:
         before, corrections = (job.before("data"), job.before("training")), service("corrections")
@@ -135,12 +137,7 @@ def _training(job: StageJob, folder: Path, progress: Progress) -> None:
     else:
         module = model.build(dataset.schema, dataset.train, place.seed)
         trainer.fit(module, dataset, place, progress)
-    _require_same_model(job, model)
-
-
-def _require_same_model(job: StageJob, model: models.ModelPlugin) -> None:
-    if isinstance(model, models.NamesOthers):
-        _require_planned(job, model.source_digest(), "the model's files or code")
+    _require_planned(job, model.source_digest(), _THE_MODEL)
 
 
 def _require_planned(job: StageJob, digest: str, what: str) -> None:
@@ -208,7 +205,7 @@ def _explanation(job: StageJob, folder: Path, progress: Progress) -> None:
     before, started = process_peak(), time.perf_counter()
     explanation: Explanation = explainer.explain(context)
     seconds = time.perf_counter() - started
-    if not traits_of(explainer, ExplainerPart).samples:
+    if not explainer.samples:
         explanation = dataclasses.replace(explanation, seed=None)
     if len(dataset.schema.target.classes) > 2 and not isinstance(explainer, GivenInPython):
         predictions = Predictions.load(job.predicted / "test")
@@ -228,7 +225,7 @@ def _explanation(job: StageJob, folder: Path, progress: Progress) -> None:
 
 def explain_context(
     job: StageJob,
-    explainer: explainers.ExplainerPlugin,
+    explainer: ExplainerPart,
     classifier: Classifier,
     inputs: Floats,
     positions: Ints,
@@ -238,7 +235,7 @@ def explain_context(
     dataset = job.dataset
     target = dataset.schema.target.explained
     background = background_rows(job, dataset)
-    seed = job.seeds.explain if traits_of(explainer, ExplainerPart).samples else DRAWS_NOTHING
+    seed = job.seeds.explain if explainer.samples else DRAWS_NOTHING
     return explainers.ExplainContext(
         classifier,
         inputs,
@@ -259,7 +256,7 @@ def _measures(job: StageJob, folder: Path, progress: Progress) -> None:
 
 
 def measure_context(
-    job: StageJob, metric: metrics.MetricPlugin, subject: str, progress: Progress
+    job: StageJob, metric: MetricPart, subject: str, progress: Progress
 ) -> metrics.MeasureContext:
     """What a metric is handed; subject : the explainer that it judges, or empty."""
     dataset = job.dataset
@@ -374,16 +371,14 @@ class _FurtherRows:
         explanation: Explanation = explainer.explain(context)
         return explanation
 
-    def _explainer(self, cheaply: bool) -> explainers.ExplainerPlugin:
-        explainer: explainers.ExplainerPlugin = self.job.experiment.explainers[self.name]
+    def _explainer(self, cheaply: bool) -> ExplainerPart:
+        explainer: ExplainerPart = self.job.experiment.explainers[self.name]
         schema = self.job.dataset.schema
         capabilities = fresh_classifier(self.job, copied=False).capabilities
         question = self.job.experiment.question(schema)
-        if isinstance(explainer, explainers.PlaysGames):
-            explainer = explainer.playing(question)
-        if cheaply and isinstance(explainer, explainers.HasCheapForm):
-            return explainer.cheapest(capabilities, schema)
-        return explainers.suited(explainer, capabilities, schema, question)
+        explainer = explainer.playing(question)
+        chosen = explainer.cheapest if cheaply else explainer.suited_to
+        return chosen(capabilities, schema)
 
 
 def _pictures(job: StageJob, folder: Path, progress: Progress) -> None:
@@ -438,7 +433,7 @@ def fresh_classifier(job: StageJob, *, copied: bool = True) -> Classifier:
     from deepseek_report.models.shared.loading import load_module
 
     model, dataset, folder = job.experiment.model, job.dataset, job.training
-    if job.experiment.corrections and isinstance(model, models.FitsAnew):
+    if job.experiment.corrections and model.can_fit_anew:
         if folder not in _LOADED:
             _LOADED.clear()
             _LOADED[folder] = model.fitted_anew(dataset.schema, dataset.train, None)

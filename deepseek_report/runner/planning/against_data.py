@@ -17,8 +17,6 @@ import numpy as np
 from deepseek_report.artifacts.corrections import CorrectionItem
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Text, message
-from deepseek_report.artifacts.protocols.models import ComesFitted, EditsFitted
-from deepseek_report.artifacts.protocols.traits import MetricPart, traits_of
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import PARTS, Dataset, Part, Split
 from deepseek_report.config.experiment import Experiment
@@ -93,7 +91,7 @@ def fitted_model_problems(
 ) -> list[Problem]:
     """Why a model from a file does not fit the classes or the columns of the data."""
     model = experiment.model
-    if not isinstance(model, ComesFitted) or not model.comes_fitted:
+    if not model.comes_fitted:
         return []
     return [Problem("model", text) for text in model.misfits(schema, load("train"))]
 
@@ -103,7 +101,7 @@ def edit_problems(
 ) -> list[Problem]:
     """What edits of a fitted model name that there is not, as far as it is known by now."""
     model = experiment.model
-    if not isinstance(model, EditsFitted) or not model.edits:
+    if not model.edits:
         return []
     where = "corrections" if experiment.corrections else "model"
     texts = model.misfits_of_edits(schema, load("train"), before)
@@ -288,7 +286,7 @@ def not_judged(experiment: Experiment, schema: Schema) -> list[tuple[str, Text]]
     return [
         (ArtifactId.measure(key), reason)
         for key, plugin in experiment.metrics.items()
-        if traits_of(plugin, MetricPart).needs_favourable
+        if plugin.needs_favourable
     ]
 
 

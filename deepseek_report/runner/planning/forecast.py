@@ -11,9 +11,7 @@ import numpy as np
 
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Text, message
-from deepseek_report.artifacts.protocols.models import BringsTrainer
 from deepseek_report.artifacts.protocols.sections import Fit
-from deepseek_report.artifacts.protocols.traits import ExplainerPart, traits_of
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.storage.files import dump_json
 from deepseek_report.artifacts.storage.plain_files import make_folder, sha256_file, write_bytes
@@ -64,7 +62,7 @@ class Forecast:
         """Whether an explanation may answer the question of the run; also where none has one."""
         question = self.experiment.question(self.data.schema)
         explainers = self.experiment.explainers.values()
-        games = [traits_of(each, ExplainerPart).games for each in explainers]
+        games = [each.games for each in explainers]
         judged = [own for own in games if own != frozenset()]
         return not judged or any(own is None or question in own for own in judged)
 
@@ -189,7 +187,7 @@ def seconds_of_a_row(experiment: Experiment, dataset: Dataset, device: str) -> f
     model = experiment.model
     if isinstance(model, Pretrained) and model.checkpoint is not None:
         return None
-    if isinstance(model, BringsTrainer) and model.own_trainer() is not None:
+    if model.own_trainer() is not None:
         return None
     from deepseek_report.runner.execution.workers import one_thread
 

@@ -9,14 +9,7 @@ from typing import Any
 
 from deepseek_report.artifacts.explanation import CONTROL
 from deepseek_report.artifacts.ids import BEFORE, ArtifactId
-from deepseek_report.artifacts.protocols.explainers import ExplainerPlugin
-from deepseek_report.artifacts.protocols.models import ImportsLibraries, NamesOthers
-from deepseek_report.artifacts.protocols.traits import (
-    ExplainerPart,
-    MetricPart,
-    PicturePart,
-    traits_of,
-)
+from deepseek_report.artifacts.protocols.traits import MetricPart
 from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.compliance.framework import FRAMEWORK_FILE
 from deepseek_report.compliance.policy import POLICY_FILE, read_policy
@@ -177,11 +170,10 @@ class _Planner:
     def model(self) -> None:
         """The stages that train the model and ask it about the test part."""
         targets = (self.target("model"), self.target("trainer"))
-        trained, others = [self.part("model"), self.part("trainer")], ""
+        trained = [self.part("model"), self.part("trainer")]
         model = self.experiment.model
         inputs: tuple[str, ...] = ("data",)
-        if isinstance(model, NamesOthers):
-            others = model.source_digest()
+        if others := model.source_digest():
             trained.append(others)
         if self.corrections:
             inputs = ("data", DATA_BEFORE, TRAINING_BEFORE)
@@ -199,14 +191,12 @@ class _Planner:
         shared = explain.background, explain.classes, explain.question
         config = [self.part("explainers", name), *shared]
         inputs = ("data", "training", "predictions")
-        explainer: ExplainerPlugin = self.experiment.explainers[name]
-        seed = self.seeds.explain if traits_of(explainer, ExplainerPart).samples else None
+        seed = self.seeds.explain if self.experiment.explainers[name].samples else None
         target = self.target("explainers", name)
         self.add(ArtifactId.explanation(name), config, inputs, target, seed=seed)
 
     def _metric(self, name: str) -> None:
         plugin = self.experiment.metrics[name]
-        traits = traits_of(plugin, MetricPart)
         config = self.part("metrics", name)
         if "expectations" in plugin.reads:
             config = {"metric": config, "expectations": self.part("behaviour")}
@@ -227,12 +217,12 @@ class _Planner:
         if set(plugin.reads) <= {"dataset", "seed", "causal"}:
             base = ("data",)
         everything = tuple(ArtifactId.explanation(key) for key in self.experiment.explainers)
-        if traits.scope == "model":
-            taken = map(ArtifactId.measure, sorted(traits.takes))
+        if plugin.scope == "model":
+            taken = map(ArtifactId.measure, sorted(plugin.takes))
             inputs = (*base, *before, *(measure for measure in taken if measure in self.stages))
             self.add(ArtifactId.measure(name), config, inputs, *targets, seed=seed)
-        elif traits.scope == "explainers":
-            inputs = (*base, *everything, *self._taken(traits.takes, everything))
+        elif plugin.scope == "explainers":
+            inputs = (*base, *everything, *self._taken(plugin.takes, everything))
             self.add(ArtifactId.measure(name), config, inputs, *targets, seed=seed)
         else:
             control = ArtifactId.explanation(CONTROL)
@@ -241,7 +231,7 @@ class _Planner:
                 compared = [control] if "control" in plugin.reads and control in everything else []
                 judged = dict.fromkeys([explanation, *compared])
                 explainer = self.target("explainers", subject)
-                inputs = (*base, *judged, *self._taken(traits.takes, compared))
+                inputs = (*base, *judged, *self._taken(plugin.takes, compared))
                 artifact = ArtifactId.measure(name, subject)
                 self.add(artifact, config, inputs, *targets, explainer, seed=seed)
 
@@ -278,10 +268,10 @@ class _Planner:
         self.add(name, config, inputs, *targets)
 
     def _picture(self, name: str) -> None:
-        traits = traits_of(self.experiment.visualizations[name], PicturePart)
+        picture = self.experiment.visualizations[name]
         drawn_from = [
             stage
-            for need in sorted({*traits.needs, *traits.also})
+            for need in sorted({*picture.needs, *picture.also})
             for stage in self.stages
             if ArtifactId(stage).is_within(need)
         ]
@@ -291,7 +281,7 @@ class _Planner:
         self._released(ArtifactId.picture(name), config, inputs, target)
 
 
-def taken_first(metrics: Mapping[str, object]) -> list[str]:
+def taken_first(metrics: Mapping[str, MetricPart]) -> list[str]:
     """Metrics in their order, but each behind those whose measurements it takes."""
     order, waiting = dict[str, None](), set[str]()
 
@@ -299,7 +289,7 @@ def taken_first(metrics: Mapping[str, object]) -> list[str]:
         if name in waiting:
             return
         waiting.add(name)
-        for taken in sorted(traits_of(metrics[name], MetricPart).takes & metrics.keys()):
+        for taken in sorted(metrics[name].takes & metrics.keys()):
             place(taken)
         order[name] = None
 
@@ -411,6 +401,4 @@ def modules_to_load(experiment: Experiment, stages: Iterable[Stage]) -> list[str
     chosen = [*((group, "") for group in ("dataset", "model", "trainer")), *sorted(needed)]
     targets = [experiment.config_of(group, name)["_target_"] for group, name in chosen]
     own = [module_of(target) for target in targets if target.startswith(f"{PACKAGE}.")]
-    model = experiment.model
-    libraries = model.libraries if isinstance(model, ImportsLibraries) else ()
-    return list(dict.fromkeys([*own, *libraries]))
+    return list(dict.fromkeys([*own, *experiment.model.libraries]))

@@ -1,12 +1,12 @@
 """Decides what `explainers=recommend` leaves open: which explainers, how large, and why.
 
 A budget says how many rows the model may evaluate for all explanations together. Every candidate
-offers itself in sizes (`OffersSizes`), each with its turn. Turn by turn the recommender takes what
-the budget still pays for: the control; an account of the whole output, exact where model or data
-allow it; gradients as a second opinion at a small part of its price; what costs next to nothing;
-then the sizes that the files name; a local surrogate where there are no gradients; more coalitions
-before a third opinion at the price of the first; of what comes at the same turn, the method nearer
-to the truth first. What a person named or set comes before all this, as it was set.
+offers itself in sizes (`ExplainerPart.offers`), each with its turn. Turn by turn the recommender
+takes what the budget still pays for: the control; an account of the whole output, exact where model
+or data allow it; gradients as a second opinion at a small part of its price; what costs next to
+nothing; then the sizes that the files name; a local surrogate where there are no gradients; more
+coalitions before a third opinion at the price of the first; of what comes at the same turn, the
+method nearer to the truth first. What a person named or set comes before all this, as it was set.
 
 A second budget may say how many seconds all explanations may take. What a method takes and how far
 it is from the truth was measured, and ships with the program (`MEASURED`): the choice follows from
@@ -26,14 +26,8 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from deepseek_report.artifacts.message import Message, message
-from deepseek_report.artifacts.protocols.explainers import (
-    ExplainerPlugin,
-    Offer,
-    OffersSizes,
-    Situation,
-    Turn,
-)
-from deepseek_report.artifacts.protocols.models import capabilities_of
+from deepseek_report.artifacts.protocols.explainers import Offer, Situation, Turn
+from deepseek_report.artifacts.protocols.traits import ExplainerPart
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.storage import bounded_yaml
 from deepseek_report.config.composed import Undecided, locate
@@ -159,7 +153,7 @@ class _Budget:
         candidates plan that are more than a finer form of another.
         """
         explainers, explain = experiment.explainers, experiment.settings.explain
-        capabilities = capabilities_of(experiment.model, size.schema)
+        capabilities = experiment.model.capabilities_for(size.schema)
         background = work.background_of(experiment, size)
         situation = Situation(capabilities, size.schema, background)
         offers = {
@@ -175,7 +169,7 @@ class _Budget:
         budget.allowed = _Price(rows, explain.seconds or inf)
         return budget
 
-    def cost(self, key: str, explainer: ExplainerPlugin) -> _Price:
+    def cost(self, key: str, explainer: ExplainerPart) -> _Price:
         """What an explainer plans, and how long that takes; 0 seconds where nobody measured it."""
         cases = work.instances_of(self.experiment, self.size)
         rows = work.planned_calls(self.experiment, explainer, self.size, cases)
@@ -270,13 +264,10 @@ class _Budget:
         return message("recommendation.too_slow", **seconds)
 
 
-def _as_set(
-    explainer: ExplainerPlugin, situation: Situation, fields: frozenset[str]
-) -> list[Offer]:
+def _as_set(explainer: ExplainerPart, situation: Situation, fields: frozenset[str]) -> list[Offer]:
     """The offers of a candidate that leave the fields alone which a person set."""
-    offers = [Offer(Turn.SECOND, explainer, message("recommendation.own"))]
-    if isinstance(explainer, OffersSizes):
-        offers = list(explainer.offers(situation))
+    as_it_is = Offer(Turn.SECOND, explainer, message("recommendation.own"))
+    offers = explainer.offers(situation) or [as_it_is]
     kept = [
         offer
         for offer in offers

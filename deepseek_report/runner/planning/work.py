@@ -12,11 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_report.artifacts.message import from_plain
-from deepseek_report.artifacts.protocols.explainers import ExplainerPlugin, suited
-from deepseek_report.artifacts.protocols.metrics import ExplainsAgain
-from deepseek_report.artifacts.protocols.models import BringsTrainer, PlansRows, capabilities_of
 from deepseek_report.artifacts.protocols.progress import Silent
-from deepseek_report.artifacts.protocols.traits import MetricPart, traits_of
+from deepseek_report.artifacts.protocols.traits import ExplainerPart
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import PARTS, DataIssue, Dataset, Part, Split
 from deepseek_report.artifacts.storage.files import load_json
@@ -132,12 +129,12 @@ def like_of(experiment: Experiment, stage: Stage) -> str:
 
 
 def planned_calls(
-    experiment: Experiment, explainer: ExplainerPlugin, size: Size, instances: int
+    experiment: Experiment, explainer: ExplainerPart, size: Size, instances: int
 ) -> int:
     """How many rows the model evaluates while an explainer explains so many instances."""
     schema, model = size.schema, experiment.model
-    capabilities = capabilities_of(model, schema)
-    explainer = suited(explainer, capabilities, schema, experiment.question(schema))
+    capabilities = model.capabilities_for(schema)
+    explainer = explainer.playing(experiment.question(schema)).suited_to(capabilities, schema)
     background = background_of(experiment, size)
     return int(explainer.planned_calls(instances, size.players, background))
 
@@ -164,23 +161,21 @@ def instances_of(experiment: Experiment, size: Size) -> int:
 
 def trained_rows(experiment: Experiment, size: Size) -> int:
     """How many rows the training evaluates at most; those of one fit where nothing is repeated."""
-    model, trainer = experiment.model, experiment.trainer
-    own = model.own_trainer() if isinstance(model, BringsTrainer) else None
-    if own is None and isinstance(trainer, PlansRows):
-        return trainer.planned_rows(size.train)
-    return size.train
+    if experiment.model.own_trainer() is not None:
+        return size.train
+    return experiment.trainer.planned_rows(size.train)
 
 
 def _measures(experiment: Experiment, stage: Stage, size: Size) -> float:
     metric, instances = experiment.metrics[stage.name], instances_of(experiment, size)
     if "folds" in metric.reads:
         return trained_rows(experiment, size) * (experiment.settings.split.folds or 1)
-    if stage.subject and isinstance(metric, ExplainsAgain):
-        explainer = experiment.explainers[stage.subject]
-        return planned_calls(experiment, explainer, size, metric.explained_again(instances))
     if stage.subject:
-        return instances * size.players
-    if traits_of(metric, MetricPart).scope == "explainers":
+        again = metric.explained_again(instances)
+        if again is None:
+            return instances * size.players
+        return planned_calls(experiment, experiment.explainers[stage.subject], size, again)
+    if metric.scope == "explainers":
         return instances * size.players * len(experiment.explainers)
     return size.test if "predictions" in stage.inputs else size.rows * size.players
 

@@ -9,7 +9,6 @@ import pandas as pd
 import yaml
 
 from deepseek_report.artifacts.ids import BEFORE, ArtifactId
-from deepseek_report.artifacts.protocols import traits
 from deepseek_report.artifacts.protocols.models import model_digest
 from deepseek_report.artifacts.results import PROVENANCE
 from deepseek_report.artifacts.score import Score, load_scores
@@ -166,8 +165,8 @@ def _volatile(experiment: Experiment) -> Iterator[str]:
     timed = experiment.timed
     yield from (f"{RECORDS}/{artifact}/*" for artifact in sorted(timed))
     for name, metric in experiment.metrics.items():
-        for table, kind in traits.table_types(metric).items():
-            if traits.traits_of(metric, traits.MetricPart).volatile and kind.section:
+        for table, kind in metric.tables.items():
+            if metric.volatile and kind.section:
                 yield f"tables/{slug('-'.join(dict.fromkeys((kind.section, name, table))))}*"
     for artifact in sorted(timed):
         if ArtifactId(artifact).kind == "pictures":

@@ -205,7 +205,7 @@ def drawn_again(results: Results, folder: Path, trust: Sequence[str] = ()) -> Re
             plugin = load_picture(entries[name], trust)
             make_folder(folder / name)
             for picture in plugin.draw(shown):
-                picture.declared(plugin.section, plugin.needs).save(folder / name)
+                picture.declared(plugin.section or "", plugin.needs).save(folder / name)
         except UntrustedPartError:
             continue
         except Exception as error:  # one picture must not take the others with it

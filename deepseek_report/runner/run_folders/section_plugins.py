@@ -10,11 +10,8 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from deepseek_report.artifacts.message import Message, Text, message
-from deepseek_report.artifacts.protocols.sections import (
-    SectionContent,
-    SectionPlugin,
-    VisualizationPlugin,
-)
+from deepseek_report.artifacts.protocols.sections import SectionContent, SectionPart
+from deepseek_report.artifacts.protocols.traits import PicturePart, completed
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage.local_paths import without_local_paths
 from deepseek_report.config.trusted import trusted_packages
@@ -25,6 +22,7 @@ from deepseek_report.wording.of_results import words_of
 
 OWN_SECTIONS = "deepseek_report.sections."
 _OWN = {"section": OWN_SECTIONS, "picture": "deepseek_report.visualizations."}
+_BASES = {"section": SectionPart, "picture": PicturePart}
 _PACKAGE = "deepseek_report"
 
 
@@ -36,20 +34,20 @@ class UntrustedPartError(Exception):
         self.reason = reason
 
 
-def load_section(entry: Mapping[str, object], trust: Sequence[str] = ()) -> SectionPlugin:
+def load_section(entry: Mapping[str, object], trust: Sequence[str] = ()) -> SectionPart:
     """Build a section from its `_target_` and fields.
 
     trust : packages that the person named, beside this one.
 
     Raises UntrustedPartError: the target is no section of this package or of a trusted one.
     """
-    section: SectionPlugin = _load(entry, "section", trust)
+    section: SectionPart = _load(entry, "section", trust)
     return section
 
 
-def load_picture(entry: Mapping[str, object], trust: Sequence[str] = ()) -> VisualizationPlugin:
+def load_picture(entry: Mapping[str, object], trust: Sequence[str] = ()) -> PicturePart:
     """Build the plug-in of a picture; it raises as `load_section` does."""
-    picture: VisualizationPlugin = _load(entry, "picture", trust)
+    picture: PicturePart = _load(entry, "picture", trust)
     return picture
 
 
@@ -66,7 +64,7 @@ def _load(entry: Mapping[str, object], kind: str, trust: Sequence[str]) -> Any:
     cls = getattr(importlib.import_module(module), name)
     if not (isinstance(cls, type) and dataclasses.is_dataclass(cls)):
         raise UntrustedPartError(message(f"refusals.no_part.{kind}", target=target))
-    return TypeAdapter(cls).validate_python(
+    return TypeAdapter(completed(cls, _BASES[kind])).validate_python(
         {key: value for key, value in entry.items() if key != "_target_"}
     )
 

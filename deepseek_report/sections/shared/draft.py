@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from deepseek_report.artifacts.explanation import CONTROL
 from deepseek_report.artifacts.ids import ArtifactId
-from deepseek_report.artifacts.protocols.sections import SectionContent
+from deepseek_report.artifacts.protocols.sections import SectionContent, SectionPart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.table import TableType
 from deepseek_report.findings.conclude import all_findings
@@ -140,13 +140,11 @@ class Draft:
         return by_reason(self.words, reasons)
 
 
-class DraftedSection:
+class DraftedSection(SectionPart):
     """A section that is written as a draft; a subclass says what of."""
 
     name: ClassVar[str]
     """Its key: its words are `sections.<name>` in `templates/locale`."""
-    needs: ClassVar[frozenset[str]] = frozenset()
-    """Ids without which it is incomplete, whatever the reason."""
     metrics: ClassVar[str] = ""
     """Metrics whose notes it says, by their names."""
     pictures: ClassVar[str] = ""

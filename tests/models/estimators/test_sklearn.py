@@ -370,7 +370,7 @@ def test_several_labels_are_learned_by_one_estimator_each(library, tmp_path):
     assert probabilities.shape == (200, 3)
     assert ((probabilities > 0.5) == train.all_labels).mean() > 0.85
     np.testing.assert_allclose(classifier.probabilities(train.inputs)[:, 1], probabilities[:, 2])
-    assert models.capabilities_of(plugin, schema) == classifier.capabilities == frozenset()
+    assert plugin.capabilities_for(schema) == classifier.capabilities == frozenset()
     loaded = load_classifier(plugin, schema, train, tmp_path)
     np.testing.assert_array_equal(loaded.label_probabilities(train.inputs), probabilities)
 
@@ -407,15 +407,15 @@ def test_boosting_of_many_classes_plans_no_walk_of_trees():
     two = Schema((), Target("y", "Y", ("a", "b"), 0))
     three = Schema((), Target("y", "Y", ("a", "b", "c"), 0))
     for library in ("sklearn", "xgboost", "lightgbm"):
-        assert models.capabilities_of(Sklearn(library=library), two) == {"trees"}
-        assert models.capabilities_of(Sklearn(library=library), three) == frozenset()
+        assert Sklearn(library=library).capabilities_for(two) == {"trees"}
+        assert Sklearn(library=library).capabilities_for(three) == frozenset()
     linear = Sklearn(library="xgboost", params={"booster": "gblinear"})
-    assert models.capabilities_of(linear, two) == frozenset()
+    assert linear.capabilities_for(two) == frozenset()
 
 
 def test_refusals_name_the_estimator():
     model = Sklearn("sklearn.linear_model.LogisticRegression")
-    assert models.name_of(model) == "LogisticRegression"
+    assert model.called == "LogisticRegression"
     from deepseek_report.explainers.gradients.local_gradients import InputXGradient
 
     assert "LogisticRegression has none" in say(InputXGradient().refuses(model, None))

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from deepseek_report.artifacts.message import Message, from_plain
-from deepseek_report.artifacts.protocols.explainers import OffersSizes, Situation, Turn
-from deepseek_report.artifacts.protocols.models import capabilities_of
+from deepseek_report.artifacts.protocols.explainers import Situation, Turn
 from deepseek_report.config.compose import compose
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.problems import ConfigProblems
@@ -219,11 +218,11 @@ def test_a_threshold_on_an_explainer_that_the_budget_leaves_out_is_a_problem(siz
 @pytest.mark.parametrize("model", ["deepseek", "mlp", "sklearn", "nam"])
 def test_each_offer_costs_more_than_the_one_before_it_and_says_why(size: Size, model: str) -> None:
     experiment = composed(f"model={model}", "explainers=all")
-    capabilities = capabilities_of(experiment.model, size.schema)
+    capabilities = experiment.model.capabilities_for(size.schema)
     situation = Situation(capabilities, size.schema, 16)
     for name, explainer in experiment.explainers.items():
-        assert isinstance(explainer, OffersSizes)
-        offers = list(explainer.offers(situation))
+        offers = explainer.offers(situation)
+        assert offers
         costs = [planned_calls(experiment, offer.explainer, size, 20) for offer in offers]
         assert all(less < more for less, more in pairwise(costs)), name
         assert [offer.turn for offer in offers] == sorted(offer.turn for offer in offers)
