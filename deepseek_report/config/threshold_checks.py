@@ -116,8 +116,8 @@ def _shipped(composed: Composed, declared: Iterable[_Declared]) -> _Sources:
             if scores is None or not names.isdisjoint(scores):
                 module, _, name = target.rpartition(".")
                 own = module.startswith("deepseek_report.")
-                found = importlib.import_module(module) if own else None
-                plugin = getattr(found, name, MetricPart)
+                code = importlib.import_module(module) if own else None
+                plugin = getattr(code, name, MetricPart)
                 sources = _sources([(file.stem, plugin)])
                 scores = tuple(sources)
         except (ConfigProblems, ImportError):  # told where somebody chooses it

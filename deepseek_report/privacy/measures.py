@@ -204,16 +204,14 @@ Said = TypeVar("Said", bound=Text)
 _COUNTED = re.compile(r"\((\d+)\)")
 
 
-def released_measurement(
-    measured: Measurement, plugin: MetricPart, source: RunSource
-) -> Measurement:
+def released_measurement(measured: Measurement, part: MetricPart, source: RunSource) -> Measurement:
     """What may be told of a measurement; a part that declares nothing tells nothing.
 
     What the metric concludes is told where nothing of its numbers is left out.
     """
-    if reveals_of(plugin) is None:
+    if reveals_of(part) is None:
         return Measurement()
-    releases = plugin.releases()
+    releases = part.releases()
     tables = _tables(measured.tables, releases, source)
     notes = without_private(measured.notes, source)
     scores = tuple(
@@ -224,7 +222,7 @@ def released_measurement(
         for name, table in tables.items()
         if not releases[name].coarse and not releases[name].of_cases
     )
-    arrays = plugin.released_arrays
+    arrays = part.released_arrays
     whole = not left_out and tables.keys() == measured.tables.keys()
     concluded = (finding for finding in measured.findings if not _tells_of(finding, source))
     if left_out:
@@ -237,7 +235,7 @@ def released_measurement(
         notes=tuple(notes),
         types={
             name: declared.restricted_to(tables[name].columns)
-            for name, declared in plugin.tables.items()
+            for name, declared in part.tables.items()
             if name in tables
         },
         findings=tuple(concluded) if whole else (),

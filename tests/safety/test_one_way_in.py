@@ -115,7 +115,6 @@ ELSEWHERE: dict[str, tuple[str, set[str]]] = {
     "examples/packages.py": (_DATA, {"np.load", "read_bytes", "read_csv"}),
     "models/estimators/sklearn.py": (_MODELS, {"json.loads", "load_file"}),
     "models/own/own_classes.py": (_MODELS, {"glob", "read_text"}),
-    "models/shared/loading.py": (_MODELS, {"load_file", "save_file"}),
     "models/transformers/pretrained.py": (_MODELS, {"glob"}),
     "provenance/__init__.py": (_CODE, {"read_text"}),
     "provenance/checkout.py": (_OWN, {"mkdir", "open", "write_bytes", "write_text"}),

@@ -10,7 +10,7 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Ints
 from deepseek_report.artifacts.message import Text, message
-from deepseek_report.artifacts.protocols.datasets import DataTraits
+from deepseek_report.artifacts.protocols.datasets import DatasetPart, DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.protocols.traits import GivenInPython, not_held
 from deepseek_report.artifacts.schema import TaskName
@@ -106,7 +106,7 @@ _NOT_LOOKED = DataIssue(
 
 
 @dataclass(frozen=True)
-class HoldsRows(GivenInPython):
+class HoldsRows(GivenInPython, DatasetPart):
     """What data sets around `GivenRows` have in common.
 
     sha256 : of the rows. validation_share, test_share : how test rows are shared out where no
@@ -120,9 +120,6 @@ class HoldsRows(GivenInPython):
     validation_share: Share = 0.2
     test_share: Share = 0.6
     training_rows: TrainingRows = "given"
-
-    def problems(self) -> list[str]:
-        raise NotImplementedError
 
     def issues(self, dataset: Dataset) -> tuple[DataIssue, ...]:
         """What was found in the data, and what cannot be looked for in them."""
