@@ -289,10 +289,14 @@ class Recorded:
 
 def our_estimates(game: Any) -> dict[int, tuple[np.ndarray, np.ndarray]]:
     """{budget: values and standard errors, (seed, feature) each}; 0 is the default setting."""
+    from deepseek_report.artifacts.protocols.classifier import Classifier
     from deepseek_report.artifacts.protocols.explainers import ExplainContext
     from deepseek_report.explainers.shapley.shap import Shap
 
-    classifier = Recorded(game)
+    class Asked(Recorded, Classifier):
+        """The record as an explainer asks it; the peers' environment has no such base."""
+
+    classifier = Asked(game)
     positions = np.arange(SEEDS)
     context = ExplainContext(classifier, game["rows"], positions, game["background"], 1, seed=1)
     estimates = {}

@@ -11,6 +11,7 @@ import numpy as np
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.predictions import Cases, Predictions
+from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import (
     Category,
@@ -28,7 +29,7 @@ TARGET = Target("y", "y", ("no", "yes"), favourable=0)
 NUMBER = Target("y", "y", ("y",), explained=0, task="regression", unit="€")
 
 
-class Answers:
+class Answers(Classifier):
     """A model whose answers are a function of (row, column) inputs.
 
     answers : gives the chance of the last of two classes, (row, class) probabilities, or numbers

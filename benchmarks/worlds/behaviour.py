@@ -13,6 +13,7 @@ import pandas as pd
 
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.conclusions import Expectation, InputChange
+from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Category, Feature, Layout, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
@@ -65,7 +66,7 @@ def labelled(rows: Floats, log_odds: LogOdds, rng: np.random.Generator) -> Split
     return Split(rows, labels, np.arange(len(rows)), {})
 
 
-class Stated:
+class Stated(Classifier):
     """A model that states the probabilities of these log-odds."""
 
     capabilities: frozenset[str] = frozenset()
@@ -78,7 +79,7 @@ class Stated:
         return np.column_stack([1 - share_, share_])
 
 
-class Fitted:
+class Fitted(Classifier):
     """A model of scikit-learn, fitted on the training part."""
 
     capabilities: frozenset[str] = frozenset()

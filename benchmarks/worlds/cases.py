@@ -17,6 +17,7 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.predictions import Cases, Predictions
+from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
 from deepseek_report.explainers.shapley.shap import Shap
@@ -44,7 +45,7 @@ THRESHOLD = 0.5
 CHANGED = 25
 
 
-class Scored:
+class Scored(Classifier):
     """A model that gives probabilities by a function of the rows."""
 
     name, module = "known", None

@@ -13,6 +13,7 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.data_kinds import kind_of
@@ -38,7 +39,7 @@ FEATURES, ROWS, RESAMPLES = 8, 600, 400
 CASES = (200, 60)
 
 
-class Logistic:
+class Logistic(Classifier):
     """p = σ(b + x · w)."""
 
     capabilities = frozenset({"module"})
@@ -84,7 +85,7 @@ class OneFeature(Logistic):
         self.weights[0] = 2.5 * np.sign(self.weights[0])
 
 
-class Forest:
+class Forest(Classifier):
     """A small forest of scikit-learn, of labels drawn from a logistic model; it has no weights."""
 
     capabilities: frozenset[Any] = frozenset()

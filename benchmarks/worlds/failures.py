@@ -19,6 +19,7 @@ from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.predictions import Cases, Predictions, PredictionSummary
+from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Attribute, Category, Feature, Schema, Target
@@ -70,7 +71,7 @@ def schema() -> Schema:
 
 
 @dataclass(frozen=True)
-class Rule:
+class Rule(Classifier):
     """A smooth model of known probabilities; `ripple` lets it turn at small differences as well.
 
     sharpness : standard deviation of its log-odds. ripple : height of a wave of the log-odds along

@@ -22,6 +22,7 @@ from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.predictions import Cases, Predictions
+from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import CROSS, Attribute, Feature, Schema, Target
@@ -558,7 +559,7 @@ def coverage(repeats: int, plan: Plan) -> list[Table]:
 
 
 @dataclass(frozen=True)
-class ReadingClassifier:
+class ReadingClassifier(Classifier):
     """Favours by skill, and by sex and a job that stands in for it, with these weights."""
 
     by_sex: float

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.metrics.explanations.interactions import Interactions, PairSizes
 from deepseek_report.models.estimators.estimator import read_trees
@@ -36,7 +37,7 @@ def schema() -> Schema:
 
 
 @dataclass
-class LogOdds:
+class LogOdds(Classifier):
     """A classifier of two classes from a function of rows; `trees` where a forest adds up to it."""
 
     output: Callable[[np.ndarray], np.ndarray]

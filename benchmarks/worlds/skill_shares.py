@@ -17,6 +17,7 @@ import numpy as np
 
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.predictions import Cases, Predictions
+from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
@@ -119,7 +120,7 @@ class World:
 
 
 @dataclass
-class Answers:
+class Answers(Classifier):
     """The model of a world as a classifier."""
 
     world: World

@@ -13,6 +13,7 @@ from functools import partial
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats
+from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.schema import Attribute, Feature, Schema
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.metrics.fairness.direct_use import DirectUse
@@ -25,7 +26,7 @@ NAMES = ("left", "right", "skill", *(f"noise {k}" for k in range(NOISE)))
 
 
 @dataclass(frozen=True)
-class ByBoth:
+class ByBoth(Classifier):
     """Favours by skill, and by whether the first two numbers have the same sign."""
 
     weight: float

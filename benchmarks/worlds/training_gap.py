@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
+from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.findings import rules_performance
@@ -32,7 +33,7 @@ SCHEMA = Schema(
 Learns = Callable[[NDArray[np.float64], NDArray[np.int64], int], "Model"]
 
 
-class Model:
+class Model(Classifier):
     """Answers by a function from rows to the log-odds of “yes”."""
 
     schema = SCHEMA

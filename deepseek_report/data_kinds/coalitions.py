@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
-from deepseek_report.artifacts.protocols.classifier import AnswersMixtures, AnswersMoves, Classifier
+from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.statistics.copies import same_values
 
@@ -63,11 +63,7 @@ class Coalitions:
     ) -> None:
         self.classifier, self.row, self.owners = classifier, row, owners
         self.references = references
-        self._answer = (
-            classifier.mixing(row, references, owners)
-            if isinstance(classifier, AnswersMixtures)
-            else self._of_rows
-        )
+        self._answer = classifier.mixing(row, references, owners) or self._of_rows
 
     def probabilities(self, kept: Bools, which: Ints | None = None) -> Floats:
         """(coalition, class) probabilities, or the number.
@@ -106,7 +102,7 @@ class PairedCoalitions:
         of : array
             (coalition,) the instance whose players are kept.
         """
-        if not isinstance(self.classifier, AnswersMixtures):
+        if not self.classifier.mixes:
             return in_parts(self._of_rows, len(self.owners), kept, of)
         outputs = np.empty((len(of), len(self.classifier.schema.target.classes)))
         for instance in np.unique(of):
@@ -142,9 +138,7 @@ class MovedRows:
 
     def __init__(self, classifier: Classifier, rows: Floats) -> None:
         self.classifier, self.rows = classifier, rows
-        self._answer = (
-            classifier.moving(rows) if isinstance(classifier, AnswersMoves) else self._of_rows
-        )
+        self._answer = classifier.moving(rows) or self._of_rows
 
     def probabilities(self, which: Ints, columns: Ints, values: Floats) -> Floats:
         """(probe, class) probabilities, or the number.

@@ -15,7 +15,7 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.explanation import Game
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.protocols.classifier import AnswersMixtures, Classifier
+from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.seeds import content_keys
 from deepseek_report.data_kinds import kind_of
@@ -120,7 +120,7 @@ class FixedRows(Replacement):
     def answers(
         self, classifier: Classifier, read: Callable[[Floats], Floats] = np.asarray
     ) -> Callable[[Bools, Ints], Floats]:
-        if not isinstance(classifier, AnswersMixtures):
+        if not classifier.mixes:
             return super().answers(classifier, read)
         every = [
             PairedCoalitions(classifier, self.inputs, self.owners, references)

@@ -13,7 +13,6 @@ from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import CONTROL, Explanation, Game
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.protocols.classifier import AnswersRows
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
 from deepseek_report.artifacts.protocols.models import ModelPart
@@ -165,11 +164,10 @@ class GivenAttributions(GivenInPython, Explainer):
 
     def _explained(self, context: ExplainContext, rows: Ints) -> Floats:
         """(row,) the output that the values are shares of."""
-        classifier = context.classifier
-        if not isinstance(classifier, AnswersRows):
+        logits = context.classifier.logits_of(rows)
+        if logits is None:
             wanted = context.margin if self.space == "logit" else context.output
             return wanted(context.inputs)
-        logits = classifier.logits_of(rows)
         if context.is_number:
             return logits[:, 0]
         if self.space == "logit":

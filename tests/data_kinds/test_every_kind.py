@@ -10,6 +10,7 @@ import pytest
 
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.predictions import Cases
+from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target
@@ -153,7 +154,7 @@ def test_units_of_importance_keep_every_attribution_that_is_common(sample) -> No
 # --- what is built on kinds alone -----------------------------------------------------------------
 
 
-class Scale:
+class Scale(Classifier):
     """The class is "yes" by the first column; a missing one counts as 0."""
 
     name, module, capabilities, calls = "scale", None, frozenset(), 0

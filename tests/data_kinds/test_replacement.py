@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given as examples
 from hypothesis import strategies as st
 
+from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.data_kinds.coalitions import distinct_rows, each_once
 from deepseek_report.data_kinds.replacement import ROWS_OF_AN_INSTANCE, replacement_of
 from deepseek_report.metrics.explanations.curves import Perturbation
@@ -22,7 +23,7 @@ INPUTS = RNG.normal(size=(N, COLUMNS))
 NOTHING = np.zeros((N, COLUMNS), dtype=bool)
 
 
-class Line:
+class Line(Classifier):
     """p = 0.5 + x · w."""
 
     schema = table("x0", "x1", "x2")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
@@ -12,7 +12,7 @@ from pydantic import Field
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Message, message
-from deepseek_report.artifacts.protocols.classifier import Capability, TreeClassifier
+from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
 from deepseek_report.artifacts.protocols.models import ModelPart
@@ -89,7 +89,7 @@ class ConditionalShap(Explainer):
 
     def _walked(self, context: ExplainContext) -> Explanation:
         """NotApplicableError where the trees are too many, or do not add up to the output."""
-        classifier = cast(TreeClassifier, context.classifier)
+        classifier = context.classifier
         before = context.classifier.calls
         context.progress.start(self.method, 1)
         rows = context.known_rows

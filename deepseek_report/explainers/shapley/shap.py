@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, cast
+from typing import Literal
 
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.explanation import Explanation, Game
 from deepseek_report.artifacts.message import Message, message
-from deepseek_report.artifacts.protocols.classifier import Capability, TreeClassifier
+from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
 from deepseek_report.artifacts.protocols.models import ModelPart
@@ -170,7 +170,7 @@ class Shap(ShapSettings, Explainer):
             raise NotApplicableError(
                 message("explainer_refusals.no_trees", model=context.classifier.name)
             )
-        classifier = cast(TreeClassifier, context.classifier)
+        classifier = context.classifier
         before, ensemble = context.classifier.calls, classifier.trees
         space = ensemble.space
         context.progress.start("shap", 1)

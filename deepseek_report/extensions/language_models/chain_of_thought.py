@@ -14,7 +14,7 @@ from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.estimate import UNDEFINED, Estimate, finite
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Message, message
-from deepseek_report.artifacts.protocols.classifier import ContinuesText, LanguageModel
+from deepseek_report.artifacts.protocols.classifier import LanguageModel
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.split import DECIDED, Dataset
 from deepseek_report.artifacts.table import TableType, columns_of, estimate
@@ -422,7 +422,7 @@ class ChainTests(_ChainMetric):
 
     def measure(self, context: MeasureContext) -> Measurement:
         classifier = context.classifier
-        if not isinstance(classifier, ContinuesText):
+        if "language_model" not in classifier.capabilities:
             raise NotApplicableError(message("refusals.no_language_model"))
         marks = self._marks(classifier.language_model)
         prompts = classifier.token_ids(context.dataset.test.inputs)

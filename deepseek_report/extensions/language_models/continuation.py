@@ -17,7 +17,7 @@ from deepseek_report.artifacts.estimate import UNDEFINED, Estimate
 from deepseek_report.artifacts.explanation import CONTROL
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Message, message
-from deepseek_report.artifacts.protocols.classifier import ContinuesText, LanguageModel
+from deepseek_report.artifacts.protocols.classifier import Classifier, LanguageModel
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.split import Split
@@ -294,9 +294,7 @@ class ContinuationAttribution(EntityMetric, ClassMetric):
             ),
         )
 
-    def _texts(
-        self, classifier: ContinuesText, test: Split
-    ) -> Iterator[tuple[Continuation, Bools]]:
+    def _texts(self, classifier: Classifier, test: Split) -> Iterator[tuple[Continuation, Bools]]:
         """The prompts with their answers, and (answer token, player) what is known to make them."""
         ids, targets = classifier.token_ids(test.inputs), classifier.class_tokens[test.labels]
         chains = answers_of(ids, targets, test.entities)
@@ -334,7 +332,7 @@ class ContinuationAttribution(EntityMetric, ClassMetric):
             return []
         return [message("notes.continuation.cut", n=n, of=of)]
 
-    def _owners(self, classifier: ContinuesText, ids: Ints, fixed: int) -> Ints:
+    def _owners(self, classifier: Classifier, ids: Ints, fixed: int) -> Ints:
         if self.players == "words":
             tokens = classifier.language_model.tokens
             return word_owners([tokens[token] for token in ids], fixed)

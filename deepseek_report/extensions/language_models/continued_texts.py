@@ -56,7 +56,7 @@ class ContinuedTexts:
 
 
 class LanguageClassifier(TorchClassifier):
-    """Says which of the classes follows a text; see `protocols.language_models.ContinuesText`."""
+    """Says which of the classes follows a text."""
 
     @property
     def language_model(self) -> ContinuedTexts:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar, cast
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ from deepseek_report.artifacts.estimate import UNDEFINED, Estimate
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.protocols.classifier import ContinuesText
+from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.protocols.modules import REPLACEMENTS
 from deepseek_report.artifacts.score import Bounds
@@ -55,12 +55,7 @@ class InsideMetric(ComputeMetric):
     requires = frozenset({"language_model"})
 
 
-def continuing(context: MeasureContext) -> ContinuesText:
-    """The model of the run as one that continues texts."""
-    return cast(ContinuesText, context.classifier)
-
-
-def prompts_of(model: ContinuesText, part: Split, rows: Ints) -> Prompts:
+def prompts_of(model: Classifier, part: Split, rows: Ints) -> Prompts:
     """The prompts in these rows, and the token that follows each."""
     from deepseek_report.extensions.language_models.residual_stream import Prompts
 
@@ -75,7 +70,7 @@ def some_prompts(
     Work is counted as passes × tokens × parameters that are no embedding. Raises
     NotApplicableError where fewer than `FEWEST` prompts could be run.
     """
-    model, test = continuing(context), context.dataset.test
+    model, test = context.classifier, context.dataset.test
     drawn = np.random.default_rng(context.seed).permutation(len(test))[:wanted]
     if not len(drawn):
         return drawn
@@ -182,7 +177,7 @@ class Lens(InsideMetric):
     def measure(self, context: MeasureContext) -> Measurement:
         from deepseek_report.extensions.language_models import residual_stream
 
-        model, dataset = continuing(context), context.dataset
+        model, dataset = context.classifier, context.dataset
         stream = residual_stream.ResidualStream(model.language_model.net, context.classifier.name)
         passes = self._passes(stream.depth)
         rows = some_prompts(context, "lens", passes, self.max_rows, self.most_work)
@@ -348,7 +343,7 @@ class HeadRoles(InsideMetric):
         patterns = residual_stream.PATTERNS
         passes = 2 + len(patterns) * len(REPLACEMENTS)
         rows = some_prompts(context, "head_roles", passes, self.max_rows, self.most_work)
-        model, test = continuing(context), context.dataset.test
+        model, test = context.classifier, context.dataset.test
         net = model.language_model.net
         stream = residual_stream.ResidualStream(net, context.classifier.name)
         prompts, drawn = prompts_of(model, test, rows), Resampling.of(test).take(rows)
@@ -497,7 +492,7 @@ class Latent(InsideMetric):
     def measure(self, context: MeasureContext) -> Measurement:
         from deepseek_report.extensions.language_models import residual_stream as inside
 
-        model, dataset = continuing(context), context.dataset
+        model, dataset = context.classifier, context.dataset
         stream = inside.ResidualStream(model.language_model.net, context.classifier.name)
         latents = inside.latents_of(stream)
         if not latents:
@@ -631,7 +626,7 @@ class TokenExperts(InsideMetric):
     def measure(self, context: MeasureContext) -> Measurement:
         from deepseek_report.extensions.language_models import residual_stream as inside
 
-        model, test = continuing(context), context.dataset.test
+        model, test = context.classifier, context.dataset.test
         stream = inside.ResidualStream(model.language_model.net, context.classifier.name)
         probe = prompts_of(model, test, np.arange(min(len(test), FEWEST)))
         counts = inside.chosen_experts(stream, probe)

@@ -13,7 +13,7 @@ from pydantic import Field
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.protocols.classifier import Classifier, TreeClassifier
+from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.protocols.modules import AddsUpSteps
 from deepseek_report.artifacts.protocols.trees import TreeEnsemble
@@ -32,7 +32,7 @@ class TreeWays:
     shown : trees whose path is told.
     """
 
-    classifier: TreeClassifier
+    classifier: Classifier
     schema: Schema
     shown: int
 
@@ -167,7 +167,7 @@ class DecisionWay(ModelMetric):
         classifier, rows, targets = context.classifier, shown.inputs, shown.targets(context)
         if "module" in classifier.capabilities and isinstance(classifier.module, AddsUpSteps):
             return Measurement(tables={"steps": _step_table(classifier, rows, targets)})
-        if "trees" in classifier.capabilities and isinstance(classifier, TreeClassifier):
+        if "trees" in classifier.capabilities:
             ways = TreeWays(classifier, context.dataset.schema, self.paths)
             return Measurement(tables=ways.tables(rows, targets))
         raise NotApplicableError(message("refusals.no_way"))

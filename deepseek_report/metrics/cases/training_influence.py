@@ -13,7 +13,7 @@ from pydantic import Field
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Message, message
-from deepseek_report.artifacts.protocols.classifier import Classifier, TreeClassifier
+from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.protocols.modules import ExplainableModule
 from deepseek_report.artifacts.protocols.trees import TreeEnsemble
@@ -199,7 +199,7 @@ def _derivatives(classifier: Classifier, rows: Floats, derived: _Derived) -> _La
 
 
 def pushes_of_trees(
-    classifier: TreeClassifier, schema: Schema, train: Split, rows: Floats, targets: Ints
+    classifier: Classifier, schema: Schema, train: Split, rows: Floats, targets: Ints
 ) -> Floats:
     """(case, training row) what each training row gave to the leaves that a case falls into.
 
@@ -406,7 +406,7 @@ class TracIn(ModelMetric):
         self, context: MeasureContext, train: Split, rows: Floats, targets: Ints
     ) -> tuple[Floats, Message]:
         classifier = context.classifier
-        if "trees" in classifier.capabilities and isinstance(classifier, TreeClassifier):
+        if "trees" in classifier.capabilities:
             pushes = pushes_of_trees(classifier, context.dataset.schema, train, rows, targets)
             return pushes, message("notes.tracin.trees")
         if "module" not in classifier.capabilities:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, cast
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.explanation import OutputSpace
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.protocols.classifier import Classifier, TreeClassifier
+from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.protocols.trees import TreeEnsemble
 from deepseek_report.artifacts.schema import Feature, Schema
@@ -305,10 +305,9 @@ class Interactions(ModelMetric):
         """None where the model's answers are no sums of trees."""
         if "trees" not in classifier.capabilities:
             return None
-        trees, target = cast(TreeClassifier, classifier), classifier.schema.target.explained
-        ensemble = trees.trees
+        ensemble, target = classifier.trees, classifier.schema.target.explained
         inputs = inputs[_affordable(ensemble, len(inputs), len(background))]
-        cases, rows = trees.columns(inputs), trees.columns(background)
+        cases, rows = classifier.columns(inputs), classifier.columns(background)
         attributed = tree_shapley(ensemble, cases, rows, target)
         if not attributed.add_up(classifier.probabilities(inputs)[:, target], ensemble.space):
             return None

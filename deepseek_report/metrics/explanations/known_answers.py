@@ -322,7 +322,7 @@ _WHOLE_BACKGROUND = frozenset({"pairs", "tree"})
 _ALLOWED, _ALLOWED_KNOWN = 1e-3, 0.05
 
 
-class KnownFunction:
+class KnownFunction(Classifier):
     """A model whose Shapley values are known, since each column adds to its answer by itself.
 
     p = 0.5 + Σ c_j(x_j), of a number the same sum. c_j(x) is linear, at most 0.2 / columns in size
@@ -374,10 +374,6 @@ class KnownFunction:
     def label_probabilities(self, inputs: Floats) -> Floats:
         """(row, label) of a target of several labels: the same for each."""
         return np.tile(self.probabilities(inputs)[:, :1], len(self.schema.target.classes))
-
-    def randomised(self, seed: int) -> Classifier:
-        """It has no weights."""
-        raise NotApplicableError(message("model_refusals.no_weights", model=self.name))
 
     def columns(self, inputs: Floats) -> Floats:
         """(row, column) as its stumps read them."""

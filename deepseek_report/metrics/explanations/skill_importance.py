@@ -17,7 +17,6 @@ from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.predictions import Predictions
-from deepseek_report.artifacts.protocols.classifier import AnswersMixtures
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimate
 from deepseek_report.data_kinds import coalitions, kind_of
@@ -354,7 +353,7 @@ class _Played:
         subject = self.subject
         classifier, owners = subject.context.classifier, subject.players.owners[self.sampled]
         inputs, references = subject.inputs[self.sampled], self.references
-        if subject.players.is_fixed and isinstance(classifier, AnswersMixtures):
+        if subject.players.is_fixed and classifier.mixes:
             answers = np.empty((len(rows), subject.truths.shape[1]))
             for row in range(len(inputs)):
                 own = rows == row

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Annotated, cast
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
@@ -13,9 +13,8 @@ from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.explanation import CONTROL, Explanation
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.protocols.classifier import ChangedInputs, Classifier, TreeClassifier
+from deepseek_report.artifacts.protocols.classifier import ChangedInputs, Classifier
 from deepseek_report.artifacts.protocols.metrics import ExplainAgain, MeasureContext
-from deepseek_report.artifacts.protocols.trees import TreeEnsemble
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.coalitions import n_players, player_sums
 from deepseek_report.errors import NotApplicableError
@@ -286,14 +285,6 @@ class SilencedClassifier(ChangedInputs):
         self.name = classifier.name
         self.capabilities = classifier.capabilities & {"trees"}
         self.calls = 0
-
-    @property
-    def trees(self) -> TreeEnsemble:
-        """Those of the model; what they read is hidden."""
-        return cast(TreeClassifier, self.classifier).trees
-
-    def columns(self, inputs: Floats) -> Floats:
-        return cast(TreeClassifier, self.classifier).columns(self.changed(inputs))
 
     def randomised(self, seed: int) -> Classifier:
         return SilencedClassifier(self.classifier.randomised(seed), self.train, self.silent)

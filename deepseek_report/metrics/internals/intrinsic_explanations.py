@@ -15,7 +15,7 @@ from deepseek_report.artifacts.disclosure import TableRelease
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.protocols.classifier import Classifier, TellsShapes
+from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Feature, Schema
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimates_of
@@ -417,8 +417,6 @@ class ShapeFunctions(EntityMetric):
 
     def _pairs(self, context: MeasureContext, typical: Floats) -> list[tuple[object, ...]]:
         """What each pair of features adds on a grid of their values, the strongest pair first."""
-        if not isinstance(context.classifier, TellsShapes):
-            return []
         schema, test = context.dataset.schema, context.dataset.test.inputs
         surfaces = context.classifier.surfaces(schema.target.explained)
         spreads = {pair: float(surface(test).std()) for pair, surface in surfaces.items()}
@@ -452,9 +450,8 @@ class ShapeFunctions(EntityMetric):
 
 def _curves(classifier: Classifier, rows: Floats, target: int) -> Floats:
     """(row, feature) what the curve of each feature adds, without the pairs that it is in."""
-    if isinstance(classifier, TellsShapes):
-        return classifier.curves(rows, target)
-    return contributions(classifier, rows, target)
+    curves = classifier.curves(rows, target)
+    return contributions(classifier, rows, target) if curves is None else curves
 
 
 def _grid(train: Floats) -> Floats:

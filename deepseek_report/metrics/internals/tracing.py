@@ -12,7 +12,7 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.protocols.classifier import Classifier, TellsOwnTerms
+from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.protocols.modules import ExplainableModule, LayerTrace
 from deepseek_report.errors import NotApplicableError
@@ -190,8 +190,8 @@ def own_terms(classifier: Classifier, rows: Floats, target: int) -> tuple[Floats
 
     Returns (row, feature) values for the target and (row,) base values; see `IntrinsicModule`.
     """
-    if isinstance(classifier, TellsOwnTerms):
-        return classifier.own_terms(rows, target)
+    if (own := classifier.own_terms(rows, target)) is not None:
+        return own
     module = torch_module(classifier)
     classifier.calls += len(rows)
     values, base = in_batches(module, rows, lambda some: module.intrinsic(some, target))

@@ -11,7 +11,7 @@ from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.conclusions import AlertCapacity, DecisionCosts, ThresholdRule
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
-from deepseek_report.artifacts.protocols.classifier import AnswersRows, Classifier, DecidesItself
+from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.split import Split
 from deepseek_report.errors import NotApplicableError
@@ -195,9 +195,8 @@ def _decided(
 
 def logits_of(classifier: Classifier, part: Split) -> Floats:
     """(instance, class) what the model answers, or what it answered where only that is known."""
-    if isinstance(classifier, AnswersRows):
-        return _as_floats(classifier.logits_of(part.instance_ids))
-    return _as_floats(classifier.logits(part.inputs))
+    known = classifier.logits_of(part.instance_ids)
+    return _as_floats(classifier.logits(part.inputs) if known is None else known)
 
 
 def _as_floats(values: Floats) -> Floats:
@@ -228,8 +227,6 @@ def _of_labels(classifier: Classifier, part: Split) -> Floats | None:
 
 def _own_decisions(classifier: Classifier, parts: Mapping[str, Split]) -> dict[str, Ints]:
     """{part: (instance,) class that the model itself decides for}; {} where it decides nothing."""
-    if not isinstance(classifier, DecidesItself):
-        return {}
     decided = {name: classifier.decided(part.inputs) for name, part in parts.items()}
     known = {name: classes for name, classes in decided.items() if classes is not None}
     return known if len(known) == len(parts) else {}

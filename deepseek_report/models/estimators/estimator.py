@@ -13,7 +13,7 @@ from pydantic import AliasPath, BaseModel, Field, Json
 
 from deepseek_report.artifacts.array_types import Array, Floats, Ints
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.protocols.classifier import Capability
+from deepseek_report.artifacts.protocols.classifier import Capability, Classifier
 from deepseek_report.artifacts.protocols.trees import CategorySplit, Nodes, TreeEnsemble, joined
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
@@ -286,7 +286,7 @@ class Fitted:
         return design_matrix.match_classes(own, self.schema.target, self.named_classes)
 
 
-class EstimatorClassifier:
+class EstimatorClassifier(Classifier):
     """Evaluates a fitted estimator on original features; `calls` counts the rows.
 
     The logits are the logs of the probabilities, so that their softmax is what the estimator gave.
@@ -339,14 +339,9 @@ class EstimatorClassifier:
         self.calls += len(inputs)
         return np.asarray(self.module.label_probabilities(np.asarray(inputs, dtype=np.float64)))
 
-    def randomised(self, seed: int) -> EstimatorClassifier:
-        """An estimator has no weights that could be drawn anew."""
-        del seed
-        raise NotApplicableError(message("model_refusals.no_weights", model=self.name))
-
 
 class OwnTermsClassifier(EstimatorClassifier):
-    """A fitted model that adds up terms of features, and says which; see `TellsOwnTerms`."""
+    """A fitted model that adds up terms of features, and says which."""
 
     def decided(self, inputs: Floats) -> None:
         """It gives probabilities, and the threshold of the run decides."""
@@ -359,7 +354,7 @@ class OwnTermsClassifier(EstimatorClassifier):
 
 
 class ShapesClassifier(OwnTermsClassifier):
-    """A fitted model with one curve a feature and some pairs; see `TellsShapes`."""
+    """A fitted model with one curve a feature and some pairs."""
 
     def curves(self, inputs: Floats, target: int) -> Floats:
         """(instance, feature) -> (instance, feature) what each curve adds, without its pairs."""

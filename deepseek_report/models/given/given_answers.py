@@ -11,7 +11,7 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Array, Floats, Ints
 from deepseek_report.artifacts.message import Text, message
-from deepseek_report.artifacts.protocols.classifier import Capability
+from deepseek_report.artifacts.protocols.classifier import Capability, Classifier
 from deepseek_report.artifacts.protocols.models import ModelPart, Trainer, TrainingPlace
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.protocols.traits import GivenInPython, not_held
@@ -99,7 +99,7 @@ class GivenAnswers(AnsweredModel, GivenInPython):
         """Nothing is stored but what was predicted."""
 
 
-class AnsweredRows:
+class AnsweredRows(Classifier):
     """A classifier that gives the known answers for the rows of its data, and refuses all else."""
 
     name = "predictions given in Python"

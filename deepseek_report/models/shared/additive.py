@@ -34,6 +34,8 @@ class AdditiveClassifier(TorchClassifier):
     (instance, width) -> (instance, output), see `NAMModule` and `MLPModule`.
     """
 
+    mixes = True
+
     def rows_at_once(self, columns: int) -> int:
         """More than other modules get: mostly terms of a few columns are computed."""
         return max(min(1024, 2**21 // max(columns, 1)), 1)
@@ -58,7 +60,7 @@ class AdditiveClassifier(TorchClassifier):
     def mixing(
         self, row: Floats, references: Floats, owners: Ints
     ) -> Callable[[Bools, Ints], Floats]:
-        """See `AnswersMixtures`: the terms of the rows, summed for each player."""
+        """See `Classifier`: the terms of the rows, summed for each player."""
         with torch.inference_mode():
             terms = self._terms(np.vstack([row, references]), np.arange(len(row)))
             nothing, more = terms[1:].sum(dim=1), terms[:1] - terms[1:]
@@ -80,7 +82,7 @@ class AdditiveClassifier(TorchClassifier):
         return answer
 
     def moving(self, rows: Floats) -> Callable[[Ints, Ints, Floats], Floats]:
-        """See `AnswersMoves`: the terms of the rows are added up once."""
+        """See `Classifier`: the terms of the rows are added up once."""
         every, size = np.arange(rows.shape[1]), max(1, _TERMS // rows.shape[1])
         starts = range(0, len(rows), size)
         with torch.inference_mode():

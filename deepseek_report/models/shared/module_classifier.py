@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.protocols.classifier import Capability
+from deepseek_report.artifacts.protocols.classifier import Capability, Classifier
 from deepseek_report.artifacts.protocols.modules import ExplainableModule
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.metrics.performance.predicting import log_odds, softmax
@@ -46,7 +46,7 @@ def rows_of_batch(columns: int) -> int:
     return max(min(wanted, _VALUES // columns), 1)
 
 
-class TorchClassifier:
+class TorchClassifier(Classifier):
     """Evaluates a module in evaluation mode, in batches and without gradients.
 
     `calls` counts the rows that were evaluated; explainers that call the module themselves add

@@ -14,7 +14,7 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.protocols import models
-from deepseek_report.artifacts.protocols.classifier import ChangedInputs, Classifier, DecidesItself
+from deepseek_report.artifacts.protocols.classifier import ChangedInputs, Classifier
 from deepseek_report.artifacts.protocols.metrics import NO_CHANGE, FitChange
 from deepseek_report.artifacts.protocols.modules import ExplainableModule
 from deepseek_report.artifacts.protocols.progress import Silent
@@ -170,8 +170,7 @@ class _Withheld(ChangedInputs):
         return getattr(self.classifier, name)
 
     def decided(self, inputs: Floats) -> Ints | None:
-        inner = self.classifier
-        return inner.decided(self.changed(inputs)) if isinstance(inner, DecidesItself) else None
+        return self.classifier.decided(self.changed(inputs))
 
     def changed(self, inputs: Floats) -> Floats:
         held = np.array(inputs, dtype=np.float64)

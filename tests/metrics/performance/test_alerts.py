@@ -23,7 +23,7 @@ from deepseek_report.metrics.performance.predicting import predict, threshold_of
 from deepseek_report.runner.planning.against_data import capacity_problems
 from deepseek_report.statistics.ranking import first_of_each
 from deepseek_report.wording.words import wording
-from tests.builders import predictions, table
+from tests.builders import Answers, logistic, predictions, table
 from tests.worded import refused, say
 
 SCHEMA = table("x", target=Target("fraud", "Fraud", ("no", "fraud"), explained=1))
@@ -89,7 +89,7 @@ def test_periods_are_days_weeks_from_monday_and_months() -> None:
 def test_the_threshold_gives_as_many_alerts_as_can_be_looked_into() -> None:
     about = context()
     test = about.dataset.test
-    model: Any = SimpleNamespace(schema=SCHEMA, logits=lambda rows: np.column_stack([-rows, rows]))
+    model = Answers(lambda rows: logistic(2 * rows[:, 0]), SCHEMA)
     rule = ThresholdRule("capacity", capacity=AlertCapacity(2))
     made = predict(model, test, test, rule)["test"]
     days = np.ptp(test.moments // DAY) + 1

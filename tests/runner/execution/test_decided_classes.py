@@ -11,6 +11,7 @@ import numpy as np
 
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.predictions import Cases, Predictions
+from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.metrics.cases.case_tables import contrast_rows, reason_rows
@@ -137,7 +138,7 @@ def test_reasons_name_the_decided_class_and_contrasts_the_second() -> None:
         assert np.isclose(by_name[name], ROWS[7, j] * (first - second))
 
 
-class Counting:
+class Counting(Classifier):
     """Answers rows, and counts those that it is asked about."""
 
     def __init__(self) -> None:
