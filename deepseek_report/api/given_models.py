@@ -23,7 +23,7 @@ import pandas as pd
 from deepseek_report.api.report_arguments import ArgumentProblems, refuse
 from deepseek_report.api.rows import Rows, digest_of_numbers, held_kinds, leaves_hold, sums_agree
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.artifacts.schema import TaskName
+from deepseek_report.artifacts.schema import NUMBER_TASKS, TaskName
 from deepseek_report.errors import ConfigError, DeepseekReportError, first_line
 from deepseek_report.models.estimators.design_matrix import class_text, names_of
 from deepseek_report.models.estimators.estimator_libraries import walkable
@@ -90,7 +90,7 @@ def recognise(model: object, rows: Rows, hints: Hints) -> Recognised:
             _KINDS,
             "give one of these",
         )
-    return replace(recognised, gives_numbers=(recognised.task or hints.task) == "regression")
+    return replace(recognised, gives_numbers=(recognised.task or hints.task) in NUMBER_TASKS)
 
 
 def hold(
@@ -214,7 +214,7 @@ def _torch_answer(module: Any, hints: Hints) -> Callable[[Any], Any]:
                 outputs = module(encoded.to(place) if hasattr(encoded, "to") else encoded).double()
         finally:
             module.train(training)
-        if hints.outputs == "probabilities" or hints.task == "regression":
+        if hints.outputs == "probabilities" or hints.task in NUMBER_TASKS:
             return outputs
         single = outputs.ndim == 1 or outputs.shape[1] == 1
         return torch.sigmoid(outputs) if single else torch.softmax(outputs, dim=1)
@@ -283,13 +283,13 @@ def _kind_of_estimator(model: object) -> str:
 def _refuse_numbers(called: str, rows: Rows, *, may_be_numbers: bool) -> NoReturn:
     """Refuse a model that answers one number a row, and nothing says of which class."""
     classes = ", ".join(map(str, rows.classes[:5]))
-    is_number = ', or task="regression" where a number is predicted' if may_be_numbers else ""
+    or_number = ', or task="regression" where a number is predicted' if may_be_numbers else ""
     refuse(
         "model",
         f"{called} has no predict_proba, and y_test holds classes ({classes})",
         "a model that gives probabilities, or labels that are numbers",
         "give a function of it that gives probabilities, such as "
-        f"lambda table: model.predict(table){is_number}",
+        f"lambda table: model.predict(table){or_number}",
     )
 
 

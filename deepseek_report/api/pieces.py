@@ -22,7 +22,7 @@ from deepseek_report.api.report_arguments import (
 from deepseek_report.api.rows import Rows, digest_of, digest_of_array, in_order_of
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.explanation import CONTROL
-from deepseek_report.artifacts.schema import TaskName
+from deepseek_report.artifacts.schema import NUMBER_TASKS, TaskName
 from deepseek_report.artifacts.storage import bounded_yaml
 from deepseek_report.artifacts.storage.local_paths import PLAIN_NAME, shipped, unfit_name
 from deepseek_report.config.compose import add_declared, compose
@@ -103,16 +103,16 @@ def pieces_of(
     }
     classes = list(options.get("classes") or rows.classes)
     # of two classes, attributions are about the second one
-    if attributed and "positive" not in options and not is_number(rows, options):
+    if attributed and "positive" not in options and not predicts_number(rows, options):
         table |= {"positive": plain_value(classes[1])} if len(classes) == 2 else {}
     return Pieces((table, rows.held), known, attributed)
 
 
-def is_number(rows: Rows, options: CallOptions) -> bool:
+def predicts_number(rows: Rows, options: CallOptions) -> bool:
     """Whether a number is predicted, as far as the labels tell."""
     task = options.get("task", "auto")
     if task != "auto":
-        return bool(task == "regression")
+        return task in NUMBER_TASKS
     numeric = pd.api.types.is_numeric_dtype(rows.labels)
     return bool(numeric and rows.labels.nunique() > options.get("max_classes", MOST_CLASSES))
 
@@ -125,7 +125,7 @@ def _hints(rows: Rows, options: CallOptions) -> given_models.Hints:
         classes=options.get("classes") or (),
         encoder=options.get("encoder"),
         outputs=options.get("outputs", "logits"),
-        task="regression" if is_number(rows, options) else None,
+        task="regression" if predicts_number(rows, options) else None,
     )
 
 
@@ -190,7 +190,7 @@ def _answers(
             "a probability for each class, or of the second of two classes; or numbers",
             "give what predict_proba gives, and not the predicted classes",
         )
-    number = is_number(rows, options)
+    number = predicts_number(rows, options)
     if values.ndim == 2 and not number and values.shape[1] not in {1, len(classes)}:
         refuse(
             "predictions",

@@ -19,7 +19,7 @@ import pandas as pd
 
 from deepseek_report.api.finished import Run
 from deepseek_report.api.given_models import clone_fitting
-from deepseek_report.api.pieces import Pieces, experiment_of, is_number, paths_of, pieces_of
+from deepseek_report.api.pieces import Pieces, experiment_of, paths_of, pieces_of, predicts_number
 from deepseek_report.api.report_arguments import (
     ArgumentProblems,
     CallOptions,
@@ -366,7 +366,7 @@ def fitted_here(
         return None
     classes = options.get("classes") or ()
     rows = rows_of(test, (None, None), train, options.get("target"), left_out, classes)
-    number, labels = is_number(rows, options), rows.labels.to_numpy()
+    number, labels = predicts_number(rows, options), rows.labels.to_numpy()
     if has_training:
         learnt = np.arange(len(labels)) >= rows.n_test
     else:

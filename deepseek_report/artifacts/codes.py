@@ -27,7 +27,7 @@ def truth_of(code: str) -> bool | None:
     return True if text in _YES else False if text in _NO else None
 
 
-def is_number(text: str) -> bool:
+def reads_as_number(text: str) -> bool:
     """Whether the text is a finite number."""
     try:
         return bool(np.isfinite(float(text)))
@@ -38,4 +38,4 @@ def is_number(text: str) -> bool:
 def sorted_codes(codes: Iterable[str]) -> list[str]:
     """By value if all are numbers, else by text."""
     texts = list(codes)
-    return sorted(texts, key=float) if all(map(is_number, texts)) else sorted(texts)
+    return sorted(texts, key=float) if all(map(reads_as_number, texts)) else sorted(texts)

@@ -162,8 +162,8 @@ def ask(seen: TableSeen, wishes: Wishes) -> Wishes:
     wishes = _columns_to_leave_out(seen, wishes)
     target = str(wishes.target)
     codes = list(seen.codes.get(target, ()))
-    is_number = target in seen.numeric and len(codes) != 2
-    if wishes.favourable is None and codes and not is_number:
+    predicts_class = target not in seen.numeric or len(codes) == 2
+    if wishes.favourable is None and codes and predicts_class:
         question = f"Which class of “{target}” is good for the person concerned? {_few(codes)}"
         answer = _one(question, seen.likely_favourable(target), codes)
         wishes = replace(wishes, favourable=answer or None)

@@ -22,6 +22,7 @@ from deepseek_report.errors import NotApplicableError
 from deepseek_report.explainers.attributions import Explainer, ModuleExplainer, contrasted
 from deepseek_report.metrics.internals.tracing import own_terms
 from deepseek_report.metrics.performance.predicting import log_odds, softmax
+from deepseek_report.tasks import task_of
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,7 @@ class GivenAttributions(GivenInPython, Explainer):
             predictions=self._explained(context, rows),
             base_values=None if base is None else base[rows],
             variant="attributions that were computed elsewhere and given in Python",
-            output_space=("value" if context.is_number else self.space),
+            output_space=context.margin_space if self.space == "logit" else context.output_space,
             n_model_calls=0,
             params={},
         )
@@ -168,9 +169,8 @@ class GivenAttributions(GivenInPython, Explainer):
         if logits is None:
             wanted = context.margin if self.space == "logit" else context.output
             return wanted(context.inputs)
-        if context.is_number:
-            return logits[:, 0]
-        if self.space == "logit":
+        decides = task_of(context.classifier.schema.target).decides
+        if self.space == "logit" or not decides:
             return log_odds(logits, context.target)
         return np.asarray(softmax(logits)[:, context.target])
 

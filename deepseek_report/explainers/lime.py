@@ -486,7 +486,7 @@ class Lime(Explainer):
             near, game = CodedNeighbourhoods(context, self.bins, self.kernel_width), "neighbours"
             rows = self._samples(len(near.codings))
             variant = message("explainer_variants.lime_rows", rows=rows, package=package)
-            notes = [message("explainer_notes.lime.rows", number=context.is_number)]
+            notes = [message("explainer_notes.lime.rows", number=context.output_space == "value")]
         else:
             screening = self.suited_to(classifier.capabilities, schema).screening
             near = PlayerNeighbourhoods(context, self.kernel_width, self.columns_up_to, screening)
@@ -494,7 +494,7 @@ class Lime(Explainer):
             unit, spread = "groups" if near.are_joined else "players", not near.are_columns
             sizes = {"groups": near.groups, "rows": rows, "package": package}
             variant = message(f"explainer_variants.lime_{unit}.{kind.name}", **sizes)
-            about = {"number": context.is_number, "spread": spread}
+            about = {"number": context.output_space == "value", "spread": spread}
             notes = [message(f"explainer_notes.lime.{unit}.{kind.name}", **about), *near.notes]
         fits = (near.by_package if package else near.surrogates)(rows, self.ridge)
         fidelity = {"mean": float(fits.fidelity.mean()), "worst": float(fits.fidelity.min())}

@@ -301,7 +301,7 @@ def _csv_cell(value: object) -> object:
     if not isinstance(value, str):
         return value
     text = plain(value)
-    return f"'{text}" if text.startswith(_FORMULA) and not _is_number(text) else text
+    return f"'{text}" if text.startswith(_FORMULA) and not _reads_as_number(text) else text
 
 
 def plain_cell(value: object, words: Wording) -> str:
@@ -311,7 +311,7 @@ def plain_cell(value: object, words: Wording) -> str:
     return plain(value) if isinstance(value, str) else cell_text(value, words)
 
 
-def _is_number(text: str) -> bool:
+def _reads_as_number(text: str) -> bool:
     try:
         float(text)
     except ValueError:

@@ -183,7 +183,7 @@ def _browse(pages: Pages, cases: Sequence[ExplainedCase]) -> None:
             banded=not results.privacy.is_full,
         ),
         "refused": draft.metric_table("cases", "refused", [row.cells for row in refused]),
-        "is_number": not task_of(results.schema.target).decides,
+        "decides": task_of(results.schema.target).decides,
     }
 
 

@@ -63,17 +63,13 @@ class ExplainContext:
         """Share of the known rows that so many drawn ones leave out: 0 where all are taken."""
         return max(1 - rows / max(len(self.known_rows), 1), 0.0)
 
-    @property
-    def is_number(self) -> bool:
-        return self.classifier.schema.target.is_number
-
     def output(self, rows: Floats) -> Floats:
         """(row,) what sampling methods explain: the target's probability, or the number."""
         return self.classifier.probabilities(rows)[:, self.target]
 
     @property
     def output_space(self) -> OutputSpace:
-        return "value" if self.is_number else "probability"
+        return "value" if self.classifier.schema.target.is_number else "probability"
 
     def margin(self, rows: Floats) -> Floats:
         """(row,) what gradient methods explain: the target's log-odds, or the number."""
@@ -81,7 +77,7 @@ class ExplainContext:
 
     @property
     def margin_space(self) -> OutputSpace:
-        return "value" if self.is_number else "logit"
+        return "value" if self.output_space == "value" else "logit"
 
 
 class Turn(IntEnum):

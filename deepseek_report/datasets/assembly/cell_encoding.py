@@ -11,7 +11,7 @@ import numpy as np
 
 from deepseek_report.artifacts.advice import column_override, override
 from deepseek_report.artifacts.array_types import Array, Floats, Ints
-from deepseek_report.artifacts.codes import Code, code_text, is_number, sorted_codes, truth_of
+from deepseek_report.artifacts.codes import Code, code_text, reads_as_number, sorted_codes, truth_of
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.rounding import count, plural
 from deepseek_report.artifacts.schema import (
@@ -164,7 +164,7 @@ def categories_of(cells: Cells, column: ColumnDeclaration, kind: Kind) -> tuple[
         )
     unknown = [code for code in codes if code not in book]
     order = [code for code in book if code in set(codes)] + unknown
-    if kind == "ordinal" and all(map(is_number, order)):
+    if kind == "ordinal" and all(map(reads_as_number, order)):
         order = sorted_codes(order)
     return tuple(
         Category(code, book[code])
@@ -200,7 +200,7 @@ def _check_categories(
             f"drop it (`{override('dataset.drop', [cells.name])}`), or merge its values{bound}",
         )
     orderless = column.categories is None and not cells.ordered
-    if kind == "ordinal" and orderless and not all(map(is_number, observed(cells))):
+    if kind == "ordinal" and orderless and not all(map(reads_as_number, observed(cells))):
         raise data_error(
             where,
             "the order of these texts is not known",
@@ -437,7 +437,7 @@ def _speaking(
     names = [category.label for category in categories]
     if column.categories is None and len(set(names)) < len(names):
         categories = tuple(replace(category, label=category.code) for category in categories)
-    mute = all(name.lower() in {"yes", "no"} or is_number(name) for name in names)
+    mute = all(name.lower() in {"yes", "no"} or reads_as_number(name) for name in names)
     if column.categories is not None or not mute:
         return categories
     return tuple(replace(category, label=f"{label}: {category.label}") for category in categories)

@@ -11,7 +11,7 @@ import numpy as np
 
 from deepseek_report.artifacts.advice import override
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.artifacts.codes import is_number, truth_of
+from deepseek_report.artifacts.codes import reads_as_number, truth_of
 from deepseek_report.artifacts.finding import Severity
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.schema import Attribute, Feature, Target
@@ -108,7 +108,7 @@ def mark_among(codes: Sequence[str]) -> int | None:
     bare = [place for place, code in enumerate(codes) if not any(map(str.isalnum, code))]
     if len(bare) == 1 and _MARK.fullmatch(codes[bare[0]]) and len(codes) > 1:
         return bare[0]
-    if len(codes) <= _LEAST_OTHERS or not all(map(is_number, codes)):
+    if len(codes) <= _LEAST_OTHERS or not all(map(reads_as_number, codes)):
         return None
     numbers = np.array([float(code) for code in codes])
     least = int(np.argmin(numbers))
@@ -181,7 +181,7 @@ def _meaning(code: str) -> object:
     truth = truth_of(code)
     if truth is not None:
         return truth
-    return float(code) if is_number(code) else " ".join(code.casefold().split())
+    return float(code) if reads_as_number(code) else " ".join(code.casefold().split())
 
 
 def mixed_dates(facts: DataFacts) -> list[DataIssue]:

@@ -478,7 +478,7 @@ def _refuse_second_header(frame: pd.DataFrame, path: Path, decimal: str) -> None
     first = frame.iloc[0].dropna()
     if not all(isinstance(cell, str) and _is_word(cell) for cell in first):
         return
-    above = [cell for name, cell in first.items() if _is_numbers(frame[name].iloc[1:], decimal)]
+    above = [cell for name, cell in first.items() if _holds_numbers(frame[name].iloc[1:], decimal)]
     if len(set(above)) < 2:
         return
     missing = override("dataset.missing_values", sorted(set(above))[:_SHOWN])
@@ -497,7 +497,7 @@ def _is_word(cell: str) -> bool:
     return any(sign.isalpha() or sign in "%°" for sign in cell)
 
 
-def _is_numbers(column: pd.Series, decimal: str) -> bool:
+def _holds_numbers(column: pd.Series, decimal: str) -> bool:
     """Whether all known cells are numbers, and there are some."""
     known = column.dropna().astype(str).str.strip()
     known = known[known != ""]

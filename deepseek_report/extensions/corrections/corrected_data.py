@@ -20,6 +20,7 @@ from deepseek_report.artifacts.seeds import row_digests
 from deepseek_report.artifacts.split import PARTS, Dataset, Part, Split
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.input_changes import InputCue
+from deepseek_report.tasks import task_of
 
 #: What kind of model is corrected: a network that is trained here, trees that keep directions, or
 #: anything else that is fitted again.
@@ -362,13 +363,13 @@ def _found(name: str, known: Mapping[str, int], what: str, listed: Sequence[str]
 
 def _label_of(target: Target, label: object) -> float:
     """A label as it stands in `Split.labels`."""
-    if target.task == "multi_label":
+    if task_of(target).several:
         raise _Unfit(
             "labels of several-label data are not corrected here",
             "classes and numbers",
             "correct the file of the data",
         )
-    if target.is_number:
+    if not task_of(target).decides:
         if isinstance(label, (int, float)) and math.isfinite(label):
             return float(label)
         raise _Unfit(f"the label “{label}” is no number", "a number", "correct it")

@@ -178,7 +178,7 @@ class FeatureEffects(ModelMetric):
         return Measurement(
             tables={
                 "effects": pd.DataFrame(
-                    [part.ends(is_number=not task_of(schema.target).decides) for part in parts]
+                    [part.ends(in_points=task_of(schema.target).decides) for part in parts]
                 ),
                 "curves": stacked([part.curve_table() for part in parts]),
                 "density": stacked(
@@ -279,8 +279,11 @@ class _FeatureEffect:
             }
         )
 
-    def ends(self, *, is_number: bool) -> dict[str, object]:
-        """Where the effect is least and greatest, and what it is there."""
+    def ends(self, *, in_points: bool) -> dict[str, object]:
+        """Where the effect is least and greatest, and what it is there.
+
+        in_points : of a probability, or in the unit of a number.
+        """
         feature, curve = self.feature, self.curve
         row = {
             "feature": feature.name,
@@ -289,7 +292,7 @@ class _FeatureEffect:
             "correlation": self.correlation,
         }
         for name, place in (("least", curve.effect.argmin()), ("most", curve.effect.argmax())):
-            key = name if is_number else f"{name}_points"
+            key = f"{name}_points" if in_points else name
             row |= {
                 f"{name}_at": feature.display(curve.values[place]),
                 key: curve.effect[place],

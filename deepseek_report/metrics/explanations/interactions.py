@@ -34,6 +34,7 @@ from deepseek_report.statistics.games.tree_shapley import (
 from deepseek_report.statistics.games.tree_surrogate import TreeSurrogate
 from deepseek_report.statistics.intervals import mean_interval
 from deepseek_report.statistics.ranking import thin
+from deepseek_report.tasks import task_of
 
 #: How the interval of a size is made.
 _EXACT = message("interval_methods.students")
@@ -59,7 +60,7 @@ class ExplainedOutput:
     @classmethod
     def chosen(cls, classifier: Classifier, rows: Floats) -> ExplainedOutput:
         """Log-odds, unless the model gives some of the rows a probability of 0 or 1."""
-        if classifier.schema.target.is_number:
+        if not task_of(classifier.schema.target).decides:
             return cls(classifier, "value")
         margin = cls(classifier, "logit")
         bounded = np.abs(margin.of(rows)).max(initial=0.0) < _BOUNDED

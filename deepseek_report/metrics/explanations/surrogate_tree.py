@@ -305,9 +305,9 @@ def _split(node: TreeNode, feature: Feature) -> str:
 
 def _rules(tree: SmallTree, schema: Schema, passes: Bools, copied: _Copied) -> pd.DataFrame:
     """Each leaf by the conditions on the way to it, the lowest value first."""
-    is_number = not task_of(schema.target).decides
     gaps, outputs = np.asarray(np.isnan(copied.sample).any(axis=0)), copied.of_test
-    value, model = ("value", "model") if is_number else ("value_share", "model_share")
+    decides = task_of(schema.target).decides
+    value, model = ("value_share", "model_share") if decides else ("value", "model")
     leaves = passes[:, tree.leaves]
     counts = leaves.sum(axis=0)
     frame = pd.DataFrame(

@@ -24,7 +24,15 @@ from deepseek_report.artifacts.advice import pip_install
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.models import ModelPart, Trainer
-from deepseek_report.artifacts.schema import ALL_TASKS, NUMBER_TASKS, Modality, Schema, TaskName
+from deepseek_report.artifacts.schema import (
+    ALL_TASKS,
+    CLASS_TASKS,
+    LABEL_TASKS,
+    NUMBER_TASKS,
+    Modality,
+    Schema,
+    TaskName,
+)
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.storage.local_paths import LocalPath
 from deepseek_report.artifacts.storage.plain_files import (
@@ -367,7 +375,7 @@ def _is_regressor(estimator: object) -> bool:
 def _tasks(regressor: bool, *, from_file: bool) -> frozenset[TaskName]:
     if regressor:
         return NUMBER_TASKS
-    return frozenset({"classification"} if from_file else {"classification", "multi_label"})
+    return CLASS_TASKS - LABEL_TASKS if from_file else CLASS_TASKS
 
 
 # --- Whether positions stored in a loaded estimator stay inside of its arrays ---------------------
@@ -521,14 +529,14 @@ def _machine(machine: BaseLibSVM) -> bool:
     if machine._sparse:
         vectors.check_format(full_check=True)
         dual.check_format(full_check=True)
-    is_number = machine._impl in {"epsilon_svr", "nu_svr", "one_class"}
-    classes = 2 if is_number else len(machine.classes_)
+    regresses = machine._impl in {"epsilon_svr", "nu_svr", "one_class"}
+    classes = 2 if regresses else len(machine.classes_)
     pairs = classes * (classes - 1) // 2
     each = (machine._probA, machine._probB)
     return bool(
         (counts >= 0).all()
-        and (is_number or len(counts) == classes)
-        and len(machine.support_) == counts[: 1 if is_number else None].sum()
+        and (regresses or len(counts) == classes)
+        and len(machine.support_) == counts[: 1 if regresses else None].sum()
         and vectors.shape == (len(machine.support_), machine.n_features_in_)
         and dual.shape == (classes - 1, len(machine.support_))
         and (not machine._sparse or len(dual.data) == dual.shape[0] * dual.shape[1])

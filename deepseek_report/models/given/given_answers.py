@@ -15,12 +15,13 @@ from deepseek_report.artifacts.protocols.classifier import Capability, Classifie
 from deepseek_report.artifacts.protocols.models import ModelPart, Trainer, TrainingPlace
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.protocols.traits import GivenInPython, not_held
-from deepseek_report.artifacts.schema import ALL_TASKS, Modality, Schema, TaskName
+from deepseek_report.artifacts.schema import ALL_TASKS, LABEL_TASKS, Modality, Schema, TaskName
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.errors import ConfigError, NotApplicableError
 from deepseek_report.models.estimators.design_matrix import match_classes
 from deepseek_report.models.estimators.estimator import scaled
 from deepseek_report.models.given.callable_model import as_numbers, as_probabilities
+from deepseek_report.tasks import task_of
 
 _UNASKED = message("model_refusals.only_answers")
 
@@ -52,7 +53,7 @@ class GivenAnswers(AnsweredModel, GivenInPython):
     """
 
     modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})
-    tasks: ClassVar[frozenset[TaskName]] = ALL_TASKS - {"multi_label"}
+    tasks: ClassVar[frozenset[TaskName]] = ALL_TASKS - LABEL_TASKS
     called: ClassVar[str] = "What was predicted elsewhere"
 
     sha256: str = ""
@@ -72,7 +73,7 @@ class GivenAnswers(AnsweredModel, GivenInPython):
         if self.held is None:
             raise ConfigError(self.problems(())[0])
         values, classes = self.held.values, self.held.classes
-        if schema.target.is_number:
+        if not task_of(schema.target).decides:
             return as_numbers(values, len(values), "predictions").reshape(-1, 1)
         shares = as_probabilities(values, len(values), classes, "predictions")
         positions = match_classes(list(classes), schema.target)
@@ -113,7 +114,7 @@ class AnsweredRows(Classifier):
     def logits_of(self, instance_ids: Ints) -> Floats:
         """(instance, class) logs of the probabilities of these rows, or (instance, 1) numbers."""
         answers: Floats = self.module[instance_ids]
-        return answers if self.schema.target.is_number else np.log(answers)
+        return np.log(answers) if task_of(self.schema.target).decides else answers
 
     def _refuse(self, *inputs: object, **named: object) -> NoReturn:
         """The model is not here."""
@@ -130,7 +131,7 @@ class _NoModel(Trainer):
         self, module: Floats, dataset: Dataset, place: TrainingPlace, progress: Progress
     ) -> None:
         """Write what a training folder holds, as far as it applies."""
-        what = "numbers" if dataset.schema.target.is_number else "probabilities"
+        what = "probabilities" if task_of(dataset.schema.target).decides else "numbers"
         summary = f"A model that is not here: its {what} were given in Python, row by row."
         keep_answers(module, "Predictions only", summary, place, progress)
 

@@ -11,12 +11,19 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats
-from deepseek_report.artifacts.codes import is_number
+from deepseek_report.artifacts.codes import reads_as_number
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.models import ModelPart, Trainer
 from deepseek_report.artifacts.protocols.traits import GivenInPython, not_held
-from deepseek_report.artifacts.schema import ALL_TASKS, Feature, Modality, Schema, TaskName
+from deepseek_report.artifacts.schema import (
+    ALL_TASKS,
+    LABEL_TASKS,
+    Feature,
+    Modality,
+    Schema,
+    TaskName,
+)
 from deepseek_report.artifacts.split import Split
 from deepseek_report.errors import ConfigError, NotApplicableError, first_line
 from deepseek_report.models.estimators.design_matrix import class_text
@@ -63,7 +70,7 @@ class TableForm:
 def _coded(values: Iterable[object]) -> Iterator[tuple[str, object]]:
     """Each value by its code; a text that is a number also by the code of that number."""
     for value in values:
-        if isinstance(value, str) and is_number(value):
+        if isinstance(value, str) and reads_as_number(value):
             yield class_text(float(value)), value
         yield class_text(value), value
 
@@ -160,7 +167,7 @@ class GivenModel(GivenInPython, ModelPart):
     """
 
     modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})
-    tasks: ClassVar[frozenset[TaskName]] = ALL_TASKS - {"multi_label"}
+    tasks: ClassVar[frozenset[TaskName]] = ALL_TASKS - LABEL_TASKS
     comes_fitted: ClassVar[bool] = True
 
     called: str = "the model given in Python"

@@ -18,7 +18,7 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.models import ModelPart, Trainer, TrainingPlace
 from deepseek_report.artifacts.protocols.progress import Progress
-from deepseek_report.artifacts.schema import Schema, TaskName
+from deepseek_report.artifacts.schema import ALL_TASKS, LABEL_TASKS, Schema, TaskName
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.storage.files import load_arrays, save_arrays
 from deepseek_report.errors import ArtifactError
@@ -57,7 +57,7 @@ class EBM(ModelPart):
     name = "ebm"
     capabilities: ClassVar[frozenset[Capability]] = frozenset({"intrinsic", "shape_functions"})
     modalities = frozenset({"table"})
-    tasks: ClassVar[frozenset[TaskName]] = frozenset({"classification", "regression"})
+    tasks: ClassVar[frozenset[TaskName]] = ALL_TASKS - LABEL_TASKS
     libraries = ("sklearn",)
 
     pairs: Annotated[int, Field(ge=0, le=100)] = 10

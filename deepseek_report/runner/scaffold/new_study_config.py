@@ -14,7 +14,7 @@ import yaml
 
 from deepseek_report.artifacts.advice import without_variables
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.codes import is_number
+from deepseek_report.artifacts.codes import reads_as_number
 from deepseek_report.artifacts.rounding import count, quantity
 from deepseek_report.artifacts.schema import Feature, readable_name
 from deepseek_report.artifacts.split import Dataset
@@ -243,7 +243,7 @@ def _column(feature: Feature) -> Iterator[tuple[str, object]]:
         yield "unit", column_proposals.unit_of(feature.name) or None
     elif levels := column_proposals.proposed_levels(feature):
         yield "categories", levels
-    elif feature.kind == "ordinal" and not all(map(is_number, codes)):
+    elif feature.kind == "ordinal" and not all(map(reads_as_number, codes)):
         yield "categories", codes
 
 
