@@ -373,8 +373,7 @@ def _label_of(target: Target, label: object) -> float:
         if isinstance(label, (int, float)) and math.isfinite(label):
             return float(label)
         raise _Unfit(f"the label “{label}” is no number", "a number", "correct it")
-    names = {name: at for at, name in enumerate(target.codes)}
-    names |= {name: at for at, name in enumerate(target.classes)}
+    names = {name: at for known in (target.codes, target.classes) for at, name in enumerate(known)}
     return float(_found(str(label), names, "class", target.classes))
 
 
