@@ -65,7 +65,7 @@ class ConfigFiles(ConfigRepository):
         self._joint: dict[str, list[Path]] = {}
         self._trees: dict[tuple[str, ...], tuple[DictConfig, DefaultsList]] = {}
 
-    # --- what is asked of it ------------------------------------------------------------------------
+    # --- what is asked of it ----------------------------------------------------------------------
 
     def tree(self, overrides: Sequence[str]) -> tuple[DictConfig, tuple[Placement, ...]]:
         """The composed tree, interpolations not resolved, and `Composed.placements`.
@@ -85,9 +85,7 @@ class ConfigFiles(ConfigRepository):
                 OmegaConf.set_struct(shared, True)
                 self._trees[choosing] = shared, defaults
             shared, defaults = self._trees[choosing]
-            self.requests |= dict.fromkeys(
-                str(default.config_path) for default in defaults.defaults
-            )
+            self.requests |= {str(each.config_path): None for each in defaults.defaults}
             tree = copy.deepcopy(shared)
             ConfigLoaderImpl._apply_overrides_to_config([*defaults.config_overrides, *values], tree)
         return tree, tuple(self._placements(defaults))

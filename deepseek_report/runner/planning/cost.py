@@ -80,8 +80,8 @@ def _read(folder: Path) -> Iterator[Past]:
             facts = load_json(path, _MOST_BYTES)
             work = facts.get("work") or {}
             seconds, memory, units = (
-                float(told)
-                for told in (facts["seconds"], facts.get("peak_memory", 0), work.get("units", 0))
+                float(value)
+                for value in (facts["seconds"], facts.get("peak_memory", 0), work.get("units", 0))
             )
         except (ArtifactError, ValueError, KeyError, TypeError, AttributeError):
             continue
