@@ -59,7 +59,8 @@ def outside_of_tests(path: Path) -> int:
 
 def test_nothing_is_larger_than_its_budget() -> None:
     allowed, held = budget((ROOT / "pyproject.toml").read_text("utf-8")), measured()
-    assert set(allowed) == set(held), "each room has a budget in pyproject.toml, and nothing else"
+    away = {name for name in allowed if name.startswith("extensions/")} - set(held)
+    assert set(allowed) - away == set(held), "each room has a budget, and nothing else has one"
     over = {name: f"{held[name]} of {allowed[name]}" for name in held if held[name] > allowed[name]}
     assert not over, f"take out what came in, or see {RAISED.name}: {over}"
 
