@@ -37,6 +37,7 @@ class Answers(Classifier):
     """
 
     name, module, capabilities = "answers", None, frozenset[Any]()
+    trees: Any = None
 
     def __init__(self, answers: Callable[[Any], Any], schema: Schema | None = None) -> None:
         self.answers, self.schema, self.calls = answers, schema, 0

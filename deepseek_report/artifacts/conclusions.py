@@ -15,7 +15,8 @@ from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.explanation import Game
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.message import Text, as_tuples, plain, with_texts
-from deepseek_report.artifacts.storage.files import check_format, head_of, load_json, save_json
+from deepseek_report.artifacts.storage.files import load_json, save_json
+from deepseek_report.artifacts.storage.formats import check_format, head_of
 
 Cost = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 

@@ -13,6 +13,7 @@ from deepseek_report.artifacts.message import plain
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.storage import files
+from deepseek_report.artifacts.storage.formats import head_of
 from deepseek_report.compliance.decision import DecisionState
 from deepseek_report.compliance.evaluate import ComplianceReport, FrameworkReport, OpenField
 from deepseek_report.compliance.evidence import Evidence
@@ -36,7 +37,7 @@ def evidence_record(report: ComplianceReport, results: Results) -> dict[str, obj
     same bytes.
     """
     return {
-        **files.head_of("evidence"),
+        **head_of("evidence"),
         "run_id": results.run_id,
         "as_of": report.as_of.day.isoformat() if report.as_of.day else None,
         "floor": report.options.floor,

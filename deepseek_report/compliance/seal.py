@@ -14,7 +14,8 @@ from typing import Any, TypeAlias
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.storage.files import check_format, head_of, load_json
+from deepseek_report.artifacts.storage.files import load_json
+from deepseek_report.artifacts.storage.formats import check_format, head_of
 from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.compliance.framework import FrameworkChoice, choices, frameworks_folder
 from deepseek_report.compliance.policy import POLICY_FILE

@@ -18,14 +18,10 @@ from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import SKIPPED, Message, Text, from_plain
 from deepseek_report.artifacts.protocols import models
 from deepseek_report.artifacts.protocols.datasets import DatasetPart
+from deepseek_report.artifacts.protocols.explainers import ExplainerPart
 from deepseek_report.artifacts.protocols.progress import Launcher
 from deepseek_report.artifacts.protocols.sections import SectionPart
-from deepseek_report.artifacts.protocols.traits import (
-    ExplainerPart,
-    GivenInPython,
-    MetricPart,
-    PicturePart,
-)
+from deepseek_report.artifacts.protocols.traits import GivenInPython, MetricPart, PicturePart
 from deepseek_report.artifacts.schema import Schema, Target
 from deepseek_report.artifacts.seeds import Seeds
 from deepseek_report.artifacts.storage.local_paths import PLAIN_NAME, LocalPath, unfit_name

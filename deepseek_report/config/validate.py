@@ -13,15 +13,11 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from deepseek_report.artifacts.protocols.datasets import DatasetPart
+from deepseek_report.artifacts.protocols.explainers import ExplainerPart
 from deepseek_report.artifacts.protocols.models import ModelPart, Trainer
 from deepseek_report.artifacts.protocols.progress import Launcher
 from deepseek_report.artifacts.protocols.sections import FrameworkPart, SectionPart
-from deepseek_report.artifacts.protocols.traits import (
-    ExplainerPart,
-    MetricPart,
-    PicturePart,
-    completed,
-)
+from deepseek_report.artifacts.protocols.traits import MetricPart, PicturePart, completed
 from deepseek_report.artifacts.storage.local_paths import PLAIN_NAME, twins, unfit_name
 from deepseek_report.config import local_code
 from deepseek_report.config.composed import Composed, Undecided, locate

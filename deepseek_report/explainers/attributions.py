@@ -12,9 +12,8 @@ from deepseek_report.artifacts.explanation import Explanation, OutputSpace
 from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.datasets import DataTraits
-from deepseek_report.artifacts.protocols.explainers import ExplainContext
+from deepseek_report.artifacts.protocols.explainers import ExplainContext, ExplainerPart
 from deepseek_report.artifacts.protocols.models import ModelPart
-from deepseek_report.artifacts.protocols.traits import ExplainerPart
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.coalitions import differing
 from deepseek_report.errors import NotApplicableError

@@ -15,7 +15,8 @@ from deepseek_report.artifacts.message import message, plain
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results, Study
 from deepseek_report.artifacts.storage import plain_files
-from deepseek_report.artifacts.storage.files import head_of, save_json
+from deepseek_report.artifacts.storage.files import save_json
+from deepseek_report.artifacts.storage.formats import head_of
 from deepseek_report.artifacts.storage.local_paths import without_local_paths
 from deepseek_report.comparisons.comparison import StudyComparison, compare
 from deepseek_report.comparisons.paired_performance import Region

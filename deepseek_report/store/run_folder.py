@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from deepseek_report.artifacts.storage import plain_files
-from deepseek_report.artifacts.storage.files import check_format, head_of, load_json, save_json
+from deepseek_report.artifacts.storage.files import load_json, save_json
+from deepseek_report.artifacts.storage.formats import check_format, head_of
 from deepseek_report.errors import ArtifactError
 from deepseek_report.store.folders import MANIFEST, compare
 from deepseek_report.store.stage_folders import digest

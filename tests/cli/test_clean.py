@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from deepseek_report.artifacts.storage.files import head_of
+from deepseek_report.artifacts.storage.formats import head_of
 from deepseek_report.cli import run
 from deepseek_report.runner.execution.stages import _STAGES
 from deepseek_report.runner.planning.plan import CONCLUSIONS

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from deepseek_report.artifacts.storage.files import head_of
+from deepseek_report.artifacts.storage.formats import head_of
 from deepseek_report.cli import run
 from deepseek_report.cli.output.console import duration_range, in_bytes
 from deepseek_report.runner.execution.whole_run import duration

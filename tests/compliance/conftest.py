@@ -34,7 +34,7 @@ CONFIG: dict[str, Any] = {
         name: {"id": name, "file": None, "reviewed_version": ""}
         for name in ("eu_ai_act_annex_iv", "sr_26_2", "jr_t_0221_2021", "gdpr")
     },
-    "seed": 0,
+    "seeds": {"data": 0, "training": 0, "explain": 0, "measure": 0},
     "measure_time": True,
     "model": {"_target_": "deepseek_report.models.perceptron.mlp.MLP"},
     "metrics": {"impact_ratio": {"reference": {"sex": "women"}}},

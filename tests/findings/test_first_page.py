@@ -29,7 +29,7 @@ from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import wording
 from tests.varied_run import VariedRun
 
-SLOTS: dict[str, Any] = {"classes": 2, "texts": ["Some."], "more": 0, "recommendation": ""}
+SLOTS: Any = {"classes": 2, "texts": ["Some."], "more": 0, "recommendation": "", "few": None}
 
 
 def promise(outcome: Outcome, metric: str = "roc_auc", **about: str) -> Verdict:

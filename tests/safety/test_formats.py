@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from deepseek_report.api import load_run
-from deepseek_report.artifacts.storage.files import FORMAT_VERSION
+from deepseek_report.artifacts.storage.formats import FORMAT_VERSION
 from deepseek_report.cli import run
 from deepseek_report.errors import ArtifactError
 from deepseek_report.runner.run_folders.past_runs import past_run

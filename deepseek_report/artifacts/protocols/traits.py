@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn, Self
 
 from deepseek_report.artifacts.disclosure import Releases, Reveals
 from deepseek_report.artifacts.estimate import Estimate
-from deepseek_report.artifacts.explanation import Game
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import Scope
 from deepseek_report.artifacts.schema import ALL_TASKS, AttributeKind, Modality, TaskName
@@ -26,16 +25,10 @@ from deepseek_report.artifacts.table_rows import problems_of
 if TYPE_CHECKING:
     import pandas as pd
 
-    from deepseek_report.artifacts.explanation import Explanation
     from deepseek_report.artifacts.measurement import Measurement
-    from deepseek_report.artifacts.message import Text
     from deepseek_report.artifacts.picture import Picture
-    from deepseek_report.artifacts.protocols.datasets import DataTraits
-    from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation
     from deepseek_report.artifacts.protocols.metrics import MeasureContext
-    from deepseek_report.artifacts.protocols.models import ModelPart
     from deepseek_report.artifacts.results import Results
-    from deepseek_report.artifacts.schema import Schema
 
 
 class Part:
@@ -69,55 +62,6 @@ class Part:
     def accepts(self, kind: Modality) -> bool:
         """Whether it accepts data of this kind."""
         return self.modalities is None or kind in self.modalities
-
-
-class ExplainerPart(Part):
-    """Base of what explains a classifier on its original features.
-
-    An algorithm may depend on the question of the run, the model and the data: `playing` and then
-    `suited_to` make the choices that are left open.
-    """
-
-    samples: ClassVar[bool] = True
-    """Whether the method draws at random. One that does is run again for another seed of the
-    explainers; one that does not gets the same `ExplainContext.seed` in every run."""
-    games: ClassVar[frozenset[Game] | None] = None
-    """Games that it may play, by which `check` says whether the question of a run is answered; none
-    for a method that takes nothing away, None where it does not say."""
-
-    def explain(self, context: ExplainContext) -> Explanation:
-        """The instances explained."""
-        raise NotImplementedError
-
-    def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:
-        """How many rows the model will evaluate at most; rows that are alike may be asked once.
-
-        `n_features` is how many things are taken away one by one: the features of a table, the
-        players of a layout. For texts it is the most, since they differ in length.
-        """
-        raise NotImplementedError
-
-    def refuses(self, model: ModelPart, nature: DataTraits) -> Text | None:
-        """Why this method cannot explain the model of such data, or None if it can."""
-        return None
-
-    def playing(self, question: Game) -> ExplainerPart:
-        """The same with what it leaves to the question of the run filled in."""
-        return self
-
-    def suited_to(self, capabilities: frozenset[Capability], schema: Schema) -> ExplainerPart:
-        """The same with all choices made; its `planned_calls` are those of the run."""
-        return self
-
-    def cheapest(self, capabilities: frozenset[Capability], schema: Schema) -> ExplainerPart:
-        """The same question to the model, answered as cheaply as the method can."""
-        return self.suited_to(capabilities, schema)
-
-    def offers(self, situation: Situation) -> Sequence[Offer]:
-        """Its sizes and what they are worth, from the smallest to the largest one; the later takes
-        the place of the earlier. Without any it is offered as it is, as a second opinion.
-        """
-        return ()
 
 
 class MetricPart(Part):

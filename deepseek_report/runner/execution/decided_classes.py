@@ -16,9 +16,8 @@ from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.explanation import DecidedClasses, Explanation, OtherClasses
 from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.protocols.classifier import Classifier
-from deepseek_report.artifacts.protocols.explainers import ExplainContext
+from deepseek_report.artifacts.protocols.explainers import ExplainContext, ExplainerPart
 from deepseek_report.artifacts.protocols.progress import Silent
-from deepseek_report.artifacts.protocols.traits import ExplainerPart
 
 #: Probabilities that are remembered, 8 bytes each.
 _MOST_REMEMBERED = 16_000_000

@@ -22,8 +22,9 @@ from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.protocols import explainers, metrics, models
 from deepseek_report.artifacts.protocols.classifier import Classifier
+from deepseek_report.artifacts.protocols.explainers import ExplainerPart
 from deepseek_report.artifacts.protocols.progress import Progress, Silent
-from deepseek_report.artifacts.protocols.traits import ExplainerPart, GivenInPython, MetricPart
+from deepseek_report.artifacts.protocols.traits import GivenInPython, MetricPart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.seeds import Seeds
 from deepseek_report.artifacts.split import Dataset

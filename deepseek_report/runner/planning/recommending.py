@@ -26,8 +26,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from deepseek_report.artifacts.message import Message, message
-from deepseek_report.artifacts.protocols.explainers import Offer, Situation, Turn
-from deepseek_report.artifacts.protocols.traits import ExplainerPart
+from deepseek_report.artifacts.protocols.explainers import ExplainerPart, Offer, Situation, Turn
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.storage import bounded_yaml
 from deepseek_report.config.composed import Undecided, locate

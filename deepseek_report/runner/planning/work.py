@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_report.artifacts.message import from_plain
+from deepseek_report.artifacts.protocols.explainers import ExplainerPart
 from deepseek_report.artifacts.protocols.progress import Silent
-from deepseek_report.artifacts.protocols.traits import ExplainerPart
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import PARTS, DataIssue, Dataset, Part, Split
 from deepseek_report.artifacts.storage.files import load_json

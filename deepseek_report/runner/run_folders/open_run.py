@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from deepseek_report.artifacts.conclusions import CONCLUSIONS_FILE
 from deepseek_report.artifacts.message import Text, plain, text_of
 from deepseek_report.artifacts.results import Results, read_record
-from deepseek_report.artifacts.storage.files import check_format, head_of, load_json, validator_of
+from deepseek_report.artifacts.storage.files import load_json, validator_of
+from deepseek_report.artifacts.storage.formats import check_format, head_of
 from deepseek_report.artifacts.storage.local_paths import shipped, without_local_paths
 from deepseek_report.artifacts.storage.plain_files import ListedPath
 from deepseek_report.compliance.statements import latest_day

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from deepseek_report.artifacts.storage.files import check_format
+from deepseek_report.artifacts.storage.formats import check_format
 from deepseek_report.artifacts.storage.memory_bound import parse
 from deepseek_report.artifacts.storage.plain_files import folders_in, read_bytes, walk
 from deepseek_report.errors import ArtifactError

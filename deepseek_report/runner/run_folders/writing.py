@@ -24,7 +24,8 @@ from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Text, from_plain, plain
 from deepseek_report.artifacts.results import Results, read_record
-from deepseek_report.artifacts.storage.files import check_format, head_of, load_json, save_json
+from deepseek_report.artifacts.storage.files import load_json, save_json
+from deepseek_report.artifacts.storage.formats import check_format, head_of
 from deepseek_report.artifacts.storage.local_paths import without_local_paths
 from deepseek_report.artifacts.storage.plain_files import (
     MOST_OF_PEOPLE,
