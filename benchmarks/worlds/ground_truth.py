@@ -445,7 +445,7 @@ class GroundTruth:
         traits = explainer
         if not traits.accepts(self.schema.modality):
             return False
-        plugin = SimpleNamespace(name="model", capabilities=self.classifier.capabilities)
+        plugin = SimpleNamespace(called="model", capabilities=self.classifier.capabilities)
         nature = DataTraits(self.schema.modality, "classification", groups=frozenset(), classes=2)
         return explainer.refuses(plugin, nature) is None
 

@@ -153,8 +153,7 @@ def test_can_be_saved_and_read_again(explainer, to_explain, tmp_path) -> None:
 
 
 class Plain:
-    called = "Plain"
-    capabilities = frozenset()
+    called, capabilities = "Plain", frozenset()
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
+from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.metrics import NO_CHANGE, FitChange
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.runner.execution.refitting import ModelRefits
@@ -45,7 +46,9 @@ class StubRefits:
         self, rows: np.ndarray, seed: int | None = None, change: FitChange = NO_CHANGE
     ) -> Any:
         self.requests.append((rows, seed, change))
-        return SimpleNamespace(schema=self.data.schema, logits=self.fit(rows, seed, change))
+        fitted = Classifier()
+        fitted.schema, fitted.logits = self.data.schema, self.fit(rows, seed, change)
+        return fitted
 
 
 def logistic_refits(data: Dataset, **fields: Any) -> StubRefits:

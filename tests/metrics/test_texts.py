@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from jinja2 import meta
 
-import deepseek_report
 from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.wording.words import DEFAULT_LANGUAGE, read_catalog, wording
+from tests.house import PACKAGE, modules
 from tests.worded import leaves
 
-PACKAGE = Path(deepseek_report.__file__).parent
 SAYS = ("metrics", "statistics", "tasks", "privacy")
+MODULES = [path for path in modules() if (PACKAGE / "extensions") in path.parents]
 
 
 def _modules() -> list[Path]:
-    return sorted(path for folder in SAYS for path in (PACKAGE / folder).glob("**/*.py"))
+    speaks = re.compile("MeasureContext|interval_methods").search
+    brought = [path for path in MODULES if speaks(path.read_text(encoding="utf-8"))]
+    own = [path for folder in SAYS for path in (PACKAGE / folder).glob("**/*.py")]
+    return sorted({*own, *brought})
 
 
 def _calls(path: Path) -> Iterator[ast.Call]:

@@ -53,7 +53,6 @@ _PRIVATE = "an outbox that its owner alone may enter, for workers of the same us
 _LOCK = "a lock on the folder that a comparison is written into"
 _SYSTEM = "files of the system"
 _REMOTE = "the client of a remote store, which makes a bucket or folder there"
-_NO_PATH = "an object, and no path, that is replaced"
 _NAMED = "a file or a new folder that the person named on the command line"
 
 #: {module: (why, what it calls)}.

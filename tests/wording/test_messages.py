@@ -47,7 +47,7 @@ SCORE = Score(
     direction="none",
     low=0.1,
     high=0.6,
-    interval_method=message("interval_methods.wilson"),
+    interval_method=message("interval_methods.students"),
     note=NOTE,
 )
 
@@ -71,4 +71,4 @@ def test_notes_that_were_stored_as_sentences_are_read_as_they_stand(tmp_path: Pa
 def test_the_table_of_scores_holds_sentences_and_no_data_of_messages() -> None:
     row = score_table([SCORE]).iloc[0]
     assert row["note"] == "3 of 10 prototypes decide for a test case."
-    assert row["interval_method"] == "Wilson"
+    assert row["interval_method"] == "Student's, corrected for skewness"

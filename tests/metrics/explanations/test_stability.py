@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from deepseek_report.artifacts.explanation import DecidedClasses
+from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.seeds import content_keys
 from deepseek_report.metrics.explanations import stability
@@ -15,7 +16,7 @@ from tests.metrics.attributions import attributed
 from tests.worded import refused
 
 
-class WithRandomised:
+class WithRandomised(Classifier):
     def __init__(self, seeds: list[int], context: Any) -> None:
         self.seeds, self.schema = seeds, context.dataset.schema
         self.probabilities = context.classifier.probabilities

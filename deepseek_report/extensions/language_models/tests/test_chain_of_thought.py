@@ -14,6 +14,7 @@ import pytest
 from worlds import chains as worlds
 
 from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.errors import DataError
@@ -212,14 +213,11 @@ class StubModel:
 
 
 @dataclass
-class StubClassifier:
+class StubClassifier(Classifier):
     """A language model of rows of several lengths."""
 
-    language_model: StubModel
-
-    @property
-    def class_tokens(self) -> np.ndarray:
-        return CLASSES
+    language_model: StubModel = None  # type: ignore[assignment]
+    capabilities, class_tokens = frozenset({"language_model"}), CLASSES
 
     def token_ids(self, inputs: np.ndarray) -> list[np.ndarray]:
         return [row[~np.isnan(row)].astype(np.int64) for row in inputs]
