@@ -533,7 +533,8 @@ def errors_of_groups(groups: pd.DataFrame) -> pd.DataFrame:
 def with_slice(results: Results) -> Results:
     """The search found no part in these few rows: one that it could have found."""
     parts = {"slice": ["BMI is over 30"], "n": 120, "share": 0.3, "mae": 9.0, "low": 8.0}
-    parts |= {"high": 10.0, "rest_mae": 5.0, "p_adjusted": 0.001}
+    parts |= {"high": 10.0, "rest_mae": 5.0, "p_adjusted": 0.001, "features": "", "whole": False}
+    parts |= dict.fromkeys(["surplus", "surplus_low", "surplus_high"], 1.0) | {"kind": "unexpected"}
     return with_table(results, "slices", "slices", lambda _: pd.DataFrame(parts))
 
 
@@ -541,7 +542,8 @@ def with_parts(results: Results) -> Results:
     """These data have no parts but groups of people, which are taken for some."""
     measured = results.measurement("group_rates")
     assert measured is not None
-    tables = {"parts": measured.tables["groups"].drop(columns="crossing", errors="ignore")}
+    rates = dict.fromkeys(["missed_rate", "flagged_rate", "unforeseen", "unforeseen_p"], np.nan)
+    tables = {"parts": measured.tables["groups"].drop(columns="crossing").assign(**rates)}
     tests = measured.tables["tests"].assign(p_adjusted=0.0001)
     return with_measurement(
         results, "part_performance", Measurement(tables={**tables, "tests": tests})
@@ -609,32 +611,30 @@ def test_errors_of_numbers_are_told_in_their_unit(
 # --- Periods, which no shipped data have: the two tables are made, and stand in a real run --------
 
 
-LEVELS = ["2019", "2020"]
-
-
 def of_years(real: Results, p: float, drift_p: float, *, judged: bool = True) -> Results:
     """Two years, of which the second is decided worse by 20 points."""
     name = {"attribute": "year", "attribute_label": "Year"}
-    accuracy = pd.Series([0.9, 0.7])
-    parts = pd.DataFrame({"level": LEVELS, "n": [500, 400], **name, "too_few": not judged})
+    accuracy, stated = pd.Series([0.9, 0.7]), pd.Series([0.2, 0.4])
+    parts = pd.DataFrame({"level": ["2019", "2020"], "n": [500, 400], **name})
     parts = parts.assign(
         accuracy=accuracy, accuracy_low=accuracy - 0.03, accuracy_high=accuracy + 0.03,
-        unforeseen=0.1, unforeseen_p=0.01,
+        unforeseen=0.1, unforeseen_p=0.01, missed_rate=None, flagged_rate=None, too_few=not judged,
     )  # fmt: skip
     test: dict[str, Any] = {
         **name, "metric": "accuracy_gap", "value": 0.2 if judged else None, "low": 0.1, "high": 0.3,
-        "n": 900, "p_value": p, "p_adjusted": p, "null_mean": 0.01, "null_high": 0.02,
+        "n": 900, "p_value": p, "p_adjusted": p, "rates": "accuracy",
         "widest_level": "2019", "narrowest_level": "2020",
+        **dict.fromkeys(["surest_rate", "surest_highest", "surest_lowest"], ""),
+        **dict.fromkeys(["surest_gap", "surest_low", "surest_high"]),
     }  # fmt: skip
     compared = Measurement(tables={"parts": parts, "tests": pd.DataFrame([test])})
-    stated = pd.Series([0.2, 0.4])
     periods = parts[["attribute", "attribute_label", "level", "n", "too_few"]].assign(
         stated=stated, stated_low=stated - 0.02, stated_high=stated + 0.02,
         happened=0.25, happened_low=0.2, happened_high=0.3,
     )  # fmt: skip
-    tests = pd.DataFrame({"attribute": ["year"], "p_value": [drift_p]})
-    drifting = Measurement(tables={"periods": periods, "tests": tests})
+    drifts = pd.DataFrame({"attribute": ["year"], "p_value": [drift_p]})
     changed = with_measurement(real, "part_performance", compared)
+    drifting = Measurement(tables={"periods": periods, "tests": drifts})
     return with_measurement(changed, "period_drift", drifting)
 
 
