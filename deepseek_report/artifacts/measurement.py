@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -86,19 +86,53 @@ class Measurement:
 
     @classmethod
     def load(cls, folder: Path) -> Measurement:
-        """Read it back; raises ArtifactError where a table is not what its type says."""
+        """Read it back; a table is read, and held to its type, when it is first asked for.
+
+        Raises ArtifactError: what is stored is damaged; later, where a table is.
+        """
         arrays = folder / "arrays.npz"
-        measurement = cls(
-            scores=load_scores(folder),
-            tables={path.stem: files.load_table(path) for path in files_in(folder, ".parquet")},
-            arrays=files.load_arrays(arrays) if arrays.exists() else {},
-            notes=tuple(text_of(note) for note in files.load_json(folder / "notes.json")),
-            findings=_findings(folder / _FINDINGS),
-        )
         try:
-            return measurement.typed(_types(folder / _TYPES))
+            types = _types(folder / _TYPES)
         except ArtifactError as error:
             raise ArtifactError(f"{folder}: {error}") from None
+        tables = _StoredTables(folder, types)
+        return cls(
+            scores=load_scores(folder),
+            tables=tables,
+            arrays=files.load_arrays(arrays) if arrays.exists() else {},
+            notes=tuple(text_of(note) for note in files.load_json(folder / "notes.json")),
+            types={name: types[name] for name in tables if name in types},
+            findings=_findings(folder / _FINDINGS),
+        )
+
+
+class _StoredTables(Mapping[str, "pd.DataFrame"]):
+    """The tables of a folder, each read once it is asked for: most readers want scores alone."""
+
+    def __init__(self, folder: Path, types: TableTypes) -> None:
+        self._folder, self._types = folder, types
+        self._paths = {path.stem: path for path in files_in(folder, ".parquet")}
+        self._read: dict[str, pd.DataFrame] = {}
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        if name not in self._read:
+            frame = files.load_table(self._paths[name])
+            if name in self._types:
+                try:
+                    self._types[name].validate(name, frame)
+                except ArtifactError as error:
+                    raise ArtifactError(f"{self._folder}: {error}") from None
+            self._read[name] = frame
+        return self._read[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._paths
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._paths)
+
+    def __len__(self) -> int:
+        return len(self._paths)
 
 
 #: The file that says what the columns of the tables mean, and that of what the metric concludes.

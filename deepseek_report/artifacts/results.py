@@ -333,24 +333,38 @@ class Results:
     def all_scores(self) -> list[Score]:
         return [score for measurement in self.measurements for score in measurement.scores]
 
+    @cached_property
+    def _scores_of(self) -> Mapping[str, list[Score]]:
+        """{metric: its scores}."""
+        scores: dict[str, list[Score]] = {}
+        for score in self.all_scores:
+            scores.setdefault(score.metric, []).append(score)
+        return scores
+
     def find(self, metric: str, **where: str) -> list[Score]:
         """Scores of this metric whose fields have these values, e.g. `explainer="shap"`."""
         return [
             score
-            for score in self.all_scores
-            if score.metric == metric and all(getattr(score, k) == v for k, v in where.items())
+            for score in self._scores_of.get(metric, ())
+            if all(getattr(score, k) == v for k, v in where.items())
         ]
 
     def sources(self, metric: str, explainer: str = "") -> tuple[str, ...]:
         """The artifacts that hold scores of this metric, e.g. `measures/deletion/shap`."""
+        holders = self._holders.get(metric, {})
         return tuple(
-            artifact
-            for artifact, measured in self._measured
-            if any(
-                score.metric == metric and explainer in ("", score.explainer)
-                for score in measured.scores
-            )
+            part for part, judged in holders.items() if not explainer or explainer in judged
         )
+
+    @cached_property
+    def _holders(self) -> Mapping[str, dict[ArtifactId, set[str]]]:
+        """{metric: {artifact that holds scores of it: the explainers that these judge}}."""
+        holders: dict[str, dict[ArtifactId, set[str]]] = {}
+        for artifact, measured in self._measured:
+            for score in measured.scores:
+                judged = holders.setdefault(score.metric, {}).setdefault(artifact, set())
+                judged.add(score.explainer)
+        return holders
 
     def score(self, metric: str, **where: str) -> Score | None:
         """The one score of the model itself, unless `where` names another subject."""

@@ -133,9 +133,10 @@ def _of_people(human: HumanInput) -> Iterator[str]:
 def _cases(results: Results) -> Iterator[str]:
     """What single cases say: the columns `text` of all measured tables, which quote the data."""
     for measurement in results.measurements:
-        for table in measurement.tables.values():
-            if "text" in table:
-                yield from table["text"].dropna().astype(str)
+        types, tables = measurement.types, measurement.tables
+        for name in tables:
+            if (name not in types or "text" in types[name].keys) and "text" in tables[name]:
+                yield from tables[name]["text"].dropna().astype(str)
 
 
 def _texts(value: object) -> Iterator[str]:

@@ -64,6 +64,7 @@ class ConfigFiles(ConfigRepository):
         self._problems: dict[str, list[Problem]] = {}
         self._joint: dict[str, list[Path]] = {}
         self._trees: dict[tuple[str, ...], tuple[DictConfig, DefaultsList]] = {}
+        self._lists: dict[tuple[str, ...], tuple[dict[str, list[Layer]], list[str]]] = {}
 
     # --- what is asked of it ----------------------------------------------------------------------
 
@@ -97,6 +98,16 @@ class ConfigFiles(ConfigRepository):
 
         Raises HydraException: as `tree` does.
         """
+        choosing = tuple(overrides)
+        if choosing not in self._lists:
+            before = set(self.requests)
+            written = self._written_lists(choosing)
+            self._lists[choosing] = written, [path for path in self.requests if path not in before]
+        written, requests = self._lists[choosing]
+        self.requests |= dict.fromkeys(requests)
+        return {group: list(layers) for group, layers in written.items()}
+
+    def _written_lists(self, overrides: Sequence[str]) -> dict[str, list[Layer]]:
         none = [f"{group}=[]" for group in MULTIPLE]
         with only(_but_of_environment):
             tree = self.defaults([*overrides, *none]).defaults_tree

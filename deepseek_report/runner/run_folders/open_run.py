@@ -347,8 +347,10 @@ def _is_readable(folder: Path) -> bool:
     """Whether what others compute with can be loaded, whatever stands in it."""
     try:
         results = results_of(folder, read_run(folder))
-        for artifact in ("schema", "predicted", "explanations", "measurements", "all_scores"):
+        for artifact in ("schema", "predicted", "explanations", "all_scores"):
             getattr(results, artifact)
+        for measured in results.measurements:
+            dict(measured.tables)
         for artifact in ("cases", "architecture", "conclusions"):
             if results.has(artifact.replace("architecture", "training")):
                 getattr(results, artifact)
