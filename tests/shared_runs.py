@@ -110,16 +110,30 @@ def pytest_collection_finish() -> None:
 def less_waiting() -> Iterator[None]:
     """Reads the shipped configuration once, and waits for no disk: no test outlives a power cut.
 
-    Nor does statsmodels look for garbage in all that the tests have made, at each correction.
+    Nor does statsmodels look for garbage in all that the tests have made, at each correction, and
+    a stranger's file is tried in a fork of a process that has loaded the libraries.
     """
+    from deepseek_report import children
     from deepseek_report.config.compose import Composer
+    from tests.forked import ForkedTrials
 
     of, shared = Composer.of, functools.cache(Composer.of)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda handle: None)
         patch.setattr(gc, "collect", lambda generation=2: 0)
         patch.setattr(Composer, "of", lambda folder: of(folder) if folder else shared(None))
+        trials = ForkedTrials(children.run)
+        patch.setattr(children, "run", trials)
         yield
+        trials.close()
+
+
+@pytest.fixture
+def started_trials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Strangers' files are tried in processes that are started, as outside of the tests."""
+    from deepseek_report import children
+
+    monkeypatch.setattr(children, "run", children.run.start)
 
 
 @pytest.fixture(scope="session")
@@ -250,11 +264,3 @@ def schema_of_layout(modality: str, task: str = "classification") -> Schema:
 def layout_schema() -> Callable[..., Schema]:
     """Builds the schema of a small text, image or series, with columns and players apart."""
     return schema_of_layout
-
-
-@pytest.fixture
-def untried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Skops files are loaded without the process that tries them first, which takes 3 s a file."""
-    from deepseek_report.models.estimators import sklearn
-
-    monkeypatch.setattr(sklearn, "_try", lambda path, content: None)

@@ -32,7 +32,6 @@ from deepseek_report.runner.planning.forecast import forecast
 from deepseek_report.runner.run import run_experiment
 from tests.worded import say
 
-pytestmark = pytest.mark.usefixtures("untried")
 FEATURES = ["income", "debt", "age"]
 
 

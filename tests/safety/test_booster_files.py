@@ -109,6 +109,14 @@ def test_a_hostile_file_of_xgboost_is_refused_at_check(
     assert "save it again with save_model of xgboost" in problem
 
 
+@pytest.mark.usefixtures("started_trials")
+def test_a_process_that_dies_of_a_file_is_outlived(tmp_path: Path) -> None:
+    path = xgboost_file(tmp_path / "m.json", XGBOOST["child far beyond the tree"])
+    (problem,) = problems_of(path, "xgboost")
+    assert problem.startswith("model.file ")
+
+
+@pytest.mark.usefixtures("started_trials")
 def test_levels_of_json_end_in_a_sentence(tmp_path: Path) -> None:
     path = tmp_path / "m.json"
     path.write_text('{"a":' * 300_000 + "1" + "}" * 300_000)

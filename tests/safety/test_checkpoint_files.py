@@ -78,6 +78,7 @@ def refused(folder: Path, words: str) -> str:
     return problem
 
 
+@pytest.mark.usefixtures("started_trials")
 def test_a_sound_checkpoint_is_read(folder: Path) -> None:
     assert problems_of(folder) == []
     assert tokenizer_problem(str(folder)) is None

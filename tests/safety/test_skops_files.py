@@ -185,7 +185,6 @@ def test_a_trusted_package_is_a_top_level_package(name: str) -> None:
     ids=lambda estimator: type(estimator).__name__,
 )
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.usefixtures("untried")
 def test_an_estimator_of_scikit_learn_is_loaded_without_any_list(
     estimator: BaseEstimator, tmp_path: Path
 ) -> None:
@@ -381,6 +380,7 @@ def test_a_machine_of_one_number_is_loaded(machine: BaseEstimator) -> None:
     check_positions(machine.fit(X, X[:, 0]))
 
 
+@pytest.mark.usefixtures("started_trials")
 def test_a_file_with_such_a_position_is_not_loaded(tmp_path: Path) -> None:
     path = stored(make_pipeline(_tree_with(left_child=10**6)), tmp_path)
     assert file_problems(path, []) == []

@@ -19,9 +19,9 @@ def stamps(folder: Path) -> dict[str, tuple[int, int]]:
 
 
 def test_rendering_writes_the_files_that_changed_and_leaves_the_others(
-    small_run: Any, tmp_path: Path
+    short_run: Any, tmp_path: Path
 ) -> None:
-    folder = small_run.copied(tmp_path / "copy")
+    folder = short_run.copied(tmp_path / "copy")
     assert run(["render", str(folder)]) == 0
     whole, before = (folder / "report.html").read_bytes(), stamps(folder)
     assert run(["render", str(folder)]) == 0
