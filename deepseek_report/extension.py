@@ -31,9 +31,10 @@ BROUGHT = {
     "launcher=ray": ("clusters", "ray"),
     "launcher=submitit": ("clusters", "submitit"),
     **dict.fromkeys(
-        ("prompts", "experiment=language_model", "experiment=reasoning_traces"),
+        ("prompts", "dataset=brackets", "dataset=recall", "experiment=language_model"),
         ("language_models", ""),
     ),
+    "experiment=reasoning_traces": ("language_models", ""),
 }
 
 
