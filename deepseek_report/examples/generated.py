@@ -22,8 +22,8 @@ from deepseek_report.datasets.assembly.cell_encoding import TargetRule
 from deepseek_report.datasets.assembly.column_declarations import ColumnDeclaration, config_problems
 from deepseek_report.datasets.assembly.layouts import Arrays, ArraySource
 from deepseek_report.datasets.data_card import NO_PERIOD, Description, shipped_description
+from deepseek_report.datasets.sources.shipped_table import load_table
 from deepseek_report.datasets.splitting import SplitRule
-from deepseek_report.examples.known_tables import load_table
 from deepseek_report.statistics.games.formula import Factor, FactorKind, Formula, Term
 from deepseek_report.statistics.ranking import binary_auc
 

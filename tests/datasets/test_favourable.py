@@ -23,9 +23,10 @@ from deepseek_report.config.problems import ConfigProblems
 from deepseek_report.datasets.sources.csv import TableFile
 from deepseek_report.datasets.sources.image_folder import ImageFolder
 from deepseek_report.datasets.sources.series_file import SeriesFile
+from deepseek_report.datasets.sources.taiwan_credit import TaiwanCredit
 from deepseek_report.datasets.sources.text_file import TextFile
 from deepseek_report.errors import DataError, NotApplicableError
-from deepseek_report.examples.known_tables import BostonMortgages, BreastCancer, TaiwanCredit
+from deepseek_report.examples.known_tables import BostonMortgages, BreastCancer
 from deepseek_report.metrics.fairness.group_gaps import (
     DemographicParityDifference,
     EqualizedOddsDifference,

@@ -12,16 +12,15 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_breast_cancer
 
-import deepseek_report.examples.known_tables as module
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.storage.plain_files import sha256_file
-from deepseek_report.examples.known_tables import BostonMortgages, BreastCancer, TaiwanCredit
+from deepseek_report.datasets.sources.taiwan_credit import TaiwanCredit
+from deepseek_report.examples.known_tables import BostonMortgages, BreastCancer
 from tests.datasets.loading import issues_of, loaded, notes_of, parts_of
 from tests.worded import say
 
-DATA = Path(module.__file__).parent / "data"
-FILE = DATA / "taiwan_credit.parquet"
+FILE = TaiwanCredit.codebook.with_suffix(".parquet")
 
 
 @pytest.fixture(scope="module")
@@ -262,7 +261,7 @@ def test_the_rates_of_the_races_are_those_that_were_published(boston: Dataset) -
 
 
 def test_every_value_is_that_of_the_file_with_ratios_in_percent(boston: Dataset) -> None:
-    raw = pd.read_parquet(DATA / "boston_hmda.parquet")
+    raw = pd.read_parquet(BostonMortgages.codebook.with_suffix(".parquet"))
     for part in parts_of(boston):
         source = raw.iloc[part.instance_ids]
         for i, feature in enumerate(boston.schema.features):

@@ -15,15 +15,11 @@ from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.datasets.readers import file_bytes, table_file
 from deepseek_report.datasets.sources import image_folder
+from deepseek_report.datasets.sources.taiwan_credit import TaiwanCredit
 from deepseek_report.errors import DataError
 from deepseek_report.examples import packages
 from deepseek_report.examples.generated import MultiLabelDemo
-from deepseek_report.examples.known_tables import (
-    BostonMortgages,
-    BreastCancer,
-    Diabetes,
-    TaiwanCredit,
-)
+from deepseek_report.examples.known_tables import BostonMortgages, BreastCancer, Diabetes
 from deepseek_report.runner.execution.execute import execute
 from deepseek_report.runner.execution.run_events import NoReporter
 from deepseek_report.runner.planning.plan import make_plan

@@ -19,8 +19,9 @@ from deepseek_report.datasets.assembly.column_declarations import (
 )
 from deepseek_report.datasets.assembly.data_declarations import attribute_of
 from deepseek_report.datasets.sources.csv import TableFile
+from deepseek_report.datasets.sources.taiwan_credit import TaiwanCredit
 from deepseek_report.errors import DataError
-from deepseek_report.examples.known_tables import BostonMortgages, TaiwanCredit
+from deepseek_report.examples.known_tables import BostonMortgages
 from tests.datasets.loading import written
 
 
