@@ -7,12 +7,20 @@ from typing import get_args
 
 import numpy as np
 import pytest
+from scipy.special import expit
 
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.examples.generated import Family, KnownEffects
-from deepseek_report.examples.transactions import FEATURES, KINDS, Transactions
+from deepseek_report.extensions.examples.generated import (
+    Family,
+    KnownEffects,
+    MultiLabelDemo,
+    Wide,
+    log_odds,
+)
+from deepseek_report.extensions.examples.transactions import FEATURES, KINDS, Transactions
 from deepseek_report.statistics.games.formula import Formula
+from tests.worded import say
 
 NAMES = [feature.name for feature in FEATURES]
 
@@ -81,3 +89,31 @@ def test_more_strength_leaves_less_to_chance() -> None:
         KnownEffects(family="additive", strength=s).formula.value(np.ones((1, 9))) for s in (1, 3)
     )
     assert strong == pytest.approx(3 * weak)
+
+
+def test_the_generated_labels_depend_on_the_words_and_not_on_the_idle_counts() -> None:
+    dataset = MultiLabelDemo(n=1500).load(2, Silent())
+    train = dataset.train
+    names, label = dataset.schema.names, train.labels.astype(float)
+    strength = {
+        name: abs(np.corrcoef(train.inputs[:, j], label)[0, 1]) for j, name in enumerate(names)
+    }
+    idle = [value for name, value in strength.items() if name.startswith("idle")]
+    assert max(idle) < 0.1 < max(strength.values())
+    assert "generated" in say(dataset.card["title"]).lower()
+
+
+def test_the_label_of_the_wide_table_follows_its_truth() -> None:
+    plugin = Wide(n=4000, features=40, informative=4, block=4)
+    dataset = plugin.load(2, Silent())
+    columns = np.flatnonzero(dataset.train.truth[0])
+    assert len(columns) == 4
+    assert len(set(columns // 4)) == 4
+    assert (dataset.train.truth == dataset.train.truth[0]).all()
+    odds = log_odds(dataset.train.inputs[:, columns], plugin.strength)
+    assert odds.std() == pytest.approx(plugin.strength, rel=0.05)
+    assert np.abs(expit(odds) - dataset.train.labels).mean() < 0.25
+    within = np.corrcoef(dataset.train.inputs[:, 0], dataset.train.inputs[:, 1])[0, 1]
+    assert within == pytest.approx(0.5, abs=0.06)
+    (problem,) = Wide(features=10, block=5, informative=3).problems()
+    assert "3 informative columns in 2 blocks" in problem

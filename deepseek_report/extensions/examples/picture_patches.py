@@ -24,7 +24,7 @@ from deepseek_report.datasets.assembly.column_declarations import data_error, er
 from deepseek_report.datasets.assembly.layouts import Arrays, ArraySource, image_layout, pixels
 from deepseek_report.datasets.data_card import NOT_STATED, Description, shipped_description
 from deepseek_report.datasets.splitting import GroupConstraint, Share, SplitRule
-from deepseek_report.examples.packages import package_problem, packaged_file
+from deepseek_report.extensions.examples.packages import package_problem, packaged_file
 
 _PICTURES = ("skimage", "scikit-image")
 _SCIKIT_IMAGE = (
