@@ -17,7 +17,6 @@ import torch
 
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.split import Split
-from deepseek_report.data_kinds.token_tasks import Recall
 from deepseek_report.extensions.language_models.inside_language_models import HeadRoles
 from deepseek_report.extensions.language_models.language_model import CausalLanguageModel
 from deepseek_report.extensions.language_models.residual_stream import (
@@ -26,6 +25,7 @@ from deepseek_report.extensions.language_models.residual_stream import (
     without,
 )
 from deepseek_report.extensions.language_models.sequence_trainer import _Course, _rounds
+from deepseek_report.extensions.language_models.token_tasks import Recall
 from deepseek_report.metrics.internals.transformer_trace import sites_of
 
 TASK = Recall()

@@ -25,7 +25,8 @@ from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.data_kinds.base import Encoder
-from deepseek_report.examples.known_tables import BostonMortgages, TaiwanCredit
+from deepseek_report.datasets.sources.taiwan_credit import TaiwanCredit
+from deepseek_report.extensions.examples.known_tables import BostonMortgages
 from deepseek_report.models.self_explaining.ebm import EBM
 from deepseek_report.models.self_explaining.rule_model import FittedRules, RuleModel
 

@@ -76,7 +76,9 @@ Part = Callable[[Path, str, Path, dict[str, str]], tuple[str, Path | None]]
 
 def parts(checkout: Path, names: list[str]) -> Iterator[tuple[str, Part]]:
     """The experiments, the tables, and the mistakes, or those of these names."""
-    experiments = sorted(path.stem for path in (checkout / "conf/experiment").glob("*.yaml"))
+    folders = (checkout, *(checkout / "deepseek_report/extensions").glob("*"))
+    files = (file for folder in folders for file in (folder / "conf/experiment").glob("*.yaml"))
+    experiments = sorted(path.stem for path in files)
     from own_tables import TABLES
 
     everything: dict[str, Part] = {

@@ -31,9 +31,35 @@ BROUGHT = {
     "launcher=ray": ("clusters", "ray"),
     "launcher=submitit": ("clusters", "submitit"),
     **dict.fromkeys(
-        ("prompts", "experiment=language_model", "experiment=reasoning_traces"),
+        ("prompts", "dataset=brackets", "dataset=recall", "experiment=language_model"),
         ("language_models", ""),
     ),
+    "experiment=reasoning_traces": ("language_models", ""),
+    **{
+        f"dataset={name}": ("examples", "")
+        for name in (
+            *("boston", "breast_cancer", "diabetes", "known_effects", "medmnist"),
+            *("multi_label_demo", "transactions", "wide"),
+        )
+    },
+    **{
+        f"dataset={name}": ("examples", "examples")
+        for name in ("digits", "histology", "reviews_zh", "surface_defects", "trace", "tweets")
+    },
+    **{
+        f"experiment={name}": ("examples", "")
+        for name in (
+            *("breast_cancer", "diabetes_progression", "ground_truth", "mortgage_decisions"),
+            *("transactions", "wide"),
+        )
+    },
+    **{
+        f"experiment={name}": ("examples", "examples")
+        for name in (
+            *("digits", "histology", "sensor_faults", "sentiment", "sentiment_deepseek"),
+            *("sentiment_zh", "surface_defects"),
+        )
+    },
 }
 
 

@@ -267,7 +267,8 @@ def _front_page(roots: Sequence[Path], chosen: Sequence[str]) -> Iterator[str]:
     yield "What metrics store: [tables](tables.md)."
     for group in WHOLE:
         yield from ("", f"## {group}", "", f"One of them: `{group}=name`.", "")
-        files = sorted((roots[-1] / group).glob("*.yaml"))
+        places = [root / group for root in roots]
+        files = sorted((file for at in places for file in at.glob("*.yaml")), key=lambda f: f.name)
         yield from (f"- `{file.stem}`: {describe(file)}" for file in files)
     yield from ("", "## What is no part of a group", "")
     file = roots[-1] / "config.yaml"

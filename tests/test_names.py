@@ -17,7 +17,7 @@ EMPTY = frozenset({"asked", "found", "given", "one", "said", "there", "told"})
 #: Folders of the package and of its tests in which nothing has such a name.
 FINISHED = (
     *("api", "artifacts", "browser", "cli", "comparisons", "compliance", "config", "contract"),
-    *("data_kinds", "datasets", "end_to_end", "examples", "explainers", "findings", "metrics"),
+    *("data_kinds", "datasets", "end_to_end", "explainers", "findings", "metrics"),
     *("models", "privacy", "provenance", "rendering", "runner", "safety", "sections"),
     *("statistics", "store", "tasks", "training", "visualizations", "wording"),
 )

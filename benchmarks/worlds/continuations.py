@@ -14,7 +14,6 @@ import numpy as np
 from deepseek_report.artifacts.protocols.models import TrainingPlace
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.examples.generated import RecallData
 from deepseek_report.extensions.language_models.continuation import (
     METHODS,
     ContinuationAttribution,
@@ -27,6 +26,7 @@ from deepseek_report.extensions.language_models.token_attribution import (
     ContinuationGame,
     losses,
 )
+from deepseek_report.extensions.language_models.token_task_data import RecallData
 from worlds.trials import Plan, Table, repeat, share
 
 #: Prompts of each model, and random orders of each prompt.

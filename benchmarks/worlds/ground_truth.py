@@ -33,7 +33,7 @@ from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.coalitions import n_players, player_sums, spread_evenly
 from deepseek_report.datasets.assembly.layouts import image_layout, moments, pixels, series_layout
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.examples.generated import FORMULAS, known_rows
+from deepseek_report.extensions.examples.generated import FORMULAS, known_rows
 from deepseek_report.findings.explainer_verdicts import leading_explainer
 from deepseek_report.metrics.explanations.agreement import rowwise_spearman
 from deepseek_report.metrics.explanations.explanation_plugin import bootstrap_mean, ratio_of_means

@@ -198,11 +198,10 @@ def test_groups_are_not_judged_where_nobody_declares_a_favourable_class(
 def test_numbers_are_those_of_the_command_line(tmp_path: Path, report: Report) -> None:
     """The same fitted model on the same parts of breast_cancer, from a skops file and from here."""
     skops = pytest.importorskip("skops.io")
+    known_tables = pytest.importorskip("deepseek_report.extensions.examples.known_tables")
     from sklearn.linear_model import LogisticRegression
 
-    from deepseek_report.examples.known_tables import BreastCancer
-
-    data = BreastCancer().load(1, Silent())
+    data = known_tables.BreastCancer().load(1, Silent())
     codes = np.array(data.schema.target.codes)
     names = data.schema.names
     tables = {

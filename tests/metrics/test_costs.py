@@ -19,7 +19,6 @@ from deepseek_report.config import rules
 from deepseek_report.data_kinds import KINDS
 from deepseek_report.data_kinds.table import TableKind
 from deepseek_report.errors import ArtifactError
-from deepseek_report.examples.generated import Wide
 from deepseek_report.findings.conclude import measured_findings
 from deepseek_report.metrics.performance.classification_scores import Accuracy
 from deepseek_report.metrics.plugin import ClassMetric, measured
@@ -142,7 +141,8 @@ def test_check_lists_all_texts_that_a_new_part_lacks(monkeypatch) -> None:
 
 
 def test_the_texts_of_a_data_set_are_known_before_it_is_read() -> None:
-    texts = rules._texts_of(Wide)
+    generated = pytest.importorskip("deepseek_report.extensions.examples.generated")
+    texts = rules._texts_of(generated.Wide)
     assert {"data_sets.wide.about.title", "data_sets.wide.limits.blocks"} <= set(texts)
     assert "data_sets.multi_label_demo.title" in texts
     assert [text for text in texts if not wording().has(text)] == []

@@ -12,7 +12,6 @@ import pytest
 from deepseek_report import provenance
 from deepseek_report.config.config_files import shipped_files
 from deepseek_report.datasets.sources.csv import TableFile
-from deepseek_report.examples.picture_patches import Histology, SurfaceDefects
 from deepseek_report.provenance import code, module_files
 from tests.house import PACKAGE
 from tests.worded import printed
@@ -108,12 +107,10 @@ def test_no_key_hangs_on_a_library_of_an_extra_that_its_plug_in_has_no_use_for()
     assert len(counted) > 80
     assert {name for name, libraries in counted.items() if libraries} == set()
     used = {
-        Histology().readers,
-        SurfaceDefects().readers,
         TableFile(path="a.xlsx").readers,  # type: ignore[arg-type]
         TableFile(path="a.csv").readers,  # type: ignore[arg-type]
     }
-    assert used == {("skimage",), ("skimage", "defect_synthesis"), ("openpyxl",), ()}
+    assert used == {("openpyxl",), ()}
 
 
 def test_the_libraries_of_extras_are_those_of_the_project() -> None:

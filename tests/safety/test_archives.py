@@ -19,7 +19,6 @@ from deepseek_report.datasets.readers.file_bytes import FileBytes
 from deepseek_report.datasets.readers.file_form import FileForm, ReadLimits
 from deepseek_report.datasets.readers.table_file import read_table
 from deepseek_report.errors import DeepseekReportError
-from deepseek_report.examples.medmnist import read_npz
 from deepseek_report.models.estimators.sklearn import file_problems
 from deepseek_report.rendering.word_parts import unpacked
 
@@ -31,7 +30,8 @@ def array() -> bytes:
 
 
 def read_images(path: Path) -> object:
-    return read_npz(FileBytes(path, path.read_bytes(), ""), ["a"], ReadLimits())
+    medmnist = pytest.importorskip("deepseek_report.extensions.examples.medmnist")
+    return medmnist.read_npz(FileBytes(path, path.read_bytes(), ""), ["a"], ReadLimits())
 
 
 def read_estimator(path: Path) -> None:

@@ -10,20 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deepseek_report.artifacts.protocols.datasets import DatasetPart
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.datasets.readers import file_bytes, table_file
 from deepseek_report.datasets.sources import image_folder
+from deepseek_report.datasets.sources.taiwan_credit import TaiwanCredit
 from deepseek_report.errors import DataError
-from deepseek_report.examples import packages
-from deepseek_report.examples.generated import MultiLabelDemo
-from deepseek_report.examples.known_tables import (
-    BostonMortgages,
-    BreastCancer,
-    Diabetes,
-    TaiwanCredit,
-)
 from deepseek_report.runner.execution.execute import execute
 from deepseek_report.runner.execution.run_events import NoReporter
 from deepseek_report.runner.planning.plan import make_plan
@@ -148,20 +140,6 @@ def test_a_model_file_that_is_swapped_after_planning_is_not_stored(
     assert store.find("training", make_plan(chosen)[1].key) is None
 
 
-@pytest.mark.parametrize(
-    "plugin",
-    [TaiwanCredit(rows=300), BostonMortgages(), BreastCancer(), Diabetes(), MultiLabelDemo(n=200)],
-    ids=lambda plugin: type(plugin).__name__,
-)
-def test_data_of_packages_say_what_was_read_as_the_plan_does(plugin: DatasetPart) -> None:
-    assert plugin.load(1, Silent()).read == plugin.source_digest()
-
-
-@pytest.mark.parametrize(
-    "plugin", [packages.Tweets(), packages.ChineseReviews()], ids=["tweets", "reviews_zh"]
-)
-def test_texts_of_packages_say_what_was_read_as_the_plan_does(
-    plugin: DatasetPart, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(packages, "assemble_texts", lambda *_: BostonMortgages().load(1, Silent()))
+def test_the_table_that_ships_says_what_was_read_as_the_plan_does() -> None:
+    plugin = TaiwanCredit(rows=300)
     assert plugin.load(1, Silent()).read == plugin.source_digest()

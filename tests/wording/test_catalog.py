@@ -6,13 +6,14 @@ import ast
 import re
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import pytest
 from jinja2 import meta
 
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.storage.local_paths import shipped
-from deepseek_report.examples import known_tables
+from deepseek_report.datasets.sources.shipped_table import known
 from deepseek_report.models.transformers import transformer_module
 from deepseek_report.tasks.classification import ECE_BINS
 from deepseek_report.wording.words import DEFAULT_LANGUAGE, read_catalog, wording
@@ -114,14 +115,17 @@ def test_a_message_gives_all_that_its_text_uses() -> None:
     assert not lacking, "\n".join(lacking)
 
 
-@pytest.mark.parametrize("name", ["boston_hmda", "breast_cancer", "diabetes", "taiwan_credit"])
-def test_names_of_the_columns_that_ship_are_in_the_catalog(name: str) -> None:
-    known = {key.removeprefix(f"data_sets.{name}.names.") for key in KEYS}
-    for column in known_tables.known(name).columns.values():
+CODEBOOKS = sorted(PACKAGE.rglob("data/*.yaml"))
+
+
+@pytest.mark.parametrize("codebook", CODEBOOKS, ids=lambda path: path.stem)
+def test_names_of_the_columns_that_ship_are_in_the_catalog(codebook: Path) -> None:
+    named_there = {key.removeprefix(f"data_sets.{codebook.stem}.names.") for key in KEYS}
+    for column in known(codebook).columns.values():
         categories = column.categories if isinstance(column.categories, dict) else {}
         named = [column.label, column.attribute_label, column.unit, *categories.values()]
         named += (column.levels or {}).values()
-        assert [label for label in named if label and label not in known | UNITS] == []
+        assert [label for label in named if label and label not in named_there | UNITS] == []
 
 
 #: Units that are written in the same way everywhere.

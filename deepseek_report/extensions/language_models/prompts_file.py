@@ -23,11 +23,12 @@ from deepseek_report.datasets.assembly.column_declarations import (
     grouped,
 )
 from deepseek_report.datasets.assembly.row_metadata import RowMetadata
-from deepseek_report.datasets.assembly.texts import KnownTokens, token_places
+from deepseek_report.datasets.assembly.texts import token_places
 from deepseek_report.datasets.readers.table_file import ReadTable
 from deepseek_report.datasets.readers.tokenizing import NOUNS, CutText, Tokenizer, is_chinese, learn
 from deepseek_report.datasets.sources.text_file import TextFile, strings
 from deepseek_report.datasets.splitting import FEWEST_OF_A_CLASS, GroupConstraint
+from deepseek_report.extensions.language_models.known_tokens import KnownTokens
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -25,8 +25,12 @@ from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.storage.files import save_json, save_table
 from deepseek_report.artifacts.storage.weights import save_weights
-from deepseek_report.data_kinds.token_tasks import Sequences, TokenTask, task_of_card
 from deepseek_report.errors import ConfigError
+from deepseek_report.extensions.language_models.token_tasks import (
+    Sequences,
+    TokenTask,
+    task_of_card,
+)
 from deepseek_report.models.transformers.pretrained_settings import SequenceRecipe
 from deepseek_report.models.transformers.transformer_module import TransformerModule, reinitialise
 

@@ -12,8 +12,6 @@ import pytest
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.sources.csv import TableFile
-from deepseek_report.examples.generated import MultiLabelDemo
-from deepseek_report.examples.known_tables import Diabetes
 from deepseek_report.tasks import task_of
 from tests.datasets.loading import issues_of, refusal, written
 from tests.worded import say
@@ -106,25 +104,3 @@ def test_rows_with_the_same_inputs_and_another_number_contradict(tmp_path: Path)
     assert dataset.card["leakage"]["contradictory_rows"] == 120
     text = say(issues_of(dataset)["duplicates"].text)
     assert text == "120 copies have another number than the row they repeat."
-
-
-def test_the_diabetes_data_come_whole_and_in_their_units() -> None:
-    source = Diabetes()
-    assert source.nature.task == "regression"
-    dataset = source.load(1, Silent())
-    assert dataset.card["rows"] == 442
-    assert dataset.schema.feature("age").unit == "years"
-    assert 19 <= np.nanmin(dataset.train.inputs[:, 0]) < 30
-    assert {attribute.name for attribute in dataset.schema.attributes} == {"age_band", "sex"}
-
-
-def test_the_generated_labels_depend_on_the_words_and_not_on_the_idle_counts() -> None:
-    dataset = MultiLabelDemo(n=1500).load(2, Silent())
-    train = dataset.train
-    names, label = dataset.schema.names, train.labels.astype(float)
-    strength = {
-        name: abs(np.corrcoef(train.inputs[:, j], label)[0, 1]) for j, name in enumerate(names)
-    }
-    idle = [value for name, value in strength.items() if name.startswith("idle")]
-    assert max(idle) < 0.1 < max(strength.values())
-    assert "generated" in say(dataset.card["title"]).lower()

@@ -12,15 +12,15 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 
 from deepseek_report.artifacts.protocols.progress import Silent
-from deepseek_report.data_kinds.token_tasks import Brackets, Recall, task_of_card
 from deepseek_report.errors import ConfigError, DataError
-from deepseek_report.examples.generated import BracketsData, RecallData
 from deepseek_report.extensions.language_models.language_model import (
     CausalLanguageModel,
     SequenceRecipe,
 )
 from deepseek_report.extensions.language_models.prompts_file import PromptsFile
 from deepseek_report.extensions.language_models.sequence_trainer import Muon, orthogonal
+from deepseek_report.extensions.language_models.token_task_data import BracketsData, RecallData
+from deepseek_report.extensions.language_models.token_tasks import Brackets, Recall, task_of_card
 from deepseek_report.models.shared.loading import load_classifier
 from tests.tiny_networks import tiny_network
 from tests.trained import trained

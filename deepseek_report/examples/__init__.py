@@ -1,1 +1,0 @@
-"""Data that packages and generators bring, a class a source; nothing else needs them."""
