@@ -28,11 +28,11 @@ def test_without_a_reader_nothing_is_required_and_nothing_is_taken_along(run: Ru
 
 @pytest.mark.parametrize("option", beside.OPTIONS)
 def test_a_file_that_a_config_names_is_refused_with_what_reads_it(option: str) -> None:
-    named = {option: Path("file")}
+    named, sentence = {option: Path("file")}, f"report.{option} comes with the extension"
     for ask in (beside.beside_config().files, beside.beside_config().digests):
-        with pytest.raises(ConfigError, match=f"report.{option} comes with the extension") as told:
+        with pytest.raises(ConfigError, match=sentence) as refusal:
             ask(named)
-        assert "deepseek-report[sign]" in str(told.value)
+        assert "deepseek-report[sign]" in str(refusal.value)
 
 
 @pytest.mark.parametrize("option", beside.OPTIONS)
