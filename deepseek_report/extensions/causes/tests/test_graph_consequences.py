@@ -11,7 +11,7 @@ from deepseek_report.artifacts.causal_declaration import CausalDeclaration
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.schema import Category, Feature, Schema
 from deepseek_report.extensions.causes.graph_consequences import GraphConsequences
-from deepseek_report.metrics.cases.counterfactuals import RequirementRule, Search, SearchBounds
+from deepseek_report.metrics.cases.counterfactuals import DecisionRule, Search, SearchBounds
 from tests.builders import TARGET, Answers, logistic
 from tests.worded import say
 
@@ -53,7 +53,7 @@ def advising(schema: Schema, along: GraphConsequences | None) -> Search:
     rows = learnt_rows()
     labels = (rows[:, 1] > 40).astype(int)
     bounds = SearchBounds(2, consequences=along)
-    return Search(by_income(schema), rows, labels, RequirementRule(0.5, 1), bounds, wanted=1)
+    return Search(by_income(schema), rows, labels, DecisionRule(0.5, 1), bounds, wanted=1)
 
 
 PERSON = np.array([10.0, 32.0, 0.0, 3.0])  # two above what the equation expects
