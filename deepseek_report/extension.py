@@ -22,6 +22,10 @@ GROUP = "deepseek_report.extensions"
 #: the package}.
 BROUGHT = {
     **dict.fromkeys(("export", "--letter"), ("exports", "export")),
+    **dict.fromkeys(
+        ("sign", "key", "--seal", "verify", "pack", "reproduce", "report.policy", "report.seal"),
+        ("assurance", "sign"),
+    ),
     **dict.fromkeys(("serve", "score-stream", "watch"), ("live", "serve")),
     **dict.fromkeys(("causal", "consequences", "experiment=credit_causes"), ("causes", "")),
     **dict.fromkeys(("corrections", "correction lines"), ("corrections", "")),
@@ -90,7 +94,8 @@ class Extension:
     it finds}; it has `BEFORE`, {name of a rule of the core: rules that come before it}, and
     `FAMILIES`, {family of tests: its tests, and the metrics that make them}. parts : modules of its
     sections and pictures, from which alone a run folder may name one. doctor : a module whose
-    `examine()` says what it needs of this machine.
+    `examine()` says what it needs of this machine. beside_config : a module whose `BESIDE_CONFIG`
+    reads the files beside the config that belong to a run, see `compliance.beside_config`.
     """
 
     folder: Path
@@ -99,6 +104,7 @@ class Extension:
     findings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     parts: tuple[str, ...] = ()
     doctor: str = ""
+    beside_config: str = ""
 
 
 @cache
@@ -143,6 +149,11 @@ def finding_modules(metrics: Container[str]) -> list[str]:
     """The modules by which extensions find something from any of these metrics."""
     declared = [pair for each in installed() for pair in each.findings.items()]
     return [module for module, known in declared if any(name in metrics for name in known)]
+
+
+def beside_config_module() -> str:
+    """The module that reads files beside the config; "" where no extension does."""
+    return next((each.beside_config for each in installed() if each.beside_config), "")
 
 
 def not_installed(name: str) -> ConfigError:

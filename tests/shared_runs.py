@@ -76,6 +76,13 @@ class Terminal:
         return self.capsys.readouterr()
 
 
+def offered(*commands: list[str]) -> list[list[str]]:
+    """Those command lines whose command is the core's or that of an extension that lies here."""
+    from deepseek_report.cli.parsing import COMMANDS
+
+    return [words for words in commands if words[0] in COMMANDS]
+
+
 @pytest.fixture
 def terminal(capsys: pytest.CaptureFixture[str]) -> Terminal:
     return Terminal(capsys)

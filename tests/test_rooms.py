@@ -13,7 +13,7 @@ OF_ONE_PART = {"metrics", "visualizations", "sections"}
 #: {module name: why it may stand more than once}. Anything else has a name of its own.
 _COMMAND = "a command, what it does, and what it prints"
 SHARED_NAMES = {
-    **dict.fromkeys(("experiment", "forecast", "render", "verify"), _COMMAND),
+    **dict.fromkeys(("experiment", "forecast", "render"), _COMMAND),
     "progress": "a protocol is called as what follows it",
     "table": "a kind of data, and the artifact that a report shows",
 }

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from deepseek_report.cli.parsing import compose_experiment, make_parser
-
-if TYPE_CHECKING:
-    from deepseek_report.config.experiment import Experiment
+from deepseek_report.extension import service
 
 
 def command(arguments: list[str]) -> int:
@@ -27,6 +24,7 @@ def command(arguments: list[str]) -> int:
     options = parser.parse_intermixed_args(arguments)
     if (options.key or options.out) and not options.seal:
         parser.error("--key and --out are of a seal; add --seal")
+    sealing = service("--seal") if options.seal else None
     experiment = compose_experiment(options, options.overrides)
     from deepseek_report.cli.output.forecast import say_beside, say_forecast, say_open
     from deepseek_report.config.catalogue import folders, groups
@@ -41,17 +39,6 @@ def command(arguments: list[str]) -> int:
     finally:  # also where the data cannot be used: what is open may be why
         say_open(waiting)
         say_beside(faults_beside(roots, groups(roots)))
-    if options.seal:
-        _seal(experiment, options.key, options.out)
+    if sealing is not None:
+        sealing.write(experiment, options.key, options.out)
     return 0
-
-
-def _seal(experiment: Experiment, key: str, out: Path | None) -> None:
-    """Write the seal; print its digest, and how a run starts from it."""
-    from deepseek_report.cli.output.console import printable
-    from deepseek_report.runner.planning.forecast import seal_experiment
-
-    path, digest = seal_experiment(experiment, key, out)
-    print(f"seal: {printable(path)}")
-    print(f"sha256:{digest}: hand this on before the run, so that others know when it was made")
-    print(f"run it with: report.seal={printable(path)}")

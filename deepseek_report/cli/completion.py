@@ -22,10 +22,6 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     ),
     "check": (*_COMPOSING, "--seal", "--key", "--out"),
     "render": ("--to", "--engine", "--language", "--people", "--trust", "--help"),
-    "verify": ("--expect", "--keys", "--policy", "--previous", "--trust", "--help"),
-    "key": ("--out", "--help"),
-    "sign": ("--decision", "--all", "--key", "--help"),
-    "pack": ("--previous", "--out", "--help"),
     "explain-case": (
         *("--row", "--store", "--out", "--json", "--letter", "--language"),
         *("--trust", "--trust-type", "--help"),
@@ -33,10 +29,6 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "runs": ("--config-dir", "--help"),
     "clean": ("--config-dir", "--older-than", "--all", "--remote", "--yes", "--apply", "--help"),
     "list": ("--config-dir", "--help"),
-    "reproduce": (
-        *("--store", "--output", "--jobs", "--env", "--package", "--dry-run"),
-        *("--trust", "--trust-type", "--help"),
-    ),
     "compare": ("--baseline", "--region", "--output", "--help"),
     "doctor": ("--help",),
     "completion": ("--help",),
@@ -66,7 +58,7 @@ _AFTER_OF: dict[tuple[str, str], tuple[str, ...]] = {
 }
 #: Commands that take the folder of a run.
 _OF_RUNS = {
-    *("compare", "explain-case", "pack", "render", "reproduce", "sign", "verify"),
+    *("compare", "explain-case", "render"),
     *(name for name, made in _BROUGHT if made.of_runs),
 }
 SHELLS = ("bash", "zsh", "fish")

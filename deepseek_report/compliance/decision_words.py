@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.compliance.decision import DecisionState, DecisionTarget
-from deepseek_report.compliance.policy import missing_rules
 from deepseek_report.compliance.status import Judgement
 from deepseek_report.wording.words import Wording
 
@@ -97,7 +96,8 @@ def _rest(report: ComplianceReport) -> Iterator[Message]:
         yield message("seal.state.changed", why=list(report.unsealed))
     required = report.required
     if required:
-        missing = [required_name(r.id, r.title, report.words) for r in missing_rules(required)]
+        rules = {r.rule.id: r.rule for r in required if r.state == "missing"}  # each once
+        missing = [required_name(r.id, r.title, report.words) for r in rules.values()]
         n = sum(each.state == "missing" for each in required)
         rejected = sum(each.state == "rejected" for each in required)
         about = {"n": n, "of": len(required), "rejected": rejected, "names": missing}

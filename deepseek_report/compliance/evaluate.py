@@ -14,6 +14,7 @@ from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.results import PROVENANCE, Results
 from deepseek_report.compliance import decision
 from deepseek_report.compliance.applicability import DataDeclarations, applicability, declared_by
+from deepseek_report.compliance.beside_config import DecisionPolicy, Requirement, beside_config
 from deepseek_report.compliance.evidence import Evidence, counting, evidence_index
 from deepseek_report.compliance.framework import (
     Framework,
@@ -25,15 +26,7 @@ from deepseek_report.compliance.framework import (
     read_yaml,
 )
 from deepseek_report.compliance.people import HumanInput, read_people
-from deepseek_report.compliance.policy import (
-    POLICY_FILE,
-    Policy,
-    Requirement,
-    read_policy,
-    requirements,
-)
 from deepseek_report.compliance.run_facts import NO_TIME, measures_time, record_of
-from deepseek_report.compliance.seal import changed_since_seal
 from deepseek_report.compliance.sources import load_sources
 from deepseek_report.compliance.statements import Statement
 from deepseek_report.compliance.status import Grounds, Judgement, Status, judge, tally
@@ -160,7 +153,7 @@ class EvaluateOptions:
     floor: int = 30
     stale_after_days: int = 180
     human: HumanInput = field(default_factory=HumanInput)
-    policy: Policy = field(default_factory=read_policy)
+    policy: DecisionPolicy = field(default_factory=DecisionPolicy)
 
 
 @dataclass(frozen=True)
@@ -267,9 +260,9 @@ def evaluate(
     shown = {report.framework.id for report in reports}
     return ComplianceReport(
         decisions=stood,
-        required=requirements(options.policy, stood, shown, day),
+        required=options.policy.requirements(stood, shown, day),
         subjects=subjects,
-        unsealed=changed_since_seal(results),
+        unsealed=beside_config().changes(results),
         as_of=as_of,
         options=options,
         evidence=index,
@@ -333,15 +326,6 @@ def _declared_day(results: Results) -> date | None:
     return date.fromisoformat(str(declared)) if declared else None
 
 
-def policy_of(results: Results) -> Policy:
-    """The policy that the run was made with, or the one that ships.
-
-    Raises ConfigError: the run's copy is no policy.
-    """
-    folder = results.paths.get("policy")
-    return read_policy(folder / POLICY_FILE if folder else None)
-
-
 @lru_cache(maxsize=1)
 def evaluate_results(results: Results) -> ComplianceReport:
     """Like `evaluate`, with frameworks, options and date as the run and its people give them.
@@ -353,7 +337,7 @@ def evaluate_results(results: Results) -> ComplianceReport:
         floor=section.get("floor", EvaluateOptions.floor),
         stale_after_days=section.get("stale_after_days", EvaluateOptions.stale_after_days),
         human=read_people(results),
-        policy=policy_of(results),
+        policy=beside_config().policy(results),
     )
     return evaluate(results, choices(results.config, results.paths), options, _as_of(results))
 

@@ -13,8 +13,8 @@ from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.storage.files import load_json, load_table
 from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.compliance import run_facts
+from deepseek_report.compliance.beside_config import beside_config
 from deepseek_report.compliance.run_facts import STATES, EvidenceFile, State, examine
-from deepseek_report.compliance.seal import changed_since_seal
 from deepseek_report.compliance.sources import (
     Check,
     CodesCheck,
@@ -74,7 +74,7 @@ def _run(check: Check, subject: Subject) -> CheckOutcome:
     if isinstance(check, CodesCheck):
         return _check_codes(check, subject)
     if isinstance(check, SealCheck):
-        changed = changed_since_seal(subject.results)
+        changed = beside_config().changes(subject.results)
         return _fails("unsealed", why=list(changed)) if changed else CheckOutcome()
     return _check_verdict(subject)
 

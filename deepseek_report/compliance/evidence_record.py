@@ -14,11 +14,11 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.storage import files
 from deepseek_report.artifacts.storage.formats import head_of
+from deepseek_report.compliance.beside_config import Requirement
 from deepseek_report.compliance.decision import DecisionState
 from deepseek_report.compliance.evaluate import ComplianceReport, FrameworkReport, OpenField
 from deepseek_report.compliance.evidence import Evidence
 from deepseek_report.compliance.framework import frameworks_folder
-from deepseek_report.compliance.policy import Requirement
 from deepseek_report.compliance.statements import Statement
 from deepseek_report.compliance.status import Judgement
 from deepseek_report.errors import ArtifactError

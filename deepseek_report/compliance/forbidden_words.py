@@ -104,8 +104,7 @@ def check_document(path: Path, report: ComplianceReport, results: Results) -> No
     quoted = quoted_passages(part.shown for part in report.frameworks)
     quoted += [statement.text for statement in human.statements.values()]
     quoted += _of_people(human)
-    policy = report.options.policy
-    quoted += [policy.name, *(rule.title for rule in policy.rules), *policy.people]
+    quoted += report.options.policy.own_words
     quoted += _texts(plain([problem.values for problem in human.problems]))
     if results.has("data"):
         card = plain(results.card)

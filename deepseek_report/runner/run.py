@@ -32,8 +32,8 @@ from deepseek_report.runner.execution.run_events import REPORT, Reporter
 from deepseek_report.runner.planning.plan import Stage, incomplete_id, make_plan, run_id
 from deepseek_report.runner.planning.recommending import decided
 from deepseek_report.runner.run_folders.gather import assemble
+from deepseek_report.runner.run_folders.hash_check import check_hashes
 from deepseek_report.runner.run_folders.sealing import writing_key
-from deepseek_report.runner.run_folders.verify import verify
 from deepseek_report.runner.run_folders.writing import (
     Concluded,
     WriteOptions,
@@ -257,12 +257,12 @@ def _whole(folder: Path) -> Finished | None:
     None also where the folder cannot be read: the run makes it again.
     """
     try:
-        verified = verify(folder, recompute=False)
+        checked = check_hashes(folder)
         documents = load_json(folder / DOCUMENTS_MANIFEST)
         record = concluded_record(folder)
     except DeepseekReportError:
         return None
-    if verified.problems or verified.notes:
+    if not checked.is_whole:
         return None
     concluded = Concluded.of(record)
     pages = [folder / page_of(name) for name in concluded.report.get("formats", ())]
@@ -274,7 +274,7 @@ def _whole(folder: Path) -> Finished | None:
     )
     if not is_whole:
         return None
-    digests = verified.run_digest, verified.document_digest
+    digests = checked.run_digest, checked.document_digest
     return Finished(folder, pages, record, {}, True, *digests)
 
 

@@ -27,13 +27,15 @@ from tests.shared_runs import SmallRun
 class Call:
     """What a person types behind the name of a command, what it ends with, and what it says.
 
-    lasts : whether the command goes on until the person stops it.
+    lasts : whether the command goes on until the person stops it. needs : a command of the
+    extension without which the call is refused.
     """
 
     line: str
     says: str
     code: int = 0
     lasts: bool = False
+    needs: str = ""
 
 
 _TRUST = "--trust json --trust-type collections.OrderedDict"
@@ -58,6 +60,7 @@ _CALLS: dict[str, tuple[Call, ...]] = {
             f"--config-dir {{conf}} report=mine {_TRUST} --seal --key {{key}} --out {{new}} "
             "dataset.rows=300 paths.store={new}.store paths.reports={new}.reports",
             "run it with: report.seal=",
+            needs="sign",
         ),
     ),
     "render": (
@@ -266,7 +269,7 @@ def desk(short_run: SmallRun, small_run: SmallRun, tmp_path: Path) -> Desk:
         pytest.param(command, call, id=f"{command or 'run'}-{place}")
         for command, listed in CALLS.items()
         for place, call in enumerate(listed)
-        if not call.lasts and command in {"", *COMMANDS}  # an extension may not lie here
+        if not call.lasts and {command, call.needs} <= {"", *COMMANDS}  # or it does not lie here
     ],
 )
 def test_a_command_does_what_it_is_called_for(

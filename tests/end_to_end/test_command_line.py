@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from deepseek_report.cli import run
-from tests.shared_runs import Terminal
+from tests.shared_runs import Terminal, offered
 
 
 def test_a_config_problem_gives_2_and_no_traceback(terminal: Terminal) -> None:
@@ -63,8 +63,8 @@ def test_a_threshold_not_met_gives_3_only_where_asked_for(small_run: Any, tmp_pa
 
 
 def test_verify_and_render_refuse_what_is_no_run_folder(tmp_path: Path, terminal: Terminal) -> None:
-    for command in ("verify", "render"):
-        assert "not a run folder" in terminal(command, tmp_path, code=1).err
+    for words in offered(["verify", str(tmp_path)], ["render", str(tmp_path)]):
+        assert "not a run folder" in terminal(*words, code=1).err
 
 
 @pytest.mark.parametrize("text", ['{"run_id": "a"}', "[]"])
@@ -72,8 +72,8 @@ def test_verify_and_render_say_what_an_incomplete_record_lacks(
     text: str, tmp_path: Path, terminal: Terminal
 ) -> None:
     (tmp_path / "run.json").write_text(text)
-    for command in ("verify", "render"):
-        errors = terminal(command, tmp_path, code=1).err
+    for words in offered(["verify", str(tmp_path)], ["render", str(tmp_path)]):
+        errors = terminal(*words, code=1).err
         assert "no run of this package wrote it" in errors or "reads 1 alone" in errors
 
 
@@ -103,8 +103,8 @@ def test_a_folder_that_cannot_be_written_is_a_problem_before_anything_runs(
 
 def test_a_run_record_that_is_no_json_is_named(tmp_path: Path, terminal: Terminal) -> None:
     (tmp_path / "run.json").write_text("{")
-    for command in ("verify", "render"):
-        assert "not valid JSON" in terminal(command, tmp_path, code=1).err
+    for words in offered(["verify", str(tmp_path)], ["render", str(tmp_path)]):
+        assert "not valid JSON" in terminal(*words, code=1).err
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,6 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 LOADED = (
     *("torch", "scipy.stats", "sklearn.linear_model", "matplotlib.figure"),
     "deepseek_report.runner.given_case_page",
-    "deepseek_report.runner.run_folders.verify",
     "deepseek_report.runner.run_folders.writing",
 )
 

@@ -18,6 +18,7 @@ import pytest
 
 from deepseek_report.cli import run as command
 from deepseek_report.store import hash_folder
+from tests.shared_runs import offered
 
 from .conftest import LONG, reseal
 
@@ -106,7 +107,7 @@ def check(
 ) -> None:
     """Commands that read a folder end with a code that is documented, and with sentences."""
     before = hash_folder(folder.parent)
-    for words in (["verify", str(folder)], ["render", str(folder)], *further):
+    for words in offered(["verify", str(folder)], ["render", str(folder)], *further):
         code = command(words)
         captured = capsys.readouterr()
         both = captured.out + captured.err

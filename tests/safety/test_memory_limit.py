@@ -26,11 +26,10 @@ import pytest
 
 from deepseek_report.artifacts.storage.files import load_arrays, load_json, load_table
 from deepseek_report.artifacts.storage.plain_files import MOST_LEVELS, remove, walk
-from deepseek_report.cli.parsing import COMMANDS
 from deepseek_report.errors import ArtifactError
 from deepseek_report.store import hash_folder
 from tests.real_runs import small_results, write_rows
-from tests.shared_runs import SMALL
+from tests.shared_runs import SMALL, offered
 
 from .conftest import LONG, reseal
 from .test_fuzz import DAMAGE
@@ -204,7 +203,7 @@ def all_commands(folder: Path, short_run: Any, rows: Path, place: Path) -> list[
     """Each command that reads a run folder; what it writes goes below `place`."""
     run, store = str(folder), ["--store", str(short_run.store)]
     replay = ["--replay", "--once", "--explain", "0", "--board", str(place / "board")]
-    return installed(
+    return offered(
         ["verify", run],
         ["compare", run, str(short_run.folder), "--output", str(place / "compared")],
         ["reproduce", run, "--dry-run"],
@@ -215,11 +214,6 @@ def all_commands(folder: Path, short_run: Any, rows: Path, place: Path) -> list[
         ["clean", f"paths.reports={folder.parent.parent}", f"paths.store={short_run.store}"],
         ["render", run],
     )
-
-
-def installed(*commands: list[str]) -> list[list[str]]:
-    """Those of the core and of the extensions that lie here."""
-    return [words for words in commands if words[0] in COMMANDS]
 
 
 def check(answers: list[dict[str, Any]], commands: list[list[str]], damage: str) -> None:
@@ -309,7 +303,7 @@ def test_no_command_needs_3_gb_for_a_damaged_store(
     damage = chance.choice(DAMAGE if path.suffix == ".json" else DAMAGE[:2])
     done = f"{path.relative_to(store)}: {damage(path, chance)}"
     places = [f"paths.reports={reports}", f"paths.store={store}"]
-    commands = installed(
+    commands = offered(
         ["watch", *SMALL, *places, "--once", "--board", str(tmp_path / "board")],
         ["clean", *places],
         ["runs", places[0]],
@@ -339,7 +333,7 @@ def test_a_very_deep_folder_is_told_and_can_be_removed(
 
     nested(strange, levels)
     try:
-        for words in (["verify"], ["render"], ["reproduce", "--dry-run"]):
+        for words in offered(["verify"], ["render"], ["reproduce", "--dry-run"]):
             assert command([words[0], str(strange), *words[1:]]) in {1, 2}
             printed = "".join(capsys.readouterr())
             assert "deep" in printed
@@ -349,7 +343,7 @@ def test_a_very_deep_folder_is_told_and_can_be_removed(
     finally:
         remove(strange / "d")
     assert not (strange / "d").exists()
-    assert command(["verify", str(strange)]) == 0
+    assert command(["render", str(strange)]) == 0
 
 
 @pytest.mark.parametrize("name", [".store", ".boards", ".boards/stream-run", "comparisons"])
@@ -369,7 +363,7 @@ def test_nothing_is_written_through_a_link_beside_a_run_folder(
     (home / name).parent.mkdir(exist_ok=True)
     (home / name).symlink_to(victim)
     before = hash_folder(victim)
-    for words in installed(
+    for words in offered(
         ["score-stream", str(strange), "--replay", "--once", "--explain", "0"],
         ["compare", str(strange), str(short_run.folder)],
         ["explain-case", str(strange), "--row", str(rows), "--out", str(home / "x.html")],

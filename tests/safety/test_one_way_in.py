@@ -61,6 +61,10 @@ ELSEWHERE: dict[str, tuple[str, set[str]]] = {
     "cli/dispatch.py": (_SYSTEM, {"open"}),
     "compliance/evidence_record.py": (_MEMORY, {"json.loads"}),
     "compliance/framework.py": (_CONFIGS, {"glob", "yaml.load"}),
+    "extensions/assurance/recorded_environment.py": (
+        _OWN,
+        {"glob", "mkdir", "read_text", "symlink_to", "write_text"},
+    ),
     "extensions/clusters/joblib_launcher.py": (_PRIVATE, {"pickle.loads"}),
     "extensions/clusters/outbox.py": (
         _PRIVATE,
@@ -132,10 +136,6 @@ ELSEWHERE: dict[str, tuple[str, set[str]]] = {
     "rendering/word_parts.py": (_MEMORY, {"ZipFile", "read_text"}),
     "runner/comparing.py": (_LOCK, {"open"}),
     "runner/execution/workers.py": (_SYSTEM, {"read_text"}),
-    "runner/recorded_environment.py": (
-        _OWN,
-        {"glob", "mkdir", "read_text", "symlink_to", "write_text"},
-    ),
     "runner/run_folders/sealing.py": (_SHIPPED, {"read_bytes", "rglob"}),
     "runner/scaffold/new_study.py": (_NAMED, {"copyfile", "mkdir", "open", "read_text"}),
     "training/resume_point.py": (_MODELS, {"json.loads", "safe_open"}),

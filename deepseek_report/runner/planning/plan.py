@@ -11,12 +11,10 @@ from deepseek_report.artifacts.explanation import CONTROL
 from deepseek_report.artifacts.ids import BEFORE, ArtifactId
 from deepseek_report.artifacts.protocols.traits import MetricPart
 from deepseek_report.artifacts.storage.plain_files import sha256_file
+from deepseek_report.compliance.beside_config import OPTIONS, beside_config
 from deepseek_report.compliance.framework import FRAMEWORK_FILE
-from deepseek_report.compliance.policy import POLICY_FILE, read_policy
-from deepseek_report.compliance.seal import SEAL, SEAL_FILE, read_seal
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.portable import PortablePaths
-from deepseek_report.errors import ArtifactError, ConfigError
 from deepseek_report.extension import finding_modules, service_module
 from deepseek_report.findings.conclude import concluded_from
 from deepseek_report.privacy.release import told_config
@@ -321,25 +319,14 @@ def run_id(experiment: Experiment, stages: list[Stage]) -> str:
         choice.id: sha256_file(choice.file, links=True)
         for choice in chosen
         if choice.file is not None
-    } | beside_config(experiment)
+    } | beside_config().digests(named_beside(experiment))
     return _identity(experiment.name, plan, recorded_config(experiment), refused, own)
 
 
-def beside_config(experiment: Experiment) -> dict[str, str]:
-    """{policy, seal: SHA-256 of the file} of those that the config names.
-
-    Raises ConfigError: a file is no policy, or no seal.
-    """
-    policy, seal = experiment.report.policy, experiment.report.seal
-    try:
-        if policy is not None:
-            read_policy(policy)
-        if seal is not None:
-            read_seal(seal, links=True)
-        files = (("policy", policy), (SEAL, seal))
-        return {name: sha256_file(path, links=True) for name, path in files if path is not None}
-    except (ArtifactError, OSError) as error:
-        raise ConfigError(f"report.seal: {error}") from None
+def named_beside(experiment: Experiment) -> dict[str, Path]:
+    """{option of the report: the file beside the config that it names}."""
+    named = {option: getattr(experiment.report, option) for option in OPTIONS}
+    return {option: path for option, path in named.items() if path is not None}
 
 
 def identity_of(run: RecordedRun) -> str:
@@ -350,9 +337,8 @@ def identity_of(run: RecordedRun) -> str:
         for name, entry in run.artifacts.items()
         if ArtifactId(name).kind == "frameworks"
     }
-    for name, file in (("policy", POLICY_FILE), (SEAL, SEAL_FILE)):
-        if entry := run.artifacts.get(name):
-            own[name] = entry.files.get(file, "")
+    recorded = {name: entry.files for name, entry in run.artifacts.items()}
+    own |= beside_config().recorded_digests(recorded)
     whole = _identity(run.experiment, run.plan, run.config, refused, own)
     return incomplete_id(whole, run.failed) if run.failed else whole
 

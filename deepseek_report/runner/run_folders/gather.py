@@ -14,16 +14,15 @@ from deepseek_report.artifacts.results import PROVENANCE
 from deepseek_report.artifacts.score import Score, load_scores
 from deepseek_report.artifacts.storage import plain_files
 from deepseek_report.artifacts.storage.files import save_json, save_table
+from deepseek_report.compliance.beside_config import beside_config
 from deepseek_report.compliance.framework import FRAMEWORK_FILE
-from deepseek_report.compliance.policy import POLICY_FILE
-from deepseek_report.compliance.seal import SEAL, SEAL_FILE, SEAL_SIGNATURE
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.privacy.release import release
 from deepseek_report.provenance import environment, lock, versions
 from deepseek_report.rendering.markdown import slug
 from deepseek_report.runner.execution.computing import Execution
 from deepseek_report.runner.execution.stages import artifact_paths
-from deepseek_report.runner.planning.plan import Stage, recorded_config
+from deepseek_report.runner.planning.plan import Stage, named_beside, recorded_config
 from deepseek_report.runner.run_folders.open_run import (
     CopiedArtifact,
     RecordedRun,
@@ -192,20 +191,13 @@ def _frameworks(experiment: Experiment, folder: Path) -> dict[str, CopiedArtifac
 
 
 def _beside_config(experiment: Experiment, folder: Path) -> dict[str, CopiedArtifact]:
-    """Copies of a policy of one's own, and of the seal that the run starts from."""
-    report = experiment.report
-    files = {"policy": [(report.policy, POLICY_FILE)], SEAL: [(report.seal, SEAL_FILE)]}
-    if report.seal is not None:
-        signature = report.seal.with_name(report.seal.stem + ".dsse.json")
-        if signature.is_file():
-            files[SEAL].append((signature, SEAL_SIGNATURE))
+    """Copies of the files beside the config that belong to the run, such as a seal."""
     copies: dict[str, CopiedArtifact] = {}
-    for name, sources in files.items():
+    for name, files in beside_config().files(named_beside(experiment)).items():
         target = folder / ARTIFACTS / name
-        for source, file in sources:
-            if source is not None:
-                plain_files.copy_file(source, target / file, links=True)
-                copies[name] = _copied(target, folder)
+        for file, source in files.items():
+            plain_files.copy_file(source, target / file, links=True)
+        copies[name] = _copied(target, folder)
     return copies
 
 

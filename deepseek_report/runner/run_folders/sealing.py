@@ -18,7 +18,7 @@ from deepseek_report.artifacts.storage.formats import head_of
 from deepseek_report.artifacts.storage.local_paths import shipped, without_local_paths
 from deepseek_report.artifacts.storage.plain_files import make_folder, move, remove, sha256_file
 from deepseek_report.compliance.statements import parse_date
-from deepseek_report.extension import installed
+from deepseek_report.extension import beside_config_module, installed
 from deepseek_report.findings.conclude import conclude
 from deepseek_report.provenance import PACKAGE, code_of, version_of
 from deepseek_report.runner.planning.plan import CONCLUSIONS
@@ -145,11 +145,13 @@ def written_day(folder: Path) -> dt.date | None:
 def writing_key(config: Mapping[str, Any], language: str = "") -> str:
     """Hash of all that turns results into text: templates, sections, findings, renderer.
 
-    config : the run's. The code of its sections counts, those of other packages included.
+    config : the run's. The code of its sections counts, those of other packages included, and what
+    reads files beside it.
     language : of the documents, where it is not that of the config.
     """
     language = language or language_of(config)
-    code = {name: code_of(name) for name in [_WRITING, *section_modules(config)]}
+    further = filter(None, (beside_config_module(), *section_modules(config)))
+    code = {name: code_of(name) for name in [_WRITING, *further]}
     return digest([_templates_key(), code, language])
 
 

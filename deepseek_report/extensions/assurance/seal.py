@@ -17,9 +17,9 @@ from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.storage.files import load_json
 from deepseek_report.artifacts.storage.formats import check_format, head_of
 from deepseek_report.artifacts.storage.plain_files import sha256_file
-from deepseek_report.compliance.framework import FrameworkChoice, choices, frameworks_folder
-from deepseek_report.compliance.policy import POLICY_FILE
+from deepseek_report.compliance.framework import FrameworkChoice, choices
 from deepseek_report.errors import ArtifactError
+from deepseek_report.extensions.assurance.policy import POLICY, POLICY_FILE, SHIPPED
 
 #: The artifact of a run that started from a seal, its file, and the envelope where it was signed.
 SEAL = "seal"
@@ -76,7 +76,7 @@ def seal_content(
             for threshold in thresholds
         },
         frameworks={choice.id: choice.load().sha256 for choice in frameworks},
-        policy=sha256_file(policy or frameworks_folder() / "_policy.yaml", links=True),
+        policy=sha256_file(policy or SHIPPED, links=True),
         data=data,
         split=dict(config.get("split") or {}),
     )
@@ -85,7 +85,7 @@ def seal_content(
 def content_of_run(results: Results) -> Seal:
     """The same of a run as it was made."""
     plan: Mapping[str, object] = results.provenance.get("plan") or {}
-    folder = results.paths.get("policy")
+    folder = results.paths.get(POLICY)
     schema = None
     if "data" in results.paths:
         schema = Schema.load(results.path_of("data"))
@@ -107,6 +107,11 @@ def read_seal(path: Path, *, links: bool = False) -> Seal:
     if wrong := [name for name in mappings if not isinstance(content[name], dict)]:
         raise ArtifactError(f"{path}: no seal: {wrong[0]} is no mapping")
     return Seal(**{name: content[name] for name in parts})
+
+
+def signature_beside(seal: Path) -> Path:
+    """Where the signature of a seal lies, if it was signed."""
+    return seal.with_name(f"{seal.stem}.dsse.json")
 
 
 def seal_of(results: Results) -> Seal | None:

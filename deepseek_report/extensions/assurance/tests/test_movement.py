@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from deepseek_report.artifacts.explanation import Explanation
-from deepseek_report.comparisons.movement import (
+from deepseek_report.extensions.assurance.movement import (
     MovedScore,
     _moved_explanation,
     allowed_beyond,

@@ -1,13 +1,13 @@
 """Which decisions a policy asks for, by whom, and which of them are missing.
 
-A policy is a YAML file. The one that ships (`templates/frameworks/_policy.yaml`) asks for what
-SR 26-2 and the AI Act ask of people; it is in force where the config names no other.
+A policy is a YAML file. The one that ships (`shipped_policy.yaml`) asks for what SR 26-2 and the AI
+Act ask of people; it is in force where the config names no other.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,6 +15,8 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.results import Results
+from deepseek_report.compliance.beside_config import DecisionPolicy, Requirement, RequirementRule
 from deepseek_report.compliance.decision import (
     APPROVING,
     WHOLE_MODEL,
@@ -24,17 +26,20 @@ from deepseek_report.compliance.decision import (
     Role,
     folded,
 )
-from deepseek_report.compliance.framework import frameworks_folder, read_yaml
+from deepseek_report.compliance.framework import read_yaml
 from deepseek_report.compliance.person_names import skeleton
 from deepseek_report.compliance.sources import StrictPart, faults
 from deepseek_report.errors import ConfigError
 
-POLICY_FILE = "policy.yaml"
+#: The artifact of a run that has a policy of its own, and its file.
+POLICY, POLICY_FILE = "policy", "policy.yaml"
+#: The policy that comes with this package.
+SHIPPED = Path(__file__).parent / "shipped_policy.yaml"
 _MOST_RULES = 200
 
 
 @dataclass(frozen=True)
-class PolicyRule(StrictPart):
+class PolicyRule(RequirementRule, StrictPart):
     """A decision that is required.
 
     id : its name, which words of the catalog (`decisions.rules`) may put better; title : the words
@@ -71,7 +76,7 @@ class PolicyPerson(StrictPart):
 
 
 @dataclass(frozen=True)
-class Policy(StrictPart):
+class Policy(DecisionPolicy, StrictPart):
     """What is required.
 
     people : {name: keys and roles}; with any, nobody else's decision suffices. one_role_each :
@@ -86,13 +91,34 @@ class Policy(StrictPart):
     one_role_each: bool = True
     signed: bool = True
 
+    @property
+    def own_words(self) -> tuple[str, ...]:
+        """See `DecisionPolicy`."""
+        return (self.name, *(rule.title for rule in self.rules), *self.people)
+
+    def requirements(
+        self,
+        stood: Sequence[DecisionState],
+        frameworks: Collection[str],
+        day: dt.date | None,
+        keys: Mapping[str, Collection[str]] | None = None,
+    ) -> tuple[Requirement, ...]:
+        """See `DecisionPolicy`."""
+        deciders = Deciders(self, [each.decision for each in stood], keys)
+        in_force = (r for r in self.rules if not r.framework or r.framework in frameworks)
+        return tuple(
+            _requirement(rule, target, deciders, stood, day)
+            for rule in in_force
+            for target in rule.targets
+        )
+
 
 def read_policy(path: Path | None = None) -> Policy:
     """A policy file, or the policy that ships.
 
     Raises ConfigError: the file cannot be read, or each thing in it that no policy has.
     """
-    path = path or frameworks_folder() / "_policy.yaml"
+    path = path or SHIPPED
     try:
         policy = TypeAdapter(Policy).validate_python(read_yaml(path))
     except ValidationError as error:
@@ -105,21 +131,13 @@ def read_policy(path: Path | None = None) -> Policy:
     return policy
 
 
-State = Literal["given", "missing", "rejected"]
+def policy_of(results: Results) -> Policy:
+    """The policy that the run was made with, or the one that ships.
 
-
-@dataclass(frozen=True)
-class Requirement:
-    """A required decision and its state.
-
-    why : what is missing, or who is refused and why; decisions : those that count for it.
+    Raises ConfigError: the run's copy is no policy.
     """
-
-    rule: PolicyRule
-    target: DecisionTarget
-    state: State
-    why: tuple[Message, ...] = ()
-    decisions: tuple[Decision, ...] = ()
+    folder = results.paths.get(POLICY)
+    return read_policy(folder / POLICY_FILE if folder else None)
 
 
 @dataclass(frozen=True)
@@ -188,27 +206,6 @@ class Deciders:
         return None
 
 
-def requirements(
-    policy: Policy,
-    stood: Sequence[DecisionState],
-    frameworks: Collection[str],
-    day: dt.date | None,
-    keys: Mapping[str, Collection[str]] | None = None,
-) -> tuple[Requirement, ...]:
-    """Every required decision and whether it is there.
-
-    stood : all decisions of the run. frameworks : ids of those that the report shows. day : on
-    which ages are judged; None: they are not. keys : see `Deciders`.
-    """
-    deciders = Deciders(policy, [each.decision for each in stood], keys)
-    in_force = (r for r in policy.rules if not r.framework or r.framework in frameworks)
-    return tuple(
-        _requirement(rule, target, deciders, stood, day)
-        for rule in in_force
-        for target in rule.targets
-    )
-
-
 def _requirement(
     rule: PolicyRule,
     target: DecisionTarget,
@@ -237,8 +234,3 @@ def _requirement(
         return Requirement(rule, target, "given", (), valid)
     aged = [message("decisions.refused.too_old", name=d.shown_name, date=d.date) for d in old]
     return Requirement(rule, target, "missing", (*refused, *aged), valid)
-
-
-def missing_rules(required: Iterable[Requirement]) -> list[PolicyRule]:
-    """The rules of which a decision is missing, each once, in order."""
-    return list({r.rule.id: r.rule for r in required if r.state == "missing"}.values())

@@ -14,12 +14,15 @@ from packaging.specifiers import SpecifierSet
 
 import deepseek_report
 from deepseek_report.errors import ArtifactError
+from deepseek_report.extensions.assurance import recorded_environment
+from deepseek_report.extensions.assurance.recorded_environment import (
+    Requirements,
+    build,
+    no_other_code,
+)
 from deepseek_report.provenance import bounds
-from deepseek_report.runner import recorded_environment
-from deepseek_report.runner.recorded_environment import Requirements, build, no_other_code
+from tests.safety.conftest import forge
 from tests.shared_runs import Terminal
-
-from .conftest import forge
 
 PYTHON = recorded_environment.platform.python_version()
 

@@ -19,7 +19,8 @@ import yaml
 
 from deepseek_report.artifacts.storage.plain_files import sha256_file, unpack, write_pack
 from deepseek_report.errors import ArtifactError, ConfigError
-from deepseek_report.provenance.signatures import (
+from deepseek_report.extensions.assurance.packing import changes, pack_run
+from deepseek_report.extensions.assurance.signatures import (
     DECISION_PREDICATE,
     RUN_PREDICATE,
     SEAL_PREDICATE,
@@ -32,19 +33,17 @@ from deepseek_report.provenance.signatures import (
     signing_key,
     statement,
 )
+from deepseek_report.extensions.assurance.signing import check_signatures, sign_run
 from deepseek_report.runner.run_folders.open_run import open_run
-from deepseek_report.runner.run_folders.packing import changes, pack_run
-from deepseek_report.runner.run_folders.signing import check_signatures, sign_run
 from deepseek_report.store.run_folder import class_of, hash_files, look_into
+from tests.safety.conftest import forge
 from tests.shared_runs import Terminal
-
-from .conftest import forge
 
 pytest.importorskip("cryptography", reason="needs the extra `sign`")
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[4]
 
 
 @pytest.fixture(scope="module")

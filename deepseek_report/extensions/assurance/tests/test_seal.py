@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 
 from deepseek_report.artifacts.storage.files import save_json
-from deepseek_report.compliance import seal
 from deepseek_report.compliance.decision_words import state_of
 from deepseek_report.errors import ArtifactError
-
-from .conftest import Run, english
+from deepseek_report.extensions.assurance import seal
+from tests.compliance.conftest import Run, english
 
 SEALED = {"metric": "roc_auc", "at_least": 0.75, "set_by": "Credit risk"}
 

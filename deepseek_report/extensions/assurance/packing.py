@@ -15,11 +15,11 @@ from pathlib import Path
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.rounding import interval, number
 from deepseek_report.artifacts.storage.plain_files import is_file, read_bytes, unpack, write_pack
-from deepseek_report.comparisons.movement import moved_scores
 from deepseek_report.compliance.decision import Decision, standings
 from deepseek_report.compliance.decision_words import target_name
 from deepseek_report.compliance.evaluate import ComplianceReport, evaluate_results
 from deepseek_report.errors import ArtifactError
+from deepseek_report.extensions.assurance.movement import moved_scores
 from deepseek_report.findings.conclude import all_findings
 from deepseek_report.rendering.markdown import escape
 from deepseek_report.runner.run_folders.open_run import OpenRun, open_run, reading

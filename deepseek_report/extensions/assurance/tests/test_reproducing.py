@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from deepseek_report.cli import run
-from deepseek_report.runner import reproducing
+from deepseek_report.extensions.assurance import reproducing
 from deepseek_report.store.run_folder import seal_results
 from tests.configured import LINEAR, few_parts, places_in
 from tests.shared_runs import SMALL, Terminal

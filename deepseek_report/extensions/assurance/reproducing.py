@@ -18,7 +18,6 @@ from pathlib import Path
 
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import ABSENT, flat_config
-from deepseek_report.comparisons import movement
 from deepseek_report.config.catalogue import folders
 from deepseek_report.config.composed import Composed
 from deepseek_report.config.config_files import MULTIPLE
@@ -28,6 +27,7 @@ from deepseek_report.config.sets import Origin
 from deepseek_report.config.trusted import OWN
 from deepseek_report.config.validate import validate
 from deepseek_report.errors import ArtifactError, DataError
+from deepseek_report.extensions.assurance import movement
 from deepseek_report.privacy.release import WITHHELD
 from deepseek_report.provenance import environment, lock, normalised, versions
 from deepseek_report.runner.execution.run_events import Reporter

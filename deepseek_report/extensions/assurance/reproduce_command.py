@@ -17,9 +17,9 @@ from deepseek_report.cli.parsing import add_trust, run_parser
 from deepseek_report.errors import ConfigError
 
 if TYPE_CHECKING:
-    from deepseek_report.comparisons.movement import MovedExplanation, MovedScore
-    from deepseek_report.runner.recorded_environment import Requirements
-    from deepseek_report.runner.reproducing import Difference, Intended, Reproduction
+    from deepseek_report.extensions.assurance.movement import MovedExplanation, MovedScore
+    from deepseek_report.extensions.assurance.recorded_environment import Requirements
+    from deepseek_report.extensions.assurance.reproducing import Difference, Intended, Reproduction
 
 
 #: The exit code where there is nothing to compare: 1 and 3 say how far results moved.
@@ -76,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _intend(options: argparse.Namespace) -> int:
-    from deepseek_report.runner.reproducing import intended
+    from deepseek_report.extensions.assurance.reproducing import intended
 
     say_intended(intended(options.run))
     return 0
@@ -84,7 +84,7 @@ def _intend(options: argparse.Namespace) -> int:
 
 def _reproduce(options: argparse.Namespace) -> int:
     from deepseek_report.cli.output.progress import reporter
-    from deepseek_report.runner.reproducing import ReproduceOptions, reproduce
+    from deepseek_report.extensions.assurance.reproducing import ReproduceOptions, reproduce
 
     chosen = ReproduceOptions(
         options.store, options.output, options.trust, options.trust_type, options.jobs
@@ -98,7 +98,11 @@ def _reproduce(options: argparse.Namespace) -> int:
 def _in_own_environment(options: argparse.Namespace) -> int:
     """The same command by the Python of an environment that is built for it."""
     from deepseek_report.errors import ArtifactError
-    from deepseek_report.runner.recorded_environment import Requirements, build, no_other_code
+    from deepseek_report.extensions.assurance.recorded_environment import (
+        Requirements,
+        build,
+        no_other_code,
+    )
     from deepseek_report.runner.run_folders.open_run import open_run
 
     run = open_run(options.run).run

@@ -25,9 +25,9 @@ def command(arguments: list[str]) -> int:
         "--key", required=True, metavar="K", help="a private key: its file, or its name"
     )
     options = parser.parse_args(arguments)
-    from deepseek_report.provenance.signatures import signing_key
+    from deepseek_report.extensions.assurance.signatures import signing_key
+    from deepseek_report.extensions.assurance.signing import sign_run
     from deepseek_report.runner.run_folders.open_run import reading
-    from deepseek_report.runner.run_folders.signing import sign_run
 
     key = signing_key(options.key)
     with reading(options.run):

@@ -11,7 +11,8 @@ from deepseek_report.cli.output.console import printable, some
 from deepseek_report.cli.parsing import add_trust, make_parser
 
 if TYPE_CHECKING:
-    from deepseek_report.runner.run_folders.verify import Remade, Verified
+    from deepseek_report.extensions.assurance.remade_documents import Remade
+    from deepseek_report.extensions.assurance.verifying import Verified
     from deepseek_report.store.run_folder import FileClass
 
 
@@ -54,15 +55,18 @@ def command(arguments: list[str]) -> int:
     )
     add_trust(parser)
     options = parser.parse_args(arguments)
-    from deepseek_report.runner.run_folders.open_run import reading
-    from deepseek_report.runner.run_folders.packing import CHANGES, opened_pack
-    from deepseek_report.runner.run_folders.verify import Proofs, verify
+    from deepseek_report.config.local_code import late_import
 
-    gc.disable()  # as in `render`: the documents are made once, then the process ends
-    with reading(options.run), opened_pack(options.run) as folder:
-        changes = None if folder == options.run else folder.parent / CHANGES
-        proofs = Proofs(options.expect, options.keys, options.policy, changes, options.previous)
-        verified = verify(folder, proofs, trust=options.trust)
+    with late_import("pandas"):  # where the folder is refused nothing is read
+        from deepseek_report.extensions.assurance.packing import CHANGES, opened_pack
+        from deepseek_report.extensions.assurance.verifying import Proofs, verify
+        from deepseek_report.runner.run_folders.open_run import reading
+
+        gc.disable()  # as in `render`: the documents are made once, then the process ends
+        with reading(options.run), opened_pack(options.run) as folder:
+            changes = None if folder == options.run else folder.parent / CHANGES
+            proofs = Proofs(options.expect, options.keys, options.policy, changes, options.previous)
+            verified = verify(folder, proofs, trust=options.trust)
     say_verified(verified)
     return verified.exit_code
 

@@ -17,7 +17,7 @@ def command(arguments: list[str]) -> int:
         "--out", type=Path, metavar="DIR", help="where; else keys/ of your configuration folder"
     )
     options = parser.parse_args(arguments)
-    from deepseek_report.provenance.signatures import keys_folder, new_key
+    from deepseek_report.extensions.assurance.signatures import keys_folder, new_key
 
     private, public = new_key(options.name, options.out or keys_folder())
     print(f"private key, for you alone: {printable(private)}")

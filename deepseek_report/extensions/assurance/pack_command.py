@@ -18,7 +18,7 @@ def command(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     from deepseek_report.artifacts.storage.plain_files import sha256_file
     from deepseek_report.errors import ConfigError
-    from deepseek_report.runner.run_folders.packing import pack_run
+    from deepseek_report.extensions.assurance.packing import pack_run
 
     run = options.run.absolute()
     target = options.out or run.with_name(f"{run.name}.zip")

@@ -11,7 +11,7 @@ from deepseek_report.artifacts.storage.plain_files import read_bytes, write_byte
 from deepseek_report.compliance.people import read_people
 from deepseek_report.compliance.statements import PEOPLE
 from deepseek_report.errors import ArtifactError, ConfigError
-from deepseek_report.provenance.signatures import (
+from deepseek_report.extensions.assurance.signatures import (
     DECISION_PREDICATE,
     RUN_PREDICATE,
     KnownKey,
