@@ -30,6 +30,7 @@ from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.extensions.corrections.corrected_data import ResolvedCorrections
 from deepseek_report.extensions.corrections.corrected_training import choose_weight
 from deepseek_report.extensions.corrections.corrections_metric import MOST_LEFT, Corrections, use_of
+from deepseek_report.extensions.corrections.cue_penalty import penalty_on
 from deepseek_report.metrics.performance.predicting import predict
 from deepseek_report.models.perceptron.mlp import MLP
 from deepseek_report.models.routed.deepseek import DeepSeek
@@ -227,7 +228,7 @@ def _outcome(
 
     def fitted(factor: float) -> Classifier:
         cues = [(each.cue, each.how) for each in resolved.trained_away]
-        penalty = world.trainer.penalty_on(cues, factor, data)
+        penalty = penalty_on(cues, factor, data)
         made.append(_trained(world, data, seed, penalty))
         return made[-1]
 
@@ -299,7 +300,7 @@ def judged(weight: float, seed: int) -> tuple[float, str]:
     item = dataclasses.replace(world.item, how="swap")
     resolved = ResolvedCorrections.of([item], world.data, "network")
     before = _trained(world, world.data, seed)
-    penalty = world.trainer.penalty_on([(resolved.cues[0].cue, "swap")], weight, world.data)
+    penalty = penalty_on([(resolved.cues[0].cue, "swap")], weight, world.data)
     after = _trained(world, world.data, seed, penalty)
     told = _told(world, resolved, world.data, before, after)
     fresh = np.concatenate([table_world(seed + 10_000 + k).data.train.inputs for k in range(3)])

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.corrections import CORRECTIONS_FILE
+from deepseek_report.artifacts.corrections import CORRECTIONS_FILE, Way
 from deepseek_report.artifacts.protocols import models
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.progress import Progress
@@ -20,9 +20,9 @@ from deepseek_report.artifacts.storage.files import load_json, save_json
 from deepseek_report.artifacts.storage.plain_files import empty_folder, is_file
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.overrides import trains_by_gradients
-from deepseek_report.data_kinds.input_changes import InputCue
 from deepseek_report.extensions.corrections.corrected_data import ModelSort, ResolvedCorrections
 from deepseek_report.extensions.corrections.corrections_metric import LEAST_USE, MOST_LEFT, use_of
+from deepseek_report.extensions.corrections.input_cues import InputCue
 
 #: Factors of the penalty that are tried, the smallest first, until the use has fallen enough.
 WEIGHTS = (1.0, 10.0, 100.0, 1000.0)
@@ -86,13 +86,14 @@ def train_corrected(
         return
     own = experiment.before or experiment
     before = classifier_before(own, original, place.training_before, place.device)
+    from deepseek_report.extensions.corrections.cue_penalty import penalty_on
 
     cues = [(each.cue, each.how) for each in resolved.trained_away]
 
     def fitted(weight: float) -> Classifier:
         empty_folder(place.folder)
         module = _built(experiment, dataset, place.seed)
-        penalty = trainer.penalty_on(cues, weight, dataset)
+        penalty = penalty_on(cues, weight, dataset)
         trainer.fit(module, dataset, place, progress, penalty)
         classifier: Classifier = experiment.model.wrap(module, dataset.schema, place.device)
         return classifier
@@ -156,11 +157,13 @@ def penalty_of(experiment: Experiment, training: Path, data: Dataset) -> models.
     if not is_file(training / CORRECTIONS_FILE) or not isinstance(trainer, models.PenaltyTrainer):
         return None
     chosen = load_json(training / CORRECTIONS_FILE)
+    from deepseek_report.extensions.corrections.cue_penalty import penalty_on
+
     cues = [_penalised(**each) for each in chosen["cues"]]
-    return trainer.penalty_on(cues, float(chosen["weight"]), data)
+    return penalty_on(cues, float(chosen["weight"]), data)
 
 
 def _penalised(
-    how: str, columns: Sequence[int], words: Sequence[int], direction: Literal[-1, 0, 1]
-) -> tuple[InputCue, str]:
+    how: Way, columns: Sequence[int], words: Sequence[int], direction: Literal[-1, 0, 1]
+) -> tuple[InputCue, Way]:
     return InputCue(tuple(columns), tuple(words), direction), how

@@ -24,10 +24,10 @@ from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.seeds import row_digests
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.table import SEPARATOR, TableType, columns_of, estimates_of
-from deepseek_report.data_kinds.input_changes import InputCue, changes, grid_of, wrong_way
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.extensions.corrections import correction_rows
 from deepseek_report.extensions.corrections.corrected_data import ItemCue, ResolvedCorrections
+from deepseek_report.extensions.corrections.input_cues import InputCue, changes, grid_of, wrong_way
 from deepseek_report.metrics.performance.predicting import predict_alike
 from deepseek_report.metrics.plugin import EntityMetric, Rows
 from deepseek_report.statistics.resampling import Resampling
