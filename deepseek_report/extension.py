@@ -64,7 +64,8 @@ class Extension:
     it finds}; it has `BEFORE`, {name of a rule of the core: rules that come before it}, and
     `FAMILIES`, {family of tests: its tests, and the metrics that make them}. parts : modules of its
     sections and pictures, from which alone a run folder may name one. doctor : a module whose
-    `examine()` says what it needs of this machine.
+    `examine()` says what it needs of this machine. blocks : modules whose
+    `BLOCK`, a `config.blocks.Block`, says what a key at the top of a configuration declares.
     """
 
     folder: Path
@@ -73,6 +74,7 @@ class Extension:
     findings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     parts: tuple[str, ...] = ()
     doctor: str = ""
+    blocks: tuple[str, ...] = ()
 
 
 @cache
@@ -117,6 +119,11 @@ def finding_modules(metrics: Container[str]) -> list[str]:
     """The modules by which extensions find something from any of these metrics."""
     declared = [pair for each in installed() for pair in each.findings.items()]
     return [module for module, known in declared if any(name in metrics for name in known)]
+
+
+def is_lacking(name: str) -> bool:
+    """Whether what `BROUGHT` names comes with an extension that does not lie here."""
+    return name in BROUGHT and BROUGHT[name][0] not in {each.folder.name for each in installed()}
 
 
 def not_installed(name: str) -> ConfigError:

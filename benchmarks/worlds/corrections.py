@@ -19,18 +19,23 @@ from typing import Any
 import numpy as np
 
 from deepseek_report.artifacts.conclusions import ThresholdRule
-from deepseek_report.artifacts.corrections import CorrectionItem
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.classifier import Classifier
-from deepseek_report.artifacts.protocols.metrics import BeforeCorrections, MeasureContext
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.protocols.models import TrainingPlace
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Category, Feature, Layout, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.extensions.corrections.corrected_data import ResolvedCorrections
 from deepseek_report.extensions.corrections.corrected_training import choose_weight
-from deepseek_report.extensions.corrections.corrections_metric import MOST_LEFT, Corrections, use_of
+from deepseek_report.extensions.corrections.corrections_metric import (
+    MOST_LEFT,
+    BeforeCorrections,
+    Corrections,
+    use_of,
+)
 from deepseek_report.extensions.corrections.cue_penalty import penalty_on
+from deepseek_report.extensions.corrections.declared_corrections import CorrectionItem
 from deepseek_report.metrics.performance.predicting import predict
 from deepseek_report.models.perceptron.mlp import MLP
 from deepseek_report.models.routed.deepseek import DeepSeek

@@ -10,8 +10,6 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from deepseek_report.artifacts import conclusions
-from deepseek_report.artifacts.causal_declaration import CausalDeclaration
-from deepseek_report.artifacts.corrections import CorrectionItem, WrittenCorrection
 from deepseek_report.artifacts.disclosure import Privacy
 from deepseek_report.artifacts.explanation import Game
 from deepseek_report.artifacts.ids import ArtifactId
@@ -25,6 +23,7 @@ from deepseek_report.artifacts.protocols.traits import GivenInPython, MetricPart
 from deepseek_report.artifacts.schema import Schema, Target
 from deepseek_report.artifacts.seeds import Seeds
 from deepseek_report.artifacts.storage.local_paths import PLAIN_NAME, LocalPath, unfit_name
+from deepseek_report.config.blocks import Revision
 from deepseek_report.config.composed import Undecided
 from deepseek_report.config.config_files import MULTIPLE
 from deepseek_report.data_kinds import kind_of
@@ -170,7 +169,7 @@ class Paths:
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything in `conf/config.yaml` that is not a plug-in.
+    """Everything in `conf/config.yaml` that is neither a plug-in nor a block of an extension.
 
     seed : decides every random draw; `seeds` overrides it step by step.
     device : "auto" takes a GPU where there is one.
@@ -180,9 +179,6 @@ class Settings:
     split : cross-validation beside the split. decision : how a probability becomes a decision.
     explain : how much is explained.
     behaviour : what is expected of the model, see `Expectation`.
-    causal : a graph of causes that somebody vouches for, and questions to it; null: none, and the
-        report speaks of no causes.
-    corrections : what people say is wrong with the model, see `Correction`.
     paths : where reports go.
     """
 
@@ -196,8 +192,6 @@ class Settings:
     decision: DeclaredDecision = field(default_factory=DeclaredDecision)
     explain: ExplainOptions = field(default_factory=ExplainOptions)
     behaviour: conclusions.Expectations = ()
-    causal: CausalDeclaration | None = None
-    corrections: tuple[WrittenCorrection, ...] = ()
     paths: Paths = field(default_factory=Paths)
 
 
@@ -223,11 +217,11 @@ class Experiment:
     trusted, trusted_types : packages whose classes may be named, and types that a model's file may
         hold beyond the fixed rule. Both come from the person running it and are written nowhere.
     threshold_places, expectation_places : where each threshold, and each expectation of the
-        model, was declared, for messages after the data are read. causal_places : {dotted key
-        within `causal`: where it stands}.
+        model, was declared, for messages after the data are read. declared_places : {dotted key
+        within a block: where it stands}, of the blocks that are held against the data.
     undecided : what is decided by the data before anything is planned; None where all is said.
-    corrections : what is to be corrected, files of marks read. before : the same experiment
-        without; None where nothing is corrected.
+    declared : {key: value} of the blocks of extensions that declare something.
+    revision : how one of them changes the data and the model; None where none does.
     """
 
     settings: Settings
@@ -248,10 +242,10 @@ class Experiment:
     trusted_types: tuple[str, ...] = ()
     threshold_places: tuple[str, ...] = ()
     expectation_places: tuple[str, ...] = ()
-    causal_places: Mapping[str, str] = field(default_factory=dict)
+    declared_places: Mapping[str, str] = field(default_factory=dict)
     undecided: Undecided | None = None
-    corrections: tuple[CorrectionItem, ...] = ()
-    before: Experiment | None = None
+    declared: Mapping[str, Any] = field(default_factory=dict)
+    revision: Revision | None = None
 
     @property
     def name(self) -> str:
@@ -261,6 +255,11 @@ class Experiment:
     def seeds(self) -> Seeds:
         """The seed of each step that draws at random."""
         return self.settings.seeds.over(self.settings.seed)
+
+    @property
+    def before(self) -> Experiment | None:
+        """The same without its revision; None without one."""
+        return None if self.revision is None else self.revision.before
 
     @property
     def threshold_rule(self) -> conclusions.ThresholdRule:

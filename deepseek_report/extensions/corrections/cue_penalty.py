@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.corrections import Way
 from deepseek_report.artifacts.protocols.modules import ExplainableModule
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Dataset
+from deepseek_report.extensions.corrections.declared_corrections import Way
 from deepseek_report.extensions.corrections.input_cues import InputCue
 from deepseek_report.statistics.copies import same_values
 from deepseek_report.tasks import task_of

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deepseek_report.artifacts.corrections import CorrectionItem
 from deepseek_report.artifacts.protocols.models import TrainingPlace
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Layout
@@ -19,6 +18,7 @@ from deepseek_report.extensions.corrections.corrected_data import ResolvedCorrec
 from deepseek_report.extensions.corrections.corrected_training import choose_weight
 from deepseek_report.extensions.corrections.corrections_metric import use_of
 from deepseek_report.extensions.corrections.cue_penalty import CuePenalty, _combination, penalty_on
+from deepseek_report.extensions.corrections.declared_corrections import CorrectionItem
 from deepseek_report.extensions.corrections.input_cues import InputCue
 from deepseek_report.models.perceptron.mlp import MLP
 from deepseek_report.models.routed.deepseek import DeepSeek
