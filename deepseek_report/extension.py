@@ -104,15 +104,10 @@ def service(name: str) -> ModuleType:
 
     Raises ConfigError: the extension that brings it is not installed.
     """
-    return importlib.import_module(service_module(name))
-
-
-def service_module(name: str) -> str:
-    """The name of that module; raises as `service`."""
     modules = {key: module for each in installed() for key, module in each.services.items()}
     if name not in modules:
         raise not_installed(name)
-    return modules[name]
+    return importlib.import_module(modules[name])
 
 
 def finding_modules(metrics: Container[str]) -> list[str]:

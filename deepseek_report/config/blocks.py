@@ -10,25 +10,18 @@ from __future__ import annotations
 import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, make_dataclass
+from dataclasses import field, make_dataclass
 from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from pydantic import TypeAdapter
 
-from deepseek_report.artifacts.protocols import models
+from deepseek_report.artifacts.schema import Schema
+from deepseek_report.config.composed import Composed
+from deepseek_report.config.experiment import Experiment
+from deepseek_report.config.problems import Problem
 from deepseek_report.extension import installed
-
-if TYPE_CHECKING:
-    from deepseek_report.artifacts.message import Text
-    from deepseek_report.artifacts.protocols.progress import Progress
-    from deepseek_report.artifacts.schema import Schema
-    from deepseek_report.artifacts.split import Dataset
-    from deepseek_report.config.composed import Composed
-    from deepseek_report.config.experiment import Experiment
-    from deepseek_report.config.problems import Problem
-    from deepseek_report.wording.words import Wording
+from deepseek_report.wording.words import Wording
 
 
 class Block(ABC):
@@ -47,7 +40,7 @@ class Block(ABC):
     """The dotted name of what the metrics that read it run beside their own code."""
 
     @abstractmethod
-    def asked(self, written: object) -> Mapping[str, Sequence[str]]:
+    def parts(self, written: object) -> Mapping[str, Sequence[str]]:
         """{group: parts} that are there whatever else is chosen; written : the unchecked value."""
 
     @abstractmethod
@@ -75,70 +68,6 @@ class Block(ABC):
     def say(self, experiment: Experiment, schema: Schema, texts: Wording) -> None:
         """Print what `check` understood of the value, before it prints the plan."""
         return
-
-
-@dataclass(frozen=True)
-class Revision(ABC):
-    """How a block changes the data and the model of an experiment; each is stored before and after.
-
-    The folders of the stages before it are handed over as {"data", "training", "predictions":
-    folder}, as far as a stage reads them.
-
-    before : the same experiment without it.
-    """
-
-    key: ClassVar[str]
-    """The key of the block, by which messages name the place of what is wrong."""
-    target: ClassVar[str]
-    """The dotted name of what the changed stages run beside the code of data and model."""
-
-    before: Experiment
-
-    @property
-    @abstractmethod
-    def config(self) -> object:
-        """Plain data that the keys of changed stages are made from."""
-
-    @abstractmethod
-    def misfits(self, experiment: Experiment, read: Dataset) -> list[Problem]:
-        """What of it does not fit the data as they were read."""
-
-    @abstractmethod
-    def revised(self, experiment: Experiment, read: Dataset) -> Dataset:
-        """The changed data."""
-
-    @abstractmethod
-    def planned(self, experiment: Experiment, read: Dataset) -> list[Text]:
-        """What `check` says that it will do, in the order in which it was declared."""
-
-    @abstractmethod
-    def save_data(self, experiment: Experiment, before: Mapping[str, Path], folder: Path) -> None:
-        """Write the changed data, and what was changed in them, to the folder of their stage."""
-
-    @abstractmethod
-    def train(
-        self,
-        experiment: Experiment,
-        dataset: Dataset,
-        trainer: models.Trainer,
-        place: models.TrainingPlace,
-        before: Mapping[str, Path],
-        progress: Progress,
-    ) -> None:
-        """Train the changed model into a folder. dataset : the changed data."""
-
-    @abstractmethod
-    def penalty(
-        self, experiment: Experiment, training: Path, data: Dataset
-    ) -> models.Penalty | None:
-        """What a training of other rows pays, as that in the folder `training` did; None: nothing.
-
-        data : changed data of the same schema.
-        """
-
-    @abstractmethod
-    def compared(self, experiment: Experiment, before: Mapping[str, Path], device: str) -> object:
-        """What metrics that read `before` are handed: the data and the model before it."""
 
 
 @cache

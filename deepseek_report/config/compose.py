@@ -190,7 +190,7 @@ def add_declared(raw: dict[str, Any], selected: dict[str, dict[str, Origin]]) ->
             raise not_installed(key)
     declared = {key: block for key, block in blocks().items() if raw.get(key)}
     for key, block in reversed(declared.items()):
-        for group, parts in block.asked(raw[key]).items():
+        for group, parts in block.parts(raw[key]).items():
             for part in parts:
                 _add_part(raw, selected, group, part)
         _lead(raw, block.leading([*raw["sections"]]))

@@ -1,11 +1,15 @@
-"""What a whole configuration is, once it is valid: the plug-ins, built, and a few settings."""
+"""What a whole configuration is, once it is valid: the plug-ins, built, and a few settings.
+
+`Revision` is what an extension extends whose declaration changes the data and the model.
+"""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -17,15 +21,16 @@ from deepseek_report.artifacts.message import SKIPPED, Message, Text, from_plain
 from deepseek_report.artifacts.protocols import models
 from deepseek_report.artifacts.protocols.datasets import DatasetPart
 from deepseek_report.artifacts.protocols.explainers import ExplainerPart
-from deepseek_report.artifacts.protocols.progress import Launcher
+from deepseek_report.artifacts.protocols.progress import Launcher, Progress
 from deepseek_report.artifacts.protocols.sections import SectionPart
 from deepseek_report.artifacts.protocols.traits import GivenInPython, MetricPart, PicturePart
 from deepseek_report.artifacts.schema import Schema, Target
 from deepseek_report.artifacts.seeds import Seeds
+from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.storage.local_paths import PLAIN_NAME, LocalPath, unfit_name
-from deepseek_report.config.blocks import Revision
 from deepseek_report.config.composed import Undecided
 from deepseek_report.config.config_files import MULTIPLE
+from deepseek_report.config.problems import Problem
 from deepseek_report.data_kinds import kind_of
 
 
@@ -353,3 +358,67 @@ class Experiment:
         """The resolved settings of one plug-in, as plain data."""
         chosen: Mapping[str, object] = self.raw[group][key] if key else self.raw[group]
         return chosen
+
+
+@dataclass(frozen=True)
+class Revision(ABC):
+    """How a block changes the data and the model of an experiment; each is stored before and after.
+
+    The folders of the stages before it are handed over as {"data", "training", "predictions":
+    folder}, as far as a stage reads them.
+
+    before : the same experiment without it.
+    """
+
+    key: ClassVar[str]
+    """The key of the block, by which messages name the place of what is wrong."""
+    target: ClassVar[str]
+    """The dotted name of what the changed stages run beside the code of data and model."""
+
+    before: Experiment
+
+    @property
+    @abstractmethod
+    def config(self) -> object:
+        """Plain data that the keys of changed stages are made from."""
+
+    @abstractmethod
+    def misfits(self, experiment: Experiment, read: Dataset) -> list[Problem]:
+        """What of it does not fit the data as they were read."""
+
+    @abstractmethod
+    def revised(self, experiment: Experiment, read: Dataset) -> Dataset:
+        """The changed data."""
+
+    @abstractmethod
+    def planned(self, experiment: Experiment, read: Dataset) -> list[Text]:
+        """What `check` says that it will do, in the order in which it was declared."""
+
+    @abstractmethod
+    def save_data(self, experiment: Experiment, before: Mapping[str, Path], folder: Path) -> None:
+        """Write the changed data, and what was changed in them, to the folder of their stage."""
+
+    @abstractmethod
+    def train(
+        self,
+        experiment: Experiment,
+        dataset: Dataset,
+        trainer: models.Trainer,
+        place: models.TrainingPlace,
+        before: Mapping[str, Path],
+        progress: Progress,
+    ) -> None:
+        """Train the changed model into a folder. dataset : the changed data."""
+
+    @abstractmethod
+    def penalty(
+        self, experiment: Experiment, training: Path, data: Dataset
+    ) -> models.Penalty | None:
+        """What a training of other rows pays, as that in the folder `training` did; None: nothing.
+
+        data : changed data of the same schema.
+        """
+
+    @abstractmethod
+    def compared(self, experiment: Experiment, before: Mapping[str, Path], device: str) -> object:
+        """What metrics that read `before` are handed: the data and the model before it."""

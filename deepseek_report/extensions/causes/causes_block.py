@@ -37,7 +37,7 @@ class CausesBlock(Block):
     )
     target = f"{__package__}.graph_consequences.GraphConsequences"
 
-    def asked(self, written: object) -> Mapping[str, Sequence[str]]:
+    def parts(self, written: object) -> Mapping[str, Sequence[str]]:
         """The metrics whose questions are put, the picture and the section."""
         questions = str(written.get("questions") if isinstance(written, Mapping) else None)
         return {

@@ -14,9 +14,9 @@ from deepseek_report.artifacts.protocols import models
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.storage.files import save_json
-from deepseek_report.config.blocks import Block, Revision
+from deepseek_report.config.blocks import Block
 from deepseek_report.config.composed import Composed, locate
-from deepseek_report.config.experiment import Experiment
+from deepseek_report.config.experiment import Experiment, Revision
 from deepseek_report.config.problems import Problem
 from deepseek_report.errors import ConfigError
 from deepseek_report.extensions.corrections.declared_corrections import (
@@ -46,7 +46,7 @@ class CorrectionsBlock(Block):
     empty = ()
     says = "what people say is wrong with the model, see `Correction`."
 
-    def asked(self, written: object) -> Mapping[str, Sequence[str]]:
+    def parts(self, written: object) -> Mapping[str, Sequence[str]]:
         """The metric and the section of what became of the corrections."""
         return {"metrics": (KEY,), "sections": (KEY,)}
 
@@ -93,7 +93,7 @@ class CorrectionsBlock(Block):
         if directions:
             model = model.keeping(directions)
         others = {key: value for key, value in experiment.declared.items() if key != KEY}
-        revision = Corrected(dataclasses.replace(experiment, declared=others), items)
+        revision = CorrectingRevision(dataclasses.replace(experiment, declared=others), items)
         return dataclasses.replace(experiment, model=model, revision=revision), problems
 
 
@@ -128,11 +128,11 @@ def _of_entry(entry: Correction, where: str, place: int) -> Iterator[Problem]:
 
 
 @dataclass(frozen=True)
-class Corrected(Revision):
+class CorrectingRevision(Revision):
     """What is to be corrected, files of marks read, in the data and by training again."""
 
     key = KEY
-    target = f"{__name__}.Corrected"
+    target = f"{__name__}.CorrectingRevision"
 
     items: tuple[CorrectionItem, ...]
 

@@ -28,8 +28,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.seeds import Seeds
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.storage.plain_files import make_folder
-from deepseek_report.config.blocks import Revision
-from deepseek_report.config.experiment import Experiment
+from deepseek_report.config.experiment import Experiment, Revision
 from deepseek_report.errors import DataError
 from deepseek_report.metrics.cases.case_choice import ALERT, NAMED, choose_cases
 from deepseek_report.metrics.internals.compute import process_peak

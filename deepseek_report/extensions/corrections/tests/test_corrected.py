@@ -9,7 +9,7 @@ import pytest
 from deepseek_report.artifacts.ids import BEFORE
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.problems import ConfigProblems
-from deepseek_report.extensions.corrections.corrections_block import Corrected
+from deepseek_report.extensions.corrections.corrections_block import CorrectingRevision
 from deepseek_report.extensions.corrections.declared_corrections import Correction, CorrectionItem
 from deepseek_report.runner.planning.plan import make_plan
 from tests.configured import experiment_of
@@ -23,7 +23,7 @@ def of(*overrides: str, sections: str = "") -> Experiment:
 
 def items_of(experiment: Experiment) -> tuple[CorrectionItem, ...]:
     revision = experiment.revision
-    assert isinstance(revision, Corrected)
+    assert isinstance(revision, CorrectingRevision)
     return revision.items
 
 
