@@ -66,6 +66,8 @@ class Extension:
     sections and pictures, from which alone a run folder may name one. doctor : a module whose
     `examine()` says what it needs of this machine. blocks : modules whose
     `BLOCK`, a `config.blocks.Block`, says what a key at the top of a configuration declares.
+    case_marks : a module whose `marks_of`, as that of `sections.single_cases.case_marks`, says what
+    a person may mark as wrong on the page of a case.
     """
 
     folder: Path
@@ -75,6 +77,7 @@ class Extension:
     parts: tuple[str, ...] = ()
     doctor: str = ""
     blocks: tuple[str, ...] = ()
+    case_marks: str = ""
 
 
 @cache

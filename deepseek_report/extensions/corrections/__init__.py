@@ -9,5 +9,6 @@ EXTENSION = Extension(
     blocks=(f"{__name__}.corrections_block",),
     services={"correction lines": f"{__name__}.correction_findings"},
     findings={f"{__name__}.correction_findings": ("corrections",)},
+    case_marks=f"{__name__}.correction_marks",
     parts=(f"{__name__}.corrections_section",),
 )
