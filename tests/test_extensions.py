@@ -14,6 +14,7 @@ from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
+import yaml
 
 from deepseek_report.extension import BROUGHT, GROUP, installed
 from tests.house import PACKAGE
@@ -25,6 +26,8 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 DECLARED = PYPROJECT["project"]["entry-points"][GROUP]
 
 
+#: Keys at the top of a configuration.
+SETTINGS = frozenset(yaml.safe_load((ROOT / "conf/config.yaml").read_text("utf-8")))
 #: Folders of a checkout that no copy needs.
 LEFT = shutil.ignore_patterns(".*", "__pycache__", "reports", "build", "dist")
 #: Whether the core's tests and its default run are tried in each copy, as `make apart` does.
@@ -74,6 +77,10 @@ def test_the_core_does_without_each(copied: Path, name: str) -> None:
             assert f"{command} comes with the extension {name}" in done.stderr
             extra = BROUGHT[command][1]
             assert f"deepseek-report[{extra}]" in done.stderr or not extra
+        for key in SETTINGS.intersection(brought):
+            done = run(copied, "deepseek_report", "check", f"{key}=[{{}}]")
+            assert done.returncode == 2
+            assert f"{key} comes with the extension {name}" in done.stderr
         if WHOLE:
             how = ("-n2", "-p", "no:cacheprovider", "--deselect=tests/test_extensions.py")
             done = run(copied, "pytest", *how, "tests")
