@@ -95,7 +95,10 @@ class Extension:
     `FAMILIES`, {family of tests: its tests, and the metrics that make them}. parts : modules of its
     sections and pictures, from which alone a run folder may name one. doctor : a module whose
     `examine()` says what it needs of this machine. beside_config : a module whose `BESIDE_CONFIG`
-    reads the files beside the config that belong to a run, see `compliance.beside_config`.
+    reads the files beside the config that belong to a run, see `compliance.beside_config`. blocks :
+    modules whose `BLOCK`, a `config.blocks.Block`, says what a key at the top of a configuration
+    declares. case_marks : a module whose `marks_of`, as that of `sections.single_cases.case_marks`,
+    says what a person may mark as wrong on the page of a case.
     """
 
     folder: Path
@@ -105,6 +108,8 @@ class Extension:
     parts: tuple[str, ...] = ()
     doctor: str = ""
     beside_config: str = ""
+    blocks: tuple[str, ...] = ()
+    case_marks: str = ""
 
 
 @cache
@@ -134,15 +139,10 @@ def service(name: str) -> ModuleType:
 
     Raises ConfigError: the extension that brings it is not installed.
     """
-    return importlib.import_module(service_module(name))
-
-
-def service_module(name: str) -> str:
-    """The name of that module; raises as `service`."""
     modules = {key: module for each in installed() for key, module in each.services.items()}
     if name not in modules:
         raise not_installed(name)
-    return modules[name]
+    return importlib.import_module(modules[name])
 
 
 def finding_modules(metrics: Container[str]) -> list[str]:
@@ -154,6 +154,11 @@ def finding_modules(metrics: Container[str]) -> list[str]:
 def beside_config_module() -> str:
     """The module that reads files beside the config; "" where no extension does."""
     return next((each.beside_config for each in installed() if each.beside_config), "")
+
+
+def is_lacking(name: str) -> bool:
+    """Whether what `BROUGHT` names comes with an extension that does not lie here."""
+    return name in BROUGHT and BROUGHT[name][0] not in {each.folder.name for each in installed()}
 
 
 def not_installed(name: str) -> ConfigError:

@@ -22,6 +22,7 @@ import yaml
 from pydantic.fields import FieldInfo
 
 from deepseek_report.artifacts.table import Column, TableType, TableTypes
+from deepseek_report.config.blocks import declared_class
 from deepseek_report.config.catalogue import describe, groups, target_of, yaml_file
 from deepseek_report.config.config_files import (
     MULTIPLE,
@@ -272,7 +273,9 @@ def _front_page(roots: Sequence[Path], chosen: Sequence[str]) -> Iterator[str]:
         yield from (f"- `{file.stem}`: {describe(file)}" for file in files)
     yield from ("", "## What is no part of a group", "")
     file = roots[-1] / "config.yaml"
-    yield from _table(field_docs(Settings, read_yaml(file), yaml_comments(_text(file))))
+    values, comments = read_yaml(file), yaml_comments(_text(file))
+    classes = (Settings, declared_class())
+    yield from _table(doc for cls in classes for doc in field_docs(cls, values, comments))
 
 
 def _group_page(

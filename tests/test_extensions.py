@@ -13,6 +13,7 @@ from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
+import yaml
 
 from deepseek_report.children import ONE_THREAD
 from deepseek_report.extension import BROUGHT, GROUP, installed
@@ -26,6 +27,8 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 DECLARED = PYPROJECT["project"]["entry-points"][GROUP]
 
 
+#: Keys at the top of a configuration.
+SETTINGS = frozenset(yaml.safe_load((ROOT / "conf/config.yaml").read_text("utf-8")))
 #: Folders of a checkout that no copy needs.
 LEFT = shutil.ignore_patterns(".*", "__pycache__", "reports", "build", "dist")
 #: Whether the core's tests and its default run are tried in each copy, as `make apart` does.
@@ -97,6 +100,10 @@ def test_the_core_does_without_each(copied: Path, run: Run, name: str) -> None:
             assert f"{command} comes with the extension {name}" in done.stderr
             extra = BROUGHT[command][1]
             assert f"deepseek-report[{extra}]" in done.stderr or not extra
+        for key in SETTINGS.intersection(brought):
+            done = run("deepseek_report", "check", f"{key}=[{{}}]")
+            assert done.returncode == 2
+            assert f"{key} comes with the extension {name}" in done.stderr
         if WHOLE and name not in NEEDED_BY_TESTS:
             how = ("-n2", "-p", "no:cacheprovider", "--deselect=tests/test_extensions.py")
             done = run("pytest", *how, "tests")

@@ -19,17 +19,23 @@ from typing import Any
 import numpy as np
 
 from deepseek_report.artifacts.conclusions import ThresholdRule
-from deepseek_report.artifacts.corrections import CorrectionItem
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.classifier import Classifier
-from deepseek_report.artifacts.protocols.metrics import BeforeCorrections, MeasureContext
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.protocols.models import TrainingPlace
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Category, Feature, Layout, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.extensions.corrections.corrected_data import ResolvedCorrections
 from deepseek_report.extensions.corrections.corrected_training import choose_weight
-from deepseek_report.extensions.corrections.corrections_metric import MOST_LEFT, Corrections, use_of
+from deepseek_report.extensions.corrections.corrections_metric import (
+    MOST_LEFT,
+    BeforeCorrections,
+    Corrections,
+    use_of,
+)
+from deepseek_report.extensions.corrections.cue_penalty import penalty_on
+from deepseek_report.extensions.corrections.declared_corrections import CorrectionItem
 from deepseek_report.metrics.performance.predicting import predict
 from deepseek_report.models.perceptron.mlp import MLP
 from deepseek_report.models.routed.deepseek import DeepSeek
@@ -227,7 +233,7 @@ def _outcome(
 
     def fitted(factor: float) -> Classifier:
         cues = [(each.cue, each.how) for each in resolved.trained_away]
-        penalty = world.trainer.penalty_on(cues, factor, data)
+        penalty = penalty_on(cues, factor, data)
         made.append(_trained(world, data, seed, penalty))
         return made[-1]
 
@@ -299,7 +305,7 @@ def judged(weight: float, seed: int) -> tuple[float, str]:
     item = dataclasses.replace(world.item, how="swap")
     resolved = ResolvedCorrections.of([item], world.data, "network")
     before = _trained(world, world.data, seed)
-    penalty = world.trainer.penalty_on([(resolved.cues[0].cue, "swap")], weight, world.data)
+    penalty = penalty_on([(resolved.cues[0].cue, "swap")], weight, world.data)
     after = _trained(world, world.data, seed, penalty)
     told = _told(world, resolved, world.data, before, after)
     fresh = np.concatenate([table_world(seed + 10_000 + k).data.train.inputs for k in range(3)])

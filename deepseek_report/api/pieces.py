@@ -33,6 +33,7 @@ from deepseek_report.config.validate import validate
 from deepseek_report.datasets.assembly.cell_encoding import MOST_CLASSES
 from deepseek_report.datasets.assembly.data_declarations import MOST_VALUES
 from deepseek_report.explainers.accounts import HeldAttributions
+from deepseek_report.extension import BROUGHT
 from deepseek_report.models.estimators.design_matrix import class_text
 from deepseek_report.models.given.given_answers import HeldAnswers
 
@@ -314,8 +315,7 @@ def experiment_of(pieces: Pieces, options: CallOptions) -> tuple[Experiment, lis
         for group, origins in composed.selected.items()
     }
     raw = _raw(composed, pieces, options)
-    named_here = {"causal": options.get("causal"), "corrections": options.get("corrections")}
-    declared = {key: value for key, value in named_here.items() if value}
+    declared = {key: value for key, value in options.items() if key in BROUGHT and value}
     if declared:
         raw |= plain_value(declared)
         add_declared(raw, selected)

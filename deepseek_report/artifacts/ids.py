@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-#: The stages of a model as it was before corrections, by the ids that a plan without them has.
+#: The stages of a model as it was before a revision, by the ids that a plan without them has.
 BEFORE: dict[str, str] = {name: f"before/{name}" for name in ("data", "training", "predictions")}
 #: The metric that `split.folds` asks for, by which its measurement is known.
 CROSS_VALIDATION = "cross_validation"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepseek_report.artifacts.ids import CROSS_VALIDATION
 from deepseek_report.artifacts.storage import bounded_yaml
+from deepseek_report.config.blocks import blocks
 from deepseek_report.config.catalogue import folders, groups
 from deepseek_report.config.composed import Composed, locate
 from deepseek_report.config.config_files import (
@@ -26,26 +27,12 @@ from deepseek_report.config.overrides import forced, names, parse, quoted, refus
 from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest
 from deepseek_report.config.sets import Layer, Origin, Sets, find_sets
 from deepseek_report.config.setting_names import EXAMPLES
-from deepseek_report.extension import BROUGHT, advice
+from deepseek_report.extension import BROUGHT, advice, is_lacking, not_installed
 
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
 
     from deepseek_report.config.hydra_files import ConfigFiles
-
-
-#: The parts that `causal` asks for, by their groups.
-_OF_CAUSES = {
-    "metrics": ("causal_claims", "causal_effects", "causal_gaps"),
-    "visualizations": ("causal_graph",),
-    "sections": ("causes",),
-}
-#: {metric: the key of the questions that it answers}; without such a one it is not made.
-_ANSWERING = {"causal_effects": "effect_of", "causal_gaps": "gap"}
-#: The section behind which that of causes stands.
-_BEFORE_CAUSES = "bias"
-#: The metric and the section that `corrections` asks for.
-CORRECTIONS = "corrections"
 
 
 def compose(overrides: Sequence[str] = (), config_dir: str | None = None) -> Composed:
@@ -190,26 +177,23 @@ def _precedence(layer: Layer) -> int:
 
 
 def add_declared(raw: dict[str, Any], selected: dict[str, dict[str, Origin]]) -> None:
-    """What `split.folds`, `corrections` and `causal` ask for is there whatever else is chosen."""
+    """What `split.folds` and the blocks of extensions ask for is there whatever else is chosen.
+
+    Raises ConfigError: a block is declared whose extension is not installed.
+    """
     split = raw.get("split")
     folds = split.get("folds") if isinstance(split, Mapping) else None
     if folds is not None:
         _add_part(raw, selected, "metrics", CROSS_VALIDATION, folds=folds)
-    if raw.get("corrections"):
-        for group in ("metrics", "sections"):
-            _add_part(raw, selected, group, CORRECTIONS)
-        _lead(raw, ["summary", "cases", CORRECTIONS])
-    causal = raw.get("causal")
-    if not causal:
-        return
-    questions = str(causal.get("questions") if isinstance(causal, Mapping) else None)
-    for group, asked_for in _OF_CAUSES.items():
-        for part in asked_for:
-            if _ANSWERING.get(part, "") in questions:
+    for key in list(filter(is_lacking, raw)):
+        if raw.pop(key):
+            raise not_installed(key)
+    declared = {key: block for key, block in blocks().items() if raw.get(key)}
+    for key, block in reversed(declared.items()):
+        for group, parts in block.parts(raw[key]).items():
+            for part in parts:
                 _add_part(raw, selected, group, part)
-    names = [name for name in raw["sections"] if name != "causes"]
-    place = names.index(_BEFORE_CAUSES) + 1 if _BEFORE_CAUSES in names else len(names)
-    _lead(raw, [*names[:place], "causes"])
+        _lead(raw, block.leading([*raw["sections"]]))
 
 
 def _lead(raw: dict[str, Any], first: Sequence[str]) -> None:

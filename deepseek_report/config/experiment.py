@@ -1,17 +1,19 @@
-"""What a whole configuration is, once it is valid: the plug-ins, built, and a few settings."""
+"""What a whole configuration is, once it is valid: the plug-ins, built, and a few settings.
+
+`Revision` is what an extension extends whose declaration changes the data and the model.
+"""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
 from deepseek_report.artifacts import conclusions
-from deepseek_report.artifacts.causal_declaration import CausalDeclaration
-from deepseek_report.artifacts.corrections import CorrectionItem, WrittenCorrection
 from deepseek_report.artifacts.disclosure import Privacy
 from deepseek_report.artifacts.explanation import Game
 from deepseek_report.artifacts.ids import ArtifactId
@@ -19,14 +21,16 @@ from deepseek_report.artifacts.message import SKIPPED, Message, Text, from_plain
 from deepseek_report.artifacts.protocols import models
 from deepseek_report.artifacts.protocols.datasets import DatasetPart
 from deepseek_report.artifacts.protocols.explainers import ExplainerPart
-from deepseek_report.artifacts.protocols.progress import Launcher
+from deepseek_report.artifacts.protocols.progress import Launcher, Progress
 from deepseek_report.artifacts.protocols.sections import SectionPart
 from deepseek_report.artifacts.protocols.traits import GivenInPython, MetricPart, PicturePart
 from deepseek_report.artifacts.schema import Schema, Target
 from deepseek_report.artifacts.seeds import Seeds
+from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.storage.local_paths import PLAIN_NAME, LocalPath, unfit_name
 from deepseek_report.config.composed import Undecided
 from deepseek_report.config.config_files import MULTIPLE
+from deepseek_report.config.problems import Problem
 from deepseek_report.data_kinds import kind_of
 
 
@@ -170,7 +174,7 @@ class Paths:
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything in `conf/config.yaml` that is not a plug-in.
+    """Everything in `conf/config.yaml` that is neither a plug-in nor a block of an extension.
 
     seed : decides every random draw; `seeds` overrides it step by step.
     device : "auto" takes a GPU where there is one.
@@ -180,9 +184,6 @@ class Settings:
     split : cross-validation beside the split. decision : how a probability becomes a decision.
     explain : how much is explained.
     behaviour : what is expected of the model, see `Expectation`.
-    causal : a graph of causes that somebody vouches for, and questions to it; null: none, and the
-        report speaks of no causes.
-    corrections : what people say is wrong with the model, see `Correction`.
     paths : where reports go.
     """
 
@@ -196,8 +197,6 @@ class Settings:
     decision: DeclaredDecision = field(default_factory=DeclaredDecision)
     explain: ExplainOptions = field(default_factory=ExplainOptions)
     behaviour: conclusions.Expectations = ()
-    causal: CausalDeclaration | None = None
-    corrections: tuple[WrittenCorrection, ...] = ()
     paths: Paths = field(default_factory=Paths)
 
 
@@ -223,11 +222,11 @@ class Experiment:
     trusted, trusted_types : packages whose classes may be named, and types that a model's file may
         hold beyond the fixed rule. Both come from the person running it and are written nowhere.
     threshold_places, expectation_places : where each threshold, and each expectation of the
-        model, was declared, for messages after the data are read. causal_places : {dotted key
-        within `causal`: where it stands}.
+        model, was declared, for messages after the data are read. declared_places : {dotted key
+        within a block: where it stands}, of the blocks that are held against the data.
     undecided : what is decided by the data before anything is planned; None where all is said.
-    corrections : what is to be corrected, files of marks read. before : the same experiment
-        without; None where nothing is corrected.
+    declared : {key: value} of the blocks of extensions that declare something.
+    revision : how one of them changes the data and the model; None where none does.
     """
 
     settings: Settings
@@ -248,10 +247,10 @@ class Experiment:
     trusted_types: tuple[str, ...] = ()
     threshold_places: tuple[str, ...] = ()
     expectation_places: tuple[str, ...] = ()
-    causal_places: Mapping[str, str] = field(default_factory=dict)
+    declared_places: Mapping[str, str] = field(default_factory=dict)
     undecided: Undecided | None = None
-    corrections: tuple[CorrectionItem, ...] = ()
-    before: Experiment | None = None
+    declared: Mapping[str, Any] = field(default_factory=dict)
+    revision: Revision | None = None
 
     @property
     def name(self) -> str:
@@ -261,6 +260,11 @@ class Experiment:
     def seeds(self) -> Seeds:
         """The seed of each step that draws at random."""
         return self.settings.seeds.over(self.settings.seed)
+
+    @property
+    def before(self) -> Experiment | None:
+        """The same without its revision; None without one."""
+        return None if self.revision is None else self.revision.before
 
     @property
     def threshold_rule(self) -> conclusions.ThresholdRule:
@@ -354,3 +358,67 @@ class Experiment:
         """The resolved settings of one plug-in, as plain data."""
         chosen: Mapping[str, object] = self.raw[group][key] if key else self.raw[group]
         return chosen
+
+
+@dataclass(frozen=True)
+class Revision(ABC):
+    """How a block changes the data and the model of an experiment; each is stored before and after.
+
+    The folders of the stages before it are handed over as {"data", "training", "predictions":
+    folder}, as far as a stage reads them.
+
+    before : the same experiment without it.
+    """
+
+    key: ClassVar[str]
+    """The key of the block, by which messages name the place of what is wrong."""
+    target: ClassVar[str]
+    """The dotted name of what the changed stages run beside the code of data and model."""
+
+    before: Experiment
+
+    @property
+    @abstractmethod
+    def config(self) -> object:
+        """Plain data that the keys of changed stages are made from."""
+
+    @abstractmethod
+    def misfits(self, experiment: Experiment, read: Dataset) -> list[Problem]:
+        """What of it does not fit the data as they were read."""
+
+    @abstractmethod
+    def revised(self, experiment: Experiment, read: Dataset) -> Dataset:
+        """The changed data."""
+
+    @abstractmethod
+    def planned(self, experiment: Experiment, read: Dataset) -> list[Text]:
+        """What `check` says that it will do, in the order in which it was declared."""
+
+    @abstractmethod
+    def save_data(self, experiment: Experiment, before: Mapping[str, Path], folder: Path) -> None:
+        """Write the changed data, and what was changed in them, to the folder of their stage."""
+
+    @abstractmethod
+    def train(
+        self,
+        experiment: Experiment,
+        dataset: Dataset,
+        trainer: models.Trainer,
+        place: models.TrainingPlace,
+        before: Mapping[str, Path],
+        progress: Progress,
+    ) -> None:
+        """Train the changed model into a folder. dataset : the changed data."""
+
+    @abstractmethod
+    def penalty(
+        self, experiment: Experiment, training: Path, data: Dataset
+    ) -> models.Penalty | None:
+        """What a training of other rows pays, as that in the folder `training` did; None: nothing.
+
+        data : changed data of the same schema.
+        """
+
+    @abstractmethod
+    def compared(self, experiment: Experiment, before: Mapping[str, Path], device: str) -> object:
+        """What metrics that read `before` are handed: the data and the model before it."""

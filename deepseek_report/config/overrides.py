@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import math
 import re
@@ -10,16 +9,11 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from deepseek_report.artifacts.corrections import Correction, items_of
-from deepseek_report.artifacts.protocols import models
-from deepseek_report.config.composed import Composed, locate
 from deepseek_report.config.config_files import MULTIPLE, SINGLE, names_hydra, not_of_hydra
-from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.interpolation import LOCAL
 from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest_name
 from deepseek_report.config.sets import bare_name, unknown, words_of
 from deepseek_report.config.setting_names import choice_of_file
-from deepseek_report.errors import ConfigError
 
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
@@ -282,79 +276,3 @@ def expand(overrides: Sequence[str]) -> Iterator[list[str]]:
         )
     for job in itertools.product(*axes):
         yield list(job)
-
-
-# What `corrections` makes of an experiment, and what is wrong with its entries by themselves.
-
-_ABOUT = (
-    "one of must_not_matter: [NAME], must_rise_with: NAME, must_fall_with: NAME, region: FILE, "
-    "relabel: FILE, marks: FILE, rule: NUMBER with remove: true or weight, add: TEXT"
-)
-
-
-def correction_problems(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
-    """What is wrong with the entries of `corrections` by themselves, and with their files."""
-    entries = experiment.settings.corrections
-    for place, entry in enumerate(entries):
-        yield from _of_entry(entry, _where(composed, str(place)), place)
-    if entries and not experiment.can_refit:
-        yield Problem(
-            _where(composed),
-            "the model came fitted, and nothing says how it is trained again",
-            "a model that is trained here; in Python an estimator with `fit`, or refit=(X, y) -> a "
-            "fitted model, both with X_train and y_train",
-            "give such a model, or leave corrections out",
-        )
-
-
-def _where(composed: Composed, *path: str) -> str:
-    """Where an entry was written; its key alone where it was given in Python."""
-    place = ("corrections", *path)
-    return locate(composed, place) if composed.is_written("corrections") else "corrections"
-
-
-def _of_entry(entry: Correction, where: str, place: int) -> Iterator[Problem]:
-    if fault := entry.fault:
-        by = entry.by is not None and not entry.by.strip()
-        allowed = "a name, a role or a team" if by else _ABOUT
-        todo = 'say who decided it: by: "Credit risk"' if by else "write one entry for each thing"
-        yield Problem(where, f"corrections, entry {place + 1}: {fault}", allowed, todo)
-    elif entry.file:
-        try:
-            items_of([entry])
-        except ConfigError as error:
-            fault, *more = str(error).split("\n    ")
-            parts = dict(line.partition(": ")[::2] for line in more)
-            yield Problem(where, fault, parts.get("allowed", ""), parts.get("what to do", ""))
-
-
-def with_corrections(experiment: Experiment) -> tuple[Experiment, list[Problem]]:
-    """The experiment that corrects, with itself as it was before; and what its model cannot do."""
-    if not experiment.settings.corrections:
-        return experiment, []
-    items = tuple(items_of(experiment.settings.corrections))
-    model = experiment.model
-    problems: list[Problem] = []
-    if edits := [item.edit for item in items if item.kind == "rule"]:
-        if edited := model.edited(edits):
-            model = edited
-            wrong = model.problems(experiment.trusted)
-            problems.extend(Problem("corrections", text) for text in wrong)
-        else:
-            fault = f"corrections name a rule, and {model.called} has no rules"
-            todo = "choose model=rules, or correct what the model reads: must_not_matter"
-            problems.append(Problem("corrections", fault, "model=rules", todo))
-    directions = {
-        str(item.names[0]): item.kind for item in items if item.kind in {"rises", "falls"}
-    }
-    if directions:
-        model = model.keeping(directions)
-    plain = dataclasses.replace(experiment.settings, corrections=())
-    before = dataclasses.replace(experiment, settings=plain)
-    return dataclasses.replace(experiment, model=model, corrections=items, before=before), problems
-
-
-def trains_by_gradients(experiment: Experiment) -> bool:
-    """Whether the model is trained by the configured trainer, and that can be given penalties."""
-    own = experiment.model.own_trainer()
-    return own is None and isinstance(experiment.trainer, models.PenaltyTrainer)

@@ -26,15 +26,14 @@ from deepseek_report.artifacts.protocols.sections import SectionPart
 from deepseek_report.artifacts.protocols.traits import GivenInPython, Part, PicturePart
 from deepseek_report.artifacts.schema import PARTS, PEOPLE, AttributeKind
 from deepseek_report.config import threshold_checks
+from deepseek_report.config.blocks import blocks
 from deepseek_report.config.catalogue import groups
 from deepseek_report.config.composed import Composed, locate
 from deepseek_report.config.config_files import MULTIPLE
 from deepseek_report.config.experiment import Experiment, Refusal
-from deepseek_report.config.overrides import correction_problems, with_corrections
 from deepseek_report.config.problems import Problem, choices, nearest
 from deepseek_report.config.sets import BY_SETS
 from deepseek_report.data_kinds import KINDS
-from deepseek_report.extension import service
 from deepseek_report.tasks import TASKS
 from deepseek_report.wording.words import DEFAULT_LANGUAGE, languages, texts_of_kind, wording
 
@@ -122,7 +121,7 @@ def inability(plugin: Part, model: ModelPart) -> Message | None:
 def problems_of_single_choices(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
     """What is wrong with what is chosen once, whatever parts are chosen beside it."""
     rules = (_paths, _device, _language, _own_problems, _unfit_model, _named_cases, _decision)
-    for rule in (*rules, _folds, _causal, correction_problems):
+    for rule in (*rules, _folds, *(blocks()[key].problems for key in experiment.declared)):
         yield from rule(experiment, composed)
 
 
@@ -252,12 +251,6 @@ def _folds(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
         )
 
 
-def _causal(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
-    """What is wrong with a declared graph of causes, whatever the data are."""
-    if (declaration := experiment.settings.causal) is not None:
-        yield from service("causal").problems(declaration, composed)
-
-
 def _decision(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
     """A rule without what must be declared for it, or a threshold that it does not take."""
     decision, quoted = experiment.settings.decision, ", say (in quotes on the command line)"
@@ -321,7 +314,6 @@ def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[
             locate(composed, ("behaviour", str(place)))
             for place in range(len(experiment.settings.behaviour))
         ),
-        causal_places=_causal_places(experiment, composed),
     )
     reasons = {refusal.artifact: refusal.reason for refusal in refused}
     for group in ("visualizations", "sections"):
@@ -334,22 +326,10 @@ def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[
     problems.extend(_homeless(kept, composed))
     problems.extend(threshold_checks.measured(kept, composed, refused))
     whole = dataclasses.replace(kept, **multiple, refused=tuple(refused), named=named)
-    if problems:
-        return whole, problems
-    return with_corrections(whole)
-
-
-def _causal_places(experiment: Experiment, composed: Composed) -> dict[str, str]:
-    """{dotted key within `causal`: where it was written}, of nodes and questions."""
-    declaration = experiment.settings.causal
-    if declaration is None:
-        return {}
-    paths: list[tuple[str, ...]] = [("graph", node) for node in declaration.graph]
-    for place, question in enumerate(declaration.questions):
-        above = ("questions", str(place))
-        paths += [above, *((*above, field) for field in question.as_written)]
-    paths += [(), ("graph",), ("unmeasured",)]
-    return {".".join(path): locate(composed, ("causal", *path)) for path in paths}
+    for key in () if problems else whole.declared:
+        whole, further = blocks()[key].applied(whole, composed)
+        problems += further
+    return whole, problems
 
 
 def _named_parts(experiment: Experiment, composed: Composed) -> Iterator[str]:

@@ -8,7 +8,7 @@ import typing
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
@@ -20,6 +20,7 @@ from deepseek_report.artifacts.protocols.sections import FrameworkPart, SectionP
 from deepseek_report.artifacts.protocols.traits import MetricPart, PicturePart, completed
 from deepseek_report.artifacts.storage.local_paths import PLAIN_NAME, twins, unfit_name
 from deepseek_report.config import local_code
+from deepseek_report.config.blocks import blocks, declared_class
 from deepseek_report.config.composed import Composed, Undecided, locate
 from deepseek_report.config.config_files import MULTIPLE, SINGLE, choice_files, of_person
 from deepseek_report.config.experiment import Experiment, Settings
@@ -45,10 +46,6 @@ from deepseek_report.config.trusted import (
     trusted_packages,
     trusted_types,
 )
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
 
 #: What the parts of a group extend; one that does not has the defaults all the same.
 BASES: Mapping[str, type] = {
@@ -98,7 +95,7 @@ def built(
     trusted = Trusted(trusted_packages(trust, beside), trusted_types(trust_types))
     local_code.install(local_code.find(trusted.roots, [Path.cwd(), *beside]))
     checker = _Checker(composed, trusted)
-    settings = checker.settings()
+    settings, declared = checker.settings(), checker.declared()
     checker.unknown_top_level()
     checker.written_by_person()
     if settings is None or checker.problems:
@@ -112,7 +109,9 @@ def built(
     several.append(made_for_use(composed, dataset, report, frameworks))
     parts: dict[str, Any] = dict(zip(MULTIPLE, several, strict=True))
     parts["metrics"] = _as_allowed(parts["metrics"], parts["frameworks"])
-    raw = _resolved(settings, dict(zip(SINGLE, single, strict=True)), parts, composed.raw)
+    values = {key: getattr(declared, key) for key in blocks()}
+    written = _settled(settings, values)
+    raw = written | _resolved(dict(zip(SINGLE, single, strict=True)), parts, composed.raw)
     return Experiment(
         settings,
         raw,
@@ -124,6 +123,7 @@ def built(
         launcher=launcher,
         trusted=trusted.packages,
         trusted_types=trusted.types,
+        declared={key: value for key, value in values.items() if value},
     )
 
 
@@ -211,8 +211,14 @@ class _Checker:
         built: Settings | None = self.build(Settings, plain, ())
         return built
 
+    def declared(self) -> Any:
+        """The values of all blocks of extensions; None where one has problems."""
+        plain = {key: value for key, value in self.composed.raw.items() if key in blocks()}
+        return self.build(declared_class(), plain, ())
+
     def unknown_top_level(self) -> None:
-        known = {field.name for field in dataclasses.fields(Settings)} | {*SINGLE, *MULTIPLE}
+        known = {field.name for field in dataclasses.fields(Settings)}
+        known |= {*SINGLE, *MULTIPLE, *blocks()}
         for key in self.composed.raw:
             if key not in known:
                 self.problems.append(self.unknown((key,), known, self.composed.raw[key]))
@@ -411,32 +417,29 @@ def _class_at(cls: object, location: Sequence[object]) -> Any:
     return cls
 
 
+def _settled(settings: Settings, declared: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings and what the blocks of extensions declare, all defaults written out."""
+    seeds = dataclasses.asdict(settings.seeds.over(settings.seed))
+    plain = {**_plain(settings), "seeds": seeds}
+    for key, value in declared.items():
+        plain |= blocks()[key].recorded(value)
+    return plain
+
+
 def _resolved(
-    settings: Settings,
     single: Mapping[str, object],
     multiple: Mapping[str, Mapping[str, object]],
     raw: Mapping[str, Any],
 ) -> dict[str, Any]:
-    corrections = [_said(entry) for entry in settings.corrections]
-    seeds = dataclasses.asdict(settings.seeds.over(settings.seed))
-    plain = {**_plain(settings), "corrections": corrections, "seeds": seeds}
-    if not corrections:
-        plain.pop("corrections")
-
     def resolved(entry: Mapping[str, object], plugin: object) -> dict[str, object]:
         return {"_target_": entry["_target_"], **_plain(plugin)}
 
-    plain |= {group: resolved(raw[group], plugin) for group, plugin in single.items()}
+    plain: dict[str, Any] = {
+        group: resolved(raw[group], plugin) for group, plugin in single.items()
+    }
     for group, plugins in multiple.items():
         plain[group] = {key: resolved(raw[group][key], each) for key, each in plugins.items()}
     return plain
-
-
-def _said(entry: DataclassInstance) -> dict[str, object]:
-    """The fields of a record that are not at their default."""
-    usual = {field.name: field.default for field in dataclasses.fields(entry)}
-    known = {name: value for name, value in vars(entry).items() if value != usual[name]}
-    return {name: list(each) if isinstance(each, tuple) else each for name, each in known.items()}
 
 
 def _plain(plugin: object) -> dict[str, object]:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from deepseek_report.artifacts.corrections import Way
 from deepseek_report.artifacts.protocols.models import Penalty, PenaltyTrainer, TrainingPlace
 from deepseek_report.artifacts.protocols.modules import ExplainableModule
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.data_kinds.input_changes import InputCue
 from deepseek_report.training.settings import TrainingSettings
 
 
@@ -27,16 +24,6 @@ class GradientTrainer(TrainingSettings, PenaltyTrainer):
     torch.compile make faster code of the model, which costs a minute at the start and draws other
     random numbers; where it cannot, training goes on without, and the report says so.
     """
-
-    def penalty_on(
-        self, cues: Sequence[tuple[InputCue, Way]], weight: float, dataset: Dataset
-    ) -> Penalty:
-        """The term of the loss for cues that must not decide."""
-        from deepseek_report.tasks import task_of
-        from deepseek_report.training.penalties import CuePenalty
-
-        variance = task_of(dataset.schema.target).spread(dataset.train.labels) ** 2
-        return CuePenalty(tuple(cues), weight, dataset.train.inputs, dataset.schema, variance)
 
     def fit(
         self,

@@ -21,7 +21,7 @@ from deepseek_report.runner.execution.refitting import ModelRefits
 def refits_of(data: Dataset, model: Any, trainer: Any = None) -> ModelRefits:
     """The refits of a run of this model, whose training has the seed 3."""
     experiment: Any = SimpleNamespace(
-        model=model, trainer=trainer, seeds=SimpleNamespace(training=3), corrections=()
+        model=model, trainer=trainer, seeds=SimpleNamespace(training=3), revision=None
     )
     return ModelRefits(experiment, data, "cpu", Path())
 

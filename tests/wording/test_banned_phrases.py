@@ -106,7 +106,6 @@ REVIEWED = {
     "tasks.regression.pictures.group_rates.how_to_read": "leaves it open",
     "findings.impact_below.why": "leaves it open",
     "exports.letters": "denies it, of decisions of the model",
-    "refusals.causal": "why a declared graph leaves a question without an answer",
     "refusals.no_truth": "the cause of the label is known by how the data were made",
     "findings.points_elsewhere": "the cause of the label is known by how the data were made",
     "notes.localisation": "the cause of the label is known by how the data were made",

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.artifacts.causal_declaration import CausalDeclaration
 from deepseek_report.artifacts.conclusions import AlertCapacity, Expectations
 from deepseek_report.artifacts.explanation import Explanation, Game
 from deepseek_report.artifacts.measurement import Measurement
@@ -138,35 +137,22 @@ class ExplainRows(Protocol):
 
 
 @dataclass(frozen=True)
-class BeforeCorrections:
-    """The model before what people said is wrong was corrected.
-
-    dataset : what it was trained and judged on. predictions : of its test part. classifier : the
-    model itself. corrections : what was corrected, a `data_kinds.corrected_data` object.
-    """
-
-    dataset: Dataset
-    predictions: Predictions
-    classifier: Classifier
-    corrections: Any
-
-
-@dataclass(frozen=True)
 class MeasureContext:
     """What a metric may use. A metric names the fields it reads in its `reads`; where these are
-    only `dataset`, `seed` and `causal`, it runs before there is a model and what else there is of
-    a run is None.
+    only `dataset`, `seed` and keys of blocks, it runs before there is a model and what else there
+    is of a run is None.
 
     explanation : the one to judge (scope "explainer"); control : that of `random`, or None.
     explanations : all of them (scope "explainers"). explain : see `ExplainAgain`.
     explainers : {name: how it explains further rows} (scope "explainers").
     refits : fits the model anew; None where it came fitted and nothing says how.
     folds : makes the run again in each fold; None but for the metric that reads it.
-    expectations : declared by `behaviour:` in the config. causal : by `causal:`, None without.
+    expectations : declared by `behaviour:` in the config. declared : {key: value} of the
+    blocks of extensions that declare something; a metric names the key in its `reads`.
     capacity : declared by `decision.capacity`.
     measured : {id: measurement} of the metrics that it `takes`, such as `measures/deletion/random`.
     question : the game that the run asks about, in which an explanation without a game is judged.
-    before : the model before corrections; None where nothing is corrected.
+    before : what a `Revision` hands over of the model before it; None without one.
     read_texts : reads further texts as the model does; None of data that are no texts.
     """
 
@@ -186,11 +172,11 @@ class MeasureContext:
     refits: Refits | None = None
     folds: FoldRuns | None = None
     expectations: Expectations = ()
-    causal: CausalDeclaration | None = None
+    declared: Mapping[str, Any] = field(default_factory=dict)
     capacity: AlertCapacity | None = None
     progress: Progress = field(default_factory=Silent)
     question: Game = "background"
-    before: BeforeCorrections | None = None
+    before: Any = None
     read_texts: ReadsTexts | None = None
 
     def game_of(self, explanation: Explanation) -> Game:

@@ -71,16 +71,6 @@ class PenaltyTrainer(Trainer):
         """As `Trainer.fit`; the best weights are those with the least loss and penalty."""
         raise NotImplementedError
 
-    def penalty_on(self, cues: Sequence[Any], weight: float, dataset: Dataset) -> Penalty:
-        """The term for cues that must not decide.
-
-        Parameters
-        ----------
-        cues : pairs of an `InputCue` and how it is penalised, "swap" or "penalty".
-        weight : factor of the term. dataset : whose training rows cues are drawn from.
-        """
-        raise NotImplementedError
-
 
 class ModelPart(Part):
     """Base of a family of models: builds one, and makes a classifier of it.

@@ -135,3 +135,14 @@ class _Counter:
 
     def refuse(self, problem: str, event: yaml.Event) -> None:
         raise YamlTooLarge(problem=problem, problem_mark=event.start_mark)  # type: ignore[arg-type]
+
+
+def with_on(entry: object) -> object:
+    """A mapping of YAML whose key `on` is a text again: YAML 1.1 reads it as true.
+
+    >>> with_on({"effect_of": "limit", True: "default"})
+    {'effect_of': 'limit', 'on': 'default'}
+    """
+    if not isinstance(entry, dict):
+        return entry
+    return {"on" if key is True else key: value for key, value in entry.items()}

@@ -17,9 +17,9 @@ from deepseek_report.cli.output.console import (
     say,
     say_first,
 )
+from deepseek_report.config.blocks import blocks
 from deepseek_report.config.composed import MOST, OpenLine
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.extension import service
 from deepseek_report.runner.execution.whole_run import duration
 from deepseek_report.tasks import task_of
 from deepseek_report.wording.of_results import words_for
@@ -52,13 +52,12 @@ def say_forecast(plan: Forecast) -> None:
     texts = words_for(experiment.report.language, data.schema, data.card)
     _say_data(data, texts)
     _say_issues(data.issues, texts)
-    if (declared := experiment.settings.causal) is not None:
-        causal = service("causal")
-        causal.say_graph(causal.DeclaredGraph.of(declared, data.schema), texts)
+    for key in experiment.declared:
+        blocks()[key].say(experiment, data.schema, texts)
     _say_stages(plan)
-    if plan.corrections:
-        say(f"\nCorrections ({len(plan.corrections)})")
-    say_first([f"  – {texts.say(correction)}" for correction in plan.corrections], _MOST_ISSUES)
+    if experiment.revision is not None:
+        say(f"\n{experiment.revision.key.capitalize()} ({len(plan.revised)})")
+    say_first([f"  – {texts.say(change)}" for change in plan.revised], _MOST_ISSUES)
     if plan.trainings:
         say(f"Cross-validation: {plural(plan.trainings, 'more training')}")
     say_choice(experiment, texts)

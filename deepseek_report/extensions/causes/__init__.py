@@ -12,6 +12,7 @@ from deepseek_report.extension import Extension
 
 EXTENSION = Extension(
     folder=Path(__file__).parent,
+    blocks=(f"{__name__}.causes_block",),
     services={
         "causal": f"{__name__}.declared_causes",
         "consequences": f"{__name__}.graph_consequences",

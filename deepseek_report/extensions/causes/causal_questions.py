@@ -11,7 +11,6 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from deepseek_report.artifacts.causal_declaration import CausalQuestion
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Message, message
@@ -21,6 +20,7 @@ from deepseek_report.artifacts.schema import Attribute
 from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimates_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.extensions.causes import cause_rows, effects, gap_by_path
+from deepseek_report.extensions.causes.causal_declaration import CausalQuestion
 from deepseek_report.extensions.causes.cross_fitting import CausalData, Variable
 from deepseek_report.extensions.causes.declared_graph import DeclaredGraph, GraphNode, value_of
 from deepseek_report.extensions.causes.graph import CausalRefusal, PathSets
@@ -33,9 +33,9 @@ from deepseek_report.tasks import task_of
 
 def graph_of(context: MeasureContext) -> DeclaredGraph:
     """The declared graph with its nodes in the data; NotApplicableError where none is declared."""
-    if context.causal is None:
+    if "causal" not in context.declared:
         raise NotApplicableError(message("refusals.no_graph"))
-    return DeclaredGraph.of(context.causal, context.dataset.schema)
+    return DeclaredGraph.of(context.declared["causal"], context.dataset.schema)
 
 
 def questions_of(

@@ -1,19 +1,18 @@
-"""What the core asks where a graph of causes is declared by `causal:`."""
+"""What `check` and the first screen say of a graph of causes that `causal:` declares."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
-from deepseek_report.artifacts.causal_declaration import CausalDeclaration
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.cli.output.console import say, say_first
-from deepseek_report.config.composed import Composed, locate
 from deepseek_report.config.problems import Problem, choices, nearest
+from deepseek_report.extensions.causes.causal_declaration import CausalDeclaration
 from deepseek_report.extensions.causes.causes_section import causal_answers
 from deepseek_report.extensions.causes.declared_graph import DeclaredGraph, GraphFault, faults
 from deepseek_report.wording.words import Wording
 
-__all__ = ["DeclaredGraph", "causal_answers"]
+__all__ = ["causal_answers"]
 
 _MOST_CLAIMS = 30
 #: {kind of a question to the graph: what asks for one}.
@@ -23,42 +22,24 @@ _QUESTIONS = {
 }
 
 
-def problems(declaration: CausalDeclaration, composed: Composed) -> Iterator[Problem]:
-    """A graph that nobody vouches for, and questions that ask for nothing."""
-    if not declaration.declared_by.strip():
-        yield Problem(
-            locate(composed, ("causal", "declared_by")),
-            "nobody vouches for the graph of causes, so that nothing can rest on it",
-            "who declares it, and when",
-            'set causal.declared_by="Credit risk, 2026-11-02", say',
-        )
-    for place, question in enumerate(declaration.questions):
-        effect = bool(question.effect_of and question.on)
-        if effect == bool(question.gap) or bool(question.effect_of) != bool(question.on):
-            yield Problem(
-                locate(composed, ("causal", "questions", str(place))),
-                f"question {place + 1} is {question}",
-                "{effect_of: …, on: …}, with from and to, or by; or {gap: …}",
-                "ask for one effect, or for one gap",
-            )
-
-
 def misfits(
     declaration: CausalDeclaration, schema: Schema, places: Mapping[str, str]
 ) -> list[Problem]:
     """What of a declared graph, and of the questions to it, does not fit the data.
 
-    places : {dotted key within `causal`: where it stands}.
+    places : {dotted key: where it stands}, keys that begin with `causal`.
     """
     return [_misfit(fault, places) for fault in faults(declaration, schema)]
 
 
 def _misfit(fault: GraphFault, places: Mapping[str, str]) -> Problem:
-    above = (".".join(fault.path[:n]) for n in range(len(fault.path), -1, -1))
+    path = ("causal", *fault.path)
+    above = (".".join(path[:n]) for n in range(len(path), 0, -1))
     where = next((places[key] for key in above if key in places), "causal")
     near = nearest(fault.wrote, fault.known) if fault.wrote else ""
-    inside = ".".join(("causal", *fault.path))
-    return Problem(where, f"{inside}: {fault.fault}", choices(fault.known), near or fault.todo)
+    return Problem(
+        where, f"{'.'.join(path)}: {fault.fault}", choices(fault.known), near or fault.todo
+    )
 
 
 def say_graph(graph: DeclaredGraph, texts: Wording) -> None:

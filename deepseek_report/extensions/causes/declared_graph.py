@@ -10,11 +10,11 @@ from typing import Literal
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.artifacts.causal_declaration import CausalDeclaration, CausalQuestion
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.schema import Attribute, Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kind_of
+from deepseek_report.extensions.causes.causal_declaration import CausalDeclaration, CausalQuestion
 from deepseek_report.extensions.causes.cross_fitting import CausalData, Variable
 from deepseek_report.extensions.causes.graph import CausalGraph, CausalRefusal, PathSets
 from deepseek_report.statistics.resampling import Resampling

@@ -9,8 +9,8 @@ from functools import cached_property
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats
-from deepseek_report.artifacts.causal_declaration import CausalDeclaration
 from deepseek_report.artifacts.schema import Feature, Schema
+from deepseek_report.extensions.causes.causal_declaration import CausalDeclaration
 from deepseek_report.extensions.causes.declared_graph import DeclaredGraph
 from deepseek_report.statistics.copies import same_values
 

@@ -6,10 +6,9 @@ from deepseek_report.extension import Extension
 
 EXTENSION = Extension(
     folder=Path(__file__).parent,
-    services={
-        "corrections": f"{__name__}.corrected_training",
-        "correction lines": f"{__name__}.correction_findings",
-    },
+    blocks=(f"{__name__}.corrections_block",),
+    services={"correction lines": f"{__name__}.correction_findings"},
     findings={f"{__name__}.correction_findings": ("corrections",)},
+    case_marks=f"{__name__}.correction_marks",
     parts=(f"{__name__}.corrections_section",),
 )

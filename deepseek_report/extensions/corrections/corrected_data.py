@@ -13,13 +13,13 @@ from typing import Any, Literal
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Array, Floats, Ints
-from deepseek_report.artifacts.corrections import CorrectionItem, Way
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.schema import Schema, Target
 from deepseek_report.artifacts.seeds import row_digests
 from deepseek_report.artifacts.split import PARTS, Dataset, Part, Split
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.data_kinds.input_changes import InputCue
+from deepseek_report.extensions.corrections.declared_corrections import CorrectionItem, Way
+from deepseek_report.extensions.corrections.input_cues import InputCue
 from deepseek_report.tasks import task_of
 
 #: What kind of model is corrected: a network that is trained here, trees that keep directions, or

@@ -11,7 +11,6 @@ from typing import Any, Literal
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.corrections import CORRECTIONS_FILE
 from deepseek_report.artifacts.protocols import models
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.progress import Progress
@@ -19,10 +18,10 @@ from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.storage.files import load_json, save_json
 from deepseek_report.artifacts.storage.plain_files import empty_folder, is_file
 from deepseek_report.config.experiment import Experiment
-from deepseek_report.config.overrides import trains_by_gradients
-from deepseek_report.data_kinds.input_changes import InputCue
 from deepseek_report.extensions.corrections.corrected_data import ModelSort, ResolvedCorrections
 from deepseek_report.extensions.corrections.corrections_metric import LEAST_USE, MOST_LEFT, use_of
+from deepseek_report.extensions.corrections.declared_corrections import CORRECTIONS_FILE, Way
+from deepseek_report.extensions.corrections.input_cues import InputCue
 
 #: Factors of the penalty that are tried, the smallest first, until the use has fallen enough.
 WEIGHTS = (1.0, 10.0, 100.0, 1000.0)
@@ -31,14 +30,31 @@ _CHECKED = 1000
 
 
 @dataclass(frozen=True)
-class CorrectedPlace(models.TrainingPlace):
-    """Where and from which seed the corrected model is trained.
+class Uncorrected:
+    """The model before corrections.
 
-    data_before, training_before : the folders of the data and of the model before corrections.
+    experiment : by which it was trained. resolved : the corrections against its data. training :
+    the folder of its training.
     """
 
-    data_before: Path
-    training_before: Path
+    experiment: Experiment
+    resolved: ResolvedCorrections
+    training: Path
+
+    def classifier(self, device: str) -> Classifier:
+        """The model as it was."""
+        from deepseek_report.models.shared.loading import load_classifier
+
+        data = self.resolved.data
+        return load_classifier(
+            self.experiment.model, data.schema, data.train, self.training, device
+        )
+
+
+def trains_by_gradients(experiment: Experiment) -> bool:
+    """Whether the model is trained by the configured trainer, and that can be given penalties."""
+    own = experiment.model.own_trainer()
+    return own is None and isinstance(experiment.trainer, models.PenaltyTrainer)
 
 
 def sort_of(experiment: Experiment, data: Dataset) -> ModelSort:
@@ -52,23 +68,12 @@ def sort_of(experiment: Experiment, data: Dataset) -> ModelSort:
     return "directed" if getattr(built, "keeps_directions", False) else "fitted"
 
 
-def resolved_corrections(experiment: Experiment, data: Dataset) -> ResolvedCorrections:
-    """What the corrections of an experiment mean for its data as they were read."""
-    return ResolvedCorrections.of(experiment.corrections, data, sort_of(experiment, data))
-
-
-def classifier_before(before: Experiment, data: Dataset, training: Path, device: str) -> Classifier:
-    """The model as it was before corrections."""
-    from deepseek_report.models.shared.loading import load_classifier
-
-    return load_classifier(before.model, data.schema, data.train, training, device)
-
-
 def train_corrected(
     experiment: Experiment,
     dataset: Dataset,
     trainer: models.Trainer,
-    place: CorrectedPlace,
+    place: models.TrainingPlace,
+    original: Uncorrected,
     progress: Progress,
 ) -> None:
     """Train the corrected model into a folder.
@@ -77,22 +82,21 @@ def train_corrected(
     a fifth of what it was on the validation part; where none does, by the largest. All other models
     are fitted to the corrected data.
     """
-    original = Dataset.load(place.data_before)
-    resolved = resolved_corrections(experiment, original)
+    resolved = original.resolved
     penalised = resolved.trained_away and resolved.sort == "network"
     if not penalised or not isinstance(trainer, models.PenaltyTrainer):
         module = _built(experiment, dataset, place.seed)
         trainer.fit(module, dataset, place, progress)
         return
-    own = experiment.before or experiment
-    before = classifier_before(own, original, place.training_before, place.device)
+    before = original.classifier(place.device)
+    from deepseek_report.extensions.corrections.cue_penalty import penalty_on
 
     cues = [(each.cue, each.how) for each in resolved.trained_away]
 
     def fitted(weight: float) -> Classifier:
         empty_folder(place.folder)
         module = _built(experiment, dataset, place.seed)
-        penalty = trainer.penalty_on(cues, weight, dataset)
+        penalty = penalty_on(cues, weight, dataset)
         trainer.fit(module, dataset, place, progress, penalty)
         classifier: Classifier = experiment.model.wrap(module, dataset.schema, place.device)
         return classifier
@@ -156,11 +160,13 @@ def penalty_of(experiment: Experiment, training: Path, data: Dataset) -> models.
     if not is_file(training / CORRECTIONS_FILE) or not isinstance(trainer, models.PenaltyTrainer):
         return None
     chosen = load_json(training / CORRECTIONS_FILE)
+    from deepseek_report.extensions.corrections.cue_penalty import penalty_on
+
     cues = [_penalised(**each) for each in chosen["cues"]]
-    return trainer.penalty_on(cues, float(chosen["weight"]), data)
+    return penalty_on(cues, float(chosen["weight"]), data)
 
 
 def _penalised(
-    how: str, columns: Sequence[int], words: Sequence[int], direction: Literal[-1, 0, 1]
-) -> tuple[InputCue, str]:
+    how: Way, columns: Sequence[int], words: Sequence[int], direction: Literal[-1, 0, 1]
+) -> tuple[InputCue, Way]:
     return InputCue(tuple(columns), tuple(words), direction), how

@@ -12,22 +12,22 @@ import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Array, Bools, Floats, Ints
-from deepseek_report.artifacts.corrections import CorrectionItem
 from deepseek_report.artifacts.disclosure import WHOLE
 from deepseek_report.artifacts.estimate import UNDEFINED, Estimate
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.classifier import Classifier
-from deepseek_report.artifacts.protocols.metrics import BeforeCorrections, MeasureContext
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.seeds import row_digests
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.table import SEPARATOR, TableType, columns_of, estimates_of
-from deepseek_report.data_kinds.input_changes import InputCue, changes, grid_of, wrong_way
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.extensions.corrections import correction_rows
 from deepseek_report.extensions.corrections.corrected_data import ItemCue, ResolvedCorrections
+from deepseek_report.extensions.corrections.declared_corrections import CorrectionItem
+from deepseek_report.extensions.corrections.input_cues import InputCue, changes, grid_of, wrong_way
 from deepseek_report.metrics.performance.predicting import predict_alike
 from deepseek_report.metrics.plugin import EntityMetric, Rows
 from deepseek_report.statistics.resampling import Resampling
@@ -41,6 +41,20 @@ _FEWEST = 30
 #: A predicted number counts as another answer from this part of a standard deviation on.
 _MOVED = 0.1
 _METHOD = message("interval_methods.students_of_mean")
+
+
+@dataclass(frozen=True)
+class BeforeCorrections:
+    """The model before what people said is wrong was corrected.
+
+    dataset : what it was trained and judged on. predictions : of its test part. classifier : the
+    model itself. corrections : what was corrected, against these data.
+    """
+
+    dataset: Dataset
+    predictions: Predictions
+    classifier: Classifier
+    corrections: ResolvedCorrections
 
 
 @dataclass(frozen=True)
@@ -130,8 +144,7 @@ class _Comparison:
 
     @property
     def corrections(self) -> ResolvedCorrections:
-        resolved: ResolvedCorrections = self.before.corrections
-        return resolved
+        return self.before.corrections
 
     @property
     def schema(self) -> Schema:

@@ -1,4 +1,4 @@
-"""Rows of the tables on expectations and corrections, as rules, sections and pictures read them."""
+"""Rows of the tables on expectations, as rules, sections and pictures read them."""
 
 from __future__ import annotations
 

@@ -604,9 +604,9 @@ def changes_of(
     train, schema = context.dataset.train, context.dataset.schema
     wanted = schema.target.favourable
     rule = DecisionRule(context.predictions.threshold, context.predictions.explained)
-    if context.causal is not None:
+    if (graph := context.declared.get("causal")) is not None:
         along = service("consequences").GraphConsequences
-        bounds = replace(bounds, consequences=along.of(context.causal, schema, train.inputs))
+        bounds = replace(bounds, consequences=along.of(graph, schema, train.inputs))
     columns = most_telling(train.inputs, train.labels, MOST_COLUMNS).tolist()
     search = Search(
         context.classifier, train.inputs, train.labels, rule, bounds, wanted, frozenset(columns)

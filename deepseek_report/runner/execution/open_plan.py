@@ -41,7 +41,7 @@ from deepseek_report.wording.words import wording
 
 #: Stages after which it is better known how long the others take.
 _TELLING = frozenset({"data", "training"})
-#: Stages that give data: the run's own, and those before corrections.
+#: Stages that give data: the run's own, and that before a revision.
 _DATA = frozenset({"data", DATA_BEFORE})
 T = TypeVar("T")
 

@@ -21,7 +21,6 @@ from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.data_kinds.base import typical_row
-from deepseek_report.extension import service
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -123,9 +122,9 @@ class ModelRefits:
         trainer = self._own_trainer or self.experiment.trainer
         with TemporaryDirectory(prefix="deepseek-report-") as folder:
             place = models.TrainingPlace(Path(folder), seed, self.device)
-            penalty = None
-            if self.experiment.corrections and change == NO_CHANGE:
-                penalty = service("corrections").penalty_of(self.experiment, self.training, data)
+            penalty, revision = None, self.experiment.revision
+            if revision is not None and change == NO_CHANGE:
+                penalty = revision.penalty(self.experiment, self.training, data)
             if penalty is not None and isinstance(trainer, models.PenaltyTrainer):
                 trainer.fit(built, data, place, Silent(), penalty)
             else:

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.artifacts.corrections import CORRECTIONS_FILE
 from deepseek_report.artifacts.explanation import CONTROL, Explanation
 from deepseek_report.artifacts.ids import BEFORE, ArtifactId
 from deepseek_report.artifacts.measurement import Measurement
@@ -28,11 +27,9 @@ from deepseek_report.artifacts.protocols.traits import GivenInPython, MetricPart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.seeds import Seeds
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.artifacts.storage.files import save_json
 from deepseek_report.artifacts.storage.plain_files import make_folder
-from deepseek_report.config.experiment import Experiment
+from deepseek_report.config.experiment import Experiment, Revision
 from deepseek_report.errors import DataError
-from deepseek_report.extension import service
 from deepseek_report.metrics.cases.case_choice import ALERT, NAMED, choose_cases
 from deepseek_report.metrics.internals.compute import process_peak
 from deepseek_report.metrics.performance.alerts import last_alerts
@@ -84,13 +81,14 @@ class StageJob:
         return self.inputs["predictions"]
 
     @property
-    def corrects(self) -> bool:
-        """Whether people corrected what the stage works on: its inputs hold what was before."""
-        return not self.inputs.keys().isdisjoint(BEFORE.values())
+    def before(self) -> dict[str, Path]:
+        """{stage: folder} of what the stage reads of the model before a revision."""
+        return {name: self.inputs[kept] for name, kept in BEFORE.items() if kept in self.inputs}
 
-    def before(self, stage: str) -> Path:
-        """The folder of the data, the training or the predictions before corrections."""
-        return self.inputs[BEFORE[stage]]
+    @property
+    def revision(self) -> Revision | None:
+        """What changes the data or the model that the stage makes; None where nothing does."""
+        return self.experiment.revision if self.before else None
 
     @property
     def is_of_folds(self) -> bool:
@@ -109,12 +107,8 @@ def run_stage(job: StageJob, folder: Path, progress: Progress) -> None:
 
 
 def _data(job: StageJob, folder: Path, progress: Progress) -> None:
-    if job.corrects:
-        original = Dataset.load(job.before("data"))
-        resolved = service("corrections").resolved_corrections(job.experiment, original)
-        resolved.corrected(job.seeds.data).save(folder)
-        items = [item.to_json() for item in job.experiment.corrections]
-        save_json(folder / CORRECTIONS_FILE, items)
+    if (revision := job.revision) is not None:
+        revision.save_data(job.experiment, job.before, folder)
         return
     plugin = job.experiment.dataset
     dataset: Dataset = plugin.load(job.seeds.data, progress)
@@ -131,10 +125,8 @@ def _training(job: StageJob, folder: Path, progress: Progress) -> None:
     trainer = model.own_trainer() or job.experiment.trainer
     _require_planned(job, model.source_digest(), _THE_MODEL)
     place = models.TrainingPlace(folder, job.seeds.training, job.device)
-    if job.corrects:
-        before, corrections = (job.before("data"), job.before("training")), service("corrections")
-        corrected = corrections.CorrectedPlace(folder, place.seed, job.device, *before)
-        corrections.train_corrected(job.experiment, dataset, trainer, corrected, progress)
+    if (revision := job.revision) is not None:
+        revision.train(job.experiment, dataset, trainer, place, job.before, progress)
     else:
         module = model.build(dataset.schema, dataset.train, place.seed)
         trainer.fit(module, dataset, place, progress)
@@ -265,9 +257,9 @@ def measure_context(
     background = background_rows(job, dataset)
     if "predictions" not in job.inputs:  # the metric reads the data alone
         none: Any = None
-        causal = job.experiment.settings.causal
+        declared = job.experiment.declared
         return metrics.MeasureContext(
-            dataset, none, none, none, none, seed, background, causal=causal, progress=progress
+            dataset, none, none, none, none, seed, background, declared=declared, progress=progress
         )
     predicted = job.predicted
     by_id = {ArtifactId(stage): path for stage, path in job.inputs.items()}
@@ -298,7 +290,7 @@ def measure_context(
         refits=refits_of(job.experiment, dataset, job.device, job.training),
         before=_before(job) if "before" in metric.reads else None,
         expectations=job.experiment.settings.behaviour,
-        causal=job.experiment.settings.causal,
+        declared=job.experiment.declared,
         capacity=job.experiment.settings.decision.capacity,
         progress=progress,
         question=job.experiment.question(dataset.schema),
@@ -316,18 +308,10 @@ def _text_reader(job: StageJob, dataset: Dataset) -> metrics.ReadsTexts | None:
     return TextReader(dataset, plugin if isinstance(plugin, TextRule) else None)
 
 
-def _before(job: StageJob) -> metrics.BeforeCorrections | None:
-    """The model as it was before corrections; None where nothing is corrected."""
-    before = job.experiment.before
-    if before is None:
-        return None
-    data = Dataset.load(job.before("data"))
-    return metrics.BeforeCorrections(
-        data,
-        Predictions.load(job.before("predictions") / "test"),
-        service("corrections").classifier_before(before, data, job.before("training"), job.device),
-        service("corrections").resolved_corrections(job.experiment, data),
-    )
+def _before(job: StageJob) -> object:
+    """What the revision says of the model before it; None without one."""
+    revision = job.experiment.revision
+    return None if revision is None else revision.compared(job.experiment, job.before, job.device)
 
 
 def _again(job: StageJob, subject: str) -> metrics.ExplainAgain:
@@ -434,7 +418,7 @@ def fresh_classifier(job: StageJob, *, copied: bool = True) -> Classifier:
     from deepseek_report.models.shared.loading import load_module
 
     model, dataset, folder = job.experiment.model, job.dataset, job.training
-    if job.experiment.corrections and model.can_fit_anew:
+    if job.experiment.revision is not None and model.can_fit_anew:
         if folder not in _LOADED:
             _LOADED.clear()
             _LOADED[folder] = model.fitted_anew(dataset.schema, dataset.train, None)

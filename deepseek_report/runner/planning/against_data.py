@@ -14,16 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from deepseek_report.artifacts.corrections import CorrectionItem
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import PARTS, Dataset, Part, Split
+from deepseek_report.config.blocks import blocks
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest
 from deepseek_report.config.threshold_checks import against_data
 from deepseek_report.errors import DataError
-from deepseek_report.extension import service
 from deepseek_report.metrics.behaviour.expected import misfits
 from deepseek_report.metrics.plugin import FAVOURABLE_SCORES
 from deepseek_report.tasks import task_of
@@ -40,31 +39,26 @@ def refuse_misfits(
 ) -> None:
     """Raise what does not fit the data, all of it at once.
 
-    Where something is corrected, all but the corrections and a fitted model is held against the
-    corrected data.
+    Where a revision changes the data, all but the revision and a fitted model is held against the
+    changed data.
 
     schema, load : of the data as they were read; `load` gives a part, where something needs it.
-    before : the folder of the model before corrections, where the store has it.
+    before : the folder of the model before the revision, where the store has it.
 
     Raises ConfigProblems: thresholds on groups that the data do not have or that need a favourable
         class, a fitted model of other data, expectations of columns, words or classes that there
         are not, cases that are not in the test part, more folds than the rows allow, explained
-        classes that there are not, a graph of causes whose nodes are not in the data or whose
-        arrows run in a circle, questions to it that it cannot be asked, a capacity for alerts where
-        nobody knows when rows come from, corrections of what there is not.
+        classes that there are not, a capacity for alerts where nobody knows when rows come from,
+        and what the blocks of extensions declare of what there is not.
     """
     problems = fitted_model_problems(experiment, schema, load)
-    if experiment.corrections:
+    if (revision := experiment.revision) is not None:
         parts: dict[str, Any] = {part: load(part) for part in PARTS}
         read = Dataset(schema, **parts, card={})
-        resolved = service("corrections").resolved_corrections(experiment, read)
-        problems += [
-            Problem(_place_of_item(misfit.item), misfit.fault, misfit.allowed, misfit.todo)
-            for misfit in resolved.misfits
-        ]
+        problems += revision.misfits(experiment, read)
         if problems:
             raise ConfigProblems(problems)
-        data = resolved.corrected(experiment.seeds.data)
+        data = revision.revised(experiment, read)
         schema, load = data.schema, partial(getattr, data)
     problems += [
         *against_data(experiment, schema),
@@ -73,17 +67,16 @@ def refuse_misfits(
         *case_problems(experiment, load),
         *fold_problems(experiment, schema, load),
         *class_problems(experiment, schema),
-        *causal_problems(experiment, schema),
+        *(
+            text
+            for key in experiment.declared
+            for text in blocks()[key].misfits(experiment, schema)
+        ),
         *capacity_problems(experiment, schema, load),
         *edit_problems(experiment, schema, load, before),
     ]
     if problems:
         raise ConfigProblems(problems)
-
-
-def _place_of_item(item: CorrectionItem) -> str:
-    mark = f", mark {item.mark}" if item.mark else ""
-    return f"corrections, entry {item.entry + 1}{mark}"
 
 
 def fitted_model_problems(
@@ -103,7 +96,7 @@ def edit_problems(
     model = experiment.model
     if not model.edits:
         return []
-    where = "corrections" if experiment.corrections else "model"
+    where = "model" if experiment.revision is None else experiment.revision.key
     texts = model.misfits_of_edits(schema, load("train"), before)
     return [Problem(where, text) for text in texts]
 
@@ -126,15 +119,6 @@ def expectation_problems(
         for k, expectation in enumerate(expectations)
         for fault in misfits(expectation, schema, rows)
     ]
-
-
-def causal_problems(experiment: Experiment, schema: Schema) -> list[Problem]:
-    """What of a declared graph of causes does not fit the data."""
-    declaration = experiment.settings.causal
-    if declaration is None:
-        return []
-    misfits = service("causal").misfits(declaration, schema, experiment.causal_places)
-    return list(misfits)
 
 
 def class_problems(experiment: Experiment, schema: Schema) -> list[Problem]:

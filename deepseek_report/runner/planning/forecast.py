@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deepseek_report.artifacts.message import Text, message
+from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.protocols.sections import Fit
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.compliance.applicability import without_law
@@ -17,7 +17,6 @@ from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.rules import pick_device
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import DeepseekReportError
-from deepseek_report.extension import service
 from deepseek_report.models.transformers.pretrained import Pretrained
 from deepseek_report.runner.planning.against_data import not_judged, refuse_misfits
 from deepseek_report.runner.planning.cost import Cost, PastTimes, cost_of, measures_of_folds
@@ -32,7 +31,7 @@ class Forecast:
     """The plan of an experiment, whose explainers are chosen.
 
     stages : {stage: whether the store has it}, in order. calls : {explanation: rows that the model
-    evaluates for it}. whole : its report is there. corrections : what each of them will do.
+    evaluates for it}. whole : its report is there. revised : what its revision will do.
     """
 
     experiment: Experiment
@@ -42,7 +41,7 @@ class Forecast:
     calls: Mapping[str, int]
     cost: Cost
     whole: bool
-    corrections: Sequence[Text]
+    revised: Sequence[Text]
 
     @property
     def question(self) -> Text:
@@ -125,7 +124,7 @@ def forecast(experiment: Experiment) -> Forecast:
     def time_row() -> float | None:
         return seconds_of_a_row(experiment, data.dataset, pick_device(experiment.settings.device))
 
-    past = PastTimes(store.root)
+    past, revision = PastTimes(store.root), experiment.revision
     return Forecast(
         experiment,
         identity,
@@ -138,32 +137,8 @@ def forecast(experiment: Experiment) -> Forecast:
         },
         cost=cost_of(experiment, waiting, past, data.size, time_row) if waiting else Cost(),
         whole=(experiment.reports / experiment.name / identity / "run.json").is_file(),
-        corrections=_corrections(experiment, data),
+        revised=[] if revision is None else revision.planned(experiment, data.dataset),
     )
-
-
-def _corrections(experiment: Experiment, data: KnownData) -> list[Text]:
-    """What each correction will do, in the order in which they were declared."""
-    if not experiment.corrections:
-        return []
-    resolved = service("corrections").resolved_corrections(experiment, data.dataset)
-    ways = {id(each.item): each.how for each in resolved.cues}
-    return [
-        message(
-            "corrections.planned",
-            kind=item.kind,
-            names=[str(name) for name in item.names],
-            row=item.row,
-            label=str(item.label),
-            rule=item.rule,
-            text=item.text,
-            remove=item.remove,
-            how=ways.get(id(item), ""),
-            by=item.by,
-            network=resolved.sort == "network",
-        )
-        for item in experiment.corrections
-    ]
 
 
 # Times the model of a plan on rows of its data: a counted number of passes, about a second.

@@ -13,9 +13,10 @@ from deepseek_report.artifacts.protocols.traits import MetricPart
 from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.compliance.beside_config import OPTIONS, beside_config
 from deepseek_report.compliance.framework import FRAMEWORK_FILE
+from deepseek_report.config.blocks import blocks
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.portable import PortablePaths
-from deepseek_report.extension import finding_modules, service_module
+from deepseek_report.extension import finding_modules
 from deepseek_report.findings.conclude import concluded_from
 from deepseek_report.privacy.release import told_config
 from deepseek_report.provenance import PACKAGE, code_of, version_of
@@ -83,11 +84,6 @@ def module_of(target: str) -> str:
     return target.rpartition(".")[0]
 
 
-def _corrected() -> str:
-    """A target in what corrects data and trains again."""
-    return f"{service_module('corrections')}.train_corrected"
-
-
 class _Planner:
     def __init__(self, experiment: Experiment) -> None:
         self.experiment = experiment
@@ -95,7 +91,7 @@ class _Planner:
         self.seeds = experiment.seeds
         #: Of the language's words, which stand in conclusions and inside of pictures.
         self.texts = texts_digest(self.experiment.report.language)
-        self.corrections = [item.to_json() for item in experiment.corrections]
+        self.revision = experiment.revision
         self.stages: dict[str, Stage] = {}
 
     def add(
@@ -145,16 +141,15 @@ class _Planner:
     def data(self) -> Stage:
         """The stage that reads the data, on which no other choice bears."""
         seed = self.seeds.data
-        if self.corrections:
-            target = _corrected()
-            return self.add("data", self.corrections, (DATA_BEFORE,), target, seed=seed)
+        if (revision := self.revision) is not None:
+            return self.add("data", revision.config, (DATA_BEFORE,), revision.target, seed=seed)
         source, target = self.experiment.dataset.source_digest(), self.target("dataset")
         readers = getattr(self.experiment.dataset, "readers", ())
         made_from = [self.part("dataset"), source, *map(version_of, readers)]
         return self.add("data", made_from, (), target, seed=seed, source=source)
 
     def _before(self) -> None:
-        """The same model without corrections, as the plan without them makes it."""
+        """The same model without its revision, as the plan without it makes it."""
         if self.experiment.before is None:
             return
         planner = _Planner(self.experiment.before)
@@ -167,19 +162,17 @@ class _Planner:
 
     def model(self) -> None:
         """The stages that train the model and ask it about the test part."""
-        targets = (self.target("model"), self.target("trainer"))
+        targets: tuple[str, ...] = (self.target("model"), self.target("trainer"))
         trained = [self.part("model"), self.part("trainer")]
         model = self.experiment.model
         inputs: tuple[str, ...] = ("data",)
         if others := model.source_digest():
             trained.append(others)
-        if self.corrections:
+        if self.revision is not None:
             inputs = ("data", DATA_BEFORE, TRAINING_BEFORE)
-            trained.append(self.corrections)
-        further = [_corrected()] if self.corrections else []
-        self.add(
-            "training", trained, inputs, *targets, *further, seed=self.seeds.training, source=others
-        )
+            trained.append(self.revision.config)
+            targets = (*targets, self.revision.target)
+        self.add("training", trained, inputs, *targets, seed=self.seeds.training, source=others)
         explain, cases = self.experiment.settings.explain, self.experiment.report.cases
         chosen = [self.part("decision"), explain.instances, explain.pages, *cases]
         self.add("predictions", chosen, ("data", "training"), self.target("model"))
@@ -199,20 +192,20 @@ class _Planner:
         if "expectations" in plugin.reads:
             config = {"metric": config, "expectations": self.part("behaviour")}
         targets = [self.target("metrics", name)]
-        if "causal" in plugin.reads and (causal := self.part("causal")):
-            config = {"metric": config, "causal": causal}
-            targets.append(f"{service_module('consequences')}.GraphConsequences")
+        for key in filter(plugin.reads.__contains__, self.experiment.declared):
+            config = {"metric": config, key: self.part(key)}
+            targets.append(blocks()[key].target)
         if "capacity" in plugin.reads:
             config = {"metric": config, "capacity": self.part("decision", "capacity")}
         if "folds" in plugin.reads:
             config = {"metric": config, **self._of_folds(targets)}
         seed = self.seeds.measure if "seed" in plugin.reads else None
         before: tuple[str, ...] = ()
-        if "before" in plugin.reads and self.corrections:
-            config = [config, self.corrections]
+        if "before" in plugin.reads and self.revision is not None:
+            config = [config, self.revision.config]
             before = tuple(BEFORE.values())
         base: tuple[str, ...] = ("data", "training", "predictions")
-        if set(plugin.reads) <= {"dataset", "seed", "causal"}:
+        if set(plugin.reads) <= {"dataset", "seed", *blocks()}:
             base = ("data",)
         everything = tuple(ArtifactId.explanation(key) for key in self.experiment.explainers)
         if plugin.scope == "model":

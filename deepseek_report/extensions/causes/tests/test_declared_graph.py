@@ -7,9 +7,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from deepseek_report.artifacts.causal_declaration import CausalDeclaration, CausalQuestion
 from deepseek_report.artifacts.schema import Attribute, Category, Feature, Layout, Schema, Target
 from deepseek_report.artifacts.split import Split
+from deepseek_report.extensions.causes.causal_declaration import CausalDeclaration, CausalQuestion
 from deepseek_report.extensions.causes.declared_graph import DeclaredGraph, GraphFault, faults
 from tests.worded import say
 

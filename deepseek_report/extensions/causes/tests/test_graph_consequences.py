@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.causal_declaration import CausalDeclaration
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.schema import Category, Feature, Schema
+from deepseek_report.extensions.causes.causal_declaration import CausalDeclaration
 from deepseek_report.extensions.causes.graph_consequences import GraphConsequences
 from deepseek_report.metrics.cases.counterfactuals import DecisionRule, Search, SearchBounds
 from tests.builders import TARGET, Answers, logistic

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deepseek_report.artifacts.corrections import CorrectionItem
 from deepseek_report.artifacts.schema import Attribute, Category, Feature, Layout, Schema, Target
 from deepseek_report.artifacts.seeds import row_digests
 from deepseek_report.artifacts.split import PARTS, Dataset, Split
-from deepseek_report.data_kinds.input_changes import InputCue, changes, grid_of, wrong_way
 from deepseek_report.extensions.corrections.corrected_data import ModelSort, ResolvedCorrections
+from deepseek_report.extensions.corrections.declared_corrections import CorrectionItem
+from deepseek_report.extensions.corrections.input_cues import InputCue, changes, grid_of, wrong_way
 
 TARGET = Target("y", "y", ("no", "yes"), codes=("0", "1"))
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from deepseek_report.artifacts.corrections import CORRECTIONS_FILE
 from deepseek_report.artifacts.storage.files import load_json
 from deepseek_report.extensions.corrections import correction_findings
 from deepseek_report.extensions.corrections.correction_findings import correction_lines
 from deepseek_report.extensions.corrections.corrections_section import CorrectionsSection
+from deepseek_report.extensions.corrections.declared_corrections import CORRECTIONS_FILE
 from deepseek_report.sections.summary import SummarySection
 from deepseek_report.wording.words import wording
 from tests.tiny_runs import TinyRuns

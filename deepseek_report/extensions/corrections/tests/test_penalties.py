@@ -10,18 +10,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deepseek_report.artifacts.corrections import CorrectionItem
 from deepseek_report.artifacts.protocols.models import TrainingPlace
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Layout
 from deepseek_report.artifacts.split import PARTS, Dataset, Split
-from deepseek_report.data_kinds.input_changes import InputCue
 from deepseek_report.extensions.corrections.corrected_data import ResolvedCorrections
 from deepseek_report.extensions.corrections.corrected_training import choose_weight
 from deepseek_report.extensions.corrections.corrections_metric import use_of
+from deepseek_report.extensions.corrections.cue_penalty import CuePenalty, _combination, penalty_on
+from deepseek_report.extensions.corrections.declared_corrections import CorrectionItem
+from deepseek_report.extensions.corrections.input_cues import InputCue
 from deepseek_report.models.perceptron.mlp import MLP
 from deepseek_report.models.routed.deepseek import DeepSeek
-from deepseek_report.training.penalties import CuePenalty, _combination
 from deepseek_report.training.trainer import GradientTrainer
 from tests.builders import table
 
@@ -134,7 +134,7 @@ def test_a_network_that_pays_hardly_uses_what_decided_before(
     cue, model, uses = InputCue((0,)), MLP(hidden=(16,), bins=4), []
     for weight in (0.0, 10.0):
         module = model.build(dataset.schema, dataset.train, 0)
-        term = trainer.penalty_on([(cue, "swap")], weight, dataset) if weight else None
+        term = penalty_on([(cue, "swap")], weight, dataset) if weight else None
         trainer.fit(
             module, dataset, TrainingPlace(tmp_path / str(weight), 0, "cpu"), Silent(), term
         )
@@ -175,7 +175,7 @@ def test_a_marked_window_of_a_series_hardly_decides_any_more(tmp_path: Path) -> 
     def fitted(weight: float) -> Any:
         module = model.build(data.schema, data.train, 0)
         cues = [(each.cue, each.how) for each in resolved.trained_away]
-        term = trainer.penalty_on(cues, weight, data) if weight else None
+        term = penalty_on(cues, weight, data) if weight else None
         trainer.fit(module, data, TrainingPlace(tmp_path / str(weight), 0, "cpu"), Silent(), term)
         return model.wrap(module, data.schema, "cpu")
 

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from deepseek_report.artifacts.corrections import Correction
 from deepseek_report.artifacts.ids import BEFORE
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.problems import ConfigProblems
+from deepseek_report.extensions.corrections.corrections_block import CorrectingRevision
+from deepseek_report.extensions.corrections.declared_corrections import Correction, CorrectionItem
 from deepseek_report.runner.planning.plan import make_plan
 from tests.configured import experiment_of
 
@@ -18,6 +19,12 @@ PARTS = ("explainers=[]", "visualizations=[]", "frameworks=[]", "report.threshol
 
 def of(*overrides: str, sections: str = "") -> Experiment:
     return experiment_of(*PARTS, "metrics=[accuracy]", f"sections=[{sections}]", *overrides)
+
+
+def items_of(experiment: Experiment) -> tuple[CorrectionItem, ...]:
+    revision = experiment.revision
+    assert isinstance(revision, CorrectingRevision)
+    return revision.items
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +61,7 @@ def test_nothing_of_a_configuration_without_corrections_is_other_than_before(
 ) -> None:
     assert "corrections" not in plain.raw
     assert set(plain.metrics) == {"accuracy"}
-    assert plain.before is None
+    assert plain.revision is None
     assert not [stage for stage in make_plan(plain) if stage.kept_as]
 
 
@@ -110,11 +117,11 @@ def test_a_file_of_marks_becomes_items_signed_by_who_made_it(tmp_path: Path) -> 
         "deepseek_report_marks: 1\nrun: abc\nby: Risk\non: 2026-11-29\n"
         'marks:\n  - {feature: AGE, why: law}\n  - {row: "0123456789abcdef", label: default}\n'
     )
-    (item, label) = of(f"corrections=[{{marks: {file}}}]").corrections
+    (item, label) = items_of(of(f"corrections=[{{marks: {file}}}]"))
     assert (item.kind, item.names, item.by, item.on) == ("feature", ("AGE",), "Risk", "2026-11-29")
     assert (item.why, item.run, item.mark) == ("law", "abc", 1)
     assert label.kind == "label"
-    only = of(f"corrections=[{{relabel: {file}}}]").corrections
+    only = items_of(of(f"corrections=[{{relabel: {file}}}]"))
     assert [each.kind for each in only] == ["label"]
 
 

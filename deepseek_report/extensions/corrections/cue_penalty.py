@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.corrections import Way
 from deepseek_report.artifacts.protocols.modules import ExplainableModule
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.data_kinds.input_changes import InputCue
+from deepseek_report.artifacts.split import Dataset
+from deepseek_report.extensions.corrections.declared_corrections import Way
+from deepseek_report.extensions.corrections.input_cues import InputCue
 from deepseek_report.statistics.copies import same_values
 from deepseek_report.tasks import task_of
 
@@ -115,6 +116,15 @@ class CuePenalty:
             (gradient,) = torch.autograd.grad(mixed, units, create_graph=learns)
         slopes: Tensor = (gradient * way).flatten(1).sum(1)
         return (slopes**2).mean() / self.variance
+
+
+def penalty_on(cues: Sequence[tuple[InputCue, Way]], weight: float, dataset: Dataset) -> CuePenalty:
+    """The term of the loss for cues that must not decide, by the training rows of these data.
+
+    cues : each with how it is penalised. weight : factor of the term.
+    """
+    variance = task_of(dataset.schema.target).spread(dataset.train.labels) ** 2
+    return CuePenalty(tuple(cues), weight, dataset.train.inputs, dataset.schema, variance)
 
 
 def _combination(shape: Sequence[int], rng: np.random.Generator) -> Floats:

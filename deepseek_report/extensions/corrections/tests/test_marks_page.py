@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from deepseek_report.artifacts.corrections import Marks, read_marks
 from deepseek_report.artifacts.seeds import row_digests
+from deepseek_report.extensions.corrections.declared_corrections import Marks, read_marks
 from tests.browser.conftest import Page, saved_file
 from tests.browser.test_case_browser import opened
 from tests.real_runs import small_results

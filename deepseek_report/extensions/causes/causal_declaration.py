@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, PlainSerializer
 
 from deepseek_report.artifacts.conclusions import ClassName
-from deepseek_report.artifacts.corrections import with_on
+from deepseek_report.artifacts.storage.bounded_yaml import with_on
 
 #: Most nodes and questions of a declaration: each missing arrow is tested, and each question asked.
 MOST_NODES, MOST_QUESTIONS = 40, 12

@@ -32,7 +32,7 @@ import yaml
 from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from deepseek_report.artifacts.conclusions import ClassName
-from deepseek_report.artifacts.storage.bounded_yaml import MOST_BYTES, parsed
+from deepseek_report.artifacts.storage.bounded_yaml import MOST_BYTES, parsed, with_on
 from deepseek_report.artifacts.storage.local_paths import LocalPath
 from deepseek_report.artifacts.storage.plain_files import read_text
 from deepseek_report.errors import ArtifactError, ConfigError
@@ -123,17 +123,6 @@ class Marks:
     run: Annotated[str, Field(max_length=100)] = ""
     by: Name = ""
     on: Day = ""
-
-
-def with_on(entry: object) -> object:
-    """A mapping of YAML whose key `on` is a text again: YAML 1.1 reads it as true.
-
-    >>> with_on({"effect_of": "limit", True: "default"})
-    {'effect_of': 'limit', 'on': 'default'}
-    """
-    if not isinstance(entry, dict):
-        return entry
-    return {"on" if key is True else key: value for key, value in entry.items()}
 
 
 def _names(value: object) -> object:

@@ -9,15 +9,18 @@ import numpy as np
 import pytest
 
 from deepseek_report.artifacts.conclusions import ThresholdRule
-from deepseek_report.artifacts.corrections import CorrectionItem
 from deepseek_report.artifacts.estimate import Estimate
-from deepseek_report.artifacts.protocols.metrics import BeforeCorrections
 from deepseek_report.artifacts.schema import Attribute
 from deepseek_report.artifacts.seeds import row_digests
 from deepseek_report.artifacts.split import PARTS, Dataset, Split
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.extensions.corrections.corrected_data import ResolvedCorrections
-from deepseek_report.extensions.corrections.corrections_metric import Corrections, outcome_of
+from deepseek_report.extensions.corrections.corrections_metric import (
+    BeforeCorrections,
+    Corrections,
+    outcome_of,
+)
+from deepseek_report.extensions.corrections.declared_corrections import CorrectionItem
 from deepseek_report.metrics.performance.predicting import predict
 from tests import builders
 from tests.builders import Answers, logistic, table

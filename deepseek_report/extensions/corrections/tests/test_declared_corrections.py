@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deepseek_report.artifacts.corrections import read_marks
 from deepseek_report.artifacts.seeds import row_digests
 from deepseek_report.errors import ConfigError
+from deepseek_report.extensions.corrections.declared_corrections import read_marks
 
 GOOD = """\
 deepseek_report_marks: 1
