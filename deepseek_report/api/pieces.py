@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from deepseek_report.api import given_models
+from deepseek_report.api.model_identity import identity_of
 from deepseek_report.api.report_arguments import (
     CallOptions,
     dataset_options,
@@ -146,14 +147,14 @@ def _model(
     if (model_id := options.get("model_id")) is not None:
         config |= {"model_id": str(model_id)}
     else:
-        identity = given_models.identity_of(model, hints.encoder)
+        identity = identity_of(model, hints.encoder)
         digest, answers = given_models.answers_of(recognised, rows)
         config |= {"answers": digest}
         fits = given_models.looks_fitted_to(recognised.estimator, answers, rows)
     own = options.get("refit")
     refit = given_models.refit_of(recognised, rows, hints, own)
     if refit is not None:
-        config |= {"refit": "clone" if own is None else given_models.identity_of(own)}
+        config |= {"refit": "clone" if own is None else identity_of(own)}
     return (config, given_models.hold(recognised, rows, identity, refit)), recognised.task, fits
 
 
