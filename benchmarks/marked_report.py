@@ -3,7 +3,7 @@
     python benchmarks/marked_report.py RUN [RUN …]
 
 Copies each run folder, renders it in English with every text of the catalogs marked (see
-`deepseek_report.wording.pseudo`), and prints each text that shows words outside of marks: how
+`marked_catalog`), and prints each text that shows words outside of marks: how
 often, in which section and element, the words, the text. It ends with 1 where there are any.
 """
 
@@ -21,9 +21,9 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
+from marked_catalog import LANGUAGE, write_catalog  # noqa: E402
 from wording.marked_page import own_texts, own_tokens, unmarked  # noqa: E402
 
-from deepseek_report.wording.pseudo import LANGUAGE, write_catalog  # noqa: E402
 from deepseek_report.wording.words import CATALOGS  # noqa: E402
 
 

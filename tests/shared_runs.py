@@ -214,7 +214,7 @@ def run(real_run: Results, tiny_runs: TinyRuns, tmp_path: Path) -> VariedRun:
 @pytest.fixture(scope="session")
 def marked_catalogs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the catalog whose every text is marked, written once."""
-    from deepseek_report.wording.pseudo import write_catalog
+    from marked_catalog import write_catalog
 
     return write_catalog(tmp_path_factory.mktemp("catalogs")).parent
 
@@ -222,8 +222,9 @@ def marked_catalogs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def marked_run(small_run: SmallRun, marked_catalogs: Path, shared_folder: Path) -> Path:
     """A copy of the small run, written in the language of marks once for all processes."""
+    from marked_catalog import LANGUAGE
+
     from deepseek_report.cli import run
-    from deepseek_report.wording.pseudo import LANGUAGE
     from deepseek_report.wording.words import CATALOGS
 
     folder, partial = shared_folder / "marked" / small_run.folder.name, shared_folder / "marking"

@@ -42,7 +42,7 @@ from deepseek_report.wording.slots import (
 
 DEFAULT_LANGUAGE = "en"
 _BREAKS = re.compile(r"[ \t\r\n]+")
-#: Between a sentence and the next one, also of the language of marks (`wording.pseudo`).
+#: Between a sentence and the next one, also in marks (`benchmarks/marked_catalog.py`).
 _SENTENCES = re.compile(
     r"(?<=[a-z)”%][.!?]) (?=[A-Z“0-9])|(?<=[a-z)”%][.!?]⟧) (?=⟦?[A-Z“0-9])|(?<=[。！？])"
 )

@@ -12,6 +12,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from marked_catalog import write_catalog
 from pydantic import TypeAdapter, ValidationError
 
 from deepseek_report.compliance.evaluate import AsOf, banners, leading_date, milestones
@@ -25,7 +26,6 @@ from deepseek_report.compliance.framework import (
 )
 from deepseek_report.compliance.sources import stand_ins
 from deepseek_report.errors import ConfigError
-from deepseek_report.wording.pseudo import write_catalog
 from deepseek_report.wording.words import Wording, wording
 from tests.wording.marked_page import words_outside
 

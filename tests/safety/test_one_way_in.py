@@ -143,7 +143,6 @@ ELSEWHERE: dict[str, tuple[str, set[str]]] = {
         _SHIPPED,
         {"fdopen", "glob", "marshal.loads", "mkdir", "read_bytes", "replace", "unlink"},
     ),
-    "wording/pseudo.py": (_NAMED, {"glob", "mkdir", "write_text"}),
     "wording/words.py": (_SHIPPED, {"iterdir", "read_bytes", "rglob", "yaml.load"}),
 }
 

@@ -14,6 +14,7 @@ from unicodedata import category
 
 import matplotlib as mpl
 import pytest
+from marked_catalog import LANGUAGE
 from matplotlib.text import Text
 from pydantic import ValidationError
 
@@ -24,7 +25,6 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.rounding import LABEL
 from deepseek_report.visualizations.drawing import labels
 from deepseek_report.visualizations.style import DARK, LIGHT
-from deepseek_report.wording.pseudo import LANGUAGE
 from deepseek_report.wording.words import CATALOGS
 from tests.shipped_parts import shipped_keys, shipped_part
 from tests.visualizations.conftest import RUNS

@@ -12,9 +12,9 @@ from typing import Any
 
 import pandas as pd
 import yaml
+from marked_catalog import CLOSE, OPEN
 
 from deepseek_report.artifacts.protocols.modules import layer_name
-from deepseek_report.wording.pseudo import CLOSE, OPEN
 from deepseek_report.wording.words import wording
 from tests.worded import leaves
 

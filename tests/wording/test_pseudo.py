@@ -8,18 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from marked_catalog import LANGUAGE, mark_pattern, mark_template, marked, write_catalog
 
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.schema import Attribute, Category, Feature, Schema, Target
 from deepseek_report.metrics.failures.conditions import all_conditions
 from deepseek_report.wording.of_results import words_for
-from deepseek_report.wording.pseudo import (
-    LANGUAGE,
-    mark_pattern,
-    mark_template,
-    marked,
-    write_catalog,
-)
 from deepseek_report.wording.words import CATALOGS, Names, Wording, languages, wording
 from tests.shared_runs import SmallRun
 from tests.worded import leaves, write_conf

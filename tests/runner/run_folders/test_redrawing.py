@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from marked_catalog import CLOSE, LANGUAGE, OPEN
 
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.results import Results
@@ -16,7 +17,6 @@ from deepseek_report.errors import ConfigError
 from deepseek_report.runner.planning.plan import make_plan
 from deepseek_report.runner.run_folders.sealing import drawn_again
 from deepseek_report.store.run_folder import look_into
-from deepseek_report.wording.pseudo import CLOSE, LANGUAGE, OPEN
 from deepseek_report.wording.words import CATALOGS
 from tests.configured import experiment_of
 

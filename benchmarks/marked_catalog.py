@@ -3,7 +3,7 @@
 What a report in it shows outside of marks did not come from a catalog. Only texts are marked: what
 fills a slot keeps no mark but its own, so that an English word in a value shows up as well.
 
-`python -m deepseek_report.wording.pseudo FOLDER` writes the catalog `FOLDER/xx.yaml`; reports are
+`python benchmarks/marked_catalog.py FOLDER` writes the catalog `FOLDER/xx.yaml`; reports are
 written in it by `DEEPSEEK_REPORT_CATALOGS=FOLDER deepseek-report render RUN --language xx`.
 """
 
