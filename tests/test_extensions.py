@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import shutil
 import tomllib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib.metadata import distribution
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 import yaml
@@ -30,7 +31,7 @@ DECLARED = PYPROJECT["project"]["entry-points"][GROUP]
 #: Keys at the top of a configuration.
 SETTINGS = frozenset(yaml.safe_load((ROOT / "conf/config.yaml").read_text("utf-8")))
 #: Folders of a checkout that no copy needs.
-LEFT = shutil.ignore_patterns(".*", "__pycache__", "reports", "build", "dist")
+LEFT = shutil.ignore_patterns(".*", "reports", "build", "dist")
 #: Whether the core's tests and its default run are tried in each copy, as `make apart` does.
 WHOLE = os.environ.get("DEEPSEEK_REPORT_APART") == "whole"
 #: The extensions whose choices the core's tests run on.
@@ -59,55 +60,51 @@ def lacking(copy: Path, names: Iterable[str]) -> Iterator[None]:
 LIBRARIES = ("torch", "pandas", "pyarrow.parquet", "scipy.stats", "matplotlib.figure", "hydra")
 
 
-@dataclass(frozen=True)
-class Answer:
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-Run = Callable[..., Answer]
+Run = Callable[..., CompletedProcess[bytes]]
 
 
 @pytest.fixture(scope="module")
 def run(copied: Path) -> Iterator[Run]:
     """Runs a module of the copy, as `python -m` does in its folder."""
     server = ForkServer(LIBRARIES, ONE_THREAD)
-
-    def answer(*words: str) -> Answer:
-        done = server.run(words, folder=copied, path=copied)
-        return Answer(done.returncode, done.stdout.decode(), done.stderr.decode())
-
-    yield answer
+    yield lambda *words: server.run(words, folder=copied, path=copied)
     server.close()
+
+
+def answers(run: Run, *commands: Sequence[str]) -> list[tuple[int, str, str]]:
+    """(exit code, standard output, standard error) of each command."""
+    done = run("tests.commands_in_turn", json.dumps(commands))
+    assert done.returncode == 0, done.stderr.decode()
+    return [tuple(answer) for answer in json.loads(done.stdout)]
 
 
 @pytest.mark.parametrize("name", sorted(DECLARED))
 def test_the_core_does_without_each(copied: Path, run: Run, name: str) -> None:
+    brought = [word for word, (extension, _) in BROUGHT.items() if extension == name]
+    if not WHOLE:  # of the choices of one group and one extra, which are told alike, one
+        brought = [*{(word.partition("=")[0], BROUGHT[word][1]): word for word in brought}.values()]
+    asked = {word: asking(word) for word in brought if not word.startswith("-")}
+    works = [["list"], ["check", *SMALL, *SHORT], *([[*SMALL]] if WHOLE else [])]
     with lacking(copied, [name]):
-        for command in (["list"], ["check", *SMALL], *([SMALL] if WHOLE else [])):
-            done = run("deepseek_report", *command)
-            assert done.returncode == 0, done.stdout + done.stderr
-        brought = [word for word, (extension, _) in BROUGHT.items() if extension == name]
-        if not WHOLE:  # of the choices of one group and one extra, which are told alike, one
-            brought = [
-                *{(word.partition("=")[0], BROUGHT[word][1]): word for word in brought}.values()
-            ]
-        for command in (word for word in brought if not word.startswith("-")):
-            words = ("check", command) if "=" in command else (command, "reports")
-            done = run("deepseek_report", *words)
-            assert (done.returncode, done.stdout) == (2, "")
-            assert f"{command} comes with the extension {name}" in done.stderr
-            extra = BROUGHT[command][1]
-            assert f"deepseek-report[{extra}]" in done.stderr or not extra
-        for key in SETTINGS.intersection(brought):
-            done = run("deepseek_report", "check", f"{key}=[{{}}]")
-            assert done.returncode == 2
-            assert f"{key} comes with the extension {name}" in done.stderr
+        told = answers(run, *works, *asked.values())
+        for code, out, err in told[: len(works)]:
+            assert code == 0, out + err
+        for word, (code, out, err) in zip(asked, told[len(works) :], strict=True):
+            assert (code, out) == (2, "") or word in SETTINGS
+            assert code == 2
+            assert f"{word} comes with the extension {name}" in err
+            assert f"deepseek-report[{BROUGHT[word][1]}]" in err or not BROUGHT[word][1]
         if WHOLE and name not in NEEDED_BY_TESTS:
             how = ("-n2", "-p", "no:cacheprovider", "--deselect=tests/test_extensions.py")
             done = run("pytest", *how, "tests")
             assert done.returncode == 0, done.stdout[-3000:]
+
+
+def asking(word: str) -> list[str]:
+    """A command that asks for what `BROUGHT` names."""
+    if word in SETTINGS:
+        return ["check", f"{word}=[{{}}]"]
+    return ["check", word] if "=" in word else [word, "reports"]
 
 
 def test_the_core_does_without_all(copied: Path, run: Run) -> None:
