@@ -20,6 +20,7 @@ import pytest
 import deepseek_report as dr
 from deepseek_report.artifacts.split import Split
 from deepseek_report.errors import ArtifactError, ConfigError, DataError
+from deepseek_report.extensions.live import companion as companion_module
 from deepseek_report.extensions.live.companion import Companion
 from deepseek_report.extensions.live.incoming_rows import header_of, line_of
 from deepseek_report.runner.execution.given_rows import ModelRequest
@@ -143,9 +144,9 @@ def test_a_wrong_question_gets_a_sentence(
 @pytest.mark.parametrize(
     ("before", "text", "sentence"),
     [
-        ("", "[" * 3_990, "no result after 4 s"),
-        ("", "@a [" * 990, "no result after 4 s"),
-        ("[" * 2_000, "[" * 2_000, "no result after 4 s"),
+        ("", "[" * 3_990, "no result after 1 s"),
+        ("", "@a [" * 990, "no result after 1 s"),
+        ("[" * 2_000, "[" * 2_000, "no result after 1 s"),
         ("", ">" * 3_990, "in each other"),
         ("", "1. " * 1_300, "in each other"),
         ("", "\ud800", "surrogates not allowed"),
@@ -153,8 +154,9 @@ def test_a_wrong_question_gets_a_sentence(
     ],
 )
 def test_a_note_that_cannot_be_shown_is_refused_when_it_comes(
-    server: Any, before: str, text: str, sentence: str
+    server: Any, before: str, text: str, sentence: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(companion_module, "_SECONDS_OF_NOTE", 1)
     path = server.companion.opened.folder / "notes" / "bias.qmd"
     path.parent.mkdir(exist_ok=True)
     path.write_text(before)
