@@ -11,7 +11,7 @@ import numpy as np
 
 from deepseek_report.artifacts.disclosure import TableRelease
 from deepseek_report.artifacts.estimate import Estimate, end_names
-from deepseek_report.artifacts.table_rows import cells_of
+from deepseek_report.artifacts.table_rows import Cells, RowField, cells_of, fields_of
 from deepseek_report.errors import ArtifactError
 
 if TYPE_CHECKING:
@@ -89,6 +89,10 @@ class Column:
     unless: str = ""
     label: str = ""
 
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(Kind):
+            raise ValueError(f"the column {self.key} has the unknown kind {self.kind!r}")
+
     @property
     def with_ends(self) -> tuple[str, ...]:
         """The columns of the frame that belong to it: its own, and the ends of its interval."""
@@ -106,8 +110,6 @@ def columns_of(named: str, **settings: Any) -> tuple[Column, ...]:
     made = []
     for name in named.split():
         key, _, kind = name.partition(":")
-        if kind and kind not in get_args(Kind):
-            raise ValueError(f"the column {key} has the unknown kind {kind!r}")
         made.append(Column(key, cast(Kind, kind or "text"), **settings))
     return tuple(made)
 
@@ -152,6 +154,33 @@ class TableType:
     row: type | None = field(default=None, compare=False)
 
     @classmethod
+    def of(
+        cls,
+        row: type,
+        section: str = "",
+        *,
+        folded: bool = False,
+        most: int | None = None,
+        release: TableRelease | None = None,
+        caption: str = "",
+        heading: str = "",
+    ) -> TableType:
+        """The table whose rows are instances of a frozen dataclass; see `table_rows`.
+
+        >>> @dataclass(frozen=True)
+        ... class BatchSize:
+        ...     size: int
+        ...     time: Estimate
+        >>> kind = TableType.of(BatchSize, section="performance")
+        >>> [(column.key, column.kind) for column in kind.columns]
+        [('size', 'count'), ('time', 'number')]
+        >>> kind.frame([BatchSize(64, Estimate(2.0, 1.5, 2.5))]).to_dict("list")
+        {'size': [64], 'time': [2.0], 'time_low': [1.5], 'time_high': [2.5]}
+        """
+        columns = tuple(column for each in fields_of(row) for column in _columns_of(each))
+        return cls(columns, section, folded, most, release, caption, heading, row)
+
+    @classmethod
     def of_frame(cls, frame: pd.DataFrame) -> TableType:
         """What can be told of a table that nobody declared, as a plug-in may leave it."""
         return cls(tuple(Column(str(key), _kind_of(cells)) for key, cells in frame.items()))
@@ -167,12 +196,11 @@ class TableType:
         return {key for column in self.columns if column.optional for key in column.with_ends}
 
     def frame(self, rows: Iterable[object]) -> pd.DataFrame:
-        """A frame of rows: mappings by key, cells in the order of the columns, or instances of
-        `row`.
+        """A frame of rows: instances of `row`, mappings, or cells in the order of the columns.
 
         An `Estimate` fills its column and those of the ends of its interval. Columns of numbers
-        hold numbers also where none is known. Optional columns that no row names are left out, as
-        are those behind the last cell of rows in the order of the columns.
+        hold numbers also where none is known. Optional columns that no row names, or where all
+        instances have None, are left out, as are those behind the last cell of rows in order.
         """
         import pandas as pd
 
@@ -194,11 +222,13 @@ class TableType:
         """A row in which no cell is an estimate."""
         if isinstance(row, Sequence):
             return [part for cell in row for part in _parts(cell)]
-        cells = row if isinstance(row, Mapping) else cells_of(row)
+        if not isinstance(row, Mapping):
+            known, optional = cells_of(row), self.optional
+            return {k: cell for k, cell in known.items() if cell is not None or k not in optional}
         ends = {column.key: column.with_ends for column in self.columns}
         return {
             key: part
-            for name, cell in cells.items()
+            for name, cell in row.items()
             for key, part in zip(ends.get(name, (name,)), _parts(cell), strict=False)
         }
 
@@ -215,6 +245,11 @@ class TableType:
             if column.key in known
         )
         return replace(self, columns=columns, row=None)
+
+    def held_by(self, frame: pd.DataFrame) -> TableType:
+        """The type without the optional columns that a frame lacks."""
+        held = (column for column in self.columns if not column.optional or column.key in frame)
+        return replace(self, columns=tuple(replace(column, optional=False) for column in held))
 
     def validate(self, name: str, frame: pd.DataFrame) -> None:
         """Raise ArtifactError unless the frame has these columns, each with cells of its kind.
@@ -269,6 +304,19 @@ class Table:
 
 
 TableTypes = Mapping[str, TableType]
+
+
+#: What a field of this type is, where it says no other kind.
+_KINDS: Mapping[object, Kind] = {int: "count", float: "number", bool: "yes_no", Estimate: "number"}
+
+
+def _columns_of(field: RowField) -> tuple[Column, ...]:
+    """The columns that a field of a row class stands for: one, or those of `Cells`."""
+    if field.type == Cells:
+        return field.columns
+    low, high = field.ends if field.type is Estimate else ("", "")
+    settings = {"kind": _KINDS.get(field.type, "text"), **field.settings}
+    return (Column(field.column, low=low, high=high, **settings),)
 
 
 def _kind_of(cells: pd.Series[Any]) -> Kind:

@@ -1,10 +1,18 @@
-"""Rows of a measured table as instances of a small frozen dataclass, so that a typo is no key."""
+"""The rows of a table as instances of a small frozen dataclass, from which its columns are made.
+
+A field is the column of its name. Its type says what a cell is: `str`, `int`, `float`, `bool` or a
+`Literal`; with `| None` where it may be empty, as a number that is not finite is. An `Estimate` is
+a column and those of the ends of its interval; `Cells` are all cells of the row, for columns whose
+names depend on the task. `Annotated` says what else `Column` has: a string is its kind, a `Cell`
+the rest, a tuple the columns of `Cells`. An empty cell is NaN as `float`. A field with a default
+has it where the table lacks the column and where the cell is empty.
+"""
 
 from __future__ import annotations
 
 import math
 import types
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, fields
 from functools import cache
 from typing import (
@@ -21,11 +29,13 @@ from typing import (
 
 import numpy as np
 
-from deepseek_report.artifacts.estimate import UNDEFINED, Estimate, end_names, finite
+from deepseek_report.artifacts.estimate import Estimate, end_names, finite
 from deepseek_report.errors import ArtifactError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from deepseek_report.artifacts.table import Column
 
 R = TypeVar("R")
 #: All cells of a row by their column: for columns whose names depend on the task.
@@ -33,20 +43,21 @@ Cells = Mapping[str, Any]
 _NAMES = {str: "a text", int: "a whole number", float: "a number", bool: "yes or no"}
 
 
-@dataclass(frozen=True)
-class From:
-    """Where a field is read from, where that is not the column of its name alone.
+class Cell:
+    """What the column of a field says beside its type: `Annotated[float, Cell(unless="few")]`.
 
-    Stands beside the type, as in `gap: Annotated[Estimate, From("surest_gap", "surest")]`.
-
-    column : empty for that of the field's name. prefix : of an `Estimate`, whose ends are then in
-    `<prefix>_low` and `<prefix>_high` and else in `low` and `high`. n : the column that counts what
-    the estimate rests on.
+    settings : further fields of a `Column`; and `column`, its name where that is not the field's;
+    `prefix` of an `Estimate`, whose ends are in `<prefix>_low` and `<prefix>_high`, by itself the
+    column; `n`, the column that counts what the estimate rests on, by itself "n".
     """
 
-    column: str = ""
-    prefix: str = ""
-    n: str = "n"
+    def __init__(self, **settings: Any) -> None:
+        self.settings = settings
+
+
+#: A column that readers get in the files alone, one that a table may lack, and an estimate whose
+#: ends are in `low` and `high`.
+HIDDEN, OPTIONAL, BARE_ENDS = Cell(shown=False), Cell(optional=True), Cell(prefix="")
 
 
 @dataclass(frozen=True)
@@ -74,66 +85,60 @@ def _python_values(column: pd.Series[Any]) -> list[Any]:
 
 
 def read_rows(frame: pd.DataFrame, of: type[R], name: str = "") -> list[R]:
-    """One instance of a frozen dataclass for each row of a table.
-
-    A field is read from the column of its name (or see `From`). Its type says what a cell must be:
-    `str`, `int`, `float`, `bool` or a `Literal`; with `| None` where it may be empty, as a number
-    that is not finite is. An `Estimate` takes the column, its ends and its n; `Cells` is the whole
-    row. An empty cell is NaN as `float`. A field with a default has it where the table lacks the
-    column and where the cell is empty.
+    """One instance of a row class for each row of a table.
 
     name : of the table, for the message.
-    Raises ArtifactError: the table lacks a column, or a cell does not fit.
+    Raises ArtifactError: the table lacks a column, or a cell does not fit its field.
     """
     row_class: type = of
     try:
-        columns = [known.read(frame) for known in fields_of(row_class)]
-        return [of(*cells) for cells in zip(*columns, strict=True)]
+        columns = {known.name: known.read(frame) for known in fields_of(row_class)}
+        cells_of_rows = zip(*columns.values(), strict=True)
+        return [of(**dict(zip(columns, cells, strict=True))) for cells in cells_of_rows]
     except ArtifactError as error:
         raise ArtifactError(f"the table {name!r} {error}") from None
 
 
 @dataclass(frozen=True)
 class RowField:
-    """How a field of a row class is read from a frame, worked out once.
+    """A field of a row class as a column of its table, worked out once.
 
-    kind : the type without `| None`, or None of a `Literal`, whose values are `allowed`.
+    type : without `| None`, or None of a `Literal`, whose values are `allowed`. ends : the columns
+    of the ends of an estimate's interval. n : the column of what it rests on. columns : of `Cells`.
+    settings : of the column, beside its name and its ends.
     """
 
+    name: str
     column: str
-    kind: Any
+    type: Any
     allowed: tuple[object, ...]
     may_be_empty: bool
     default: Any
-    source: From
+    ends: tuple[str, str]
+    n: str
+    columns: tuple[Column, ...]
+    settings: Mapping[str, Any]
 
     @property
-    def columns(self) -> tuple[str, ...]:
-        """The columns that the table must declare."""
-        if self.kind == Cells:
-            return ()
-        return (self.column, *self.ends) if self.kind is Estimate else (self.column,)
-
-    @property
-    def ends(self) -> tuple[str, str]:
-        """The columns of the ends of an estimate's interval."""
-        return end_names(self.source.prefix)
+    def may_lack(self) -> bool:
+        """Whether it is empty where the table lacks the column."""
+        return self.may_be_empty and bool(self.settings.get("optional"))
 
     def read(self, frame: pd.DataFrame) -> list[Any]:
         """The values of all rows."""
-        if self.kind == Cells:
+        if self.type == Cells:
             return records_of(frame)
         if self.column not in frame:
-            if self.default is MISSING:
+            if self.default is MISSING and not self.may_lack:
                 raise ArtifactError(f"has no column `{self.column}`")
-            return [self.default] * len(frame)
-        if self.kind is Estimate:
+            return [None if self.default is MISSING else self.default] * len(frame)
+        if self.type is Estimate:
             return self._estimates(frame)
         return [self._value(cell, row) for row, cell in enumerate(_cells(frame, self.column))]
 
     def _estimates(self, frame: pd.DataFrame) -> list[Any]:
         empty = [None] * len(frame)
-        names = (self.column, *self.ends, self.source.n)
+        names = (self.column, *self.ends, self.n)
         cells = (_cells(frame, name) if name in frame else empty for name in names)
         read = [Estimate.of(*each) for each in zip(*cells, strict=True)]
         if self.default is MISSING and not self.may_be_empty:
@@ -142,17 +147,17 @@ class RowField:
         return [estimate if estimate.is_defined else other for estimate in read]
 
     def _value(self, cell: Any, row: int) -> Any:
-        if cell is None or (self.may_be_empty and self.kind is float and finite(cell) is None):
+        if cell is None or (self.may_be_empty and self.type is float and finite(cell) is None):
             if self.default is not MISSING:
                 return self.default
-            if self.may_be_empty or self.kind is float:
+            if self.may_be_empty or self.type is float:
                 return None if self.may_be_empty else math.nan
-        elif self.kind is None:
+        elif self.type is None:
             if cell in self.allowed:
                 return cell
-        elif _FITS[self.kind](cell):
-            return self.kind(cell)
-        allowed = _NAMES.get(self.kind) or " or ".join(repr(value) for value in self.allowed)
+        elif _FITS[self.type](cell):
+            return self.type(cell)
+        allowed = _NAMES.get(self.type) or " or ".join(repr(value) for value in self.allowed)
         problem = "is empty" if cell is None else f"holds {cell!r}"
         raise ArtifactError(
             f"{problem} in column `{self.column}`, row {row + 1}, where {allowed} should be"
@@ -161,64 +166,82 @@ class RowField:
 
 @cache
 def fields_of(row_class: type) -> tuple[RowField, ...]:
-    """How each field of a row class is read, in order.
+    """How each field of a row class is written and read, in order.
 
-    Raises TypeError: a field is of a type that no cell has.
+    >>> @dataclass(frozen=True)
+    ... class Part:
+    ...     right: Annotated[Estimate, "share", Cell(unless="few")]
+    >>> [known] = fields_of(Part)
+    >>> known.ends, known.settings
+    (('right_low', 'right_high'), {'unless': 'few', 'kind': 'share'})
+
+    Raises TypeError: a field is of a type that no cell has, or has nothing to be where the table
+    lacks its optional column.
     """
     hints = get_type_hints(row_class, include_extras=True)
     return tuple(_row_field(entry, hints[entry.name]) for entry in fields(row_class))
 
 
-def cells_of(row: object) -> dict[str, object]:
-    """{column: value} of an instance of a row class, whose `Cells` are left out; see `read_rows`.
-
-    An estimate that is not known is undefined.
-    """
+def cells_of(row: object) -> dict[str, Any]:
+    """{column: cell} of an instance of a row class; an estimate is in three of them."""
+    cells: dict[str, Any] = {}
     row_class: type = type(row)
-    known = zip(fields_of(row_class), vars(row).values(), strict=True)
-    return {
-        field.column: UNDEFINED if value is None and field.kind is Estimate else value
-        for field, value in known
-        if field.kind != Cells
-    }
+    for known in fields_of(row_class):
+        value = getattr(row, known.name)
+        if known.type == Cells:
+            cells |= dict(_cells_of_columns(known.columns, value))
+        elif known.type is Estimate:
+            cells |= dict(zip((known.column, *known.ends), parts_of(value), strict=True))
+        else:
+            cells[known.column] = value
+    return cells
+
+
+def parts_of(estimate: Estimate | None) -> tuple[float | None, ...]:
+    """The value and the ends of its interval, NaN where there is none; None where it is none."""
+    return (None,) * 3 if estimate is None else tuple(estimate.cells("").values())
+
+
+def _cells_of_columns(columns: Iterable[Column], cells: Cells) -> Iterator[tuple[str, Any]]:
+    for column in columns:
+        if isinstance(cells.get(column.key), Estimate):
+            yield from zip(column.with_ends, parts_of(cells[column.key]), strict=True)
+        else:
+            yield from ((key, cells[key]) for key in column.with_ends if key in cells)
 
 
 def _row_field(entry: Field[Any], hint: Any) -> RowField:
-    source = From()
-    if get_origin(hint) is Annotated:
-        hint, source = get_args(hint)
-    may_be_empty = get_origin(hint) in (Union, types.UnionType)
-    if may_be_empty:
-        hint = next(kind for kind in get_args(hint) if kind is not type(None))
+    said: tuple[Any, ...] = ()
+    may_be_empty = False
+    while get_origin(hint) in (Annotated, Union, types.UnionType):
+        if get_origin(hint) is Annotated:
+            hint, *more = get_args(hint)
+            said = (*more, *said)
+        else:
+            hint, may_be_empty = get_args(hint)[0], True
     allowed = get_args(hint) if get_origin(hint) is Literal else ()
     if not allowed and hint not in (*_FITS, Estimate, Cells):
         raise TypeError(f"the field {entry.name} of a row is a {hint}, which no cell is")
-    return RowField(
-        column=source.column or entry.name,
-        kind=None if allowed else hint,
+    settings: dict[str, Any] = {}
+    for each in said:
+        settings |= each.settings if isinstance(each, Cell) else {}
+        settings |= {"kind": each} if isinstance(each, str) else {}
+    column = settings.pop("column", entry.name)
+    made = RowField(
+        name=entry.name,
+        column=column,
+        type=None if allowed else hint,
         allowed=allowed,
         may_be_empty=may_be_empty,
         default=entry.default,
-        source=source,
+        ends=end_names(settings.pop("prefix", column)),
+        n=settings.pop("n", "n"),
+        columns=next((each for each in said if isinstance(each, tuple)), ()),
+        settings=settings,
     )
-
-
-def problems_of(
-    row_class: type | None, keys: Collection[str], optional: Collection[str]
-) -> list[str]:
-    """What a row class expects of a table that does not declare it; nothing without a row class.
-
-    keys : the declared columns. optional : those of them that a table may lack.
-    """
-    known = () if row_class is None else fields_of(row_class)
-    return [
-        *(f"has no column `{key}`" for f in known for key in f.columns if key not in keys),
-        *(
-            f"may lack the column `{f.column}`, for which the field has no default"
-            for f in known
-            if f.column in optional and f.default is MISSING and f.kind != Cells
-        ),
-    ]
+    if settings.get("optional") and made.default is MISSING and not may_be_empty:
+        raise TypeError(f"the field {entry.name} of a row has nothing to be where it is optional")
+    return made
 
 
 def _cells(frame: pd.DataFrame, column: str) -> list[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Message, Text, message, plain, text_of
 from deepseek_report.artifacts.results import Results, Study
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
-from deepseek_report.artifacts.table_rows import Cells, R, read_rows
+from deepseek_report.artifacts.table_rows import HIDDEN, OPTIONAL, R, cells_of, read_rows
 from deepseek_report.comparisons.methods import (
     Method,
     fitted_models,
@@ -208,18 +208,16 @@ class MethodPrice:
     """What a method reaches and costs: a row of `compared_price.prices`."""
 
     method: str
+    value: float
+    gap: Annotated[float | None, "share", OPTIONAL]
+    faithfulness: Annotated[float | None, OPTIONAL]
+    parameters: Annotated[int | None, OPTIONAL]
+    seconds: Annotated[float | None, "seconds", OPTIONAL]
     not_beaten: bool
+    beaten_by: str
 
 
-PRICES = TableType(
-    (
-        *columns_of("method value:number"),
-        *columns_of("gap:share faithfulness:number parameters:count", optional=True),
-        *columns_of("seconds:seconds", optional=True),
-        *columns_of("not_beaten:yes_no beaten_by"),
-    ),
-    row=MethodPrice,
-)
+PRICES = TableType.of(MethodPrice)
 #: {column: whether more of it is better}; the main measure's own direction stands in its place.
 _WISHES: Mapping[str, bool] = {
     "gap": False,
@@ -385,18 +383,16 @@ class DataSetsPair:
     concluded : the better method, `EQUAL` or empty.
     """
 
+    first: str
+    other: str
     data_sets: int
+    first_better: Annotated[float, "share"]
+    alike: Annotated[float, "share"]
+    other_better: Annotated[float, "share"]
     concluded: str
-    cells: Cells
 
 
-PAIRS = TableType(
-    (
-        *columns_of("first other data_sets:count first_better:share alike:share"),
-        *columns_of("other_better:share concluded"),
-    ),
-    row=DataSetsPair,
-)
+PAIRS = TableType.of(DataSetsPair)
 
 
 @dataclass(frozen=True)
@@ -408,17 +404,11 @@ class MethodRank:
 
     method: str
     rank: float
-    half: float
+    half: Annotated[float, HIDDEN]
+    data_sets: int
 
 
-RANKS = TableType(
-    (
-        *columns_of("method rank:number"),
-        Column("half", "number", shown=False),
-        Column("data_sets", "count"),
-    ),
-    row=MethodRank,
-)
+RANKS = TableType.of(MethodRank)
 TYPES = {"data_sets": DATA_SETS, "pairs": PAIRS, "ranks": RANKS}
 #: In the column `concluded` of two methods that are alike for practical purposes.
 EQUAL = "="
@@ -558,7 +548,7 @@ def of_data_sets(table: Sequence[DataSetsPair], measure: str) -> Iterator[Messag
         )
         return
     for kind, row in zip(kinds, table, strict=True):
-        yield message(f"comparison.conclusions.data_sets_{kind}", measure=measure, **row.cells)
+        yield message(f"comparison.conclusions.data_sets_{kind}", measure=measure, **cells_of(row))
 
 
 # Which promises each run meets, and what a new version must have decided again.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -37,13 +38,13 @@ class DecisionChange:
 
     first: str
     other: str
-    attribute: str
+    attribute: Annotated[str, "attribute"]
     level: str
     n: int
     gained: int
     lost: int
-    changed: float
-    p_adjusted: float
+    changed: Annotated[float, "share"]
+    p_adjusted: Annotated[float, "p_value"]
 
 
 @dataclass(frozen=True)
@@ -74,13 +75,7 @@ RATES = TableType(
         *estimates_of("gap:points"),
     )
 )
-CHANGES = TableType(
-    (
-        *columns_of("first other attribute:attribute level n:count gained:count lost:count"),
-        *columns_of("changed:share p_adjusted:p_value"),
-    ),
-    row=DecisionChange,
-)
+CHANGES = TableType.of(DecisionChange)
 #: Decisions that change from the baseline to another run, the largest change of score first.
 CASES = TableType(
     columns_of("run row:row now_favourable:yes_no before:number now:number truth"), folded=True

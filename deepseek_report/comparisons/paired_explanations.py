@@ -17,8 +17,7 @@ from deepseek_report.artifacts.explanation import CONTROL, Explanation
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.results import Study
-from deepseek_report.artifacts.table import TableType, columns_of, estimates_of
-from deepseek_report.artifacts.table_rows import From
+from deepseek_report.artifacts.table import TableType, columns_of
 from deepseek_report.comparisons.methods import Method
 from deepseek_report.metrics.explanations.agreement import rowwise_spearman, top_overlap
 from deepseek_report.statistics.intervals import Z95, mean_interval
@@ -36,23 +35,18 @@ class ComparedExplanations:
     by_chance : what chance would give.
     """
 
-    explainer: str
+    explainer: Annotated[str, "explainer"]
     first: str
     other: str
-    spearman: Annotated[Estimate | None, From(prefix="spearman")]
-    top: float
-    by_chance: float
+    pairs: int
+    spearman: Estimate | None
+    same_sign: Annotated[float, "share"]
+    top: Annotated[float, "share"]
+    by_chance: Annotated[float, "share"]
     n: int
 
 
-AGREEMENT = TableType(
-    (
-        *columns_of("explainer:explainer first other pairs:count"),
-        *estimates_of("spearman"),
-        *columns_of("same_sign:share top:share by_chance:share n:count"),
-    ),
-    row=ComparedExplanations,
-)
+AGREEMENT = TableType.of(ComparedExplanations)
 SOURCES = TableType(
     (
         *columns_of("explainer:explainer case:share method:share seed:share sampling:share"),

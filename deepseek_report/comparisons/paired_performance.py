@@ -14,8 +14,8 @@ from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.results import Study
-from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
-from deepseek_report.artifacts.table_rows import From
+from deepseek_report.artifacts.table import TableType
+from deepseek_report.artifacts.table_rows import BARE_ENDS, HIDDEN, Cell
 from deepseek_report.comparisons.methods import Method, pairs_to_compare, runs_by_data
 from deepseek_report.findings.severity import SIGNIFICANT
 from deepseek_report.statistics.intervals import Z95, holm
@@ -31,9 +31,11 @@ _ALL_PAIRS = 8
 class MethodRun:
     """What a run of a method reaches: a row of `compared_performance.values`."""
 
-    method: str
-    measure: str
-    value: Estimate
+    method: Annotated[str, HIDDEN]
+    run: str
+    measure: Annotated[str, "metric"]
+    value: Annotated[Estimate, BARE_ENDS]
+    n: int
 
 
 @dataclass(frozen=True)
@@ -46,13 +48,14 @@ class MethodPair:
 
     first: str
     other: str
-    measure: str
-    difference: Annotated[Estimate, From(n="")]
+    measure: Annotated[str, "metric"]
+    difference: Annotated[Estimate, BARE_ENDS, Cell(n="")]
     seeds: int
-    p_adjusted: float
-    within_region: float
+    p_value: Annotated[float, "p_value", HIDDEN]
+    p_adjusted: Annotated[float, "p_value"]
+    better: str
+    within_region: Annotated[float, "share"]
     seeds_needed: int | None
-    better: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,10 +67,12 @@ class FittedPair:
 
     first: str
     other: str
-    measure: str
-    difference: Annotated[Estimate, From(n="")]
-    n: int
-    better: str = ""
+    measure: Annotated[str, "metric"]
+    difference: Annotated[Estimate, BARE_ENDS, Cell(n="")]
+    n: Annotated[int, HIDDEN]
+    p_value: Annotated[float, "p_value", HIDDEN]
+    p_adjusted: Annotated[float, "p_value"]
+    better: str
 
 
 @dataclass(frozen=True)
@@ -75,48 +80,18 @@ class MethodSpread:
     """What the seeds of a method reach: a row of `compared_performance.spread`."""
 
     method: str
-    measure: str
+    measure: Annotated[str, "metric"]
     seeds: int
     mean: float
+    spread: float
+    least: float
     most: float
 
 
-VALUES = TableType(
-    (
-        Column("method", shown=False),
-        *columns_of("run measure:metric"),
-        estimate("value"),
-        Column("n", "count"),
-    ),
-    folded=True,
-    row=MethodRun,
-)
-FITTED = TableType(
-    (
-        *columns_of("first other measure:metric"),
-        estimate("difference"),
-        *columns_of("n:count p_value:p_value", shown=False),
-        *columns_of("p_adjusted:p_value better"),
-    ),
-    row=FittedPair,
-)
-METHODS = TableType(
-    (
-        *columns_of("first other measure:metric"),
-        estimate("difference"),
-        Column("seeds", "count"),
-        Column("p_value", "p_value", shown=False),
-        *columns_of("p_adjusted:p_value better within_region:share seeds_needed:count"),
-    ),
-    row=MethodPair,
-)
-SPREAD = TableType(
-    (
-        *columns_of("method measure:metric seeds:count mean:number spread:number least:number"),
-        *columns_of("most:number"),
-    ),
-    row=MethodSpread,
-)
+VALUES = TableType.of(MethodRun, folded=True)
+FITTED = TableType.of(FittedPair)
+METHODS = TableType.of(MethodPair)
+SPREAD = TableType.of(MethodSpread)
 TYPES = {"values": VALUES, "fitted": FITTED, "methods": METHODS, "spread": SPREAD}
 
 

@@ -69,12 +69,12 @@ def worst_slice(results: Results) -> Iterator[Finding]:
         "error": worst.loss(loss.key),
         "rest": worst.rest(loss.key),
         "expected": worst.expected(loss.key),
-        "missed": worst.missed_rate,
-        "rest_missed": worst.rest_missed_rate,
-        "lean": worst.mean_error,
+        "missed": finite(worst.cells.get("missed_rate")),
+        "rest_missed": finite(worst.cells.get("rest_missed_rate")),
+        "lean": finite(worst.cells.get("mean_error")),
         "target": results.schema.target.explained_class,
         "examined": examined,
-        "whole": worst.whole,
+        "whole": bool(worst.whole),
         "p": worst.p_adjusted,
         "unit": unit_of(results),
     }
@@ -95,7 +95,9 @@ def worst_slice(results: Results) -> Iterator[Finding]:
 def _size_of_slice(row: Slice, loss: Loss) -> Size:
     """How large the surplus is at least: as a share of decisions, or of the error elsewhere."""
     rest = row.rest(loss.key)
-    least = row.low - rest if row.surplus.low is None else row.surplus.low
+    least = row.surplus.low
+    if least is None:
+        least = (row.loss(loss.key).ends or (math.nan,))[0] - rest
     size = size_of(least if loss.is_share else least / rest, *_SURPLUS[loss.is_share])
     return "moderate" if size == "large" and row.share < GRAVE_SHARE else size
 
@@ -135,8 +137,13 @@ def expected_slice(results: Results) -> Slice | None:
         for row in results.rows("slices", "slices", Slice)
         if row.kind == "errors"
         and _is_clear(row, loss, SIGNIFICANT)
-        and row.low <= (row.expected(loss.key) or 0.0) <= row.high
+        and _is_within(row.expected(loss.key) or 0.0, row.loss(loss.key))
     )
+
+
+def _is_within(value: float, mean: Estimate) -> bool:
+    low, high = mean.ends or (math.nan, math.nan)
+    return low <= value <= high
 
 
 def _is_clear(row: Slice, loss: Loss, level: float) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from deepseek_report.artifacts.advice import override
@@ -153,7 +154,9 @@ def _severity_of_copies(
         return severity("decision", "large")
     if not gains:
         return severity("decision", "moderate" if alike else "small", certain=not alike)
-    least = row.flattered_low if loss.is_share else row.flattered_low / (row.other_loss or 1.0)
+    others = row.other_loss or 1.0
+    least = math.nan if row.flattered.low is None else row.flattered.low
+    least = least if loss.is_share else least / others
     return severity("decision", size_of(least, *FLATTERED[loss.is_share]))
 
 

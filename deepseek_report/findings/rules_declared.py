@@ -76,15 +76,15 @@ def claim(row: JudgedExpectation) -> Text:
 def _worst(results: Results, row: JudgedExpectation) -> dict[str, object]:
     """The case that breaks it most; empty where the run tells of no case."""
     table = results.rows("behaviour", "worst", GravestCase)
-    worst = first(each for each in table if each.place == row.place) or GravestCase(row.place, {})
+    worst = first(each for each in table if each.place == row.place)
     return {
-        "label": worst.label,
-        "from_display": worst.from_display,
-        "to_display": worst.to_display,
-        "before": worst.before_share,
-        "after": worst.after_share,
-        "before_number": worst.before,
-        "after_number": worst.after,
+        "label": worst.label if worst else "",
+        "from_display": worst.from_display if worst else "",
+        "to_display": worst.to_display if worst else "",
+        "before": worst and worst.before_share,
+        "after": worst and worst.after_share,
+        "before_number": worst and worst.before,
+        "after_number": worst and worst.after,
         "unit": unit_of(results),
     }
 

@@ -10,6 +10,7 @@ from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
+from deepseek_report.artifacts.table_rows import cells_of
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings import records
 from deepseek_report.findings.error_budget import is_under
@@ -126,7 +127,7 @@ def _numbers(results: Results, name: str) -> dict[str, object]:
         "explainer": records.explainer_label(results, name),
         "n": len(results.explanations[name]),
         "failed": [
-            dict(row.cells)
+            cells_of(row)
             for row in results.rows("self_check", "checks", SelfCheckOutcome)
             if row.explainer == name and not row.passed
         ],

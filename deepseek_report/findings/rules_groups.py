@@ -101,7 +101,7 @@ def gravest_pairs(results: Results) -> list[GroupPair]:
         row
         for row in judged
         if row.is_crossing
-        and row.ratio < declared_ratio(results)
+        and row.ratio.value < declared_ratio(results)
         and _differs(results, row)
         and not _is_explained(results, row, singles)
     ]
@@ -135,7 +135,7 @@ def _is_explained(results: Results, crossing: GroupPair, singles: Sequence[Group
     """
     parts = crossing.attribute.split(CROSS)
     own = [
-        row.ratio
+        row.ratio.value
         for row in singles
         if row.attribute in parts and row.is_doubtful and _differs(results, row)
     ]
@@ -197,7 +197,7 @@ def _gravest(results: Results, pairs: Sequence[GroupPair]) -> GroupPair:
 
     def key(row: GroupPair) -> tuple[bool, bool, bool, float]:
         sure = row.is_doubtful and is_beyond_chance(results, row)
-        return not row.is_clear, not sure, not row.is_doubtful, row.ratio
+        return not row.is_clear, not sure, not row.is_doubtful, row.ratio.value
 
     return min(pairs, key=key)
 
@@ -316,7 +316,7 @@ def _worst(results: Results, row: GroupPair) -> dict[str, object] | None:
         and pair.is_judged
         and _differs(results, pair)
     ]
-    worst = min(about, key=lambda pair: pair.ratio, default=row)
+    worst = min(about, key=lambda pair: pair.ratio.value, default=row)
     is_told = (worst.attribute, worst.level) == (row.attribute, row.level)
     return None if is_told else _pair(results, worst)
 
@@ -328,8 +328,8 @@ def _also_below(results: Results, row: GroupPair) -> list[dict[str, object]]:
     rows = surest_last(results.rows("impact_ratio", "pairs", GroupPair))
     surest = {(pair.attribute, pair.level): pair for pair in rows}.values()
     return [
-        {"level": other.level, "ratio": finite(other.ratio)}
-        for other in sorted(surest, key=lambda pair: pair.ratio)
+        {"level": other.level, "ratio": finite(other.ratio.value)}
+        for other in sorted(surest, key=lambda pair: pair.ratio.value)
         if other.is_clear
         and other.level != row.level
         and (other.is_crossing if row.is_crossing else other.attribute == row.attribute)
@@ -376,8 +376,8 @@ def _pair(results: Results, row: GroupPair) -> dict[str, object]:
         "denied": rate.complement(),
         "reference_rate": reference_rate,
         "reference_denied": reference_rate.complement(),
-        "ratio": row.estimate,
-        "difference": row.difference,
+        "ratio": row.ratio,
+        "difference": row.difference.value,
         "p": row.p_adjusted if is_beyond_chance(results, row) else None,
         "bound": declared_ratio(results),
     }

@@ -27,8 +27,12 @@ from deepseek_report.findings.severity import (
     size_of,
 )
 from deepseek_report.metrics.explanations.explanation_rows import ExplainedGroup
-from deepseek_report.metrics.fairness.direct_use import PARTS as GAP_PARTS
-from deepseek_report.metrics.fairness.fairness_rows import ProxyFeature, SplitGap, SwappedAttribute
+from deepseek_report.metrics.fairness.fairness_rows import (
+    GAP_PARTS,
+    ProxyFeature,
+    SplitGap,
+    SwappedAttribute,
+)
 from deepseek_report.wording import estimates
 
 #: AUC of telling an attribute from the other features that is worth saying, and that is strong.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from deepseek_report.artifacts.table_rows import cells_of
 from deepseek_report.findings.rules_declared import claim, open_questions, question
 from deepseek_report.metrics.behaviour import behaviour_rows
 from deepseek_report.sections.shared.draft import Draft, DraftedSection
@@ -30,11 +31,12 @@ class BehaviourSection(DraftedSection):
         kept: Sequence[behaviour_rows.JudgedExpectation | behaviour_rows.GravestCase]
         worst = results.rows("behaviour", "worst", behaviour_rows.GravestCase)
         for name, kept in (("expectations", table), ("worst", worst)):
-            worded = [{**row.cells, "says": says[row.place]} for row in kept]
+            worded = [{**cells_of(row), "says": says[row.place]} for row in kept]
             draft.values[name] = draft.metric_table("behaviour", name, worded)
         question_rows = results.rows("behaviour", "questions", behaviour_rows.OpenQuestion)
         named = [
-            {**row.cells, "question": draft.text(f"kinds.{row.question}")} for row in question_rows
+            {**cells_of(row), "question": draft.text(f"kinds.{row.question}")}
+            for row in question_rows
         ]
         draft.values |= {
             "questions_table": draft.metric_table("behaviour", "questions", named),

@@ -12,6 +12,7 @@ from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import CROSS, NOT_JUDGED
 from deepseek_report.artifacts.table import Column, TableType, columns_of
+from deepseek_report.artifacts.table_rows import cells_of
 from deepseek_report.extension import service
 from deepseek_report.findings.best_option import best_option, option_name
 from deepseek_report.findings.records import attribute_label, setting
@@ -22,8 +23,8 @@ from deepseek_report.findings.rules_groups import (
     worst_and_best,
 )
 from deepseek_report.findings.rules_sources import proxy_features, surest_gap
-from deepseek_report.metrics.fairness.direct_use import PARTS as GAP_PARTS
 from deepseek_report.metrics.fairness.fairness_rows import (
+    GAP_PARTS,
     GapOption,
     GapTest,
     GroupLevel,
@@ -121,7 +122,7 @@ def decision_values(draft: Draft) -> Values:
     groups = draft.results.rows("group_rates", "groups", GroupLevel)
     task = task_of(draft.results.schema.target)
     options = [
-        {**row.cells, "option": sentence_case(draft.words.say(option_name(draft.results, row)))}
+        {**cells_of(row), "option": sentence_case(draft.words.say(option_name(draft.results, row)))}
         for row in draft.results.rows("options", "options", GapOption)
     ]
     return {
@@ -159,7 +160,7 @@ def _groups(draft: Draft, groups: list[GroupLevel]) -> dict[str, ShownTable]:
     by = task_of(draft.results.schema.target).group_columns[0]
     single, crossed = (
         [
-            {**row.cells, **pairs.get((row.attribute, row.level), {})}
+            {**cells_of(row), **pairs.get((row.attribute, row.level), {})}
             for row in _foremost([row for row in groups if row.is_crossing == crossing], by)
         ]
         for crossing in (False, True)
@@ -234,7 +235,7 @@ def _pairs(draft: Draft) -> dict[tuple[str, str], Values]:
     """{(attribute, level): the group against its reference}; a reference is named as such."""
     pairs: dict[tuple[str, str], Values] = {}
     for row in surest_last(draft.results.rows("impact_ratio", "pairs", GroupPair)):
-        judged = row.cells if row.is_judged else {**row.cells, **dict.fromkeys(_COMPARED)}
+        judged = cells_of(row) | ({} if row.is_judged else dict.fromkeys(_COMPARED))
         pairs[row.attribute, row.level] = {key: judged.get(key) for key in _PAIRED}
         pairs.setdefault((row.attribute, row.reference), {"ratio": draft.text("is_reference")})
     return pairs
@@ -362,7 +363,7 @@ def _answer(draft: Draft) -> None:
         crossings = [row for row in surest if row.is_judged and row.is_crossing]
         below = [row for row in judged if row.is_clear]
         crossed = [row for row in crossings if row.is_clear]
-        worst = min(crossed, key=lambda row: row.ratio, default=None)
+        worst = min(crossed, key=lambda row: row.ratio.value, default=None)
         draft.answer(
             "ratios",
             judged=len(judged),
@@ -372,7 +373,7 @@ def _answer(draft: Draft) -> None:
             ),
             crossings=len(crossings),
             crossed=len(crossed),
-            worst={**worst.cells, "ratio": worst.estimate} if worst else {"ratio": UNDEFINED},
+            worst={**cells_of(worst), "ratio": worst.ratio} if worst else {"ratio": UNDEFINED},
             uncertain=sum("uncertain" in row.verdict for row in judged),
             bound=declared_ratio(results),
             decision=results.schema.target.favourable_class,
@@ -434,7 +435,7 @@ def _direct_use(draft: Draft) -> dict[str, ShownTable]:
     """What swapping an attribute alone turns, and the parts of each gap."""
     numbers, words = draft.words.numbers, draft.words
     swaps = [
-        {**row.cells, "stand_ins": numbers.listing(words.named(row.stand_in_labels)) or None}
+        {**cells_of(row), "stand_ins": numbers.listing(words.named(row.stand_in_labels)) or None}
         for row in draft.results.rows("direct_use", "swaps", SwappedAttribute)
     ]
     swapped, split = (

@@ -9,6 +9,7 @@ from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import all_reasons
 from deepseek_report.artifacts.protocols.modules import layer_name
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimates_of
+from deepseek_report.artifacts.table_rows import cells_of
 from deepseek_report.findings import rules_bottlenecks
 from deepseek_report.findings.explainer_verdicts import leading_explainer
 from deepseek_report.findings.records import unit_of
@@ -130,7 +131,7 @@ def _part(draft: Draft, row: internal_rows.AblatedPart | internal_rows.AblatedIn
         number=row.number,
     )
     verdict = {"verdict": draft.text(f"verdict.{row.verdict}")} if row.verdict else {}
-    return {**row.cells, "part": part, **verdict}
+    return {**cells_of(row), "part": part, **verdict}
 
 
 def _experts(draft: Draft) -> str:
@@ -196,7 +197,7 @@ def cohorts(draft: Draft) -> Values:
 
 def _worded(draft: Draft, row: Cohort | CohortDriver, name: str) -> Values:
     """The row, with the cohort as people call it."""
-    return {**row.cells, "cohort": draft.text("cohort", origin=row.origin, name=name)}
+    return {**cells_of(row), "cohort": draft.text("cohort", origin=row.origin, name=name)}
 
 
 #: A gain in ROC AUC below which a remedy is not worth its cost.

@@ -182,7 +182,7 @@ def _browse(pages: Pages, cases: Sequence[ExplainedCase]) -> None:
             new=_are_new(cases),
             banded=not results.privacy.is_full,
         ),
-        "refused": draft.metric_table("cases", "refused", [row.cells for row in refused]),
+        "refused": draft.metric_table("cases", "refused", refused),
         "decides": task_of(results.schema.target).decides,
     }
 

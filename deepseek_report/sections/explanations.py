@@ -16,7 +16,11 @@ from deepseek_report.artifacts.table_rows import WholeRow
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings import explainer_verdicts
 from deepseek_report.findings.records import explainer_label, feature_inline
-from deepseek_report.metrics.explanations.explanation_rows import ClassImportance, FeatureImportance
+from deepseek_report.metrics.explanations.explanation_rows import (
+    ClassImportance,
+    FeatureImportance,
+    OfImportance,
+)
 from deepseek_report.metrics.explanations.interactions import FeaturePair
 from deepseek_report.metrics.failures.failure_rows import RiskPattern
 from deepseek_report.metrics.failures.risk_windows import RiskWindow
@@ -353,7 +357,7 @@ def _caveats(draft: Draft) -> None:
         )
 
 
-def _ranks(draft: Draft, table: Sequence[FeatureImportance], name: str = "") -> ShownTable:
+def _ranks(draft: Draft, table: Sequence[OfImportance], name: str = "") -> ShownTable:
     """One row for each feature, one column with its share and rank for each method.
 
     name : of the table in the document, where it is not the first.

@@ -9,6 +9,7 @@ from deepseek_report.artifacts.ids import CROSS_VALIDATION
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import Column, TableType, columns_of
+from deepseek_report.artifacts.table_rows import cells_of
 from deepseek_report.findings.conclude import all_findings
 from deepseek_report.findings.records import attribute_label, is_share, unit_of
 from deepseek_report.findings.rules_calibration import interval_row
@@ -333,7 +334,7 @@ def _train_and_test(draft: Draft) -> ShownTable:
         if row.constant is not None:
             name = draft.text("beside_constant", name=name, constant=row.constant)
         texts = {"train": write(row.train), "test": write(row.test), "gap": write_gap(row.gap)}
-        shown.append({**row.cells, "metric": name, **texts})
+        shown.append({**cells_of(row), "metric": name, **texts})
     columns = (Column("metric"), Column("train"), Column("test"), Column("gap"))
     view = View("performance-train-and-test", "train_and_test.measures", columns)
     slots = {"n_train": table[0].n_train, "n_test": table[0].n} if table else {}
@@ -352,7 +353,7 @@ def _sweep(draft: Draft) -> ShownTable:
         else None
     )
     shown = [
-        {**row.cells, "in_use": row is nearest}
+        {**cells_of(row), "in_use": row is nearest}
         for row in table
         if row is nearest or abs(row.threshold * 10 - round(row.threshold * 10)) < 1e-6
     ]

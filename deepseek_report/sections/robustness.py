@@ -37,14 +37,14 @@ def _answer(draft: Draft, table: list[PerturbationEffect]) -> None:
     if not changed:
         return
     choose = min if task.held.direction == "higher" else max
-    worst = choose(changed, key=lambda row: float(row.cells[task.held.key]))
+    worst = choose(changed, key=lambda row: row.held.value)
     draft.answer(
         "worst",
         label=worst.label,
         level=worst.level,
-        held=estimates.of_row(worst.cells, task.held.key),
+        held=worst.held,
         before=worst.before,
         lost=worst.lost,
-        moved=estimates.of_row(worst.cells, task.moved.key, task.moved.key),
+        moved=worst.moved,
         unit=unit,
     )

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from importlib import import_module
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -15,29 +14,40 @@ from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.protocols.traits import MetricPart
 from deepseek_report.artifacts.table import Column, TableType, estimate
-from deepseek_report.artifacts.table_rows import Cells, From, problems_of, read_rows, records_of
+from deepseek_report.artifacts.table_rows import (
+    BARE_ENDS,
+    HIDDEN,
+    OPTIONAL,
+    Cell,
+    Cells,
+    read_rows,
+    records_of,
+)
 from deepseek_report.errors import ArtifactError
 
-#: Modules of comparisons whose tables have rows.
-COMPARED = ("comparison", "paired_decisions", "paired_explanations", "paired_performance")
-TYPE = TableType(
-    (Column("layer", "layer"), estimate("ms", unit="ms"), Column("quick", "yes_no", optional=True)),
-    section="bottlenecks",
-    folded=True,
-    release=WHOLE,
-)
+
+@dataclass(frozen=True)
+class Timed:
+    layer: Annotated[str, "layer"]
+    ms: Annotated[Estimate, BARE_ENDS, Cell(unit="ms")]
+    quick: Annotated[bool | None, OPTIONAL]
+
+
+TYPE = TableType.of(Timed, "bottlenecks", folded=True, release=WHOLE)
 ROWS: Mapping[str, Any] = {"layer": ["a", "b"], "ms": [1.0, 2.0], "low": [0.5, 1.5]}
-
-
-GAP = estimate("gap", "points", prefix="gap")
 
 
 @dataclass(frozen=True)
 class Gap:
-    label: str
-    gap: Annotated[Estimate | None, From(prefix="gap")]
+    """One column of each kind that a type stands for, and those of a task."""
+
+    name: Annotated[str, "attribute", HIDDEN, Cell(column="label")]
+    gap: Annotated[Estimate | None, "points", Cell(unless="few")]
+    of_task: Annotated[Cells, (estimate("rate", "share", "own"), Column("least", "number"))]
+    ratio: float
     n: int
-    cells: Cells
+    few: bool
+    shift: Annotated[Estimate | None, OPTIONAL, BARE_ENDS]
 
 
 def frame(**columns: Any) -> pd.DataFrame:
@@ -132,11 +142,11 @@ def test_records_are_those_of_pandas_to_the_type_of_each_cell():
 @dataclass(frozen=True)
 class LayerTime:
     layer: str
-    ms: Estimate
+    ms: Annotated[Estimate, BARE_ENDS]
     cells: Cells
     n: int | None = None
     quick: bool = False
-    speed: Annotated[Literal["slow", "fast"], From("pace")] = "slow"
+    speed: Annotated[Literal["slow", "fast"], Cell(column="pace")] = "slow"
 
 
 def test_rows_are_instances_whose_fields_are_the_cells_of_their_columns():
@@ -148,14 +158,50 @@ def test_rows_are_instances_whose_fields_are_the_cells_of_their_columns():
     assert read_rows(frame().head(0), LayerTime) == []
 
 
-def test_a_frame_takes_mappings_cells_in_order_and_instances_of_its_row_class_alike():
-    kind, size = TableType((Column("label"), GAP, Column("n", "count")), row=Gap), Estimate(1, 0, 2)
-    rows = [{"label": "a", "gap": size, "n": 3}, ("a", size, 3), Gap("a", size, 3, {})]
-    expected = pd.DataFrame({"label": ["a"], "gap": 1.0, "gap_low": 0.0, "gap_high": 2.0, "n": 3})
-    for row in rows:
-        pd.testing.assert_frame_equal(kind.frame([row]), expected)
-    unknown = kind.frame([Gap("a", None, 3, {})])
-    assert np.isnan(unknown[["gap", "gap_low", "gap_high"]].astype(float)).all(axis=None)
+def test_a_row_class_is_the_table():
+    columns = (
+        Column("label", "attribute", shown=False),
+        estimate("gap", "points", "gap", unless="few"),
+        estimate("rate", "share", "own"),
+        Column("least", "number"),
+        Column("ratio", "number"),
+        Column("n", "count"),
+        Column("few", "yes_no"),
+        estimate("shift", optional=True),
+    )
+    assert TableType.of(Gap, most=3) == TableType(columns, most=3)
+
+
+def test_what_instances_hold_is_written_and_read_back():
+    kind, gap = TableType.of(Gap), Estimate(1, 0, 2)
+    of_task = {"rate": 0.5, "own_low": 0.4, "own_high": 0.6, "least": 7.0, "other": 1}
+    rows = [Gap("a", gap, of_task, 0.5, 3, few=False, shift=None)]
+    rows += [replace(rows[0], gap=None, of_task={"rate": Estimate(0.5, 0.4, 0.6)}, few=True)]
+    expected = {
+        "label": ["a", "a"],
+        "gap": [1, None],
+        "gap_low": [0, None],
+        "gap_high": [2, None],
+        "rate": 0.5,
+        "own_low": 0.4,
+        "own_high": 0.6,
+        "least": [7.0, None],
+        "ratio": 0.5,
+        "n": 3,
+        "few": [False, True],
+    }
+    frame = kind.frame(rows)
+    pd.testing.assert_frame_equal(frame, pd.DataFrame(expected), check_dtype=False)
+    assert frame.dtypes.astype(str)[["gap", "ratio", "n", "few"]].tolist() == [
+        *("float64", "float64", "int64", "bool")
+    ]
+    again = read_rows(frame, Gap)
+    assert replace(again[0], of_task=of_task) == replace(rows[0], gap=Estimate(1, 0, 2, 3))
+    assert again[1].gap is again[1].shift is None
+    assert again[0].of_task["own_low"] == 0.4
+    known = kind.frame([replace(rows[0], shift=gap), rows[1]])
+    assert list(known)[-3:] == ["shift", "low", "high"]
+    assert list(kind.frame([])) == kind.keys
 
 
 def test_a_field_with_a_default_has_it_where_an_older_table_lacks_its_column():
@@ -183,7 +229,7 @@ def test_numbers_that_may_lack_are_none_and_others_not_a_number():
     class Numbers:
         ms: float
         high: float | None
-        whole: Annotated[Estimate | None, From("ms", "none")]
+        whole: Annotated[Estimate | None, Cell(column="ms", prefix="none")]
 
     known, empty = read_rows(frame(ms=[np.inf, None]), Numbers)
     assert (known.ms, known.high, known.whole) == (np.inf, 1.5, None)
@@ -191,25 +237,16 @@ def test_numbers_that_may_lack_are_none_and_others_not_a_number():
     assert empty.high is None
 
 
-def test_a_row_class_that_does_not_fit_its_table_is_refused_where_a_metric_declares_it():
-    columns = (*TYPE.columns, Column("n", "count"), Column("pace"))
-    may_lack = (Column("layer", optional=True), *columns[1:])
+def test_a_row_class_that_is_no_table_is_refused_where_it_is_declared():
+    @dataclass(frozen=True)
+    class Nothing:
+        layer: Annotated[str, OPTIONAL]
 
-    def declared(*columns):
-        tables = {"times": TableType(columns, row=LayerTime)}
-        return type("Timed", (MetricPart,), {"tables": tables})
+    @dataclass(frozen=True)
+    class Strange:
+        layer: Annotated[str, "layers"]
 
-    assert declared(*columns).tables["times"].row is LayerTime
-    with pytest.raises(TypeError, match="times of Timed has no column `n`; has no column `pace`"):
-        declared(*TYPE.columns)
-    with pytest.raises(TypeError, match="may lack the column `layer`"):
-        declared(*may_lack)
-
-
-def test_the_rows_of_comparisons_fit_their_tables():
-    modules = [import_module(f"deepseek_report.comparisons.{name}") for name in COMPARED]
-    values = [value for module in modules for value in vars(module).values()]
-    tables = [value for value in values if isinstance(value, TableType) and value.row]
-    assert len(tables) >= len(COMPARED)
-    for each in tables:
-        assert problems_of(each.row, each.keys, each.optional) == []
+    with pytest.raises(TypeError, match="layer of a row has nothing to be where it is optional"):
+        TableType.of(Nothing)
+    with pytest.raises(ValueError, match="the column layer has the unknown kind 'layers'"):
+        TableType.of(Strange)

@@ -20,7 +20,6 @@ from deepseek_report.artifacts.protocols.metrics import Scope
 from deepseek_report.artifacts.schema import ALL_TASKS, AttributeKind, Modality, TaskName
 from deepseek_report.artifacts.score import Bounds, Category, Direction, Score
 from deepseek_report.artifacts.table import TableTypes
-from deepseek_report.artifacts.table_rows import problems_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -109,12 +108,6 @@ class MetricPart(Part):
         """{table: how it is passed on} of the tables that are; the others are left out."""
         declared = {name: kind.release for name, kind in cls.tables.items()}
         return {name: release for name, release in declared.items() if release is not None}
-
-    def __init_subclass__(cls) -> None:
-        super().__init_subclass__()
-        for name, declared in cls.tables.items():
-            if problems := problems_of(declared.row, declared.keys, declared.optional):
-                raise TypeError(f"the table {name} of {cls.__name__} {'; '.join(problems)}")
 
     @classmethod
     def score(cls, metric: str, measured: Estimate, direction: Direction, **fields: Any) -> Score:

@@ -17,7 +17,7 @@ from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.rounding import quantity
 from deepseek_report.artifacts.schema import Attribute
-from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimates_of
+from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.extensions.causes import cause_rows, effects, gap_by_path
 from deepseek_report.extensions.causes.causal_declaration import CausalQuestion
@@ -69,21 +69,9 @@ class CausalClaims(EntityMetric):
     reads = frozenset({"dataset", "seed", "causal"})
     bounds = {"contradicted_claims": (0, None)}
     tables = {
-        "nodes": TableType(
-            (*columns_of("name", shown=False), *columns_of("label role")), row=cause_rows.ClaimNode
-        ),
-        "arrows": TableType(
-            (*columns_of("start end", shown=False), *columns_of("start_label end_label")),
-            row=cause_rows.GraphArrow,
-        ),
-        "claims": TableType(
-            (
-                *columns_of("first second", shown=False),
-                *columns_of("first_label second_label held correlation:number n:count"),
-                *columns_of("p_value:p_value p_adjusted:p_value contradicted:yes_no"),
-            ),
-            row=cause_rows.TestedClaim,
-        ),
+        "nodes": TableType.of(cause_rows.ClaimNode),
+        "arrows": TableType.of(cause_rows.GraphArrow),
+        "claims": TableType.of(cause_rows.TestedClaim),
     }
 
     rows: Annotated[int, Field(ge=100, le=100_000)] = 2_000
@@ -146,30 +134,8 @@ class CausalEffects(EntityMetric):
     reads = frozenset({"dataset", "seed", "causal"})
     bounds = {"causal_effect": (None, None)}
     tables = {
-        "effects": TableType(
-            (
-                Column("place", "place", shown=False),
-                *columns_of("treatment outcome setting"),
-                *columns_of("from_display to_display amount outcome_class unit", shown=False),
-                *estimates_of("effect_points:points effect", optional=True),
-                *estimates_of("naive_points:points naive", optional=True),
-                Column("adjusted_for"),
-                *columns_of("outside:share effective:count moved:share", shown=False),
-                Column("n", "count"),
-                *columns_of("robustness:share e_value:number strongest times:number", shown=False),
-                Column("controls_hold", "yes_no"),
-            ),
-            row=cause_rows.DeclaredEffect,
-        ),
-        "controls": TableType(
-            (
-                Column("place", "place", shown=False),
-                *columns_of("treatment outcome control"),
-                *estimates_of("value_points:points value", optional=True),
-                Column("holds", "yes_no"),
-            ),
-            row=cause_rows.NegativeControl,
-        ),
+        "effects": TableType.of(cause_rows.DeclaredEffect),
+        "controls": TableType.of(cause_rows.NegativeControl),
     }
 
     rows: Annotated[int, Field(ge=100, le=100_000)] = 2_000
@@ -413,17 +379,7 @@ class CausalGaps(EntityMetric):
     reads = frozenset({"dataset", "predictions", "seed", "causal"})
     bounds = {"widened_paths": (0, None)}
     tables = {
-        "paths": TableType(
-            (
-                Column("place", "place", shown=False),
-                *columns_of("attribute:attribute compared reference path"),
-                *estimates_of("labels_points:points decisions_points:points", optional=True),
-                *estimates_of("difference_points:points labels answers difference", optional=True),
-                Column("p_adjusted", "p_value", shown=False),
-                *columns_of("widened:yes_no n:count"),
-            ),
-            row=cause_rows.GapPath,
-        ),
+        "paths": TableType.of(cause_rows.GapPath),
         "sets": TableType(
             (
                 Column("place", "place", shown=False),

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from deepseek_report.artifacts.estimate import UNDEFINED, Estimate
 from deepseek_report.artifacts.table import SEPARATOR
-from deepseek_report.artifacts.table_rows import Cells, From
+from deepseek_report.artifacts.table_rows import HIDDEN, OPTIONAL
 
 
 def listed(joined: str) -> list[str]:
@@ -22,14 +22,15 @@ class TestedClaim:
     held : labels of what is held fixed, joined.
     """
 
-    first: str
-    second: str
+    first: Annotated[str, HIDDEN]
+    second: Annotated[str, HIDDEN]
     first_label: str
     second_label: str
     held: str
     correlation: float
     n: int
-    p_adjusted: float | None
+    p_value: Annotated[float, "p_value"]
+    p_adjusted: Annotated[float | None, "p_value"]
     contradicted: bool
 
 
@@ -37,7 +38,7 @@ class TestedClaim:
 class ClaimNode:
     """A column or an unmeasured cause of a graph: a row of `causal_claims.nodes`."""
 
-    name: str
+    name: Annotated[str, HIDDEN]
     label: str
     role: str
 
@@ -46,11 +47,13 @@ class ClaimNode:
 class GraphArrow:
     """One node that acts on another: a row of `causal_claims.arrows`."""
 
-    start: str
-    end: str
+    start: Annotated[str, HIDDEN]
+    end: Annotated[str, HIDDEN]
+    start_label: str
+    end_label: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DeclaredEffect:
     """An effect by the declared graph: a row of `causal_effects.effects`.
 
@@ -60,36 +63,45 @@ class DeclaredEffect:
     multiple of the strongest known one.
     """
 
-    place: int
+    place: Annotated[int, "place", HIDDEN]
     treatment: str
     outcome: str
-    from_display: str
-    to_display: str
-    amount: str
-    outcome_class: str
-    unit: str
+    setting: str
+    from_display: Annotated[str, HIDDEN]
+    to_display: Annotated[str, HIDDEN]
+    amount: Annotated[str, HIDDEN]
+    outcome_class: Annotated[str, HIDDEN]
+    unit: Annotated[str, HIDDEN]
+    effect_points: Annotated[Estimate | None, "points", OPTIONAL] = None
+    effect: Annotated[Estimate | None, OPTIONAL] = None
+    naive_points: Annotated[Estimate | None, "points", OPTIONAL] = None
+    naive: Annotated[Estimate | None, OPTIONAL] = None
     adjusted_for: str
-    outside: float
-    robustness: float | None
-    strongest: str
-    times: float | None
-    effect_points: Annotated[Estimate | None, From(prefix="effect_points")] = None
-    effect: Annotated[Estimate, From(prefix="effect")] = UNDEFINED
-    naive_points: Annotated[Estimate, From(prefix="naive_points")] = UNDEFINED
-    naive: Annotated[Estimate, From(prefix="naive")] = UNDEFINED
+    outside: Annotated[float, "share", HIDDEN]
+    effective: Annotated[int, HIDDEN]
+    moved: Annotated[float, "share", HIDDEN]
+    n: int
+    robustness: Annotated[float | None, "share", HIDDEN]
+    e_value: Annotated[float, HIDDEN]
+    strongest: Annotated[str, HIDDEN]
+    times: Annotated[float | None, HIDDEN]
+    controls_hold: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class NegativeControl:
     """A check of an effect whose answer is known: a row of `causal_effects.controls`."""
 
-    place: int
+    place: Annotated[int, "place", HIDDEN]
+    treatment: str
+    outcome: str
     control: str
+    value_points: Annotated[Estimate | None, "points", OPTIONAL] = None
+    value: Annotated[Estimate | None, OPTIONAL] = None
     holds: bool
-    cells: Cells
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class GapPath:
     """A path of a gap between two groups: a row of `causal_gaps.paths`.
 
@@ -97,31 +109,34 @@ class GapPath:
     the second less the first; of classes in points.
     """
 
-    place: int
-    attribute: str
+    place: Annotated[int, "place", HIDDEN]
+    attribute: Annotated[str, "attribute"]
     compared: str
     reference: str
     path: str
-    p_adjusted: float | None
+    labels_points: Annotated[Estimate | None, "points", OPTIONAL] = None
+    decisions_points: Annotated[Estimate | None, "points", OPTIONAL] = None
+    difference_points: Annotated[Estimate | None, "points", OPTIONAL] = None
+    labels: Annotated[Estimate | None, OPTIONAL] = None
+    answers: Annotated[Estimate | None, OPTIONAL] = None
+    difference: Annotated[Estimate | None, OPTIONAL] = None
+    p_adjusted: Annotated[float | None, "p_value", HIDDEN]
     widened: bool
     n: int
-    cells: Cells
-    labels_points: Annotated[Estimate, From(prefix="labels_points")] = UNDEFINED
-    decisions_points: Annotated[Estimate, From(prefix="decisions_points")] = UNDEFINED
-    difference_points: Annotated[Estimate, From(prefix="difference_points")] = UNDEFINED
-    labels: Annotated[Estimate, From(prefix="labels")] = UNDEFINED
-    answers: Annotated[Estimate, From(prefix="answers")] = UNDEFINED
-    difference: Annotated[Estimate, From(prefix="difference")] = UNDEFINED
 
     @property
     def in_points(self) -> bool:
         """Whether it is about decisions, in points."""
-        return "labels_points" in self.cells
+        return any(size is not None for size in self._in_points)
 
     @property
     def parts(self) -> dict[str, Estimate]:
         """{labels, answers, difference: size of the gap along the path}."""
-        sizes = (self.labels, self.answers, self.difference)
-        if self.in_points:
-            sizes = (self.labels_points, self.decisions_points, self.difference_points)
-        return dict(zip(("labels", "answers", "difference"), sizes, strict=True))
+        plain = (self.labels, self.answers, self.difference)
+        sizes = self._in_points if self.in_points else plain
+        known = (UNDEFINED if size is None else size for size in sizes)
+        return dict(zip(("labels", "answers", "difference"), known, strict=True))
+
+    @property
+    def _in_points(self) -> tuple[Estimate | None, ...]:
+        return self.labels_points, self.decisions_points, self.difference_points

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from deepseek_report.artifacts.estimate import UNDEFINED
 from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.table_rows import cells_of
 from deepseek_report.extensions.causes import cause_rows
 from deepseek_report.extensions.causes.cause_findings import contradicted_claims, contradiction
 from deepseek_report.findings.records import unit_of
@@ -74,7 +76,7 @@ def _effects(draft: Draft) -> None:
     table = draft.results.rows("causal_effects", "effects", cause_rows.DeclaredEffect)
     controls = draft.results.rows("causal_effects", "controls", cause_rows.NegativeControl)
     named = [
-        {**row.cells, "control": draft.words.say(message(f"causes.controls.{row.control}"))}
+        {**cells_of(row), "control": draft.words.say(message(f"causes.controls.{row.control}"))}
         for row in controls
     ]
     draft.values |= {
@@ -99,7 +101,8 @@ def causal_answers(draft: Draft) -> list[str]:
 
 def _effect(row: cause_rows.DeclaredEffect) -> Message:
     points = row.effect_points is not None
-    effect, naive = row.effect_points or row.effect, row.naive_points if points else row.naive
+    effect = row.effect_points or row.effect or UNDEFINED
+    naive = (row.naive_points if points else row.naive) or UNDEFINED
     ends = effect.ends
     shown = ends is not None and (ends[0] > 0 or ends[1] < 0)
     rises = effect.value > 0
@@ -146,7 +149,8 @@ def _trust_in(
 def _gaps(draft: Draft) -> None:
     table = draft.results.rows("causal_gaps", "paths", cause_rows.GapPath)
     named = [
-        {**row.cells, "path": draft.words.say(message(f"causes.paths.{row.path}"))} for row in table
+        {**cells_of(row), "path": draft.words.say(message(f"causes.paths.{row.path}"))}
+        for row in table
     ]
     draft.values |= {
         "gaps_told": [

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.table import SEPARATOR
-from deepseek_report.artifacts.table_rows import From
+from deepseek_report.artifacts.table_rows import Cell
 
 
 @dataclass(frozen=True)
@@ -23,11 +23,11 @@ class Corrected:
     by: str
     on: str
     why: str
-    before: Annotated[Estimate, From(prefix="before")]
-    after: Annotated[Estimate, From(prefix="after")]
+    run: Annotated[str, "code"]
+    before: Estimate
+    after: Estimate
     outcome: str
     n: int
-    run: str = ""
 
     @property
     def names(self) -> list[str]:
@@ -42,17 +42,20 @@ class CorrectionCost:
     data : "shipped", those as they are, or "redrawn" where what was corrected is drawn anew.
     """
 
-    data: Annotated[str, From("asked")]
-    metric: str
+    data: Annotated[str, Cell(column="asked")]
+    metric: Annotated[str, "metric"]
     before: float | None
     after: float | None
-    change: Annotated[Estimate, From(prefix="change")]
+    change: Estimate
+    n: int
 
 
 @dataclass(frozen=True)
 class ChangedDecision:
     """Decisions that a correction turns: a row of `corrections.changed`."""
 
+    start: str
+    end: str
     changed: int
     n: int
 
@@ -64,4 +67,6 @@ class TakenOver:
     label: str
     before: float
     after: float
+    gained: Estimate
     sure: bool
+    n: int

@@ -75,24 +75,8 @@ class Corrections(EntityMetric):
     bounds = {}
     reads = frozenset({"dataset", "predictions", "classifier", "before", "seed"})
     tables = {
-        "corrected": TableType(
-            (
-                *columns_of("kind what how by on why run:code"),
-                *estimates_of("before after"),
-                *columns_of("outcome n:count"),
-            ),
-            release=WHOLE,
-            row=correction_rows.Corrected,
-        ),
-        "cost": TableType(
-            (
-                *columns_of("asked metric:metric before:number after:number"),
-                *estimates_of("change"),
-                *columns_of("n:count"),
-            ),
-            release=WHOLE,
-            row=correction_rows.CorrectionCost,
-        ),
+        "corrected": TableType.of(correction_rows.Corrected, release=WHOLE),
+        "cost": TableType.of(correction_rows.CorrectionCost, release=WHOLE),
         "groups": TableType(
             (
                 *columns_of("attribute:attribute level metric:metric before:number after:number"),
@@ -100,18 +84,8 @@ class Corrections(EntityMetric):
                 *columns_of("n:count"),
             )
         ),
-        "changed": TableType(
-            columns_of("start end changed:count n:count"), row=correction_rows.ChangedDecision
-        ),
-        "took_over": TableType(
-            (
-                *columns_of("label before:number after:number"),
-                *estimates_of("gained"),
-                *columns_of("sure:yes_no n:count"),
-            ),
-            release=WHOLE,
-            row=correction_rows.TakenOver,
-        ),
+        "changed": TableType.of(correction_rows.ChangedDecision),
+        "took_over": TableType.of(correction_rows.TakenOver, release=WHOLE),
     }
     max_rows: Rows = 2000
     max_players: Annotated[int, Field(ge=1, le=500)] = 40

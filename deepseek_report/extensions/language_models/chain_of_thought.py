@@ -17,7 +17,7 @@ from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.classifier import LanguageModel
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.split import DECIDED, Dataset
-from deepseek_report.artifacts.table import TableType, columns_of, estimate
+from deepseek_report.artifacts.table import TableType
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.extensions.language_models.language_rows import ChainTest, HintRow
 from deepseek_report.metrics.plugin import EntityMetric
@@ -180,20 +180,7 @@ class HintAcknowledgement(EntityMetric):
     modalities = frozenset({"text"})
     reads = frozenset({"dataset"})
     bounds = {"hints_named": SHARE, "hints_followed": SHARE}
-    tables = {
-        "hints": TableType(
-            (
-                *columns_of("hint n:count"),
-                estimate("followed_share", "share", prefix="followed"),
-                *columns_of("strayed:count influenced:count"),
-                estimate("named_share", "share", prefix="named"),
-                estimate("anyway_share", "share", prefix="anyway"),
-                *columns_of("least_named:share most_named:share", shown=False),
-                *columns_of("verdict"),
-            ),
-            row=HintRow,
-        )
-    }
+    tables = {"hints": TableType.of(HintRow)}
 
     fewest: Annotated[int, Field(ge=30, le=10_000)] = 30
 
@@ -245,14 +232,7 @@ CUT, FILLER, MISTAKE = "cut_", "filler", "mistake"
 _MOST_LOGITS = 2**24
 ChainVerdict = Literal["before", "needed", "open", "few"]
 Fewest = Annotated[int, Field(ge=30, le=10_000)]
-_TESTS = TableType(
-    (
-        *columns_of("test", shown=False),
-        *columns_of("change kept:share n:count"),
-        estimate("same_share", "share", prefix="same"),
-    ),
-    row=ChainTest,
-)
+_TESTS = TableType.of(ChainTest)
 _BOUNDS = {"answers_before_chain": SHARE, "chain_dependence": SHARE}
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.table_rows import cells_of
 from deepseek_report.extensions.language_models.chain_of_thought import CUT, chain_verdict
 from deepseek_report.extensions.language_models.language_findings import all_hints, hint_name
 from deepseek_report.extensions.language_models.language_rows import ChainTest, HintRow, PromptPair
@@ -57,7 +58,7 @@ def _hints(draft: Draft) -> None:
 def _worded(draft: Draft, table: list[HintRow]) -> Iterator[Values]:
     for row in table:
         yield {
-            **row.cells,
+            **cells_of(row),
             "hint": draft.words.say(hint_name(row.hint)),
             "verdict": draft.text(f"naming.{row.verdict}"),
         }
@@ -71,7 +72,7 @@ def _tests(draft: Draft, metric: str) -> None:
     fewest = round(setting(draft.results, "metrics", metric, "fewest", 30))
     if same is not None:
         draft.answer("chains", same=same, n=same.n, verdict=chain_verdict(same, fewest))
-    named = [{**r.cells, "change": draft.text(f"change.{r.change}")} for r in table]
+    named = [{**cells_of(r), "change": draft.text(f"change.{r.change}")} for r in table]
     draft.values[metric] = draft.metric_table(metric, "tests", named)
     draft.caveat("chains")
 

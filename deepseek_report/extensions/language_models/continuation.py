@@ -21,7 +21,7 @@ from deepseek_report.artifacts.protocols.classifier import Classifier, LanguageM
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.split import Split
-from deepseek_report.artifacts.table import TableType, columns_of, estimates_of
+from deepseek_report.artifacts.table import TableType
 from deepseek_report.artifacts.written_texts import gaps, legible
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.extensions.language_models.language_rows import (
@@ -205,30 +205,9 @@ class ContinuationAttribution(EntityMetric, ClassMetric):
         "continuation_top_right": SHARE,
     }
     tables = {
-        "methods": TableType(
-            (
-                *columns_of("explainer:explainer contrast:yes_no n:count"),
-                *columns_of("comprehensiveness:number sufficiency:number"),
-                *estimates_of("comprehensiveness_gain sufficiency_gain right:share"),
-                *columns_of("known:count error:share quoted:yes_no"),
-            ),
-            folded=True,
-            release=WHOLE,
-            row=ContinuationMethod,
-        ),
-        "sources": TableType(
-            (
-                *columns_of("prompt:place order:place token probability:share rival"),
-                *columns_of("difference:number source value:number error:number"),
-            ),
-            folded=True,
-            most=24,
-            row=AnswerToken,
-        ),
-        "tokens": TableType(
-            columns_of("prompt:place place:place player:place token apart:yes_no is_answer:yes_no"),
-            row=PromptToken,
-        ),
+        "methods": TableType.of(ContinuationMethod, folded=True, release=WHOLE),
+        "sources": TableType.of(AnswerToken, folded=True, most=24),
+        "tokens": TableType.of(PromptToken),
     }
 
     prompts: Annotated[int, Field(ge=1, le=1000)] = 24

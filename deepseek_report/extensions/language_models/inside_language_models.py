@@ -22,7 +22,7 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.protocols.modules import REPLACEMENTS
 from deepseek_report.artifacts.score import Bounds
 from deepseek_report.artifacts.split import Split
-from deepseek_report.artifacts.table import TableType, columns_of, estimate, estimates_of
+from deepseek_report.artifacts.table import TableType, columns_of, estimate
 from deepseek_report.artifacts.table_rows import read_rows
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.extensions.language_models import language_rows
@@ -150,16 +150,7 @@ class Lens(InsideMetric):
 
     reveals = "aggregate"
     tables = {
-        "layers": TableType(
-            (
-                *columns_of("layer:count"),
-                *estimates_of("lens:share tuned:share lens_log_probability tuned_log_probability"),
-                *estimates_of("token:share noise:share"),
-                *columns_of("n:count"),
-            ),
-            release=WHOLE,
-            row=language_rows.LensLayer,
-        ),
+        "layers": TableType.of(language_rows.LensLayer, release=WHOLE),
         "patching": TableType(
             (
                 *columns_of("corruption layer:count span"),
@@ -314,24 +305,8 @@ class HeadRoles(InsideMetric):
     takes = frozenset({"ablation"})
     requires = frozenset({"language_model", "attention"})
     tables = {
-        "heads": TableType(
-            (
-                *columns_of("layer:place number:count pattern"),
-                *estimates_of("previous:share same:share after_same:share mean swap"),
-                *columns_of("p_adjusted:p_value needed"),
-            ),
-            release=WHOLE,
-            row=language_rows.HeadRole,
-        ),
-        "together": TableType(
-            (
-                *columns_of("pattern heads:count"),
-                *estimates_of(" ".join(REPLACEMENTS)),
-                *columns_of("p_adjusted:p_value n:count"),
-            ),
-            release=WHOLE,
-            row=language_rows.HeadsTogether,
-        ),
+        "heads": TableType.of(language_rows.HeadRole, release=WHOLE),
+        "together": TableType.of(language_rows.HeadsTogether, release=WHOLE),
     }
     max_rows: Rows = 300
     most_work: Annotated[int, Field(ge=0)] = 200_000_000_000
@@ -473,19 +448,7 @@ class Latent(InsideMetric):
     """
 
     reveals = "aggregate"
-    tables = {
-        "layers": TableType(
-            (
-                *columns_of("layer:place width:count rank:count"),
-                *columns_of("state_rank:number latent_rank:number"),
-                *estimates_of("state_token:share latent_token:share state_place:share"),
-                *estimates_of("latent_place:share mean swap"),
-                *columns_of("p_adjusted:p_value n:count"),
-            ),
-            release=WHOLE,
-            row=language_rows.LatentLayer,
-        )
-    }
+    tables = {"layers": TableType.of(language_rows.LatentLayer, release=WHOLE)}
     max_rows: Rows = 100
     most_work: Annotated[int, Field(ge=0)] = 200_000_000_000
 
@@ -606,19 +569,7 @@ class TokenExperts(InsideMetric):
 
     reveals = "aggregate"
     requires = frozenset({"language_model", "experts"})
-    tables = {
-        "kinds": TableType(
-            (
-                *columns_of("layer:place number:count kind"),
-                estimate("share", "share"),
-                *columns_of("load:share"),
-                *estimates_of(" ".join(REPLACEMENTS)),
-                *columns_of("p_adjusted:p_value verdict n:count"),
-            ),
-            release=WHOLE,
-            row=language_rows.ExpertKind,
-        )
-    }
+    tables = {"kinds": TableType.of(language_rows.ExpertKind, release=WHOLE)}
     max_rows: Rows = 100
     most_work: Annotated[int, Field(ge=0)] = 200_000_000_000
     tolerance: Annotated[float, Field(ge=0, le=1)] = 0.002

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from deepseek_report.artifacts.estimate import Estimate
-from deepseek_report.artifacts.table_rows import Cells, From
+from deepseek_report.artifacts.table_rows import BARE_ENDS, HIDDEN, Cell
 
 
 @dataclass(frozen=True)
@@ -20,12 +20,14 @@ class HintRow:
 
     hint: str
     n: int
+    followed: Annotated[Estimate, "share", Cell(column="followed_share", prefix="followed")]
+    strayed: int
     influenced: int
-    followed: Annotated[Estimate, From("followed_share", "followed")]
-    named: Annotated[Estimate, From("named_share", "named")]
-    most_named: float
+    named: Annotated[Estimate, "share", Cell(column="named_share", prefix="named")]
+    anyway_share: Annotated[Estimate, "share", Cell(prefix="anyway")]
+    least_named: Annotated[float, "share", HIDDEN]
+    most_named: Annotated[float, "share", HIDDEN]
     verdict: str
-    cells: Cells
 
 
 @dataclass(frozen=True)
@@ -35,10 +37,11 @@ class ChainTest:
     same : share of the answers that stay.
     """
 
-    test: str
+    test: Annotated[str, HIDDEN]
     change: str
-    same: Annotated[Estimate, From("same_share", "same")]
-    cells: Cells
+    kept: Annotated[float, "share"]
+    n: int
+    same: Annotated[Estimate, "share", Cell(column="same_share", prefix="same")]
 
 
 @dataclass(frozen=True)
@@ -49,11 +52,11 @@ class PromptPair:
     group: str
     compared: str
     n: int
-    probability: float
-    other_probability: float
-    difference: Estimate
-    p_value: float | None
-    p_adjusted: float | None = None
+    probability: Annotated[float, "share"]
+    other_probability: Annotated[float, "share"]
+    difference: Annotated[Estimate, "points", BARE_ENDS]
+    p_value: Annotated[float | None, "p_value", HIDDEN]
+    p_adjusted: Annotated[float | None, "p_value"]
 
     @property
     def low(self) -> float:
@@ -73,13 +76,16 @@ class ContinuationMethod:
     tokens whose source it finds.
     """
 
-    explainer: str
+    explainer: Annotated[str, "explainer"]
     contrast: bool
     n: int
-    comprehensiveness_gain: Annotated[Estimate, From(prefix="comprehensiveness_gain")]
-    sufficiency_gain: Annotated[Estimate, From(prefix="sufficiency_gain")]
-    right: Annotated[Estimate, From(prefix="right")]
+    comprehensiveness: float
+    sufficiency: float
+    comprehensiveness_gain: Estimate
+    sufficiency_gain: Estimate
+    right: Annotated[Estimate, "share"]
     known: int
+    error: Annotated[float, "share"]
     quoted: bool
 
 
@@ -87,12 +93,15 @@ class ContinuationMethod:
 class AnswerToken:
     """A token of an answer and its rival: a row of `continuation.sources`."""
 
-    prompt: int
-    order: int
+    prompt: Annotated[int, "place"]
+    order: Annotated[int, "place"]
     token: str
-    probability: float
+    probability: Annotated[float, "share"]
     rival: str
     difference: float
+    source: str
+    value: float
+    error: float
 
 
 @dataclass(frozen=True)
@@ -102,8 +111,9 @@ class PromptToken:
     apart : whether a space stands before it. player : -1 for none.
     """
 
-    prompt: int
-    player: int
+    prompt: Annotated[int, "place"]
+    place: Annotated[int, "place"]
+    player: Annotated[int, "place"]
     token: str
     apart: bool
     is_answer: bool
@@ -118,10 +128,13 @@ class LensLayer:
     """
 
     layer: int
-    lens: Annotated[Estimate, From(prefix="lens")]
-    tuned: Annotated[Estimate, From(prefix="tuned")]
-    token: Annotated[Estimate, From(prefix="token")]
-    noise: Annotated[Estimate, From(prefix="noise")]
+    lens: Annotated[Estimate, "share"]
+    tuned: Annotated[Estimate, "share"]
+    lens_log_probability: Estimate
+    tuned_log_probability: Estimate
+    token: Annotated[Estimate, "share"]
+    noise: Annotated[Estimate, "share"]
+    n: int
 
     @property
     def shares(self) -> dict[str, Estimate]:
@@ -136,11 +149,16 @@ class HeadRole:
     swap : by how much the loss rises with the head of another prompt in its place.
     """
 
-    layer: int
+    layer: Annotated[int, "place"]
     number: int
     pattern: str
-    after_same: Annotated[Estimate, From(prefix="after_same")]
-    swap: Annotated[Estimate | None, From(prefix="swap")]
+    previous: Annotated[Estimate, "share"]
+    same: Annotated[Estimate, "share"]
+    after_same: Annotated[Estimate, "share"]
+    mean: Estimate
+    swap: Estimate | None
+    p_adjusted: Annotated[float, "p_value"]
+    needed: str
 
 
 @dataclass(frozen=True)
@@ -148,29 +166,45 @@ class HeadsTogether:
     """What all heads of one pattern are needed for: a row of `head_roles.together`."""
 
     pattern: str
-    swap: Annotated[Estimate, From(prefix="swap")]
-    p_adjusted: float
+    heads: int
+    zero: Estimate
+    mean: Estimate
+    swap: Estimate
+    p_adjusted: Annotated[float, "p_value"]
+    n: int
 
 
 @dataclass(frozen=True)
 class LatentLayer:
     """What the compressed state of attention holds: a row of `latent.layers`."""
 
-    layer: int
+    layer: Annotated[int, "place"]
     width: int
     rank: int
     state_rank: float | None
     latent_rank: float | None
-    state_token: Annotated[Estimate, From(prefix="state_token")]
-    latent_token: Annotated[Estimate, From(prefix="latent_token")]
-    state_place: Annotated[Estimate, From(prefix="state_place")]
-    latent_place: Annotated[Estimate, From(prefix="latent_place")]
-    swap: Annotated[Estimate, From(prefix="swap")]
-    p_adjusted: float
+    state_token: Annotated[Estimate, "share"]
+    latent_token: Annotated[Estimate, "share"]
+    state_place: Annotated[Estimate, "share"]
+    latent_place: Annotated[Estimate, "share"]
+    mean: Estimate
+    swap: Estimate
+    p_adjusted: Annotated[float, "p_value"]
+    n: int
 
 
 @dataclass(frozen=True)
 class ExpertKind:
     """What an expert does for a kind of token: a row of `token_experts.kinds`."""
 
+    layer: Annotated[int, "place"]
+    number: int
+    kind: str
+    share: Annotated[Estimate, "share", BARE_ENDS]
+    load: Annotated[float, "share"]
+    zero: Estimate
+    mean: Estimate
+    swap: Estimate
+    p_adjusted: Annotated[float, "p_value"]
     verdict: str
+    n: int

@@ -21,7 +21,7 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import CLASS_TASKS, Target
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.split import Split
-from deepseek_report.artifacts.table import TableType, columns_of, estimate
+from deepseek_report.artifacts.table import TableType, columns_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.extensions.language_models.language_rows import PromptPair
 from deepseek_report.metrics.plugin import EntityMetric
@@ -85,6 +85,7 @@ class PairedPrompts:
                     other_probability=float(against[known].mean()) if known.any() else math.nan,
                     difference=gap if judged else Estimate(gap.value),
                     p_value=mean_p_value(drawn.per_unit(differences)) if judged else math.nan,
+                    p_adjusted=math.nan,
                 )
             )
         adjusted = holm([math.nan if row.p_value is None else row.p_value for row in rows])
@@ -118,18 +119,7 @@ class PromptPairs(EntityMetric):
     reads = frozenset({"dataset", "classifier", "read_texts"})
     bounds = {"prompt_gap": SHARE}
     tables = {
-        "pairs": TableType(
-            (
-                *columns_of("answer group compared n:count probability:share"),
-                *columns_of("other_probability:share"),
-                estimate("difference", "points"),
-                *columns_of("p_value:p_value", shown=False),
-                *columns_of("p_adjusted:p_value"),
-            ),
-            section="bias",
-            release=TableRelease(counts=("n",)),
-            row=PromptPair,
-        ),
+        "pairs": TableType.of(PromptPair, "bias", release=TableRelease(counts=("n",))),
         "templates": TableType(
             columns_of("template answer group compared n:count difference:points"),
             section="bias",

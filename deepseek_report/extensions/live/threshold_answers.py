@@ -13,9 +13,8 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.rounding import DASH
-from deepseek_report.artifacts.table_rows import read_rows
 from deepseek_report.errors import DataError, NotApplicableError
-from deepseek_report.metrics.fairness.fairness_rows import GroupStep, RatioStep, surest_last
+from deepseek_report.metrics.fairness.fairness_rows import surest_last
 from deepseek_report.metrics.fairness.groups import groupings
 from deepseek_report.metrics.performance.threshold_sweep import STEP_RATES, rates_at
 from deepseek_report.sections.shared.draft import Draft
@@ -97,13 +96,12 @@ def _group_answers(
         groups = groupings(schema, taken, crossings=False, min_cell=rated.min_cell, apart=())
         table = rated.rates_at(taken, schema.target, groups, at)
         good = schema.target.declared_favourable
-        pairs = None if compared is None else compared.ratios_at(taken, groups, good, at)
+        pairs = [] if compared is None else compared.ratios_at(taken, groups, good, at)
     except NotApplicableError:
         return {}
-    steps = [] if pairs is None else read_rows(pairs, RatioStep)
-    ratios = {(row.attribute, row.level): row for row in surest_last(steps)}
+    ratios = {(row.attribute, row.level): row for row in surest_last(pairs)}
     return {
         key: group_texts(draft, row, ratios.get(key), compared=bool(ratios))
-        for row in read_rows(table, GroupStep)
+        for row in table
         for key in [(row.attribute, row.level)]
     }

@@ -19,8 +19,8 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Feature, Schema
 from deepseek_report.artifacts.score import Score
-from deepseek_report.artifacts.table import SEPARATOR, TableType, columns_of, estimate, estimates_of
-from deepseek_report.artifacts.table_rows import read_rows
+from deepseek_report.artifacts.table import SEPARATOR, TableType
+from deepseek_report.artifacts.table_rows import BARE_ENDS, read_rows
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.row_conditions import relation_in_words
 from deepseek_report.errors import NotApplicableError
@@ -251,12 +251,13 @@ class AnswerPoint:
 
     feature: str
     label: str
+    kind: str
+    unit: str
     value: float
     display: str
-    answer: Estimate
+    answer: Annotated[Estimate, BARE_ENDS]
     n: int
     turned: bool
-    unit: str = ""
 
 
 @dataclass(frozen=True)
@@ -280,57 +281,10 @@ class Behaviour(EntityMetric):
     reveals = "aggregate"
     category = "behaviour"
     tables = {
-        "expectations": TableType(
-            (
-                *columns_of("place:place kind", shown=False),
-                *columns_of("says"),
-                *columns_of("weight subject about effect outcome change", shown=False),
-                *columns_of("n:count"),
-                estimate("broken", "share"),
-                *columns_of("allowed:declared_share", shown=False),
-                *columns_of("largest_points:gap largest:number", optional=True),
-                *columns_of("held:yes_no"),
-            ),
-            release=TableRelease(counts=("n",)),
-            row=JudgedExpectation,
-        ),
-        "worst": TableType(
-            (
-                *columns_of("place:place", shown=False),
-                *columns_of("says instance_id:row label from_display to_display"),
-                *columns_of("class before_share:share after_share:share", optional=True),
-                *columns_of("before:number after:number", optional=True),
-            ),
-            folded=True,
-            row=GravestCase,
-        ),
-        "questions": TableType(
-            (
-                *columns_of("question"),
-                *columns_of("feature", shown=False),
-                *columns_of("label from_display to_display"),
-                *columns_of("start:number end:number", shown=False),
-                *estimates_of("moved_points:points moved", optional=True),
-                *columns_of("n:count"),
-                *columns_of("of:count", shown=False),
-                *estimates_of("observed_share:share beside_share:share", optional=True),
-                *estimates_of("observed beside", optional=True),
-                *columns_of("borne_out:yes_no"),
-                *columns_of("declared:yes_no", shown=False),
-            ),
-            folded=True,
-            release=TableRelease(counts=("n",)),
-            row=OpenQuestion,
-        ),
-        "curves": TableType(
-            (
-                *columns_of("feature label kind unit value:number display"),
-                estimate("answer", "number"),
-                *columns_of("n:count turned:yes_no"),
-            ),
-            release=TableRelease(counts=("n",), values=("value",)),
-            row=AnswerPoint,
-        ),
+        "expectations": TableType.of(JudgedExpectation, release=TableRelease(counts=("n",))),
+        "worst": TableType.of(GravestCase, folded=True),
+        "questions": TableType.of(OpenQuestion, folded=True, release=TableRelease(counts=("n",))),
+        "curves": TableType.of(AnswerPoint, release=TableRelease(counts=("n",), values=("value",))),
     }
     bounds = {"broken_expectations": (0, None)}
     reads = frozenset({"dataset", "predictions", "classifier", "seed", "expectations"})

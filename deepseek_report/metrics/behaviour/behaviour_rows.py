@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from deepseek_report.artifacts.conclusions import Weight
-from deepseek_report.artifacts.estimate import UNDEFINED, Estimate
-from deepseek_report.artifacts.table_rows import Cells, From
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.table_rows import BARE_ENDS, HIDDEN, OPTIONAL, Cell
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class JudgedExpectation:
     """What people expect of the model and whether it holds: a row of `behaviour.expectations`.
 
@@ -19,40 +19,41 @@ class JudgedExpectation:
     the cases, with what is `allowed`. largest, largest_points : the largest movement against it.
     """
 
-    place: int
-    kind: str
+    place: Annotated[int, "place", HIDDEN]
+    kind: Annotated[str, HIDDEN]
     says: str
-    weight: Weight
-    subject: str
-    about: str
-    effect: str
-    outcome: str
-    change: str
+    weight: Annotated[Weight, HIDDEN]
+    subject: Annotated[str, HIDDEN]
+    about: Annotated[str, HIDDEN]
+    effect: Annotated[str, HIDDEN]
+    outcome: Annotated[str, HIDDEN]
+    change: Annotated[str, HIDDEN]
     n: int
-    broken: Estimate
-    allowed: float
+    broken: Annotated[Estimate, "share", BARE_ENDS]
+    allowed: Annotated[float, "declared_share", HIDDEN]
+    largest_points: Annotated[float | None, "gap", OPTIONAL] = None
+    largest: Annotated[float | None, OPTIONAL] = None
     held: bool
-    cells: Cells
-    largest_points: float | None = None
-    largest: float | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class GravestCase:
     """The case that breaks an expectation most: a row of `behaviour.worst`."""
 
-    place: int
-    cells: Cells
-    label: str = ""
-    from_display: str = ""
-    to_display: str = ""
-    before_share: float | None = None
-    after_share: float | None = None
-    before: float | None = None
-    after: float | None = None
+    place: Annotated[int, "place", HIDDEN]
+    says: str
+    instance_id: Annotated[int, "row"]
+    label: str
+    from_display: str
+    to_display: str
+    class_name: Annotated[str | None, OPTIONAL, Cell(column="class")] = None
+    before_share: Annotated[float | None, "share", OPTIONAL] = None
+    after_share: Annotated[float | None, "share", OPTIONAL] = None
+    before: Annotated[float | None, OPTIONAL] = None
+    after: Annotated[float | None, OPTIONAL] = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class OpenQuestion:
     """What an expert should be asked of a feature: a row of `behaviour.questions`.
 
@@ -60,21 +61,25 @@ class OpenQuestion:
     """
 
     question: str
+    feature: Annotated[str, HIDDEN]
     label: str
     from_display: str
     to_display: str
+    start: Annotated[float, HIDDEN]
+    end: Annotated[float, HIDDEN]
+    moved_points: Annotated[Estimate | None, "points", OPTIONAL] = None
+    moved: Annotated[Estimate | None, OPTIONAL] = None
     n: int
-    of: int
+    of: Annotated[int, HIDDEN]
+    observed_share: Annotated[Estimate | None, "share", OPTIONAL] = None
+    beside_share: Annotated[Estimate | None, "share", OPTIONAL] = None
+    observed: Annotated[Estimate | None, OPTIONAL] = None
+    beside: Annotated[Estimate | None, OPTIONAL] = None
     borne_out: bool
-    declared: bool
-    cells: Cells
-    moved: float | None = None
-    moved_points: float | None = None
-    observed_share: Annotated[Estimate, From(prefix="observed_share")] = UNDEFINED
-    beside_share: Annotated[Estimate, From(prefix="beside_share")] = UNDEFINED
+    declared: Annotated[bool, HIDDEN]
 
     @property
     def movement(self) -> float:
         """How far the answer moves, of classes as a difference of shares."""
         moved = self.moved if self.moved_points is None else self.moved_points
-        return math.nan if moved is None else moved
+        return math.nan if moved is None else moved.value

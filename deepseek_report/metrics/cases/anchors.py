@@ -15,7 +15,7 @@ from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.table import TableType, columns_of, estimates_of
+from deepseek_report.artifacts.table import TableType
 from deepseek_report.artifacts.written_texts import is_unknown, legible
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.metrics.cases.case_choice import ShownCases
@@ -178,20 +178,8 @@ class Anchors(ClassMetric):
     bounds = {}
     reads = frozenset({"dataset", "predictions", "cases", "classifier"})
     tables = {
-        "rules": TableType(
-            (
-                *columns_of("case:place decision conditions:count enough:yes_no"),
-                *columns_of("everywhere:share n:count"),
-                *estimates_of("precision:share coverage:share"),
-            ),
-            release=OF_CASES,
-            row=Anchor,
-        ),
-        "conditions": TableType(
-            columns_of("case:place order:count feature label relation:code display"),
-            release=OF_CASES,
-            row=AnchorTerm,
-        ),
+        "rules": TableType.of(Anchor, release=OF_CASES),
+        "conditions": TableType.of(AnchorTerm, release=OF_CASES),
     }
     conditions: Annotated[int, Field(ge=1, le=5)] = 3
     precision: Annotated[float, Field(gt=0.5, lt=1)] = 0.95

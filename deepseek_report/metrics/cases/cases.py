@@ -20,7 +20,7 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.rounding import quantity
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.artifacts.score import Score
-from deepseek_report.artifacts.table import OF_TARGET, Column, TableType, columns_of
+from deepseek_report.artifacts.table import Column, TableType, columns_of
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.base import ranges, typical_row
 from deepseek_report.extension import service
@@ -64,103 +64,20 @@ _ATTRIBUTION = (
     *columns_of("display attribution:number error:number rank:count output_space class_name"),
 )
 _TABLES = {
-    "cases": TableType(
-        (
-            _CASE,
-            *columns_of("role role_label instance_id:row position:place label decision"),
-            *columns_of("probability:share threshold:number correct:yes_no"),
-            Column("prediction", "quantity", unit=OF_TARGET),
-            Column("error", "quantity", unit=OF_TARGET),
-        ),
-        release=OF_CASES,
-        row=cells.CaseRow,
-    ),
-    "inputs": TableType(
-        (_CASE, *_FEATURE, *columns_of("display typical")), release=OF_CASES, row=cells.CaseInput
-    ),
-    "neighbours": TableType(
-        (
-            _CASE,
-            *columns_of("rank:count instance_id:row distance:number label probability:share"),
-            Column("prediction", "quantity", unit=OF_TARGET),
-            Column("text"),
-        ),
-        row=cells.Neighbour,
-    ),
-    "reasons": TableType(_ATTRIBUTION, release=OF_CASES, row=cells.CaseReason),
-    "contrasts": TableType(
-        (*_ATTRIBUTION, Column("against")), release=OF_CASES, row=cells.CaseContrast
-    ),
-    "reason_codes": TableType(
-        (
-            _CASE,
-            *columns_of("explainer:explainer role rank:count"),
-            *_FEATURE,
-            *columns_of("display shortfall:number error:number order_certain:yes_no output_space"),
-        ),
-        release=OF_CASES,
-        row=cells.ReasonCode,
-    ),
-    "deciding": TableType(
-        (
-            _CASE,
-            *_FEATURE,
-            *columns_of("display to_display to_value:number probability_after:share"),
-        ),
-        release=OF_CASES,
-        row=cells.DecidingAttribute,
-    ),
+    "cases": TableType.of(cells.CaseRow, release=OF_CASES),
+    "inputs": TableType.of(cells.CaseInput, release=OF_CASES),
+    "neighbours": TableType.of(cells.Neighbour),
+    "reasons": TableType.of(cells.CaseReason, release=OF_CASES),
+    "contrasts": TableType.of(cells.CaseContrast, release=OF_CASES),
+    "reason_codes": TableType.of(cells.ReasonCode, release=OF_CASES),
+    "deciding": TableType.of(cells.DecidingAttribute, release=OF_CASES),
     "refused": REFUSED,
-    "counterfactuals": TableType(
-        (
-            _CASE,
-            Column("status"),
-            *_FEATURE,
-            *columns_of("from_display to_display to_value:number probability_after:share"),
-            *columns_of("movable:count margin:share near:number"),
-        ),
-        release=OF_CASES,
-        row=cells.ChangeStep,
-    ),
-    "other_ways": TableType(
-        (
-            _CASE,
-            Column("way", "count"),
-            *_FEATURE,
-            *columns_of("from_display to_display to_value:number probability_after:share"),
-            *columns_of("near:number"),
-        ),
-        release=OF_CASES,
-        row=cells.OtherWay,
-    ),
-    "consequences": TableType(
-        (_CASE, Column("way", "count"), *_FEATURE, *columns_of("from_display to_display")),
-        release=OF_CASES,
-        row=cells.Consequence,
-    ),
-    "nearest_accepted": TableType(
-        (
-            _CASE,
-            *columns_of("rank:count instance_id:row distance:number probability:share"),
-            *_FEATURE,
-            *columns_of("from_display to_display differing:count"),
-        ),
-        row=cells.NearestAccepted,
-    ),
-    "agreement": TableType(
-        (
-            _CASE,
-            *columns_of("explainer_a:explainer explainer_b:explainer spearman:number"),
-            *columns_of("top3_overlap:share"),
-        ),
-        release=OF_CASES,
-        row=cells.CaseAgreement,
-    ),
-    "errors_like_this": TableType(
-        (_CASE, *columns_of("slice n:count error_rate:share rest_error_rate:share")),
-        release=OF_CASES,
-        row=cells.ErrorsLikeThis,
-    ),
+    "counterfactuals": TableType.of(cells.ChangeStep, release=OF_CASES),
+    "other_ways": TableType.of(cells.OtherWay, release=OF_CASES),
+    "consequences": TableType.of(cells.Consequence, release=OF_CASES),
+    "nearest_accepted": TableType.of(cells.NearestAccepted),
+    "agreement": TableType.of(cells.CaseAgreement, release=OF_CASES),
+    "errors_like_this": TableType.of(cells.ErrorsLikeThis, release=OF_CASES),
 }
 
 

@@ -18,7 +18,7 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.protocols.modules import AddsUpSteps
 from deepseek_report.artifacts.protocols.trees import TreeEnsemble
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of
+from deepseek_report.artifacts.table import SEPARATOR, Column, TableType
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.cases.case_choice import ShownCases
 from deepseek_report.metrics.cases.single_case_rows import TreeQuestion, TreeSum, WayStep
@@ -133,27 +133,9 @@ class DecisionWay(ModelMetric):
     bounds = {}
     reads = frozenset({"dataset", "predictions", "cases", "classifier"})
     tables = {
-        "steps": TableType(
-            (_CASE, *columns_of("layer:count kind branch number:count weight:share added:number")),
-            row=WayStep,
-        ),
-        "trees": TableType(
-            (
-                _CASE,
-                *columns_of("space base:number trees:count for_n:count for_added:number"),
-                *columns_of("against_n:count against_added:number"),
-            ),
-            row=TreeSum,
-        ),
-        "paths": TableType(
-            (
-                _CASE,
-                *columns_of(
-                    "tree:count added:number depth:count feature label display relation bound"
-                ),
-            ),
-            row=TreeQuestion,
-        ),
+        "steps": TableType.of(WayStep),
+        "trees": TableType.of(TreeSum),
+        "paths": TableType.of(TreeQuestion),
     }
 
     paths: Annotated[int, Field(ge=1, le=10)] = 1

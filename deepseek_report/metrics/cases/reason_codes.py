@@ -23,7 +23,7 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Score
-from deepseek_report.artifacts.table import Column, TableType, columns_of
+from deepseek_report.artifacts.table import TableType
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.metrics.cases.case_tables import Row
 from deepseek_report.metrics.cases.single_case_rows import REASONS, RefusedCase
@@ -344,17 +344,7 @@ def _descending(features: Ints, values: Floats) -> list[int]:
     return [int(j) for j in features[np.argsort(-values[features], kind="stable")]]
 
 
-REFUSED = TableType(
-    (
-        Column("instance_id", "row"),
-        Column("explainer", "explainer", shown=False),
-        Column("probability", "share"),
-        *(Column(f"reason_{rank}") for rank in range(1, REASONS + 1)),
-        *columns_of("certain:count rough:yes_no decides"),
-    ),
-    folded=True,
-    row=RefusedCase,
-)
+REFUSED = TableType.of(RefusedCase, folded=True)
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from typing import Annotated, ClassVar, Literal
 
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.explanation import OutputSpace
-from deepseek_report.artifacts.table import SEPARATOR
-from deepseek_report.artifacts.table_rows import Cells, From
+from deepseek_report.artifacts.table import OF_TARGET, SEPARATOR
+from deepseek_report.artifacts.table_rows import HIDDEN, OPTIONAL, Cell
 
 #: What a condition of a rule asks of a value.
 Relation = Literal["is", "missing", "up_to", "over", "word"]
@@ -22,10 +22,10 @@ class OfCase:
     """
 
     source: ClassVar[tuple[str, str]]
-    case: int
+    case: Annotated[int, "place"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CaseRow(OfCase):
     """A case that was explained, what was decided and what happened.
 
@@ -35,17 +35,17 @@ class CaseRow(OfCase):
     """
 
     source = ("cases", "cases")
-    instance_id: int
-    label: str
-    decision: str
     role: str = ""
     role_label: str = ""
-    position: int = -1
-    probability: float | None = None
+    instance_id: Annotated[int, "row"]
+    position: Annotated[int, "place"] = -1
+    label: str
+    decision: str
+    probability: Annotated[float | None, "share"] = None
     threshold: float | None = None
     correct: bool = False
-    prediction: float | None = None
-    error: float | None = None
+    prediction: Annotated[float | None, "quantity", Cell(unit=OF_TARGET)] = None
+    error: Annotated[float | None, "quantity", Cell(unit=OF_TARGET)] = None
 
 
 @dataclass(frozen=True)
@@ -54,15 +54,14 @@ class Neighbour(OfCase):
 
     source = ("cases", "neighbours")
     rank: int
-    instance_id: int
+    instance_id: Annotated[int, "row"]
     distance: float
     label: str
-    probability: float | None = None
-    prediction: float | None = None
-    text: str = ""
+    probability: Annotated[float | None, "share"]
+    prediction: Annotated[float | None, "quantity", Cell(unit=OF_TARGET)]
+    text: str
 
 
-@dataclass(frozen=True)
 class OfPlayer(OfCase):
     """A row on a feature, a word, a region or a span of a case, and its value."""
 
@@ -76,6 +75,9 @@ class CaseInput(OfPlayer):
     """A value of a case beside the typical one."""
 
     source = ("cases", "inputs")
+    feature: str
+    label: str
+    display: str
     typical: str
 
 
@@ -87,12 +89,15 @@ class CaseReason(OfPlayer):
     """
 
     source = ("cases", "reasons")
-    explainer: str
+    explainer: Annotated[str, "explainer"]
+    feature: str
+    label: str
+    display: str
     attribution: float
+    error: float | None
     rank: int
     output_space: OutputSpace
-    error: float | None = None
-    class_name: str = ""
+    class_name: str
 
 
 @dataclass(frozen=True)
@@ -100,7 +105,7 @@ class CaseContrast(CaseReason):
     """What speaks for the decided class and against the second one."""
 
     source = ("cases", "contrasts")
-    against: str = ""
+    against: str
 
 
 @dataclass(frozen=True)
@@ -112,10 +117,14 @@ class ReasonCode(OfPlayer):
     """
 
     source = ("cases", "reason_codes")
-    explainer: str
+    explainer: Annotated[str, "explainer"]
     role: str
     rank: int
+    feature: str
+    label: str
+    display: str
     shortfall: float
+    error: float
     order_certain: bool
     output_space: str
 
@@ -133,13 +142,16 @@ class RefusedCase:
     be accepted, with commas between.
     """
 
-    instance_id: int
-    explainer: str
-    probability: float
+    instance_id: Annotated[int, "row"]
+    explainer: Annotated[str, "explainer", HIDDEN]
+    probability: Annotated[float, "share"]
+    reason_1: str
+    reason_2: str
+    reason_3: str
+    reason_4: str
     certain: int
     rough: bool
     decides: str
-    cells: Cells
 
     @property
     def attributes(self) -> list[str]:
@@ -149,8 +161,7 @@ class RefusedCase:
     @property
     def reasons(self) -> list[str]:
         """Labels of the reasons, the largest first."""
-        cells = (self.cells.get(f"reason_{rank}") for rank in range(1, REASONS + 1))
-        return [label for label in cells if isinstance(label, str) and label]
+        return list(filter(None, (self.reason_1, self.reason_2, self.reason_3, self.reason_4)))
 
 
 @dataclass(frozen=True)
@@ -161,22 +172,16 @@ class DecidingAttribute(OfPlayer):
     """
 
     source = ("cases", "deciding")
+    feature: str
+    label: str
+    display: str
     to_display: str
-    probability_after: float | None
+    to_value: float
+    probability_after: Annotated[float | None, "share"]
 
 
 @dataclass(frozen=True)
-class ChangedInput(OfCase):
-    """A value that would have to be otherwise for another decision."""
-
-    feature: str = ""
-    label: str = ""
-    from_display: str = ""
-    to_display: str = ""
-
-
-@dataclass(frozen=True)
-class ChangeStep(ChangedInput):
+class ChangeStep(OfCase):
     """A step of the smallest change.
 
     status : "found", or how far none was found; then the rest is empty. movable : features that can
@@ -184,42 +189,63 @@ class ChangeStep(ChangedInput):
     """
 
     source = ("cases", "counterfactuals")
-    status: str = ""
-    to_value: float | None = None
-    probability_after: float | None = None
-    movable: float | None = None
-    margin: float | None = None
+    status: str
+    feature: str
+    label: str
+    from_display: str
+    to_display: str
+    to_value: float | None
+    probability_after: Annotated[float | None, "share"]
+    movable: Annotated[float | None, "count"]
+    margin: Annotated[float | None, "share"]
+    near: float
     way: ClassVar[int] = 1
 
 
 @dataclass(frozen=True)
-class OtherWay(ChangedInput):
+class OtherWay(OfCase):
     """A step of a further change."""
 
     source = ("cases", "other_ways")
-    way: int = 1
-    probability_after: float | None = None
+    way: int
+    feature: str
+    label: str
+    from_display: str
+    to_display: str
+    to_value: float
+    probability_after: Annotated[float | None, "share"]
+    near: float
 
 
 @dataclass(frozen=True)
-class Consequence(ChangedInput):
+class Consequence(OfCase):
     """What would move with a change, by the declared graph of causes."""
 
     source = ("cases", "consequences")
-    way: int = 1
+    way: int
+    feature: str
+    label: str
+    from_display: str
+    to_display: str
 
 
 @dataclass(frozen=True)
-class NearestAccepted(ChangedInput):
+class NearestAccepted(OfCase):
     """Where the most alike case that was decided otherwise differs; one row for each feature.
 
     differing : in how many features it does.
     """
 
     source = ("cases", "nearest_accepted")
-    instance_id: int = 0
-    probability: float = 0.0
-    differing: int = 0
+    rank: int
+    instance_id: Annotated[int, "row"]
+    distance: float
+    probability: Annotated[float, "share"]
+    feature: str
+    label: str
+    from_display: str
+    to_display: str
+    differing: int
 
 
 @dataclass(frozen=True)
@@ -227,10 +253,10 @@ class CaseAgreement(OfCase):
     """How alike two methods explain a case; top3_overlap is a share."""
 
     source = ("cases", "agreement")
-    explainer_a: str
-    explainer_b: str
+    explainer_a: Annotated[str, "explainer"]
+    explainer_b: Annotated[str, "explainer"]
     spearman: float | None
-    top3_overlap: float
+    top3_overlap: Annotated[float, "share"]
 
 
 @dataclass(frozen=True)
@@ -240,8 +266,8 @@ class ErrorsLikeThis(OfCase):
     source = ("cases", "errors_like_this")
     slice: str
     n: int
-    error_rate: float
-    rest_error_rate: float | None
+    error_rate: Annotated[float, "share"]
+    rest_error_rate: Annotated[float | None, "share"]
 
 
 @dataclass(frozen=True)
@@ -253,7 +279,7 @@ class WayStep(OfCase):
     kind: str
     branch: str
     number: int
-    weight: float | None
+    weight: Annotated[float | None, "share"]
     added: float
 
 
@@ -278,6 +304,8 @@ class TreeQuestion(OfCase):
     source = ("decision_way", "paths")
     tree: int
     added: float
+    depth: int
+    feature: str
     label: str
     display: str
     relation: str
@@ -293,11 +321,12 @@ class Anchor(OfCase):
 
     source = ("anchors", "rules")
     decision: str
+    conditions: int
     enough: bool
-    everywhere: float
+    everywhere: Annotated[float, "share"]
     n: int
-    precision: Annotated[Estimate, From(prefix="precision")]
-    coverage: float | None
+    precision: Annotated[Estimate, "share"]
+    coverage: Annotated[Estimate | None, "share"]
 
 
 @dataclass(frozen=True)
@@ -305,8 +334,10 @@ class AnchorTerm(OfCase):
     """A condition of such a rule."""
 
     source = ("anchors", "conditions")
+    order: int
+    feature: str
     label: str
-    relation: Relation
+    relation: Annotated[Relation, "code"]
     display: str
 
 
@@ -316,10 +347,11 @@ class Push(OfCase):
 
     source = ("tracin", "pushes")
     toward: bool
-    instance_id: int
+    rank: int
+    instance_id: Annotated[int, "row"]
     label: str
-    share: float
-    common: str = ""
+    share: Annotated[float, "share"]
+    common: Annotated[str, OPTIONAL] = ""
 
     @property
     def in_common(self) -> list[str]:
@@ -334,25 +366,26 @@ class Pushed(OfCase):
     source = ("tracin", "pushed")
     decision: str
     rows: int
-    covered: float
+    covered: Annotated[float, "share"]
 
 
 @dataclass(frozen=True)
 class ComparedPrototype:
     """A training case that a prototype model decided by: a row of `prototypes.compared`."""
 
-    instance_id: int
-    prototype_id: int
+    instance_id: Annotated[int, "row"]
+    rank: int
+    prototype_id: Annotated[int, "row"]
     class_label: str
     for_decision: bool
-    share: float
+    share: Annotated[float, "share"]
 
 
 @dataclass(frozen=True)
 class FiredRule:
     """A rule of a model of rules that holds for a row, 0 its start: a row of `rules.fired`."""
 
-    instance_id: int
+    instance_id: Annotated[int, "row"]
     rule: int
     when: str
     points: float

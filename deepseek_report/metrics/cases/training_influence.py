@@ -19,7 +19,7 @@ from deepseek_report.artifacts.protocols.modules import ExplainableModule
 from deepseek_report.artifacts.protocols.trees import TreeEnsemble
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
-from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of
+from deepseek_report.artifacts.table import SEPARATOR, TableType
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.cases.case_choice import ShownCases
@@ -351,17 +351,7 @@ class TracIn(ModelMetric):
     tasks = frozenset({"classification", "regression"})
     bounds = {}
     reads = frozenset({"dataset", "predictions", "cases", "classifier", "refits"})
-    tables = {
-        "pushes": TableType(
-            (
-                *columns_of("case:place toward:yes_no rank:count instance_id:row label"),
-                *columns_of("share:share"),
-                Column("common", optional=True),
-            ),
-            row=Push,
-        ),
-        "pushed": TableType(columns_of("case:place decision rows:count covered:share"), row=Pushed),
-    }
+    tables = {"pushes": TableType.of(Push), "pushed": TableType.of(Pushed)}
     checkpoints: Annotated[int, Field(ge=0, le=20)] = 0
     most: Annotated[int, Field(ge=1, le=50)] = 5
 

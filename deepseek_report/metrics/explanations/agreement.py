@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,8 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Score
-from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
+from deepseek_report.artifacts.table import TableType, columns_of
+from deepseek_report.artifacts.table_rows import BARE_ENDS, HIDDEN, Cell
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations.explanation_plugin import (
@@ -34,9 +36,12 @@ _KRISHNA = "Krishna et al. 2022, arXiv:2202.01602"
 class ExplainerPair:
     """Two explainers, and how alike they rank the players: a row of `explainer_agreement.pairs`."""
 
-    explainer_a: str
-    explainer_b: str
-    spearman: Estimate
+    explainer_a: Annotated[str, "explainer"]
+    explainer_b: Annotated[str, "explainer"]
+    spearman: Annotated[Estimate, BARE_ENDS, Cell(required=True)]
+    top5_overlap: Annotated[float, "of_five", Cell(required=True)]
+    top5_sign_agreement: Annotated[float, "share", HIDDEN]
+    n: int
 
     @property
     def has_control(self) -> bool:
@@ -115,18 +120,8 @@ class ExplainerAgreement(ExplanationMetric):
 
     reveals = "aggregate"
     tables = {
-        "pairs": TableType(
-            (
-                *columns_of("explainer_a:explainer explainer_b:explainer"),
-                estimate("spearman", required=True),
-                Column("top5_overlap", "of_five", required=True),
-                Column("top5_sign_agreement", "share", shown=False),
-                Column("n", "count"),
-            ),
-            section="trust",
-            folded=True,
-            release=TableRelease(counts=("n",)),
-            row=ExplainerPair,
+        "pairs": TableType.of(
+            ExplainerPair, "trust", folded=True, release=TableRelease(counts=("n",))
         ),
         "per_case": TableType(
             (

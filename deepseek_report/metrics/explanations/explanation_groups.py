@@ -18,7 +18,7 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PARTS, PEOPLE, Attribute
 from deepseek_report.artifacts.score import Score
-from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate, estimates_of
+from deepseek_report.artifacts.table import TableType
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations import curves
 from deepseek_report.metrics.explanations.curves import Perturbation
@@ -55,17 +55,8 @@ class ExplanationByGroup(ExplanationMetric):
 
     reveals = "aggregate"
     tables = {
-        "groups": TableType(
-            (
-                *columns_of("explainer:explainer attribute:attribute"),
-                Column("attribute_label", shown=False),
-                *columns_of("level n:count"),
-                estimate("deletion"),
-                *estimates_of("reached:share"),
-                Column("too_few", "yes_no", shown=False),
-            ),
-            release=TableRelease(counts=("n",), lines=(("explainer", "attribute"),)),
-            row=ExplainedGroup,
+        "groups": TableType.of(
+            ExplainedGroup, release=TableRelease(counts=("n",), lines=(("explainer", "attribute"),))
         )
     }
 

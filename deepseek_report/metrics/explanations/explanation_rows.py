@@ -7,15 +7,11 @@ from typing import Annotated
 
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.explanation import Game
-from deepseek_report.artifacts.table_rows import Cells, From
+from deepseek_report.artifacts.table_rows import BARE_ENDS, HIDDEN, Cell
 
 
-@dataclass(frozen=True)
-class FeatureImportance:
-    """How much a method attributes to a feature over all cases: a row of `importance.importance`.
-
-    share : of the attributions of all features. rank : from 1.
-    """
+class OfImportance:
+    """A row on how much is attributed to a feature."""
 
     explainer: str
     feature: str
@@ -39,21 +35,49 @@ class FeatureImportance:
 
 
 @dataclass(frozen=True)
-class ClassImportance(FeatureImportance):
+class FeatureImportance(OfImportance):
+    """How much a method attributes to a feature over all cases: a row of `importance.importance`.
+
+    share : of the attributions of all features. rank : from 1.
+    """
+
+    explainer: Annotated[str, "explainer"]
+    feature: str
+    label: str
+    mean_absolute: Annotated[Estimate, BARE_ENDS]
+    mean_signed: float
+    share: Annotated[float, "share"]
+    n: int
+    rank: int
+
+
+@dataclass(frozen=True)
+class ClassImportance(OfImportance):
     """The same for another class than the explained one: a row of `importance.by_class`."""
 
-    of_class: Annotated[str, From("class")]
+    of_class: Annotated[str, Cell(column="class")]
+    explainer: Annotated[str, "explainer"]
+    feature: str
+    label: str
+    mean_absolute: Annotated[Estimate, BARE_ENDS]
+    mean_signed: float
+    share: Annotated[float, "share"]
+    n: int
+    rank: int
 
 
 @dataclass(frozen=True)
 class GroupImportance:
     """How much is attributed to a feature in a group: a row of `importance.by_group`."""
 
-    explainer: str
-    attribute: str
-    feature: str
+    explainer: Annotated[str, "explainer", HIDDEN]
+    attribute: Annotated[str, "attribute"]
+    attribute_label: Annotated[str, HIDDEN]
+    level: str
+    feature: Annotated[str, HIDDEN]
+    label: str
+    mean_absolute: Annotated[Estimate, BARE_ENDS]
     n: int
-    cells: Cells
 
 
 @dataclass(frozen=True)
@@ -63,21 +87,26 @@ class ExplainedGroup:
     reached : the share of the reachable gain in deletion; None where that was not measured.
     """
 
-    explainer: str
-    attribute: str
+    explainer: Annotated[str, "explainer"]
+    attribute: Annotated[str, "attribute"]
+    attribute_label: Annotated[str, HIDDEN]
     level: str
     n: int
-    cells: Cells
-    reached: Annotated[Estimate | None, From(prefix="reached")]
+    deletion: Annotated[Estimate, BARE_ENDS]
+    reached: Annotated[Estimate | None, "share"]
+    too_few: Annotated[bool, HIDDEN]
 
 
 @dataclass(frozen=True)
 class SelfCheckOutcome:
     """A check of a method on cases with a known answer: a row of `self_check.checks`."""
 
-    explainer: str
+    explainer: Annotated[str, "explainer"]
+    check: Annotated[str, "code"]
+    n: int
+    difference: float
+    allowed: float
     passed: bool
-    cells: Cells
 
 
 @dataclass(frozen=True)
@@ -87,12 +116,13 @@ class SkillShare:
     value : what it earns, as a loss.
     """
 
-    feature: str
+    feature: Annotated[str, HIDDEN]
     label: str
-    share: Annotated[Estimate, From(prefix="share")]
-    value: Estimate
+    share: Annotated[Estimate, "share"]
+    value: Annotated[Estimate, BARE_ENDS]
+    p_adjusted: Annotated[float | None, "p_value", HIDDEN]
     n: int
-    p_adjusted: float | None
+    rank: int
 
 
 @dataclass(frozen=True)
@@ -100,12 +130,18 @@ class LossRise:
     """The loss with the values of a feature exchanged: `permutation_importance.features`."""
 
     feature: str
-    loss_rise: Estimate
+    loss_rise: Annotated[Estimate, BARE_ENDS]
 
 
 @dataclass(frozen=True)
 class JudgedGame:
     """The game whose true values a method was held against: a row of `true_error.true_errors`."""
 
-    explainer: str
-    game: Game
+    explainer: Annotated[str, "explainer"]
+    game: Annotated[Game, "code"]
+    error: Estimate
+    gain: Estimate
+    order: Estimate
+    amounts: Estimate
+    formula: Estimate
+    n: int

@@ -19,7 +19,8 @@ from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Score
-from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
+from deepseek_report.artifacts.table import TableType
+from deepseek_report.artifacts.table_rows import BARE_ENDS
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations import curves, explanation_plugin
@@ -39,9 +40,9 @@ _SUNDARARAJAN = "Sundararajan, Taly & Yan 2017, arXiv:1703.01365"
 class RemovedShare:
     """The mean output with a share of the players taken away, or put back: a row of `curve`."""
 
-    explainer: str
-    removed_share: float
-    mean: Estimate
+    explainer: Annotated[str, "explainer"]
+    removed_share: Annotated[float, "share"]
+    mean: Annotated[Estimate, BARE_ENDS]
     n: int
 
 
@@ -49,17 +50,7 @@ class RemovedShare:
 class RemovalMetric(ExplanationMetric):
     """Defaults of a metric that takes players away, or puts them back, by their attributions."""
 
-    tables = {
-        "curve": TableType(
-            (
-                *columns_of("explainer:explainer removed_share:share"),
-                estimate("mean"),
-                Column("n", "count"),
-            ),
-            release=WHOLE,
-            row=RemovedShare,
-        )
-    }
+    tables = {"curve": TableType.of(RemovedShare, release=WHOLE)}
     reads = curves.CURVES | {"cases", "explanation", "control"}
     mode: ClassVar[Mode]
     steps: curves.Steps = 10

@@ -19,8 +19,8 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Feature
 from deepseek_report.artifacts.split import Split
-from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate, estimates_of
-from deepseek_report.artifacts.table_rows import From
+from deepseek_report.artifacts.table import TableType
+from deepseek_report.artifacts.table_rows import BARE_ENDS, HIDDEN, OPTIONAL, Cell
 from deepseek_report.data_kinds.coalitions import MovedRows
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations.explanation_plugin import (
@@ -50,10 +50,16 @@ class FeatureEffect:
     one with partial dependence. correlation : with the feature that it goes with most.
     """
 
-    feature: str
+    feature: Annotated[str, HIDDEN]
     label: str
+    partner: str
     correlation: float
-    partner: str = ""
+    least_at: str
+    least_points: Annotated[Estimate | None, "points", OPTIONAL]
+    least: Annotated[Estimate | None, OPTIONAL]
+    most_at: str
+    most_points: Annotated[Estimate | None, "points", OPTIONAL]
+    most: Annotated[Estimate | None, OPTIONAL]
 
 
 @dataclass(frozen=True)
@@ -64,12 +70,15 @@ class EffectPoint:
     """
 
     feature: str
+    label: str
     kind: str
     unit: str
+    method: str
     value: float
     display: str
-    effect: Estimate
-    share: float
+    effect: Annotated[Estimate, BARE_ENDS]
+    share: Annotated[float, "share"]
+    n: int
 
 
 @dataclass(frozen=True)
@@ -77,9 +86,9 @@ class DensityBar:
     """The share of the training rows whose number is from `start` to `end`: a row of `density`."""
 
     feature: str
-    start: Annotated[float, From("from")]
-    end: Annotated[float, From("to")]
-    share: float
+    start: Annotated[float, Cell(column="from")]
+    end: Annotated[float, Cell(column="to")]
+    share: Annotated[float, "share"]
 
 
 @dataclass(frozen=True)
@@ -93,12 +102,8 @@ class CaseEffect:
 
 
 #: Where the values of numbers lie, see `density`.
-DENSITY = TableType(
-    columns_of("feature from:number to:number share:share"),
-    release=TableRelease(values=("from", "to")),
-    row=DensityBar,
-)
-_LINES = TableType(columns_of("feature line:count value:number effect:number"), row=CaseEffect)
+DENSITY = TableType.of(DensityBar, release=TableRelease(values=("from", "to")))
+_LINES = TableType.of(CaseEffect)
 
 
 @dataclass(frozen=True)
@@ -125,28 +130,8 @@ class FeatureEffects(ModelMetric):
     scope = "explainers"
     modalities = frozenset({"table"})
     tables = {
-        "effects": TableType(
-            (
-                Column("feature", shown=False),
-                *columns_of("label partner correlation:number least_at"),
-                *estimates_of("least_points:points least", optional=True),
-                Column("most_at"),
-                *estimates_of("most_points:points most", optional=True),
-            ),
-            section="explanations",
-            folded=True,
-            release=TableRelease(),
-            row=FeatureEffect,
-        ),
-        "curves": TableType(
-            (
-                *columns_of("feature label kind unit method value:number display"),
-                estimate("effect", "number"),
-                *columns_of("share:share n:count"),
-            ),
-            release=TableRelease(counts=("n",), values=("value",)),
-            row=EffectPoint,
-        ),
+        "effects": TableType.of(FeatureEffect, "explanations", folded=True, release=TableRelease()),
+        "curves": TableType.of(EffectPoint, release=TableRelease(counts=("n",), values=("value",))),
         "density": DENSITY,
         "lines": _LINES,
     }

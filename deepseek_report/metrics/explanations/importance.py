@@ -16,7 +16,7 @@ from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Attribute, Schema
 from deepseek_report.artifacts.score import Score
-from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
+from deepseek_report.artifacts.table import TableType
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.coalitions import Units
 from deepseek_report.errors import NotApplicableError
@@ -35,20 +35,10 @@ LEAST_OCCURRENCES = 3
 MOST_INTERVALS, MOST_BY_GROUP = 300, 100
 
 
-_BY_GROUP = TableType(
-    (
-        Column("explainer", "explainer", shown=False),
-        Column("attribute", "attribute"),
-        Column("attribute_label", shown=False),
-        Column("level"),
-        Column("feature", shown=False),
-        Column("label"),
-        estimate("mean_absolute"),
-        Column("n", "count"),
-    ),
+_BY_GROUP = TableType.of(
+    GroupImportance,
     folded=True,
     release=TableRelease(counts=("n",), lines=(("explainer", "attribute", "feature"),)),
-    row=GroupImportance,
 )
 
 
@@ -66,24 +56,8 @@ class Importance(explanation_plugin.ExplanationMetric):
 
     reveals = "aggregate"
     tables = {
-        "importance": TableType(
-            (
-                *columns_of("explainer:explainer feature label"),
-                estimate("mean_absolute"),
-                *columns_of("mean_signed:number share:share n:count rank:count"),
-            ),
-            release=TableRelease(counts=("n",)),
-            row=FeatureImportance,
-        ),
-        "by_class": TableType(
-            (
-                *columns_of("class explainer:explainer feature label"),
-                estimate("mean_absolute"),
-                *columns_of("mean_signed:number share:share n:count rank:count"),
-            ),
-            release=TableRelease(counts=("n",)),
-            row=ClassImportance,
-        ),
+        "importance": TableType.of(FeatureImportance, release=TableRelease(counts=("n",))),
+        "by_class": TableType.of(ClassImportance, release=TableRelease(counts=("n",))),
         "by_group": _BY_GROUP,
     }
 

@@ -20,8 +20,8 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.protocols.trees import TreeEnsemble
 from deepseek_report.artifacts.schema import Feature, Schema
 from deepseek_report.artifacts.score import Score
-from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate, estimates_of
-from deepseek_report.artifacts.table_rows import From
+from deepseek_report.artifacts.table import TableType
+from deepseek_report.artifacts.table_rows import BARE_ENDS, HIDDEN, Cell
 from deepseek_report.data_kinds.coalitions import each_once
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.plugin import ModelMetric
@@ -170,19 +170,25 @@ class FeaturePair:
     looked_at : how many pairs were looked at.
     """
 
+    feature_a: Annotated[str, HIDDEN]
+    feature_b: Annotated[str, HIDDEN]
     label_a: str
     label_b: str
-    share: Annotated[Estimate, From(prefix="share")]
-    control: float
+    share: Annotated[Estimate, "share", Cell(required=True)]
+    control: Annotated[float, "share"]
     interacts: bool
-    looked_at: int
-    space: OutputSpace
+    size: Annotated[Estimate, BARE_ENDS]
+    n: int
+    looked_at: Annotated[int, HIDDEN]
+    exact: Annotated[bool, HIDDEN]
+    space: Annotated[OutputSpace, HIDDEN]
 
 
 @dataclass(frozen=True)
 class EffectBeside:
     """The mean output at a value of one feature, for a value of another: `interactions.effects`."""
 
+    feature: str
     label: str
     kind: str
     unit: str
@@ -198,14 +204,7 @@ class EffectBeside:
         return self.kind == "numeric"
 
 
-_EFFECTS = TableType(
-    (
-        *columns_of("feature label kind unit value:number display by_label by_display"),
-        *columns_of("output:number"),
-    ),
-    release=TableRelease(values=("value",)),
-    row=EffectBeside,
-)
+_EFFECTS = TableType.of(EffectBeside, release=TableRelease(values=("value",)))
 
 
 @dataclass(frozen=True)
@@ -237,20 +236,8 @@ class Interactions(ModelMetric):
     reveals = "aggregate"
     modalities = frozenset({"table"})
     tables = {
-        "pairs": TableType(
-            (
-                *columns_of("feature_a feature_b", shown=False),
-                *columns_of("label_a label_b"),
-                *estimates_of("share:share", required=True),
-                *columns_of("control:share interacts:yes_no"),
-                estimate("size", "number"),
-                Column("n", "count"),
-                *columns_of("looked_at:count exact:yes_no space", shown=False),
-            ),
-            section="explanations",
-            folded=True,
-            release=TableRelease(counts=("n",)),
-            row=FeaturePair,
+        "pairs": TableType.of(
+            FeaturePair, "explanations", folded=True, release=TableRelease(counts=("n",))
         ),
         "effects": _EFFECTS,
     }

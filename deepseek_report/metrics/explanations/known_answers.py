@@ -22,7 +22,7 @@ from deepseek_report.artifacts.protocols.metrics import ExplainAgain, MeasureCon
 from deepseek_report.artifacts.protocols.trees import Nodes, TreeEnsemble
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Direction, Score
-from deepseek_report.artifacts.table import TableType, columns_of, estimates_of
+from deepseek_report.artifacts.table import TableType
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.coalitions import n_players, player_sums
 from deepseek_report.errors import NotApplicableError
@@ -164,17 +164,7 @@ class TrueError(ExplanationMetric):
     resamples: Resamples = 2000
 
     scope = "explainers"
-    tables = {
-        "true_errors": TableType(
-            (
-                *columns_of("explainer:explainer game:code"),
-                *estimates_of("error gain order amounts formula"),
-                *columns_of("n:count"),
-            ),
-            release=TableRelease(counts=("n",)),
-            row=JudgedGame,
-        )
-    }
+    tables = {"true_errors": TableType.of(JudgedGame, release=TableRelease(counts=("n",)))}
     bounds = {
         "true_error": (0.0, 1.0),
         "true_error_gain": (-1.0, 1.0),
@@ -426,18 +416,7 @@ class SelfCheck(ExplanationMetric):
     reveals = "aggregate"
     instances: Annotated[int, Field(ge=1)] = 3
 
-    tables = {
-        "checks": TableType(
-            (
-                *columns_of(
-                    "explainer:explainer check:code n:count difference:number allowed:number"
-                ),
-                *columns_of("passed:yes_no"),
-            ),
-            release=WHOLE,
-            row=SelfCheckOutcome,
-        )
-    }
+    tables = {"checks": TableType.of(SelfCheckOutcome, release=WHOLE)}
     bounds = {"self_check_failures": (0.0, 4.0)}
     reads = frozenset({"dataset", "classifier", "explanation", "background", "seed"})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,8 @@ from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.table import TableType, columns_of, estimate
+from deepseek_report.artifacts.table import TableType
+from deepseek_report.artifacts.table_rows import BARE_ENDS
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.coalitions import n_players, player_sums
 from deepseek_report.errors import NotApplicableError
@@ -48,10 +49,11 @@ class LocalisedShare:
     chance : what an explanation that points anywhere reaches.
     """
 
-    explainer: str
+    explainer: Annotated[str, "explainer"]
     measure: str
-    value: Estimate
+    value: Annotated[Estimate, BARE_ENDS]
     chance: float
+    control: float
     n: int | None
 
 
@@ -74,17 +76,7 @@ class Localisation(ExplanationMetric):
     """
 
     reveals = "aggregate"
-    tables = {
-        "localisation": TableType(
-            (
-                *columns_of("explainer:explainer measure"),
-                estimate("value"),
-                *columns_of("chance:number control:number n:count"),
-            ),
-            release=TableRelease(counts=("n",)),
-            row=LocalisedShare,
-        )
-    }
+    tables = {"localisation": TableType.of(LocalisedShare, release=TableRelease(counts=("n",)))}
 
     evidence: Literal["auto", "positive", "magnitude"] = "auto"
     resamples: Resamples = 2000

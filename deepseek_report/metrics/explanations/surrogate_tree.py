@@ -20,6 +20,7 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Feature, Schema
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import TableType, columns_of, estimates_of
+from deepseek_report.artifacts.table_rows import OPTIONAL
 from deepseek_report.data_kinds.rule_lists import RuleList, RuleListSize, RuleTargets, way_as_sets
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations.feature_effects import sampled
@@ -46,9 +47,12 @@ class SurrogateLeaf:
     """
 
     rule: str
-    share: float
-    value_share: float | None = None
-    value: float | None = None
+    n: int
+    share: Annotated[float, "share"]
+    value_share: Annotated[float | None, "share", OPTIONAL]
+    value: Annotated[float | None, OPTIONAL]
+    model_share: Annotated[float | None, "share", OPTIONAL]
+    model: Annotated[float | None, OPTIONAL]
 
 
 @dataclass(frozen=True)
@@ -60,14 +64,16 @@ class SurrogateNode:
     empty for a leaf.
     """
 
+    node: int
     parent: float
     goes_left: bool
     depth: int
+    label: str
+    split: str
     is_category: bool
     value: float
-    share: float
-    label: str = ""
-    split: str = ""
+    share: Annotated[float, "share"]
+    n: int
 
     @property
     def is_leaf(self) -> bool:
@@ -100,24 +106,14 @@ class SurrogateTree(SurrogateMetric):
 
     reveals = "aggregate"
     tables = {
-        "rules": TableType(
-            (
-                *columns_of("rule n:count share:share"),
-                *columns_of("value_share:share value:number model_share:share", optional=True),
-                *columns_of("model:number", optional=True),
-            ),
-            section="explanations",
+        "rules": TableType.of(
+            SurrogateLeaf,
+            "explanations",
             folded=True,
             release=TableRelease(counts=("n",), lines=((),)),
-            row=SurrogateLeaf,
         ),
-        "nodes": TableType(
-            (
-                *columns_of("node:count parent:number goes_left:yes_no depth:count label split"),
-                *columns_of("is_category:yes_no value:number share:share n:count"),
-            ),
-            release=TableRelease(counts=("n",), lines=(("depth",),)),
-            row=SurrogateNode,
+        "nodes": TableType.of(
+            SurrogateNode, release=TableRelease(counts=("n",), lines=(("depth",),))
         ),
     }
     bounds = {"surrogate_fidelity": (None, 1.0), "surrogate_agreement": SHARE}

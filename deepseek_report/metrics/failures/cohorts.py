@@ -18,7 +18,7 @@ from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate, estimates_of
+from deepseek_report.artifacts.table import TableType, estimate
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.row_conditions import ConditionError, RowCondition, read_condition
 from deepseek_report.errors import DataError, NotApplicableError
@@ -30,7 +30,7 @@ from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.statistics.excess import Excess
 from deepseek_report.statistics.intervals import holm
 from deepseek_report.statistics.resampling import Resampling
-from deepseek_report.tasks import TASKS, Task, of_some_task, task_of
+from deepseek_report.tasks import Task, task_of
 
 #: Whose cohort it is: all cases, a person's, the worst and the best that was found.
 Origin = Literal["all", "declared", "worst", "best"]
@@ -68,31 +68,9 @@ class Cohorts(ModelMetric):
 
     reveals = "aggregate"
     tables = {
-        "cohorts": TableType(
-            (
-                Column("cohort"),
-                Column("origin", shown=False),
-                *columns_of("n:count share:share"),
-                *estimates_of("decided:share"),
-                *of_some_task((task.part_table for task in TASKS.values()), unless="too_few"),
-                *of_some_task([[_CALIBRATION]]),
-                Column("p_adjusted", "p_value"),
-                Column("too_few", "yes_no", shown=False),
-            ),
-            release=TableRelease(counts=("n",), overlapping=True),
-            row=Cohort,
-        ),
-        "drivers": TableType(
-            (
-                Column("explainer", "explainer", shown=False),
-                Column("cohort"),
-                Column("origin", shown=False),
-                Column("label"),
-                estimate("mean_absolute"),
-                Column("n", "count"),
-            ),
-            release=TableRelease(counts=("n",), overlapping=True),
-            row=CohortDriver,
+        "cohorts": TableType.of(Cohort, release=TableRelease(counts=("n",), overlapping=True)),
+        "drivers": TableType.of(
+            CohortDriver, release=TableRelease(counts=("n",), overlapping=True)
         ),
     }
     bounds = {}

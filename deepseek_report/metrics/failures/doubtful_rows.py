@@ -17,7 +17,7 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.artifacts.table import TableType, columns_of, estimates_of
+from deepseek_report.artifacts.table import TableType, columns_of
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.base import encoding_of
 from deepseek_report.errors import NotApplicableError
@@ -157,19 +157,7 @@ class NearCopies(EntityMetric):
     """
 
     reveals = "aggregate"
-    tables = {
-        "comparison": TableType(
-            (
-                *columns_of("n:count near:count same_label:share other_same_label:share"),
-                *columns_of("by_chance:yes_no same_p_value:p_value near_loss:number", shown=False),
-                *columns_of("other_loss:number loss_p_value:p_value", shown=False),
-                *estimates_of("flattered", shown=False),
-            ),
-            section="bottlenecks",
-            release=WHOLE,
-            row=CopyComparison,
-        )
-    }
+    tables = {"comparison": TableType.of(CopyComparison, "bottlenecks", release=WHOLE)}
     category = "data"
     reads = frozenset({"dataset", "predictions"})
     bounds = {

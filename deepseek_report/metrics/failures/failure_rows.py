@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Annotated
 
 from deepseek_report.artifacts.estimate import UNDEFINED, Estimate, finite
-from deepseek_report.artifacts.table_rows import Cells, From
+from deepseek_report.artifacts.table_rows import BARE_ENDS, HIDDEN, OPTIONAL, Cells
+from deepseek_report.tasks import TASKS, of_some_task
+
+#: What the tasks tell of a part of the data.
+_OF_TASKS = of_some_task((task.part_table for task in TASKS.values()), unless="too_few")
 
 
 @dataclass(frozen=True)
@@ -20,23 +23,19 @@ class Slice:
     """
 
     slice: str
+    features: Annotated[str, HIDDEN]
+    kind: Annotated[str, "slice_kind"]
     n: int
-    share: float
-    p_adjusted: float | None
-    cells: Cells
-    features: str
-    kind: str
-    surplus: Annotated[Estimate, From(prefix="surplus")]
-    whole: bool
-    low: float = math.nan
-    high: float = math.nan
-    missed_rate: float | None = None
-    rest_missed_rate: float | None = None
-    mean_error: float | None = None
+    share: Annotated[float, "share"]
+    cells: Annotated[Cells, of_some_task(task.slice_table for task in TASKS.values())]
+    whole: Annotated[bool, HIDDEN]
+    surplus: Annotated[Estimate, HIDDEN]
+    p_value: Annotated[float, "p_value", HIDDEN]
+    p_adjusted: Annotated[float | None, "p_value"]
 
     def loss(self, key: str) -> Estimate:
         """The mean loss of this key in the slice."""
-        return Estimate.of(self.cells[key], self.low, self.high, self.n)
+        return Estimate.of(self.cells[key], self.cells["low"], self.cells["high"], self.n)
 
     def rest(self, key: str) -> float:
         """The same in all other rows."""
@@ -47,7 +46,6 @@ class Slice:
         return finite(self.cells.get(f"expected_{key}"))
 
 
-@dataclass(frozen=True)
 class OfLevel:
     """A row on the cases of one level of an attribute."""
 
@@ -64,29 +62,37 @@ class PartLevel(OfLevel):
     p-value. cells : has the columns of the task.
     """
 
-    attribute_label: str
-    too_few: bool
-    cells: Cells
-    missed_rate: float | None
-    flagged_rate: float | None
-    unforeseen: float | None
-    unforeseen_p: float | None
+    attribute: Annotated[str, "attribute"]
+    attribute_label: Annotated[str, HIDDEN]
+    level: str
+    n: int
+    cells: Annotated[Cells, _OF_TASKS]
+    too_few: Annotated[bool, HIDDEN]
+    missed_rate: Annotated[float | None, "share", HIDDEN]
+    flagged_rate: Annotated[float | None, "share", HIDDEN]
+    unforeseen: Annotated[float | None, HIDDEN]
+    unforeseen_p: Annotated[float | None, "p_value", HIDDEN]
 
 
 @dataclass(frozen=True)
 class PeriodLevel(OfLevel):
     """What is stated of a period and what happened: a row of `period_drift.periods`."""
 
-    stated: Annotated[Estimate, From(prefix="stated")]
-    happened: Annotated[Estimate, From(prefix="happened")]
+    attribute: Annotated[str, "attribute"]
+    attribute_label: Annotated[str, HIDDEN]
+    level: str
+    n: int
+    stated: Estimate
+    happened: Estimate
+    too_few: Annotated[bool, HIDDEN]
 
 
 @dataclass(frozen=True)
 class DriftTest:
     """The test of a drift of what is stated over periods: a row of `period_drift.tests`."""
 
-    attribute: str
-    p_value: float | None
+    attribute: Annotated[str, "attribute"]
+    p_value: Annotated[float | None, "p_value"]
 
 
 @dataclass(frozen=True)
@@ -97,22 +103,26 @@ class Cohort:
     """
 
     cohort: str
-    origin: str
+    origin: Annotated[str, HIDDEN]
     n: int
-    share: float
-    p_adjusted: float | None
-    too_few: bool
-    cells: Cells
+    share: Annotated[float, "share"]
+    decided: Annotated[Estimate, "share"]
+    cells: Annotated[Cells, _OF_TASKS]
+    calibration_gap: Annotated[Estimate | None, "points", OPTIONAL]
+    p_adjusted: Annotated[float | None, "p_value"]
+    too_few: Annotated[bool, HIDDEN]
 
 
 @dataclass(frozen=True)
 class CohortDriver:
     """What a method attributes most to in a cohort: a row of `cohorts.drivers`."""
 
-    explainer: str
+    explainer: Annotated[str, "explainer", HIDDEN]
     cohort: str
-    origin: str
-    cells: Cells
+    origin: Annotated[str, HIDDEN]
+    label: str
+    mean_absolute: Annotated[Estimate, BARE_ENDS]
+    n: int
 
 
 @dataclass(frozen=True)
@@ -120,8 +130,9 @@ class LearntFrom:
     """A predictor fitted to some of the rows: a row of `learning_curve.curve`."""
 
     rows: int
+    fraction: Annotated[float, "share", HIDDEN]
+    roc_auc: Annotated[Estimate, BARE_ENDS]
     predictor: str
-    roc_auc: Estimate
 
 
 @dataclass(frozen=True)
@@ -134,14 +145,14 @@ class CopyComparison:
 
     n: int
     near: int
-    same_label: float
-    other_same_label: float
-    by_chance: bool
-    same_p_value: float | None
-    near_loss: float | None
-    other_loss: float | None
-    loss_p_value: float | None
-    flattered_low: float
+    same_label: Annotated[float, "share"]
+    other_same_label: Annotated[float, "share"]
+    by_chance: Annotated[bool, HIDDEN]
+    same_p_value: Annotated[float | None, "p_value", HIDDEN]
+    near_loss: Annotated[float | None, HIDDEN]
+    other_loss: Annotated[float | None, HIDDEN]
+    loss_p_value: Annotated[float | None, "p_value", HIDDEN]
+    flattered: Annotated[Estimate, HIDDEN]
 
 
 @dataclass(frozen=True)
@@ -149,13 +160,14 @@ class RefitWithout:
     """What a refit without suspicious inputs scores: a row of `without_inputs.refits`."""
 
     inputs: str
-    metric: str
+    metric: Annotated[str, "metric"]
     score: float
-    score_change: Annotated[Estimate, From(prefix="score_change")]
+    score_change: Estimate
     rows: int
+    n: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PerturbationEffect:
     """What a disturbance of the inputs does: a row of `robustness.perturbations`.
 
@@ -164,17 +176,17 @@ class PerturbationEffect:
     roc_auc, mae : the score under it.
     """
 
-    perturbation: str
+    perturbation: Annotated[str, HIDDEN]
     label: str
-    level: float
-    cells: Cells
-    before: float
-    lost: Annotated[Estimate, From(prefix="lost")]
-    smooth: float | None
-    roc_auc: Estimate | None = None
-    mae: Estimate | None = None
-    flipped: Annotated[Estimate | None, From(prefix="flipped")] = None
-    change: Annotated[Estimate | None, From(prefix="change")] = None
+    level: Annotated[float, "declared"]
+    roc_auc: Annotated[Estimate | None, OPTIONAL, BARE_ENDS] = None
+    mae: Annotated[Estimate | None, OPTIONAL, BARE_ENDS] = None
+    flipped: Annotated[Estimate | None, "share", OPTIONAL] = None
+    change: Annotated[Estimate | None, OPTIONAL] = None
+    before: Annotated[float | None, HIDDEN]
+    lost: Annotated[Estimate, HIDDEN]
+    smooth: Annotated[float | None, HIDDEN]
+    n: int
 
     @property
     def held(self) -> Estimate:
@@ -195,7 +207,11 @@ class RiskPattern:
     """
 
     slice: str
+    features: Annotated[str, HIDDEN]
+    share: Annotated[float, "share"]
     n: int
-    rate: Annotated[Estimate, From(prefix="rate")]
-    stated: float
-    rest_rate: float
+    rate: Annotated[Estimate, "share"]
+    stated: Annotated[float, "share"]
+    rest_rate: Annotated[float, "share"]
+    p_value: Annotated[float, "p_value", HIDDEN]
+    p_adjusted: Annotated[float, "p_value"]

@@ -17,7 +17,7 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PARTS, Target
-from deepseek_report.artifacts.table import Column, TableType, columns_of, estimates_of
+from deepseek_report.artifacts.table import TableType
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.failures.failure_rows import DriftTest, PartLevel, PeriodLevel
 from deepseek_report.metrics.fairness import groups
@@ -26,7 +26,7 @@ from deepseek_report.metrics.plugin import EntityMetric, Resamples
 from deepseek_report.statistics.excess import larger_mean_p_value
 from deepseek_report.statistics.intervals import SHARE, holm
 from deepseek_report.statistics.resampling import Resampling
-from deepseek_report.tasks import TASKS, of_some_task, task_of
+from deepseek_report.tasks import task_of
 from deepseek_report.tasks.task import Task
 
 #: Rows of a class in a part without which no rate of errors is told of them.
@@ -54,16 +54,8 @@ class PartPerformance(EntityMetric):
 
     reveals = "aggregate"
     tables = {
-        "parts": TableType(
-            (
-                *groups.OF_ATTRIBUTE,
-                *columns_of("level n:count"),
-                *of_some_task((task.part_table for task in TASKS.values()), unless="too_few"),
-                *columns_of("too_few:yes_no missed_rate:share flagged_rate:share", shown=False),
-                *columns_of("unforeseen:number unforeseen_p:p_value", shown=False),
-            ),
-            release=TableRelease(counts=("n",), lines=(("attribute",),)),
-            row=PartLevel,
+        "parts": TableType.of(
+            PartLevel, release=TableRelease(counts=("n",), lines=(("attribute",),))
         ),
         "tests": GAPS,
     }
@@ -156,17 +148,10 @@ class PeriodDrift(EntityMetric):
 
     reveals = "aggregate"
     tables = {
-        "periods": TableType(
-            (
-                *groups.OF_ATTRIBUTE,
-                *columns_of("level n:count"),
-                *estimates_of("stated happened"),
-                Column("too_few", "yes_no", shown=False),
-            ),
-            release=TableRelease(counts=("n",), lines=(("attribute",),)),
-            row=PeriodLevel,
+        "periods": TableType.of(
+            PeriodLevel, release=TableRelease(counts=("n",), lines=(("attribute",),))
         ),
-        "tests": TableType(columns_of("attribute:attribute p_value:p_value"), row=DriftTest),
+        "tests": TableType.of(DriftTest),
     }
     category = "slices"
     reads = frozenset({"predictions", "dataset"})

@@ -15,7 +15,7 @@ from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimate
+from deepseek_report.artifacts.table import SEPARATOR, TableType
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.failures.failure_rows import LearntFrom, RefitWithout
 from deepseek_report.metrics.performance.baselines import (
@@ -41,20 +41,7 @@ class LearningCurve(EntityMetric, ClassMetric):
     """Test AUC of a reference predictor trained on growing parts of the training data."""
 
     reveals = "aggregate"
-    tables = {
-        "curve": TableType(
-            (
-                Column("rows", "count"),
-                Column("fraction", "share", shown=False),
-                estimate("roc_auc"),
-                Column("predictor"),
-            ),
-            section="bottlenecks",
-            folded=True,
-            release=WHOLE,
-            row=LearntFrom,
-        )
-    }
+    tables = {"curve": TableType.of(LearntFrom, "bottlenecks", folded=True, release=WHOLE)}
     bounds = {"learning_curve_gain": (-1.0, 1.0)}
     category = "data"
     reads = frozenset({"dataset", "seed"})
@@ -165,19 +152,7 @@ class WithoutInputs(EntityMetric):
     """
 
     reveals = "aggregate"
-    tables = {
-        "refits": TableType(
-            (
-                *columns_of("inputs metric:metric score:number"),
-                estimate("score_change", "number", prefix="score_change"),
-                *columns_of("rows:count n:count"),
-            ),
-            section="bottlenecks",
-            folded=True,
-            release=WHOLE,
-            row=RefitWithout,
-        )
-    }
+    tables = {"refits": TableType.of(RefitWithout, "bottlenecks", folded=True, release=WHOLE)}
     bounds = {}
     category = "data"
     modalities = frozenset({"table"})

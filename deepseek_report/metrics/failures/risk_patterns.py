@@ -18,7 +18,7 @@ from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.table import Column, TableType, columns_of, estimates_of
+from deepseek_report.artifacts.table import TableType
 from deepseek_report.metrics.failures.conditions import (
     Condition,
     Facts,
@@ -64,20 +64,11 @@ class RiskPatterns(EntityMetric, ClassMetric):
     reveals = "aggregate"
     modalities = frozenset({"table"})
     tables = {
-        "patterns": TableType(
-            (
-                Column("slice"),
-                Column("features", shown=False),
-                *columns_of("share:share n:count"),
-                *estimates_of("rate:share"),
-                *columns_of("stated:share rest_rate:share"),
-                Column("p_value", "p_value", shown=False),
-                Column("p_adjusted", "p_value"),
-            ),
-            section="explanations",
+        "patterns": TableType.of(
+            RiskPattern,
+            "explanations",
             folded=True,
             release=TableRelease(counts=("n",), overlapping=True),
-            row=RiskPattern,
         )
     }
     bounds = {}

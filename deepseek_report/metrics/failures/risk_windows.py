@@ -19,8 +19,8 @@ from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.artifacts.table import Column, TableType, columns_of, estimates_of
-from deepseek_report.artifacts.table_rows import From
+from deepseek_report.artifacts.table import TableType
+from deepseek_report.artifacts.table_rows import HIDDEN
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.base import Quantity
 from deepseek_report.errors import NotApplicableError
@@ -328,11 +328,15 @@ class RiskWindow:
     """
 
     slice: str
+    features: Annotated[str, HIDDEN]
+    share: Annotated[float, "share"]
     n: int
-    rate: Annotated[Estimate, From(prefix="rate")]
-    rest_rate: float
-    rows: int
-    overall: float
+    rate: Annotated[Estimate, "share"]
+    rest_rate: Annotated[float, "share"]
+    p_value: Annotated[float, "p_value", HIDDEN]
+    p_adjusted: Annotated[float, "p_value"]
+    rows: Annotated[int, HIDDEN]
+    overall: Annotated[float, "share", HIDDEN]
 
 
 @dataclass(frozen=True)
@@ -344,19 +348,19 @@ class RiskCell:
     """
 
     slice: str
-    row: int
-    column: int
+    row: Annotated[int, "place"]
+    column: Annotated[int, "place"]
     across: str
+    across_unit: str
     down: str
+    down_unit: str
     across_from: float
     across_to: float
     down_from: float
     down_to: float
     inside: bool
     n: int
-    rate: float
-    across_unit: str = ""
-    down_unit: str = ""
+    rate: Annotated[float, "share"]
 
 
 @dataclass(frozen=True)
@@ -381,32 +385,17 @@ class RiskWindows(EntityMetric, ClassMetric):
 
     reveals = "aggregate"
     tables = {
-        "windows": TableType(
-            (
-                Column("slice"),
-                Column("features", shown=False),
-                *columns_of("share:share n:count"),
-                *estimates_of("rate:share"),
-                Column("rest_rate", "share"),
-                Column("p_value", "p_value", shown=False),
-                Column("p_adjusted", "p_value"),
-                *columns_of("rows:count overall:share", shown=False),
-            ),
-            section="explanations",
+        "windows": TableType.of(
+            RiskWindow,
+            "explanations",
             folded=True,
             release=TableRelease(counts=("n",), shares=(("rate", "n"),), overlapping=True),
-            row=RiskWindow,
         ),
-        "cells": TableType(
-            (
-                *columns_of("slice row:place column:place across across_unit down down_unit"),
-                *columns_of("across_from:number across_to:number down_from:number"),
-                *columns_of("down_to:number inside:yes_no n:count rate:share"),
-            ),
+        "cells": TableType.of(
+            RiskCell,
             release=TableRelease(
                 counts=("n",), shares=(("rate", "n"),), lines=((), ("row",), ("column",))
             ),
-            row=RiskCell,
         ),
     }
     bounds = {}
@@ -559,6 +548,11 @@ class _Side:
         places = np.searchsorted(self.borders, values) - 1
         return np.where(np.isnan(values), -1, places).astype(np.int64)
 
+    @property
+    def named(self) -> tuple[str, str]:
+        """The name of the parameter, and its unit."""
+        return str(self.quantity.label), self.quantity.feature.unit or ""
+
     def ends(self, place: int) -> tuple[float, float]:
         """From where to where a cell goes; NaN where it is open."""
         low, high = (float(x) if np.isfinite(x) else math.nan for x in self._ends(place))
@@ -584,15 +578,13 @@ def _counted(
             name,
             row,
             column,
-            str(across.quantity.label),
-            str(down.quantity.label),
+            *across.named,
+            *down.named,
             *across.ends(column),
             *down.ends(row),
-            inside=across.is_inside(column) and down.is_inside(row),
-            n=0 if few else int(inside.sum()),
-            rate=math.nan if few else float(truths[inside].mean()),
-            across_unit=across.quantity.feature.unit or "",
-            down_unit=down.quantity.feature.unit or "",
+            across.is_inside(column) and down.is_inside(row),
+            0 if few else int(inside.sum()),
+            math.nan if few else float(truths[inside].mean()),
         )
 
 

@@ -17,14 +17,14 @@ from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Score
-from deepseek_report.artifacts.table import Column, TableType, columns_of, estimates_of
+from deepseek_report.artifacts.table import TableType
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.base import Disturbance, Levels
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.failures.failure_rows import PerturbationEffect
 from deepseek_report.metrics.plugin import EntityMetric, Rows
 from deepseek_report.statistics.intervals import SHARE
-from deepseek_report.tasks import TASKS, Task, of_some_task, task_of
+from deepseek_report.tasks import Task, task_of
 from deepseek_report.tasks.task import Disturbed
 
 Chance = Annotated[float, Field(gt=0, le=1)]
@@ -54,20 +54,8 @@ class Robustness(EntityMetric):
 
     reveals = "aggregate"
     tables = {
-        "perturbations": TableType(
-            (
-                Column("perturbation", shown=False),
-                *columns_of("label level:declared"),
-                *of_some_task([task.held.column()] for task in TASKS.values()),
-                *of_some_task([task.moved.column(task.moved.key)] for task in TASKS.values()),
-                Column("before", "number", shown=False),
-                *estimates_of("lost", shown=False),
-                Column("smooth", "number", shown=False),
-                Column("n", "count"),
-            ),
-            section="robustness",
-            release=TableRelease(counts=("n",)),
-            row=PerturbationEffect,
+        "perturbations": TableType.of(
+            PerturbationEffect, "robustness", release=TableRelease(counts=("n",))
         )
     }
     bounds = {

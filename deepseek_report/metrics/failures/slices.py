@@ -20,7 +20,7 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Score
-from deepseek_report.artifacts.table import Column, TableType, columns_of, estimates_of
+from deepseek_report.artifacts.table import TableType
 from deepseek_report.artifacts.table_rows import read_rows
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.metrics.failures.conditions import (
@@ -41,7 +41,7 @@ from deepseek_report.metrics.plugin import EntityMetric
 from deepseek_report.statistics.excess import Excess, Totals
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.resampling import Resampling
-from deepseek_report.tasks import TASKS, Task, of_some_task, task_of
+from deepseek_report.tasks import Task, task_of
 
 #: Features by which slices are cut; pairs of them grow with the square.
 _MOST_COLUMNS = 64
@@ -145,22 +145,8 @@ class Slices(EntityMetric):
 
     reveals = "aggregate"
     tables = {
-        "slices": TableType(
-            (
-                Column("slice"),
-                Column("features", shown=False),
-                Column("kind", "slice_kind"),
-                *columns_of("n:count share:share"),
-                *of_some_task(task.slice_table for task in TASKS.values()),
-                Column("whole", "yes_no", shown=False),
-                *estimates_of("surplus", shown=False),
-                Column("p_value", "p_value", shown=False),
-                Column("p_adjusted", "p_value"),
-            ),
-            section="bottlenecks",
-            folded=True,
-            release=TableRelease(counts=("n",), overlapping=True),
-            row=Slice,
+        "slices": TableType.of(
+            Slice, "bottlenecks", folded=True, release=TableRelease(counts=("n",), overlapping=True)
         )
     }
     bounds = {

@@ -19,10 +19,10 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import UNKNOWN, Attribute, Schema
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimates_of
+from deepseek_report.artifacts.table import SEPARATOR, TableType
 from deepseek_report.metrics.fairness import groups
 from deepseek_report.metrics.fairness.attribute_exchange import source_of
-from deepseek_report.metrics.fairness.fairness_rows import SplitGap, SwappedAttribute
+from deepseek_report.metrics.fairness.fairness_rows import GAP_PARTS, SplitGap, SwappedAttribute
 from deepseek_report.metrics.fairness.group_gaps import SurestPair
 from deepseek_report.metrics.fairness.proxies import permutation_importance
 from deepseek_report.metrics.performance.baselines import fit_predictor
@@ -235,8 +235,6 @@ class _Told:
         return np.asarray(((hits + _PRIOR * overall) / (trials + _PRIOR))[looked_up])
 
 
-#: The gap, then its parts, in the order in which they are told.
-PARTS = ("gap", "direct", "labels", "stand_ins", "rest")
 #: What is summed in each group and label: favourable decisions and people of all; changes from one
 #: kind of decision to the next and people of those who were asked about.
 _SUMS = 5
@@ -316,7 +314,7 @@ def split_gap(
     replicates = bootstrap(sums, drawn.take(counted), n_resamples, rng)
     others = _tallied(cells[:, ~counted], decisions[~counted, 0] > 0, n_resamples, rng)
     split = _together(replicates, others)
-    people = (len(first), *[int(was_asked.sum())] * (len(PARTS) - 1))
+    people = (len(first), *[int(was_asked.sum())] * (len(GAP_PARTS) - 1))
     return GapSplit(
         *(
             bootstrapped(split.of(k), n, seed, (-1.0, 1.0), drawn="within_groups")
@@ -428,28 +426,8 @@ class DirectUse(PeopleMetric, ClassMetric):
 
     reveals = "aggregate"
     tables = {
-        "swaps": TableType(
-            (
-                *groups.OF_ATTRIBUTE,
-                Column("given", "yes_no"),
-                *estimates_of("turned:share direct:points"),
-                Column("stand_ins"),
-                *estimates_of("turned_stand_ins:share"),
-                Column("n", "count"),
-            ),
-            release=TableRelease(counts=("n",)),
-            row=SwappedAttribute,
-        ),
-        "split": TableType(
-            (
-                *groups.OF_ATTRIBUTE,
-                *columns_of("level reference"),
-                *estimates_of(" ".join(f"{part}:points" for part in PARTS)),
-                *columns_of("n:count n_asked:count"),
-            ),
-            release=WHOLE,
-            row=SplitGap,
-        ),
+        "swaps": TableType.of(SwappedAttribute, release=TableRelease(counts=("n",))),
+        "split": TableType.of(SplitGap, release=WHOLE),
     }
     bounds = {"decisions_turned": SHARE, "direct_gap": (-1.0, 1.0)}
     modalities = frozenset({"table"})
@@ -584,19 +562,28 @@ class Measured:
         )
         return [turned, gap]
 
-    def swap_row(self, grouping: groups.Grouping) -> tuple[object, ...]:
+    def swap_row(self, grouping: groups.Grouping) -> SwappedAttribute:
         """A row of the table of swaps."""
-        exchanged = self.exchanged if self.stand_ins else UNDEFINED
-        about = (grouping.name, grouping.label, self.is_read)
-        stand_ins = SEPARATOR.join(self.stand_ins)
-        return *about, self.turned, self.direct, stand_ins, exchanged, self.turned.n
+        return SwappedAttribute(
+            grouping.name,
+            grouping.label,
+            is_input=self.is_read,
+            turned=self.turned,
+            direct=self.direct,
+            stand_ins=SEPARATOR.join(self.stand_ins),
+            turned_stand_ins=self.exchanged if self.stand_ins else UNDEFINED,
+            n=self.turned.n,
+        )
 
-    def split_row(self, grouping: groups.Grouping) -> tuple[object, ...]:
+    def split_row(self, grouping: groups.Grouping) -> SplitGap:
         """A row of the table of splits."""
-        about = (grouping.name, grouping.label, *self.pair[::-1])
-        if self.split is None:
-            return *about, *[UNDEFINED] * len(PARTS), 0, 0
-        return *about, *vars(self.split).values(), self.split.gap.n, self.split.direct.n
+        highest, lowest = self.pair
+        split = self.split or GapSplit(*[UNDEFINED] * len(GAP_PARTS))
+        return SplitGap(
+            *(grouping.name, grouping.label, lowest, highest),
+            *(split.gap, split.direct, split.labels, split.stand_ins, split.rest),
+            *(split.gap.n, split.direct.n),
+        )
 
 
 def told_together(

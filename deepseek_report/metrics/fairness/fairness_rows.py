@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Final, TypeVar
 
-from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.estimate import UNDEFINED, Estimate, end_names, finite
 from deepseek_report.artifacts.schema import CROSS
 from deepseek_report.artifacts.table import SEPARATOR
-from deepseek_report.artifacts.table_rows import Cells, From
+from deepseek_report.artifacts.table_rows import BARE_ENDS, HIDDEN, OPTIONAL, Cell, Cells
+from deepseek_report.tasks import TASKS, of_some_task
 
+#: A gap, then its parts, in the order in which they are told.
+GAP_PARTS = ("gap", "direct", "labels", "stand_ins", "rest")
+#: What the tasks tell of a group.
+_OF_TASKS = of_some_task((task.group_table for task in TASKS.values()), unless="too_few")
 #: The verdict on two groups of which one is too small.
 TOO_FEW: Final = "too few to judge"
 
 
-@dataclass(frozen=True)
 class OfAttribute:
     """A row on an attribute of people, or on a crossing of two."""
 
@@ -31,17 +36,29 @@ class OfAttribute:
 class GroupLevel(OfAttribute):
     """One group of people and what it gets: a row of `group_rates.groups`.
 
-    pooled : the small groups that it is made of, joined. base_rate : share of favourable labels.
+    cells : what its task tells of it. pooled : the small groups that it is made of, joined.
     """
 
+    attribute: Annotated[str, "attribute"]
+    attribute_label: Annotated[str, HIDDEN]
     level: str
     n: int
-    cells: Cells
-    attribute_label: str
-    too_few: bool
-    pooled: str
-    base_rate: float | None = None
-    selection_rate: Annotated[Estimate | None, From(prefix="selection")] = None
+    cells: Annotated[Cells, _OF_TASKS]
+    too_few: Annotated[bool, HIDDEN]
+    crossing: Annotated[bool, HIDDEN]
+    pooled: Annotated[str, HIDDEN, OPTIONAL] = ""
+
+    @property
+    def selection_rate(self) -> Estimate | None:
+        """The share of favourable decisions; None where nothing is decided."""
+        low, high = map(self.cells.get, end_names("selection"))
+        rate = Estimate.of(self.cells.get("selection_rate"), low, high, self.n)
+        return rate if rate.is_defined else None
+
+    @property
+    def base_rate(self) -> float | None:
+        """The share of favourable labels; None where nothing is decided."""
+        return finite(self.cells.get("base_rate"))
 
     @property
     def pooled_levels(self) -> list[str]:
@@ -49,34 +66,44 @@ class GroupLevel(OfAttribute):
         return self.pooled.split(SEPARATOR) if self.pooled else []
 
 
-@dataclass(frozen=True)
-class GroupPair(OfAttribute):
+class OfRatio(OfAttribute):
+    """A row on the ratio of the rate of a group to that of another."""
+
+    ratio: Estimate
+
+    @property
+    def high(self) -> float:
+        """Upper end of the ratio's interval, infinite where it has none."""
+        return math.inf if self.ratio.high is None else self.ratio.high
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupPair(OfRatio):
     """Two groups by how often they are decided favourably: a row of `impact_ratio.pairs`.
 
     high : upper end of the ratio's interval, which may be infinite, as the ratio may.
     too_few, reference_too_few : which of two that are not judged is too small.
     """
 
-    attribute_label: str
+    attribute: Annotated[str, "attribute"]
+    attribute_label: Annotated[str, HIDDEN]
     level: str
     reference: str
     n: int
-    n_reference: int
-    rate: float
-    reference_rate: float
-    ratio: float
-    high: float
-    estimate: Annotated[Estimate, From("ratio")]
-    verdict: str
-    cells: Cells
-    difference: float | None
-    p_adjusted: float | None
-    too_few: bool
-    reference_too_few: bool
-    threshold_from: float | None = None
-    threshold_to: float | None = None
-    ratio_least: float | None = None
-    ratio_most: float | None = None
+    n_reference: Annotated[int, HIDDEN]
+    rate: Annotated[float, "share"]
+    reference_rate: Annotated[float, "share"]
+    ratio: Annotated[Estimate, BARE_ENDS]
+    difference: Annotated[Estimate, "points"]
+    p_value: Annotated[float, "p_value", HIDDEN]
+    p_adjusted: Annotated[float | None, "p_value"]
+    verdict: Annotated[str, "impact_verdict"]
+    too_few: Annotated[bool, HIDDEN, OPTIONAL] = True
+    reference_too_few: Annotated[bool, HIDDEN, OPTIONAL] = False
+    threshold_from: Annotated[float | None, "share", HIDDEN, OPTIONAL] = None
+    threshold_to: Annotated[float | None, "share", HIDDEN, OPTIONAL] = None
+    ratio_least: Annotated[float | None, HIDDEN, OPTIONAL] = None
+    ratio_most: Annotated[float | None, HIDDEN, OPTIONAL] = None
 
     @property
     def is_judged(self) -> bool:
@@ -98,20 +125,22 @@ class GroupPair(OfAttribute):
 class LabelledGap(OfAttribute):
     """A gap of two groups in labels that are decisions, and in the model's: `labelled`."""
 
+    attribute: Annotated[str, "attribute"]
     level: str
     reference: str
     n: int
-    n_reference: int
-    labelled: float
-    labelled_reference: float
-    decided: float
-    decided_reference: float
-    labelled_gap: Annotated[Estimate, From(prefix="labelled_gap")]
-    change: Annotated[Estimate, From(prefix="change")]
-    shown: str
+    n_reference: Annotated[int, HIDDEN]
+    labelled: Annotated[float, "share"]
+    labelled_reference: Annotated[float, "share"]
+    decided: Annotated[float, "share"]
+    decided_reference: Annotated[float, "share"]
+    labelled_gap: Annotated[Estimate, "points"]
+    decided_gap: Annotated[float, "points"]
+    change: Annotated[Estimate, "points"]
+    shown: Annotated[str, HIDDEN]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class GapTest(OfAttribute):
     """A gap between the levels of an attribute and its test: a row of the tables of `GAPS`.
 
@@ -121,19 +150,22 @@ class GapTest(OfAttribute):
     those furthest apart one may be small. Without an estimate where none can be judged.
     """
 
-    metric: str
-    value: Estimate
-    cells: Cells
-    attribute_label: str
-    p_value: float | None
-    p_adjusted: float | None
-    widest_level: str
-    narrowest_level: str
-    rates: str
-    surest_rate: str
-    surest_highest: str
-    surest_lowest: str
-    surest_gap: Annotated[Estimate | None, From(prefix="surest")]
+    metric: Annotated[str, "metric"]
+    attribute: Annotated[str, "attribute"]
+    attribute_label: Annotated[str, HIDDEN]
+    value: Annotated[Estimate, BARE_ENDS]
+    null_mean: Annotated[float, HIDDEN]
+    null_high: float
+    p_value: Annotated[float | None, "p_value", HIDDEN]
+    p_adjusted: Annotated[float | None, "p_value"]
+    widest_level: Annotated[str, HIDDEN]
+    narrowest_level: Annotated[str, HIDDEN]
+    n: int
+    rates: Annotated[str, HIDDEN, OPTIONAL] = ""
+    surest_rate: Annotated[str, HIDDEN, OPTIONAL] = ""
+    surest_highest: Annotated[str, HIDDEN, OPTIONAL] = ""
+    surest_lowest: Annotated[str, HIDDEN, OPTIONAL] = ""
+    surest_gap: Annotated[Estimate | None, HIDDEN, OPTIONAL, Cell(prefix="surest")] = None
 
     @property
     def gap(self) -> Estimate:
@@ -155,23 +187,24 @@ class GapTest(OfAttribute):
 class GroupStep(OfAttribute):
     """The rates of a group at another threshold: a row of `group_rates.steps`."""
 
-    threshold: float
-    level: str
-    too_few: bool
-    selection_rate: Annotated[Estimate, From(prefix="selection")]
-    tpr: Annotated[Estimate, From(prefix="tpr")]
-    fpr: Annotated[Estimate, From(prefix="fpr")]
+    threshold: Annotated[float, HIDDEN]
+    attribute: Annotated[str, "attribute", HIDDEN]
+    level: Annotated[str, HIDDEN]
+    too_few: Annotated[bool, HIDDEN]
+    selection_rate: Annotated[Estimate, "share", HIDDEN, Cell(prefix="selection")]
+    tpr: Annotated[Estimate, "share", HIDDEN]
+    fpr: Annotated[Estimate, "share", HIDDEN]
 
 
 @dataclass(frozen=True)
-class RatioStep(OfAttribute):
+class RatioStep(OfRatio):
     """The ratio of a group to its reference at another threshold: a row of `impact_ratio.steps`."""
 
-    threshold: float
-    level: str
-    reference: str
-    ratio: Estimate
-    high: float
+    threshold: Annotated[float, HIDDEN]
+    attribute: Annotated[str, "attribute", HIDDEN]
+    level: Annotated[str, HIDDEN]
+    reference: Annotated[str, HIDDEN]
+    ratio: Annotated[Estimate, HIDDEN, BARE_ENDS]
 
     @property
     def is_judged(self) -> bool:
@@ -187,28 +220,37 @@ def surest_last(rows: Iterable[Compared]) -> list[Compared]:
     return sorted(rows, key=lambda row: (row.is_judged, -row.high))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class GapOption(OfAttribute):
     """What could be done about a gap, with its price: a row of `options.options`.
 
     threshold : as text; empty or one per group. left_out : labels of inputs, joined.
     """
 
-    level: str
-    reference: str
-    option: str
+    attribute: Annotated[str, "attribute"]
+    attribute_label: Annotated[str, HIDDEN]
+    level: Annotated[str, HIDDEN]
+    reference: Annotated[str, HIDDEN]
+    option: Annotated[str, "policy"]
     threshold: str
     left_out: str
+    roc_auc: float
+    auc_change: Estimate = UNDEFINED
+    balanced_accuracy: Annotated[float, "share"]
+    balanced_accuracy_change: Annotated[Estimate, "points"] = UNDEFINED
+    against: Annotated[Estimate, "share"]
+    against_change: Annotated[Estimate, "points"]
+    gap: Annotated[Estimate, "points"] = UNDEFINED
+    gap_change: Annotated[Estimate, "points"] = UNDEFINED
+    ratio: Estimate = UNDEFINED
+    cost: float | None
+    cost_change: Estimate = UNDEFINED
+    n_changed: int
+    rows: int
+    n: int
     is_chosen: bool
     is_better: bool
-    cost: float | None
-    cells: Cells
-    ratio: Annotated[Estimate, From(prefix="ratio")]
-    gap: Annotated[Estimate, From(prefix="gap")]
-    gap_change: Annotated[Estimate, From(prefix="gap_change")]
-    balanced_accuracy_change: Annotated[Estimate, From(prefix="balanced_accuracy_change")]
-    auc_change: Annotated[Estimate, From(prefix="auc_change")]
-    cost_change: Annotated[Estimate, From(prefix="cost_change")]
+    p_adjusted: Annotated[float, "p_value"]
 
 
 @dataclass(frozen=True)
@@ -218,9 +260,14 @@ class SwappedAttribute(OfAttribute):
     is_input : whether the attribute itself is one. stand_ins : labels of inputs, joined.
     """
 
-    cells: Cells
-    is_input: Annotated[bool, From("given")]
+    attribute: Annotated[str, "attribute"]
+    attribute_label: Annotated[str, HIDDEN]
+    is_input: Annotated[bool, Cell(column="given")]
+    turned: Annotated[Estimate, "share"]
+    direct: Annotated[Estimate, "points"]
     stand_ins: str
+    turned_stand_ins: Annotated[Estimate, "share"]
+    n: int
 
     @property
     def stand_in_labels(self) -> list[str]:
@@ -235,43 +282,45 @@ class SplitGap(OfAttribute):
     The parts rest on fewer cases than the gap: those whose attribute was swapped.
     """
 
+    attribute: Annotated[str, "attribute"]
+    attribute_label: Annotated[str, HIDDEN]
     level: str
     reference: str
-    gap: Annotated[Estimate | None, From(prefix="gap")]
-    direct: Annotated[Estimate | None, From(prefix="direct", n="n_asked")]
-    labels: Annotated[Estimate | None, From(prefix="labels", n="n_asked")]
-    stand_ins: Annotated[Estimate | None, From(prefix="stand_ins", n="n_asked")]
-    rest: Annotated[Estimate | None, From(prefix="rest", n="n_asked")]
+    gap: Annotated[Estimate | None, "points"]
+    direct: Annotated[Estimate | None, "points", Cell(n="n_asked")]
+    labels: Annotated[Estimate | None, "points", Cell(n="n_asked")]
+    stand_ins: Annotated[Estimate | None, "points", Cell(n="n_asked")]
+    rest: Annotated[Estimate | None, "points", Cell(n="n_asked")]
+    n: int
+    n_asked: int
 
     @property
     def parts(self) -> dict[str, Estimate | None]:
-        """{part, see `direct_use.PARTS`: its size, None where it is not known}."""
-        return {
-            "gap": self.gap,
-            "direct": self.direct,
-            "labels": self.labels,
-            "stand_ins": self.stand_ins,
-            "rest": self.rest,
-        }
+        """{part: its size, None where it is not known}."""
+        return {part: getattr(self, part) for part in GAP_PARTS}
 
 
 @dataclass(frozen=True)
 class ProxyFeature(OfAttribute):
     """A feature that gives an attribute away: a row of `proxies.features`."""
 
+    attribute: Annotated[str, "attribute"]
+    attribute_label: Annotated[str, HIDDEN]
+    feature: Annotated[str, HIDDEN]
     label: str
-    importance: Estimate
+    importance: Annotated[Estimate, BARE_ENDS]
 
 
 @dataclass(frozen=True)
 class StatedGroup(OfAttribute):
     """What was stated of a group and what happened: a row of `group_calibration.groups`."""
 
+    attribute: Annotated[str, "attribute"]
+    attribute_label: Annotated[str, HIDDEN]
     level: str
     n: int
-    stated: float
-    observed: Annotated[Estimate, From(prefix="observed")]
-    off: Annotated[Estimate, From(prefix="off")]
-    p_adjusted: float | None
-    attribute_label: str
-    too_few: bool
+    stated: Annotated[float, "share"]
+    observed: Annotated[Estimate, "share"]
+    off: Annotated[Estimate, "points"]
+    p_adjusted: Annotated[float | None, "p_value"]
+    too_few: Annotated[bool, HIDDEN]

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-import pandas as pd
 
 from deepseek_report.artifacts.array_types import Bools
 from deepseek_report.artifacts.disclosure import WHOLE
@@ -19,8 +18,7 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.score import Category, Score
-from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimate
-from deepseek_report.artifacts.table_rows import read_rows
+from deepseek_report.artifacts.table import SEPARATOR, TableType
 from deepseek_report.metrics.fairness.fairness_rows import GapTest
 from deepseek_report.metrics.fairness.groups import CrossedMetric, Grouping, Outcomes
 from deepseek_report.metrics.plugin import ClassMetric, Resamples
@@ -32,24 +30,8 @@ from deepseek_report.tasks.loss import Limits
 
 #: (hits, among) of one rate, each (instance,).
 Cell = tuple[Bools, Bools]
-#: What is told of the gaps of a table, see `gap_table`.
-GAPS = TableType(
-    (
-        *columns_of("metric:metric attribute:attribute"),
-        Column("attribute_label", shown=False),
-        estimate("value"),
-        Column("null_mean", "number", shown=False),
-        Column("null_high", "number"),
-        Column("p_value", "p_value", shown=False),
-        Column("p_adjusted", "p_value"),
-        *columns_of("widest_level narrowest_level", shown=False),
-        Column("n", "count"),
-        *columns_of("rates surest_rate surest_highest surest_lowest", shown=False),
-        estimate("surest_gap", prefix="surest", shown=False),
-    ),
-    release=WHOLE,
-    row=GapTest,
-)
+#: What is told of the gaps of a table, see `gap_tests`.
+GAPS = TableType.of(GapTest, release=WHOLE)
 #: Kinds of comparisons of how people are decided about, for all of which p-values are corrected:
 #: of favourable decisions, and of errors.
 KINDS_OF_COMPARISONS = 2
@@ -105,7 +87,7 @@ def rate_table(grouping: Grouping, hits: Bools, among: Bools) -> RateTable:
     return RateTable.of(hits, among, grouping.codes, len(grouping.levels), grouping.drawn)
 
 
-def gap_table(comparisons: Sequence[GapComparison], kinds: int = 1) -> pd.DataFrame:
+def gap_tests(comparisons: Sequence[GapComparison], kinds: int = 1) -> list[GapTest]:
     """One row for each gap; p-values corrected (Holm) for the gaps of the table.
 
     kinds : tables of other kinds that a reader looks at as well, this one included; for these the
@@ -113,37 +95,37 @@ def gap_table(comparisons: Sequence[GapComparison], kinds: int = 1) -> pd.DataFr
     """
     p_values = [each.gap.p_value if each.gap else math.nan for each in comparisons]
     adjusted = holm(np.array(p_values, np.float64), kinds)
-    return GAPS.frame(map(_row, comparisons, adjusted.tolist()))
+    return list(map(_row, comparisons, adjusted.tolist()))
 
 
-def _row(comparison: GapComparison, p_adjusted: float) -> dict[str, object]:
-    """A row of `GAPS`; texts are empty where fewer than two levels can be judged."""
+def _row(comparison: GapComparison, p_adjusted: float) -> GapTest:
+    """A gap with its test; texts are empty where fewer than two levels can be judged."""
     gap, grouping, level = comparison.gap, comparison.grouping, comparison.level
     pair = gap.surest if gap else None
-    return {
-        "metric": comparison.metric,
-        "attribute": grouping.name,
-        "attribute_label": grouping.label,
-        "value": gap.estimate if gap else UNDEFINED,
-        "null_mean": gap.null_mean if gap else math.nan,
-        "null_high": gap.null_high if gap else math.nan,
-        "p_value": gap.p_value if gap else math.nan,
-        "p_adjusted": p_adjusted,
-        "widest_level": level(gap.table, gap.highest) if gap else "",
-        "narrowest_level": level(gap.table, gap.lowest) if gap else "",
-        "n": comparison.n,
-        "rates": SEPARATOR.join(rate.key for rate in comparison.rates),
-        "surest_rate": comparison.rates[pair.table].key if pair and comparison.rates else "",
-        "surest_highest": level(pair.table, pair.highest) if pair else "",
-        "surest_lowest": level(pair.table, pair.lowest) if pair else "",
-        "surest_gap": (gap.surest_gap if gap else None) or UNDEFINED,
-    }
+    return GapTest(
+        metric=comparison.metric,
+        attribute=grouping.name,
+        attribute_label=grouping.label,
+        value=gap.estimate if gap else UNDEFINED,
+        null_mean=gap.null_mean if gap else math.nan,
+        null_high=gap.null_high if gap else math.nan,
+        p_value=gap.p_value if gap else math.nan,
+        p_adjusted=p_adjusted,
+        widest_level=level(gap.table, gap.highest) if gap else "",
+        narrowest_level=level(gap.table, gap.lowest) if gap else "",
+        n=comparison.n,
+        rates=SEPARATOR.join(rate.key for rate in comparison.rates),
+        surest_rate=comparison.rates[pair.table].key if pair and comparison.rates else "",
+        surest_highest=level(pair.table, pair.highest) if pair else "",
+        surest_lowest=level(pair.table, pair.lowest) if pair else "",
+        surest_gap=(gap.surest_gap if gap else None) or UNDEFINED,
+    )
 
 
 def gap_score(
     category: Category,
     comparison: GapComparison,
-    p_value: float,
+    p_value: float | None,
     *,
     bounds: Limits = SHARE,
     unit: str = "",
@@ -276,24 +258,24 @@ class PartGaps:
     ) -> Measurement:
         """A score for each gap, and the table `tests` of all of them."""
         comparisons = self.compare(groupings, predictions)
-        table, task = gap_table(comparisons), task_of(target)
+        tests, task = gap_tests(comparisons), task_of(target)
         known = {entry.name: entry for entry in self.statistics}
         scores = tuple(
             gap_score(
                 category,
                 comparison,
-                math.nan if p_value is None else p_value,
+                p_value,
                 bounds=statistic.bounds,
                 unit=task.unit(target, statistic),
                 corrected=statistic.corrected,
             )
-            for comparison, row in zip(comparisons, read_rows(table, GapTest), strict=True)
+            for comparison, row in zip(comparisons, tests, strict=True)
             for statistic in [known[comparison.metric]]
             for p_value in [row.p_adjusted if statistic.corrected else row.p_value]
         )
         n_tests = sum(comparison.gap is not None for comparison in comparisons)
         return Measurement(
-            scores, {"tests": table}, notes=self.notes(groupings, predictions, n_tests)
+            scores, {"tests": GAPS.frame(tests)}, notes=self.notes(groupings, predictions, n_tests)
         )
 
     def notes(
@@ -341,13 +323,15 @@ class GapMetric(CrossedMetric, ClassMetric):
         comparisons = [
             self._compare(grouping, outcomes, n_draws, context.seed) for grouping in compared
         ]
-        table = gap_table(comparisons, KINDS_OF_COMPARISONS)
+        tests = gap_tests(comparisons, KINDS_OF_COMPARISONS)
         scores = tuple(
-            gap_score("fairness", each, p_adjusted, reference="doi:10.48550/arXiv.1610.02413")
-            for each, p_adjusted in zip(comparisons, table["p_adjusted"].tolist(), strict=True)
+            gap_score("fairness", each, row.p_adjusted, reference="doi:10.48550/arXiv.1610.02413")
+            for each, row in zip(comparisons, tests, strict=True)
             if not each.grouping.crossing  # crossings of two have rows in the table alone
         )
-        return Measurement(scores, {"tests": table}, notes=self._notes(compared, comparisons))
+        return Measurement(
+            scores, self.frames(tests=tests), notes=self._notes(compared, comparisons)
+        )
 
     def _compare(
         self, grouping: Grouping, outcomes: Outcomes, n_draws: int, seed: int

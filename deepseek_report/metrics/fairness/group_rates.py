@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-
-import pandas as pd
 
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.disclosure import TableRelease
@@ -17,20 +15,16 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import UNKNOWN, Target
 from deepseek_report.artifacts.score import Score
-from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimate
-from deepseek_report.artifacts.table_rows import read_rows
+from deepseek_report.artifacts.table import SEPARATOR, TableType
 from deepseek_report.metrics.fairness.fairness_rows import GroupLevel, GroupStep, StatedGroup
 from deepseek_report.metrics.fairness.group_gaps import GAPS, PartGaps
-from deepseek_report.metrics.fairness.groups import OF_ATTRIBUTE, CrossedMetric, Grouping
+from deepseek_report.metrics.fairness.groups import CrossedMetric, Grouping
 from deepseek_report.metrics.plugin import ClassMetric, Resamples, require_probabilities
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.logistic import GroupShifts, recalibrated, share_off
 from deepseek_report.statistics.resampling import Resampling
-from deepseek_report.tasks import TASKS, of_some_task, task_of
+from deepseek_report.tasks import task_of
 from deepseek_report.tasks.loss import ThresholdSteps, at_threshold, calibration_subject
-
-#: The rates of each group, and how the ends of their intervals begin, at other thresholds.
-STEPPED = (("selection_rate", "selection"), ("tpr", "tpr"), ("fpr", "fpr"))
 
 
 @dataclass(frozen=True)
@@ -48,59 +42,44 @@ class GroupRates(CrossedMetric):
 
     reveals = "aggregate"
     tables = {
-        "groups": TableType(
-            (
-                *OF_ATTRIBUTE,
-                *columns_of("level n:count"),
-                *of_some_task((task.group_table for task in TASKS.values()), unless="too_few"),
-                *columns_of("too_few:yes_no crossing:yes_no pooled", shown=False),
-            ),
-            release=TableRelease(counts=("n",), lines=(("attribute",),)),
-            row=GroupLevel,
+        "groups": TableType.of(
+            GroupLevel, release=TableRelease(counts=("n",), lines=(("attribute",),))
         ),
         "tests": GAPS,
-        "steps": TableType(
-            (
-                *columns_of(
-                    "threshold:number attribute:attribute level too_few:yes_no", shown=False
-                ),
-                *(estimate(rate, "share", prefix=ends, shown=False) for rate, ends in STEPPED),
-            ),
-            row=GroupStep,
-        ),
+        "steps": TableType.of(GroupStep),
     }
     bounds = {"selection_rate": SHARE, "mae_gap": (0.0, None), "mean_error_gap": (0.0, None)}
     n_resamples: Resamples = 2000
 
     def measure(self, context: MeasureContext) -> Measurement:
         groups = self.groupings(context, pool=True)
-        table = self.frame("groups", self._rows(context, groups))
-        levels, gaps = read_rows(table, GroupLevel), self._gaps(context)
+        levels, gaps = list(self._rows(context, groups)), self._gaps(context)
+        tables: dict[str, Sequence[object]] = {"groups": levels, **self._steps(context, groups)}
         return Measurement(
             (*_selection(levels, Resampling.of(context.predictions)), *gaps.scores),
-            {"groups": table, **self._steps(context, groups), **gaps.tables},
+            {**self.frames(**tables), **gaps.tables},
             notes=(*self._notes(levels, groups), *gaps.notes),
         )
 
-    def _rows(self, context: MeasureContext, groups: list[Grouping]) -> Iterator[dict[str, object]]:
+    def _rows(self, context: MeasureContext, groups: list[Grouping]) -> Iterator[GroupLevel]:
         """Every level of every grouping, in the order of the schema."""
         p, target = context.predictions, context.dataset.schema.target
         task = task_of(target)
         for grouping in groups:
             for k, level in enumerate(grouping.levels):
                 inside = grouping.codes == k
-                yield {
-                    "attribute": grouping.name,
-                    "attribute_label": grouping.label,
-                    "level": level,
-                    "n": int(inside.sum()),
-                    **task.group_facts(p, target, inside),
-                    "too_few": task.is_too_few(p, target, inside, self.floor),
-                    "crossing": grouping.crossing,
-                    "pooled": "" if grouping.named[k] else SEPARATOR.join(grouping.pooled),
-                }
+                yield GroupLevel(
+                    grouping.name,
+                    grouping.label,
+                    level,
+                    int(inside.sum()),
+                    task.group_facts(p, target, inside),
+                    too_few=task.is_too_few(p, target, inside, self.floor),
+                    crossing=grouping.crossing,
+                    pooled="" if grouping.named[k] else SEPARATOR.join(grouping.pooled),
+                )
 
-    def _steps(self, context: MeasureContext, groups: list[Grouping]) -> dict[str, pd.DataFrame]:
+    def _steps(self, context: MeasureContext, groups: list[Grouping]) -> dict[str, list[GroupStep]]:
         """What each group would get at other thresholds; nothing but for two classes."""
         p, target = context.predictions, context.dataset.schema.target
         if p.probabilities.shape[1] != 2:
@@ -110,10 +89,10 @@ class GroupRates(CrossedMetric):
 
     def rates_at(
         self, predictions: Predictions, target: Target, groups: list[Grouping], thresholds: Floats
-    ) -> pd.DataFrame:
+    ) -> list[GroupStep]:
         """The rates of every level of an attribute at each threshold, of two classes."""
         single = [grouping for grouping in groups if not grouping.crossing]
-        return self.frame("steps", _step_rows(predictions, target, single, thresholds, self.floor))
+        return list(_step_rows(predictions, target, single, thresholds, self.floor))
 
     def _gaps(self, context: MeasureContext) -> Measurement:
         """What the task compares groups by; nothing where decisions are compared elsewhere."""
@@ -173,7 +152,7 @@ def _step_rows(
     groups: list[Grouping],
     thresholds: Floats,
     floor: tuple[int, int],
-) -> Iterator[tuple[object, ...]]:
+) -> Iterator[GroupStep]:
     """The rates of every level at each threshold, level by level."""
     good = target.declared_favourable
     deserving, drawn = predictions.labels == good, Resampling.of(predictions)
@@ -185,8 +164,8 @@ def _step_rows(
             rates = drawn.rates((p.decisions == good, tried) for p in moved for tried in among)
             for at, (threshold, p) in enumerate(zip(thresholds.tolist(), moved, strict=True)):
                 too_few = task_of(target).is_too_few(p, target, inside, floor)
-                stepped = rates[at * len(STEPPED) : (at + 1) * len(STEPPED)]
-                yield threshold, grouping.name, level, too_few, *stepped
+                stepped = rates[at * len(among) : (at + 1) * len(among)]
+                yield GroupStep(threshold, grouping.name, level, too_few, *stepped)
 
 
 def _selection(levels: list[GroupLevel], drawn: Resampling) -> Iterator[Score]:
@@ -225,19 +204,11 @@ class GroupCalibration(CrossedMetric, ClassMetric):
 
     reveals = "aggregate"
     tables = {
-        "groups": TableType(
-            (
-                *OF_ATTRIBUTE,
-                *columns_of("level n:count stated:share"),
-                estimate("observed", "share", prefix="observed"),
-                estimate("off", "points", prefix="off"),
-                Column("p_adjusted", "p_value"),
-                Column("too_few", "yes_no", shown=False),
-            ),
-            section="bias",
+        "groups": TableType.of(
+            StatedGroup,
+            "bias",
             folded=True,
             release=TableRelease(counts=("n",), lines=(("attribute",),)),
-            row=StatedGroup,
         )
     }
     bounds = {"stated_off": (-1.0, 1.0)}

@@ -23,13 +23,10 @@ from deepseek_report.artifacts.schema import (
     AttributeKind,
     Schema,
 )
-from deepseek_report.artifacts.table import Column
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.plugin import PeopleMetric
 from deepseek_report.statistics.resampling import Resampling
 
-#: The first columns of a table on attributes.
-OF_ATTRIBUTE = (Column("attribute", "attribute"), Column("attribute_label", shown=False))
 #: So many names of small levels stand in the name of their pool.
 _NAMED = 3
 #: Why nothing can be compared by attributes of these kinds.

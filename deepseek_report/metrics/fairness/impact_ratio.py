@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal
 
 import numpy as np
-import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats
@@ -19,10 +18,15 @@ from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Score
-from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate, estimates_of
-from deepseek_report.artifacts.table_rows import read_rows
+from deepseek_report.artifacts.table import TableType, columns_of
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.fairness import fairness_rows, groups
+from deepseek_report.metrics.fairness import groups
+from deepseek_report.metrics.fairness.fairness_rows import (
+    TOO_FEW,
+    GroupPair,
+    LabelledGap,
+    RatioStep,
+)
 from deepseek_report.metrics.fairness.group_gaps import (
     DRAWS_A_TEST,
     KINDS_OF_COMPARISONS,
@@ -35,27 +39,14 @@ from deepseek_report.tasks.loss import ThresholdSteps, at_threshold, threshold_f
 
 #: What an interval shows of the two gaps.
 Change = Literal["more than doubles", "widens", "narrows", "open"]
-LABELLED = TableType(
-    (
-        *columns_of("attribute:attribute level reference"),
-        *(Column("n", "count"), Column("n_reference", "count", shown=False)),
-        *columns_of("labelled:share labelled_reference:share"),
-        *columns_of("decided:share decided_reference:share"),
-        *estimates_of("labelled_gap:points"),
-        Column("decided_gap", "points"),
-        *estimates_of("change:points"),
-        Column("shown", shown=False),
-    ),
-    release=TableRelease(counts=("n", "n_reference")),
-    row=fairness_rows.LabelledGap,
-)
+_RELEASE = TableRelease(counts=("n", "n_reference"))
 
 
 def labelled_gaps(
     pairs: Sequence[tuple[groups.Grouping, str, str]],
     outcomes: groups.Outcomes,
     alpha: float = 0.05,
-) -> pd.DataFrame:
+) -> list[LabelledGap]:
     """The gap of unfavourable decisions of pairs of groups, by the labels and by the model.
 
     Of each pair the first group is the one that fares worse by the labels or, where these may not
@@ -69,26 +60,27 @@ def labelled_gaps(
     alpha : chance that any interval misses.
     """
     level = 1 - alpha / max(len(pairs), 1)
-    rows = [_row(grouping, levels, outcomes, level) for grouping, *levels in pairs]
-    return LABELLED.frame(rows)
+    return [_row(grouping, levels, outcomes, level) for grouping, *levels in pairs]
 
 
 def _row(
-    grouping: groups.Grouping, levels: Sequence[str], outcomes: groups.Outcomes, level: float
-) -> tuple[object, ...]:
+    grouping: groups.Grouping, levels: Sequence[str], outcomes: groups.Outcomes, certainty: float
+) -> LabelledGap:
     labelled, decided = ~outcomes.deserving, ~outcomes.favoured
     inside = [grouping.codes == grouping.levels.index(name) for name in levels]
-    if _is_turned(grouping, inside, labelled, decided, level):
+    if _is_turned(grouping, inside, labelled, decided, certainty):
         levels, inside = levels[::-1], inside[::-1]
     own, other = ([float(x[each].mean()) for each in inside] for x in (labelled, decided))
-    label_low, label_high = _ends_of(grouping, inside, labelled, level)
-    decided_low, _ = _ends_of(grouping, inside, decided, level)
-    change = _difference(grouping, inside, decided - 1.0 * labelled, level)
-    beyond_twice = _difference(grouping, inside, decided - 2.0 * labelled, level)
+    label_low, label_high = _ends_of(grouping, inside, labelled, certainty)
+    decided_low, _ = _ends_of(grouping, inside, decided, certainty)
+    change = _difference(grouping, inside, decided - 1.0 * labelled, certainty)
+    beyond_twice = _difference(grouping, inside, decided - 2.0 * labelled, certainty)
     shown = _shown(change, beyond_twice, in_labels=label_low > 0, in_decisions=decided_low > 0)
     labelled_gap = Estimate(own[0] - own[1], label_low, label_high)
-    about = (grouping.name, *levels, *(int(each.sum()) for each in inside))
-    return *about, *own, *other, labelled_gap, other[0] - other[1], change, shown
+    (level, reference), (n, n_reference) = levels, (int(each.sum()) for each in inside)
+    about = (grouping.name, level, reference, n, n_reference)
+    gaps = (labelled_gap, other[0] - other[1], change)
+    return LabelledGap(*about, own[0], own[1], other[0], other[1], *gaps, shown)
 
 
 def _shown(
@@ -178,18 +170,17 @@ def tried_thresholds(predictions: Predictions) -> Floats:
 
 
 def with_range(
-    pairs: pd.DataFrame,
+    pairs: Sequence[GroupPair],
     predictions: Predictions,
     compared: Sequence[groups.Grouping],
     favourable: int,
-) -> pd.DataFrame:
+) -> list[GroupPair]:
     """The pairs with the least and the greatest ratio of their rates over `tried_thresholds`.
 
-    pairs : with the columns attribute, level and reference. compared : the groupings of these.
-    favourable : the class that is good for the person concerned.
+    compared : the groupings of the pairs. favourable : the class that is good for the person.
     """
     if predictions.threshold is None:
-        return pairs
+        return list(pairs)
     thresholds = tried_thresholds(predictions)
     is_good = predictions.explained == favourable
     favoured = [(predictions.scores >= threshold) == is_good for threshold in thresholds]
@@ -203,14 +194,18 @@ def with_range(
     }
     ratios = [
         _ratio(rates[row.attribute], places[row.attribute], row.level, row.reference)
-        for row in pairs.itertuples()
+        for row in pairs
     ]
-    return pairs.assign(
-        threshold_from=float(thresholds[0]),
-        threshold_to=float(thresholds[-1]),
-        ratio_least=[float(ratio.min()) for ratio in ratios],
-        ratio_most=[float(ratio.max()) for ratio in ratios],
-    )
+    return [
+        replace(
+            row,
+            threshold_from=float(thresholds[0]),
+            threshold_to=float(thresholds[-1]),
+            ratio_least=float(ratio.min()),
+            ratio_most=float(ratio.max()),
+        )
+        for row, ratio in zip(pairs, ratios, strict=True)
+    ]
 
 
 def _ratio(rates: Floats, places: dict[str, int], level: str, reference: str) -> Floats:
@@ -231,7 +226,7 @@ def verdict(ratio: float, low: float, high: float, threshold: float) -> Verdict:
     'clear above'
     """
     if math.isnan(ratio):
-        return fairness_rows.TOO_FEW
+        return TOO_FEW
     if ratio < threshold:
         return "clear below" if high < threshold else "below but uncertain"
     return "clear above" if low > threshold else "above but uncertain"
@@ -330,7 +325,7 @@ class Rates:
             ratio = own / most if most and is_judged else math.nan
             yield (level, other, ratio), self.table.counts(both) if is_judged else [0] * 4
 
-    def rows(self, reference: int, threshold: float, factor: float) -> Iterator[tuple[object, ...]]:
+    def rows(self, reference: int, threshold: float, factor: float) -> Iterator[GroupPair]:
         """The rows of the table `pairs`; factor : what p-values are corrected by."""
         within = intervals.level_within(self.critical)
         for both in map(list, self._pairs(reference, threshold)):
@@ -341,18 +336,28 @@ class Rates:
             ends = intervals.rate_ratio(*counts, within)
             gap_low, gap_high = intervals.rate_difference(*counts, within)
             p_value = p_adjusted = math.nan
-            side: Verdict = fairness_rows.TOO_FEW
+            side: Verdict = TOO_FEW
             if not any(small):
                 p_value = self._p_value(both)
                 p_adjusted = min(1.0, p_value * factor)
                 side = verdict(math.inf if own and not most else ratio, *ends, threshold)
-            yield (
-                *(self.grouping.name, self.grouping.label),
-                *(self.grouping.levels[k] for k in both),
-                *(self.table.n([k]) for k in both),
-                *(own, most, Estimate(ratio, *ends)),
-                Estimate(own - most, float(gap_low), float(gap_high)),
-                *(p_value, p_adjusted, side, *small),
+            level, other = (self.grouping.levels[k] for k in both)
+            yield GroupPair(
+                attribute=self.grouping.name,
+                attribute_label=self.grouping.label,
+                level=level,
+                reference=other,
+                n=self.table.n(both[:1]),
+                n_reference=self.table.n(both[1:]),
+                rate=own,
+                reference_rate=most,
+                ratio=Estimate(ratio, *ends),
+                difference=Estimate(own - most, float(gap_low), float(gap_high)),
+                p_value=p_value,
+                p_adjusted=p_adjusted,
+                verdict=side,
+                too_few=small[0],
+                reference_too_few=small[1],
             )
 
     def _p_value(self, both: list[int]) -> float:
@@ -384,30 +389,9 @@ class ImpactRatio(PeopleMetric, ClassMetric):
 
     reveals = "aggregate"
     tables = {
-        "pairs": TableType(
-            (
-                *groups.OF_ATTRIBUTE,
-                *columns_of("level reference n:count"),
-                Column("n_reference", "count", shown=False),
-                *columns_of("rate:share reference_rate:share"),
-                estimate("ratio"),
-                *estimates_of("difference:points"),
-                Column("p_value", "p_value", shown=False),
-                *columns_of("p_adjusted:p_value verdict:impact_verdict"),
-                *columns_of("too_few:yes_no reference_too_few:yes_no", shown=False),
-                *_OVER_THRESHOLDS,
-            ),
-            release=TableRelease(counts=("n", "n_reference")),
-            row=fairness_rows.GroupPair,
-        ),
-        "steps": TableType(
-            (
-                *columns_of("threshold:number attribute:attribute level reference", shown=False),
-                estimate("ratio", shown=False),
-            ),
-            row=fairness_rows.RatioStep,
-        ),
-        "labelled": LABELLED,
+        "pairs": TableType.of(GroupPair, release=_RELEASE),
+        "steps": TableType.of(RatioStep),
+        "labelled": TableType.of(LabelledGap, release=_RELEASE),
     }
     bounds = {"impact_ratio": (0.0, None)}
     reads = frozenset({"predictions", "dataset", "seed"})
@@ -433,8 +417,7 @@ class ImpactRatio(PeopleMetric, ClassMetric):
         attributes = self._rates(compared, outcomes, self._floor(p), context.seed)
         references = [self._reference(rates) for rates in attributes]
         favourable = schema.target.declared_favourable
-        pairs = with_range(self._judge(attributes, references), p, compared, favourable)
-        rows = read_rows(pairs, fairness_rows.GroupPair)
+        rows = with_range(self._judge(attributes, references), p, compared, favourable)
         notes = (
             *self._undeclared(attributes, references),
             *_notes(rows, attributes, self.least_share or 0.0),
@@ -444,20 +427,14 @@ class ImpactRatio(PeopleMetric, ClassMetric):
             for rates in attributes
             if not rates.grouping.crossing
         )
-        tables = {"pairs": pairs, **self._steps(p, compared, favourable)}
+        tables: dict[str, Sequence[object]] = {"pairs": rows}
+        if p.probabilities.shape[1] == 2:
+            steps = ThresholdSteps.of(p)
+            thresholds = steps.thresholds[steps.with_interval]
+            tables["steps"] = self.ratios_at(p, compared, favourable, thresholds)
         if schema.target.labels_are_decisions:
             tables["labelled"] = labelled_gaps(_judged_pairs(rows, compared), outcomes)
-        return Measurement(scores, tables, notes=notes)
-
-    def _steps(
-        self, predictions: Predictions, compared: Sequence[groups.Grouping], favourable: int
-    ) -> dict[str, pd.DataFrame]:
-        """The ratios at other thresholds; nothing but for two classes."""
-        if predictions.probabilities.shape[1] != 2:
-            return {}
-        steps = ThresholdSteps.of(predictions)
-        thresholds = steps.thresholds[steps.with_interval]
-        return {"steps": self.ratios_at(predictions, compared, favourable, thresholds)}
+        return Measurement(scores, self.frames(**tables), notes=notes)
 
     def ratios_at(
         self,
@@ -465,25 +442,32 @@ class ImpactRatio(PeopleMetric, ClassMetric):
         compared: Sequence[groups.Grouping],
         favourable: int,
         thresholds: Floats,
-    ) -> pd.DataFrame:
+    ) -> list[RatioStep]:
         """The ratios of all that is compared within each attribute at each threshold.
 
         Raises NotApplicableError: a declared reference is no level.
         """
         floor = self._floor(predictions)
         counts: dict[float, list[list[int]]] = {}
-        rows: list[tuple[tuple[object, ...], float, int]] = []
+        rows: list[tuple[RatioStep, float, int]] = []
         for threshold in thresholds:
             moved = groups.Outcomes.of(at_threshold(predictions, threshold), favourable)
             for grouping in (each for each in compared if not each.crossing):
                 rates = Rates.of(grouping, moved, floor, 0.95, None)
                 level = intervals.level_within(rates.critical)
                 pairs = counts.setdefault(level, [])
-                for ratio, pair in rates.ratios(self._reference(rates), self.threshold):
-                    rows.append(((float(threshold), grouping.name, *ratio), level, len(pairs)))
+                for (own, other, ratio), pair in rates.ratios(
+                    self._reference(rates), self.threshold
+                ):
+                    about = (float(threshold), grouping.name, own, other)
+                    row = RatioStep(*about, Estimate(ratio))
+                    rows.append((row, level, len(pairs)))
                     pairs.append(pair)
         ends = {level: intervals.rate_ratios(pairs, level) for level, pairs in counts.items()}
-        return self.frame("steps", ((*row, *ends[lvl][place]) for row, lvl, place in rows))
+        return [
+            replace(row, ratio=Estimate(row.ratio.value, *ends[level][place]))
+            for row, level, place in rows
+        ]
 
     def _floor(self, predictions: Predictions) -> tuple[int, int]:
         """The fewest people, and the fewest favourable decisions expected, of a level to judge."""
@@ -539,7 +523,7 @@ class ImpactRatio(PeopleMetric, ClassMetric):
                 level = grouping.levels[reference]
                 yield message("notes.impact_ratio.reference", attribute=grouping.label, level=level)
 
-    def _judge(self, attributes: Sequence[Rates], references: Sequence[int]) -> pd.DataFrame:
+    def _judge(self, attributes: Sequence[Rates], references: Sequence[int]) -> list[GroupPair]:
         """The rows of all attributes, with p-values corrected for all of them, and verdicts.
 
         A p-value holds for all pairs of its attribute. Over the attributes Holm's correction is
@@ -548,18 +532,15 @@ class ImpactRatio(PeopleMetric, ClassMetric):
         surest = np.array([rates.p_value for rates in attributes])
         factors = intervals.holm(surest, KINDS_OF_COMPARISONS) / surest
         each = zip(attributes, references, factors, strict=True)
-        return self.frame(
-            "pairs",
-            (
-                row
-                for rates, reference, factor in each
-                for row in rates.rows(reference, self.threshold, float(factor))
-            ),
-        )
+        return [
+            row
+            for rates, reference, factor in each
+            for row in rates.rows(reference, self.threshold, float(factor))
+        ]
 
 
 def _judged_pairs(
-    pairs: Sequence[fairness_rows.GroupPair], compared: Sequence[groups.Grouping]
+    pairs: Sequence[GroupPair], compared: Sequence[groups.Grouping]
 ) -> list[tuple[groups.Grouping, str, str]]:
     """Two levels of each single attribute that are large enough, and its grouping, once each."""
     single = {grouping.name: grouping for grouping in compared if not grouping.crossing}
@@ -571,7 +552,7 @@ def _judged_pairs(
     return list(chosen.values())
 
 
-def _gravest(pairs: Sequence[fairness_rows.GroupPair]) -> Score:
+def _gravest(pairs: Sequence[GroupPair]) -> Score:
     """The score of one attribute: its gravest ratio among the levels that can be judged.
 
     It is the smallest of those that surely lie below the declared one, if any does.
@@ -584,11 +565,14 @@ def _gravest(pairs: Sequence[fairness_rows.GroupPair]) -> Score:
         return nothing.score("impact_ratio", "fairness", "one", attribute=name, note=note)
     pair = min(
         judged,
-        key=lambda pair: (not pair.is_clear, math.inf if math.isnan(pair.ratio) else pair.ratio),
+        key=lambda pair: (
+            not pair.is_clear,
+            pair.ratio.value if pair.ratio.is_defined else math.inf,
+        ),
     )
     several = len({level for pair in judged for level in (pair.level, pair.reference)}) > 2
     method = message("interval_methods.ratio", several=several)
-    ratio = Estimate(pair.ratio, pair.estimate.low, pair.high, pair.n + pair.n_reference, method)
+    ratio = replace(pair.ratio, n=pair.n + pair.n_reference, method=method)
     level, other, n = pair.level, pair.reference, len(judged)
     smallest = message("notes.impact_ratio.smallest", level=level, reference=other, ratios=n)
     surest = message("notes.impact_ratio.surest", level=level, reference=other, ratios=n)
@@ -605,7 +589,7 @@ def _gravest(pairs: Sequence[fairness_rows.GroupPair]) -> Score:
 
 
 def _notes(
-    pairs: Sequence[fairness_rows.GroupPair], attributes: Sequence[Rates], least_share: float
+    pairs: Sequence[GroupPair], attributes: Sequence[Rates], least_share: float
 ) -> Iterator[Text]:
     tested = sum(rates.tests is not None for rates in attributes)
     yield message("notes.impact_ratio.corrected", n=tested)

@@ -20,7 +20,7 @@ from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import FitChange, MeasureContext, Refits
 from deepseek_report.artifacts.score import Score
-from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimates_of
+from deepseek_report.artifacts.table import SEPARATOR, TableType
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.input_changes import columns_named
 from deepseek_report.errors import NotApplicableError
@@ -137,25 +137,7 @@ class Options(PeopleMetric, ClassMetric):
     """
 
     reveals = "aggregate"
-    tables = {
-        "options": TableType(
-            (
-                Column("attribute", "attribute"),
-                *columns_of("attribute_label level reference", shown=False),
-                *columns_of("option:policy threshold left_out roc_auc:number"),
-                *estimates_of("auc_change"),
-                Column("balanced_accuracy", "share"),
-                *estimates_of("balanced_accuracy_change:points against:share"),
-                *estimates_of("against_change:points gap:points gap_change:points ratio"),
-                Column("cost", "number"),
-                *estimates_of("cost_change"),
-                *columns_of("n_changed:count rows:count n:count is_chosen:yes_no is_better:yes_no"),
-                *columns_of("p_adjusted:p_value"),
-            ),
-            release=WHOLE,
-            row=GapOption,
-        )
-    }
+    tables = {"options": TableType.of(GapOption, release=WHOLE)}
     bounds = {"gap_without": (-1.0, 1.0)}
     reads = frozenset(
         {"predictions", "validation_predictions", "dataset", "refits", "seed", "expectations"}
@@ -726,30 +708,31 @@ class JudgedOption:
     changes: OptionChanges
     is_chosen: bool
 
-    def row(self, p_adjusted: float) -> dict[str, object]:
-        """Its cells by column, which `changes` names; today's decisions are compared with nothing.
+    def row(self, p_adjusted: float) -> GapOption:
+        """As a row of the table; today's decisions are compared with nothing.
 
         p_adjusted : corrected for all attributes; NaN of what is not proposed.
         """
         groups, option, changes = self.groups, self.option, dict(vars(self.changes))
+        del changes["sum_of_gaps"]
         if option.name == TODAY:
             changes |= {key: UNDEFINED for key in changes if key.endswith("_change")}
         highest, lowest = groups.levels
-        return {
-            "attribute": groups.test.name,
-            "attribute_label": groups.test.label,
-            "level": lowest,
-            "reference": highest,
-            "option": option.name,
-            "threshold": option.threshold,
-            "left_out": SEPARATOR.join(option.left_out),
+        return GapOption(
+            attribute=groups.test.name,
+            attribute_label=groups.test.label,
+            level=lowest,
+            reference=highest,
+            option=option.name,
+            threshold=option.threshold,
+            left_out=SEPARATOR.join(option.left_out),
             **changes,
-            "rows": option.rows,
-            "n": self.changes.gap.n,
-            "is_chosen": self.is_chosen,
-            "is_better": self.is_chosen and self.changes.narrows and p_adjusted < _SIGNIFICANT,
-            "p_adjusted": p_adjusted,
-        }
+            rows=option.rows,
+            n=self.changes.gap.n,
+            is_chosen=self.is_chosen,
+            is_better=self.is_chosen and self.changes.narrows and p_adjusted < _SIGNIFICANT,
+            p_adjusted=p_adjusted,
+        )
 
 
 def _cost_change(

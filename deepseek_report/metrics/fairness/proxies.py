@@ -18,7 +18,7 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PEOPLE, Attribute, Feature
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
+from deepseek_report.artifacts.table import TableType
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.fairness.fairness_rows import ProxyFeature
 from deepseek_report.metrics.performance.baselines import Predict, fit_predictor
@@ -90,18 +90,7 @@ class Proxies(EntityMetric):
     """How well each sensitive attribute can be predicted from the other features, and by which."""
 
     reveals = "aggregate"
-    tables = {
-        "features": TableType(
-            (
-                Column("attribute", "attribute"),
-                *columns_of("attribute_label feature", shown=False),
-                Column("label"),
-                estimate("importance"),
-            ),
-            release=WHOLE,
-            row=ProxyFeature,
-        )
-    }
+    tables = {"features": TableType.of(ProxyFeature, release=WHOLE)}
     bounds = {"proxy_auc": SHARE}
     category = "fairness"
     reads = frozenset({"dataset", "seed"})
@@ -117,7 +106,7 @@ class Proxies(EntityMetric):
         if not attributes:
             raise NotApplicableError(message("refusals.nothing_to_compare.people"))
         scores: list[Score] = []
-        rows: list[tuple[object, ...]] = []
+        rows: list[ProxyFeature] = []
         notes: list[Text] = []
         context.progress.start("stand-ins for attributes", len(attributes))
         for attribute in attributes:
@@ -130,11 +119,10 @@ class Proxies(EntityMetric):
             scores.append(_score(attribute, proxy.auc))
             names = [context.dataset.schema.features[j] for j in features]
             rows += _rows(attribute, names, proxy.importance)[: self.top]
-        table = self.frame("features", rows)
         if len(context.dataset.schema.features) > _MOST_FEATURES + 1:
             notes.append(message("notes.proxies.most_telling", n=_MOST_FEATURES))
         notes += [message("notes.proxies.predicted"), message("notes.proxies.shared")]
-        return Measurement(tuple(scores), {"features": table}, notes=tuple(notes))
+        return Measurement(tuple(scores), self.frames(features=rows), notes=tuple(notes))
 
     def _proxy(
         self, context: MeasureContext, attribute: Attribute, features: list[int]
@@ -182,12 +170,12 @@ def _other_features(data: Dataset, attribute: Attribute) -> list[int]:
 
 def _rows(
     attribute: Attribute, features: Sequence[Feature], importance: Sequence[Estimate]
-) -> list[tuple[object, ...]]:
+) -> list[ProxyFeature]:
     """What each feature tells of the attribute, the most telling first."""
     order = np.argsort([-fall.value for fall in importance], kind="stable")
     ranked = [(features[k], importance[k]) for k in order]
     return [
-        (attribute.name, attribute.label, feature.name, feature.label, fall)
+        ProxyFeature(attribute.name, attribute.label, feature.name, feature.label, fall)
         for feature, fall in ranked
     ]
 

@@ -24,7 +24,7 @@ from deepseek_report.artifacts.protocols.modules import (
     Step,
 )
 from deepseek_report.artifacts.score import Score
-from deepseek_report.artifacts.table import TableType, columns_of, estimates_of
+from deepseek_report.artifacts.table import TableType
 from deepseek_report.artifacts.table_rows import read_rows
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.internals.internal_rows import AblatedInGroup, AblatedPart
@@ -64,25 +64,8 @@ class Ablation(ComputeMetric):
 
     reveals = "aggregate"
     tables = {
-        "parts": TableType(
-            (
-                *columns_of("layer:place kind branch number:count load:number"),
-                *estimates_of(" ".join(REPLACEMENTS)),
-                *estimates_of(" ".join(f"{name}_turned:share" for name in REPLACEMENTS)),
-                *columns_of("p_adjusted:p_value verdict"),
-            ),
-            release=WHOLE,
-            row=AblatedPart,
-        ),
-        "by_group": TableType(
-            (
-                *columns_of("attribute:attribute level layer:place kind number:count"),
-                *estimates_of("mean rest"),
-                *columns_of("n:count p_adjusted:p_value"),
-            ),
-            release=TableRelease(counts=("n",)),
-            row=AblatedInGroup,
-        ),
+        "parts": TableType.of(AblatedPart, release=WHOLE),
+        "by_group": TableType.of(AblatedInGroup, release=TableRelease(counts=("n",))),
     }
     bounds = {"removable_heads": SHARE, "removable_experts": SHARE, "needed_experts": SHARE}
     reads = frozenset({"classifier", "dataset", "predictions", "seed"})

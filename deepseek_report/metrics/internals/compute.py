@@ -101,15 +101,7 @@ class LayerProfile(ComputeMetric):
     """
 
     reveals = "aggregate"
-    tables = {
-        "layers": TableType(
-            (*columns_of("layer:layer kind:layer_kind"), estimate("ms"), Column("share", "share")),
-            section="bottlenecks",
-            folded=True,
-            release=WHOLE,
-            row=ProfiledLayer,
-        )
-    }
+    tables = {"layers": TableType.of(ProfiledLayer, "bottlenecks", folded=True, release=WHOLE)}
     bounds = {"forward_ms": (0.0, None)}
     reads = frozenset({"classifier", "dataset"})
     requires = frozenset({"module"})
@@ -356,7 +348,7 @@ class WeightVector:
 
     layer: str
     parameter: str
-    row: int
+    row: Annotated[int, "place"]
     pc1: float
     pc2: float
     pc3: float
@@ -372,16 +364,7 @@ class ParameterProjection(ComputeMetric):
     """Vectors of the weight matrices as points on three principal components."""
 
     reveals = "aggregate"
-    tables = {
-        "points": TableType(
-            (
-                *columns_of("layer parameter row:place"),
-                *(Column(f"pc{k + 1}", "number") for k in range(_COMPONENTS)),
-            ),
-            release=WHOLE,
-            row=WeightVector,
-        )
-    }
+    tables = {"points": TableType.of(WeightVector, release=WHOLE)}
     bounds = {"explained_variance": SHARE}
     reads = frozenset({"classifier"})
     requires = frozenset({"module"})

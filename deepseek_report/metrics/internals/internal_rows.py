@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from deepseek_report.artifacts.estimate import Estimate
-from deepseek_report.artifacts.table_rows import Cells, From
+from deepseek_report.artifacts.table_rows import BARE_ENDS
 
 
 @dataclass(frozen=True)
@@ -19,20 +19,19 @@ class AblatedPart:
     verdict : "needed", "spare" or open.
     """
 
-    layer: int
+    layer: Annotated[int, "place"]
     kind: str
     branch: str
-    load: float | None
-    zero: Annotated[Estimate, From(prefix="zero")]
-    mean: Annotated[Estimate, From(prefix="mean")]
-    swap: Annotated[Estimate, From(prefix="swap")]
-    zero_turned: Annotated[Estimate, From(prefix="zero_turned")]
-    mean_turned: Annotated[Estimate, From(prefix="mean_turned")]
-    swap_turned: Annotated[Estimate, From(prefix="swap_turned")]
-    verdict: str
-    cells: Cells
     number: int | None
-    p_adjusted: float | None
+    load: float | None
+    zero: Estimate
+    mean: Estimate
+    swap: Estimate
+    zero_turned: Annotated[Estimate, "share"]
+    mean_turned: Annotated[Estimate, "share"]
+    swap_turned: Annotated[Estimate, "share"]
+    p_adjusted: Annotated[float | None, "p_value"]
+    verdict: str
 
     @property
     def rises(self) -> dict[str, Estimate]:
@@ -49,11 +48,15 @@ class AblatedPart:
 class AblatedInGroup:
     """What replacing a part does to a group, beside the rest: a row of `ablation.by_group`."""
 
-    layer: int
+    attribute: Annotated[str, "attribute"]
+    level: str
+    layer: Annotated[int, "place"]
     kind: str
-    p_adjusted: float | None
-    cells: Cells
     number: int | None
+    mean: Estimate
+    rest: Estimate
+    n: int
+    p_adjusted: Annotated[float | None, "p_value"]
     branch: ClassVar[str] = ""
     verdict: ClassVar[str] = ""
 
@@ -62,10 +65,10 @@ class AblatedInGroup:
 class ProfiledLayer:
     """A layer's share of the time of a forward pass: a row of `layer_profile.layers`."""
 
-    layer: str
-    kind: str
-    ms: Estimate
-    share: float
+    layer: Annotated[str, "layer"]
+    kind: Annotated[str, "layer_kind"]
+    ms: Annotated[Estimate, BARE_ENDS]
+    share: Annotated[float, "share"]
 
 
 @dataclass(frozen=True)
@@ -73,5 +76,8 @@ class NearPrototype:
     """A test case near a prototype: a row of `prototypes.nearest`."""
 
     prototype: int
-    instance_id: int
+    rank: int
+    instance_id: Annotated[int, "row"]
+    distance: float
     label: str
+    decision: str

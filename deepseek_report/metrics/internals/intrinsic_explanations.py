@@ -44,10 +44,12 @@ class PrototypeCase:
     """
 
     prototype: int
-    instance_id: int
+    instance_id: Annotated[int, "row"]
     class_label: str
     decides: int
-    share: float
+    share: Annotated[float, "share"]
+    mean_evidence: float
+    n: int
     shift: int
 
 
@@ -77,32 +79,10 @@ class Prototypes(EntityMetric):
 
     reveals = "rows"
     tables = {
-        "prototypes": TableType(
-            (
-                *columns_of(
-                    "prototype:count instance_id:row class_label decides:count share:share"
-                ),
-                *columns_of("mean_evidence:number n:count shift:count"),
-            ),
-            row=PrototypeCase,
-        ),
-        "inputs": TableType(
-            columns_of("prototype:count feature label display rank:count"), row=PrototypeInput
-        ),
-        "nearest": TableType(
-            (
-                *columns_of("prototype:count rank:count instance_id:row distance:number label"),
-                *columns_of("decision"),
-            ),
-            row=NearPrototype,
-        ),
-        "compared": TableType(
-            (
-                *columns_of("instance_id:row rank:count prototype_id:row class_label"),
-                *columns_of("for_decision:yes_no share:share"),
-            ),
-            row=ComparedPrototype,
-        ),
+        "prototypes": TableType.of(PrototypeCase),
+        "inputs": TableType.of(PrototypeInput),
+        "nearest": TableType.of(NearPrototype),
+        "compared": TableType.of(ComparedPrototype),
     }
     category = "explanation"
     reads = frozenset({"classifier", "dataset", "predictions", "cases"})
@@ -232,9 +212,7 @@ class RulePoints(EntityMetric):
             most=50,
             release=TableRelease(counts=("n",), overlapping=True),
         ),
-        "fired": TableType(
-            columns_of("instance_id:row rule:count when points:number"), row=FiredRule
-        ),
+        "fired": TableType.of(FiredRule),
     }
     bounds = {}
     category = "explanation"
@@ -317,11 +295,12 @@ class ShapePoint:
     label: str
     kind: str
     rank: int
+    spread: float
     unit: str
     value: float
     display: str
     contribution: float
-    share: float
+    share: Annotated[float, "share"]
 
 
 @dataclass(frozen=True)
@@ -331,9 +310,12 @@ class PairPoint:
     rank : of the pair, from 1. at_a, at_b : the place of each value on the grid.
     """
 
+    feature_a: str
+    feature_b: str
     label_a: str
     label_b: str
     rank: int
+    spread: float
     at_a: int
     at_b: int
     display_a: str
@@ -353,24 +335,9 @@ class ShapeFunctions(EntityMetric):
 
     reveals = "aggregate"
     tables = {
-        "curves": TableType(
-            (
-                *columns_of(
-                    "feature label kind rank:count spread:number unit value:number display"
-                ),
-                *columns_of("contribution:number share:share"),
-            ),
-            release=TableRelease(values=("value",)),
-            row=ShapePoint,
-        ),
+        "curves": TableType.of(ShapePoint, release=TableRelease(values=("value",))),
         "density": DENSITY,
-        "pairs": TableType(
-            (
-                *columns_of("feature_a feature_b label_a label_b rank:count spread:number"),
-                *columns_of("at_a:count at_b:count display_a display_b contribution:number"),
-            ),
-            row=PairPoint,
-        ),
+        "pairs": TableType.of(PairPoint),
     }
     bounds = {}
     category = "explanation"

@@ -19,7 +19,8 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.rounding import span
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
+from deepseek_report.artifacts.table import TableType, columns_of
+from deepseek_report.artifacts.table_rows import BARE_ENDS
 from deepseek_report.data_kinds import DataKind, kind_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.internals import tracing
@@ -77,6 +78,8 @@ _THERE = 0.5
 class AttentionToken:
     """What a token is called, in the order of the maps: a row of `attention.tokens`."""
 
+    token: Annotated[int, "place"]
+    feature: str
     label: str
 
 
@@ -93,10 +96,8 @@ class Attention(EntityMetric):
 
     reveals = "aggregate"
     tables = {
-        "tokens": TableType(
-            columns_of("token:place feature label"), release=WHOLE, row=AttentionToken
-        ),
-        "branches": TableType((Column("branch"),), release=WHOLE, row=AttentionBranch),
+        "tokens": TableType.of(AttentionToken, release=WHOLE),
+        "branches": TableType.of(AttentionBranch, release=WHOLE),
     }
     released_arrays = frozenset({"mean", "even", "there"})
     bounds = {"attention_entropy": SHARE}
@@ -226,9 +227,9 @@ def _token_table(context: MeasureContext) -> pd.DataFrame:
 class ExpertShare:
     """The share of a layer's work that an expert is given: a row of `expert_load.load`."""
 
-    layer: int
-    expert: int
-    share: Estimate
+    layer: Annotated[int, "place"]
+    expert: Annotated[int, "place"]
+    share: Annotated[Estimate, "share", BARE_ENDS]
 
 
 @dataclass(frozen=True)
@@ -239,13 +240,13 @@ class AskedExpert:
     cases that have it.
     """
 
-    layer: int
-    expert: int
-    attribute: str
+    layer: Annotated[int, "place"]
+    expert: Annotated[int, "place"]
+    attribute: Annotated[str, "attribute"]
     label: str
-    share: Estimate
-    load: float
-    n: int = 0
+    share: Annotated[Estimate, "share", BARE_ENDS]
+    load: Annotated[float, "share"]
+    n: int
 
     @property
     def times(self) -> float:
@@ -257,10 +258,10 @@ class AskedExpert:
 class HeadWeight:
     """The weight that the router gives a head: a row of `route_entropy.routes`."""
 
-    layer: int
+    layer: Annotated[int, "place"]
     branch: str
-    head: int
-    weight: Estimate
+    head: Annotated[int, "place"]
+    weight: Annotated[Estimate, "share", BARE_ENDS]
 
 
 @dataclass(frozen=True)
@@ -274,24 +275,9 @@ class ExpertLoad(ComputeMetric):
 
     reveals = "aggregate"
     tables = {
-        "load": TableType(
-            (*columns_of("layer:place expert:place"), estimate("share", "share")),
-            section="bottlenecks",
-            folded=True,
-            release=WHOLE,
-            row=ExpertShare,
-        ),
-        "asked": TableType(
-            (
-                *columns_of("layer:place expert:place attribute:attribute label"),
-                estimate("share", "share"),
-                *columns_of("load:share n:count"),
-            ),
-            section="bottlenecks",
-            folded=True,
-            most=12,
-            release=TableRelease(counts=("n",)),
-            row=AskedExpert,
+        "load": TableType.of(ExpertShare, "bottlenecks", folded=True, release=WHOLE),
+        "asked": TableType.of(
+            AskedExpert, "bottlenecks", folded=True, most=12, release=TableRelease(counts=("n",))
         ),
     }
     bounds = {"expert_load_imbalance": (1.0, None), "unused_experts": (0.0, None)}
@@ -450,13 +436,7 @@ class RouteEntropy(ComputeMetric):
 
     reveals = "aggregate"
     tables = {
-        "routes": TableType(
-            (*columns_of("layer:place branch head:place"), estimate("weight", "share")),
-            section="explanations",
-            folded=True,
-            release=WHOLE,
-            row=HeadWeight,
-        ),
+        "routes": TableType.of(HeadWeight, "explanations", folded=True, release=WHOLE),
         "by_class": TableType(
             columns_of("layer:place branch head:place class weight:share"), release=WHOLE
         ),

@@ -17,7 +17,7 @@ from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.table import Column, TableType, columns_of, estimates_of
+from deepseek_report.artifacts.table import TableType, columns_of, estimates_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.performance.performance_rows import CountedAlerts
 from deepseek_report.metrics.performance.predicting import periods_of
@@ -46,15 +46,9 @@ class PrecisionAtCapacity(DecisionMetric):
     bounds = {"precision_at_capacity": SHARE, "recall_at_capacity": SHARE}
     reads = frozenset({"predictions", "dataset", "capacity"})
     tables = {
-        "capacities": TableType(
-            (
-                Column("alerts", "count", mark="declared"),
-                Column("n", "count"),
-                *estimates_of("precision:share recall:share"),
-                *columns_of("declared:yes_no per:text periods:count", shown=False),
-            ),
+        "capacities": TableType.of(
+            CountedAlerts,
             release=TableRelease(counts=("n",), shares=(("precision", "n"),), overlapping=True),
-            row=CountedAlerts,
         ),
         "months": TableType(
             (

@@ -21,7 +21,7 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Feature, Target
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.split import Split
-from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
+from deepseek_report.artifacts.table import TableType
 from deepseek_report.data_kinds.base import MOST_WORDS, encoding_of
 from deepseek_report.metrics.performance.performance_rows import ComparedPredictor
 from deepseek_report.metrics.plugin import EntityMetric, Resamples
@@ -218,13 +218,7 @@ class Baselines(EntityMetric):
     """
 
     reveals = "aggregate"
-    tables = {
-        "comparison": TableType(
-            (*columns_of("predictor metric:metric"), estimate("value"), Column("n", "count")),
-            release=WHOLE,
-            row=ComparedPredictor,
-        )
-    }
+    tables = {"comparison": TableType.of(ComparedPredictor, release=WHOLE)}
     category = "performance"
     reads = frozenset({"dataset", "predictions", "validation_predictions", "seed"})
     predictors: tuple[Predictor, ...] = ("majority", "logistic_regression", "gradient_boosting")

@@ -16,7 +16,8 @@ from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.table import TableType, columns_of, estimate
+from deepseek_report.artifacts.table import TableType
+from deepseek_report.artifacts.table_rows import BARE_ENDS, Cell
 from deepseek_report.metrics.performance.performance_rows import OfBin
 from deepseek_report.metrics.plugin import (
     ClassMetric,
@@ -210,7 +211,12 @@ class ProbabilityBin(OfBin):
     observed : the share of them that has the class.
     """
 
-    observed: Estimate
+    bin: Annotated[int, "place"]
+    start: Annotated[float, Cell(column="from")]
+    end: Annotated[float, Cell(column="to")]
+    n: int
+    predicted: Annotated[float, "share"]
+    observed: Annotated[Estimate, "share", BARE_ENDS]
 
 
 @dataclass(frozen=True)
@@ -219,13 +225,8 @@ class ExpectedCalibrationError(EntityMetric, ClassMetric):
 
     reveals = "aggregate"
     tables = {
-        "bins": TableType(
-            (
-                *columns_of("bin:place from:number to:number n:count predicted:share"),
-                estimate("observed", "share"),
-            ),
-            release=TableRelease(counts=("n",), lines=((),), ends=("from", "to")),
-            row=ProbabilityBin,
+        "bins": TableType.of(
+            ProbabilityBin, release=TableRelease(counts=("n",), lines=((),), ends=("from", "to"))
         )
     }
     bounds = {

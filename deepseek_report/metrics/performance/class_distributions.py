@@ -20,8 +20,8 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.rounding import from_to
 from deepseek_report.artifacts.schema import Feature, Target
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
-from deepseek_report.artifacts.table_rows import From
+from deepseek_report.artifacts.table import TableType
+from deepseek_report.artifacts.table_rows import BARE_ENDS, HIDDEN, Cell
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.plugin import EntityMetric
 from deepseek_report.statistics.ranking import auc_estimate
@@ -43,9 +43,10 @@ _BANDS = 3
 class FeatureSeparation:
     """How well a feature tells the class by itself: a row of `class_distributions.separation`."""
 
-    feature: str
+    feature: Annotated[str, HIDDEN]
     label: str
-    roc_auc: Estimate
+    roc_auc: Annotated[Estimate, BARE_ENDS]
+    n: int
 
 
 @dataclass(frozen=True)
@@ -57,13 +58,15 @@ class ClassShare:
     """
 
     feature: str
+    label: str
     kind: str
-    class_name: Annotated[str, From("class")]
-    start: Annotated[float, From("from")]
-    end: Annotated[float, From("to")]
-    share: Estimate
-    unit: str = ""
-    display: str = ""
+    unit: str
+    class_name: Annotated[str, Cell(column="class")]
+    start: Annotated[float, Cell(column="from")]
+    end: Annotated[float, Cell(column="to")]
+    display: str
+    share: Annotated[Estimate, "share", BARE_ENDS]
+    n: int
 
 
 @dataclass(frozen=True)
@@ -82,26 +85,11 @@ class ClassDistributions(EntityMetric):
     reveals = "aggregate"
     modalities = frozenset({"table"})
     tables = {
-        "separation": TableType(
-            (
-                Column("feature", shown=False),
-                Column("label"),
-                estimate("roc_auc", "number"),
-                Column("n", "count"),
-            ),
-            section="data",
-            folded=True,
-            release=TableRelease(counts=("n",)),
-            row=FeatureSeparation,
+        "separation": TableType.of(
+            FeatureSeparation, "data", folded=True, release=TableRelease(counts=("n",))
         ),
-        "distributions": TableType(
-            (
-                *columns_of("feature label kind unit class from:number to:number display"),
-                estimate("share", "share"),
-                Column("n", "count"),
-            ),
-            release=TableRelease(counts=("n",), values=("from", "to")),
-            row=ClassShare,
+        "distributions": TableType.of(
+            ClassShare, release=TableRelease(counts=("n",), values=("from", "to"))
         ),
     }
     bounds = {}

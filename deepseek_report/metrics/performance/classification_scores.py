@@ -19,8 +19,8 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Direction
-from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate, estimates_of
-from deepseek_report.artifacts.table_rows import From
+from deepseek_report.artifacts.table import TableType
+from deepseek_report.artifacts.table_rows import HIDDEN, Cell
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.performance.performance_rows import (
     ClassRecall,
@@ -52,8 +52,8 @@ _CURVE_ROWS = 200
 class RocPoint:
     """A point of the ROC curve: a row of `roc_auc.curve`."""
 
-    false_positive_rate: float
-    true_positive_rate: float
+    false_positive_rate: Annotated[float, "share"]
+    true_positive_rate: Annotated[float, "share"]
     threshold: float
 
 
@@ -61,8 +61,8 @@ class RocPoint:
 class RecallPoint:
     """A point of the curve of precision by recall: a row of `average_precision.curve`."""
 
-    recall: float
-    precision: float
+    recall: Annotated[float, "share"]
+    precision: Annotated[float, "share"]
     threshold: float
 
 
@@ -70,8 +70,8 @@ class RecallPoint:
 class PrecisionBand:
     """The interval of precision at a recall: a row of `ranking_curves.precision_recall`."""
 
-    recall: float
-    precision: Annotated[Estimate, From(prefix="precision")]
+    recall: Annotated[float, "share"]
+    precision: Annotated[Estimate, "share"]
 
 
 @dataclass(frozen=True)
@@ -82,9 +82,10 @@ class GainDepth:
     lift : as a multiple of what is found by taking cases by chance.
     """
 
-    depth: float
-    gain: Annotated[Estimate, From(prefix="gain")]
-    lift: Annotated[Estimate, From(prefix="lift")]
+    depth: Annotated[float, "declared_share"]
+    n: int
+    gain: Annotated[Estimate, "share"]
+    lift: Estimate
 
 
 def _many_classes(schema: Schema, metric: str) -> tuple[Text, ...]:
@@ -158,9 +159,8 @@ class RocAuc(DecisionMetric):
 
     reveals = "aggregate"
     tables = {
-        "curve": TableType(
-            columns_of("false_positive_rate:share true_positive_rate:share threshold:number"),
-            row=RocPoint,
+        "curve": TableType.of(
+            RocPoint,
             release=TableRelease(
                 coarse={"true_positive_rate": "explained", "false_positive_rate": "others"},
                 rounded=("threshold",),
@@ -210,9 +210,8 @@ class AveragePrecision(DecisionMetric):
 
     reveals = "aggregate"
     tables = {
-        "curve": TableType(
-            columns_of("recall:share precision:share threshold:number"),
-            row=RecallPoint,
+        "curve": TableType.of(
+            RecallPoint,
             release=TableRelease(coarse={"recall": "explained"}, rounded=("threshold",)),
         )
     }
@@ -253,20 +252,11 @@ class ConfusionMatrix(DecisionMetric):
 
     reveals = "aggregate"
     tables = {
-        "matrix": TableType(
-            columns_of("actual decided n:count share:share"),
-            release=TableRelease(counts=("n",), lines=(("actual",), ("decided",))),
-            row=Confusion,
+        "matrix": TableType.of(
+            Confusion, release=TableRelease(counts=("n",), lines=(("actual",), ("decided",)))
         ),
-        "classes": TableType(
-            (
-                *columns_of("class n:count"),
-                *estimates_of("recall:share"),
-                Column("decided", "count"),
-                *estimates_of("precision:share"),
-            ),
-            release=TableRelease(counts=("n", "decided"), lines=((),)),
-            row=ClassRecall,
+        "classes": TableType.of(
+            ClassRecall, release=TableRelease(counts=("n", "decided"), lines=((),))
         ),
     }
     bounds = {
@@ -356,17 +346,11 @@ class RankingCurves(DecisionMetric):
 
     reveals = "aggregate"
     tables = {
-        "gain": TableType(
-            (*columns_of("depth:declared_share n:count"), *estimates_of("gain:share lift")),
-            section="performance",
-            folded=True,
-            release=TableRelease(counts=("n",)),
-            row=GainDepth,
+        "gain": TableType.of(
+            GainDepth, "performance", folded=True, release=TableRelease(counts=("n",))
         ),
-        "precision_recall": TableType(
-            (Column("recall", "share"), estimate("precision", "share", "precision")),
-            row=PrecisionBand,
-            release=TableRelease(coarse={"recall": "explained"}),
+        "precision_recall": TableType.of(
+            PrecisionBand, release=TableRelease(coarse={"recall": "explained"})
         ),
     }
     bounds = {}
@@ -510,11 +494,14 @@ class PredictedLabel:
     reported : whether the report is about it. prevalence : share of the cases that have it.
     """
 
-    label: str
-    reported: bool
-    prevalence: float
-    roc_auc: Annotated[Estimate, From(prefix="roc_auc")]
-    f1: Annotated[Estimate, From(prefix="f1")]
+    label: Annotated[str, Cell(mark="reported")]
+    reported: Annotated[bool, HIDDEN]
+    n: Annotated[int, HIDDEN]
+    prevalence: Annotated[float, "share"]
+    roc_auc: Estimate
+    average_precision: Estimate
+    f1: Estimate
+    threshold: float
 
 
 @dataclass(frozen=True)
@@ -527,17 +514,10 @@ class LabelsTable(EntityMetric, LabelsMetric):
 
     reveals = "aggregate"
     tables = {
-        "labels": TableType(
-            (
-                Column("label", mark="reported"),
-                *columns_of("reported:yes_no n:count", shown=False),
-                Column("prevalence", "share"),
-                *estimates_of("roc_auc average_precision f1"),
-                Column("threshold", "number"),
-            ),
-            section="performance",
+        "labels": TableType.of(
+            PredictedLabel,
+            "performance",
             release=TableRelease(counts=("n",), shares=(("prevalence", "n"),)),
-            row=PredictedLabel,
         )
     }
     category = "performance"
@@ -615,18 +595,7 @@ class TrainAndTest(DecisionMetric):
     """
 
     reveals = "aggregate"
-    tables = {
-        "measures": TableType(
-            (
-                Column("metric", "metric"),
-                *estimates_of("train test gap"),
-                Column("constant", "share", shown=False),
-                *columns_of("n_train:count n:count"),
-            ),
-            release=WHOLE,
-            row=TrainTestGap,
-        )
-    }
+    tables = {"measures": TableType.of(TrainTestGap, release=WHOLE)}
     bounds = {"train_test_gap": (-1.0, 1.0)}
     reads = frozenset({"predictions", "dataset", "classifier"})
     rows: Annotated[int, Field(ge=100)] = 2000

@@ -65,12 +65,7 @@ class CrossValidation(EntityMetric):
 
     reveals = "aggregate"
     tables = {
-        "spread": TableType(
-            columns_of(f"{_SUBJECTS} folds:count mean:number least:number greatest:number")
-            + columns_of("deviation:number"),
-            release=WHOLE,
-            row=FoldSpread,
-        ),
+        "spread": TableType.of(FoldSpread, release=WHOLE),
         "by_fold": TableType(
             columns_of(f"{_SUBJECTS} fold:place n:count value:number"),
             release=TableRelease(counts=("n",)),
@@ -86,9 +81,7 @@ class CrossValidation(EntityMetric):
             release=TableRelease(counts=("n", "least")),
         ),
         "findings": TableType(columns_of("finding:code held:count")),
-        "measured": TableType(
-            columns_of("metric:code folds:count"), release=WHOLE, row=MeasuredFolds
-        ),
+        "measured": TableType.of(MeasuredFolds, release=WHOLE),
     }
     bounds = {}
     category = "performance"

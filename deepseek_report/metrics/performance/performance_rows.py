@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Annotated
 
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.score import Score
-from deepseek_report.artifacts.table_rows import Cells, From
+from deepseek_report.artifacts.table import OF_TARGET
+from deepseek_report.artifacts.table_rows import BARE_ENDS, HIDDEN, Cell
 
 
-@dataclass(frozen=True)
 class OfBin:
     """A row on the cases whose predictions lie between two values.
 
     predicted : the mean of their predictions.
     """
 
-    start: Annotated[float, From("from")]
-    end: Annotated[float, From("to")]
+    start: float
+    end: float
     n: int
     predicted: float
 
@@ -30,29 +31,42 @@ class IntervalCoverage:
     level : share that they are made to hold. half_width : in the unit of the target.
     """
 
-    level: float
-    half_width: float
-    coverage: Estimate
+    level: Annotated[float, "declared_share"]
+    half_width: Annotated[float, "half_width", Cell(unit=OF_TARGET)]
+    coverage: Annotated[Estimate, "share", BARE_ENDS]
+    n: int
 
 
 @dataclass(frozen=True)
 class GroupCoverage:
     """How often intervals hold in a group: a row of `prediction_intervals.by_group`."""
 
-    attribute_label: str
+    attribute: Annotated[str, "attribute"]
+    attribute_label: Annotated[str, HIDDEN]
     level: str
-    coverage: Estimate
-    high: float
-    p_adjusted: float | None
+    coverage: Annotated[Estimate, "share", BARE_ENDS, Cell(unless="too_few")]
+    n: int
+    too_few: Annotated[bool, HIDDEN]
+    p_value: Annotated[float, "p_value", HIDDEN]
+    p_adjusted: Annotated[float | None, "p_value", HIDDEN]
+
+    @property
+    def high(self) -> float:
+        """Upper end of the interval of how often they hold; NaN without one."""
+        return math.nan if self.coverage.high is None else self.coverage.high
 
 
 @dataclass(frozen=True)
 class CountedAlerts:
     """What a number of alerts holds: a row of `precision_at_capacity.capacities`."""
 
-    alerts: int
-    declared: bool
-    per: str
+    alerts: Annotated[int, Cell(mark="declared")]
+    n: int
+    precision: Annotated[Estimate, "share"]
+    recall: Annotated[Estimate, "share"]
+    declared: Annotated[bool, HIDDEN]
+    per: Annotated[str, HIDDEN]
+    periods: Annotated[int, HIDDEN]
 
 
 @dataclass(frozen=True)
@@ -60,21 +74,22 @@ class ComparedPredictor:
     """A score of the model or of a simple predictor: a row of `baselines.comparison`."""
 
     predictor: str
-    metric: str
-    value: Estimate
+    metric: Annotated[str, "metric"]
+    value: Annotated[Estimate, BARE_ENDS]
+    n: int
 
 
 @dataclass(frozen=True)
 class SweptThreshold:
     """The rates at a threshold: a row of `threshold_sweep.sweep`."""
 
-    threshold: float
-    true_positive_rate: float
-    false_positive_rate: float
-    precision: float
-    selection_rate: float
-    balanced_accuracy: float
-    cells: Cells
+    threshold: Annotated[float, "declared", Cell(mark="in_use")]
+    true_positive_rate: Annotated[float, "share"]
+    false_positive_rate: Annotated[float, "share"]
+    precision: Annotated[float, "share"]
+    balanced_accuracy: Annotated[float, "share"]
+    accuracy: Annotated[float, "share", HIDDEN]
+    selection_rate: Annotated[float, "share"]
 
 
 @dataclass(frozen=True)
@@ -84,16 +99,16 @@ class ThresholdStep:
     Rates are there at some of the steps.
     """
 
-    threshold: float
-    in_use: bool
-    hits: int
-    false_alarms: int
-    missed: int
-    rejected: int
-    true_positive_rate: Annotated[Estimate | None, From(prefix="true_positive_rate")] = None
-    false_positive_rate: Annotated[Estimate | None, From(prefix="false_positive_rate")] = None
-    precision: Annotated[Estimate | None, From(prefix="precision")] = None
-    accuracy: Annotated[Estimate | None, From(prefix="accuracy")] = None
+    threshold: Annotated[float, HIDDEN]
+    in_use: Annotated[bool, HIDDEN]
+    hits: Annotated[int, HIDDEN]
+    false_alarms: Annotated[int, HIDDEN]
+    missed: Annotated[int, HIDDEN]
+    rejected: Annotated[int, HIDDEN]
+    true_positive_rate: Annotated[Estimate | None, "share", HIDDEN] = None
+    false_positive_rate: Annotated[Estimate | None, "share", HIDDEN] = None
+    precision: Annotated[Estimate | None, "share", HIDDEN] = None
+    accuracy: Annotated[Estimate | None, "share", HIDDEN] = None
 
     @property
     def counts(self) -> tuple[int, int, int, int]:
@@ -110,14 +125,13 @@ class ThresholdStep:
 class TrainTestGap:
     """A measure in the training and in the test part: a row of `train_and_test.measures`."""
 
-    metric: str
-    train: Annotated[Estimate, From(prefix="train", n="n_train")]
-    test: Annotated[Estimate, From(prefix="test")]
-    gap: Annotated[Estimate, From(prefix="gap")]
-    constant: float | None
+    metric: Annotated[str, "metric"]
+    train: Annotated[Estimate, Cell(n="n_train")]
+    test: Estimate
+    gap: Estimate
+    constant: Annotated[float | None, "share", HIDDEN]
     n_train: int
     n: int
-    cells: Cells
 
 
 @dataclass(frozen=True)
@@ -127,22 +141,25 @@ class Confusion:
     actual: str
     decided: str
     n: int
+    share: Annotated[float, "share"]
 
 
 @dataclass(frozen=True)
 class ClassRecall:
     """How many cases of a class are found: a row of `confusion_matrix.classes`."""
 
-    level: Annotated[str, From("class")]
+    level: Annotated[str, Cell(column="class")]
     n: int
-    recall: Annotated[Estimate, From(prefix="recall")]
+    recall: Annotated[Estimate, "share"]
+    decided: int
+    precision: Annotated[Estimate, "share"]
 
 
 @dataclass(frozen=True)
 class FoldSpread:
     """A score over the folds: a row of `cross_validation.spread`."""
 
-    metric: str
+    metric: Annotated[str, "metric"]
     predictor: str
     attribute: str
     level: str
@@ -163,5 +180,5 @@ class FoldSpread:
 class MeasuredFolds:
     """In how many folds a metric was measured: a row of `cross_validation.measured`."""
 
-    metric: str
+    metric: Annotated[str, "code"]
     folds: int

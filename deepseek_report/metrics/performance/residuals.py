@@ -19,9 +19,10 @@ from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PARTS, PEOPLE
-from deepseek_report.artifacts.table import OF_TARGET, Column, TableType, columns_of, estimate
+from deepseek_report.artifacts.table import OF_TARGET, Column, TableType, columns_of
+from deepseek_report.artifacts.table_rows import BARE_ENDS, HIDDEN, Cell
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.fairness.groups import OF_ATTRIBUTE, Grouping, MinCell, groupings
+from deepseek_report.metrics.fairness.groups import Grouping, MinCell, groupings
 from deepseek_report.metrics.performance import performance_rows
 from deepseek_report.metrics.plugin import EntityMetric, NumberMetric, Resamples
 from deepseek_report.statistics.answer_errors import MEASURES, Tails, error_estimates
@@ -107,7 +108,14 @@ class MedianAbsoluteError(ErrorMetric):
 class PredictionBin(performance_rows.OfBin):
     """Cases with like predictions: a row of `residuals.bins`."""
 
-    mean_error: Estimate
+    bin: Annotated[int, "place", HIDDEN]
+    start: Annotated[float, Cell(column="from")]
+    end: Annotated[float, Cell(column="to")]
+    n: int
+    predicted: float
+    observed: float
+    mean_error: Annotated[Estimate, BARE_ENDS]
+    mae: Annotated[float, HIDDEN]
 
 
 @dataclass(frozen=True)
@@ -121,17 +129,11 @@ class Residuals(EntityMetric, NumberMetric):
 
     reveals = "aggregate"
     tables = {
-        "bins": TableType(
-            (
-                Column("bin", "place", shown=False),
-                *columns_of("from:number to:number n:count predicted:number observed:number"),
-                estimate("mean_error"),
-                Column("mae", "number", shown=False),
-            ),
-            section="performance",
+        "bins": TableType.of(
+            PredictionBin,
+            "performance",
             folded=True,
             release=TableRelease(counts=("n",), lines=((),), ends=("from", "to")),
-            row=PredictionBin,
         ),
         "largest": TableType(
             (
@@ -252,29 +254,12 @@ class PredictionIntervals(EntityMetric, NumberMetric):
 
     reveals = "aggregate"
     tables = {
-        "coverage": TableType(
-            (
-                Column("level", "declared_share"),
-                Column("half_width", "half_width", unit=OF_TARGET),
-                estimate("coverage", "share"),
-                Column("n", "count"),
-            ),
-            section="performance",
-            release=WHOLE,
-            row=performance_rows.IntervalCoverage,
-        ),
-        "by_group": TableType(
-            (
-                *OF_ATTRIBUTE,
-                Column("level"),
-                estimate("coverage", "share", unless="too_few"),
-                Column("n", "count"),
-                *columns_of("too_few:yes_no p_value:p_value p_adjusted:p_value", shown=False),
-            ),
-            section="performance",
+        "coverage": TableType.of(performance_rows.IntervalCoverage, "performance", release=WHOLE),
+        "by_group": TableType.of(
+            performance_rows.GroupCoverage,
+            "performance",
             folded=True,
             release=TableRelease(counts=("n",), lines=(("attribute",),)),
-            row=performance_rows.GroupCoverage,
         ),
     }
     category = "calibration"

@@ -14,7 +14,7 @@ from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.table import Column, TableType, columns_of, estimates_of
+from deepseek_report.artifacts.table import TableType
 from deepseek_report.metrics.performance.performance_rows import SweptThreshold, ThresholdStep
 from deepseek_report.metrics.plugin import DecisionMetric, require_two_classes
 from deepseek_report.statistics.resampling import Resampling
@@ -37,28 +37,14 @@ class ThresholdSweep(DecisionMetric):
 
     reveals = "aggregate"
     tables = {
-        "sweep": TableType(
-            (
-                Column("threshold", "declared", mark="in_use"),
-                *columns_of("true_positive_rate:share false_positive_rate:share precision:share"),
-                *columns_of("balanced_accuracy:share"),
-                Column("accuracy", "share", shown=False),
-                Column("selection_rate", "share"),
-            ),
+        "sweep": TableType.of(
+            SweptThreshold,
             folded=True,
             release=TableRelease(
                 coarse={"true_positive_rate": "explained", "false_positive_rate": "others"}
             ),
-            row=SweptThreshold,
         ),
-        "steps": TableType(
-            (
-                *columns_of("threshold:number in_use:yes_no", shown=False),
-                *(Column(name, "count", shown=False) for name in STEP_COUNTS),
-                *estimates_of(" ".join(f"{name}:share" for name in STEP_RATES), shown=False),
-            ),
-            row=ThresholdStep,
-        ),
+        "steps": TableType.of(ThresholdStep),
     }
     bounds = {}
     needs_two_classes = True

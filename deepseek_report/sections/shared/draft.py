@@ -60,7 +60,7 @@ class Draft:
             )
 
     def table(
-        self, name: str, kind: TableType, rows: Iterable[tables.Row], /, **slots: Any
+        self, name: str, kind: TableType, rows: Iterable[object], /, **slots: Any
     ) -> tables.ShownTable:
         """A table that this section makes; its words are `tables.<section>.<name>`."""
         words = f"{self.name}.{name}"
@@ -70,7 +70,7 @@ class Draft:
         self,
         metric: str,
         name: str,
-        rows: Iterable[tables.Row] | None = None,
+        rows: Iterable[object] | None = None,
         view: tables.View | None = None,
         **slots: object,
     ) -> tables.ShownTable:

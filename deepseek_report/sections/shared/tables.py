@@ -15,7 +15,7 @@ from deepseek_report.artifacts.protocols.modules import layer_kind, layer_name
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.rounding import DASH, TEXT, bounded
 from deepseek_report.artifacts.table import OF_TARGET, SEPARATOR, Column, TableType
-from deepseek_report.artifacts.table_rows import records_of
+from deepseek_report.artifacts.table_rows import cells_of, records_of
 from deepseek_report.findings.records import attribute_label, explainer_label
 from deepseek_report.wording.numbers import NumberFormat
 from deepseek_report.wording.of_results import words_of
@@ -161,7 +161,7 @@ def measured_table(
     section: str,
     metric: str,
     name: str,
-    rows: Iterable[Row] | None = None,
+    rows: Iterable[object] | None = None,
     view: View | None = None,
     **slots: Any,
 ) -> ShownTable:
@@ -174,7 +174,9 @@ def measured_table(
     if table is None:
         return ShownTable(identity)
     records = records_of(table.frame) if rows is None else rows
-    kind, words = (view.of(table.type), view.words) if view else (table.type, f"{metric}.{name}")
+    kind, words = table.type.held_by(table.frame), f"{metric}.{name}"
+    if view:
+        kind, words = view.of(kind), view.words
     shown = own_table(results, identity, words, kind, records, **slots)
     return replace(shown, aside=view.aside) if view else shown
 
@@ -184,19 +186,23 @@ def own_table(
     identity: str,
     words: str,
     kind: TableType,
-    rows: Iterable[Row],
+    rows: Iterable[object],
     /,
     before: str = "",
     **slots: object,
 ) -> ShownTable:
-    """A table of any rows, with a sentence before it.
+    """A table of any rows, mappings or instances of a row class, with a sentence before it.
 
     words : where its words stand below `tables` of the locale. slots : what they may name, beside
     what those of all tables may.
     """
     writer = _TableWriter(results, words_of(results), words, kind, slots)
-    table = writer.table(identity, [dict(row) for row in rows])
+    table = writer.table(identity, [_cells(row) for row in rows])
     return replace(table, before=before) if before else table
+
+
+def _cells(row: object) -> Values:
+    return dict(row) if isinstance(row, Mapping) else cells_of(row)
 
 
 class _TableWriter:

@@ -9,6 +9,7 @@ from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.explanation import CONTROL
 from deepseek_report.artifacts.schema import CROSS, AttributeKind
 from deepseek_report.artifacts.table import Column
+from deepseek_report.artifacts.table_rows import cells_of
 from deepseek_report.findings.error_budget import is_under, level_of
 from deepseek_report.findings.explainer_verdicts import leading_explainer
 from deepseek_report.findings.records import attribute_label, of_kind, unit_of
@@ -42,7 +43,7 @@ def attribution(draft: Draft, identity: str, kind: AttributeKind) -> ShownTable:
     whole = sorted((r for r in importance if r.explainer == leader), key=lambda r: r.rank)
     leading = {r.feature for r in whole[:FEATURES]}
     shown = [
-        row.cells
+        row
         for row in table
         if row.explainer == leader
         and row.feature in leading
@@ -56,7 +57,7 @@ def attribution(draft: Draft, identity: str, kind: AttributeKind) -> ShownTable:
 def quality(draft: Draft, identity: str, kind: AttributeKind) -> ShownTable:
     """What each method reaches in deletion in each level; nothing where that is not told."""
     shown = [
-        row.cells
+        row
         for row in draft.results.rows("explanation_by_group", "groups", ExplainedGroup)
         if row.explainer != CONTROL
         and of_kind(draft.results, row.attribute, kind)
@@ -163,7 +164,7 @@ def gap_table(
     """The gaps that these metrics tested, beside what chance alone would give."""
     measured = {metric: draft.results.rows(metric, "tests", GapTest) for metric in metrics}
     tested = [
-        {"metric": metric, **row.cells, "levels": _apart(draft, row)}
+        {"metric": metric, **cells_of(row), "levels": _apart(draft, row)}
         for metric, gaps in measured.items()
         for row in gaps
     ]

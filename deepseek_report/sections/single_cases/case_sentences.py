@@ -626,7 +626,7 @@ def enough(pages: Pages, case: CaseRow) -> str:
         decision=rule.decision,
         kept=rule.precision if conditions and rule.n else None,
         n=rule.n,
-        covered=rule.coverage,
+        covered=rule.coverage and rule.coverage.value,
         everywhere=rule.everywhere,
         enough=rule.enough,
     )

@@ -285,11 +285,13 @@ def _row(predictions: Predictions, target: Target, position: int) -> CaseRow:
     if not task.decides:
         value, error = float(predictions.values[position]), float(predictions.errors[position])
         shown = task.display(target, np.float64(value))
-        return CaseRow(-1, instance, label, shown, prediction=value, error=error)
+        return CaseRow(
+            -1, instance_id=instance, label=label, decision=shown, prediction=value, error=error
+        )
     return CaseRow(
         -1,
-        instance,
-        label,
+        instance_id=instance,
+        label=label,
         decision=target.classes[predictions.decisions[position]],
         correct=bool(predictions.correct[position]),
         probability=float(predictions.scores[position]),

@@ -23,6 +23,7 @@ from deepseek_report.metrics.explanations.explanation_rows import (
     ClassImportance,
     FeatureImportance,
     LossRise,
+    OfImportance,
     SkillShare,
 )
 from deepseek_report.visualizations import style
@@ -71,7 +72,7 @@ class GlobalImportancePicture(PicturePart):
             pictures.append(self._picture(results, own, picture))
         return pictures
 
-    def _picture(self, results: Results, table: Sequence[FeatureImportance], name: str) -> Picture:
+    def _picture(self, results: Results, table: Sequence[OfImportance], name: str) -> Picture:
         """The picture of the importance for one class."""
         judged = results.conclusions.explainers if results.has("conclusions") else ()
         left_out = [
@@ -101,7 +102,7 @@ class _View:
     a share is the larger the more often the feature occurs, as that of a word is.
     """
 
-    table: dict[str, dict[str, FeatureImportance]]
+    table: dict[str, dict[str, OfImportance]]
     features: list[str]
     mean: dict[str, float]
     labels: dict[str, str]
@@ -113,7 +114,7 @@ class _View:
     @classmethod
     def of(
         cls,
-        rows: Sequence[FeatureImportance],
+        rows: Sequence[OfImportance],
         most: int,
         schema: Schema,
         words: Wording,

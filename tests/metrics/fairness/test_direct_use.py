@@ -12,7 +12,8 @@ from deepseek_report.artifacts.predictions import Cases
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Attribute, Category, Feature, Schema, Target
 from deepseek_report.artifacts.split import Split
-from deepseek_report.metrics.fairness.direct_use import PARTS, DirectUse, split_gap
+from deepseek_report.metrics.fairness.direct_use import DirectUse, split_gap
+from deepseek_report.metrics.fairness.fairness_rows import GAP_PARTS
 from tests import builders
 from tests.builders import Answers, dataset, predictions
 
@@ -59,7 +60,7 @@ def measured(context: MeasureContext) -> tuple[dict, dict]:
 
 def main_part(split: dict) -> str:
     """The part that makes nearly all of the gap; the others may be noise."""
-    shares = {part: abs(split[part]) / abs(split["gap"]) for part in PARTS[1:]}
+    shares = {part: abs(split[part]) / abs(split["gap"]) for part in GAP_PARTS[1:]}
     largest = max(shares, key=lambda part: shares[part])
     assert shares[largest] > 0.85, shares
     assert all(share < 0.15 for part, share in shares.items() if part != largest), shares
@@ -95,7 +96,7 @@ def test_half_of_a_gap_may_be_direct() -> None:
 def test_the_parts_add_up_to_the_gap() -> None:
     context = world(lambda x: x[:, SKILL] + (x[:, STAND_IN] == 0) > 0.6 * x[:, SEX], skill_gap=0.4)
     _, split = measured(context)
-    assert sum(split[part] for part in PARTS[1:]) == pytest.approx(split["gap"], abs=1e-12)
+    assert sum(split[part] for part in GAP_PARTS[1:]) == pytest.approx(split["gap"], abs=1e-12)
     p = context.predictions
     rates = [np.mean(p.decisions[p.groups["sex"] == sex] == 0) for sex in (0, 1)]
     assert split["gap"] == pytest.approx(rates[0] - rates[1])
@@ -110,7 +111,7 @@ def test_the_gap_is_that_of_everybody_however_few_are_asked_about() -> None:
     for name in ("gap", "gap_low", "gap_high", "n"):
         assert few[name] == whole[name]
     assert (whole["n_asked"], few["n_asked"]) == (2000, 400)
-    assert sum(few[part] for part in PARTS[1:]) == pytest.approx(few["gap"], abs=1e-12)
+    assert sum(few[part] for part in GAP_PARTS[1:]) == pytest.approx(few["gap"], abs=1e-12)
     assert few["direct_low"] < whole["direct"] < few["direct_high"]
     assert few["direct_high"] - few["direct_low"] > whole["direct_high"] - whole["direct_low"]
 
@@ -138,7 +139,7 @@ def test_parts_do_not_depend_on_the_order_of_the_people() -> None:
         split_gap(first[rows], labels[rows], decisions[rows], 100, 0, 5)
         for rows in (np.arange(200), order)
     ]
-    values = [[getattr(split, part).value for part in PARTS] for split in splits]
+    values = [[getattr(split, part).value for part in GAP_PARTS] for split in splits]
     assert all(straight == pytest.approx(shuffled) for straight, shuffled in pairwise(values))
 
 
@@ -175,7 +176,7 @@ def partly_asked(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarr
 def test_parts_of_a_gap_are_those_of_their_definition() -> None:
     people = partly_asked(np.random.default_rng(7), 300)
     split = split_gap(*people, 100, 0, 5)
-    values = [getattr(split, part).value for part in PARTS]
+    values = [getattr(split, part).value for part in GAP_PARTS]
     assert values == pytest.approx(split_slowly(*people))
 
 
@@ -190,6 +191,6 @@ def test_intervals_of_parts_are_as_wide_as_those_of_people_drawn_by_hand() -> No
             [rng.choice(np.flatnonzero(strata == s), (strata == s).sum()) for s in range(4)]
         )
         drawn.append(split_slowly(first[rows], labels[rows], decisions[rows]))
-    for part, spread in zip(PARTS, np.std(drawn, axis=0), strict=True):
+    for part, spread in zip(GAP_PARTS, np.std(drawn, axis=0), strict=True):
         low, high = getattr(split, part).ends
         assert (high - low) / 3.92 == pytest.approx(spread, rel=0.2), part

@@ -12,12 +12,18 @@ import pandas as pd
 import pytest
 from statsmodels.stats.multitest import multipletests
 
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.schema import Attribute, Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.table_rows import read_rows
 from deepseek_report.metrics.fairness import impact_ratio
-from deepseek_report.metrics.fairness.fairness_rows import GroupPair, RatioStep, surest_last
+from deepseek_report.metrics.fairness.fairness_rows import (
+    GroupPair,
+    LabelledGap,
+    RatioStep,
+    surest_last,
+)
 from deepseek_report.metrics.fairness.group_gaps import (
     DemographicParityDifference,
     EqualizedOddsDifference,
@@ -535,6 +541,24 @@ def stated(base: float, n: int = 400) -> Predictions:
     return predictions(scores, Split(scores[:, None], labels, np.arange(n)))
 
 
+def pair(level: str, reference: str) -> GroupPair:
+    return GroupPair(
+        attribute="team",
+        attribute_label="Team",
+        level=level,
+        reference=reference,
+        n=100,
+        n_reference=100,
+        rate=0.5,
+        reference_rate=0.5,
+        ratio=Estimate(1.0, 0.8, 1.2),
+        difference=Estimate(0.0, -0.1, 0.1),
+        p_value=1.0,
+        p_adjusted=1.0,
+        verdict="clear above",
+    )
+
+
 @pytest.mark.parametrize("base", [0.1, 0.5, 0.9])
 def test_from_half_to_twice_as_many_are_decided_for_as_there_are(base: float) -> None:
     p = stated(base)
@@ -548,9 +572,9 @@ def test_least_and_greatest_ratio_are_those_of_a_count_at_each_threshold(favoura
     p = stated(0.3)
     codes = np.random.default_rng(5).integers(0, 3, len(p))
     grouping = Grouping("team", "Team", ("a", "b", "c"), codes)
-    pairs = pd.DataFrame({"attribute": "team", "level": ["a", "c"], "reference": ["b", "b"]})
+    pairs = [pair("a", "b"), pair("c", "b")]
     ranged = impact_ratio.with_range(pairs, p, [grouping], favourable)
-    for row, level in zip(ranged.itertuples(), (0, 2), strict=True):
+    for row, level in zip(ranged, (0, 2), strict=True):
         ratios = []
         for threshold in impact_ratio.tried_thresholds(p):
             good = np.where(p.scores >= threshold, 1, 0) == favourable
@@ -560,9 +584,8 @@ def test_least_and_greatest_ratio_are_those_of_a_count_at_each_threshold(favoura
 
 
 def test_without_a_threshold_no_range_is_told() -> None:
-    pairs = pd.DataFrame({"attribute": ["team"], "level": ["a"], "reference": ["b"]})
     p = replace(stated(0.3), threshold=None)
-    assert list(impact_ratio.with_range(pairs, p, [], 1)) == list(pairs)
+    assert impact_ratio.with_range([pair("a", "b")], p, [], 1) == [pair("a", "b")]
 
 
 # --- Other thresholds, by the same functions as at the threshold in use ---------------------------
@@ -622,7 +645,7 @@ def test_at_every_step_groups_have_the_numbers_that_it_would_give_in_use(toy, en
             assert row.reference == of_pairs[key].reference
             assert row.is_judged == of_pairs[key].is_judged
             if row.is_judged:
-                assert row.ratio == replace(of_pairs[key].estimate, n=row.ratio.n)
+                assert row.ratio == replace(of_pairs[key].ratio, n=row.ratio.n)
 
 
 def test_at_every_step_the_whole_has_the_rates_that_it_would_give_in_use(toy) -> None:
@@ -651,7 +674,7 @@ def test_many_rates_at_once_are_those_of_each_alone(entities) -> None:
 
 def gap(
     labelled: tuple[int, int], decided: tuple[int, int], n: int = 500, **how: Any
-) -> dict[str, Any]:
+) -> LabelledGap:
     """Of two groups of n; so many of each are labelled and decided unfavourably, as many of both as
     there can be."""
     codes = np.repeat([0, 1], n)
@@ -659,7 +682,7 @@ def gap(
     harmed = [place < np.repeat(counts, n) for counts in (labelled, decided)]
     grouping = Grouping("race", "Race", ("a", "b"), codes, **how)
     outcomes = Outcomes(favoured=~harmed[1], deserving=~harmed[0])
-    (row,) = impact_ratio.labelled_gaps([(grouping, "a", "b")], outcomes).to_dict("records")
+    (row,) = impact_ratio.labelled_gaps([(grouping, "a", "b")], outcomes)
     return row
 
 
@@ -667,16 +690,16 @@ def test_the_change_is_the_mean_paired_difference_with_one_observation_more_of_e
     None
 ):
     row = gap((150, 50), (280, 60))
-    assert (row["labelled"], row["decided_reference"]) == (0.3, 0.12)
-    assert row["change"] == pytest.approx((0.56 - 0.12) - (0.3 - 0.1))
+    assert (row.labelled, row.decided_reference) == (0.3, 0.12)
+    assert row.change.value == pytest.approx((0.56 - 0.12) - (0.3 - 0.1))
     variances = []
     for more in (130, 10):  # so many are decided against and were not labelled so
         values = np.append(np.arange(500) < more, (1.0, -1.0))
         variances.append(values.var(ddof=1) / 502)
     half = 1.965 * math.sqrt(sum(variances))
     # The skewness of rare values moves the ends by a little.
-    assert row["change_low"] == pytest.approx(row["change"] - half, abs=0.004)
-    assert row["change_high"] == pytest.approx(row["change"] + half, abs=0.004)
+    assert row.change.low == pytest.approx(row.change.value - half, abs=0.004)
+    assert row.change.high == pytest.approx(row.change.value + half, abs=0.004)
 
 
 @pytest.mark.parametrize(
@@ -691,19 +714,19 @@ def test_the_change_is_the_mean_paired_difference_with_one_observation_more_of_e
     ],
 )
 def test_only_what_the_interval_supports_is_shown(labelled, decided, shown) -> None:
-    assert gap(labelled, decided)["shown"] == shown
+    assert gap(labelled, decided).shown == shown
 
 
 def test_the_first_group_is_the_one_that_fares_worse() -> None:
-    assert gap((45, 140), (55, 280))["level"] == "b"
-    assert gap((50, 52), (150, 60))["level"] == "a"
+    assert gap((45, 140), (55, 280)).level == "b"
+    assert gap((50, 52), (150, 60)).level == "a"
 
 
 def test_rows_of_one_entity_count_once() -> None:
     few = gap((14, 5), (28, 6), n=50)
     units = np.repeat(np.arange(100), 10)
     many = gap((140, 50), (280, 60), resampling=Resampling(1000, units))
-    assert many["change_low"] == pytest.approx(few["change_low"], abs=0.02)
+    assert many.change.low == pytest.approx(few.change.low, abs=0.02)
 
 
 def test_intervals_hold_for_all_pairs_at_once() -> None:
@@ -711,9 +734,7 @@ def test_intervals_hold_for_all_pairs_at_once() -> None:
     rng = np.random.default_rng(1)
     outcomes = Outcomes(rng.random(300) < 0.5, rng.random(300) < 0.5)
     grouping = Grouping("race", "Race", ("a", "b", "c"), codes)
-    alone = impact_ratio.labelled_gaps([(grouping, "a", "b")], outcomes).iloc[0]
-    of_two = impact_ratio.labelled_gaps(
-        [(grouping, "a", "b"), (grouping, "a", "c")], outcomes
-    ).iloc[0]
-    assert of_two["change_low"] < alone["change_low"]
-    assert of_two["change_high"] > alone["change_high"]
+    [alone] = impact_ratio.labelled_gaps([(grouping, "a", "b")], outcomes)
+    of_two = impact_ratio.labelled_gaps([(grouping, "a", "b"), (grouping, "a", "c")], outcomes)
+    assert of_two[0].change.low < alone.change.low
+    assert of_two[0].change.high > alone.change.high

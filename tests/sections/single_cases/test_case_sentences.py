@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import repeat
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,7 +17,8 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target, as_vocabulary
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.storage.files import save_json
-from deepseek_report.artifacts.table_rows import read_rows
+from deepseek_report.artifacts.table import TableType
+from deepseek_report.artifacts.table_rows import fields_of, read_rows
 from deepseek_report.metrics.cases.single_case_rows import CaseRow, OfCase
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.single_cases import case_sentences
@@ -41,7 +43,7 @@ TEXT = Schema(WORDS, TARGET, layout=Layout("text", (2,), mask=1, **PLAYERS))
 
 
 def case_at(position: int) -> CaseRow:
-    return CaseRow(0, 1, "default", "default", position=position)
+    return CaseRow(0, instance_id=1, label="default", decision="default", position=position)
 
 
 def start_sentence(
@@ -126,14 +128,20 @@ def test_an_order_without_amounts_and_a_case_that_was_not_explained_start_from_n
 # --- What a case page says of a rule that is enough, of training rows, and of several changes ---
 
 
-CASE = CaseRow(0, 1, "default", "default", threshold=0.5)
+CASE = CaseRow(0, instance_id=1, label="default", decision="default", threshold=0.5)
 
 
 def pages(run: Any, **tables: list[dict[str, Any]]) -> Any:
     """A case whose tables are these and no others."""
 
     def rows(of: type[OfCase], number: int) -> list[Any]:
-        cells = [{"case": number, "feature": "", **row} for row in tables.get(of.source[1], [])]
+        empty = dict(zip(TableType.of(of).keys, repeat(""), strict=False))
+        numbers = {f.column: 0 for f in fields_of(of) if f.type in (int, float, bool)}
+        ends = {
+            end: np.nan for f in fields_of(of) if f.type is Estimate for end in (f.column, *f.ends)
+        }
+        blank = {**empty, **numbers, **ends, "case": number}
+        cells = [{**blank, **row} for row in tables.get(of.source[1], [])]
         return read_rows(pd.DataFrame(cells), of) if cells else []
 
     return SimpleNamespace(draft=Draft("cases", run.results()), rows=rows)
