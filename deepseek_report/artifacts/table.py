@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, replace
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
@@ -56,7 +56,7 @@ _TEXTS = frozenset(
 #: The unit of a column that holds values of what is predicted.
 OF_TARGET = "target"
 #: Fields of a type that no file holds.
-_IN_CODE_ALONE = ("release", "row")
+_IN_CODE_ALONE = ("release",)
 #: Between several names in one cell.
 SEPARATOR = "; "
 
@@ -140,7 +140,6 @@ class TableType:
     where a section places it by itself or nobody shows it.
     folded : whether it is shown one click deep. most : rows that are shown; the file has all.
     release : how it is passed on below `report.privacy: full`; None where it is left out.
-    row : the frozen dataclass of one row, see `table_rows`; None where nobody reads rows.
     caption, heading : in the words of a plug-in of one's own, as `Column.label`.
     """
 
@@ -151,7 +150,6 @@ class TableType:
     release: TableRelease | None = field(default=None, compare=False)
     caption: str = ""
     heading: str = ""
-    row: type | None = field(default=None, compare=False)
 
     @classmethod
     def of(
@@ -178,7 +176,7 @@ class TableType:
         {'size': [64], 'time': [2.0], 'time_low': [1.5], 'time_high': [2.5]}
         """
         columns = tuple(column for each in fields_of(row) for column in _columns_of(each))
-        return cls(columns, section, folded, most, release, caption, heading, row)
+        return cls(columns, section, folded, most, release, caption, heading)
 
     @classmethod
     def of_frame(cls, frame: pd.DataFrame) -> TableType:
@@ -196,7 +194,7 @@ class TableType:
         return {key for column in self.columns if column.optional for key in column.with_ends}
 
     def frame(self, rows: Iterable[object]) -> pd.DataFrame:
-        """A frame of rows: instances of `row`, mappings, or cells in the order of the columns.
+        """A frame of rows: instances of a row class, mappings, or cells in order of the columns.
 
         An `Estimate` fills its column and those of the ends of its interval. Columns of numbers
         hold numbers also where none is known. Optional columns that no row names, or where all
@@ -204,11 +202,12 @@ class TableType:
         """
         import pandas as pd
 
-        plain = [self._plain(row) for row in rows]
+        optional = self.optional
+        plain = [self._plain(row, optional) for row in rows]
         named = {key for row in plain if isinstance(row, Mapping) for key in row}
         filled = len(self.keys) if named or not plain else len(plain[0])
         frame = pd.DataFrame(plain, columns=self.keys[:filled])
-        frame = frame.drop(columns=list(self.optional - named) if named else [])
+        frame = frame.drop(columns=list(optional - named) if named else [])
         numbers = {
             key
             for column in self.columns
@@ -218,13 +217,15 @@ class TableType:
         unsure = [key for key in frame if key in numbers and frame[key].dtype == object]
         return frame.astype(dict.fromkeys(unsure, np.float64))
 
-    def _plain(self, row: object) -> Mapping[str, object] | Sequence[object]:
-        """A row in which no cell is an estimate."""
+    def _plain(
+        self, row: object, optional: Collection[str]
+    ) -> Mapping[str, object] | Sequence[object]:
+        """A row in which no cell is an estimate, and of an instance no optional one is empty."""
         if isinstance(row, Sequence):
             return [part for cell in row for part in _parts(cell)]
         if not isinstance(row, Mapping):
-            known, optional = cells_of(row), self.optional
-            return {k: cell for k, cell in known.items() if cell is not None or k not in optional}
+            known = cells_of(row).items()
+            return {key: cell for key, cell in known if cell is not None or key not in optional}
         ends = {column.key: column.with_ends for column in self.columns}
         return {
             key: part
@@ -244,7 +245,7 @@ class TableType:
             for column in self.columns
             if column.key in known
         )
-        return replace(self, columns=columns, row=None)
+        return replace(self, columns=columns)
 
     def held_by(self, frame: pd.DataFrame) -> TableType:
         """The type without the optional columns that a frame lacks."""
@@ -281,7 +282,7 @@ class TableType:
         return frame.assign(**dict.fromkeys(known, np.nan))
 
     def to_json(self) -> dict[str, object]:
-        """All fields that are not at their default; how it is released or read is no part of it."""
+        """All fields that are not at their default; how it is released is no part of it."""
         columns = [_non_default(column) for column in self.columns]
         return {**_non_default(self, without=_IN_CODE_ALONE), "columns": columns}
 

@@ -20,8 +20,10 @@ from typing import (
     Annotated,
     Any,
     Literal,
+    TypedDict,
     TypeVar,
     Union,
+    Unpack,
     get_args,
     get_origin,
     get_type_hints,
@@ -43,15 +45,30 @@ Cells = Mapping[str, Any]
 _NAMES = {str: "a text", int: "a whole number", float: "a number", bool: "yes or no"}
 
 
-class Cell:
-    """What the column of a field says beside its type: `Annotated[float, Cell(unless="few")]`.
+class CellSettings(TypedDict, total=False):
+    """What a `Cell` may say: fields of a `Column`, and where the cells of a field stand.
 
-    settings : further fields of a `Column`; and `column`, its name where that is not the field's;
-    `prefix` of an `Estimate`, whose ends are in `<prefix>_low` and `<prefix>_high`, by itself the
-    column; `n`, the column that counts what the estimate rests on, by itself "n".
+    column : the name of the column where that is not the field's. prefix : of an `Estimate`, whose
+    ends are in `<prefix>_low` and `<prefix>_high`; the column where it is not said. n : the column
+    that counts what the estimate rests on, "n" where it is not said.
     """
 
-    def __init__(self, **settings: Any) -> None:
+    column: str
+    prefix: str
+    n: str
+    unit: str
+    shown: bool
+    optional: bool
+    required: bool
+    mark: str
+    unless: str
+    label: str
+
+
+class Cell:
+    """What the column of a field says beside its type: `Annotated[float, Cell(unless="few")]`."""
+
+    def __init__(self, **settings: Unpack[CellSettings]) -> None:
         self.settings = settings
 
 
@@ -218,7 +235,8 @@ def _row_field(entry: Field[Any], hint: Any) -> RowField:
             hint, *more = get_args(hint)
             said = (*more, *said)
         else:
-            hint, may_be_empty = get_args(hint)[0], True
+            hint = next(kind for kind in get_args(hint) if kind is not type(None))
+            may_be_empty = True
     allowed = get_args(hint) if get_origin(hint) is Literal else ()
     if not allowed and hint not in (*_FITS, Estimate, Cells):
         raise TypeError(f"the field {entry.name} of a row is a {hint}, which no cell is")

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from deepseek_report.artifacts.estimate import UNDEFINED, Estimate, finite
+from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.modules import REPLACEMENTS, layer_kind, layer_name
@@ -69,12 +69,12 @@ def worst_slice(results: Results) -> Iterator[Finding]:
         "error": worst.loss(loss.key),
         "rest": worst.rest(loss.key),
         "expected": worst.expected(loss.key),
-        "missed": finite(worst.cells.get("missed_rate")),
-        "rest_missed": finite(worst.cells.get("rest_missed_rate")),
-        "lean": finite(worst.cells.get("mean_error")),
+        "missed": worst.missed_rate,
+        "rest_missed": worst.rest_missed_rate,
+        "lean": worst.mean_error,
         "target": results.schema.target.explained_class,
         "examined": examined,
-        "whole": bool(worst.whole),
+        "whole": worst.whole,
         "p": worst.p_adjusted,
         "unit": unit_of(results),
     }
@@ -324,7 +324,7 @@ def robustness(results: Results) -> Iterator[Finding]:
     if flips is None or row is None:
         return
     beyond, values = _under_noise(results, flips, row)
-    values |= {"flips": estimates.of_score(flips), "area": row.roc_auc or UNDEFINED}
+    values |= {"flips": estimates.of_score(flips), "area": row.held}
     message, grade = "flips" if beyond > 0 else "flips_few", _grade_of_noise(beyond, *FLIPS)
     evidence, about = ("measures/robustness",), cause_of(flips.metric)
     yield Finding("flips", grade, message, values, evidence, "robustness", cause=about)
@@ -340,7 +340,7 @@ def moved(results: Results) -> Iterator[Finding]:
     values |= {
         "change": estimates.of_score(change),
         "share": change.value / clean.value,
-        "noisy": row.mae or UNDEFINED,
+        "noisy": row.held,
         "unit": unit_of(results),
     }
     message, grade = "moved_little", _grade_of_noise(beyond / clean.value, *MOVED)
@@ -354,8 +354,7 @@ def _row_of(results: Results, moved_by: Score) -> PerturbationEffect | None:
     return first(
         row
         for row in results.rows("robustness", "perturbations", PerturbationEffect)
-        for effect in [row.flipped if moved_by.metric.startswith("flipped") else row.change]
-        if effect and row.perturbation == "noise" and effect.value == moved_by.value
+        if row.perturbation == "noise" and row.moved.value == moved_by.value
     )
 
 

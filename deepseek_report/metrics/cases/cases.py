@@ -20,7 +20,7 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.rounding import quantity
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.artifacts.score import Score
-from deepseek_report.artifacts.table import Column, TableType, columns_of
+from deepseek_report.artifacts.table import TableType
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.base import ranges, typical_row
 from deepseek_report.extension import service
@@ -55,14 +55,6 @@ from deepseek_report.tasks import task_of
 RowsOf = Callable[[int, int, str, Explanation, Schema, int], list[Row]]
 
 _NAN = float("nan")
-_CASE = Column("case", "place")
-_FEATURE = columns_of("feature label")
-_ATTRIBUTION = (
-    _CASE,
-    Column("explainer", "explainer"),
-    *_FEATURE,
-    *columns_of("display attribution:number error:number rank:count output_space class_name"),
-)
 _TABLES = {
     "cases": TableType.of(cells.CaseRow, release=OF_CASES),
     "inputs": TableType.of(cells.CaseInput, release=OF_CASES),

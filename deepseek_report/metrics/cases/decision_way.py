@@ -18,7 +18,7 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.protocols.modules import AddsUpSteps
 from deepseek_report.artifacts.protocols.trees import TreeEnsemble
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.table import SEPARATOR, Column, TableType
+from deepseek_report.artifacts.table import SEPARATOR, TableType
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.cases.case_choice import ShownCases
 from deepseek_report.metrics.cases.single_case_rows import TreeQuestion, TreeSum, WayStep
@@ -108,9 +108,6 @@ def leaves_of(ensemble: TreeEnsemble, read: Floats) -> Ints:
         left = nodes.goes_left(distinct, read)[which, rows]
         places[rows, trees] = np.where(left, nodes.left[at], nodes.right[at])
     return places
-
-
-_CASE = Column("case", "place")
 
 
 @dataclass(frozen=True)

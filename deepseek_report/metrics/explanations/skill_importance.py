@@ -40,9 +40,8 @@ _STAND_IN_ROWS, _FEWEST_ASKED = 1500, 20
 Correlated = Annotated[float, Field(gt=0, le=1)]
 
 _COLUMNS = (Column("feature", shown=False), Column("label"))
-_shown = partial(
-    TableType, section="explanations", folded=True, release=TableRelease(counts=("n",))
-)
+_RELEASE = TableRelease(counts=("n",))
+_shown = partial(TableType, section="explanations", folded=True, release=_RELEASE)
 
 
 @dataclass(frozen=True)
@@ -190,16 +189,7 @@ class Sage(ModelMetric):
     counts_entities = True
     reveals = "aggregate"
     tables = {
-        "features": _shown(
-            (
-                *_COLUMNS,
-                estimate("share", "share", prefix="share"),
-                estimate("value"),
-                Column("p_adjusted", "p_value", shown=False),
-                *columns_of("n:count rank:count"),
-            ),
-            row=SkillShare,
-        ),
+        "features": TableType.of(SkillShare, "explanations", folded=True, release=_RELEASE),
         "groups": _shown(
             (
                 *_COLUMNS,

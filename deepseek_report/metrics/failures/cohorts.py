@@ -18,7 +18,7 @@ from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.table import TableType, estimate
+from deepseek_report.artifacts.table import TableType
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.row_conditions import ConditionError, RowCondition, read_condition
 from deepseek_report.errors import DataError, NotApplicableError
@@ -36,8 +36,6 @@ from deepseek_report.tasks import Task, task_of
 Origin = Literal["all", "declared", "worst", "best"]
 #: Features that are told of a cohort, the most important there first.
 _TOLD = 3
-#: What happened less what was stated; of numbers the mean error says it.
-_CALIBRATION = estimate("calibration_gap", "points", prefix="calibration_gap")
 
 
 @dataclass(frozen=True)

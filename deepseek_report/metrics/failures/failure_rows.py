@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated
 
 from deepseek_report.artifacts.estimate import UNDEFINED, Estimate, finite
+from deepseek_report.artifacts.table import Column
 from deepseek_report.artifacts.table_rows import BARE_ENDS, HIDDEN, OPTIONAL, Cells
 from deepseek_report.tasks import TASKS, of_some_task
 
 #: What the tasks tell of a part of the data.
 _OF_TASKS = of_some_task((task.part_table for task in TASKS.values()), unless="too_few")
+#: What the tasks judge a disturbance by: what should hold, and what should not move.
+_HELD = of_some_task([task.held.column()] for task in TASKS.values())
+_MOVED = of_some_task([task.moved.column(task.moved.key)] for task in TASKS.values())
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,21 @@ class Slice:
     def rest(self, key: str) -> float:
         """The same in all other rows."""
         return float(self.cells[f"rest_{key}"])
+
+    @property
+    def missed_rate(self) -> float | None:
+        """How often the explained class is missed; None of a number."""
+        return finite(self.cells.get("missed_rate"))
+
+    @property
+    def rest_missed_rate(self) -> float | None:
+        """The same in all other rows."""
+        return finite(self.cells.get("rest_missed_rate"))
+
+    @property
+    def mean_error(self) -> float | None:
+        """How much too high a number is predicted on average; None of classes."""
+        return finite(self.cells.get("mean_error"))
 
     def expected(self, key: str) -> float | None:
         """What the stated probabilities let expect in the slice."""
@@ -100,6 +120,7 @@ class Cohort:
     """A cohort beside all others: a row of `cohorts.cohorts`.
 
     origin : "all", "declared", or of a search "worst" or "best". cells : has those of the task.
+    calibration_gap : what happened less what was stated; of numbers the mean error says it.
     """
 
     cohort: str
@@ -167,22 +188,18 @@ class RefitWithout:
     n: int
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class PerturbationEffect:
     """What a disturbance of the inputs does: a row of `robustness.perturbations`.
 
-    level : how strong. flipped : share of decisions that flip, or `change`: how far numbers move.
-    before : the score without it, lost : what it costs. smooth : what it does to a smooth model.
-    roc_auc, mae : the score under it.
+    level : how strong. cells : the score of the task under it, and what it moves. before : the
+    score without it, lost : what it costs. smooth : what it does to a smooth model.
     """
 
     perturbation: Annotated[str, HIDDEN]
     label: str
     level: Annotated[float, "declared"]
-    roc_auc: Annotated[Estimate | None, OPTIONAL, BARE_ENDS] = None
-    mae: Annotated[Estimate | None, OPTIONAL, BARE_ENDS] = None
-    flipped: Annotated[Estimate | None, "share", OPTIONAL] = None
-    change: Annotated[Estimate | None, OPTIONAL] = None
+    cells: Annotated[Cells, (*_HELD, *_MOVED)]
     before: Annotated[float | None, HIDDEN]
     lost: Annotated[Estimate, HIDDEN]
     smooth: Annotated[float | None, HIDDEN]
@@ -191,12 +208,18 @@ class PerturbationEffect:
     @property
     def held(self) -> Estimate:
         """The score that should hold."""
-        return self.roc_auc or self.mae or UNDEFINED
+        return self._first_of(_HELD)
 
     @property
     def moved(self) -> Estimate:
         """What should not move."""
-        return self.flipped or self.change or UNDEFINED
+        return self._first_of(_MOVED)
+
+    def _first_of(self, columns: Iterable[Column]) -> Estimate:
+        """What the row has in the column of its task."""
+        get = self.cells.get
+        known = (Estimate.of(get(of.key), get(of.low), get(of.high), self.n) for of in columns)
+        return next((each for each in known if each.is_defined), UNDEFINED)
 
 
 @dataclass(frozen=True)

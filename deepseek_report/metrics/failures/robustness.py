@@ -174,17 +174,16 @@ def _table(task: Task, effects: list[Effect], schema: Schema) -> pd.DataFrame:
     return Robustness.frame(
         "perturbations",
         (
-            {
-                "perturbation": effect.kind,
-                "label": _disturbance(effect.kind, schema).label,
-                "level": effect.level,
-                task.held.key: effect.does.held,
-                task.moved.key: effect.does.moved,
-                "before": effect.does.before,
-                "lost": effect.does.lost,
-                "smooth": effect.smooth,
-                "n": effect.does.moved.n,
-            }
+            PerturbationEffect(
+                effect.kind,
+                _disturbance(effect.kind, schema).label,
+                effect.level,
+                {task.held.key: effect.does.held, task.moved.key: effect.does.moved},
+                effect.does.before,
+                effect.does.lost,
+                effect.smooth,
+                effect.does.moved.n,
+            )
             for effect in effects
         ),
     )

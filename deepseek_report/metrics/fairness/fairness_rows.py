@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Final, TypeVar
 
-from deepseek_report.artifacts.estimate import UNDEFINED, Estimate, end_names, finite
+from deepseek_report.artifacts.estimate import Estimate, end_names, finite
 from deepseek_report.artifacts.schema import CROSS
 from deepseek_report.artifacts.table import SEPARATOR
 from deepseek_report.artifacts.table_rows import BARE_ENDS, HIDDEN, OPTIONAL, Cell, Cells
@@ -46,7 +46,7 @@ class GroupLevel(OfAttribute):
     cells: Annotated[Cells, _OF_TASKS]
     too_few: Annotated[bool, HIDDEN]
     crossing: Annotated[bool, HIDDEN]
-    pooled: Annotated[str, HIDDEN, OPTIONAL] = ""
+    pooled: Annotated[str, HIDDEN]
 
     @property
     def selection_rate(self) -> Estimate | None:
@@ -82,7 +82,8 @@ class GroupPair(OfRatio):
     """Two groups by how often they are decided favourably: a row of `impact_ratio.pairs`.
 
     high : upper end of the ratio's interval, which may be infinite, as the ratio may.
-    too_few, reference_too_few : which of two that are not judged is too small.
+    too_few, reference_too_few : which of two that are not judged is too small. ratio_least,
+    ratio_most : the least and the greatest ratio over the thresholds from and to which was tried.
     """
 
     attribute: Annotated[str, "attribute"]
@@ -98,8 +99,8 @@ class GroupPair(OfRatio):
     p_value: Annotated[float, "p_value", HIDDEN]
     p_adjusted: Annotated[float | None, "p_value"]
     verdict: Annotated[str, "impact_verdict"]
-    too_few: Annotated[bool, HIDDEN, OPTIONAL] = True
-    reference_too_few: Annotated[bool, HIDDEN, OPTIONAL] = False
+    too_few: Annotated[bool, HIDDEN]
+    reference_too_few: Annotated[bool, HIDDEN]
     threshold_from: Annotated[float | None, "share", HIDDEN, OPTIONAL] = None
     threshold_to: Annotated[float | None, "share", HIDDEN, OPTIONAL] = None
     ratio_least: Annotated[float | None, HIDDEN, OPTIONAL] = None
@@ -161,11 +162,11 @@ class GapTest(OfAttribute):
     widest_level: Annotated[str, HIDDEN]
     narrowest_level: Annotated[str, HIDDEN]
     n: int
-    rates: Annotated[str, HIDDEN, OPTIONAL] = ""
-    surest_rate: Annotated[str, HIDDEN, OPTIONAL] = ""
-    surest_highest: Annotated[str, HIDDEN, OPTIONAL] = ""
-    surest_lowest: Annotated[str, HIDDEN, OPTIONAL] = ""
-    surest_gap: Annotated[Estimate | None, HIDDEN, OPTIONAL, Cell(prefix="surest")] = None
+    rates: Annotated[str, HIDDEN]
+    surest_rate: Annotated[str, HIDDEN]
+    surest_highest: Annotated[str, HIDDEN]
+    surest_lowest: Annotated[str, HIDDEN]
+    surest_gap: Annotated[Estimate | None, HIDDEN, Cell(prefix="surest")]
 
     @property
     def gap(self) -> Estimate:
@@ -235,16 +236,16 @@ class GapOption(OfAttribute):
     threshold: str
     left_out: str
     roc_auc: float
-    auc_change: Estimate = UNDEFINED
+    auc_change: Estimate
     balanced_accuracy: Annotated[float, "share"]
-    balanced_accuracy_change: Annotated[Estimate, "points"] = UNDEFINED
+    balanced_accuracy_change: Annotated[Estimate, "points"]
     against: Annotated[Estimate, "share"]
     against_change: Annotated[Estimate, "points"]
-    gap: Annotated[Estimate, "points"] = UNDEFINED
-    gap_change: Annotated[Estimate, "points"] = UNDEFINED
-    ratio: Estimate = UNDEFINED
+    gap: Annotated[Estimate, "points"]
+    gap_change: Annotated[Estimate, "points"]
+    ratio: Estimate
     cost: float | None
-    cost_change: Estimate = UNDEFINED
+    cost_change: Estimate
     n_changed: int
     rows: int
     n: int

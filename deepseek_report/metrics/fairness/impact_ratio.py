@@ -18,7 +18,7 @@ from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Score
-from deepseek_report.artifacts.table import TableType, columns_of
+from deepseek_report.artifacts.table import TableType
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.fairness import groups
 from deepseek_report.metrics.fairness.fairness_rows import (
@@ -149,12 +149,6 @@ def _difference(
 
 #: How many thresholds are tried.
 _TRIED = 21
-#: What the table of pairs says of the ratio of favourable decisions over the thresholds tried.
-_OVER_THRESHOLDS = columns_of(
-    "threshold_from:share threshold_to:share ratio_least:number ratio_most:number",
-    shown=False,
-    optional=True,
-)
 
 
 def tried_thresholds(predictions: Predictions) -> Floats:

@@ -20,8 +20,6 @@ from deepseek_report.metrics.plugin import DecisionMetric, require_two_classes
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks.loss import ThresholdSteps, tally
 
-#: What is counted at each step: right and wrong decisions for the explained class, and against it.
-STEP_COUNTS = ("hits", "false_alarms", "missed", "rejected")
 #: What has an interval at some of the steps.
 STEP_RATES = ("true_positive_rate", "false_positive_rate", "precision", "accuracy")
 

@@ -556,6 +556,8 @@ def pair(level: str, reference: str) -> GroupPair:
         p_value=1.0,
         p_adjusted=1.0,
         verdict="clear above",
+        too_few=False,
+        reference_too_few=False,
     )
 
 
