@@ -30,7 +30,8 @@ from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.storage.files import save_json
 from deepseek_report.findings import rules_calibration, rules_groups
 from deepseek_report.findings.severity import gravest
-from deepseek_report.metrics.fairness.direct_use import PARTS, DirectUse
+from deepseek_report.metrics.fairness.direct_use import DirectUse
+from deepseek_report.metrics.fairness.fairness_rows import GAP_PARTS
 from deepseek_report.metrics.fairness.group_gaps import (
     EqualizedOddsDifference,
     EqualOpportunityDifference,
@@ -347,7 +348,7 @@ def labelled_trial(gaps: tuple[float, float], alike: float, n: int, seed: int) -
     harmed = [x < 0.2 + gap * (code == 0) for x, gap in zip((own, other), gaps, strict=True)]
     grouping = Grouping("group", "group", ("a", "b", "c", "d"), code)
     pairs = [(grouping, "a", level) for level in "bcd"]
-    return list(labelled_gaps(pairs, Outcomes(~harmed[1], ~harmed[0]))["shown"])
+    return [gap.shown for gap in labelled_gaps(pairs, Outcomes(~harmed[1], ~harmed[0]))]
 
 
 def labelled_worlds(repeats: int, plan: Plan) -> Table:
@@ -613,7 +614,7 @@ def split_coverage(repeats: int, plan: Plan) -> Table:
     }.items():
         truth = _measured_split(model, 200_000, 10**6)
         outcomes = repeat(partial(_measured_split, model, 2000), repeats, plan)
-        for part in PARTS:
+        for part in GAP_PARTS:
             held = [row[f"{part}_low"] <= truth[part] <= row[f"{part}_high"] for row in outcomes]
             rows.append((name, part, f"{100 * truth[part]:+.1f}", share(held)))
     return Table(

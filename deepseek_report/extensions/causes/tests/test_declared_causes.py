@@ -36,6 +36,7 @@ def test_the_first_screen_answers_what_a_graph_of_causes_is_asked(small_run: Sma
     effect |= {"naive_points": -0.006, "naive_points_low": -0.007, "naive_points_high": -0.004}
     effect |= {"adjusted_for": "age", "outside": 0.0, "robustness": 0.1, "times": 2.0}
     effect |= {"strongest": "age", "controls_hold": True}
+    effect |= {"effective": 300, "moved": 1.0, "e_value": 1.5}
     measured = Measurement(tables={"effects": pd.DataFrame([effect])})
     declared = {**real_run.config, "causal": {"declared_by": "Credit risk"}}
     with_answers = with_measurement(replace(real_run, config=declared), "causal_effects", measured)

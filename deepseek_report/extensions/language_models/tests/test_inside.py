@@ -226,7 +226,7 @@ def test_two_heads_that_stand_in_for_each_other_are_needed_together() -> None:
 
 def test_the_effect_of_single_heads_is_that_of_the_audit() -> None:
     sizes = [Estimate(0.5, 0.5, 0.5)] * 6
-    part = AblatedPart(1, "head", "", None, *sizes, "needed", {}, number=1, p_adjusted=0.001)
+    part = AblatedPart(1, "head", "", 1, None, *sizes, p_adjusted=0.001, verdict="needed")
     audit = Measurement(tables={"parts": Ablation.tables["parts"].frame([part])})
     run = context(copying_net({0: 1.0}))
     run.measured = {ArtifactId.measure("ablation"): audit}
