@@ -202,8 +202,8 @@ class TableType:
         """
         import pandas as pd
 
-        optional = self.optional
-        plain = [self._plain(row, optional) for row in rows]
+        optional, ends = self.optional, {column.key: column.with_ends for column in self.columns}
+        plain = [_plain(row, ends, optional) for row in rows]
         named = {key for row in plain if isinstance(row, Mapping) for key in row}
         filled = len(self.keys) if named or not plain else len(plain[0])
         frame = pd.DataFrame(plain, columns=self.keys[:filled])
@@ -216,22 +216,6 @@ class TableType:
         }
         unsure = [key for key in frame if key in numbers and frame[key].dtype == object]
         return frame.astype(dict.fromkeys(unsure, np.float64))
-
-    def _plain(
-        self, row: object, optional: Collection[str]
-    ) -> Mapping[str, object] | Sequence[object]:
-        """A row in which no cell is an estimate, and of an instance no optional one is empty."""
-        if isinstance(row, Sequence):
-            return [part for cell in row for part in _parts(cell)]
-        if not isinstance(row, Mapping):
-            known = cells_of(row).items()
-            return {key: cell for key, cell in known if cell is not None or key not in optional}
-        ends = {column.key: column.with_ends for column in self.columns}
-        return {
-            key: part
-            for name, cell in row.items()
-            for key, part in zip(ends.get(name, (name,)), _parts(cell), strict=False)
-        }
 
     def restricted_to(self, keys: Iterable[str]) -> TableType:
         """The type of a copy that lacks some columns, as one passed on for privacy does."""
@@ -314,7 +298,7 @@ _KINDS: Mapping[object, Kind] = {int: "count", float: "number", bool: "yes_no", 
 def _columns_of(field: RowField) -> tuple[Column, ...]:
     """The columns that a field of a row class stands for: one, or those of `Cells`."""
     if field.type == Cells:
-        return field.columns
+        return tuple(column for column in field.columns if isinstance(column, Column))
     low, high = field.ends if field.type is Estimate else ("", "")
     settings = {"kind": _KINDS.get(field.type, "text"), **field.settings}
     return (Column(field.column, low=low, high=high, **settings),)
@@ -328,6 +312,25 @@ def _kind_of(cells: pd.Series[Any]) -> Kind:
     if pd.api.types.is_integer_dtype(cells):
         return "count"
     return "number" if pd.api.types.is_numeric_dtype(cells) else "text"
+
+
+def _plain(
+    row: object, ends: Mapping[str, tuple[str, ...]], optional: Collection[str]
+) -> Mapping[str, object] | Sequence[object]:
+    """A row in which no cell is an estimate, and of an instance no optional one is empty.
+
+    ends : {column: itself, and the columns of the ends of its interval}.
+    """
+    if isinstance(row, Sequence):
+        return [part for cell in row for part in _parts(cell)]
+    if not isinstance(row, Mapping):
+        known = cells_of(row).items()
+        row = {key: cell for key, cell in known if cell is not None or key not in optional}
+    return {
+        key: part
+        for name, cell in row.items()
+        for key, part in zip(ends.get(name, (name,)), _parts(cell), strict=False)
+    }
 
 
 def _parts(cell: object) -> tuple[object, ...]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import types
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, fields
 from functools import cache
 from typing import (
@@ -36,8 +36,6 @@ from deepseek_report.errors import ArtifactError
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from deepseek_report.artifacts.table import Column
 
 R = TypeVar("R")
 #: All cells of a row by their column: for columns whose names depend on the task.
@@ -121,7 +119,8 @@ class RowField:
     """A field of a row class as a column of its table, worked out once.
 
     type : without `| None`, or None of a `Literal`, whose values are `allowed`. ends : the columns
-    of the ends of an estimate's interval. n : the column of what it rests on. columns : of `Cells`.
+    of the ends of an estimate's interval. n : the column of what it rests on. columns : of `Cells`,
+    each a `Column`.
     settings : of the column, beside its name and its ends.
     """
 
@@ -133,7 +132,7 @@ class RowField:
     default: Any
     ends: tuple[str, str]
     n: str
-    columns: tuple[Column, ...]
+    columns: tuple[object, ...]
     settings: Mapping[str, Any]
 
     @property
@@ -200,13 +199,13 @@ def fields_of(row_class: type) -> tuple[RowField, ...]:
 
 
 def cells_of(row: object) -> dict[str, Any]:
-    """{column: cell} of an instance of a row class; an estimate is in three of them."""
+    """{column: cell} of an instance of a row class; the estimate of a field is in three of them."""
     cells: dict[str, Any] = {}
     row_class: type = type(row)
     for known in fields_of(row_class):
         value = getattr(row, known.name)
         if known.type == Cells:
-            cells |= dict(_cells_of_columns(known.columns, value))
+            cells = {**value, **cells}
         elif known.type is Estimate:
             cells |= dict(zip((known.column, *known.ends), parts_of(value), strict=True))
         else:
@@ -219,21 +218,13 @@ def parts_of(estimate: Estimate | None) -> tuple[float | None, ...]:
     return (None,) * 3 if estimate is None else tuple(estimate.cells("").values())
 
 
-def _cells_of_columns(columns: Iterable[Column], cells: Cells) -> Iterator[tuple[str, Any]]:
-    for column in columns:
-        if isinstance(cells.get(column.key), Estimate):
-            yield from zip(column.with_ends, parts_of(cells[column.key]), strict=True)
-        else:
-            yield from ((key, cells[key]) for key in column.with_ends if key in cells)
-
-
 def _row_field(entry: Field[Any], hint: Any) -> RowField:
-    said: tuple[Any, ...] = ()
+    annotations: tuple[Any, ...] = ()
     may_be_empty = False
     while get_origin(hint) in (Annotated, Union, types.UnionType):
         if get_origin(hint) is Annotated:
             hint, *more = get_args(hint)
-            said = (*more, *said)
+            annotations = (*more, *annotations)
         else:
             hint = next(kind for kind in get_args(hint) if kind is not type(None))
             may_be_empty = True
@@ -241,7 +232,7 @@ def _row_field(entry: Field[Any], hint: Any) -> RowField:
     if not allowed and hint not in (*_FITS, Estimate, Cells):
         raise TypeError(f"the field {entry.name} of a row is a {hint}, which no cell is")
     settings: dict[str, Any] = {}
-    for each in said:
+    for each in annotations:
         settings |= each.settings if isinstance(each, Cell) else {}
         settings |= {"kind": each} if isinstance(each, str) else {}
     column = settings.pop("column", entry.name)
@@ -254,7 +245,7 @@ def _row_field(entry: Field[Any], hint: Any) -> RowField:
         default=entry.default,
         ends=end_names(settings.pop("prefix", column)),
         n=settings.pop("n", "n"),
-        columns=next((each for each in said if isinstance(each, tuple)), ()),
+        columns=next((each for each in annotations if isinstance(each, tuple)), ()),
         settings=settings,
     )
     if settings.get("optional") and made.default is MISSING and not may_be_empty:

@@ -59,6 +59,7 @@ PAIR = {
     "low": 0.4,
     "high": 0.7,
     "difference": -0.3,
+    "p_value": 0.005,
     "p_adjusted": 0.01,
     "verdict": "clear below",
     "too_few": False,

@@ -277,6 +277,7 @@ def test_prototypes_tell_how_far_their_parts_may_move(
         {
             "prototype": [1, 2, 3], "instance_id": [7, 8, 9], "class_label": ["fine"] * 3,
             "decides": [6, 2, 0], "share": [0.75, 0.25, 0.0], "n": 8, "shift": shift,
+            "mean_evidence": 0.5,
         }
     )  # fmt: skip
     inputs = np.random.default_rng(0).random((3, len(results.schema.features)))

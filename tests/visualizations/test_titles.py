@@ -533,7 +533,8 @@ def errors_of_groups(groups: pd.DataFrame) -> pd.DataFrame:
 def with_slice(results: Results) -> Results:
     """The search found no part in these few rows: one that it could have found."""
     parts = {"slice": ["BMI is over 30"], "n": 120, "share": 0.3, "mae": 9.0, "low": 8.0}
-    parts |= {"high": 10.0, "rest_mae": 5.0, "p_adjusted": 0.001, "features": "", "whole": False}
+    parts |= {"high": 10.0, "rest_mae": 5.0, "p_value": 0.001, "p_adjusted": 0.001}
+    parts |= {"features": "", "whole": False}
     parts |= dict.fromkeys(["surplus", "surplus_low", "surplus_high"], 1.0) | {"kind": "unexpected"}
     return with_table(results, "slices", "slices", lambda _: pd.DataFrame(parts))
 
@@ -556,6 +557,7 @@ def with_cohort(results: Results) -> Results:
     rows = pd.DataFrame({"cohort": ["", "BMI is over 30"], "origin": ["all", "worst"]})
     rows = rows.assign(
         n=[131, 60], share=[1.0, 0.46], too_few=False, p_adjusted=[np.nan, 0.001],
+        decided=None, decided_low=None, decided_high=None,
         mae=off, mae_low=off - 0.04, mae_high=off + 0.05,
         mean_error=lean, mean_error_low=lean - 0.04, mean_error_high=lean + 0.05,
     )  # fmt: skip
@@ -623,6 +625,7 @@ def of_years(real: Results, p: float, drift_p: float, *, judged: bool = True) ->
     test: dict[str, Any] = {
         **name, "metric": "accuracy_gap", "value": 0.2 if judged else None, "low": 0.1, "high": 0.3,
         "n": 900, "p_value": p, "p_adjusted": p, "rates": "accuracy",
+        "null_mean": 0.05, "null_high": 0.1,
         "widest_level": "2019", "narrowest_level": "2020",
         **dict.fromkeys(["surest_rate", "surest_highest", "surest_lowest"], ""),
         **dict.fromkeys(["surest_gap", "surest_low", "surest_high"]),
